@@ -1,0 +1,92 @@
+/* Checkpoints: what they hold, how one is published so that the newest committed one always loads, how one is found
+ * again.
+ *
+ * Format version 1. Root attributes: format ("dtrain checkpoint"), version, step, epoch, sample, shards, seed, digest,
+ * recipe, created, program. Float32 datasets /weights/<tensor>, /optimizer/<slot>/<tensor>, other state under
+ * /state/<name>; each has an attribute `hash` (XXH3-64 of its bytes, 16 hex digits). */
+#ifndef DTRAIN_CHECKPOINT_H
+#define DTRAIN_CHECKPOINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dtrain/comm.h"
+#include "dtrain/status.h"
+#include "dtrain/table.h"
+
+#define DT_CHECKPOINT_VERSION 1
+
+/* One arena in the checkpoint: its tensors become datasets group/<tensor name>. */
+typedef struct dt_section {
+    const char *group; /* "/weights", "/optimizer/m" */
+    const dt_table *table;
+    float *data; /* [table->total] */
+} dt_section;
+
+/* One small array that is trained state but no arena: the tally of the epoch in progress, for example. */
+typedef struct dt_extra {
+    const char *name; /* dataset /state/<name> */
+    dt_dtype dtype;
+    int64_t count;
+    void *data;
+} dt_extra;
+
+typedef struct dt_position {
+    int64_t step;   /* updates made */
+    int64_t epoch;  /* epochs finished */
+    int64_t sample; /* samples of the epoch in progress already used */
+} dt_position;
+
+/* The trained state, as a view into memory the caller owns. */
+typedef struct dt_state {
+    dt_position position;
+    int64_t shards;
+    int64_t seed;
+    const char *recipe; /* resolved, as YAML */
+    dt_section *sections;
+    int section_count;
+    dt_extra *extras;
+    int extra_count;
+} dt_state;
+
+/* The digest: XXH3-64 over position, shards, seed and, in order, every section's tensors (without padding) and every
+ * extra. The recipe text is not part of it. A function of the state alone. */
+uint64_t dt_state_digest(const dt_state *state);
+void dt_digest_text(uint64_t digest, char out[17]);
+
+/* Collective. Writes `directory`/step-<9 digits>.h5 from equal states on all ranks (each rank writes its own part),
+ * reads it back, compares, commits by rename. On failure nothing that existed is touched, and every rank gets the same
+ * status. `path` [4096] receives the file's path; `digest` the state's. Either may be NULL. */
+dt_status dt_checkpoint_publish(dt_comm *comm, const char *directory, const dt_state *state, char *path,
+                                uint64_t *digest);
+
+/* What the root attributes say; recipe is to dt_free. Checks format and version. */
+typedef struct dt_checkpoint_head {
+    dt_position position;
+    int64_t shards, seed;
+    uint64_t digest;
+    char *recipe;
+    char created[32];
+    char program[64];
+} dt_checkpoint_head;
+dt_status dt_checkpoint_head_read(const char *path, dt_checkpoint_head *head);
+void dt_checkpoint_head_finish(dt_checkpoint_head *head);
+
+/* Reads a checkpoint into state's memory (position, shards, seed and the arrays; state->recipe is left alone). Every
+ * tensor must be there with its shape and hash, and the digest must match. Not collective: rank 0 reads, then
+ * broadcasts. With `weights_only` just the section "/weights" is filled, and the digest is not recomputed. */
+dt_status dt_checkpoint_load(const char *path, dt_state *state, bool weights_only);
+
+/* Reads everything in the file and compares every hash and the digest, without knowing the model: the datasets are
+ * taken in the order the file's `order` attributes give. *digest may be NULL. */
+dt_status dt_checkpoint_verify(const char *path, uint64_t *digest);
+
+/* The checkpoints of a directory, newest first (by step). Leftovers (*.tmp) are not listed. *paths is an array of
+ * *count texts of 4096 bytes in one block, to dt_free. A missing directory has none. */
+dt_status dt_checkpoint_list(const char *directory, char (**paths)[4096], int *count);
+
+/* Removes every leftover *.tmp, and all checkpoints but the newest `keep` (0: keeps all), those of steps that are
+ * multiples of `keep_every` (0: none) and that of `keep_step`. Rank 0 only. */
+dt_status dt_checkpoint_prune(const char *directory, int64_t keep, int64_t keep_every, int64_t keep_step);
+
+#endif

@@ -1,0 +1,58 @@
+/* Ranks: who they are, how they agree, how numbers cross between them. Functions marked "collective" must be called by
+ * every rank of the communicator in the same order. */
+#ifndef DTRAIN_COMM_H
+#define DTRAIN_COMM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dtrain/status.h"
+
+typedef struct dt_comm dt_comm;
+
+/* Collective over the world. Starts MPI unless it runs already; `out` is the world. */
+dt_status dt_comm_open(dt_comm **out, int *argc, char ***argv);
+/* This process alone, while `comm` is open. Not collective. */
+dt_status dt_comm_alone(dt_comm **out, const dt_comm *comm);
+/* Collective. Ends MPI when dt_comm_open started it. Accepts NULL. */
+void dt_comm_close(dt_comm *comm);
+/* Ends the whole job at once with `exit_code`. */
+void dt_comm_abort(dt_comm *comm, int exit_code) __attribute__((noreturn));
+
+int dt_comm_rank(const dt_comm *comm);
+int dt_comm_size(const dt_comm *comm);
+int dt_comm_node_rank(const dt_comm *comm); /* rank among those on this machine */
+int dt_comm_node_size(const dt_comm *comm);
+const char *dt_comm_host(const dt_comm *comm);
+
+/* Collective. Every rank gets the status of the lowest failing rank, or success when none failed; the message is
+ * prefixed with "rank N: " when N is not 0 and there is more than one rank. */
+dt_status dt_comm_agree(dt_comm *comm, dt_status status);
+
+/* Collective. True on every rank when it is true on any. */
+bool dt_comm_any(dt_comm *comm, bool flag);
+
+/* Collective. Rank `root`'s bytes everywhere. */
+dt_status dt_comm_broadcast(dt_comm *comm, void *bytes, size_t count, int root);
+/* Collective. Broadcasts a text of any length; on other ranks *text receives memory to dt_free. */
+dt_status dt_comm_broadcast_text(dt_comm *comm, char **text, int root);
+
+/* Collective. Element-wise sums, in place. The float32 one is associated as the library likes. */
+dt_status dt_comm_sum_i64(dt_comm *comm, int64_t *values, size_t count);
+dt_status dt_comm_sum_f32(dt_comm *comm, float *values, size_t count);
+
+/* Collective. Minimum, mean and maximum over the ranks of each of `count` values; any of the outputs may be NULL. */
+dt_status dt_comm_spread(dt_comm *comm, const double *values, size_t count, double *min, double *mean, double *max);
+
+/* Collective. Every rank's value, in rank order, on every rank: all[dt_comm_size]. */
+dt_status dt_comm_gather_u64(dt_comm *comm, uint64_t value, uint64_t *all);
+
+/* Collective. All ranks wait for all. */
+dt_status dt_comm_barrier(dt_comm *comm);
+/* Collective over the ranks of this machine. */
+dt_status dt_comm_node_barrier(dt_comm *comm);
+/* Collective over the ranks of this machine. The node's first rank's bytes on all of them. */
+dt_status dt_comm_node_broadcast(dt_comm *comm, void *bytes, size_t count);
+
+#endif

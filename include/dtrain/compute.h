@@ -1,0 +1,123 @@
+/* The arithmetic: matrix products through oneDNN, everything else through our own fused kernels, compiled once per
+ * instruction set and chosen at run time. Kernels take pointers and sizes, own no memory and know no layer.
+ *
+ * Everything is written for `dt_real`, float in the program. The unit tests compile the model room and the kernels a
+ * second time with double, so gradient checks run on the very code that trains. */
+#ifndef DTRAIN_COMPUTE_H
+#define DTRAIN_COMPUTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dtrain/random.h"
+#include "dtrain/status.h"
+#include "dtrain/table.h"
+
+#ifdef DT_REAL_DOUBLE
+typedef double dt_real;
+#else
+typedef float dt_real;
+#endif
+
+typedef enum dt_isa { DT_ISA_AUTO, DT_ISA_BASELINE, DT_ISA_AVX2, DT_ISA_AVX512 } dt_isa;
+const char *dt_isa_name(dt_isa isa);
+
+typedef enum dt_activation { DT_LINEAR, DT_SIGMOID, DT_TANH, DT_RELU, DT_LEAKY_RELU, DT_GELU, DT_SILU } dt_activation;
+
+/* What a batch adds up to. Integers only, so sums over samples, shards and ranks are exact in any order. */
+typedef struct dt_tally {
+    int64_t samples;
+    int64_t loss;    /* sum of per-sample losses, in units of 2^-24 */
+    int64_t correct; /* samples whose largest output is the label's */
+    int64_t correct_top5;
+    int64_t abs_error;  /* sum over samples of the mean |output - target|, in units of 2^-24 */
+    int64_t not_finite; /* samples whose loss is not a number (they add nothing to loss) */
+} dt_tally;
+#define DT_TALLY_WORDS 6 /* a tally is this many int64_t */
+#define DT_TALLY_UNIT 0x1p-24
+
+void dt_tally_add(dt_tally *sum, const dt_tally *more);
+/* The mean loss per sample; NaN when there are no samples or one was not finite. */
+double dt_tally_loss(const dt_tally *tally);
+
+/* What an update rule needs to know at one step. */
+typedef struct dt_update {
+    dt_real lr;
+    dt_real grad_scale; /* g is multiplied by this first (1/samples, clipping) */
+    dt_real grad_limit; /* then limited to [-grad_limit, grad_limit]; 0: off */
+    dt_real l2;         /* then g += l2*w */
+    dt_real decay;      /* w -= lr*decay*w, apart from the gradient */
+    dt_real momentum, beta1, beta2, rho, eps;
+    dt_real correction1, correction2; /* Adam: 1/(1-beta1^t), 1/(1-beta2^t) */
+    bool nesterov;
+} dt_update;
+
+/* One instruction set's kernels. Shapes are row-major. Unless said otherwise outputs do not overlap inputs. */
+typedef struct dt_kernels {
+    dt_isa isa;
+
+    /* y = act(y + b) for y[rows, cols], b[cols] (NULL: none). Where z is not NULL it receives y + b (GELU and SiLU need
+     * it in the backward pass). `slope` is leaky ReLU's. */
+    void (*bias_activate)(dt_real *y, dt_real *z, const dt_real *b, int64_t rows, int64_t cols, dt_activation act,
+                          dt_real slope);
+    /* dy = dy * act'(·) in place, from y (the activation's output) or z (its input, GELU and SiLU); then column sums:
+     * db[cols] = sum over rows of dy, or db += … when `accumulate`. db may be NULL. */
+    void (*activate_backward)(dt_real *dy, dt_real *db, const dt_real *y, const dt_real *z, int64_t rows, int64_t cols,
+                              dt_activation act, dt_real slope, bool accumulate);
+    /* y = softmax of each row of x; y may be x. */
+    void (*softmax)(dt_real *y, const dt_real *x, int64_t rows, int64_t cols);
+    /* dx = y*(dy - sum(dy*y)) by rows; dx may be dy. */
+    void (*softmax_backward)(dt_real *dx, const dt_real *dy, const dt_real *y, int64_t rows, int64_t cols);
+
+    /* Losses on output[rows, cols]; targets are labels[rows] (class numbers, one-hot where the loss wants vectors) or
+     * values[rows, cols], the other NULL. The gradient of the *sum* over rows replaces output when `gradient`.
+     * Adds to tally. See model.h for the formulas. */
+    void (*softmax_cross_entropy)(dt_real *output, const int32_t *labels, const dt_real *values, int64_t rows,
+                                  int64_t cols, dt_real smoothing, bool gradient, dt_tally *tally);
+    void (*mean_squared_error)(dt_real *output, const int32_t *labels, const dt_real *values, int64_t rows,
+                               int64_t cols, bool gradient, dt_tally *tally);
+    void (*binary_cross_entropy)(dt_real *output, const int32_t *labels, const dt_real *values, int64_t rows,
+                                 int64_t cols, dt_real smoothing, bool gradient, dt_tally *tally);
+
+    /* y = x*m/(1-rate), m drawn anew per element from (stream, first_sample + row, element): the same call on the
+     * gradient is the backward pass. y may be x. */
+    void (*dropout)(dt_real *y, const dt_real *x, int64_t rows, int64_t cols, dt_real rate, dt_stream stream,
+                    uint64_t first_sample);
+
+    /* Update rules on flat arrays of n elements. */
+    void (*sgd)(dt_real *w, dt_real *velocity, const dt_real *g, int64_t n,
+                const dt_update *u); /* velocity NULL: no momentum */
+    void (*adam)(dt_real *w, dt_real *m, dt_real *v, const dt_real *g, int64_t n, const dt_update *u); /* and AdamW */
+    void (*rmsprop)(dt_real *w, dt_real *v, dt_real *velocity, const dt_real *g, int64_t n,
+                    const dt_update *u); /* velocity NULL: none */
+    void (*adagrad)(dt_real *w, dt_real *sum, const dt_real *g, int64_t n, const dt_update *u);
+
+    /* The sum of x[i]^2, accumulated in double, in an order that depends on n alone. */
+    double (*sum_squares)(const dt_real *x, int64_t n);
+    /* y += x */
+    void (*add)(dt_real *y, const dt_real *x, int64_t n);
+    /* q = round(g*scale), or q += … unless `fresh`, to the nearest, ties to even. Returns the largest |g|, or infinity
+     * or NaN when one is not finite; q is meaningless where |g*scale| does not fit its type. */
+    double (*quantise_i32)(int32_t *q, const dt_real *g, int64_t n, dt_real scale, bool fresh);
+    double (*quantise_i64)(int64_t *q, const dt_real *g, int64_t n, double scale, bool fresh);
+    /* g = q*scale */
+    void (*dequantise_i32)(dt_real *g, const int32_t *q, int64_t n, dt_real scale);
+    void (*dequantise_i64)(dt_real *g, const int64_t *q, int64_t n, double scale);
+    /* y = x*scale + shift, x of the given format; the scaling is in float32 (double for dt_real double). */
+    void (*convert)(dt_real *y, const void *x, dt_dtype dtype, int64_t n, dt_real scale, dt_real shift);
+} dt_kernels;
+
+/* The kernels compiled for `isa` (DT_ISA_AUTO: the best this machine has), or NULL when this machine lacks it. */
+const dt_kernels *dt_kernels_for(dt_isa isa);
+
+/* Prepares the process: *out is dt_kernels_for(isa), oneDNN is pinned to the same instruction set and to `threads`
+ * threads, and flush-to-zero is set on all of them. oneDNN can be pinned once: a second call with another isa fails. */
+dt_status dt_compute_open(const dt_kernels **out, dt_isa isa, int threads);
+
+/* c[m, n] = op(a)·op(b) + beta*c, row-major, leading dimensions of the arrays as stored. */
+typedef enum dt_transpose { DT_PLAIN, DT_TRANSPOSED } dt_transpose;
+void dt_gemm(dt_transpose ta, dt_transpose tb, int64_t m, int64_t n, int64_t k, const dt_real *a, int64_t lda,
+             const dt_real *b, int64_t ldb, dt_real beta, dt_real *c, int64_t ldc);
+
+#endif

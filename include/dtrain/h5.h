@@ -1,0 +1,82 @@
+/* HDF5 without hid_t: the few operations checkpoints, metrics and datasets need, every failure with the file and object
+ * named. Serial unless said otherwise. The library's own error printing is off. */
+#ifndef DTRAIN_H5_H
+#define DTRAIN_H5_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dtrain/comm.h"
+#include "dtrain/status.h"
+#include "dtrain/table.h"
+
+typedef struct dt_h5 dt_h5;
+
+dt_status dt_h5_open(dt_h5 **out, const char *path);                           /* to read */
+dt_status dt_h5_create(dt_h5 **out, const char *path);                         /* new or emptied, to write */
+dt_status dt_h5_create_parallel(dt_h5 **out, const char *path, dt_comm *comm); /* collective; MPI-IO driver */
+dt_status dt_h5_append(dt_h5 **out, const char *path);                         /* existing, to write */
+/* Collective for a parallel file. Sets *file to NULL. Accepts a NULL *file. */
+dt_status dt_h5_close(dt_h5 **file);
+/* After a failed parallel write: forgets the handle without H5Fclose, which may hang or crash then. */
+void dt_h5_abandon(dt_h5 **file);
+const char *dt_h5_path(const dt_h5 *file);
+
+/* Attributes of the object at `object` ("/" is the root). Writing is collective for a parallel file and creates or
+ * replaces; reading a missing one is DT_ERR_CORRUPT. Texts are variable-length UTF-8; *text is to dt_free. */
+dt_status dt_h5_put_text(dt_h5 *file, const char *object, const char *name, const char *text);
+dt_status dt_h5_put_int(dt_h5 *file, const char *object, const char *name, int64_t value);
+dt_status dt_h5_put_real(dt_h5 *file, const char *object, const char *name, double value);
+dt_status dt_h5_get_text(dt_h5 *file, const char *object, const char *name, char **text);
+dt_status dt_h5_get_int(dt_h5 *file, const char *object, const char *name, int64_t *value);
+dt_status dt_h5_get_real(dt_h5 *file, const char *object, const char *name, double *value);
+/* Any scalar attribute as text, to dt_free. */
+dt_status dt_h5_attribute_text(dt_h5 *file, const char *object, const char *name, char **text);
+bool dt_h5_has(dt_h5 *file, const char *object);
+bool dt_h5_has_attribute(dt_h5 *file, const char *object, const char *name);
+
+/* Makes a group and its parents. Collective for a parallel file. */
+dt_status dt_h5_make_group(dt_h5 *file, const char *path);
+
+typedef struct dt_h5_info {
+    dt_dtype dtype; /* of the values once read; integers keep their width and sign */
+    dt_shape shape;
+    bool native;        /* stored in this machine's byte order and a plain format */
+    bool contiguous;    /* one run of bytes in the file, no filters */
+    uint64_t offset;    /* of that run, in the file; only when contiguous and allocated */
+    bool allocated;     /* space is reserved in the file */
+    int64_t chunk_rows; /* rows of a chunk; 0 when not chunked */
+} dt_h5_info;
+
+dt_status dt_h5_describe(dt_h5 *file, const char *dataset, dt_h5_info *info);
+
+/* A new dataset, parents made. Contiguous with early allocation, or chunked and extendable in its first dimension when
+ * `chunk_rows` > 0. Collective for a parallel file. */
+dt_status dt_h5_create_dataset(dt_h5 *file, const char *dataset, dt_dtype dtype, const dt_shape *shape,
+                               int64_t chunk_rows);
+/* Grows the first dimension of an extendable dataset. */
+dt_status dt_h5_extend(dt_h5 *file, const char *dataset, int64_t rows);
+
+/* Rows [first, first+count) of the first dimension, all of the others, as `dtype` in memory (converted when the file
+ * differs). Not collective: transfers are independent, in pieces below 1 GiB. A scalar has one row. */
+dt_status dt_h5_write_rows(dt_h5 *file, const char *dataset, dt_dtype dtype, int64_t first, int64_t count,
+                           const void *data);
+dt_status dt_h5_read_rows(dt_h5 *file, const char *dataset, dt_dtype dtype, int64_t first, int64_t count, void *data);
+/* The same for elements [first, first+count) of a one-dimensional dataset or of any contiguous one flattened: see h5.c.
+ */
+
+/* Flushes the library's buffers to the operating system. Collective for a parallel file. */
+dt_status dt_h5_flush(dt_h5 *file);
+
+/* Visits every object in name order. `kind` is 'g' (group) or 'd' (dataset). A false return stops the walk. */
+typedef bool (*dt_h5_visitor)(void *context, const char *path, char kind);
+dt_status dt_h5_walk(dt_h5 *file, dt_h5_visitor visit, void *context);
+
+/* Names of the attributes of an object, in name order: visit(context, name, 'a'). */
+dt_status dt_h5_walk_attributes(dt_h5 *file, const char *object, dt_h5_visitor visit, void *context);
+
+/* fsync of a file or a directory. */
+dt_status dt_fsync_path(const char *path);
+
+#endif

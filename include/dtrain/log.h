@@ -1,0 +1,24 @@
+/* What the program says while it works. Rank 0 alone writes to standard output; any rank may warn on standard error. */
+#ifndef DTRAIN_LOG_H
+#define DTRAIN_LOG_H
+
+typedef enum dt_log_level { DT_LOG_QUIET, DT_LOG_WARN, DT_LOG_INFO, DT_LOG_DEBUG } dt_log_level;
+
+/* Sets the threshold, and whether this process may write to standard output (`speaker`: rank 0). */
+void dt_log_setup(dt_log_level level, int speaker);
+
+dt_log_level dt_log_threshold(void);
+
+/* A line on standard output, from the speaker only. */
+void dt_log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A line on standard error: "dtrain: warning: …". */
+void dt_log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A line on standard error at debug level. */
+void dt_log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A line on standard error, always: "dtrain: …". */
+void dt_log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,133 @@
+/* The model: a list of layers with a loss at its end, on flat arenas.
+ *
+ * Losses, per sample, for output o[cols] and target t[cols] (labels become one-hot):
+ *
+ *   softmax_cross_entropy   -sum t log softmax(o)
+ *                           label smoothing e: t = (1-e)*t + e/cols (Szegedy et al. 2016, section 7)
+ *   mean_squared_error      1/2 sum (o-t)^2: the 1/2 makes the gradient o-t, as in the textbooks; the sum, not the
+ *                           mean, over outputs
+ *   binary_cross_entropy    -sum t log s(o) + (1-t) log(1-s(o)), s the logistic function
+ *                           label smoothing e: t = (1-e)*t + e/2
+ *
+ * The loss of a batch is the mean over its samples; a gradient travels as the sum over samples. */
+#ifndef DTRAIN_MODEL_H
+#define DTRAIN_MODEL_H
+
+#include "dtrain/compute.h"
+#include "dtrain/dataset.h"
+#include "dtrain/fields.h"
+#include "dtrain/recipe.h"
+#include "dtrain/table.h"
+
+typedef struct dt_model dt_model;
+typedef struct dt_layer dt_layer;
+typedef struct dt_plan dt_plan;
+
+/* What a layer sees of one pass over `rows` samples. */
+typedef struct dt_pass {
+    const dt_kernels *kernels;
+    int64_t rows;
+    bool training;
+    bool accumulate;            /* gradients are added to what is there, instead of replacing it */
+    uint64_t seed, step, first; /* key the random draws: seed, step, position of row 0 in the global batch */
+    const dt_real *weights;     /* arena */
+    dt_real *grads;             /* arena; NULL outside training */
+} dt_pass;
+
+/* One kind of layer. Adding a kind is one file and one row of dt_layer_kinds. */
+typedef struct dt_layer_kind {
+    const char *name;
+    const char *help;
+    const dt_field *fields; /* of its configuration; ends with a NULL key */
+    size_t config_size;     /* its first member is char name[DT_TEXT_MAX], its table's last row DT_LAYER_NAME_FIELD */
+    int variant;            /* tells apart kinds that share functions (activations: dt_activation) */
+    /* Everything that can fail: reads layer->config and layer->in, sets layer->out and what backward reads, declares
+     * parameters and scratch. */
+    dt_status (*plan)(dt_layer *layer, dt_plan *plan);
+    /* Initial values of its parameters. NULL: it has none. */
+    void (*init)(const dt_layer *layer, dt_real *weights, uint64_t seed);
+    /* y[rows, out] from x[rows, in]. y may be x for a layer that is in_place. */
+    void (*forward)(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y);
+    /* From dy[rows, out] (may be overwritten): parameter gradients into pass->grads, and dx[rows, in] unless dx is
+     * NULL. For an in_place layer dx is dy. x and y hold what forward saw and gave only where the layer said that it
+     * reads them. */
+    void (*backward)(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
+                     dt_real *dx);
+} dt_layer_kind;
+
+#define DT_LAYER_MAX_PARAMS 8
+#define DT_LAYER_MAX_SCRATCH 4
+
+struct dt_layer {
+    const dt_layer_kind *kind;
+    char name[64];                  /* unique in the model: given, or kind + number ("dense1") */
+    char source[DT_TEXT_MAX];       /* where the recipe says so */
+    void *config;                   /* kind->config_size bytes, decoded */
+    dt_shape in, out;               /* of one sample */
+    bool in_place;                  /* set by plan: forward works with y == x, and backward with dx == dy */
+    bool view;                      /* set by plan: y is x under another shape; forward and backward do nothing */
+    bool reads_input, reads_output; /* set by plan: what backward reads, so nobody overwrites it in between */
+    const char *squash;             /* set by plan: "softmax" or "sigmoid" when that is what it ends with, or NULL */
+    int param[DT_LAYER_MAX_PARAMS]; /* indices into the model's table, in order of declaration */
+    int param_count;
+    dt_real *scratch[DT_LAYER_MAX_SCRATCH]; /* [max_rows, per_row], kept from forward to backward */
+    int scratch_count;
+    dt_real *output;       /* [max_rows, out]; NULL where y is x */
+    uint64_t index;        /* position in the model: keys random draws */
+    const dt_table *table; /* the model's */
+};
+
+/* For plan functions. Scratch is asked for in elements per row and is there from the end of planning on. */
+bool dt_plan_training(const dt_plan *plan);
+dt_status dt_plan_param(dt_plan *plan, dt_layer *layer, const char *name, const dt_shape *shape, unsigned flags);
+dt_status dt_plan_scratch(dt_plan *plan, dt_layer *layer, int64_t per_row);
+/* A failure that names the layer and its line: "recipe m.yaml:9: dense2: …". */
+dt_status dt_layer_fail(const dt_layer *layer, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A layer's own parameter in an arena. */
+#define DT_PARAM(layer, arena, i) ((arena) + (layer)->table->tensors[(layer)->param[i]].offset)
+
+/* The row every table of layer fields ends with: the configuration begins with char name[DT_TEXT_MAX]. */
+#define DT_LAYER_NAME_FIELD                                                                                            \
+    {                                                                                                                  \
+        .key = "name", .type = DT_FIELD_TEXT, .offset = 0, .fallback = "", .flags = 0,                                 \
+        .help = "name of the layer and its tensors (default: the kind and its number, as in dense1)"                   \
+    }
+
+/* Ends with a NULL row. */
+extern const dt_layer_kind *const dt_layer_kinds[];
+
+/* `layers` is model.layers of a recipe; `input` a sample's shape; at most `max_rows` samples at once. `outputs` is what
+ * the data asks of the last layer, or 0 for nothing: with `labels` the number of classes, and at least as many outputs
+ * are needed; else the values per sample, and exactly as many are. With `training` false no memory for gradients is
+ * planned. `layers` is needed during the call only. */
+dt_status dt_model_create(dt_model **out, const dt_node *layers, const dt_recipe_loss *loss, const dt_shape *input,
+                          int64_t outputs, bool labels, int64_t max_rows, bool training, const dt_kernels *kernels);
+void dt_model_destroy(dt_model *model); /* accepts NULL */
+
+const dt_table *dt_model_table(const dt_model *model);
+int dt_model_layer_count(const dt_model *model);
+const dt_layer *dt_model_layer(const dt_model *model, int i);
+int64_t dt_model_outputs(const dt_model *model);
+size_t dt_model_memory(const dt_model *model); /* bytes of activations and scratch */
+
+/* model.layers with every default filled in, to dt_node_destroy. */
+dt_status dt_model_resolved(const dt_model *model, dt_node **out);
+
+/* Initial weights from a seed: a pure function of (model, seed). */
+void dt_model_init(const dt_model *model, dt_real *weights, uint64_t seed);
+
+/* Forward, loss and backward on a batch of at most max_rows: grads[total] receives (or, with pass->accumulate, gains)
+ * the gradient of the summed loss; tally gains the batch. pass->rows and pass->first are taken from the batch. */
+void dt_model_train(dt_model *model, dt_pass pass, const dt_batch *batch, dt_tally *tally);
+
+/* Forward and loss without gradients. */
+void dt_model_evaluate(dt_model *model, const dt_real *weights, const dt_batch *batch, dt_tally *tally);
+
+/* Forward only: the outputs [rows, outputs], before the loss's softmax or logistic function. Borrowed, until the next
+ * call. */
+const dt_real *dt_model_forward(dt_model *model, dt_pass pass, const dt_real *x);
+
+/* Help on every layer kind, for --help-recipe. Free with dt_free. */
+char *dt_model_help(void);
+
+#endif

@@ -1,0 +1,33 @@
+/* Training and evaluation of a run: the loop that knows all other rooms. */
+#ifndef DTRAIN_TRAIN_H
+#define DTRAIN_TRAIN_H
+
+#include "dtrain/comm.h"
+#include "dtrain/recipe.h"
+
+typedef struct dt_train_options {
+    const char *run;            /* run directory; NULL: the recipe's */
+    const char *resume;         /* "auto", "never", or a checkpoint file */
+    const char *const *allowed; /* recipe keys that may differ from the checkpoint's; NULL-terminated */
+    bool live;                  /* standard output is a terminal: one live line */
+} dt_train_options;
+
+typedef enum dt_outcome { DT_OUTCOME_DONE, DT_OUTCOME_STOPPED } dt_outcome;
+
+/* Collective. Trains or goes on with a run until its recipe is fulfilled or it is asked to stop; prints progress and
+ * the last line. The recipe is equal on all ranks. */
+dt_status dt_train_run(dt_comm *comm, dt_recipe *recipe, const dt_train_options *options, dt_outcome *outcome);
+
+typedef struct dt_eval_options {
+    const char *target; /* a checkpoint or a run directory */
+    const char *data;   /* another dataset file; NULL: the recipe's */
+    const char *split;  /* "train" or "test" */
+} dt_eval_options;
+
+/* Collective. Evaluates a checkpoint and prints the last line. */
+dt_status dt_eval_run(dt_comm *comm, const dt_eval_options *options);
+
+/* Asks the run in progress to finish its step, publish a checkpoint and stop. Async-signal-safe. */
+void dt_train_request_stop(void);
+
+#endif

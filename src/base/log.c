@@ -1,0 +1,63 @@
+/* The two globals the project allows itself besides the stop flag: how much to say, and whether this rank may. */
+#include "dtrain/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static dt_log_level threshold = DT_LOG_INFO;
+static int speaks = 1;
+
+void dt_log_setup(dt_log_level level, int speaker) {
+    threshold = level;
+    speaks = speaker;
+}
+
+dt_log_level dt_log_threshold(void) {
+    return threshold;
+}
+
+/* One write a line: lines of several ranks must not interleave. */
+static void emit(FILE *stream, const char *prefix, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
+
+static void emit(FILE *stream, const char *prefix, const char *format, va_list args) {
+    char line[2048];
+    int used = snprintf(line, sizeof line, "%s", prefix);
+    int more = vsnprintf(line + used, sizeof line - (size_t)used, format, args);
+    size_t length = (size_t)used + (more > 0 ? (size_t)more : 0);
+    if (length > sizeof line - 2) length = sizeof line - 2;
+    line[length] = '\n';
+    fwrite(line, 1, length + 1, stream);
+    fflush(stream);
+}
+
+void dt_log_info(const char *format, ...) {
+    if (!speaks || threshold < DT_LOG_INFO) return;
+    va_list args;
+    va_start(args, format);
+    emit(stdout, "", format, args);
+    va_end(args);
+}
+
+void dt_log_warn(const char *format, ...) {
+    if (threshold < DT_LOG_WARN) return;
+    va_list args;
+    va_start(args, format);
+    emit(stderr, "dtrain: warning: ", format, args);
+    va_end(args);
+}
+
+void dt_log_debug(const char *format, ...) {
+    if (threshold < DT_LOG_DEBUG) return;
+    va_list args;
+    va_start(args, format);
+    emit(stderr, "dtrain: debug: ", format, args);
+    va_end(args);
+}
+
+void dt_log_error(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    emit(stderr, "dtrain: ", format, args);
+    va_end(args);
+}

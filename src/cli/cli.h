@@ -1,0 +1,25 @@
+/* The commands. Each takes its own arguments (argv[0] is its name) and returns the program's exit code. */
+#ifndef DTRAIN_CLI_H
+#define DTRAIN_CLI_H
+
+#include "dtrain/comm.h"
+#include "dtrain/status.h"
+
+/* `comm` is NULL for commands that need no ranks. */
+int dt_cli_train(dt_comm *comm, int argc, char **argv);
+int dt_cli_eval(dt_comm *comm, int argc, char **argv);
+int dt_cli_inspect(dt_comm *comm, int argc, char **argv);
+int dt_cli_verify(dt_comm *comm, int argc, char **argv);
+int dt_cli_import(dt_comm *comm, int argc, char **argv);
+
+/* Usage texts, for the command's own --help. */
+extern const char dt_usage_train[], dt_usage_eval[], dt_usage_inspect[], dt_usage_verify[], dt_usage_import[];
+
+/* The value of an option that takes one: "--name VALUE" or "--name=VALUE" at argv[*at]; NULL when argv[*at] is another
+ * argument. Moves *at past the value. A missing value is put into *status. */
+const char *dt_cli_option(int argc, char **argv, int *at, const char *name, dt_status *status);
+
+/* Prints a failure once (rank 0 prints for all, as all ranks have the same) and gives the exit code. */
+int dt_cli_report(const dt_comm *comm, const dt_status *status);
+
+#endif

@@ -1,0 +1,60 @@
+/* dtrain verify: every hash of one checkpoint, or of all checkpoints of a run; a line each. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli.h"
+#include "dtrain/checkpoint.h"
+#include "dtrain/log.h"
+#include "dtrain/memory.h"
+#include "dtrain/rundir.h"
+
+const char dt_usage_verify[] = "usage: dtrain verify CHECKPOINT|RUN...\n"
+                               "\n"
+                               "Reads every dataset and compares its hash, then the digest of the whole state. A run "
+                               "directory stands for all its\n"
+                               "checkpoints. Exit code 0 when all are whole, 1 otherwise.\n";
+
+static dt_status verify_file(const char *path) {
+    uint64_t digest = 0;
+    dt_status status = dt_checkpoint_verify(path, &digest);
+    char text[17];
+    dt_digest_text(digest, text);
+    if (status.code == DT_OK) dt_log_info("%s: valid, digest %s", path, text);
+    if (status.code != DT_OK) dt_log_error("%s", status.message);
+    return status;
+}
+
+static dt_status verify_run(const char *run) {
+    char directory[4096];
+    DT_TRY(dt_path_join(directory, run, "checkpoints"));
+    char(*paths)[4096];
+    int count;
+    DT_TRY(dt_checkpoint_list(directory, &paths, &count));
+    dt_status worst = count > 0 ? dt_ok() : dt_fail(DT_ERR_INPUT, "%s: no checkpoints here", run);
+    if (count == 0) dt_log_error("%s", worst.message);
+    for (int i = 0; i < count; i++) {
+        dt_status status = verify_file(paths[i]);
+        if (status.code != DT_OK) worst = status;
+    }
+    dt_free(paths);
+    return worst;
+}
+
+int dt_cli_verify(dt_comm *comm, int argc, char **argv) {
+    if (argc < 2 || argv[1][0] == '-') {
+        dt_status usage =
+            argc < 2 ? dt_fail(DT_ERR_USAGE, "verify needs a checkpoint or a run directory (see dtrain verify --help)")
+                     : dt_fail(DT_ERR_USAGE, "verify has no option %s (see dtrain verify --help)", argv[1]);
+        return dt_cli_report(comm, &usage);
+    }
+    int code = 0;
+    for (int i = 1; i < argc; i++) {
+        struct stat info;
+        bool directory = stat(argv[i], &info) == 0 && S_ISDIR(info.st_mode);
+        dt_status status = directory ? verify_run(argv[i]) : verify_file(argv[i]);
+        if (status.code != DT_OK) code = dt_status_exit_code(&status);
+    }
+    return code;
+}

@@ -1,0 +1,194 @@
+/* Ranks and agreement. MPI errors are returned, not fatal, so a failed call can be named before the job ends; but a
+ * rank that dies still takes the job with it (Open MPI 4 has no recovery), and going on is the checkpoint's business.
+ */
+#include "comm_internal.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dtrain/memory.h"
+
+/* Counts in MPI are int; longer arrays cross in pieces. */
+#define PIECE ((size_t)1 << 28)
+
+struct dt_comm {
+    MPI_Comm world, node;
+    int rank, size, node_rank, node_size;
+    bool owns_mpi;
+    char host[MPI_MAX_PROCESSOR_NAME];
+};
+
+MPI_Comm dt_comm_mpi(const dt_comm *comm) {
+    return comm->world;
+}
+
+MPI_Comm dt_comm_node_mpi(const dt_comm *comm) {
+    return comm->node;
+}
+
+dt_status dt_comm_check(int mpi_code, const char *what) {
+    if (mpi_code == MPI_SUCCESS) return dt_ok();
+    char text[MPI_MAX_ERROR_STRING];
+    int length = 0;
+    if (MPI_Error_string(mpi_code, text, &length) != MPI_SUCCESS) snprintf(text, sizeof text, "code %d", mpi_code);
+    return dt_fail(DT_ERR_COMM, "%s failed: %s", what, text);
+}
+
+static dt_status join(dt_comm *comm, MPI_Comm parent) {
+    DT_TRY(dt_comm_check(MPI_Comm_dup(parent, &comm->world), "MPI_Comm_dup"));
+    MPI_Comm_set_errhandler(comm->world, MPI_ERRORS_RETURN);
+    MPI_Comm_rank(comm->world, &comm->rank);
+    MPI_Comm_size(comm->world, &comm->size);
+    DT_TRY(dt_comm_check(MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &comm->node),
+                         "MPI_Comm_split_type"));
+    MPI_Comm_set_errhandler(comm->node, MPI_ERRORS_RETURN);
+    MPI_Comm_rank(comm->node, &comm->node_rank);
+    MPI_Comm_size(comm->node, &comm->node_size);
+    int length = 0;
+    MPI_Get_processor_name(comm->host, &length);
+    return dt_ok();
+}
+
+static dt_status create(dt_comm **out, MPI_Comm parent, bool owns_mpi) {
+    dt_comm *comm = dt_alloc(1, sizeof *comm);
+    if (!comm) return dt_fail_memory("the communicator", sizeof *comm);
+    comm->world = comm->node = MPI_COMM_NULL;
+    comm->owns_mpi = owns_mpi;
+    dt_status status = join(comm, parent);
+    if (status.code == DT_OK)
+        *out = comm;
+    else
+        dt_free(comm);
+    return status;
+}
+
+dt_status dt_comm_open(dt_comm **out, int *argc, char ***argv) {
+    *out = NULL;
+    int running = 0, provided;
+    MPI_Initialized(&running);
+    if (!running) DT_TRY(dt_comm_check(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread"));
+    return create(out, MPI_COMM_WORLD, !running);
+}
+
+dt_status dt_comm_alone(dt_comm **out, const dt_comm *comm) {
+    (void)comm;
+    *out = NULL;
+    return create(out, MPI_COMM_SELF, false);
+}
+
+void dt_comm_close(dt_comm *comm) {
+    if (!comm) return;
+    if (comm->node != MPI_COMM_NULL) MPI_Comm_free(&comm->node);
+    if (comm->world != MPI_COMM_NULL) MPI_Comm_free(&comm->world);
+    if (comm->owns_mpi) MPI_Finalize();
+    dt_free(comm);
+}
+
+void dt_comm_abort(dt_comm *comm, int exit_code) {
+    MPI_Abort(comm ? comm->world : MPI_COMM_WORLD, exit_code);
+    _exit(exit_code);
+}
+
+int dt_comm_rank(const dt_comm *comm) {
+    return comm->rank;
+}
+int dt_comm_size(const dt_comm *comm) {
+    return comm->size;
+}
+int dt_comm_node_rank(const dt_comm *comm) {
+    return comm->node_rank;
+}
+int dt_comm_node_size(const dt_comm *comm) {
+    return comm->node_size;
+}
+const char *dt_comm_host(const dt_comm *comm) {
+    return comm->host;
+}
+
+dt_status dt_comm_agree(dt_comm *comm, dt_status status) {
+    int mine = status.code == DT_OK ? INT_MAX : comm->rank;
+    int lowest = INT_MAX;
+    DT_TRY(dt_comm_check(MPI_Allreduce(&mine, &lowest, 1, MPI_INT, MPI_MIN, comm->world), "agreement"));
+    if (lowest == INT_MAX) return dt_ok();
+    DT_TRY(dt_comm_check(MPI_Bcast(&status, (int)sizeof status, MPI_BYTE, lowest, comm->world), "agreement"));
+    return lowest > 0 ? dt_status_within(status, "rank %d", lowest) : status;
+}
+
+bool dt_comm_any(dt_comm *comm, bool flag) {
+    int mine = flag, any = flag;
+    if (MPI_Allreduce(&mine, &any, 1, MPI_INT, MPI_MAX, comm->world) != MPI_SUCCESS) return true;
+    return any != 0;
+}
+
+static dt_status broadcast(MPI_Comm comm, void *bytes, size_t count, int root) {
+    char *at = bytes;
+    while (count > 0) {
+        size_t piece = count < PIECE ? count : PIECE;
+        DT_TRY(dt_comm_check(MPI_Bcast(at, (int)piece, MPI_BYTE, root, comm), "MPI_Bcast"));
+        at += piece;
+        count -= piece;
+    }
+    return dt_ok();
+}
+
+dt_status dt_comm_broadcast(dt_comm *comm, void *bytes, size_t count, int root) {
+    return broadcast(comm->world, bytes, count, root);
+}
+
+dt_status dt_comm_node_broadcast(dt_comm *comm, void *bytes, size_t count) {
+    return broadcast(comm->node, bytes, count, 0);
+}
+
+dt_status dt_comm_broadcast_text(dt_comm *comm, char **text, int root) {
+    uint64_t length = comm->rank == root ? strlen(*text) + 1 : 0;
+    DT_TRY(dt_comm_broadcast(comm, &length, sizeof length, root));
+    if (comm->rank != root) *text = dt_alloc(length, 1);
+    DT_TRY(dt_comm_agree(comm, *text ? dt_ok() : dt_fail_memory("a text from another rank", length)));
+    return dt_comm_broadcast(comm, *text, length, root);
+}
+
+static dt_status sum(dt_comm *comm, void *values, size_t count, size_t size, MPI_Datatype type) {
+    char *at = values;
+    while (count > 0) {
+        size_t piece = count < PIECE ? count : PIECE;
+        DT_TRY(dt_comm_check(MPI_Allreduce(MPI_IN_PLACE, at, (int)piece, type, MPI_SUM, comm->world), "MPI_Allreduce"));
+        at += piece * size;
+        count -= piece;
+    }
+    return dt_ok();
+}
+
+dt_status dt_comm_sum_i64(dt_comm *comm, int64_t *values, size_t count) {
+    return comm->size == 1 ? dt_ok() : sum(comm, values, count, sizeof *values, MPI_INT64_T);
+}
+
+dt_status dt_comm_sum_f32(dt_comm *comm, float *values, size_t count) {
+    return comm->size == 1 ? dt_ok() : sum(comm, values, count, sizeof *values, MPI_FLOAT);
+}
+
+static dt_status reduce_doubles(dt_comm *comm, const double *values, size_t count, double *out, MPI_Op op) {
+    if (!out) return dt_ok();
+    return dt_comm_check(MPI_Allreduce(values, out, (int)count, MPI_DOUBLE, op, comm->world), "MPI_Allreduce");
+}
+
+dt_status dt_comm_spread(dt_comm *comm, const double *values, size_t count, double *min, double *mean, double *max) {
+    DT_TRY(reduce_doubles(comm, values, count, min, MPI_MIN));
+    DT_TRY(reduce_doubles(comm, values, count, mean, MPI_SUM));
+    DT_TRY(reduce_doubles(comm, values, count, max, MPI_MAX));
+    for (size_t i = 0; mean && i < count; i++) mean[i] /= comm->size;
+    return dt_ok();
+}
+
+dt_status dt_comm_gather_u64(dt_comm *comm, uint64_t value, uint64_t *all) {
+    return dt_comm_check(MPI_Allgather(&value, 1, MPI_UINT64_T, all, 1, MPI_UINT64_T, comm->world), "MPI_Allgather");
+}
+
+dt_status dt_comm_barrier(dt_comm *comm) {
+    return dt_comm_check(MPI_Barrier(comm->world), "MPI_Barrier");
+}
+dt_status dt_comm_node_barrier(dt_comm *comm) {
+    return dt_comm_check(MPI_Barrier(comm->node), "MPI_Barrier");
+}

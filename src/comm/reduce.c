@@ -1,0 +1,281 @@
+/* The gradient's way across, as one MPI_Allreduce over a flat buffer.
+ *
+ * Floating-point sums depend on their order, hence on the number of ranks; integer sums do not. So on the integer wires
+ * a shard's gradient g is sent as q = round(g 2^k), with one exponent k per tensor, and Σq 2^-k comes out.
+ *
+ * k must be known before the step ("delayed scaling", as in FP8 training: Micikevicius et al. 2022, section 3). Beside
+ * the gradient every shard sends, per tensor, a 1 in one of 64 buckets: how many powers of two its largest |q| stays
+ * below the type's limit. The summed buckets bound Σ|q| over all shards, on every rank and in any order; the powers of
+ * two between that bound and the limit are the room of the step:
+ *   - negative: the sum may have wrapped. All ranks lower k so that HEADROOM bits are free, and redo the step;
+ *   - above `coarse`: rounding may cost more than 2^-20 of the largest element. All ranks raise k, and redo the step;
+ *   - below LOW or above HIGH: k is set right at once, for the next step;
+ *   - above HEADROOM in every one of WINDOW steps: k is raised to what leaves HEADROOM.
+ * The first step of a run is thus redone once or twice, until the exponents have found their place. Bounding the sum of
+ * what the shards have, instead of S times the largest, is worth log2(S) bits where one shard dominates. What the
+ * choice costs in accuracy is measured in tests/mpi/test_reduce.c. With more than 64 shards 32 bits get tight: choose
+ * i64.
+ *
+ * On the f32 wire the first shard of a step is computed right into the sum, and only further shards of the same rank
+ * are added. */
+#include "dtrain/reduce.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "comm_internal.h"
+#include "dtrain/memory.h"
+
+#define BUCKETS 64 /* room from -32 to 31 bits */
+#define BUCKET_ZERO 32
+#define HEADROOM 2
+#define LOW 1
+#define HIGH 4
+#define WINDOW 16
+#define KEEP 22 /* bits a shard's gradient must keep */
+#define FIRST_EXPONENT 24
+#define MOST_EXPONENT 100 /* 2^k and 2^-k stay normal in float32 */
+
+/* Of one tensor; two int32 in the trained state. */
+typedef struct scale {
+    int32_t exponent; /* k */
+    int32_t room;     /* the scarcest room since the window began */
+} scale;
+
+struct dt_reducer {
+    dt_comm *comm;
+    const dt_kernels *kernels;
+    const dt_table *table;
+    dt_wire wire;
+    dt_real *shard; /* [total]: gradient of a shard; at the end, of all. On the f32 wire: only for further shards */
+    void *message;  /* float, int32 or int64 [total + buckets + flags] */
+    size_t buckets; /* elements of the message that are buckets: tensors * BUCKETS, 0 on the f32 wire */
+    scale *scales;  /* [tensors], then the step of the window; NULL on the f32 wire */
+    int64_t state_words;
+    double limit; /* of Σ|q| */
+    int coarse;   /* more room than this is redone */
+    int added;
+    int not_finite; /* tensor index + 1 */
+};
+
+static bool is_integer(const dt_reducer *r) {
+    return r->wire != DT_WIRE_F32;
+}
+
+static size_t message_words(const dt_reducer *r) {
+    return r->table->total + r->buckets + DT_FLAG_COUNT;
+}
+
+static size_t word_size(const dt_reducer *r) {
+    return r->wire == DT_WIRE_I64 ? sizeof(int64_t) : sizeof(int32_t);
+}
+
+dt_status dt_reduce_create(dt_reducer **out, dt_comm *comm, const dt_kernels *kernels, const dt_table *table,
+                           int64_t shards, int64_t shards_per_rank, dt_wire wire) {
+    *out = NULL;
+    dt_reducer *r = dt_alloc(1, sizeof *r);
+    if (!r) return dt_fail_memory("the reducer", sizeof *r);
+    *r = (dt_reducer){.comm = comm, .kernels = kernels, .table = table, .wire = wire};
+    r->limit = wire == DT_WIRE_I64 ? 0x1p62 : 0x1p31 - 1;
+    int spare = ilogb(r->limit / (double)shards) - KEEP;
+    r->coarse = spare > HIGH ? spare : HIGH;
+    if (is_integer(r)) {
+        r->buckets = (size_t)table->count * BUCKETS;
+        r->state_words = 2 * ((int64_t)table->count + 1);
+        r->scales = dt_alloc((size_t)table->count + 1, sizeof *r->scales);
+        for (int i = 0; r->scales && i < table->count; i++)
+            r->scales[i] = (scale){wire == DT_WIRE_I64 ? FIRST_EXPONENT + 31 : FIRST_EXPONENT, BUCKETS};
+    }
+    r->message = dt_alloc(message_words(r), word_size(r));
+    bool needs_shard = is_integer(r) || shards_per_rank > 1;
+    r->shard = needs_shard ? dt_alloc(table->total, sizeof *r->shard) : NULL;
+    if (!r->message || (needs_shard && !r->shard) || (is_integer(r) && !r->scales)) {
+        unsigned long long bytes = message_words(r) * word_size(r) + table->total * sizeof *r->shard;
+        dt_reduce_destroy(r);
+        return dt_fail_memory("the gradient", bytes);
+    }
+    *out = r;
+    return dt_ok();
+}
+
+void dt_reduce_destroy(dt_reducer *r) {
+    if (!r) return;
+    dt_free(r->message);
+    dt_free(r->shard);
+    dt_free(r->scales);
+    dt_free(r);
+}
+
+void dt_reduce_state(dt_reducer *r, int32_t **exponents, int64_t *count) {
+    *exponents = r->scales ? &r->scales[0].exponent : NULL;
+    *count = r->scales ? r->state_words : 0;
+}
+
+/* A word behind the gradient: a bucket or a flag. */
+static void put_word(dt_reducer *r, size_t at, int value) {
+    switch (r->wire) {
+    case DT_WIRE_F32: ((float *)r->message)[at] = (float)value; break;
+    case DT_WIRE_I32: ((int32_t *)r->message)[at] = value; break;
+    case DT_WIRE_I64: ((int64_t *)r->message)[at] = value; break;
+    }
+}
+
+static int get_word(const dt_reducer *r, size_t at) {
+    switch (r->wire) {
+    case DT_WIRE_F32: return (int)((const float *)r->message)[at];
+    case DT_WIRE_I32: return ((const int32_t *)r->message)[at];
+    case DT_WIRE_I64: return (int)((const int64_t *)r->message)[at];
+    }
+    return 0;
+}
+
+static size_t flag_at(const dt_reducer *r, dt_flag flag) {
+    return r->table->total + r->buckets + (size_t)flag;
+}
+
+void dt_reduce_raise(dt_reducer *r, dt_flag flag) {
+    put_word(r, flag_at(r, flag), 1);
+}
+
+int dt_reduce_raised(const dt_reducer *r, dt_flag flag) {
+    return get_word(r, flag_at(r, flag));
+}
+
+void dt_reduce_begin(dt_reducer *r) {
+    r->added = 0;
+    r->not_finite = 0;
+    memset((char *)r->message + r->table->total * word_size(r), 0, (r->buckets + DT_FLAG_COUNT) * word_size(r));
+}
+
+dt_real *dt_reduce_next(dt_reducer *r) {
+    return is_integer(r) || r->added > 0 ? r->shard : r->message;
+}
+
+/* Powers of two between a shard's largest |q|, which is not 0, and the limit. */
+static int room_of_shard(const dt_reducer *r, double largest, int exponent) {
+    int most = BUCKETS - BUCKET_ZERO - 1;
+    int room = ilogb(r->limit / ldexp(largest, exponent));
+    return room > most ? most : room < -BUCKET_ZERO ? -BUCKET_ZERO : room;
+}
+
+static void add_integers(dt_reducer *r) {
+    bool fresh = r->added == 0;
+    for (int i = 0; i < r->table->count; i++) {
+        const dt_tensor *t = &r->table->tensors[i];
+        int exponent = r->scales[i].exponent;
+        double factor = ldexp(1.0, exponent);
+        double largest = r->wire == DT_WIRE_I32
+                             ? r->kernels->quantise_i32((int32_t *)r->message + t->offset, r->shard + t->offset,
+                                                        (int64_t)t->count, (dt_real)factor, fresh)
+                             : r->kernels->quantise_i64((int64_t *)r->message + t->offset, r->shard + t->offset,
+                                                        (int64_t)t->count, factor, fresh);
+        if (!isfinite(largest)) {
+            dt_reduce_raise(r, DT_FLAG_NOT_FINITE);
+            if (!r->not_finite) r->not_finite = i + 1;
+            continue;
+        }
+        if (largest == 0) continue;
+        size_t bucket =
+            r->table->total + (size_t)i * BUCKETS + (size_t)(room_of_shard(r, largest, exponent) + BUCKET_ZERO);
+        put_word(r, bucket, get_word(r, bucket) + 1);
+    }
+}
+
+void dt_reduce_add(dt_reducer *r) {
+    if (is_integer(r))
+        add_integers(r);
+    else if (r->added > 0)
+        r->kernels->add(r->message, r->shard, (int64_t)r->table->total);
+    r->added++;
+}
+
+/* The room a tensor had in this step; BUCKETS when its gradient was zero on all shards. */
+static int room_of_sum(const dt_reducer *r, int tensor) {
+    double bound = 0; /* of Σ|q|, as a share of the limit */
+    for (int b = 0; b < BUCKETS; b++)
+        bound += ldexp(get_word(r, r->table->total + (size_t)tensor * BUCKETS + (size_t)b), BUCKET_ZERO - b);
+    return bound > 0 ? ilogb(1 / bound) : BUCKETS;
+}
+
+static void move_exponent(scale *s, int by) {
+    int moved = s->exponent + by;
+    s->exponent = moved > MOST_EXPONENT ? MOST_EXPONENT : moved < -MOST_EXPONENT ? -MOST_EXPONENT : moved;
+}
+
+static void settle(scale *s, int room) {
+    move_exponent(s, room - HEADROOM);
+    s->room = BUCKETS;
+}
+
+/* Moves the exponents of tensors whose gradients did not fit or were rounded too coarsely; true when there were any. */
+static bool repair_exponents(dt_reducer *r) {
+    bool redo = false;
+    for (int i = 0; i < r->table->count; i++) {
+        int room = room_of_sum(r, i), before = r->scales[i].exponent;
+        if (room >= 0 && (room <= r->coarse || room == BUCKETS)) continue;
+        settle(&r->scales[i], room);
+        redo = redo || r->scales[i].exponent != before;
+    }
+    return redo;
+}
+
+/* Adapts every exponent to the room it had. The last "scale" counts the window's steps. */
+static void adapt_exponents(dt_reducer *r) {
+    int32_t *window = &r->scales[r->table->count].exponent;
+    bool closes = ++*window == WINDOW;
+    if (closes) *window = 0;
+    for (int i = 0; i < r->table->count; i++) {
+        scale *s = &r->scales[i];
+        int room = room_of_sum(r, i);
+        if (room == BUCKETS) continue;
+        if (room < LOW || room > HIGH)
+            settle(s, room);
+        else if (room < s->room)
+            s->room = room;
+        if (!closes) continue;
+        if (s->room > HEADROOM && s->room < BUCKETS) settle(s, s->room);
+        s->room = BUCKETS;
+    }
+}
+
+static dt_status allreduce(dt_reducer *r) {
+    if (dt_comm_size(r->comm) == 1) return dt_ok();
+    MPI_Datatype type = r->wire == DT_WIRE_F32 ? MPI_FLOAT : r->wire == DT_WIRE_I32 ? MPI_INT32_T : MPI_INT64_T;
+    size_t words = message_words(r), piece = (size_t)1 << 28;
+    for (size_t at = 0; at < words; at += piece) {
+        int count = (int)(words - at < piece ? words - at : piece);
+        DT_TRY(dt_comm_check(MPI_Allreduce(MPI_IN_PLACE, (char *)r->message + at * word_size(r), count, type, MPI_SUM,
+                                           dt_comm_mpi(r->comm)),
+                             "MPI_Allreduce of the gradient"));
+    }
+    return dt_ok();
+}
+
+static void dequantise(dt_reducer *r) {
+    for (int i = 0; i < r->table->count; i++) {
+        const dt_tensor *t = &r->table->tensors[i];
+        double factor = ldexp(1.0, -r->scales[i].exponent);
+        if (r->wire == DT_WIRE_I32)
+            r->kernels->dequantise_i32(r->shard + t->offset, (const int32_t *)r->message + t->offset, (int64_t)t->count,
+                                       (dt_real)factor);
+        else
+            r->kernels->dequantise_i64(r->shard + t->offset, (const int64_t *)r->message + t->offset, (int64_t)t->count,
+                                       factor);
+    }
+}
+
+dt_status dt_reduce_finish(dt_reducer *r, const dt_real **sum, bool *redo) {
+    *redo = false;
+    if (r->added == 0) memset(r->message, 0, r->table->total * word_size(r));
+    *sum = is_integer(r) ? r->shard : r->message;
+    DT_TRY(allreduce(r));
+    if (!is_integer(r) || dt_reduce_raised(r, DT_FLAG_NOT_FINITE) > 0) return dt_ok();
+    dequantise(r);
+    *redo = repair_exponents(r);
+    if (!*redo) adapt_exponents(r);
+    return dt_ok();
+}
+
+const char *dt_reduce_not_finite(const dt_reducer *r) {
+    return r->not_finite ? r->table->tensors[r->not_finite - 1].name : NULL;
+}

@@ -1,0 +1,149 @@
+/* The watchdog. Its threads make no MPI calls, since the main thread may be stuck in one: they read a window of shared
+ * memory with one entry a rank of this machine. The entries that hold the others up are those that are not themselves
+ * waiting, or wait in an earlier step. A machine whose ranks all wait speaks two seconds later than one that has the
+ * culprit, so that the job's last words come from where it is. */
+#include "dtrain/watchdog.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "comm_internal.h"
+#include "dtrain/clock.h"
+#include "dtrain/log.h"
+#include "dtrain/memory.h"
+
+typedef struct entry {
+    _Atomic double since; /* clock */
+    _Atomic int64_t step;
+    _Atomic int activity; /* dt_activity */
+    int rank;             /* in the job */
+    char padding[DT_ALIGNMENT - 2 * sizeof(double) - 2 * sizeof(int)];
+} entry;
+
+struct dt_watchdog {
+    MPI_Comm node;
+    MPI_Win window;
+    entry *entries; /* of this machine's ranks; behind them one whose activity is 1 once somebody has spoken */
+    entry *own;
+    int count;
+    int job_size;
+    _Atomic double allowed;
+    pthread_t thread;
+    atomic_bool ends;
+};
+
+static const char *doing(int activity) {
+    switch (activity) {
+    case DT_ACTIVITY_COMPUTE: return "computing";
+    case DT_ACTIVITY_MEET: return "waiting for other ranks";
+    case DT_ACTIVITY_STORAGE: return "at the checkpoint's storage";
+    default: return "idle";
+    }
+}
+
+/* Writes "rank 3 (computing in step 120 for 31 s), …" for those that hold the others up; how many there are. */
+static int name_late(const dt_watchdog *w, double now, char *out, size_t size) {
+    int64_t newest = -1;
+    for (int i = 0; i < w->count; i++)
+        if (w->entries[i].step > newest) newest = w->entries[i].step;
+    size_t used = 0;
+    int late = 0;
+    for (int i = 0; i < w->count; i++) {
+        const entry *e = &w->entries[i];
+        if (e->activity == DT_ACTIVITY_MEET && e->step == newest) continue;
+        late++;
+        if (used + 96 < size)
+            used += (size_t)snprintf(out + used, size - used, "%srank %d (%s in step %lld for %.0f s)",
+                                     used ? ", " : "", e->rank, doing(e->activity), (long long)e->step, now - e->since);
+    }
+    return late;
+}
+
+static void bark(dt_watchdog *w, double now, double waited) {
+    char names[1024] = "";
+    int late = name_late(w, now, names, sizeof names);
+    if (late == 0 && waited < w->allowed + 2) return;
+    int silent = 0;
+    if (!atomic_compare_exchange_strong(&w->entries[w->count].activity, &silent, 1)) return;
+    if (late > 0)
+        dt_log_error("no progress for %.0f s (train.timeout): held up by %s", waited, names);
+    else
+        dt_log_error("no progress for %.0f s (train.timeout): all %d ranks of this machine wait in step %lld for ranks "
+                     "elsewhere (%d ranks in all)",
+                     waited, w->count, (long long)w->own->step, w->job_size);
+    _exit(1);
+}
+
+static void *watch(void *argument) {
+    dt_watchdog *w = argument;
+    bool warned = false;
+    while (!w->ends) {
+        double allowed = w->allowed, pause = allowed < 10 ? allowed / 10 : 1;
+        struct timespec nap = {(time_t)pause, (long)((pause - (double)(time_t)pause) * 1e9)};
+        nanosleep(&nap, NULL);
+        double now = dt_clock_now(), waited = now - w->own->since;
+        int activity = w->own->activity;
+        if (activity == DT_ACTIVITY_IDLE || waited < allowed) {
+            warned = false;
+            continue;
+        }
+        bool storage = false; /* somebody on this machine is busy writing or reading */
+        for (int i = 0; i < w->count; i++) storage = storage || w->entries[i].activity == DT_ACTIVITY_STORAGE;
+        if (!storage || waited > 10 * allowed) bark(w, now, waited);
+        if (storage && !warned && w->own == w->entries)
+            dt_log_warn("the storage is slow: %.0f s for a checkpoint so far", waited);
+        warned = true;
+    }
+    return NULL;
+}
+
+dt_status dt_watchdog_open(dt_watchdog **out, dt_comm *comm, double seconds) {
+    *out = NULL;
+    if (seconds <= 0) return dt_ok();
+    dt_watchdog *w = dt_alloc(1, sizeof *w);
+    DT_TRY(dt_comm_agree(comm, w ? dt_ok() : dt_fail_memory("the watchdog", sizeof *w)));
+    w->node = dt_comm_node_mpi(comm);
+    w->count = dt_comm_node_size(comm);
+    w->job_size = dt_comm_size(comm);
+    w->allowed = seconds;
+    MPI_Aint bytes = dt_comm_node_rank(comm) == 0 ? (MPI_Aint)sizeof(entry) * (w->count + 1) : 0;
+    int unit = 1;
+    dt_status status = dt_comm_check(MPI_Win_allocate_shared(bytes, 1, MPI_INFO_NULL, w->node, &w->entries, &w->window),
+                                     "MPI_Win_allocate_shared");
+    DT_TRY(dt_comm_agree(comm, status));
+    MPI_Win_shared_query(w->window, 0, &bytes, &unit, &w->entries);
+    w->own = &w->entries[dt_comm_node_rank(comm)];
+    memset(w->own, 0, sizeof *w->own);
+    if (w->own == w->entries) memset(&w->entries[w->count], 0, sizeof *w->entries);
+    w->own->rank = dt_comm_rank(comm);
+    dt_watchdog_note(w, DT_ACTIVITY_IDLE, 0);
+    DT_TRY(dt_comm_barrier(comm));
+    int code = pthread_create(&w->thread, NULL, watch, w);
+    DT_TRY(dt_comm_agree(
+        comm, code == 0 ? dt_ok() : dt_fail(DT_ERR_MEMORY, "cannot start the watchdog's thread: %s", strerror(code))));
+    *out = w;
+    return dt_ok();
+}
+
+void dt_watchdog_close(dt_watchdog *w) {
+    if (!w) return;
+    w->ends = true;
+    pthread_join(w->thread, NULL);
+    MPI_Win_free(&w->window);
+    dt_free(w);
+}
+
+void dt_watchdog_note(dt_watchdog *w, dt_activity activity, int64_t step) {
+    if (!w) return;
+    atomic_store_explicit(&w->own->since, dt_clock_now(), memory_order_relaxed);
+    atomic_store_explicit(&w->own->step, step, memory_order_relaxed);
+    atomic_store_explicit(&w->own->activity, (int)activity, memory_order_release);
+}
+
+void dt_watchdog_allow(dt_watchdog *w, double seconds) {
+    if (w && seconds > w->allowed) w->allowed = seconds;
+}

@@ -1,0 +1,11 @@
+/* Between dispatch.c and gemm.c. */
+#ifndef DTRAIN_COMPUTE_INTERNAL_H
+#define DTRAIN_COMPUTE_INTERNAL_H
+
+#include "dtrain/compute.h"
+
+/* Pins the product library to an instruction set and a number of threads; runs `each_thread` once on every one of them.
+ */
+dt_status dt_products_open(dt_isa isa, int threads, void (*each_thread)(void));
+
+#endif

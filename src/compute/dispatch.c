@@ -1,0 +1,67 @@
+/* Which kernels this machine runs. The instruction set is part of what fixes a run's bits, so it can be pinned by the
+ * recipe (compute.isa) where a cluster mixes machines, and oneDNN is pinned with it. */
+#include <stdlib.h>
+
+#ifdef __x86_64__
+#    include <immintrin.h>
+#endif
+
+#include "compute_internal.h"
+#include "dtrain/compute.h"
+
+extern const dt_kernels dt_kernels_baseline;
+#if defined(__x86_64__) && !defined(DT_REAL_DOUBLE)
+extern const dt_kernels dt_kernels_avx2, dt_kernels_avx512;
+#endif
+
+const char *dt_isa_name(dt_isa isa) {
+    static const char *const names[] = {"auto", "baseline", "avx2", "avx512"};
+    return names[isa];
+}
+
+const dt_kernels *dt_kernels_for(dt_isa isa) {
+#if defined(__x86_64__) && !defined(DT_REAL_DOUBLE)
+    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    switch (isa) {
+    case DT_ISA_AUTO: return avx512 ? &dt_kernels_avx512 : avx2 ? &dt_kernels_avx2 : &dt_kernels_baseline;
+    case DT_ISA_AVX512: return avx512 ? &dt_kernels_avx512 : NULL;
+    case DT_ISA_AVX2: return avx2 ? &dt_kernels_avx2 : NULL;
+    case DT_ISA_BASELINE: return &dt_kernels_baseline;
+    }
+    return NULL;
+#else
+    return isa == DT_ISA_AUTO || isa == DT_ISA_BASELINE ? &dt_kernels_baseline : NULL;
+#endif
+}
+
+/* Denormals cost a hundred cycles each; sigmoid, tanh and Adam make many. */
+static void flush_denormals(void) {
+#ifdef __x86_64__
+    _mm_setcsr(_mm_getcsr() | 0x8040U); /* FTZ and DAZ */
+#endif
+}
+
+dt_status dt_compute_open(const dt_kernels **out, dt_isa isa, int threads) {
+    *out = dt_kernels_for(isa);
+    if (!*out)
+        return dt_fail(DT_ERR_INPUT, "compute.isa is %s, which this machine does not have; it has %s", dt_isa_name(isa),
+                       dt_isa_name(dt_kernels_for(DT_ISA_AUTO)->isa));
+    flush_denormals();
+    return dt_products_open((*out)->isa, threads, flush_denormals);
+}
+
+void dt_tally_add(dt_tally *sum, const dt_tally *more) {
+    sum->samples += more->samples;
+    sum->loss += more->loss;
+    sum->correct += more->correct;
+    sum->correct_top5 += more->correct_top5;
+    sum->abs_error += more->abs_error;
+    sum->not_finite += more->not_finite;
+}
+
+double dt_tally_loss(const dt_tally *tally) {
+    if (tally->samples == 0 || tally->not_finite > 0) return (double)__builtin_nanf("");
+    return (double)tally->loss * DT_TALLY_UNIT / (double)tally->samples;
+}

@@ -1,0 +1,607 @@
+/* Every kernel that is not a matrix product, compiled once per instruction set (DT_KERNELS names the table, see
+ * src/meson.build).
+ *
+ * The code is plain C that the compiler vectorises: loops over columns or flat arrays, no branches inside, elementary
+ * functions written so that they inline. Reductions are marked `omp simd`, which fixes their order for a given
+ * instruction set and length; nothing depends on alignment, thread or rank. */
+#include <math.h>
+#include <string.h>
+
+#include "dtrain/compute.h"
+
+#define SIMD _Pragma("omp simd")
+#define LOSS_LIMIT 0x1p38 /* a sample's loss above this would overflow a tally's sum */
+
+/* ---- elementary functions -------------------------------------------------------------------------------------------
+ */
+
+#ifdef DT_REAL_DOUBLE
+static inline double exp_real(double x) {
+    return exp(x);
+}
+static inline double tanh_real(double x) {
+    return tanh(x);
+}
+#    define LITERAL(x) x
+#else
+#    define LITERAL(x) x##F
+
+static inline float power_of_two(int32_t n) {
+    uint32_t bits = (uint32_t)(n + 127) << 23;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* e^x within 1.5 ulp: x = n ln2 + r, a degree-6 polynomial in r (Cephes, expf), the exponent added as bits. Overflow
+ * gives infinity, underflow zero. The limits are written so that NaN passes, and there is no other branch: loops around
+ * it must vectorise. */
+static inline float exp_real(float x) {
+    float clamped = x < -104.0F ? -104.0F : x;
+    clamped = clamped > 89.0F ? 89.0F : clamped;
+    float scaled = clamped * 1.44269504088896341F;
+    int32_t n = (int32_t)(scaled + copysignf(0.5F, scaled));
+    float fn = (float)n;
+    float r = clamped - fn * 0.693359375F;
+    r = r - fn * -2.12194440e-4F;
+    float p = 1.9875691500e-4F;
+    p = p * r + 1.3981999507e-3F;
+    p = p * r + 8.3334519073e-3F;
+    p = p * r + 4.1665795894e-2F;
+    p = p * r + 1.6666665459e-1F;
+    p = p * r + 5.0000001201e-1F;
+    p = p * r * r + r + 1.0F;
+    /* In two factors, so that n = 128 does not overflow before the product does. */
+    return p * power_of_two(n / 2) * power_of_two(n - n / 2);
+}
+
+/* tanh within 4 ulp: the rational approximation of degree 13 over 6 that Eigen uses, one division and no branch. Beyond
+ * the limits tanh is 1 in float. NaN passes. */
+static inline float tanh_real(float x) {
+    float c = x < -7.90531110763549805F ? -7.90531110763549805F : x;
+    c = c > 7.90531110763549805F ? 7.90531110763549805F : c;
+    float s = c * c;
+    float p = -2.76076847742355e-16F;
+    p = p * s + 2.00018790482477e-13F;
+    p = p * s - 8.60467152213735e-11F;
+    p = p * s + 5.12229709037114e-08F;
+    p = p * s + 1.48572235717979e-05F;
+    p = p * s + 6.37261928875436e-04F;
+    p = p * s + 4.89352455891786e-03F;
+    float q = 1.19825839466702e-06F;
+    q = q * s + 1.18534705686654e-04F;
+    q = q * s + 2.26843463243900e-03F;
+    q = q * s + 4.89352518554385e-03F;
+    return c * p / q;
+}
+#endif
+
+static inline dt_real sigmoid_real(dt_real x) {
+    return 1 / (1 + exp_real(-x));
+}
+
+/* GELU in its tanh form (Hendrycks and Gimpel 2016), 0.5x(1 + tanh u) with u = sqrt(2/pi)(x + 0.044715x³). */
+#define GELU_A LITERAL(0.7978845608028654)
+#define GELU_B LITERAL(0.044715)
+
+static inline dt_real gelu_real(dt_real x) {
+    dt_real u = GELU_A * (x + GELU_B * x * x * x);
+    return LITERAL(0.5) * x * (1 + tanh_real(u));
+}
+
+static inline dt_real gelu_slope(dt_real x) {
+    dt_real t = tanh_real(GELU_A * (x + GELU_B * x * x * x));
+    return LITERAL(0.5) * (1 + t) + LITERAL(0.5) * x * (1 - t * t) * GELU_A * (1 + 3 * GELU_B * x * x);
+}
+
+static inline dt_real silu_slope(dt_real x) {
+    dt_real s = sigmoid_real(x);
+    return s * (1 + x * (1 - s));
+}
+
+/* ---- bias and activation --------------------------------------------------------------------------------------------
+ */
+
+/* One row: y = expression of v, where v = y + bias. */
+#define ROWS_FORWARD(expression)                                                                                       \
+    for (int64_t i = 0; i < rows; i++) {                                                                               \
+        dt_real *restrict row = y + i * cols;                                                                          \
+        if (b) {                                                                                                       \
+            SIMD for (int64_t j = 0; j < cols; j++) {                                                                  \
+                dt_real v = row[j] + b[j];                                                                             \
+                row[j] = (expression);                                                                                 \
+            }                                                                                                          \
+        } else {                                                                                                       \
+            SIMD for (int64_t j = 0; j < cols; j++) {                                                                  \
+                dt_real v = row[j];                                                                                    \
+                row[j] = (expression);                                                                                 \
+            }                                                                                                          \
+        }                                                                                                              \
+    }                                                                                                                  \
+    break
+
+static void bias_activate(dt_real *y, dt_real *z, const dt_real *restrict b, int64_t rows, int64_t cols,
+                          dt_activation act, dt_real slope) {
+    if (z) {
+        for (int64_t i = 0; i < rows; i++) {
+            dt_real *restrict to = z + i * cols;
+            const dt_real *restrict from = y + i * cols;
+            SIMD for (int64_t j = 0; j < cols; j++) to[j] = from[j] + (b ? b[j] : 0);
+        }
+    }
+    switch (act) {
+    case DT_LINEAR:
+        if (!b) return;
+        ROWS_FORWARD(v);
+    case DT_SIGMOID: ROWS_FORWARD(sigmoid_real(v));
+    case DT_TANH: ROWS_FORWARD(tanh_real(v));
+    case DT_RELU: ROWS_FORWARD(v < 0 ? 0 : v);
+    case DT_LEAKY_RELU: ROWS_FORWARD(v < 0 ? v * slope : v);
+    case DT_GELU: ROWS_FORWARD(gelu_real(v));
+    case DT_SILU: ROWS_FORWARD(v * sigmoid_real(v));
+    }
+}
+
+/* One row: d *= factor, where o is the activation's output (from y) or input (from z); the column sums follow in the
+ * same pass. */
+#define ROWS_BACKWARD(source, factor)                                                                                  \
+    for (int64_t i = 0; i < rows; i++) {                                                                               \
+        dt_real *restrict d = dy + i * cols;                                                                           \
+        const dt_real *restrict from = (source) + i * cols;                                                            \
+        if (db) {                                                                                                      \
+            SIMD for (int64_t j = 0; j < cols; j++) {                                                                  \
+                dt_real o = from[j];                                                                                   \
+                d[j] = d[j] * (factor);                                                                                \
+                db[j] += d[j];                                                                                         \
+            }                                                                                                          \
+        } else {                                                                                                       \
+            SIMD for (int64_t j = 0; j < cols; j++) {                                                                  \
+                dt_real o = from[j];                                                                                   \
+                d[j] = d[j] * (factor);                                                                                \
+            }                                                                                                          \
+        }                                                                                                              \
+    }                                                                                                                  \
+    break
+
+static void activate_backward(dt_real *dy, dt_real *restrict db, const dt_real *y, const dt_real *z, int64_t rows,
+                              int64_t cols, dt_activation act, dt_real slope, bool accumulate) {
+    if (db && !accumulate) memset(db, 0, (size_t)cols * sizeof *db);
+    switch (act) {
+    case DT_LINEAR:
+        if (!db) return;
+        for (int64_t i = 0; i < rows; i++) {
+            const dt_real *restrict d = dy + i * cols;
+            SIMD for (int64_t j = 0; j < cols; j++) db[j] += d[j];
+        }
+        break;
+    case DT_SIGMOID: ROWS_BACKWARD(y, o * (1 - o));
+    case DT_TANH: ROWS_BACKWARD(y, 1 - o * o);
+    case DT_RELU: ROWS_BACKWARD(y, o > 0 ? LITERAL(1.0) : LITERAL(0.0));
+    case DT_LEAKY_RELU: ROWS_BACKWARD(y, o > 0 ? LITERAL(1.0) : slope);
+    case DT_GELU: ROWS_BACKWARD(z, gelu_slope(o));
+    case DT_SILU: ROWS_BACKWARD(z, silu_slope(o));
+    }
+}
+
+/* ---- softmax --------------------------------------------------------------------------------------------------------
+ */
+
+static inline dt_real row_max(const dt_real *restrict x, int64_t n) {
+    dt_real top = x[0];
+    _Pragma("omp simd reduction(max : top)") for (int64_t j = 1; j < n; j++) top = x[j] > top ? x[j] : top;
+    return top;
+}
+
+/* y = e^(x - top); returns the sum. y may be x. */
+static inline dt_real row_exp(dt_real *y, const dt_real *x, int64_t n, dt_real top) {
+    dt_real sum = 0;
+    _Pragma("omp simd reduction(+ : sum)") for (int64_t j = 0; j < n; j++) {
+        y[j] = exp_real(x[j] - top);
+        sum += y[j];
+    }
+    return sum;
+}
+
+static void softmax(dt_real *y, const dt_real *x, int64_t rows, int64_t cols) {
+    for (int64_t i = 0; i < rows; i++) {
+        dt_real *out = y + i * cols;
+        const dt_real *in = x + i * cols;
+        dt_real scale = 1 / row_exp(out, in, cols, row_max(in, cols));
+        SIMD for (int64_t j = 0; j < cols; j++) out[j] *= scale;
+    }
+}
+
+static void softmax_backward(dt_real *dx, const dt_real *dy, const dt_real *y, int64_t rows, int64_t cols) {
+    for (int64_t i = 0; i < rows; i++) {
+        const dt_real *d = dy + i * cols, *o = y + i * cols;
+        dt_real dot = 0;
+        _Pragma("omp simd reduction(+ : dot)") for (int64_t j = 0; j < cols; j++) dot += d[j] * o[j];
+        dt_real *out = dx + i * cols;
+        SIMD for (int64_t j = 0; j < cols; j++) out[j] = o[j] * (d[j] - dot);
+    }
+}
+
+/* ---- losses ---------------------------------------------------------------------------------------------------------
+ */
+
+/* The index of the largest of n; the first among equals. */
+static int64_t row_argmax(const dt_real *x, int64_t n) {
+    int64_t best = 0;
+    for (int64_t j = 1; j < n; j++)
+        if (x[j] > x[best]) best = j;
+    return best;
+}
+
+static void tally_classes(dt_tally *tally, const dt_real *output, int64_t label, int64_t cols) {
+    int64_t above = 0;
+    dt_real mine = output[label];
+    for (int64_t j = 0; j < cols; j++) above += output[j] > mine || (output[j] == mine && j < label);
+    tally->correct += above == 0;
+    tally->correct_top5 += above < 5;
+}
+
+static void tally_loss(dt_tally *tally, double loss, double abs_error) {
+    tally->samples++;
+    if (!(loss < LOSS_LIMIT) || !(loss > -LOSS_LIMIT)) {
+        tally->not_finite++;
+        return;
+    }
+    tally->loss += llrint(loss / DT_TALLY_UNIT);
+    tally->abs_error += llrint(abs_error / DT_TALLY_UNIT);
+}
+
+static inline dt_real target_at(const int32_t *labels, const dt_real *values, int64_t row, int64_t col, int64_t cols) {
+    if (values) return values[row * cols + col];
+    return labels[row] == col ? LITERAL(1.0) : LITERAL(0.0);
+}
+
+static void softmax_cross_entropy(dt_real *output, const int32_t *labels, const dt_real *values, int64_t rows,
+                                  int64_t cols, dt_real smoothing, bool gradient, dt_tally *tally) {
+    dt_real even = smoothing / (dt_real)cols;
+    for (int64_t i = 0; i < rows; i++) {
+        dt_real *o = output + i * cols;
+        const dt_real *t = values ? values + i * cols : NULL;
+        dt_real top = row_max(o, cols);
+        /* sum of t*(o - top), and of t, for the smoothed target t */
+        dt_real dot = 0, mass = 0;
+        if (t) {
+            for (int64_t j = 0; j < cols; j++) {
+                dt_real target = (1 - smoothing) * t[j] + even;
+                dot += target * (o[j] - top);
+                mass += target;
+            }
+        } else {
+            if (even > 0)
+                for (int64_t j = 0; j < cols; j++) dot += even * (o[j] - top);
+            dot += (1 - smoothing) * (o[labels[i]] - top);
+            mass = 1;
+        }
+        tally_classes(tally, o, t ? row_argmax(t, cols) : labels[i], cols);
+        if (gradient) {
+            dt_real sum = row_exp(o, o, cols, top);
+            dt_real scale = mass / sum;
+            if (t) {
+                for (int64_t j = 0; j < cols; j++) o[j] = o[j] * scale - ((1 - smoothing) * t[j] + even);
+            } else {
+                SIMD for (int64_t j = 0; j < cols; j++) o[j] = o[j] * scale - even;
+                o[labels[i]] -= 1 - smoothing;
+            }
+            tally_loss(tally, (double)mass * log((double)sum) - (double)dot, 0);
+        } else {
+            dt_real sum = 0;
+            _Pragma("omp simd reduction(+ : sum)") for (int64_t j = 0; j < cols; j++) sum += exp_real(o[j] - top);
+            tally_loss(tally, (double)mass * log((double)sum) - (double)dot, 0);
+        }
+    }
+}
+
+/* Classes are counted when targets are labels, or one column decides at one half. */
+static void tally_vector(dt_tally *tally, const dt_real *o, const int32_t *labels, int64_t row, int64_t cols) {
+    if (labels && cols > 1) tally_classes(tally, o, labels[row], cols);
+}
+
+static void mean_squared_error(dt_real *output, const int32_t *labels, const dt_real *values, int64_t rows,
+                               int64_t cols, bool gradient, dt_tally *tally) {
+    for (int64_t i = 0; i < rows; i++) {
+        dt_real *o = output + i * cols;
+        tally_vector(tally, o, labels, i, cols);
+        double loss = 0, absolute = 0;
+        for (int64_t j = 0; j < cols; j++) {
+            dt_real target = labels && cols == 1 ? (dt_real)labels[i] : target_at(labels, values, i, j, cols);
+            dt_real error = o[j] - target;
+            loss += 0.5 * (double)error * (double)error;
+            absolute += fabs((double)error);
+            if (gradient) o[j] = error;
+        }
+        tally_loss(tally, loss, absolute / (double)cols);
+    }
+}
+
+static void binary_cross_entropy(dt_real *output, const int32_t *labels, const dt_real *values, int64_t rows,
+                                 int64_t cols, dt_real smoothing, bool gradient, dt_tally *tally) {
+    for (int64_t i = 0; i < rows; i++) {
+        dt_real *o = output + i * cols;
+        tally_vector(tally, o, labels, i, cols);
+        double loss = 0, absolute = 0;
+        int64_t right = 0;
+        for (int64_t j = 0; j < cols; j++) {
+            dt_real hard = labels && cols == 1 ? (dt_real)labels[i] : target_at(labels, values, i, j, cols);
+            dt_real target = (1 - smoothing) * hard + smoothing / 2;
+            dt_real probability = sigmoid_real(o[j]);
+            /* max(o, 0) - o t + log(1 + e^-|o|): no overflow for any o */
+            double x = (double)o[j];
+            loss += (x > 0 ? x : 0) - x * (double)target + log1p(exp(-fabs(x)));
+            absolute += fabs((double)(probability - hard));
+            right += (o[j] > 0) == (hard > LITERAL(0.5));
+            if (gradient) o[j] = x != x ? o[j] : probability - target;
+        }
+        if (!(labels && cols > 1)) tally->correct += right == cols;
+        tally_loss(tally, loss, absolute / (double)cols);
+    }
+}
+
+/* ---- dropout --------------------------------------------------------------------------------------------------------
+ */
+
+#define DROPOUT_BLOCKS 64 /* Philox blocks at a time; 4 words each */
+
+/* words[w][b] is word w of block first + b of a sample: dt_stream_block for a run of blocks, in vectors. */
+static void philox_run(uint32_t words[4][DROPOUT_BLOCKS], dt_stream stream, uint64_t sample, uint64_t first) {
+    SIMD for (int b = 0; b < DROPOUT_BLOCKS; b++) {
+        uint64_t block = first + (uint64_t)b;
+        uint32_t c0 = (uint32_t)block, c1 = (uint32_t)(block >> 32), c2 = (uint32_t)sample,
+                 c3 = (uint32_t)(sample >> 32);
+        uint32_t k0 = stream.key[0], k1 = stream.key[1];
+        for (int round = 0; round < 10; round++) {
+            uint64_t p0 = (uint64_t)c0 * UINT64_C(0xD2511F53), p1 = (uint64_t)c2 * UINT64_C(0xCD9E8D57);
+            uint32_t n0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0, n2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
+            c1 = (uint32_t)p1;
+            c3 = (uint32_t)p0;
+            c0 = n0;
+            c2 = n2;
+            k0 += 0x9E3779B9U;
+            k1 += 0xBB67AE85U;
+        }
+        words[0][b] = c0;
+        words[1][b] = c1;
+        words[2][b] = c2;
+        words[3][b] = c3;
+    }
+}
+
+/* Element e of a sample uses word (e/64)%4 of block (e/256)*64 + e%64. */
+static void dropout(dt_real *y, const dt_real *x, int64_t rows, int64_t cols, dt_real rate, dt_stream stream,
+                    uint64_t first_sample) {
+    const int64_t run = 4 * DROPOUT_BLOCKS;
+    double limit = (double)rate * 0x1p32;
+    uint32_t threshold = limit < 4294967295.0 ? (uint32_t)limit : UINT32_MAX;
+    dt_real scale = 1 / (1 - rate);
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t at = 0; at < cols; at += run) {
+            uint32_t words[4][DROPOUT_BLOCKS];
+            philox_run(words, stream, first_sample + (uint64_t)i, (uint64_t)(at / 4));
+            const uint32_t *restrict draw = &words[0][0];
+            const dt_real *from = x + i * cols + at;
+            dt_real *to = y + i * cols + at;
+            int64_t n = cols - at < run ? cols - at : run;
+            SIMD for (int64_t j = 0; j < n; j++) to[j] = draw[j] >= threshold ? from[j] * scale : 0;
+        }
+    }
+}
+
+/* ---- update rules ---------------------------------------------------------------------------------------------------
+ */
+
+/* The gradient an update rule sees: scaled, limited, with L2. The limits are written so that NaN passes. */
+static inline dt_real effective(dt_real g, dt_real w, dt_real scale, dt_real limit, dt_real l2) {
+    dt_real scaled = g * scale;
+    scaled = scaled > limit ? limit : scaled;
+    scaled = scaled < -limit ? -limit : scaled;
+    return scaled + l2 * w;
+}
+
+/* A limit of 0 means none. */
+static inline dt_real limit_of(const dt_update *u) {
+    return u->grad_limit > 0 ? u->grad_limit : (dt_real)INFINITY;
+}
+
+static void sgd(dt_real *restrict w, dt_real *restrict velocity, const dt_real *restrict g, int64_t n,
+                const dt_update *u) {
+    const dt_real lr = u->lr, scale = u->grad_scale, limit = limit_of(u), l2 = u->l2, decay = u->lr * u->decay;
+    const dt_real momentum = u->momentum;
+    if (!velocity) {
+        SIMD for (int64_t i = 0; i < n; i++) {
+            dt_real d = effective(g[i], w[i], scale, limit, l2);
+            w[i] -= lr * d + decay * w[i];
+        }
+        return;
+    }
+    const dt_real look = u->nesterov ? momentum : 1, fresh = u->nesterov ? 1 : 0;
+    SIMD for (int64_t i = 0; i < n; i++) {
+        dt_real d = effective(g[i], w[i], scale, limit, l2);
+        dt_real v = momentum * velocity[i] + d;
+        velocity[i] = v;
+        w[i] -= lr * (look * v + fresh * d) + decay * w[i];
+    }
+}
+
+static void adam(dt_real *restrict w, dt_real *restrict m, dt_real *restrict v, const dt_real *restrict g, int64_t n,
+                 const dt_update *u) {
+    const dt_real scale = u->grad_scale, limit = limit_of(u), l2 = u->l2, decay = u->lr * u->decay;
+    const dt_real b1 = u->beta1, b2 = u->beta2, n1 = 1 - u->beta1, n2 = 1 - u->beta2, eps = u->eps;
+    const dt_real rate = u->lr * u->correction1, c2 = u->correction2;
+    SIMD for (int64_t i = 0; i < n; i++) {
+        dt_real d = effective(g[i], w[i], scale, limit, l2);
+        dt_real mi = b1 * m[i] + n1 * d;
+        dt_real vi = b2 * v[i] + n2 * d * d;
+        m[i] = mi;
+        v[i] = vi;
+#ifdef DT_REAL_DOUBLE
+        w[i] -= rate * mi / (sqrt(vi * c2) + eps) + decay * w[i];
+#else
+        w[i] -= rate * mi / (sqrtf(vi * c2) + eps) + decay * w[i];
+#endif
+    }
+}
+
+static inline dt_real sqrt_real(dt_real x) {
+#ifdef DT_REAL_DOUBLE
+    return sqrt(x);
+#else
+    return sqrtf(x);
+#endif
+}
+
+static void rmsprop(dt_real *restrict w, dt_real *restrict v, dt_real *restrict velocity, const dt_real *restrict g,
+                    int64_t n, const dt_update *u) {
+    const dt_real lr = u->lr, scale = u->grad_scale, limit = limit_of(u), l2 = u->l2, decay = u->lr * u->decay;
+    const dt_real rho = u->rho, fresh = 1 - u->rho, eps = u->eps, momentum = u->momentum;
+    if (!velocity) {
+        SIMD for (int64_t i = 0; i < n; i++) {
+            dt_real d = effective(g[i], w[i], scale, limit, l2);
+            v[i] = rho * v[i] + fresh * d * d;
+            w[i] -= lr * d / (sqrt_real(v[i]) + eps) + decay * w[i];
+        }
+        return;
+    }
+    SIMD for (int64_t i = 0; i < n; i++) {
+        dt_real d = effective(g[i], w[i], scale, limit, l2);
+        v[i] = rho * v[i] + fresh * d * d;
+        velocity[i] = momentum * velocity[i] + d / (sqrt_real(v[i]) + eps);
+        w[i] -= lr * velocity[i] + decay * w[i];
+    }
+}
+
+static void adagrad(dt_real *restrict w, dt_real *restrict sum, const dt_real *restrict g, int64_t n,
+                    const dt_update *u) {
+    const dt_real lr = u->lr, scale = u->grad_scale, limit = limit_of(u), l2 = u->l2, decay = u->lr * u->decay;
+    const dt_real eps = u->eps;
+    SIMD for (int64_t i = 0; i < n; i++) {
+        dt_real d = effective(g[i], w[i], scale, limit, l2);
+        sum[i] += d * d;
+        w[i] -= lr * d / (sqrt_real(sum[i]) + eps) + decay * w[i];
+    }
+}
+
+/* ---- flat arrays ----------------------------------------------------------------------------------------------------
+ */
+
+static double sum_squares(const dt_real *restrict x, int64_t n) {
+    double sum = 0;
+    _Pragma("omp simd reduction(+ : sum)") for (int64_t i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
+    return sum;
+}
+
+static void add(dt_real *restrict y, const dt_real *restrict x, int64_t n) {
+    SIMD for (int64_t i = 0; i < n; i++) y[i] += x[i];
+}
+
+/* |x| as an integer, which orders as the numbers do, with infinity and NaN above all others. */
+#ifdef DT_REAL_DOUBLE
+typedef uint64_t real_bits;
+#else
+typedef uint32_t real_bits;
+#endif
+
+static inline real_bits magnitude_bits(dt_real x) {
+    real_bits bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits & ((real_bits)-1 >> 1);
+}
+
+static inline double bits_value(real_bits bits) {
+    dt_real value;
+    memcpy(&value, &bits, sizeof value);
+    return (double)value;
+}
+
+static inline int32_t round_i32(dt_real x) {
+#ifdef DT_REAL_DOUBLE
+    return (int32_t)rint(x);
+#else
+    return (int32_t)rintf(x);
+#endif
+}
+
+static double quantise_i32(int32_t *restrict q, const dt_real *restrict g, int64_t n, dt_real scale, bool fresh) {
+    real_bits top = 0;
+    if (fresh) {
+        _Pragma("omp simd reduction(max : top)") for (int64_t i = 0; i < n; i++) {
+            real_bits bits = magnitude_bits(g[i]);
+            top = bits > top ? bits : top;
+            q[i] = round_i32(g[i] * scale);
+        }
+    } else {
+        _Pragma("omp simd reduction(max : top)") for (int64_t i = 0; i < n; i++) {
+            real_bits bits = magnitude_bits(g[i]);
+            top = bits > top ? bits : top;
+            q[i] = (int32_t)((uint32_t)q[i] + (uint32_t)round_i32(g[i] * scale));
+        }
+    }
+    return bits_value(top);
+}
+
+static double quantise_i64(int64_t *restrict q, const dt_real *restrict g, int64_t n, double scale, bool fresh) {
+    real_bits top = 0;
+    for (int64_t i = 0; i < n; i++) {
+        real_bits bits = magnitude_bits(g[i]);
+        top = bits > top ? bits : top;
+        int64_t rounded = (int64_t)rint((double)g[i] * scale);
+        q[i] = fresh ? rounded : (int64_t)((uint64_t)q[i] + (uint64_t)rounded);
+    }
+    return bits_value(top);
+}
+
+static void dequantise_i32(dt_real *restrict g, const int32_t *restrict q, int64_t n, dt_real scale) {
+    SIMD for (int64_t i = 0; i < n; i++) g[i] = (dt_real)q[i] * scale;
+}
+
+static void dequantise_i64(dt_real *restrict g, const int64_t *restrict q, int64_t n, double scale) {
+    SIMD for (int64_t i = 0; i < n; i++) g[i] = (dt_real)((double)q[i] * scale);
+}
+
+#define CONVERT_FROM(type)                                                                                             \
+    do {                                                                                                               \
+        const type *restrict from = x;                                                                                 \
+        SIMD for (int64_t i = 0; i < n; i++) y[i] = (dt_real)from[i] * scale + shift;                                  \
+    } while (0)
+
+static void convert(dt_real *restrict y, const void *x, dt_dtype dtype, int64_t n, dt_real scale, dt_real shift) {
+    switch (dtype) {
+    case DT_U8: CONVERT_FROM(uint8_t); break;
+    case DT_I8: CONVERT_FROM(int8_t); break;
+    case DT_U16: CONVERT_FROM(uint16_t); break;
+    case DT_I16: CONVERT_FROM(int16_t); break;
+    case DT_U32: CONVERT_FROM(uint32_t); break;
+    case DT_I32: CONVERT_FROM(int32_t); break;
+    case DT_U64: CONVERT_FROM(uint64_t); break;
+    case DT_I64: CONVERT_FROM(int64_t); break;
+    case DT_F32: CONVERT_FROM(float); break;
+    case DT_F64: CONVERT_FROM(double); break;
+    case DT_DTYPE_COUNT: break;
+    }
+}
+
+extern const dt_kernels DT_KERNELS;
+const dt_kernels DT_KERNELS = {
+    .isa = DT_KERNELS_ISA,
+    .bias_activate = bias_activate,
+    .activate_backward = activate_backward,
+    .softmax = softmax,
+    .softmax_backward = softmax_backward,
+    .softmax_cross_entropy = softmax_cross_entropy,
+    .mean_squared_error = mean_squared_error,
+    .binary_cross_entropy = binary_cross_entropy,
+    .dropout = dropout,
+    .sgd = sgd,
+    .adam = adam,
+    .rmsprop = rmsprop,
+    .adagrad = adagrad,
+    .sum_squares = sum_squares,
+    .add = add,
+    .quantise_i32 = quantise_i32,
+    .quantise_i64 = quantise_i64,
+    .dequantise_i32 = dequantise_i32,
+    .dequantise_i64 = dequantise_i64,
+    .convert = convert,
+};

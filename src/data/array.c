@@ -1,0 +1,316 @@
+/* Arrays as memory. A contiguous native array is mapped where it lies, so opening it costs nothing, the machine's
+ * ranks share one copy, and a set larger than memory is the page cache's business. Every other array (chunked,
+ * compressed, foreign byte order, compact, never written) is unpacked once per machine into a spool file that has lost
+ * its name before the first byte is in it, so neither a crash nor a kill leaves anything behind, and then it is mapped
+ * too: reading a sample is the same pointer arithmetic for all. What is given up: the spool needs the unpacked size on
+ * a local disk, and labels and values, but not inputs, are looked at when the set is opened. */
+#include "dtrain/dataset.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "dtrain/h5.h"
+#include "dtrain/memory.h"
+
+#define BLOCK_BYTES ((size_t)8 << 20)
+#define MOST_BLOCK_BYTES ((size_t)256 << 20)
+
+struct dt_array {
+    dt_dtype dtype;
+    int64_t rows;
+    dt_shape row_shape;
+    size_t row_bytes, bytes;
+    const char *values;
+    void *map; /* begins on a page, at or before values */
+    size_t map_bytes;
+};
+
+/* ---- what the file says ---- */
+
+/* Names of the datasets of a file, as far as they fit. */
+typedef struct name_list {
+    char text[200];
+    size_t used;
+} name_list;
+
+static bool list_name(void *context, const char *path, char kind) {
+    name_list *list = context;
+    size_t room = sizeof list->text - list->used;
+    if (kind != 'd') return true;
+    int length = snprintf(list->text + list->used, room, "%s%s", list->used ? ", " : "", path);
+    if ((size_t)length >= room) {
+        list->text[list->used] = '\0';
+        return false;
+    }
+    list->used += (size_t)length;
+    return true;
+}
+
+static dt_status fail_missing(const char *file) {
+    const char *slash = strrchr(file, '/');
+    const char *name = slash ? slash + 1 : file;
+    if (strcmp(name, "fashion-mnist.h5") == 0 || strcmp(name, "mnist.h5") == 0)
+        return dt_fail(DT_ERR_IO, "%s: no such file (run data/fetch.sh %.*s to make it)", file, (int)strlen(name) - 3,
+                       name);
+    return dt_fail(DT_ERR_IO, "%s: no such file", file);
+}
+
+static dt_status check_shape(const dt_h5_info *info, const char *file, const char *dataset) {
+    char text[96];
+    dt_shape_text(&info->shape, text);
+    if (info->shape.rank == 0)
+        return dt_fail(DT_ERR_INPUT, "%s: %s is a single value; expected one row per sample", file, dataset);
+    size_t bytes = dt_dtype_size(info->dtype);
+    for (int i = 0; i < info->shape.rank; i++) {
+        if (info->shape.dim[i] <= 0) return dt_fail(DT_ERR_INPUT, "%s: %s is empty (shape %s)", file, dataset, text);
+        if (!dt_size_mul(bytes, (size_t)info->shape.dim[i], &bytes) || bytes > INT64_MAX)
+            return dt_fail(DT_ERR_INPUT, "%s: %s is too large (shape %s)", file, dataset, text);
+    }
+    return dt_ok();
+}
+
+/* Leaves the file open in *h5, also on failure, where it could be opened. */
+static dt_status look(dt_h5 **h5, dt_h5_info *info, const char *file, const char *dataset) {
+    if (access(file, F_OK) != 0 && errno == ENOENT) return fail_missing(file);
+    DT_TRY(dt_h5_open(h5, file));
+    if (!dt_h5_has(*h5, dataset)) {
+        name_list list = {.used = 0};
+        dt_status walked = dt_h5_walk(*h5, list_name, &list);
+        return dt_fail(DT_ERR_INPUT, "%s: there is no %s; %s%s", file, dataset,
+                       walked.code == DT_OK && list.used ? "it holds " : "it holds no datasets", list.text);
+    }
+    DT_TRY(dt_h5_describe(*h5, dataset, info));
+    return check_shape(info, file, dataset);
+}
+
+/* Machines may have copies of their own; they have to be alike. */
+static dt_status check_alike(const dt_h5_info *info, const dt_h5_info *first, const dt_comm *comm, const char *file,
+                             const char *dataset) {
+    bool alike = info->dtype == first->dtype && info->shape.rank == first->shape.rank;
+    for (int i = 0; alike && i < info->shape.rank; i++) alike = info->shape.dim[i] == first->shape.dim[i];
+    if (alike) return dt_ok();
+    char here[96], there[96];
+    dt_shape_text(&info->shape, here);
+    dt_shape_text(&first->shape, there);
+    return dt_fail(DT_ERR_INPUT, "%s: %s is %s %s on %s but %s %s where rank 0 runs", file, dataset,
+                   dt_dtype_name(info->dtype), here, dt_comm_host(comm), dt_dtype_name(first->dtype), there);
+}
+
+/* Collective. The first rank of every machine looks, keeps the file open, and tells the others. */
+static dt_status describe(dt_h5 **h5, dt_h5_info *info, dt_comm *comm, const char *file, const char *dataset) {
+    memset(info, 0, sizeof *info);
+    dt_status status = dt_comm_node_rank(comm) == 0 ? look(h5, info, file, dataset) : dt_ok();
+    DT_TRY(dt_comm_agree(comm, status));
+    DT_TRY(dt_comm_node_broadcast(comm, info, sizeof *info));
+    dt_h5_info first = *info;
+    DT_TRY(dt_comm_broadcast(comm, &first, sizeof first, 0));
+    return dt_comm_agree(comm, check_alike(info, &first, comm, file, dataset));
+}
+
+/* ---- mapping ---- */
+
+/* Small arrays are read ahead as a whole: fast on any disk, and random access then finds them in memory. For large ones
+ * reading ahead around each sample would only push others out. */
+static void advise(const dt_array *array) {
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    bool small = pages > 0 && page > 0 && array->bytes / (size_t)page < (size_t)pages / 4;
+    madvise(array->map, array->map_bytes, small ? MADV_WILLNEED : MADV_RANDOM);
+}
+
+/* Maps array->bytes at `offset` of an open file, which must have them all: reading behind its end would be a SIGBUS. */
+static dt_status map_values(dt_array *array, int fd, uint64_t offset, const char *file, const char *dataset) {
+    struct stat about;
+    if (fstat(fd, &about) != 0) return dt_fail(DT_ERR_IO, "%s: cannot stat: %s", file, strerror(errno));
+    uint64_t end;
+    if (__builtin_add_overflow(offset, array->bytes, &end) || end > (uint64_t)about.st_size)
+        return dt_fail(DT_ERR_CORRUPT, "%s: %s lies beyond the end of the file (%lld bytes): the file is truncated",
+                       file, dataset, (long long)about.st_size);
+    size_t lead = offset % (uint64_t)sysconf(_SC_PAGESIZE);
+    size_t bytes = array->bytes + lead;
+    void *map = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, (off_t)(offset - lead));
+    if (map == MAP_FAILED)
+        return dt_fail(DT_ERR_IO, "%s: cannot map %s (%zu bytes): %s", file, dataset, bytes, strerror(errno));
+    array->map = map;
+    array->map_bytes = bytes;
+    array->values = (const char *)map + lead;
+    advise(array);
+    return dt_ok();
+}
+
+static dt_status map_in_place(dt_array *array, uint64_t offset, const char *file, const char *dataset) {
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return dt_fail(DT_ERR_IO, "%s: cannot open: %s", file, strerror(errno));
+    dt_status status = map_values(array, fd, offset, file, dataset);
+    close(fd);
+    return status;
+}
+
+/* ---- unpacking ---- */
+
+static const char *spool_directory(const char *spool) {
+    if (spool && *spool) return spool;
+    const char *temporary = getenv("TMPDIR"); // NOLINT(concurrency-mt-unsafe)
+    return temporary && *temporary ? temporary : "/tmp";
+}
+
+static dt_status create_spool(int *fd, char path[PATH_MAX], const char *directory) {
+    if (snprintf(path, PATH_MAX, "%s/dtrain-spool-XXXXXX", directory) >= PATH_MAX)
+        return dt_fail(DT_ERR_INPUT, "data.spool: the name of the directory is too long");
+    *fd = mkostemp(path, O_CLOEXEC);
+    if (*fd >= 0) return dt_ok();
+    return dt_fail(DT_ERR_IO, "cannot make a file in the spool directory %s: %s (data.spool names another)", directory,
+                   strerror(errno));
+}
+
+static dt_status find_spool(int *fd, const char *path, const char *directory, const dt_comm *comm) {
+    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (*fd >= 0) return dt_ok();
+    return dt_fail(DT_ERR_IO,
+                   "cannot open %s: %s; the spool directory %s must be one for all ranks on %s (data.spool names "
+                   "another)",
+                   path, strerror(errno), directory, dt_comm_host(comm));
+}
+
+/* Collective. One file per machine, open on all its ranks, without a name. */
+static dt_status open_spool(int *fd, dt_comm *comm, const char *directory) {
+    char path[PATH_MAX] = "";
+    bool first = dt_comm_node_rank(comm) == 0;
+    dt_status status = dt_comm_agree(comm, first ? create_spool(fd, path, directory) : dt_ok());
+    if (status.code == DT_OK) status = dt_comm_agree(comm, dt_comm_node_broadcast(comm, path, sizeof path));
+    if (status.code == DT_OK) status = dt_comm_agree(comm, first ? dt_ok() : find_spool(fd, path, directory, comm));
+    if (first && *fd >= 0) unlink(path);
+    return status;
+}
+
+static dt_status write_all(int fd, const char *data, size_t bytes, off_t offset) {
+    while (bytes > 0) {
+        ssize_t written = pwrite(fd, data, bytes, offset);
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) return dt_fail(DT_ERR_IO, "%s", written < 0 ? strerror(errno) : "nothing was written");
+        data += written;
+        bytes -= (size_t)written;
+        offset += written;
+    }
+    return dt_ok();
+}
+
+/* Rows unpacked at once: whole rows of chunks, since a chunk cut in two is decompressed twice. */
+static int64_t block_rows(const dt_array *array, int64_t chunk_rows) {
+    int64_t rows = array->row_bytes < BLOCK_BYTES ? (int64_t)(BLOCK_BYTES / array->row_bytes) : 1;
+    int64_t most = array->row_bytes < MOST_BLOCK_BYTES ? (int64_t)(MOST_BLOCK_BYTES / array->row_bytes) : 1;
+    if (chunk_rows > 0) rows = rows < chunk_rows ? chunk_rows : rows / chunk_rows * chunk_rows;
+    if (rows > most) rows = most;
+    return rows < array->rows ? rows : array->rows;
+}
+
+static dt_status unpack_blocks(const dt_array *array, int fd, dt_h5 *h5, const char *dataset, char *block,
+                               int64_t rows) {
+    for (int64_t first = 0; first < array->rows; first += rows) {
+        int64_t count = array->rows - first < rows ? array->rows - first : rows;
+        DT_TRY(dt_h5_read_rows(h5, dataset, array->dtype, first, count, block));
+        dt_status status =
+            write_all(fd, block, (size_t)count * array->row_bytes, (off_t)((size_t)first * array->row_bytes));
+        DT_TRY(dt_status_within(status, "cannot write the spool file of %s", dataset));
+    }
+    return dt_ok();
+}
+
+/* Space first: a mapped page without room on the disk would be a SIGBUS, much later. */
+static dt_status unpack(const dt_array *array, int fd, dt_h5 *h5, const char *dataset, int64_t chunk_rows,
+                        const char *directory) {
+    int code = posix_fallocate(fd, 0, (off_t)array->bytes);
+    if (code != 0)
+        return dt_fail(DT_ERR_IO,
+                       "unpacking %s of %s needs %zu bytes in the spool directory %s: %s (data.spool names another)",
+                       dataset, dt_h5_path(h5), array->bytes, directory, strerror(code));
+    int64_t rows = block_rows(array, chunk_rows);
+    size_t block_bytes = (size_t)rows * array->row_bytes;
+    char *block = dt_alloc(block_bytes, 1);
+    if (!block) return dt_fail_memory("unpacking a dataset", block_bytes);
+    dt_status status = unpack_blocks(array, fd, h5, dataset, block, rows);
+    dt_free(block);
+    return status;
+}
+
+/* Collective. h5 is open on the first rank of each machine. */
+static dt_status map_unpacked(dt_array *array, dt_comm *comm, dt_h5 *h5, const char *dataset, int64_t chunk_rows,
+                              const char *directory) {
+    int fd = -1;
+    dt_status status = open_spool(&fd, comm, directory);
+    if (status.code == DT_OK)
+        status = dt_comm_agree(comm, h5 ? unpack(array, fd, h5, dataset, chunk_rows, directory) : dt_ok());
+    if (status.code == DT_OK) status = map_values(array, fd, 0, directory, dataset);
+    if (fd >= 0) close(fd);
+    return status;
+}
+
+/* ---- arrays ---- */
+
+static void fill_in(dt_array *array, const dt_h5_info *info) {
+    array->dtype = info->dtype;
+    array->rows = info->shape.dim[0];
+    array->row_shape.rank = info->shape.rank - 1;
+    for (int i = 1; i < info->shape.rank; i++) array->row_shape.dim[i - 1] = info->shape.dim[i];
+    array->row_bytes = (size_t)dt_shape_count(&array->row_shape) * dt_dtype_size(info->dtype);
+    array->bytes = (size_t)array->rows * array->row_bytes;
+}
+
+/* Collective. Files of different machines may differ in layout: either way takes the same collective calls only if
+ * all take it, so one that needs unpacking makes all unpack. */
+static dt_status open_values(dt_array *array, dt_comm *comm, const char *file, const char *dataset,
+                             const char *directory) {
+    dt_h5 *h5 = NULL;
+    dt_h5_info info;
+    dt_status status = describe(&h5, &info, comm, file, dataset);
+    if (status.code == DT_OK) {
+        fill_in(array, &info);
+        bool in_place =
+            info.native && info.contiguous && info.allocated && info.offset % dt_dtype_size(info.dtype) == 0;
+        if (dt_comm_any(comm, !in_place))
+            status = map_unpacked(array, comm, h5, dataset, info.chunk_rows, directory);
+        else
+            status = map_in_place(array, info.offset, file, dataset);
+    }
+    dt_status closed = dt_h5_close(&h5);
+    return dt_comm_agree(comm, status.code == DT_OK ? closed : status);
+}
+
+dt_status dt_array_open(dt_array **out, dt_comm *comm, const char *file, const char *dataset, const char *spool) {
+    *out = NULL;
+    dt_array *array = dt_alloc(1, sizeof *array);
+    dt_status status = dt_comm_agree(comm, array ? dt_ok() : dt_fail_memory("a dataset", sizeof *array));
+    if (status.code == DT_OK) status = open_values(array, comm, file, dataset, spool_directory(spool));
+    if (status.code != DT_OK) {
+        dt_array_close(array);
+        return status;
+    }
+    *out = array;
+    return dt_ok();
+}
+
+void dt_array_close(dt_array *array) {
+    if (!array) return;
+    if (array->map) munmap(array->map, array->map_bytes);
+    dt_free(array);
+}
+
+int64_t dt_array_rows(const dt_array *array) {
+    return array->rows;
+}
+dt_shape dt_array_row_shape(const dt_array *array) {
+    return array->row_shape;
+}
+dt_dtype dt_array_dtype(const dt_array *array) {
+    return array->dtype;
+}
+
+const void *dt_array_row(const dt_array *array, int64_t row) {
+    return array->values + (size_t)row * array->row_bytes;
+}

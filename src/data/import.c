@@ -1,0 +1,10 @@
+/* The formats a dataset can be made from. A new one is a file and a row. */
+#include "dtrain/import.h"
+
+#include <stddef.h>
+
+const dt_importer dt_importers[] = {
+    {"idx", "IMAGES LABELS [TEST_IMAGES TEST_LABELS] DEST.h5",
+     "IDX files as MNIST and Fashion-MNIST use them, gzip or plain", dt_import_idx},
+    {NULL, NULL, NULL, NULL},
+};

@@ -1,0 +1,109 @@
+/* The fully connected layer, y = act(x w + b). The activation belongs to it because bias and activation are then one
+ * pass over y while it is in cache, and sigmoid, tanh and (leaky) ReLU need nothing but y to go back. GELU and SiLU
+ * keep their input as well. */
+#include <math.h>
+
+#include "model_internal.h"
+
+typedef struct dense_config {
+    dt_layer_common common;
+    int64_t out;
+    int activation; /* dt_activation */
+    double slope;
+    bool bias;
+    int init; /* dt_init */
+    double std;
+} dense_config;
+
+static const char *const activations[] = {"linear", "sigmoid", "tanh", "relu", "leaky_relu", "gelu", "silu", NULL};
+
+#define FIELD(name) .key = #name, .offset = offsetof(dense_config, name)
+
+static const dt_field fields[] = {
+    {FIELD(out), .type = DT_FIELD_INT, .min = 1, .max = 0x1p31,
+     .flags = DT_FIELD_REQUIRED | DT_FIELD_SHORTHAND | DT_FIELD_ARITHMETIC, .help = "number of outputs"},
+    {FIELD(activation), .type = DT_FIELD_CHOICE, .fallback = "linear", .choices = activations,
+     .flags = DT_FIELD_ARITHMETIC, .help = "what is applied to x w + b"},
+    {FIELD(slope), .type = DT_FIELD_REAL, .fallback = "0.01", .min = 0, .max = 1, .flags = DT_FIELD_ARITHMETIC,
+     .help = "slope of leaky_relu below zero"},
+    {FIELD(bias), .type = DT_FIELD_BOOL, .fallback = "true", .flags = DT_FIELD_ARITHMETIC,
+     .help = "whether there is a b"},
+    {FIELD(init), .type = DT_FIELD_CHOICE, .fallback = "auto", .choices = dt_init_names, .flags = DT_FIELD_ARITHMETIC,
+     .help = "initial w; auto is he_normal before relu, leaky_relu, gelu and silu, else glorot_uniform"},
+    {FIELD(std), .type = DT_FIELD_REAL, .fallback = "0.01", .min = 0, .max = 1e6,
+     .flags = DT_FIELD_ARITHMETIC | DT_FIELD_ABOVE, .help = "standard deviation of init: normal"},
+    DT_LAYER_NAME_FIELD,
+    {.key = NULL},
+};
+
+/* Whether going back through the activation takes its input; the others take its output, linear neither. */
+static bool needs_z(const dense_config *config) {
+    return config->activation == DT_GELU || config->activation == DT_SILU;
+}
+
+static dt_status plan(dt_layer *layer, dt_plan *plan) {
+    const dense_config *config = layer->config;
+    if (layer->in.rank > 1) {
+        char shape[96];
+        dt_shape_text(&layer->in, shape);
+        return dt_layer_fail(layer, "its input has the shape %s but dense takes a vector; put `- flatten` before it",
+                             shape);
+    }
+    int64_t in = dt_shape_count(&layer->in);
+    DT_TRY(dt_plan_param(plan, layer, "w", &(dt_shape){2, {in, config->out}}, DT_TENSOR_DECAY));
+    if (config->bias) DT_TRY(dt_plan_param(plan, layer, "b", &(dt_shape){1, {config->out}}, 0));
+    if (needs_z(config) && dt_plan_training(plan)) DT_TRY(dt_plan_scratch(plan, layer, config->out));
+    layer->out = (dt_shape){1, {config->out}};
+    layer->reads_input = true;
+    layer->reads_output = config->activation != DT_LINEAR && !needs_z(config);
+    layer->squash = config->activation == DT_SIGMOID ? "sigmoid" : NULL;
+    return dt_ok();
+}
+
+static void init(const dt_layer *layer, dt_real *weights, uint64_t seed) {
+    const dense_config *config = layer->config;
+    int64_t in = dt_shape_count(&layer->in), out = config->out;
+    bool leaky = config->activation == DT_LEAKY_RELU;
+    bool rectifies = leaky || config->activation == DT_RELU || needs_z(config);
+    dt_init how = config->init != DT_INIT_AUTO ? (dt_init)config->init
+                  : rectifies                  ? DT_INIT_HE_NORMAL
+                                               : DT_INIT_GLOROT_UNIFORM;
+    double gain = leaky ? sqrt(1 / (1 + config->slope * config->slope)) : 1;
+    dt_init_fill(DT_PARAM(layer, weights, 0), (size_t)(in * out), how, in, out, gain, config->std, seed,
+                 layer->param[0]);
+}
+
+static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y) {
+    const dense_config *config = layer->config;
+    int64_t rows = pass->rows, in = dt_shape_count(&layer->in), out = config->out;
+    const dt_real *w = DT_PARAM(layer, pass->weights, 0);
+    const dt_real *b = config->bias ? DT_PARAM(layer, pass->weights, 1) : NULL;
+    dt_real *z = pass->training && layer->scratch_count > 0 ? layer->scratch[0] : NULL;
+    dt_gemm(DT_PLAIN, DT_PLAIN, rows, out, in, x, in, w, out, 0, y, out);
+    pass->kernels->bias_activate(y, z, b, rows, out, (dt_activation)config->activation, (dt_real)config->slope);
+}
+
+static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
+                     dt_real *dx) {
+    const dense_config *config = layer->config;
+    int64_t rows = pass->rows, in = dt_shape_count(&layer->in), out = config->out;
+    dt_real *dw = DT_PARAM(layer, pass->grads, 0);
+    dt_real *db = config->bias ? DT_PARAM(layer, pass->grads, 1) : NULL;
+    pass->kernels->activate_backward(dy, db, y, layer->scratch[0], rows, out, (dt_activation)config->activation,
+                                     (dt_real)config->slope, pass->accumulate);
+    dt_gemm(DT_TRANSPOSED, DT_PLAIN, in, out, rows, x, in, dy, out, pass->accumulate ? 1 : 0, dw, out);
+    if (!dx) return;
+    const dt_real *w = DT_PARAM(layer, pass->weights, 0);
+    dt_gemm(DT_PLAIN, DT_TRANSPOSED, rows, in, out, dy, out, w, out, 0, dx, in);
+}
+
+const dt_layer_kind dt_layer_dense = {
+    .name = "dense",
+    .help = "y = act(x w + b), every output from every input",
+    .fields = fields,
+    .config_size = sizeof(dense_config),
+    .plan = plan,
+    .init = init,
+    .forward = forward,
+    .backward = backward,
+};

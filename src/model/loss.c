@@ -1,0 +1,69 @@
+/* The losses at the end of a model, and what they ask of the layer before them. The formulas are in model.h, the
+ * arithmetic in compute/. A loss that contains a squashing function refuses a model that ends with the same one: the
+ * mistake trains, slowly and badly, and is hard to see. */
+#include <string.h>
+
+#include "model_internal.h"
+
+typedef struct loss_kind {
+    const char *name;
+    const char *contains; /* the squashing function in it */
+    int64_t least;        /* outputs it makes sense for */
+    int64_t one_output;   /* with labels, one output serves up to this many classes */
+    void (*run)(const dt_kernels *kernels, dt_real *output, const dt_batch *batch, int64_t cols, dt_real smoothing,
+                bool gradient, dt_tally *tally);
+} loss_kind;
+
+static void softmax_cross_entropy(const dt_kernels *kernels, dt_real *output, const dt_batch *batch, int64_t cols,
+                                  dt_real smoothing, bool gradient, dt_tally *tally) {
+    kernels->softmax_cross_entropy(output, batch->labels, batch->values, batch->rows, cols, smoothing, gradient, tally);
+}
+
+static void mean_squared_error(const dt_kernels *kernels, dt_real *output, const dt_batch *batch, int64_t cols,
+                               dt_real smoothing, bool gradient, dt_tally *tally) {
+    (void)smoothing;
+    kernels->mean_squared_error(output, batch->labels, batch->values, batch->rows, cols, gradient, tally);
+}
+
+static void binary_cross_entropy(const dt_kernels *kernels, dt_real *output, const dt_batch *batch, int64_t cols,
+                                 dt_real smoothing, bool gradient, dt_tally *tally) {
+    kernels->binary_cross_entropy(output, batch->labels, batch->values, batch->rows, cols, smoothing, gradient, tally);
+}
+
+static const loss_kind kinds[] = {
+    [DT_LOSS_SOFTMAX_CROSS_ENTROPY] = {"softmax_cross_entropy", "softmax", 2, 0, softmax_cross_entropy},
+    [DT_LOSS_MEAN_SQUARED_ERROR] = {"mean_squared_error", NULL, 1, INT64_MAX, mean_squared_error},
+    [DT_LOSS_BINARY_CROSS_ENTROPY] = {"binary_cross_entropy", "sigmoid", 1, 2, binary_cross_entropy},
+};
+
+static dt_status check_width(const loss_kind *kind, const dt_layer *last, int64_t outputs, bool labels) {
+    long long width = dt_shape_count(&last->out), wanted = outputs;
+    if (width < kind->least)
+        return dt_layer_fail(last,
+                             "it gives %lld value but %s is about choosing between classes; give one output for each "
+                             "class, or use binary_cross_entropy",
+                             width, kind->name);
+    if (outputs == 0 || (labels && width == 1 && outputs <= kind->one_output)) return dt_ok();
+    if (labels && width < wanted)
+        return dt_layer_fail(last,
+                             "it gives %lld values but the data has %lld classes (labels 0..%lld); the last layer must "
+                             "give at least %lld",
+                             width, wanted, wanted - 1, wanted);
+    if (!labels && width != wanted)
+        return dt_layer_fail(last, "it gives %lld values but a target has %lld; the last layer must give exactly %lld",
+                             width, wanted, wanted);
+    return dt_ok();
+}
+
+dt_status dt_loss_check(const dt_recipe_loss *loss, const dt_layer *last, int64_t outputs, bool labels) {
+    const loss_kind *kind = &kinds[loss->kind];
+    if (last->squash && kind->contains && strcmp(last->squash, kind->contains) == 0)
+        return dt_layer_fail(last, "it ends with %s, but the loss %s already contains one; remove it", last->squash,
+                             kind->name);
+    return check_width(kind, last, outputs, labels);
+}
+
+void dt_loss_run(const dt_recipe_loss *loss, const dt_kernels *kernels, dt_real *output, const dt_batch *batch,
+                 int64_t outputs, bool gradient, dt_tally *tally) {
+    kinds[loss->kind].run(kernels, output, batch, outputs, (dt_real)loss->label_smoothing, gradient, tally);
+}

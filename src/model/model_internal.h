@@ -1,0 +1,95 @@
+/* Between the files of the model room: the list runner, the planning of memory, and the kinds' rows. */
+#ifndef DTRAIN_MODEL_INTERNAL_H
+#define DTRAIN_MODEL_INTERNAL_H
+
+#include "dtrain/model.h"
+
+/* What every kind's configuration begins with. */
+typedef struct dt_layer_common {
+    char name[DT_TEXT_MAX];
+} dt_layer_common;
+
+extern const dt_layer_kind dt_layer_dense, dt_layer_sigmoid, dt_layer_tanh, dt_layer_relu, dt_layer_leaky_relu,
+    dt_layer_gelu, dt_layer_silu, dt_layer_softmax, dt_layer_flatten, dt_layer_dropout;
+
+/* ---- planning (layers.c) ---- */
+
+/* One request for [max_rows, per_row] elements of the model's arena: *where is set once the arena exists. */
+typedef struct dt_request {
+    dt_real **where;
+    size_t offset; /* elements */
+} dt_request;
+
+struct dt_plan {
+    dt_table *table;
+    int64_t max_rows;
+    bool training;
+    uint64_t layers; /* planned so far, nested ones included: gives each its index */
+    dt_request *requests;
+    size_t count, capacity;
+    size_t total; /* elements */
+};
+
+/* Asks for memory at *where, which must stay where it is until dt_plan_bind. */
+dt_status dt_plan_memory(dt_plan *plan, dt_real **where, int64_t per_row);
+/* Allocates one arena for all requests and sets their pointers. The caller frees it. */
+dt_status dt_plan_bind(dt_plan *plan, dt_real **arena);
+void dt_plan_finish(dt_plan *plan);
+
+/* ---- a list of layers (sequence.c) ---- */
+
+/* Layers that run one after another: the model is one, and a layer may hold one inside itself. */
+typedef struct dt_sequence {
+    dt_layer *layers;
+    int count;
+    int first_trained;    /* the first layer with parameters; count when none has */
+    bool keeps_output;    /* a backward pass reads the last output, or it is the caller's x: do not overwrite it */
+    dt_real *gradient[2]; /* [max_rows, widest], taken in turn by layers that are not in place */
+} dt_sequence;
+
+/* Decodes and plans the list `nodes`, the key `path` of the recipe, on samples of shape `input`. `wants_dx`: backward
+ * will be asked for the gradient of the list's input. */
+dt_status dt_sequence_plan(dt_sequence *sequence, dt_plan *plan, const dt_node *nodes, const char *path,
+                           const dt_shape *input, bool wants_dx);
+void dt_sequence_finish(dt_sequence *sequence);
+
+/* The last layer's output; x is not modified. */
+const dt_real *dt_sequence_forward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x);
+/* Parameter gradients from dy (overwritten), and the gradient of x, borrowed, when `wants_dx`; else NULL, and layers
+ * before the first with parameters are left out. */
+dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x, dt_real *dy,
+                              bool wants_dx);
+
+/* ---- decoding (layers.c) ---- */
+
+/* One item of a list of layers: kind, configuration and source, not yet planned. */
+dt_status dt_layer_decode(dt_layer *layer, const dt_node *item, const char *path, int position);
+/* The item that decodes to this layer, with every default filled in. */
+dt_status dt_layer_encode(const dt_layer *layer, dt_node *list);
+
+/* ---- initial values (init.c) ---- */
+
+typedef enum dt_init {
+    DT_INIT_AUTO,
+    DT_INIT_GLOROT_UNIFORM,
+    DT_INIT_GLOROT_NORMAL,
+    DT_INIT_HE_UNIFORM,
+    DT_INIT_HE_NORMAL,
+    DT_INIT_NORMAL,
+    DT_INIT_ZEROS
+} dt_init;
+extern const char *const dt_init_names[];
+
+/* Fills w[count] of the parameter with index `param` in the model's table. `gain` scales He's deviation (1 for ReLU),
+ * `std` is the deviation of "normal". AUTO must have been resolved. */
+void dt_init_fill(dt_real *w, size_t count, dt_init init, int64_t fan_in, int64_t fan_out, double gain, double std,
+                  uint64_t seed, int param);
+
+/* ---- losses (loss.c) ---- */
+
+/* Checks that the loss, the last layer and the data's targets fit (see dt_model_create). */
+dt_status dt_loss_check(const dt_recipe_loss *loss, const dt_layer *last, int64_t outputs, bool labels);
+void dt_loss_run(const dt_recipe_loss *loss, const dt_kernels *kernels, dt_real *output, const dt_batch *batch,
+                 int64_t outputs, bool gradient, dt_tally *tally);
+
+#endif

@@ -1,0 +1,140 @@
+/* Layers in a row: the model is one such list, and a layer that holds layers (a residual branch) can hold another.
+ *
+ * Where outputs live is decided here, once. A layer writes to a buffer of its own unless it can work in place and
+ * nobody on the way back reads what it would overwrite: neither itself (reads_input) nor the layer that wrote the
+ * buffer (reads_output), nor is it the caller's x. Gradients of element-wise layers are always in place; the others
+ * take two buffers in turn. */
+#include <stdio.h>
+#include <string.h>
+
+#include "dtrain/memory.h"
+#include "model_internal.h"
+
+static bool plain_name(const char *name) {
+    size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
+    return name[length] == '\0' && length < sizeof((dt_layer *)0)->name;
+}
+
+/* The given name, or kind and number among its kind; unique in the list. */
+static dt_status name_layer(dt_sequence *sequence, int position) {
+    dt_layer *layer = &sequence->layers[position];
+    dt_layer_common *common = layer->config;
+    int number = 1;
+    for (int i = 0; i < position; i++) number += sequence->layers[i].kind == layer->kind;
+    if (!plain_name(common->name))
+        return dt_fail(DT_ERR_INPUT,
+                       "recipe %s: the layer name `%.80s` cannot be used; use up to %d letters, digits, - and _",
+                       layer->source, common->name, (int)sizeof layer->name - 1);
+    if (common->name[0] == '\0') snprintf(common->name, sizeof common->name, "%s%d", layer->kind->name, number);
+    snprintf(layer->name, sizeof layer->name, "%s", common->name);
+    for (int i = 0; i < position; i++)
+        if (strcmp(sequence->layers[i].name, layer->name) == 0)
+            return dt_layer_fail(layer, "there is a layer of this name already (%s); give one of them another `name`",
+                                 sequence->layers[i].source);
+    return dt_ok();
+}
+
+static dt_status decode(dt_sequence *sequence, const dt_node *nodes, const char *path) {
+    if (!nodes || nodes->kind != DT_NODE_LIST || !nodes->first)
+        return dt_fail(DT_ERR_INPUT,
+                       "recipe %s: %s must be a list of layers with at least one, as in [flatten, {dense: 10}]",
+                       nodes ? nodes->source : "(nowhere)", path);
+    int count = 0;
+    for (const dt_node *node = nodes->first; node; node = node->next) count++;
+    sequence->layers = dt_alloc((size_t)count, sizeof *sequence->layers);
+    if (!sequence->layers) return dt_fail_memory("the layers", (size_t)count * sizeof *sequence->layers);
+    for (const dt_node *node = nodes->first; node; node = node->next) {
+        int position = sequence->count++;
+        DT_TRY(dt_layer_decode(&sequence->layers[position], node, path, position));
+        DT_TRY(name_layer(sequence, position));
+    }
+    return dt_ok();
+}
+
+/* Plans every layer and the buffers of outputs that cannot share their input's. */
+static dt_status plan_outputs(dt_sequence *sequence, dt_plan *plan, const dt_shape *input) {
+    bool keep = true; /* the current buffer: first the caller's x */
+    sequence->first_trained = sequence->count;
+    for (int i = 0; i < sequence->count; i++) {
+        dt_layer *layer = &sequence->layers[i];
+        layer->in = i == 0 ? *input : sequence->layers[i - 1].out;
+        layer->table = plan->table;
+        layer->index = plan->layers++;
+        DT_TRY(layer->kind->plan(layer, plan));
+        if (layer->param_count > 0 && i < sequence->first_trained) sequence->first_trained = i;
+        if (layer->view) continue;
+        bool share = layer->in_place && !keep && !(plan->training && layer->reads_input);
+        if (!share)
+            DT_TRY(dt_status_within(dt_plan_memory(plan, &layer->output, dt_shape_count(&layer->out)),
+                                    "recipe %s: layer %s", layer->source, layer->name));
+        keep = plan->training && layer->reads_output;
+    }
+    sequence->keeps_output = keep;
+    return dt_ok();
+}
+
+/* The last layer, counted from the end, that backward visits. */
+static int last_visited(const dt_sequence *sequence, bool wants_dx) {
+    return wants_dx ? 0 : sequence->first_trained;
+}
+
+static dt_status plan_gradients(dt_sequence *sequence, dt_plan *plan, bool wants_dx) {
+    int64_t widest = 0;
+    int needed = 0;
+    for (int i = last_visited(sequence, wants_dx); i < sequence->count; i++) {
+        const dt_layer *layer = &sequence->layers[i];
+        bool asked = wants_dx || i > sequence->first_trained;
+        if (!asked || layer->view || layer->in_place) continue;
+        int64_t width = dt_shape_count(&layer->in);
+        if (width > widest) widest = width;
+        needed++;
+    }
+    for (int i = 0; i < 2 && i < needed; i++) DT_TRY(dt_plan_memory(plan, &sequence->gradient[i], widest));
+    return dt_ok();
+}
+
+dt_status dt_sequence_plan(dt_sequence *sequence, dt_plan *plan, const dt_node *nodes, const char *path,
+                           const dt_shape *input, bool wants_dx) {
+    DT_TRY(decode(sequence, nodes, path));
+    DT_TRY(plan_outputs(sequence, plan, input));
+    return plan->training ? plan_gradients(sequence, plan, wants_dx) : dt_ok();
+}
+
+void dt_sequence_finish(dt_sequence *sequence) {
+    for (int i = 0; i < sequence->count; i++) dt_free(sequence->layers[i].config);
+    dt_free(sequence->layers);
+    memset(sequence, 0, sizeof *sequence);
+}
+
+const dt_real *dt_sequence_forward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x) {
+    const dt_real *at = x;
+    for (int i = 0; i < sequence->count; i++) {
+        const dt_layer *layer = &sequence->layers[i];
+        if (layer->view) continue;
+        /* A layer without a buffer of its own writes over its input, which plan_outputs found not to be x. */
+        dt_real *y = layer->output ? layer->output : (dt_real *)at;
+        layer->kind->forward(layer, pass, at, y);
+        at = y;
+    }
+    return at;
+}
+
+/* What layer `i` read; for i = count, what the last one wrote. */
+static const dt_real *input_of(const dt_sequence *sequence, int i, const dt_real *x) {
+    while (i > 0 && !sequence->layers[i - 1].output) i--;
+    return i > 0 ? sequence->layers[i - 1].output : x;
+}
+
+dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x, dt_real *dy,
+                              bool wants_dx) {
+    int last = last_visited(sequence, wants_dx);
+    for (int i = sequence->count - 1; i >= last; i--) {
+        const dt_layer *layer = &sequence->layers[i];
+        if (layer->view) continue;
+        dt_real *dx = layer->in_place ? dy : sequence->gradient[dy == sequence->gradient[0]];
+        if (i == last && !wants_dx) dx = NULL;
+        layer->kind->backward(layer, pass, input_of(sequence, i, x), input_of(sequence, i + 1, x), dy, dx);
+        dy = dx;
+    }
+    return wants_dx ? dy : NULL;
+}

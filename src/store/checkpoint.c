@@ -1,0 +1,425 @@
+/* Checkpoints that can be trusted.
+ *
+ * Publishing: all ranks write their part of step-N.h5.tmp, close and sync it; rank 0 reads the whole file back through
+ * a fresh, serial open and compares it with memory, because no return code of a parallel write can be believed on a
+ * full disk; only then is it renamed. Every stage is agreed on before the next, so a failure on any rank leaves the
+ * directory as it was. After a failed write the file is abandoned, not closed: H5Fclose may hang or crash then.
+ *
+ * A tensor is written by one rank, whole: its rows are contiguous in the file, and small tensors need no more calls
+ * than ranks. Large ones are dealt out by rows. Each dataset carries the hash of its bytes and its place in the
+ * digest's order. */
+#include "dtrain/checkpoint.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "dtrain/clock.h"
+#include "dtrain/h5.h"
+#include "dtrain/memory.h"
+#include "dtrain/rundir.h"
+#include "store_internal.h"
+
+#define FORMAT "dtrain checkpoint"
+#define SPLIT_BYTES ((size_t)4 << 20) /* tensors above this are written by all ranks together */
+
+/* ---- write ---------------------------------------------------------------------------------------------------------
+ */
+
+/* Collective metadata: the same calls with the same values on every rank. */
+static dt_status write_head(dt_h5 *file, const dt_state *state, uint64_t digest) {
+    char text[32];
+    DT_TRY(dt_h5_put_text(file, "/", "format", FORMAT));
+    DT_TRY(dt_h5_put_int(file, "/", "version", DT_CHECKPOINT_VERSION));
+    DT_TRY(dt_h5_put_int(file, "/", "step", state->position.step));
+    DT_TRY(dt_h5_put_int(file, "/", "epoch", state->position.epoch));
+    DT_TRY(dt_h5_put_int(file, "/", "sample", state->position.sample));
+    DT_TRY(dt_h5_put_int(file, "/", "shards", state->shards));
+    DT_TRY(dt_h5_put_int(file, "/", "seed", state->seed));
+    DT_TRY(dt_h5_put_int(file, "/", "datasets", dt_state_count(state)));
+    dt_digest_text(digest, text);
+    DT_TRY(dt_h5_put_text(file, "/", "digest", text));
+    dt_digest_text(dt_hash_bytes(state->recipe, strlen(state->recipe)), text);
+    DT_TRY(dt_h5_put_text(file, "/", "recipe_hash", text));
+    return dt_h5_put_text(file, "/", "recipe", state->recipe);
+}
+
+static dt_status write_structure(dt_h5 *file, const dt_state *state, const char *created) {
+    DT_TRY(write_head(file, state, dt_state_digest(state)));
+    DT_TRY(dt_h5_put_text(file, "/", "created", created));
+    DT_TRY(dt_h5_put_text(file, "/", "program", "dtrain " DT_VERSION));
+    for (int i = 0; i < dt_state_count(state); i++) {
+        dt_item item = dt_state_item(state, i);
+        char hash[17];
+        dt_digest_text(dt_hash_bytes(item.data, item.bytes), hash);
+        DT_TRY(dt_h5_create_dataset(file, item.dataset, item.dtype, &item.shape, 0));
+        DT_TRY(dt_h5_put_text(file, item.dataset, "hash", hash));
+        DT_TRY(dt_h5_put_int(file, item.dataset, "order", i));
+    }
+    return dt_ok();
+}
+
+/* This rank's part of the data; independent transfers. */
+static dt_status write_part(dt_h5 *file, const dt_state *state, int rank, int ranks) {
+    for (int i = 0; i < dt_state_count(state); i++) {
+        dt_item item = dt_state_item(state, i);
+        int64_t rows = item.shape.rank ? item.shape.dim[0] : 1, first = 0, count = rows;
+        if (item.bytes > SPLIT_BYTES && rows >= ranks) {
+            first = rows * rank / ranks;
+            count = rows * (rank + 1) / ranks - first;
+        } else if (i % ranks != rank) {
+            continue;
+        }
+        size_t row_bytes = item.bytes / (size_t)rows;
+        DT_TRY(dt_h5_write_rows(file, item.dataset, item.dtype, first, count,
+                                (char *)item.data + (size_t)first * row_bytes));
+    }
+    return dt_ok();
+}
+
+static dt_status write_file(dt_comm *comm, const char *path, const dt_state *state) {
+    char created[32];
+    dt_clock_utc(created);
+    DT_TRY(dt_comm_broadcast(comm, created, sizeof created, 0));
+    dt_h5 *file = NULL;
+    dt_status status = dt_comm_agree(comm, dt_h5_create_parallel(&file, path, comm));
+    if (status.code == DT_OK) status = dt_comm_agree(comm, write_structure(file, state, created));
+    if (status.code == DT_OK)
+        status = dt_comm_agree(comm, write_part(file, state, dt_comm_rank(comm), dt_comm_size(comm)));
+    if (status.code == DT_OK) return dt_comm_agree(comm, dt_h5_close(&file));
+    dt_h5_abandon(&file);
+    return status;
+}
+
+/* ---- read back ------------------------------------------------------------------------------------------------------
+ */
+
+/* Reads one dataset and checks it against `hash`. `data` of `bytes` receives it. */
+static dt_status read_item(dt_h5 *file, const dt_item *item, void *data) {
+    dt_h5_info info;
+    DT_TRY(dt_h5_describe(file, item->dataset, &info));
+    char mine[96], theirs[96];
+    dt_shape_text(&item->shape, mine);
+    dt_shape_text(&info.shape, theirs);
+    if (strcmp(mine, theirs) != 0 || info.dtype != item->dtype)
+        return dt_fail(DT_ERR_INPUT, "%s: %s is %s %s, but the recipe's is %s %s", dt_h5_path(file), item->dataset,
+                       dt_dtype_name(info.dtype), theirs, dt_dtype_name(item->dtype), mine);
+    int64_t rows = item->shape.rank ? item->shape.dim[0] : 1;
+    DT_TRY(dt_h5_read_rows(file, item->dataset, item->dtype, 0, rows, data));
+    char *stored, found[17];
+    DT_TRY(dt_h5_get_text(file, item->dataset, "hash", &stored));
+    dt_digest_text(dt_hash_bytes(data, item->bytes), found);
+    dt_status status = dt_ok();
+    if (strcmp(stored, found) != 0)
+        status = dt_fail(DT_ERR_CORRUPT, "%s: %s does not match its hash (stored %.16s, read %s)", dt_h5_path(file),
+                         item->dataset, stored, found);
+    dt_free(stored);
+    return status;
+}
+
+/* What was written against what is in memory. */
+static dt_status compare_file(const char *path, const dt_state *state) {
+    uint64_t digest;
+    DT_TRY(dt_checkpoint_verify(path, &digest));
+    uint64_t expected = dt_state_digest(state);
+    if (digest == expected) return dt_ok();
+    return dt_fail(DT_ERR_CORRUPT, "%s: what was read back is not what was written", path);
+}
+
+static dt_status commit(const char *temporary, const char *path, const char *directory) {
+    if (rename(temporary, path) != 0)
+        return dt_fail(DT_ERR_IO, "%s: renaming it to %s failed: %s", temporary, path, strerror(errno));
+    return dt_fsync_path(directory);
+}
+
+dt_status dt_checkpoint_publish(dt_comm *comm, const char *directory, const dt_state *state, char *path,
+                                uint64_t *digest) {
+    char name[64], final[4096], temporary[4096 + 8];
+    snprintf(name, sizeof name, "step-%09lld.h5", (long long)state->position.step);
+    DT_TRY(dt_path_join(final, directory, name));
+    snprintf(temporary, sizeof temporary, "%s.tmp", final);
+    bool first = dt_comm_rank(comm) == 0;
+    dt_status status = write_file(comm, temporary, state);
+    if (status.code == DT_OK) status = dt_comm_agree(comm, dt_fsync_path(temporary));
+    if (status.code == DT_OK) status = dt_comm_agree(comm, first ? compare_file(temporary, state) : dt_ok());
+    if (status.code == DT_OK) status = dt_comm_agree(comm, first ? commit(temporary, final, directory) : dt_ok());
+    if (status.code != DT_OK) {
+        if (first) unlink(temporary);
+        return dt_status_within(status, "the checkpoint of step %lld was not written (older ones are untouched)",
+                                (long long)state->position.step);
+    }
+    if (path) snprintf(path, 4096, "%s", final);
+    if (digest) *digest = dt_state_digest(state);
+    return dt_ok();
+}
+
+/* ---- read -----------------------------------------------------------------------------------------------------------
+ */
+
+static dt_status read_head(dt_h5 *file, dt_checkpoint_head *head) {
+    char *text;
+    memset(head, 0, sizeof *head);
+    if (!dt_h5_has_attribute(file, "/", "format"))
+        return dt_fail(DT_ERR_CORRUPT, "%s: not a dtrain checkpoint (it has no `format`)", dt_h5_path(file));
+    DT_TRY(dt_h5_get_text(file, "/", "format", &text));
+    bool ours = strcmp(text, FORMAT) == 0;
+    dt_status status =
+        ours ? dt_ok() : dt_fail(DT_ERR_CORRUPT, "%s: a %.40s, not a %s", dt_h5_path(file), text, FORMAT);
+    dt_free(text);
+    DT_TRY(status);
+    int64_t version;
+    DT_TRY(dt_h5_get_int(file, "/", "version", &version));
+    if (version != DT_CHECKPOINT_VERSION)
+        return dt_fail(DT_ERR_CORRUPT, "%s: format version %lld; this dtrain reads version %d", dt_h5_path(file),
+                       (long long)version, DT_CHECKPOINT_VERSION);
+    DT_TRY(dt_h5_get_int(file, "/", "step", &head->position.step));
+    DT_TRY(dt_h5_get_int(file, "/", "epoch", &head->position.epoch));
+    DT_TRY(dt_h5_get_int(file, "/", "sample", &head->position.sample));
+    DT_TRY(dt_h5_get_int(file, "/", "shards", &head->shards));
+    DT_TRY(dt_h5_get_int(file, "/", "seed", &head->seed));
+    DT_TRY(dt_h5_get_text(file, "/", "digest", &text));
+    char *end;
+    head->digest = strtoull(text, &end, 16);
+    bool whole = end != text && *end == '\0';
+    dt_free(text);
+    if (!whole || head->shards < 1 || head->position.step < 0 || head->position.epoch < 0 || head->position.sample < 0)
+        return dt_fail(DT_ERR_CORRUPT, "%s: its attributes make no sense", dt_h5_path(file));
+    DT_TRY(dt_h5_get_text(file, "/", "created", &text));
+    snprintf(head->created, sizeof head->created, "%s", text);
+    dt_free(text);
+    DT_TRY(dt_h5_get_text(file, "/", "program", &text));
+    snprintf(head->program, sizeof head->program, "%s", text);
+    dt_free(text);
+    return dt_ok();
+}
+
+static dt_status read_recipe(dt_h5 *file, dt_checkpoint_head *head) {
+    char *stored, found[17];
+    DT_TRY(dt_h5_get_text(file, "/", "recipe", &head->recipe));
+    DT_TRY(dt_h5_get_text(file, "/", "recipe_hash", &stored));
+    dt_digest_text(dt_hash_bytes(head->recipe, strlen(head->recipe)), found);
+    dt_status status = dt_ok();
+    if (strcmp(stored, found) != 0)
+        status = dt_fail(DT_ERR_CORRUPT, "%s: the recipe does not match its hash (stored %.16s, read %s)",
+                         dt_h5_path(file), stored, found);
+    dt_free(stored);
+    return status;
+}
+
+static dt_status open_checkpoint(dt_h5 **file, const char *path, dt_checkpoint_head *head) {
+    memset(head, 0, sizeof *head);
+    DT_TRY(dt_h5_open(file, path));
+    dt_status status = read_head(*file, head);
+    if (status.code == DT_OK) status = read_recipe(*file, head);
+    if (status.code == DT_OK) return status;
+    dt_checkpoint_head_finish(head);
+    dt_h5_close(file);
+    return status;
+}
+
+dt_status dt_checkpoint_head_read(const char *path, dt_checkpoint_head *head) {
+    dt_h5 *file;
+    DT_TRY(open_checkpoint(&file, path, head));
+    return dt_h5_close(&file);
+}
+
+void dt_checkpoint_head_finish(dt_checkpoint_head *head) {
+    dt_free(head->recipe);
+    head->recipe = NULL;
+}
+
+static dt_status fail_digest(const char *path, uint64_t stored, uint64_t found) {
+    return dt_fail(DT_ERR_CORRUPT,
+                   "%s: its digest does not match (stored %016llx, read %016llx): an attribute was changed", path,
+                   (unsigned long long)stored, (unsigned long long)found);
+}
+
+static dt_status load_items(dt_h5 *file, dt_state *state, bool weights_only) {
+    for (int i = 0; i < dt_state_count(state); i++) {
+        dt_item item = dt_state_item(state, i);
+        DT_TRY(read_item(file, &item, item.data));
+    }
+    int64_t datasets;
+    DT_TRY(dt_h5_get_int(file, "/", "datasets", &datasets));
+    if (!weights_only && datasets != dt_state_count(state))
+        return dt_fail(DT_ERR_INPUT, "%s: it has %lld datasets, but the recipe makes %d: another network or optimizer",
+                       dt_h5_path(file), (long long)datasets, dt_state_count(state));
+    return dt_ok();
+}
+
+dt_status dt_checkpoint_load(const char *path, dt_state *state, bool weights_only) {
+    dt_h5 *file;
+    dt_checkpoint_head head;
+    DT_TRY(open_checkpoint(&file, path, &head));
+    dt_checkpoint_head_finish(&head);
+    dt_status status = load_items(file, state, weights_only);
+    dt_status closed = dt_h5_close(&file);
+    if (status.code == DT_OK) status = closed;
+    DT_TRY(status);
+    state->position = head.position;
+    state->shards = head.shards;
+    state->seed = head.seed;
+    if (weights_only) return dt_ok();
+    uint64_t digest = dt_state_digest(state);
+    return digest == head.digest ? dt_ok() : fail_digest(path, head.digest, digest);
+}
+
+/* ---- verify ---------------------------------------------------------------------------------------------------------
+ */
+
+/* Datasets found by a walk, by their `order`. */
+typedef struct found_items {
+    dt_h5 *file;
+    dt_status status;
+    int64_t expected;
+    dt_item *items; /* [expected] */
+} found_items;
+
+static bool find_item(void *context, const char *path, char kind) {
+    found_items *found = context;
+    if (kind != 'd') return true;
+    int64_t order = -1;
+    found->status = dt_h5_get_int(found->file, path, "order", &order);
+    if (found->status.code != DT_OK) return false;
+    if (order < 0 || order >= found->expected || found->items[order].dataset[0]) {
+        found->status = dt_fail(DT_ERR_CORRUPT, "%s: %s has no place in the digest", dt_h5_path(found->file), path);
+        return false;
+    }
+    dt_item *item = &found->items[order];
+    dt_h5_info info;
+    found->status = dt_h5_describe(found->file, path, &info);
+    if (found->status.code != DT_OK) return false;
+    snprintf(item->dataset, sizeof item->dataset, "%s", path);
+    item->dtype = info.dtype;
+    item->shape = info.shape;
+    item->bytes = (size_t)dt_shape_count(&info.shape) * dt_dtype_size(info.dtype);
+    return true;
+}
+
+static dt_status verify_items(found_items *found, dt_digest *digest) {
+    for (int64_t i = 0; i < found->expected; i++) {
+        dt_item *item = &found->items[i];
+        if (!item->dataset[0])
+            return dt_fail(DT_ERR_CORRUPT, "%s: dataset number %lld is missing", dt_h5_path(found->file), (long long)i);
+        void *data = dt_alloc(item->bytes, 1);
+        if (!data) return dt_fail_memory("a dataset", item->bytes);
+        dt_status status = read_item(found->file, item, data);
+        if (status.code == DT_OK) dt_digest_add(digest, item->dataset, dt_hash_bytes(data, item->bytes));
+        dt_free(data);
+        DT_TRY(status);
+    }
+    return dt_ok();
+}
+
+static dt_status verify_open(dt_h5 *file, const dt_checkpoint_head *head, uint64_t *digest) {
+    found_items found = {.file = file};
+    DT_TRY(dt_h5_get_int(file, "/", "datasets", &found.expected));
+    if (found.expected < 1 || found.expected > 1000000)
+        return dt_fail(DT_ERR_CORRUPT, "%s: it claims %lld datasets", dt_h5_path(file), (long long)found.expected);
+    found.items = dt_alloc((size_t)found.expected, sizeof *found.items);
+    if (!found.items) return dt_fail_memory("a list of datasets", (size_t)found.expected * sizeof *found.items);
+    dt_digest running;
+    dt_digest_begin(&running, &head->position, head->shards, head->seed);
+    dt_status status = dt_h5_walk(file, find_item, &found);
+    if (status.code == DT_OK) status = found.status;
+    if (status.code == DT_OK) status = verify_items(&found, &running);
+    dt_free(found.items);
+    DT_TRY(status);
+    if (running.value != head->digest) return fail_digest(dt_h5_path(file), head->digest, running.value);
+    *digest = running.value;
+    return dt_ok();
+}
+
+dt_status dt_checkpoint_verify(const char *path, uint64_t *digest) {
+    dt_h5 *file;
+    dt_checkpoint_head head;
+    uint64_t found = 0;
+    DT_TRY(open_checkpoint(&file, path, &head));
+    dt_status status = verify_open(file, &head, &found);
+    dt_checkpoint_head_finish(&head);
+    dt_status closed = dt_h5_close(&file);
+    if (digest) *digest = found;
+    return status.code == DT_OK ? closed : status;
+}
+
+/* ---- directory ------------------------------------------------------------------------------------------------------
+ */
+
+/* The step of "step-000000042.h5"; -1 for other names. */
+static int64_t step_of(const char *name) {
+    long long step = -1;
+    int used = 0;
+    if (sscanf(name, "step-%9lld.h5%n", &step, &used) != 1 || used == 0 || name[used] != '\0') return -1;
+    return step;
+}
+
+static int newer_first(const void *a, const void *b) {
+    return strcmp(b, a);
+}
+
+dt_status dt_checkpoint_list(const char *directory, char (**paths)[4096], int *count) {
+    *paths = NULL;
+    *count = 0;
+    DIR *dir = opendir(directory);
+    if (!dir && errno == ENOENT) return dt_ok();
+    if (!dir) return dt_fail(DT_ERR_IO, "%s: %s", directory, strerror(errno));
+    dt_status status = dt_ok();
+    int capacity = 0;
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL && status.code == DT_OK;) {
+        if (step_of(entry->d_name) < 0) continue;
+        if (*count == capacity) {
+            capacity = capacity ? 2 * capacity : 16;
+            char(*grown)[4096] = realloc(*paths, (size_t)capacity * sizeof *grown);
+            if (!grown) {
+                status = dt_fail_memory("a list of checkpoints", (size_t)capacity * sizeof *grown);
+                break;
+            }
+            *paths = grown;
+        }
+        status = dt_path_join((*paths)[*count], directory, entry->d_name);
+        ++*count;
+    }
+    closedir(dir);
+    if (status.code == DT_OK && *count > 1) qsort(*paths, (size_t)*count, sizeof **paths, newer_first);
+    if (status.code == DT_OK) return status;
+    dt_free(*paths);
+    *paths = NULL;
+    *count = 0;
+    return status;
+}
+
+static void remove_leftovers(const char *directory) {
+    DIR *dir = opendir(directory);
+    if (!dir) return;
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        size_t length = strlen(entry->d_name);
+        char path[4096];
+        if (length > 7 && strcmp(entry->d_name + length - 7, ".h5.tmp") == 0 &&
+            dt_path_join(path, directory, entry->d_name).code == DT_OK)
+            unlink(path);
+    }
+    closedir(dir);
+}
+
+dt_status dt_checkpoint_prune(const char *directory, int64_t keep, int64_t keep_every, int64_t keep_step) {
+    remove_leftovers(directory);
+    char(*paths)[4096];
+    int count;
+    if (keep <= 0) return dt_ok();
+    DT_TRY(dt_checkpoint_list(directory, &paths, &count));
+    for (int i = 0; i < count; i++) {
+        int64_t step = step_of(strrchr(paths[i], '/') + 1);
+        if (i < keep || step == keep_step || (keep_every > 0 && step % keep_every == 0)) continue;
+        if (unlink(paths[i]) != 0 && errno != ENOENT) {
+            dt_status status = dt_fail(DT_ERR_IO, "%s: cannot be removed: %s", paths[i], strerror(errno));
+            dt_free(paths);
+            return status;
+        }
+    }
+    dt_free(paths);
+    return dt_ok();
+}

@@ -1,0 +1,69 @@
+/* The digest of a state: one number that two runs share exactly when their models, moments, exponents and positions are
+ * the same bits. Computed from per-dataset hashes, in order, so that a checkpoint file can be checked without knowing
+ * the model. */
+#include <stdio.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "dtrain/checkpoint.h"
+#include "store_internal.h"
+
+uint64_t dt_hash_bytes(const void *bytes, size_t count) {
+    return XXH3_64bits(bytes, count);
+}
+
+void dt_digest_begin(dt_digest *digest, const dt_position *position, int64_t shards, int64_t seed) {
+    int64_t head[] = {position->step, position->epoch, position->sample, shards, seed};
+    digest->value = dt_hash_bytes(head, sizeof head);
+}
+
+void dt_digest_add(dt_digest *digest, const char *dataset, uint64_t hash) {
+    uint64_t words[] = {digest->value, dt_hash_bytes(dataset, strlen(dataset)), hash};
+    digest->value = dt_hash_bytes(words, sizeof words);
+}
+
+uint64_t dt_state_digest(const dt_state *state) {
+    dt_digest digest;
+    dt_digest_begin(&digest, &state->position, state->shards, state->seed);
+    for (int i = 0; i < dt_state_count(state); i++) {
+        dt_item item = dt_state_item(state, i);
+        dt_digest_add(&digest, item.dataset, dt_hash_bytes(item.data, item.bytes));
+    }
+    return digest.value;
+}
+
+int dt_state_count(const dt_state *state) {
+    int count = state->extra_count;
+    for (int i = 0; i < state->section_count; i++) count += state->sections[i].table->count;
+    return count;
+}
+
+dt_item dt_state_item(const dt_state *state, int index) {
+    dt_item item;
+    memset(&item, 0, sizeof item);
+    for (int i = 0; i < state->section_count; i++) {
+        const dt_section *section = &state->sections[i];
+        if (index >= section->table->count) {
+            index -= section->table->count;
+            continue;
+        }
+        const dt_tensor *tensor = &section->table->tensors[index];
+        snprintf(item.dataset, sizeof item.dataset, "%s/%s", section->group, tensor->name);
+        item.dtype = DT_F32;
+        item.shape = tensor->shape;
+        item.data = section->data + tensor->offset;
+        item.bytes = tensor->count * sizeof(float);
+        return item;
+    }
+    const dt_extra *extra = &state->extras[index];
+    snprintf(item.dataset, sizeof item.dataset, "%s%s", extra->name[0] == '/' ? "" : "/state/", extra->name);
+    item.dtype = extra->dtype;
+    item.shape = (dt_shape){1, {extra->count}};
+    item.data = extra->data;
+    item.bytes = (size_t)extra->count * dt_dtype_size(extra->dtype);
+    return item;
+}
+
+void dt_digest_text(uint64_t digest, char out[17]) {
+    snprintf(out, 17, "%016llx", (unsigned long long)digest);
+}

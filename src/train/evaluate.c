@@ -1,0 +1,163 @@
+/* Evaluation of a split, and the eval command's work. The split is cut into pieces of a fixed size, dealt to the ranks
+ * in turn, and the results are integers: the figures do not depend on the number of ranks. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "dtrain/log.h"
+#include "dtrain/memory.h"
+#include "train_internal.h"
+
+dt_status dt_batch_create(dt_batch *batch, int64_t **index, const dt_split *split, int64_t rows) {
+    memset(batch, 0, sizeof *batch);
+    *index = dt_alloc((size_t)rows, sizeof **index);
+    size_t inputs = (size_t)dt_shape_count(&split->input), bytes = 0;
+    if (dt_size_mul((size_t)rows, inputs, &bytes)) batch->x = dt_alloc(bytes, sizeof *batch->x);
+    if (split->labels)
+        batch->labels = dt_alloc((size_t)rows, sizeof *batch->labels);
+    else
+        batch->values = dt_alloc((size_t)rows * (size_t)split->width, sizeof *batch->values);
+    if (*index && batch->x && (batch->labels || batch->values)) return dt_ok();
+    dt_batch_destroy(batch, *index);
+    *index = NULL;
+    return dt_fail_memory("a batch", (unsigned long long)rows * inputs * sizeof(dt_real));
+}
+
+void dt_batch_destroy(dt_batch *batch, int64_t *index) {
+    dt_free(batch->x);
+    dt_free(batch->labels);
+    dt_free(batch->values);
+    dt_free(index);
+    memset(batch, 0, sizeof *batch);
+}
+
+dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *kernels, const dt_recipe_data *scaling,
+                            const dt_real *weights, const dt_split *split, int64_t rows_at_once, dt_tally *tally) {
+    dt_batch batch;
+    int64_t *index;
+    DT_TRY(dt_comm_agree(comm, dt_batch_create(&batch, &index, split, rows_at_once)));
+    memset(tally, 0, sizeof *tally);
+    int64_t stride = rows_at_once * dt_comm_size(comm);
+    for (int64_t at = rows_at_once * dt_comm_rank(comm); at < split->samples; at += stride) {
+        int64_t rows = split->samples - at < rows_at_once ? split->samples - at : rows_at_once;
+        for (int64_t i = 0; i < rows; i++) index[i] = at + i;
+        dt_split_gather(split, kernels, index, rows, scaling->mean, scaling->std, &batch);
+        dt_model_evaluate(model, weights, &batch, tally);
+    }
+    dt_batch_destroy(&batch, index);
+    int64_t words[DT_TALLY_WORDS];
+    memcpy(words, tally, sizeof words);
+    DT_TRY(dt_comm_sum_i64(comm, words, DT_TALLY_WORDS));
+    memcpy(tally, words, sizeof words);
+    return dt_ok();
+}
+
+void dt_tally_text(char *out, size_t size, const char *prefix, const dt_tally *tally, dt_loss loss,
+                   const dt_split *split, bool all) {
+    double samples = (double)tally->samples;
+    bool classes = split->labels ? split->classes > 1 : loss == DT_LOSS_SOFTMAX_CROSS_ENTROPY;
+    int used = snprintf(out, size, " %sloss=%.6f", prefix, dt_tally_loss(tally));
+    if (classes || loss == DT_LOSS_BINARY_CROSS_ENTROPY)
+        used += snprintf(out + used, size - (size_t)used, " %saccuracy=%.4f", prefix, (double)tally->correct / samples);
+    if (all && classes && (split->labels ? split->classes : split->width) > 5)
+        used +=
+            snprintf(out + used, size - (size_t)used, " %stop5=%.4f", prefix, (double)tally->correct_top5 / samples);
+    if (all && loss != DT_LOSS_SOFTMAX_CROSS_ENTROPY)
+        snprintf(out + used, size - (size_t)used, " %smae=%.6f", prefix,
+                 (double)tally->abs_error * DT_TALLY_UNIT / samples);
+}
+
+/* What an evaluation needs of a checkpoint. */
+typedef struct dt_evaluation {
+    dt_checkpoint_head head;
+    dt_recipe recipe;
+    dt_split split;
+    dt_model *model;
+    const dt_kernels *kernels;
+    dt_real *weights;
+} dt_evaluation;
+
+/* `target` itself, or the newest checkpoint of a run directory that loads. */
+static dt_status find_checkpoint(const char *target, char path[4096]) {
+    struct stat info;
+    if (stat(target, &info) != 0) return dt_fail(DT_ERR_INPUT, "%s: no such checkpoint or run directory", target);
+    if (!S_ISDIR(info.st_mode)) {
+        snprintf(path, 4096, "%s", target);
+        return dt_ok();
+    }
+    char directory[4096];
+    DT_TRY(dt_path_join(directory, target, "checkpoints"));
+    char(*paths)[4096];
+    int count;
+    DT_TRY(dt_checkpoint_list(directory, &paths, &count));
+    for (int i = 0; i < count; i++) {
+        dt_status status = dt_checkpoint_verify(paths[i], NULL);
+        if (status.code != DT_OK) {
+            dt_log_warn("%s; trying an older one", status.message);
+            continue;
+        }
+        snprintf(path, 4096, "%s", paths[i]);
+        dt_free(paths);
+        return dt_ok();
+    }
+    dt_free(paths);
+    return dt_fail(DT_ERR_INPUT, "%s: no checkpoint %s", target, count ? "that verifies" : "here yet");
+}
+
+static dt_status read_recipe(dt_evaluation *e, const char *path) {
+    DT_TRY(dt_checkpoint_head_read(path, &e->head));
+    dt_node *root;
+    DT_TRY(dt_node_parse_text(&root, path, e->head.recipe));
+    dt_status status = dt_recipe_decode(&e->recipe, root, "run");
+    dt_node_destroy(root);
+    return status;
+}
+
+static dt_status load_weights(dt_evaluation *e, const char *path, int64_t rows) {
+    DT_TRY(dt_compute_open(&e->kernels, (dt_isa)e->recipe.compute.isa, (int)e->recipe.compute.threads));
+    DT_TRY(dt_model_create(&e->model, e->recipe.layers, &e->recipe.loss, &e->split.input,
+                           e->split.labels ? e->split.classes : e->split.width, e->split.labels, rows, false,
+                           e->kernels));
+    const dt_table *table = dt_model_table(e->model);
+    e->weights = dt_alloc(table->total, sizeof *e->weights);
+    if (!e->weights) return dt_fail_memory("the weights", table->total * sizeof *e->weights);
+    dt_section section = {.group = "/weights", .table = table, .data = e->weights};
+    dt_state state = {.sections = &section, .section_count = 1};
+    return dt_checkpoint_load(path, &state, true);
+}
+
+static dt_status evaluate_checkpoint(dt_comm *comm, const dt_eval_options *options, dt_evaluation *e, char path[4096]) {
+    DT_TRY(dt_comm_agree(comm, dt_comm_rank(comm) == 0 ? find_checkpoint(options->target, path) : dt_ok()));
+    DT_TRY(dt_comm_broadcast(comm, path, 4096, 0));
+    DT_TRY(dt_comm_agree(comm, read_recipe(e, path)));
+    bool train = strcmp(options->split, "train") == 0;
+    const dt_recipe_data *data = &e->recipe.data;
+    DT_TRY(dt_split_open(&e->split, comm, options->data ? options->data : data->file,
+                         train ? data->train_x : data->test_x, train ? data->train_y : data->test_y, data->spool));
+    int64_t rows = dt_rows_at_once(&e->recipe, e->head.shards);
+    DT_TRY(dt_comm_agree(comm, load_weights(e, path, rows)));
+    dt_tally tally;
+    DT_TRY(dt_evaluate_split(comm, e->model, e->kernels, data, e->weights, &e->split, rows, &tally));
+    char figures[256], digest[17];
+    dt_loss loss = (dt_loss)e->recipe.loss.kind;
+    dt_tally_text(figures, sizeof figures, "", &tally, loss, &e->split, true);
+    dt_log_info("%s, step %lld, on %s:%s", path, (long long)e->head.position.step, options->split, figures);
+    dt_tally_text(figures, sizeof figures, "", &tally, loss, &e->split, false);
+    dt_digest_text(e->head.digest, digest);
+    dt_log_info("eval%s samples=%lld digest=%s", figures, (long long)tally.samples, digest);
+    return dt_ok();
+}
+
+dt_status dt_eval_run(dt_comm *comm, const dt_eval_options *options) {
+    dt_evaluation evaluation;
+    memset(&evaluation, 0, sizeof evaluation);
+    char path[4096] = "";
+    dt_status status = evaluate_checkpoint(comm, options, &evaluation, path);
+    dt_split_close(&evaluation.split);
+    dt_model_destroy(evaluation.model);
+    dt_free(evaluation.weights);
+    dt_recipe_finish(&evaluation.recipe);
+    dt_checkpoint_head_finish(&evaluation.head);
+    return status;
+}

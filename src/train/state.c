@@ -1,0 +1,362 @@
+/* The state of a run: where it lives in memory, how it starts, how it goes on from a checkpoint, how it is saved.
+ * Opening is a list of collective steps; each that can fail on one rank alone is agreed on before the next begins. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <xxhash.h>
+
+#include "dtrain/clock.h"
+#include "dtrain/log.h"
+#include "dtrain/memory.h"
+#include "train_internal.h"
+
+int64_t dt_rows_at_once(const dt_recipe *recipe, int64_t shards) {
+    int64_t shard = (recipe->train.batch + shards - 1) / shards;
+    int64_t rows =
+        recipe->train.micro_batch > 0 && recipe->train.micro_batch < shard ? recipe->train.micro_batch : shard;
+    return rows < 64 ? 64 : rows;
+}
+
+/* ---- start ---------------------------------------------------------------------------------------------------------
+ */
+
+static dt_status open_data(dt_run *run) {
+    const dt_recipe_data *data = &run->recipe->data;
+    DT_TRY(dt_split_open(&run->train, run->comm, data->file, data->train_x, data->train_y, data->spool));
+    run->has_test = data->test_x[0] != '\0';
+    if (!run->has_test) return dt_ok();
+    DT_TRY(dt_split_open(&run->test, run->comm, data->file, data->test_x, data->test_y, data->spool));
+    char train[96], test[96];
+    dt_shape_text(&run->train.input, train);
+    dt_shape_text(&run->test.input, test);
+    if (strcmp(train, test) != 0)
+        return dt_fail(DT_ERR_INPUT, "%s: samples of %s are %s but those of %s are %s", data->file, data->train_x,
+                       train, data->test_x, test);
+    if (run->train.labels != run->test.labels || (!run->train.labels && run->train.width != run->test.width))
+        return dt_fail(DT_ERR_INPUT, "%s: %s and %s are of different kinds", data->file, data->train_y, data->test_y);
+    if (run->test.classes > run->train.classes) run->train.classes = run->test.classes;
+    return dt_ok();
+}
+
+static dt_status plan_model(dt_run *run) {
+    const dt_recipe *recipe = run->recipe;
+    run->rows_at_once = dt_rows_at_once(recipe, run->shards);
+    DT_TRY(dt_model_create(&run->model, recipe->layers, &recipe->loss, &run->train.input,
+                           run->train.labels ? run->train.classes : run->train.width, run->train.labels,
+                           run->rows_at_once, true, run->kernels));
+    run->table = dt_model_table(run->model);
+    DT_TRY(dt_batch_create(&run->batch, &run->index, &run->train, run->rows_at_once));
+    run->rule = dt_rule_of(&recipe->optimizer);
+    run->rule->slots(&recipe->optimizer, run->slot_names);
+    run->weights = dt_alloc(run->table->total, sizeof *run->weights);
+    bool complete = run->weights != NULL;
+    for (int i = 0; run->slot_names[i]; i++) {
+        run->slots[i] = dt_alloc(run->table->total, sizeof *run->slots[i]);
+        complete = complete && run->slots[i] != NULL;
+    }
+    if (!complete) return dt_fail_memory("the weights and the optimizer", run->table->total * sizeof *run->weights);
+    dt_model_init(run->model, run->weights, (uint64_t)recipe->seed);
+    return dt_ok();
+}
+
+/* The recipe with every field written out, and what every rank must have in common. */
+static dt_status resolve_recipe(dt_run *run) {
+    dt_node *layers;
+    DT_TRY(dt_model_resolved(run->model, &layers));
+    run->recipe->train.shards = run->shards;
+    dt_status status = dt_recipe_emit(run->recipe, layers, &run->resolved);
+    dt_node_destroy(layers);
+    return status;
+}
+
+/* The bytes of the running program, so that ranks can tell whether they run the same one. */
+static uint64_t program_hash(void) {
+    int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    struct stat info;
+    if (file < 0) return 0;
+    uint64_t hash = 0;
+    if (fstat(file, &info) == 0 && info.st_size > 0) {
+        void *bytes = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, file, 0);
+        if (bytes != MAP_FAILED) {
+            hash = XXH3_64bits(bytes, (size_t)info.st_size);
+            munmap(bytes, (size_t)info.st_size);
+        }
+    }
+    close(file);
+    return hash;
+}
+
+/* Collective. Fails on every rank when one differs from rank 0 in `value`. */
+static dt_status check_alike(dt_run *run, uint64_t value, const char *what, const char *advice) {
+    int ranks = dt_comm_size(run->comm);
+    uint64_t *all = dt_alloc((size_t)ranks, sizeof *all);
+    DT_TRY(dt_comm_agree(run->comm, all ? dt_ok() : dt_fail_memory("hashes of the ranks", (size_t)ranks * 8)));
+    dt_status status = dt_comm_gather_u64(run->comm, value, all);
+    for (int i = 1; i < ranks && status.code == DT_OK; i++)
+        if (all[i] != all[0]) status = dt_fail(DT_ERR_INPUT, "rank %d has another %s than rank 0; %s", i, what, advice);
+    dt_free(all);
+    return status;
+}
+
+static dt_status check_ranks_alike(dt_run *run) {
+    DT_TRY(check_alike(run, program_hash(), "dtrain program", "install the same one on every machine"));
+    DT_TRY(check_alike(run, XXH3_64bits(run->resolved, strlen(run->resolved)), "recipe",
+                       "give every rank the same file and options"));
+    return check_alike(run, (uint64_t)run->kernels->isa, "instruction set",
+                       "set compute.isa to one that all machines have (avx2, or baseline)");
+}
+
+static void describe_state(dt_run *run) {
+    run->sections[0] = (dt_section){.group = "/weights", .table = run->table, .data = run->weights};
+    int count = 1;
+    for (int i = 0; run->slot_names[i]; i++, count++) {
+        snprintf(run->slot_groups[i], sizeof run->slot_groups[i], "/optimizer/%s", run->slot_names[i]);
+        run->sections[count] = (dt_section){.group = run->slot_groups[i], .table = run->table, .data = run->slots[i]};
+    }
+    run->extras[0] = (dt_extra){"epoch_tally", DT_I64, DT_TALLY_WORDS, &run->epoch_tally};
+    run->extras[1] = (dt_extra){"last_tally", DT_I64, DT_TALLY_WORDS, &run->last_tally};
+    int32_t *exponents;
+    int64_t words;
+    dt_reduce_state(run->reducer, &exponents, &words);
+    run->extras[2] = (dt_extra){"best", DT_F64, sizeof run->best / sizeof(double), &run->best};
+    run->extras[3] = (dt_extra){"skips", DT_I64, DT_MAX_SKIPS, run->skips};
+    run->extras[4] = (dt_extra){"wire_exponents", DT_I32, words, exponents};
+    run->state = (dt_state){.seed = run->recipe->seed,
+                            .shards = run->shards,
+                            .recipe = run->resolved,
+                            .sections = run->sections,
+                            .section_count = count,
+                            .extras = run->extras,
+                            .extra_count = words > 0 ? 5 : 4};
+}
+
+const dt_state *dt_run_state(dt_run *run) {
+    run->state.position = run->position;
+    return &run->state;
+}
+
+/* ---- resume --------------------------------------------------------------------------------------------------------
+ */
+
+/* The newest checkpoint of the run directory that is whole; "" when there is none at all. Rank 0. */
+static dt_status newest_checkpoint(const dt_run *run, char path[4096]) {
+    char(*paths)[4096];
+    int count;
+    path[0] = '\0';
+    DT_TRY(dt_checkpoint_list(run->checkpoints, &paths, &count));
+    for (int i = 0; i < count && !path[0]; i++) {
+        dt_status bad = dt_checkpoint_verify(paths[i], NULL);
+        if (bad.code == DT_OK)
+            snprintf(path, 4096, "%s", paths[i]);
+        else
+            dt_log_warn("%s; %s", bad.message, i + 1 < count ? "trying the one before" : "there is no other");
+    }
+    dt_free(paths);
+    if (count == 0 || path[0]) return dt_ok();
+    return dt_fail(DT_ERR_CORRUPT, "%s: none of its %d checkpoint%s can be used; remove the directory to start over",
+                   run->checkpoints, count, count == 1 ? "" : "s");
+}
+
+/* That `path` can start a run whose directory may hold checkpoints of its own. Rank 0. */
+static dt_status check_start(const dt_run *run, const char *path) {
+    char(*paths)[4096];
+    int count;
+    DT_TRY(dt_checkpoint_list(run->checkpoints, &paths, &count));
+    dt_status status = path[0] ? dt_checkpoint_verify(path, NULL) : dt_ok();
+    if (status.code == DT_OK && count > 0 && !path[0])
+        status =
+            dt_fail(DT_ERR_INPUT,
+                    "%s holds %d checkpoint%s; --resume never starts only in an empty run directory (choose another "
+                    "with --run, or remove this one)",
+                    run->directory, count, count == 1 ? "" : "s");
+    else if (status.code == DT_OK && count > 0 && strcmp(paths[0], path) != 0)
+        status = dt_fail(DT_ERR_INPUT,
+                         "%s holds checkpoints of its own (the newest is %s); to start from %s choose another run "
+                         "directory with --run",
+                         run->directory, paths[0], path);
+    dt_free(paths);
+    return status;
+}
+
+/* The checkpoint to go on from and its number of shards, by which the model is planned; "" to start anew. Rank 0. */
+static dt_status choose_checkpoint(const dt_run *run, char path[4096], int64_t *shards) {
+    const char *resume = run->options->resume;
+    if (strcmp(resume, "auto") == 0) {
+        DT_TRY(newest_checkpoint(run, path));
+    } else {
+        snprintf(path, 4096, "%s", strcmp(resume, "never") == 0 ? "" : resume);
+        DT_TRY(check_start(run, path));
+    }
+    if (!path[0]) return dt_ok();
+    dt_checkpoint_head head;
+    DT_TRY(dt_checkpoint_head_read(path, &head));
+    *shards = head.shards;
+    dt_checkpoint_head_finish(&head);
+    return dt_ok();
+}
+
+/* Loads on rank 0, after comparing the recipes. */
+static dt_status load_checkpoint(dt_run *run, const char *path) {
+    dt_checkpoint_head head;
+    DT_TRY(dt_checkpoint_head_read(path, &head));
+    dt_status status = dt_recipe_compare(head.recipe, run->resolved, run->options->allowed);
+    dt_checkpoint_head_finish(&head);
+    if (status.code != DT_OK) return dt_status_within(status, "%s", path);
+    DT_TRY(dt_checkpoint_load(path, &run->state, false));
+    run->position = run->state.position;
+    run->state.seed = run->recipe->seed;
+    run->state.shards = run->shards;
+    return dt_ok();
+}
+
+static dt_status share_state(dt_run *run) {
+    DT_TRY(dt_comm_broadcast(run->comm, &run->position, sizeof run->position, 0));
+    for (int i = 0; i < run->state.section_count; i++)
+        DT_TRY(dt_comm_broadcast(run->comm, run->sections[i].data, run->table->total * sizeof(float), 0));
+    for (int i = 0; i < run->state.extra_count; i++)
+        DT_TRY(dt_comm_broadcast(run->comm, run->extras[i].data,
+                                 (size_t)run->extras[i].count * dt_dtype_size(run->extras[i].dtype), 0));
+    return dt_ok();
+}
+
+dt_status dt_run_roll_back(dt_run *run) {
+    bool first = dt_comm_rank(run->comm) == 0;
+    int64_t skips[DT_MAX_SKIPS];
+    memcpy(skips, run->skips, sizeof skips);
+    char path[4096] = "";
+    dt_status status = first ? newest_checkpoint(run, path) : dt_ok();
+    if (first && status.code == DT_OK && !path[0])
+        status = dt_fail(DT_ERR_DIVERGED,
+                         "there is no checkpoint to roll back to; write them more often (checkpoint.every)");
+    if (first && status.code == DT_OK) status = load_checkpoint(run, path);
+    DT_TRY(dt_comm_agree(run->comm, status));
+    DT_TRY(share_state(run));
+    memcpy(run->skips, skips, sizeof skips);
+    memset(&run->local_tally, 0, sizeof run->local_tally);
+    run->checkpoint_step = -1; /* the skips are news: the checkpoint of this step is to be written again */
+    return dt_ok();
+}
+
+/* ---- opening -------------------------------------------------------------------------------------------------------
+ */
+
+static dt_status open_directory(dt_run *run) {
+    snprintf(run->directory, sizeof run->directory, "%s", run->options->run ? run->options->run : run->recipe->run);
+    if (!run->directory[0]) DT_TRY(dt_path_join(run->directory, "runs", run->recipe->name));
+    DT_TRY(dt_path_join(run->checkpoints, run->directory, "checkpoints"));
+    return dt_comm_rank(run->comm) == 0 ? dt_rundir_open(&run->lock, run->directory) : dt_ok();
+}
+
+static dt_status settle_shards(dt_run *run, int64_t stored) {
+    int64_t ranks = dt_comm_size(run->comm), wanted = run->recipe->train.shards;
+    run->shards = wanted > 0 ? wanted : stored > 0 ? stored : ranks;
+    if (ranks > run->shards)
+        return dt_fail(DT_ERR_INPUT,
+                       "%lld ranks cannot share %lld shards: start at most %lld ranks, or a new run with "
+                       "train.shards=%lld",
+                       (long long)ranks, (long long)run->shards, (long long)run->shards, (long long)ranks);
+    return dt_ok();
+}
+
+static dt_status open_records(dt_run *run) {
+    char path[4096];
+    DT_TRY(dt_path_join(path, run->directory, "recipe.yaml"));
+    DT_TRY(dt_write_text_file(path, run->resolved));
+    return dt_metrics_open(&run->metrics, run->directory, dt_run_series, 2, run->position.step);
+}
+
+static dt_status open_run(dt_run *run) {
+    bool first = dt_comm_rank(run->comm) == 0;
+    DT_TRY(dt_comm_agree(run->comm, dt_compute_open(&run->kernels, (dt_isa)run->recipe->compute.isa,
+                                                    (int)run->recipe->compute.threads)));
+    DT_TRY(open_data(run));
+    DT_TRY(dt_comm_agree(run->comm, open_directory(run)));
+    char path[4096] = "";
+    int64_t stored = 0;
+    DT_TRY(dt_comm_agree(run->comm, first ? choose_checkpoint(run, path, &stored) : dt_ok()));
+    DT_TRY(dt_comm_broadcast(run->comm, &stored, sizeof stored, 0));
+    DT_TRY(dt_comm_broadcast(run->comm, path, sizeof path, 0));
+    DT_TRY(settle_shards(run, stored));
+    DT_TRY(dt_comm_agree(run->comm, plan_model(run)));
+    DT_TRY(dt_comm_agree(run->comm, resolve_recipe(run)));
+    DT_TRY(check_ranks_alike(run));
+    int64_t ranks = dt_comm_size(run->comm);
+    DT_TRY(dt_comm_agree(run->comm, dt_reduce_create(&run->reducer, run->comm, run->kernels, run->table, run->shards,
+                                                     (run->shards + ranks - 1) / ranks, (dt_wire)run->recipe->wire)));
+    describe_state(run);
+    run->steps_per_epoch = (run->train.samples + run->recipe->train.batch - 1) / run->recipe->train.batch;
+    run->total_steps = run->steps_per_epoch * run->recipe->train.epochs;
+    if (path[0]) {
+        DT_TRY(dt_comm_agree(run->comm, first ? load_checkpoint(run, path) : dt_ok()));
+        DT_TRY(share_state(run));
+        run->checkpoint_step = run->position.step;
+        dt_log_info("going on from %s (step %lld, epoch %lld)", path, (long long)run->position.step,
+                    (long long)run->position.epoch);
+    }
+    run->first_step = run->position.step;
+    DT_TRY(dt_comm_agree(run->comm, first ? open_records(run) : dt_ok()));
+    return dt_watchdog_open(&run->watchdog, run->comm, run->recipe->train.timeout);
+}
+
+dt_status dt_run_open(dt_run *run, dt_comm *comm, dt_recipe *recipe, const dt_train_options *options) {
+    memset(run, 0, sizeof *run);
+    run->comm = comm;
+    run->recipe = recipe;
+    run->options = options;
+    run->started = dt_clock_now();
+    run->checkpoint_step = -1;
+    dt_status status = open_run(run);
+    run->checkpoint_clock = run->evaluate_clock = dt_clock_now();
+    return status;
+}
+
+void dt_run_close(dt_run *run) {
+    dt_watchdog_close(run->watchdog);
+    dt_status status = dt_metrics_close(run->metrics);
+    if (status.code != DT_OK) dt_log_warn("%s", status.message);
+    dt_reduce_destroy(run->reducer);
+    dt_batch_destroy(&run->batch, run->index);
+    dt_free(run->weights);
+    for (int i = 0; i < DT_MAX_SLOTS; i++) dt_free(run->slots[i]);
+    dt_model_destroy(run->model);
+    dt_split_close(&run->train);
+    dt_split_close(&run->test);
+    dt_free(run->resolved);
+    dt_rundir_close(run->lock);
+    memset(run, 0, sizeof *run);
+}
+
+/* ---- saving --------------------------------------------------------------------------------------------------------
+ */
+
+dt_status dt_run_gather_tally(dt_run *run) {
+    int64_t words[DT_TALLY_WORDS];
+    memcpy(words, &run->local_tally, sizeof words);
+    DT_TRY(dt_comm_sum_i64(run->comm, words, DT_TALLY_WORDS));
+    dt_tally all;
+    memcpy(&all, words, sizeof all);
+    dt_tally_add(&run->epoch_tally, &all);
+    memset(&run->local_tally, 0, sizeof run->local_tally);
+    return dt_ok();
+}
+
+static dt_status prune(const dt_run *run) {
+    const dt_recipe_checkpoint *rule = &run->recipe->checkpoint;
+    return dt_checkpoint_prune(run->checkpoints, rule->keep, rule->keep_every, (int64_t)run->best.step);
+}
+
+dt_status dt_run_publish(dt_run *run) {
+    DT_TRY(dt_run_gather_tally(run));
+    if (run->checkpoint_step == run->position.step) return dt_ok();
+    dt_watchdog_note(run->watchdog, DT_ACTIVITY_STORAGE, run->position.step);
+    DT_TRY(dt_checkpoint_publish(run->comm, run->checkpoints, dt_run_state(run), NULL, NULL));
+    dt_watchdog_note(run->watchdog, DT_ACTIVITY_COMPUTE, run->position.step);
+    run->checkpoint_step = run->position.step;
+    run->checkpoint_clock = dt_clock_now();
+    bool first = dt_comm_rank(run->comm) == 0;
+    return dt_comm_agree(run->comm, first ? prune(run) : dt_ok());
+}

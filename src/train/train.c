@@ -1,0 +1,321 @@
+/* The training loop. One step: every rank computes the gradients of its shards of the global batch, the gradients are
+ * summed over all ranks, and every rank makes the same update of its replica.
+ *
+ * Decisions that depend on a clock or a signal (stop, checkpoint, evaluate) are raised with the gradient, so all ranks
+ * learn of them in the same step and none has to ask. */
+#include "dtrain/train.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "dtrain/clock.h"
+#include "dtrain/log.h"
+#include "dtrain/memory.h"
+#include "train_internal.h"
+
+static volatile sig_atomic_t stop_requested;
+
+void dt_train_request_stop(void) {
+    stop_requested = 1;
+}
+
+/* Adds the seconds since *mark to a phase and moves the mark. */
+static void spend(dt_run *run, dt_phase phase, double *mark) {
+    double now = dt_clock_now();
+    run->phases[phase] += now - *mark;
+    *mark = now;
+}
+
+/* The gradient of one shard: positions [first, first + count) of the epoch's order, in pieces that fit the model. */
+static void compute_shard(dt_run *run, const dt_sampler *sampler, int64_t offset, int64_t count, double *mark) {
+    dt_pass pass = {.kernels = run->kernels,
+                    .training = true,
+                    .seed = (uint64_t)run->recipe->seed,
+                    .step = (uint64_t)run->position.step,
+                    .weights = run->weights,
+                    .grads = dt_reduce_next(run->reducer)};
+    int64_t at_once = run->recipe->train.micro_batch > 0 ? run->recipe->train.micro_batch : count;
+    for (int64_t done = 0; done < count; done += at_once) {
+        int64_t rows = count - done < at_once ? count - done : at_once;
+        for (int64_t i = 0; i < rows; i++)
+            run->index[i] = dt_sampler_index(sampler, run->position.sample + offset + done + i);
+        run->batch.first = (uint64_t)(offset + done);
+        dt_split_gather(&run->train, run->kernels, run->index, rows, run->recipe->data.mean, run->recipe->data.std,
+                        &run->batch);
+        spend(run, DT_PHASE_INPUT, mark);
+        pass.accumulate = done > 0;
+        dt_model_train(run->model, pass, &run->batch, &run->local_tally);
+        spend(run, DT_PHASE_COMPUTE, mark);
+    }
+    dt_reduce_add(run->reducer);
+}
+
+static bool seconds_due(dt_span span, double since) {
+    return span.unit == DT_SPAN_SECONDS && dt_clock_now() - since >= span.value;
+}
+
+/* What this rank has to say besides its gradient. */
+static void raise_flags(dt_run *run) {
+    if (stop_requested) dt_reduce_raise(run->reducer, DT_FLAG_STOP);
+    if (run->local_tally.not_finite > 0) dt_reduce_raise(run->reducer, DT_FLAG_NOT_FINITE);
+    if (dt_comm_rank(run->comm) != 0) return;
+    if (seconds_due(run->recipe->train.stop_after, run->started)) dt_reduce_raise(run->reducer, DT_FLAG_STOP);
+    if (seconds_due(run->recipe->checkpoint.every, run->checkpoint_clock))
+        dt_reduce_raise(run->reducer, DT_FLAG_CHECKPOINT);
+    if (seconds_due(run->recipe->train.eval_every, run->evaluate_clock))
+        dt_reduce_raise(run->reducer, DT_FLAG_EVALUATE);
+}
+
+/* Steps between two events of a span; 0 when it does not count steps. */
+static int64_t span_steps(const dt_run *run, dt_span span) {
+    double steps = span.unit == DT_SPAN_STEPS    ? span.value
+                   : span.unit == DT_SPAN_EPOCHS ? span.value * (double)run->steps_per_epoch
+                                                 : 0;
+    return steps > 0 ? (int64_t)fmax(1, round(steps)) : 0;
+}
+
+static bool steps_due(const dt_run *run, dt_span span) {
+    int64_t every = span_steps(run, span);
+    return every > 0 && run->position.step % every == 0;
+}
+
+/* Collective. What was not finite, told by the lowest rank that saw it. */
+static dt_status name_not_finite(dt_run *run) {
+    const char *tensor = dt_reduce_not_finite(run->reducer);
+    dt_status status = dt_ok();
+    if (run->local_tally.not_finite > 0 || tensor)
+        status =
+            dt_fail(DT_ERR_DIVERGED,
+                    "step %lld: the %s%s is no longer a number (samples from %lld of epoch %lld); lower optimizer.lr "
+                    "(now %g) or set optimizer.clip_norm, and look for infinities in the data",
+                    (long long)run->position.step, run->local_tally.not_finite > 0 ? "loss" : "gradient of ",
+                    run->local_tally.not_finite > 0 ? "" : tensor, (long long)run->position.sample,
+                    (long long)run->position.epoch, run->rate);
+    return dt_comm_agree(run->comm, status);
+}
+
+static bool is_skipped(const dt_run *run) {
+    for (int i = 0; i < DT_MAX_SKIPS; i++)
+        if (run->skips[i] == run->position.step + 1) return true;
+    return false;
+}
+
+/* Collective. What train.not_finite says is to be done about a step; *skip: pass it over now. */
+static dt_status handle_not_finite(dt_run *run, bool *skip) {
+    dt_status found = name_not_finite(run);
+    if (run->recipe->train.not_finite == DT_NOT_FINITE_STOP) return found;
+    bool first = dt_comm_rank(run->comm) == 0;
+    *skip = run->recipe->train.not_finite == DT_NOT_FINITE_SKIP;
+    if (*skip) {
+        if (first) dt_log_warn("%s; skipped (train.not_finite)", found.message);
+        return dt_ok();
+    }
+    for (int i = 0; i < DT_MAX_SKIPS; i++) {
+        if (run->skips[i] != 0) continue;
+        run->skips[i] = run->position.step + 1;
+        if (first) dt_log_warn("%s; rolling back, to skip it (train.not_finite)", found.message);
+        return dt_run_roll_back(run);
+    }
+    return dt_status_within(found, "after %d rollbacks", DT_MAX_SKIPS);
+}
+
+/* The summed gradient of the global batch of `rows` samples at the present position. */
+static dt_status compute_gradient(dt_run *run, const dt_sampler *sampler, int64_t rows, const dt_real **sum,
+                                  double *mark) {
+    int64_t first_shard, own_shards;
+    dt_rank_shards(run->shards, dt_comm_size(run->comm), dt_comm_rank(run->comm), &first_shard, &own_shards);
+    dt_tally before = run->local_tally;
+    for (bool redo = true; redo;) {
+        run->local_tally = before;
+        dt_reduce_begin(run->reducer);
+        for (int64_t shard = first_shard; shard < first_shard + own_shards; shard++) {
+            int64_t offset, count;
+            dt_shard_range(rows, run->shards, shard, &offset, &count);
+            if (count > 0) compute_shard(run, sampler, offset, count, mark);
+        }
+        raise_flags(run);
+        dt_watchdog_note(run->watchdog, DT_ACTIVITY_MEET, run->position.step);
+        DT_TRY(dt_reduce_finish(run->reducer, sum, &redo));
+        dt_watchdog_note(run->watchdog, DT_ACTIVITY_COMPUTE, run->position.step);
+        spend(run, DT_PHASE_REDUCE, mark);
+        run->redone += redo;
+    }
+    return dt_ok();
+}
+
+static void update_weights(dt_run *run, const dt_real *sum, int64_t rows, bool last_of_epoch) {
+    const dt_recipe_optimizer *optimizer = &run->recipe->optimizer;
+    run->rate = dt_schedule_rate(&run->recipe->schedule, optimizer->lr, run->position.step, run->total_steps);
+    int64_t every = span_steps(run, run->recipe->train.log_every);
+    bool logged = last_of_epoch || (every > 0 && (run->position.step + 1) % every == 0);
+    if (optimizer->clip_norm > 0 || logged)
+        run->grad_norm = dt_grad_norm(run->kernels, sum, run->table->total, 1.0 / (double)rows);
+    dt_optim_update(run->kernels, optimizer, run->table, run->weights, run->slots, sum, 0, run->table->total,
+                    run->position.step, rows, run->grad_norm, run->rate);
+}
+
+/* One step: gradient and update. After a rollback *redo is true, and the position is another. */
+static dt_status train_step(dt_run *run, const dt_sampler *sampler, bool *redo) {
+    double mark = dt_clock_now();
+    int64_t left = run->train.samples - run->position.sample;
+    int64_t rows = left < run->recipe->train.batch ? left : run->recipe->train.batch;
+    const dt_real *sum = NULL;
+    dt_tally before = run->local_tally;
+    bool skip = is_skipped(run);
+    if (skip) {
+        dt_reduce_begin(run->reducer);
+    } else {
+        DT_TRY(compute_gradient(run, sampler, rows, &sum, &mark));
+        if (dt_reduce_raised(run->reducer, DT_FLAG_NOT_FINITE) > 0) {
+            DT_TRY(handle_not_finite(run, &skip));
+            *redo = !skip;
+            if (*redo) return dt_ok();
+            run->local_tally = before;
+        }
+    }
+    if (!skip) update_weights(run, sum, rows, left <= rows);
+    run->position.step++;
+    run->position.sample += rows;
+    run->loop_samples += rows;
+    spend(run, DT_PHASE_UPDATE, &mark);
+    return dt_ok();
+}
+
+/* Compares the replicas and names those that differ from the majority (from rank 0 where there is none). */
+static dt_status check_replicas(dt_run *run) {
+    int ranks = dt_comm_size(run->comm);
+    if (ranks == 1) return dt_ok();
+    uint64_t *all = dt_alloc((size_t)ranks, sizeof *all);
+    DT_TRY(dt_comm_agree(run->comm, all ? dt_ok() : dt_fail_memory("hashes of the replicas", (size_t)ranks * 8)));
+    dt_status status = dt_comm_gather_u64(run->comm, dt_state_digest(dt_run_state(run)), all);
+    uint64_t common = all[0];
+    int best = 0;
+    for (int i = 0; i < ranks; i++) {
+        int same = 0;
+        for (int j = 0; j < ranks; j++) same += all[j] == all[i];
+        if (same > best) {
+            best = same;
+            common = all[i];
+        }
+    }
+    char names[128] = "";
+    size_t used = 0;
+    for (int i = 0; i < ranks && used + 16 < sizeof names; i++)
+        if (all[i] != common) used += (size_t)snprintf(names + used, sizeof names - used, "%s%d", used ? ", " : "", i);
+    dt_free(all);
+    if (status.code != DT_OK || used == 0) return status;
+    return dt_fail(
+        DT_ERR_DIVERGED,
+        "after step %lld the model of rank %s differs from that of the other ranks (bad memory or processor?); "
+        "the newest checkpoint is of step %lld: start again without that machine",
+        (long long)run->position.step, names, (long long)run->checkpoint_step);
+}
+
+/* Evaluates; *better: this is the best evaluation so far by checkpoint.best. */
+static dt_status evaluate(dt_run *run, dt_progress *progress, bool *better) {
+    if (run->has_test)
+        DT_TRY(dt_evaluate_split(run->comm, run->model, run->kernels, &run->recipe->data, run->weights, &run->test,
+                                 run->rows_at_once, &run->test_tally));
+    run->evaluate_clock = dt_clock_now();
+    if (run->recipe->checkpoint.best != DT_BEST_NONE) {
+        const dt_tally *test = &run->test_tally;
+        double value = run->recipe->checkpoint.best == DT_BEST_TEST_LOSS
+                           ? -dt_tally_loss(test)
+                           : (double)test->correct / (double)test->samples;
+        *better = run->best.step == 0 || value > run->best.value;
+        if (*better) {
+            run->best.value = value;
+            run->best.step = (double)run->position.step;
+        }
+        run->best.since = *better ? 0 : run->best.since + 1;
+    }
+    return dt_progress_evaluated(progress, run);
+}
+
+/* All steps are made, or train.patience has run out. */
+static bool is_finished(const dt_run *run) {
+    return run->position.step >= run->total_steps ||
+           (run->recipe->train.patience > 0 && run->best.since >= (double)run->recipe->train.patience);
+}
+
+/* What follows a step: records, epoch's end, checks, evaluation, checkpoint. */
+static dt_status after_step(dt_run *run, dt_progress *progress, bool *stop) {
+    const dt_recipe *recipe = run->recipe;
+    bool epoch_ends = run->position.sample == run->train.samples;
+    if (steps_due(run, recipe->train.log_every) || epoch_ends) DT_TRY(dt_progress_record(progress, run));
+    if (epoch_ends) {
+        run->last_tally = run->epoch_tally;
+        run->epoch_tally = (dt_tally){0};
+        run->position.epoch++;
+        run->position.sample = 0;
+    }
+    if (recipe->train.check_every > 0 && run->position.step % recipe->train.check_every == 0)
+        DT_TRY(check_replicas(run));
+    bool better = false;
+    if (run->position.step == run->total_steps || steps_due(run, recipe->train.eval_every) ||
+        dt_reduce_raised(run->reducer, DT_FLAG_EVALUATE) > 0)
+        DT_TRY(evaluate(run, progress, &better));
+    bool finished = is_finished(run);
+    int64_t stop_steps = span_steps(run, recipe->train.stop_after);
+    *stop = !finished && (dt_reduce_raised(run->reducer, DT_FLAG_STOP) > 0 ||
+                          (stop_steps > 0 && run->position.step - run->first_step >= stop_steps));
+    if (finished || *stop || better || steps_due(run, recipe->checkpoint.every) ||
+        dt_reduce_raised(run->reducer, DT_FLAG_CHECKPOINT) > 0)
+        DT_TRY(dt_run_publish(run));
+    return dt_ok();
+}
+
+/* The order of the epoch in progress. */
+static dt_sampler epoch_order(const dt_run *run) {
+    return dt_sampler_at(run->train.samples, run->recipe->data.shuffle, run->recipe->seed, run->position.epoch);
+}
+
+static dt_status train_loop(dt_run *run, dt_outcome *outcome) {
+    dt_progress progress;
+    dt_progress_begin(&progress, run);
+    dt_sampler sampler = epoch_order(run);
+    bool stop = false;
+    dt_status status = dt_ok();
+    while (!is_finished(run) && !stop && status.code == DT_OK) {
+        if (run->position.sample == 0) sampler = epoch_order(run);
+        double mark = dt_clock_now();
+        bool redo = false;
+        status = train_step(run, &sampler, &redo);
+        if (redo) sampler = epoch_order(run);
+        double seconds = dt_clock_now() - mark;
+        run->loop_seconds += seconds;
+        if (run->recipe->train.timeout > 0) dt_watchdog_allow(run->watchdog, 20 * seconds);
+        if (status.code != DT_OK || redo) continue;
+        dt_progress_live(&progress, run);
+        status = after_step(run, &progress, &stop);
+    }
+    dt_watchdog_note(run->watchdog, DT_ACTIVITY_IDLE, run->position.step);
+    dt_progress_clear(&progress);
+    *outcome = stop ? DT_OUTCOME_STOPPED : DT_OUTCOME_DONE;
+    return status;
+}
+
+/* A run whose recipe is fulfilled is evaluated again rather than remembered: the checkpoint is the truth. */
+static dt_status finished_already(dt_run *run) {
+    dt_log_info("%s is finished: %lld steps, %lld epochs; for more, raise train.epochs (--set train.epochs=%lld)",
+                run->directory, (long long)run->position.step, (long long)run->position.epoch,
+                (long long)(2 * run->recipe->train.epochs));
+    if (!run->has_test) return dt_ok();
+    return dt_evaluate_split(run->comm, run->model, run->kernels, &run->recipe->data, run->weights, &run->test,
+                             run->rows_at_once, &run->test_tally);
+}
+
+dt_status dt_train_run(dt_comm *comm, dt_recipe *recipe, const dt_train_options *options, dt_outcome *outcome) {
+    *outcome = DT_OUTCOME_DONE;
+    dt_run run;
+    dt_status status = dt_run_open(&run, comm, recipe, options);
+    if (status.code == DT_OK && is_finished(&run)) {
+        status = finished_already(&run);
+    } else if (status.code == DT_OK) {
+        status = train_loop(&run, outcome);
+    }
+    if (status.code == DT_OK) dt_progress_last_line(&run, *outcome, dt_state_digest(dt_run_state(&run)));
+    dt_run_close(&run);
+    return status;
+}

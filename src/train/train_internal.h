@@ -1,0 +1,123 @@
+/* A run in progress, shared by the files of this room. */
+#ifndef DTRAIN_TRAIN_INTERNAL_H
+#define DTRAIN_TRAIN_INTERNAL_H
+
+#include "dtrain/checkpoint.h"
+#include "dtrain/comm.h"
+#include "dtrain/compute.h"
+#include "dtrain/dataset.h"
+#include "dtrain/metrics.h"
+#include "dtrain/model.h"
+#include "dtrain/optim.h"
+#include "dtrain/recipe.h"
+#include "dtrain/reduce.h"
+#include "dtrain/rundir.h"
+#include "dtrain/train.h"
+#include "dtrain/watchdog.h"
+
+#define DT_MAX_SKIPS 16
+
+/* What the seconds of a step are spent on. */
+typedef enum dt_phase { DT_PHASE_INPUT, DT_PHASE_COMPUTE, DT_PHASE_REDUCE, DT_PHASE_UPDATE, DT_PHASE_COUNT } dt_phase;
+
+typedef struct dt_run {
+    dt_comm *comm;
+    dt_recipe *recipe;
+    const dt_train_options *options;
+    const dt_kernels *kernels;
+    char directory[4096], checkpoints[4096];
+    dt_watchdog *watchdog;
+    dt_rundir *lock;     /* rank 0 */
+    dt_metrics *metrics; /* rank 0 */
+    char *resolved;      /* the recipe as stored */
+
+    dt_split train, test;
+    bool has_test;
+
+    dt_model *model;
+    const dt_table *table; /* the model's */
+    dt_real *weights;
+    const dt_rule *rule;
+    const char *slot_names[DT_MAX_SLOTS + 1];
+    char slot_groups[DT_MAX_SLOTS][64];
+    dt_real *slots[DT_MAX_SLOTS];
+    dt_reducer *reducer;
+    dt_batch batch; /* [rows_at_once] */
+    int64_t *index; /* [rows_at_once] */
+    int64_t rows_at_once;
+
+    int64_t shards, steps_per_epoch, total_steps;
+    dt_position position;
+    int64_t first_step;   /* of this process */
+    dt_tally epoch_tally; /* of the epoch in progress, all ranks, up to the last reduction */
+    dt_tally last_tally;  /* of the last finished epoch */
+    dt_tally local_tally; /* this rank's since the last reduction */
+    dt_tally test_tally;  /* of the last evaluation */
+    struct dt_best_so_far {
+        double value; /* of checkpoint.best, larger is better */
+        double step;  /* of that evaluation; 0: none yet */
+        double since; /* evaluations since */
+    } best;
+    int64_t skips[DT_MAX_SKIPS]; /* steps + 1 that are passed over, after rollbacks; 0: free */
+
+    dt_section sections[1 + DT_MAX_SLOTS];
+    dt_extra extras[5];
+    dt_state state; /* views into the above, for the store */
+
+    double started;       /* clock at start-up */
+    double loop_seconds;  /* in the training loop alone, this process */
+    int64_t loop_samples; /* trained in those seconds, all ranks */
+    int64_t redone;       /* steps computed again because a gradient did not fit the wire */
+    double phases[DT_PHASE_COUNT];
+    double checkpoint_clock, evaluate_clock; /* rank 0: when the last one was */
+    int64_t checkpoint_step;                 /* step of the newest checkpoint; -1: none */
+    double grad_norm, rate;                  /* of the last step that measured them */
+} dt_run;
+
+/* state.c: everything before the first step and after the last. Collective. */
+dt_status dt_run_open(dt_run *run, dt_comm *comm, dt_recipe *recipe, const dt_train_options *options);
+void dt_run_close(dt_run *run);
+/* Back to the newest checkpoint that is whole. */
+dt_status dt_run_roll_back(dt_run *run);
+/* Publishes a checkpoint of the present state unless the newest one is of this step already. */
+dt_status dt_run_publish(dt_run *run);
+/* Adds every rank's local tally to the epoch's. */
+dt_status dt_run_gather_tally(dt_run *run);
+/* The state as the store sees it, up to date. */
+const dt_state *dt_run_state(dt_run *run);
+
+/* evaluate.c. Collective. *tally is the sum over the split, the same for every number of ranks. */
+dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *kernels, const dt_recipe_data *scaling,
+                            const dt_real *weights, const dt_split *split, int64_t rows_at_once, dt_tally *tally);
+/* A batch and an index for `rows` samples of `split`; and their end. */
+dt_status dt_batch_create(dt_batch *batch, int64_t **index, const dt_split *split, int64_t rows);
+void dt_batch_destroy(dt_batch *batch, int64_t *index);
+/* Rows computed at once, in training and evaluation: a function of the recipe and the number of shards alone. */
+int64_t dt_rows_at_once(const dt_recipe *recipe, int64_t shards);
+/* " test_loss=… test_accuracy=…": the keys that apply to this loss and these targets, each with `prefix`; with `all`
+ * also top-5 accuracy and mean absolute error. */
+void dt_tally_text(char *out, size_t size, const char *prefix, const dt_tally *tally, dt_loss loss,
+                   const dt_split *split, bool all);
+
+/* progress.c: what a run says and records. */
+typedef struct dt_progress {
+    dt_tally interval; /* all ranks, since the last record */
+    double clock, shown, loop_seconds;
+    double phases[DT_PHASE_COUNT]; /* at the last record */
+    int64_t loop_samples;
+    double loss;    /* of the last record */
+    bool live_line; /* one is on the screen */
+} dt_progress;
+void dt_progress_begin(dt_progress *progress, const dt_run *run);
+/* Rank 0 with a terminal: refreshes the live line, at most ten times a second. */
+void dt_progress_live(dt_progress *progress, const dt_run *run);
+void dt_progress_clear(dt_progress *progress);
+/* Collective. A row of metrics and a line, for the steps since the last one. */
+dt_status dt_progress_record(dt_progress *progress, dt_run *run);
+/* Collective. The same for an evaluation. */
+dt_status dt_progress_evaluated(dt_progress *progress, dt_run *run);
+/* The machine-readable last line. */
+void dt_progress_last_line(const dt_run *run, dt_outcome outcome, uint64_t digest);
+extern const dt_metrics_series dt_run_series[2];
+
+#endif

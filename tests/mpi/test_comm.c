@@ -1,0 +1,85 @@
+/* Agreement and sums among ranks. */
+#include <math.h>
+#include <string.h>
+
+#include "../support/ranks.h"
+#include "dtrain/memory.h"
+
+START_TEST(agreement_gives_every_rank_the_lowest_failure) {
+    int rank = dt_comm_rank(world), size = dt_comm_size(world);
+    dt_status mine = rank >= size / 2 ? dt_fail(DT_ERR_IO, "trouble on %d", rank) : dt_ok();
+    dt_status agreed = dt_comm_agree(world, mine);
+    char expected[64];
+    snprintf(expected, sizeof expected, size / 2 == 0 ? "trouble on %d" : "rank %d: trouble on %d", size / 2, size / 2);
+    ranks_assert(agreed.code == DT_ERR_IO);
+    ranks_assert(strcmp(agreed.message, expected) == 0);
+}
+END_TEST
+
+START_TEST(agreement_on_success_is_success) {
+    dt_status agreed = dt_comm_agree(world, dt_ok());
+    ranks_assert(agreed.code == DT_OK);
+}
+END_TEST
+
+START_TEST(any_sees_the_last_rank) {
+    bool last = dt_comm_rank(world) == dt_comm_size(world) - 1;
+    ranks_assert(dt_comm_any(world, last));
+    ranks_assert(!dt_comm_any(world, false));
+}
+END_TEST
+
+START_TEST(integer_sums_are_exact) {
+    int64_t values[3] = {1, dt_comm_rank(world), INT64_C(1) << 40};
+    int64_t size = dt_comm_size(world);
+    ranks_assert_ok(dt_comm_sum_i64(world, values, 3));
+    ranks_assert(values[0] == size && values[1] == size * (size - 1) / 2 && values[2] == size << 40);
+}
+END_TEST
+
+START_TEST(texts_of_any_length_are_broadcast) {
+    int root = dt_comm_size(world) - 1;
+    char *text = NULL;
+    size_t length = 100000;
+    if (dt_comm_rank(world) == root) {
+        text = dt_alloc(length + 1, 1);
+        if (text) memset(text, 'x', length);
+    }
+    ranks_assert_ok(dt_comm_broadcast_text(world, &text, root));
+    ranks_assert(text && strlen(text) == length && text[0] == 'x' && text[length - 1] == 'x');
+    dt_free(text);
+}
+END_TEST
+
+START_TEST(spread_is_minimum_mean_maximum) {
+    int size = dt_comm_size(world);
+    double value = dt_comm_rank(world), min, mean, max;
+    ranks_assert_ok(dt_comm_spread(world, &value, 1, &min, &mean, &max));
+    ranks_assert(min == 0 && max == size - 1 && fabs(mean - (size - 1) / 2.0) < 1e-12);
+}
+END_TEST
+
+START_TEST(a_process_alone_is_rank_0_of_1) {
+    dt_comm *alone;
+    ranks_assert_ok(dt_comm_alone(&alone, world));
+    ranks_assert(dt_comm_rank(alone) == 0 && dt_comm_size(alone) == 1);
+    int64_t value = 7;
+    ranks_assert_ok(dt_comm_sum_i64(alone, &value, 1));
+    ranks_assert(value == 7);
+    dt_comm_close(alone);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("comm");
+    TCase *tests = tcase_create("comm");
+    tcase_add_test(tests, agreement_gives_every_rank_the_lowest_failure);
+    tcase_add_test(tests, agreement_on_success_is_success);
+    tcase_add_test(tests, any_sees_the_last_rank);
+    tcase_add_test(tests, integer_sums_are_exact);
+    tcase_add_test(tests, texts_of_any_length_are_broadcast);
+    tcase_add_test(tests, spread_is_minimum_mean_maximum);
+    tcase_add_test(tests, a_process_alone_is_rank_0_of_1);
+    suite_add_tcase(suite, tests);
+    return run_on_ranks(suite);
+}

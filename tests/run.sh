@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds and runs every test. The last line is "N passed, N failed, N skipped".
+#   tests/run.sh [--quick] [-s SUITE]... [-k PATTERN]
+# --quick     unit tests only         -s SUITE   unit, mpi, system, fault or source; may be repeated
+# -k PATTERN  tests whose name has PATTERN (a shell glob)
+# Two builds: build/ as released runs everything, build/asan runs the unit tests under ASan and UBSan.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+suites=()
+pattern=
+while (($#)); do
+    case $1 in
+        --quick) suites=(unit) ;;
+        -s) suites+=("${2:?-s needs a suite}") && shift ;;
+        -k) pattern=${2:?-k needs a pattern} && shift ;;
+        *) sed -n '2,6s/^# //p' "$0" && exit 2 ;;
+    esac
+    shift
+done
+
+. launch/packages.sh
+need_packages "${packages_build[@]}" "${packages_test[@]}" "${packages_slurm[@]}"
+
+failed_builds=0
+logs=()
+
+# configure_and_build DIRECTORY OPTION…
+configure_and_build() {
+    local directory=$1 again=()
+    shift
+    [[ -f $directory/build.ninja ]] && again=(--reconfigure)
+    mkdir -p "$directory"
+    if meson setup "${again[@]}" "$directory" -Dtests=true "$@" >"$directory/setup.log" 2>&1; then
+        ninja -C "$directory" --quiet && return
+    else
+        cat "$directory/setup.log"
+    fi
+    echo "$directory: the build failed"
+    failed_builds=$((failed_builds + 1))
+    return 1
+}
+
+# run_tests DIRECTORY SUITE…: no suite is all of them
+run_tests() {
+    local directory=$1 log=$1/meson-logs/testlog.json options=()
+    shift
+    for suite; do options+=(--suite "$suite"); done
+    rm -f "$log"
+    meson test -C "$directory" --no-rebuild --print-errorlogs "${options[@]}" ${pattern:+"*$pattern*"} </dev/null ||
+        [[ -f $log ]] || failed_builds=$((failed_builds + 1))
+    logs+=("$log")
+}
+
+if configure_and_build build -Dbuildtype=release; then
+    run_tests build "${suites[@]}"
+fi
+if ((${#suites[@]} == 0)) || [[ " ${suites[*]} " == *" unit "* ]]; then
+    if configure_and_build build/asan -Dbuildtype=debugoptimized -Db_sanitize=address,undefined; then
+        run_tests build/asan unit
+    fi
+fi
+
+python3 - "$failed_builds" "${logs[@]}" <<'END'
+import json, os, sys
+
+count = {"passed": 0, "failed": int(sys.argv[1]), "skipped": 0}
+for log in sys.argv[2:]:
+    if not os.path.exists(log):
+        continue
+    for line in open(log, encoding="utf-8"):
+        result = json.loads(line)["result"]
+        count["passed" if result in ("OK", "EXPECTEDFAIL") else "skipped" if result == "SKIP" else "failed"] += 1
+print(", ".join(f"{number} {what}" for what, number in count.items()))
+sys.exit(count["failed"] > 0 or count["passed"] == 0)
+END

@@ -1,0 +1,139 @@
+# shellcheck shell=bash
+# What the shell tests share. A test sources this, checks with pass, fail and expect_…, and ends with `finish`. Failures
+# are counted, not fatal, so one run shows them all.
+# shellcheck disable=SC2034  # variables for whoever sources this
+set -uo pipefail
+
+source=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+build=${DTRAIN_BUILD:-$source/build}
+dtrain=$build/src/dtrain
+work=$(mktemp -d "${TMPDIR:-/tmp}/dtrain-test.XXXXXX")
+out=$work/out
+err=$work/err
+code=0
+failures=0
+limit=${DTRAIN_LIMIT:-60} # seconds a run may take before it counts as hung
+trap 'end_jobs; rm -rf "$work"' EXIT
+cd "$work" || exit 1
+
+pass() { echo "ok    $*"; }
+fail() {
+    echo "FAIL  $*"
+    failures=$((failures + 1))
+}
+give_up() {
+    echo "FAIL  $*"
+    exit 1
+}
+finish() { exit $((failures > 0)); }
+
+end_jobs() {
+    local job
+    for job in $(jobs -p); do kill -KILL -- "$job" 2>/dev/null; done
+}
+
+# run N ARGUMENT…: dtrain on N ranks, one alone without mpirun. Output in $out and $err, exit code in $code (124: hung).
+run() {
+    local ranks=$1
+    shift
+    if ((ranks == 1)); then
+        timeout -k 2 "$limit" "$dtrain" "$@" >"$out" 2>"$err" </dev/null
+    else
+        DTRAIN=$dtrain MPIEXEC_TIMEOUT=$limit timeout -k 2 $((limit + 5)) \
+            "$source/launch/local.sh" -n "$ranks" "$@" >"$out" 2>"$err" </dev/null
+    fi
+    code=$?
+    ((code != 110)) || code=124
+}
+
+# start N ARGUMENT…: the same in the background: $job is its process, to be signalled and given to `await`.
+start() {
+    local ranks=$1
+    shift
+    DTRAIN=$dtrain MPIEXEC_TIMEOUT=$limit env --default-signal=INT \
+        "$source/launch/local.sh" -n "$ranks" "$@" >"$out" 2>"$err" </dev/null &
+    job=$!
+}
+await() {
+    wait "$job"
+    code=$?
+}
+
+# rank_pid N: the process of rank N of the run that `start` began
+rank_pid() {
+    local pid
+    for pid in $(pgrep -x dtrain); do
+        if tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | grep -qx "OMPI_COMM_WORLD_RANK=$1" &&
+            [[ $(readlink "/proc/$pid/cwd") == "$work"* ]]; then
+            echo "$pid"
+            return
+        fi
+    done
+    return 1
+}
+
+# until_true SECONDS COMMAND…: waits for the command to succeed
+until_true() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        ((SECONDS < end)) || return 1
+        sleep 0.05
+    done
+}
+
+show() { sed 's/^/      | /' "$@" | tail -n 12; }
+
+expect_code() { # expect_code CODE WHAT
+    if ((code == $1)); then
+        pass "$2: exit code $1"
+    else
+        fail "$2: exit code $code, not $1" && show "$out" "$err"
+    fi
+}
+expect_in() { # expect_in FILE REGEX WHAT
+    if grep -qE -- "$2" "$1"; then
+        pass "$3"
+    else
+        fail "$3: no line like /$2/" && show "$1"
+    fi
+}
+expect_last() { # expect_last REGEX WHAT: the whole last line of standard output
+    if tail -n 1 "$out" | grep -qxE -- "$1"; then
+        pass "$2"
+    else
+        fail "$2: the last line is not /$1/" && show "$out" "$err"
+    fi
+}
+# expect_one_line REGEX WHAT: standard error is one line, of dtrain, like this
+expect_one_line() {
+    if [[ $(wc -l <"$err") == 1 ]] && grep -qE -- "^dtrain: .*$1" "$err"; then
+        pass "$2: $(head -c 200 "$err")"
+    else
+        fail "$2: standard error is not one line like /dtrain: .*$1/" && show "$err"
+    fi
+}
+# expect_bad CODE REGEX WHAT: refused: this exit code and one line on standard error
+expect_bad() {
+    if ((code != $1)); then
+        fail "$3: exit code $code, not $1" && show "$out" "$err"
+    else
+        expect_one_line "$2" "$3"
+    fi
+}
+
+# last_value KEY: of the machine-readable last line
+last_value() { tail -n 1 "$out" | tr ' ' '\n' | sed -n "s/^$1=//p"; }
+
+# Fashion-MNIST from Debian's package, imported once per build: $data.
+idx=/usr/share/datasets/fashion-mnist
+data=$build/test-data/fashion-mnist.h5
+need_data() {
+    [[ $data -nt $dtrain ]] && return
+    mkdir -p "${data%/*}"
+    "$dtrain" import idx "$idx"/{train-images-idx3,train-labels-idx1,t10k-images-idx3,t10k-labels-idx1}-ubyte.gz \
+        "$data" >import.log 2>&1 || give_up "import of Fashion-MNIST: $(cat import.log)"
+}
+
+# has_steps RUN N: the run's metrics know a step >= N
+has_steps() { tail -n 1 "$1/metrics.jsonl" | grep -oE '"step": ?[0-9]+' | grep -oE '[0-9]+' | awk -v n="$2" '{exit $1 < n}'; }

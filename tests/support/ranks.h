@@ -1,0 +1,46 @@
+/* Check under mpirun: no fork, and a condition is agreed on by all ranks before it is asserted, because a rank that
+ * stopped alone at a failed assertion would leave the others waiting in their next collective call. */
+#ifndef DTRAIN_TESTS_RANKS_H
+#define DTRAIN_TESTS_RANKS_H
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "dtrain/comm.h"
+#include "dtrain/log.h"
+
+static dt_comm *world;
+
+/* Fails on all ranks when `condition` is false on any. Collective. */
+#define ranks_assert(condition)                                                                                        \
+    do {                                                                                                               \
+        dt_status agreed_ = dt_comm_agree(                                                                             \
+            world, (condition) ? dt_ok() : dt_fail(DT_ERR_INPUT, "%s:%d: %s", __FILE__, __LINE__, #condition));        \
+        ck_assert_msg(agreed_.code == DT_OK, "%s", agreed_.message);                                                   \
+    } while (0)
+
+/* Fails on all ranks when the status is a failure on any. Collective. */
+#define ranks_assert_ok(status)                                                                                        \
+    do {                                                                                                               \
+        dt_status agreed_ = dt_comm_agree(world, (status));                                                            \
+        ck_assert_msg(agreed_.code == DT_OK, "%s", agreed_.message);                                                   \
+    } while (0)
+
+/* Runs a suite on all ranks; rank 0 reports. The exit code is non-zero on every rank when a test failed on any. */
+static int run_on_ranks(Suite *suite) {
+    dt_status status = dt_comm_open(&world, NULL, NULL);
+    if (status.code != DT_OK) {
+        fprintf(stderr, "%s\n", status.message);
+        return 1;
+    }
+    SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK);
+    srunner_run_all(runner, dt_comm_rank(world) == 0 ? CK_NORMAL : CK_SILENT);
+    int failed = dt_comm_any(world, srunner_ntests_failed(runner) > 0 || srunner_ntests_run(runner) == 0);
+    srunner_free(runner);
+    dt_comm_close(world);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+#endif

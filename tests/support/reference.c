@@ -1,0 +1,225 @@
+/* See reference.h. */
+#include "reference.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define PI 3.14159265358979323846
+
+enum { LINEAR, SIGMOID, TANH, RELU, LEAKY_RELU, GELU, SILU };
+enum { SOFTMAX_CROSS_ENTROPY, MEAN_SQUARED_ERROR, BINARY_CROSS_ENTROPY };
+
+double ref_uniform(uint64_t seed, uint64_t index) {
+    uint64_t x = (seed * 0x2545F4914F6CDD1DU + index + 1) * 0x9E3779B97F4A7C15U;
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9U;
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EBU;
+    x ^= x >> 31;
+    return (double)(x >> 11) * 0x1p-52 - 1;
+}
+
+void ref_gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const double *a, const double *b,
+              double beta, double *c) {
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++) {
+            double sum = beta == 0 ? 0 : beta * c[i * n + j];
+            for (int64_t l = 0; l < k; l++) {
+                double left = transpose_a ? a[l * m + i] : a[i * k + l];
+                double right = transpose_b ? b[j * k + l] : b[l * n + j];
+                sum += left * right;
+            }
+            c[i * n + j] = sum;
+        }
+}
+
+/* ---- activations ---- */
+
+static double logistic(double v) {
+    return v >= 0 ? 1 / (1 + exp(-v)) : exp(v) / (1 + exp(v));
+}
+
+double ref_activation(int act, double v, double leak) {
+    switch (act) {
+    case LINEAR: return v;
+    case SIGMOID: return logistic(v);
+    case TANH: return tanh(v);
+    case RELU: return v < 0 ? 0 : v;
+    case LEAKY_RELU: return v < 0 ? leak * v : v;
+    case GELU: return 0.5 * v * (1 + tanh(sqrt(2 / PI) * (v + 0.044715 * v * v * v)));
+    case SILU: return v * logistic(v);
+    default: return NAN;
+    }
+}
+
+double ref_activation_slope(int act, double v, double leak) {
+    double u = sqrt(2 / PI) * (v + 0.044715 * v * v * v);
+    switch (act) {
+    case LINEAR: return 1;
+    case SIGMOID: return logistic(v) * logistic(-v);
+    case TANH: return 1 / (cosh(v) * cosh(v));
+    case RELU: return v > 0 ? 1 : 0;
+    case LEAKY_RELU: return v > 0 ? 1 : leak;
+    case GELU: return 0.5 * (1 + tanh(u)) + 0.5 * v / (cosh(u) * cosh(u)) * sqrt(2 / PI) * (1 + 3 * 0.044715 * v * v);
+    case SILU: return logistic(v) + v * logistic(v) * logistic(-v);
+    default: return NAN;
+    }
+}
+
+void ref_softmax(double *y, const double *x, int64_t rows, int64_t cols) {
+    for (int64_t i = 0; i < rows; i++) {
+        double top = x[i * cols], sum = 0;
+        for (int64_t j = 0; j < cols; j++) top = fmax(top, x[i * cols + j]);
+        for (int64_t j = 0; j < cols; j++) sum += exp(x[i * cols + j] - top);
+        for (int64_t j = 0; j < cols; j++) y[i * cols + j] = exp(x[i * cols + j] - top) / sum;
+    }
+}
+
+void ref_softmax_backward(double *dx, const double *dy, const double *y, int64_t rows, int64_t cols) {
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < cols; j++) {
+            double sum = 0;
+            for (int64_t l = 0; l < cols; l++) {
+                double jacobian = y[i * cols + l] * ((l == j) - y[i * cols + j]);
+                sum += jacobian * dy[i * cols + l];
+            }
+            dx[i * cols + j] = sum;
+        }
+}
+
+/* ---- losses ---- */
+
+/* How many outputs come before the label's: larger, or equal and earlier. */
+static int64_t place_of(const double *o, int64_t label, int64_t cols) {
+    int64_t before = 0;
+    for (int64_t j = 0; j < cols; j++) before += o[j] > o[label] || (o[j] == o[label] && j < label);
+    return before;
+}
+
+static int64_t largest(const double *t, int64_t cols) {
+    int64_t best = 0;
+    for (int64_t j = 0; j < cols; j++)
+        if (t[j] > t[best]) best = j;
+    return best;
+}
+
+static double cross_entropy(double *gradient, const double *o, const double *t, int64_t cols) {
+    double top = o[0], sum = 0, loss = 0, mass = 0;
+    for (int64_t j = 0; j < cols; j++) top = fmax(top, o[j]);
+    for (int64_t j = 0; j < cols; j++) sum += exp(o[j] - top);
+    for (int64_t j = 0; j < cols; j++) loss -= t[j] * (o[j] - top - log(sum));
+    for (int64_t j = 0; j < cols; j++) mass += t[j];
+    for (int64_t j = 0; gradient && j < cols; j++) gradient[j] = mass * exp(o[j] - top) / sum - t[j];
+    return loss;
+}
+
+static double squared_error(double *gradient, const double *o, const double *t, int64_t cols) {
+    double loss = 0;
+    for (int64_t j = 0; j < cols; j++) loss += (o[j] - t[j]) * (o[j] - t[j]) / 2;
+    for (int64_t j = 0; gradient && j < cols; j++) gradient[j] = o[j] - t[j];
+    return loss;
+}
+
+/* -log s(o), without overflow. */
+static double minus_log_logistic(double o) {
+    return o > 0 ? log1p(exp(-o)) : log1p(exp(o)) - o;
+}
+
+static double binary_cross_entropy(double *gradient, const double *o, const double *t, int64_t cols) {
+    double loss = 0;
+    for (int64_t j = 0; j < cols; j++) loss += t[j] * minus_log_logistic(o[j]) + (1 - t[j]) * minus_log_logistic(-o[j]);
+    for (int64_t j = 0; gradient && j < cols; j++) gradient[j] = logistic(o[j]) - t[j];
+    return loss;
+}
+
+/* What one sample adds. `hard` is the target before smoothing. */
+static void tally_sample(ref_tally *tally, int kind, const double *o, const double *hard, bool labels, int64_t cols) {
+    bool ranked = kind == SOFTMAX_CROSS_ENTROPY || (labels && cols > 1);
+    if (ranked) {
+        int64_t before = place_of(o, largest(hard, cols), cols);
+        tally->correct += before == 0;
+        tally->correct_top5 += before < 5;
+    } else if (kind == BINARY_CROSS_ENTROPY) {
+        bool right = true;
+        for (int64_t j = 0; j < cols; j++) right = right && (o[j] > 0) == (hard[j] > 0.5);
+        tally->correct += right;
+    }
+    if (kind == SOFTMAX_CROSS_ENTROPY) return;
+    double sum = 0;
+    for (int64_t j = 0; j < cols; j++) sum += fabs((kind == BINARY_CROSS_ENTROPY ? logistic(o[j]) : o[j]) - hard[j]);
+    tally->abs_error += sum / (double)cols;
+}
+
+ref_tally ref_loss(int kind, double *gradient, const double *output, const int32_t *labels, const double *values,
+                   int64_t rows, int64_t cols, double smoothing) {
+    ref_tally tally = {0};
+    double *hard = calloc((size_t)(2 * cols), sizeof *hard), *t = hard + cols;
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t j = 0; j < cols; j++)
+            hard[j] = values ? values[i * cols + j] : cols == 1 ? labels[i] : labels[i] == j;
+        for (int64_t j = 0; j < cols; j++)
+            t[j] = kind == SOFTMAX_CROSS_ENTROPY  ? (1 - smoothing) * hard[j] + smoothing / (double)cols
+                   : kind == BINARY_CROSS_ENTROPY ? (1 - smoothing) * hard[j] + smoothing / 2
+                                                  : hard[j];
+        const double *o = output + i * cols;
+        double *g = gradient ? gradient + i * cols : NULL;
+        tally.loss += kind == SOFTMAX_CROSS_ENTROPY  ? cross_entropy(g, o, t, cols)
+                      : kind == BINARY_CROSS_ENTROPY ? binary_cross_entropy(g, o, t, cols)
+                                                     : squared_error(g, o, t, cols);
+        tally_sample(&tally, kind, o, hard, labels != NULL, cols);
+    }
+    free(hard);
+    return tally;
+}
+
+/* ---- dropout ---- */
+
+double ref_dropout_factor(void (*words)(uint32_t out[4], uint64_t sample, uint64_t block), uint64_t sample,
+                          uint64_t element, double rate) {
+    uint32_t four[4];
+    words(four, sample, element / 256 * 64 + element % 64);
+    double draw = four[element % 256 / 64] * 0x1p-32;
+    return draw < rate ? 0 : 1 / (1 - rate);
+}
+
+/* ---- update rules ---- */
+
+static double effective(double w, double g, const ref_update *u) {
+    double d = g * u->grad_scale;
+    if (u->grad_limit > 0 && d > u->grad_limit) d = u->grad_limit;
+    if (u->grad_limit > 0 && d < -u->grad_limit) d = -u->grad_limit;
+    return d + u->l2 * w;
+}
+
+static void step(double *w, double direction, const ref_update *u) {
+    *w = *w - u->lr * direction - u->lr * u->decay * *w;
+}
+
+void ref_sgd(double *w, double *velocity, double g, const ref_update *u) {
+    double d = effective(*w, g, u);
+    if (velocity) {
+        *velocity = u->momentum * *velocity + d;
+        d = u->nesterov ? d + u->momentum * *velocity : *velocity;
+    }
+    step(w, d, u);
+}
+
+void ref_adam(double *w, double *m, double *v, double g, const ref_update *u) {
+    double d = effective(*w, g, u);
+    *m = u->beta1 * *m + (1 - u->beta1) * d;
+    *v = u->beta2 * *v + (1 - u->beta2) * d * d;
+    double mean = *m / (1 - pow(u->beta1, (double)u->t)), square = *v / (1 - pow(u->beta2, (double)u->t));
+    step(w, mean / (sqrt(square) + u->eps), u);
+}
+
+void ref_rmsprop(double *w, double *v, double *velocity, double g, const ref_update *u) {
+    double d = effective(*w, g, u);
+    *v = u->rho * *v + (1 - u->rho) * d * d;
+    double direction = d / (sqrt(*v) + u->eps);
+    if (velocity) direction = *velocity = u->momentum * *velocity + direction;
+    step(w, direction, u);
+}
+
+void ref_adagrad(double *w, double *sum, double g, const ref_update *u) {
+    double d = effective(*w, g, u);
+    *sum += d * d;
+    step(w, d / (sqrt(*sum) + u->eps), u);
+}

@@ -1,0 +1,52 @@
+/* What every kernel should compute, in plain double loops written from the formulas and not from the kernels: one
+ * thought a line, nothing fused, nothing clever. It shares no type with the code under test but the lists of kinds, so
+ * that the same reference serves the float kernels and the double build. */
+#ifndef DTRAIN_REFERENCE_H
+#define DTRAIN_REFERENCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Uniform in [-1, 1): element `index` of sequence `seed` (splitmix64). */
+double ref_uniform(uint64_t seed, uint64_t index);
+
+/* c[m, n] = op(a)[m, k] op(b)[k, n] + beta c, all densely stored. */
+void ref_gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const double *a, const double *b,
+              double beta, double *c);
+
+/* The activations by the number dt_activation gives them, and their slopes at the *input* v. */
+double ref_activation(int act, double v, double leak);
+double ref_activation_slope(int act, double v, double leak);
+
+void ref_softmax(double *y, const double *x, int64_t rows, int64_t cols);
+/* dx = J(y)^T dy with the Jacobian written out. */
+void ref_softmax_backward(double *dx, const double *dy, const double *y, int64_t rows, int64_t cols);
+
+/* Sums over a batch. */
+typedef struct ref_tally {
+    double loss, abs_error;
+    int64_t correct, correct_top5;
+} ref_tally;
+
+/* The losses by the number dt_loss gives them, on outputs[rows, cols]; labels or values, the other NULL. gradient may
+ * be NULL. */
+ref_tally ref_loss(int kind, double *gradient, const double *output, const int32_t *labels, const double *values,
+                   int64_t rows, int64_t cols, double smoothing);
+
+/* 1/(1 - rate) or 0: what dropout multiplies an element of a sample with. `words` gives the four words of a block. */
+double ref_dropout_factor(void (*words)(uint32_t out[4], uint64_t sample, uint64_t block), uint64_t sample,
+                          uint64_t element, double rate);
+
+/* One element through one update rule. */
+typedef struct ref_update {
+    double lr, grad_scale, grad_limit, l2, decay, momentum, beta1, beta2, rho, eps;
+    int64_t t; /* 1-based number of the update */
+    bool nesterov;
+} ref_update;
+
+void ref_sgd(double *w, double *velocity, double g, const ref_update *u);
+void ref_adam(double *w, double *m, double *v, double g, const ref_update *u);
+void ref_rmsprop(double *w, double *v, double *velocity, double g, const ref_update *u);
+void ref_adagrad(double *w, double *sum, double g, const ref_update *u);
+
+#endif

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# clang-format (.clang-format says how) would change nothing.
+. "$(dirname "$0")/../support/lib.sh"
+
+find "$source"/{src,include,tests} -name '*.[ch]' -print0 | xargs -0 clang-format-14 --dry-run -Werror ||
+    fail "run: clang-format-14 -i on the files above"
+finish

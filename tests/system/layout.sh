@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# The top level holds what the design names and nothing else; no generated file is kept.
+. "$(dirname "$0")/../support/lib.sh"
+
+cd "$source" || exit 1
+git ls-files >"$work/files" || give_up "git ls-files failed"
+while read -r name; do
+    fail "$name does not belong at the top"
+done < <(cut -d/ -f1 "$work/files" | sort -u |
+    grep -vxE 'src|include|tests|launch|data|meson\.build|meson_options\.txt|README\.md|LICENSE|CHANGELOG\.md|\..*')
+while read -r name; do
+    fail "$name is generated or private and should not be kept"
+done < <(grep -E '\.(o|a|so|h5|jsonl|pyc|log|gz)$|(^|/)(build|runs)/' "$work/files")
+finish

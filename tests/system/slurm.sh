@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# launch/slurm.sbatch under a real Slurm of our own making: one node, four CPUs, everything in a directory of its own.
+# The job is warned before its limit, saves, goes back into the queue and resumes there, until it is done.
+. "$(dirname "$0")/../support/lib.sh"
+need_data
+PATH=$PATH:/usr/sbin:/sbin
+
+user=$(id -un)
+port=$((20000 + $$ % 20000))
+mkdir state spool
+cat >slurm.conf <<END
+ClusterName=test
+SlurmctldHost=$(hostname)(127.0.0.1)
+SlurmctldPort=$port
+SlurmdPort=$((port + 1))
+SlurmUser=$user
+SlurmdUser=$user
+AuthType=auth/none
+CredType=cred/none
+StateSaveLocation=$work/state
+SlurmdSpoolDir=$work/spool
+SlurmctldPidFile=$work/slurmctld.pid
+SlurmdPidFile=$work/slurmd.pid
+SlurmctldLogFile=$work/slurmctld.log
+SlurmdLogFile=$work/slurmd.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+SlurmdParameters=config_overrides
+ReturnToService=2
+NodeName=$(hostname) NodeAddr=127.0.0.1 CPUs=4 State=UNKNOWN
+PartitionName=test Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+END
+export SLURM_CONF=$work/slurm.conf
+slurmctld -D &
+slurmd -D &
+node_is_idle() { [[ $(sinfo -h -t idle -o %n) ]]; }
+until_true 30 node_is_idle || give_up "Slurm does not start: $(tail -n 3 ./*.log)"
+
+export DTRAIN=$dtrain OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+cp "$source/launch/recipes/fashion-mlp.yaml" .
+id=$(sbatch --parsable --ntasks=4 --time=1 --signal=B:USR1@60 --output=job.log "$source/launch/slurm.sbatch" \
+    fashion-mlp.yaml --set "data.file=$data" --set train.epochs=1000 --set train.log_every="100 steps")
+state() { squeue -h -j "$id" -o %T; }
+is_pending() { [[ $(state) == PENDING ]]; }
+is_gone() { [[ -z $(state) ]]; }
+if until_true 60 grep -q 'back into the queue' job.log; then
+    pass "warned, it goes back into the queue"
+else
+    fail "no warning" && show job.log
+fi
+expect_in job.log '^stopped run=runs/fashion-mlp .* ranks=4 ' "with a checkpoint"
+
+# Slurm lets a job that went back wait for two minutes; we do not.
+until_true 20 is_pending || fail "the job is $(state), not pending"
+scontrol update jobid="$id" StartTime=now
+until_true 30 grep -q 'going on from' job.log || fail "it does not go on"
+expect_in job.log '^going on from runs/fashion-mlp/checkpoints/' "it goes on by itself"
+scancel --signal=TERM --batch "$id"
+until_true 30 is_gone || fail "told to end, the job is still $(state)"
+if (($(grep -c '^stopped run=' job.log) == 2)); then pass "told to end, it saves"; else fail "not saved" && show job.log; fi
+"$dtrain" verify runs/fashion-mlp || fail "checkpoints"
+finish

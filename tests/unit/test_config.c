@@ -1,0 +1,1190 @@
+/* The recipe, from text to struct and back. Every row of the table is violated and must be named with its line; trees
+ * are checked by round trips of random ones; the parser by documents that are broken on purpose or by chance. */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "dtrain/memory.h"
+#include "dtrain/recipe.h"
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
+
+static void assert_ok(dt_status status) {
+    ck_assert_msg(status.code == DT_OK, "%s", status.message);
+}
+
+/* One line, the code, and `part` in it. */
+static void assert_fails(dt_status status, dt_code code, const char *part) {
+    ck_assert_msg(status.code == code, "code %d instead of %d: %s", status.code, code, status.message);
+    ck_assert_msg(strstr(status.message, part) != NULL, "no \"%s\" in \"%s\"", part, status.message);
+    for (const char *c = status.message; *c; c++) ck_assert_msg((unsigned char)*c >= ' ', "a control character");
+}
+
+static dt_node *parse(const char *text) {
+    dt_node *root;
+    assert_ok(dt_node_parse_text(&root, "t.yaml", text));
+    return root;
+}
+
+static dt_status parse_status(const char *text) {
+    dt_node *root;
+    dt_status status = dt_node_parse_text(&root, "t.yaml", text);
+    ck_assert((root != NULL) == (status.code == DT_OK));
+    dt_node_destroy(root);
+    return status;
+}
+
+static dt_status decode_text(dt_recipe *recipe, const char *text) {
+    dt_node *root = parse(text);
+    dt_status status = dt_recipe_decode(recipe, root, "t");
+    dt_node_destroy(root);
+    return status;
+}
+
+static dt_status decode_status(const char *text) {
+    dt_recipe recipe;
+    dt_status status = decode_text(&recipe, text);
+    dt_recipe_finish(&recipe);
+    return status;
+}
+
+/* The smallest recipe, with a line more. */
+static const char *small(const char *more) {
+    static char text[8192];
+    snprintf(text, sizeof text, "data: {file: d.h5}\nmodel: {layers: [flatten, dense: 10]}\n%s\n", more);
+    return text;
+}
+
+static void assert_equal(const dt_node *a, const dt_node *b) {
+    ck_assert_int_eq(a->kind, b->kind);
+    ck_assert_pstr_eq(a->key, b->key);
+    ck_assert_pstr_eq(a->text, b->text);
+    const dt_node *x = a->first, *y = b->first;
+    for (; x && y; x = x->next, y = y->next) assert_equal(x, y);
+    ck_assert(!x && !y);
+}
+
+/* ---- fields ---- */
+
+/* A recipe with one field set. Returns its line. */
+static int document(const char *key, const char *value, char *out, size_t size) {
+    const char *dot = strchr(key, '.'), *last = dot ? dot + 1 : key;
+    if (strcmp(key, "data.file") == 0) {
+        snprintf(out, size, "\ndata:\n\n  file: %s\n", value);
+        return 4;
+    }
+    if (strncmp(key, "data.", 5) == 0) {
+        snprintf(out, size, "data:\n  file: d.h5\n  %s: %s\n", last, value);
+        return 3;
+    }
+    if (!dot) {
+        snprintf(out, size, "data:\n  file: d.h5\n%s: %s\n", key, value);
+        return 3;
+    }
+    snprintf(out, size, "data:\n  file: d.h5\n%.*s:\n  %s: %s\n", (int)(dot - key), key, last, value);
+    return 4;
+}
+
+static void assert_refused(const dt_field *field, const char *value, const char *must_be) {
+    char text[2048], where[128];
+    int line = document(field->key, value, text, sizeof text);
+    snprintf(where, sizeof where, "recipe t.yaml:%d: %s ", line, field->key);
+    dt_status status = decode_status(text);
+    assert_fails(status, DT_ERR_INPUT, where);
+    assert_fails(status, DT_ERR_INPUT, must_be);
+    if (field->fallback && field->fallback[0]) {
+        snprintf(where, sizeof where, "(default %s)", field->fallback);
+        assert_fails(status, DT_ERR_INPUT, where);
+    }
+}
+
+static void assert_accepted(const dt_field *field, const char *value) {
+    char text[2048];
+    document(field->key, value, text, sizeof text);
+    dt_node *root = parse(text);
+    dt_recipe recipe;
+    static const char *const also[] = {"model.layers", NULL};
+    dt_status status = dt_fields_decode(dt_recipe_fields, root, "", also, &recipe);
+    ck_assert_msg(status.code == DT_OK, "%s: %s: %s", field->key, value, status.message);
+    dt_node_destroy(root);
+}
+
+static int field_count(void) {
+    int count = 0;
+    while (dt_recipe_fields[count].key) count++;
+    return count;
+}
+
+START_TEST(a_value_of_the_wrong_type_is_named_with_its_line_and_what_would_be_right) {
+    static const struct {
+        const char *values[16];
+        const char *must_be;
+    } wrong[] = {
+        [DT_FIELD_BOOL] = {{"maybe", "2", "", "[true]", "{a: true}"}, "must be true or false"},
+        [DT_FIELD_INT] = {{"many", "32.0", "1e3", "0x10", "1_000", "nan", "\"-\"", "", "\"3 \"", "[3]", "{a: 3}"},
+                          "must be a whole number"},
+        [DT_FIELD_REAL] = {{"many", "nan", ".inf", "0x1p3", "1,5", "1_0", ".", "e5", "1e", "", "[3]", "{a: 3}"},
+                           "must be a number"},
+        [DT_FIELD_TEXT] = {{"\"a\\nb\"", "\"\\e[1m\"", "[a]", "{a: a}"}, "must be one line of text"},
+        [DT_FIELD_CHOICE] = {{"none-such", "0", "", "[sgd]", "{a: b}"}, "must be "},
+        [DT_FIELD_SPAN] = {{"often", "3 fortnights", "-1 epoch", "2.5 steps", "epoch", "1e", "", "[3]"},
+                           "must be a span such as 200 steps"},
+    };
+    const dt_field *field = &dt_recipe_fields[_i];
+    for (int i = 0; wrong[field->type].values[i]; i++)
+        assert_refused(field, wrong[field->type].values[i], wrong[field->type].must_be);
+}
+END_TEST
+
+START_TEST(a_number_outside_its_range_is_refused_and_one_at_its_edge_is_not) {
+    static const struct {
+        const char *key, *bad[3], *good[3], *must_be;
+    } rows[] = {
+        {"seed", {"-1", "9223372036854775808"}, {"0", "9223372036854775807"}, ""},
+        {"data.file", {"\"\"", "~"}, {"\"~\"", "x"}, "not empty"},
+        {"data.train_x", {"\"\""}, {"x"}, "not empty"},
+        {"data.train_y", {"\"\""}, {"x"}, "not empty"},
+        {"data.mean", {"1e400"}, {"-1e300", "0"}, "within ±1.7e308"},
+        {"data.std", {"0", "-1"}, {"1e-300", "+.5"}, "greater than 0"},
+        {"model.label_smoothing", {"1", "-0.1"}, {"0", "0.99"}, "at least 0 and less than 1"},
+        {"optimizer.lr", {"0", "-0.1", "1e-400"}, {"1e-3", "1e9", "5"}, "greater than 0"},
+        {"optimizer.momentum", {"1", "-0.1"}, {"0", "0.99"}, "at least 0 and less than 1"},
+        {"optimizer.beta1", {"1", "-0.1"}, {"0", "0.99"}, "at least 0 and less than 1"},
+        {"optimizer.beta2", {"1", "-0.1"}, {"0", "0.99"}, "at least 0 and less than 1"},
+        {"optimizer.rho", {"1", "-0.1"}, {"0", "0.99"}, "at least 0 and less than 1"},
+        {"optimizer.eps", {"0", "-1e-8"}, {"1e-300"}, "greater than 0"},
+        {"optimizer.weight_decay", {"-0.1"}, {"0", "7"}, "at least 0"},
+        {"optimizer.l2", {"-0.1"}, {"0", "7"}, "at least 0"},
+        {"optimizer.clip_norm", {"-0.1"}, {"0", "7"}, "at least 0"},
+        {"optimizer.clip_value", {"-0.1"}, {"0", "7"}, "at least 0"},
+        {"schedule.warmup", {"-1"}, {"0", "100000"}, "at least 0"},
+        {"schedule.period", {"0"}, {"1", "100000"}, "at least 1"},
+        {"schedule.factor", {"0", "1.5"}, {"1", "0.5"}, "greater than 0 and at most 1"},
+        {"schedule.final", {"-0.1", "1.1"}, {"0", "1"}, "at least 0 and at most 1"},
+        {"schedule.initial", {"-0.1", "1.1"}, {"0", "1"}, "at least 0 and at most 1"},
+        {"schedule.peak", {"-0.1", "1.1"}, {"0", "1"}, "at least 0 and at most 1"},
+        {"train.epochs", {"0", "-3"}, {"1", "100000"}, "at least 1"},
+        {"train.batch", {"0", "99999999999999999999"}, {"1", "65536"}, "at least 1 and at most 1000000000"},
+        {"train.micro_batch", {"-1"}, {"0", "1"}, "at least 0"},
+        {"train.shards", {"-1"}, {"0", "1"}, "at least 0"},
+        {"train.stop_after", {"1e13", "1e308 h"}, {"never", "0"}, "at most 1000000000000"},
+        {"train.eval_every", {"1e13 epochs"}, {"0.5 epochs"}, "at most 1000000000000"},
+        {"train.log_every", {"1e13"}, {"1e3"}, "at most 1000000000000"},
+        {"train.check_every", {"-1"}, {"0"}, "at least 0"},
+        {"train.timeout", {"-1", "1e7"}, {"0", "0.5"}, "at least 0 and at most 1000000"},
+        {"train.patience", {"-1"}, {"0"}, "at least 0"},
+        {"checkpoint.keep_every", {"-1"}, {"0"}, "at least 0"},
+        {"checkpoint.every", {"1e13 s"}, {"90 s"}, "at most 1000000000000"},
+        {"checkpoint.keep", {"-1"}, {"0"}, "at least 0"},
+        {"compute.threads", {"0", "1025"}, {"1", "1024"}, "at least 1 and at most 1024"},
+    };
+    int seen = 0;
+    for (int i = 0; i < COUNT(rows); i++)
+        for (const dt_field *field = dt_recipe_fields; field->key; field++) {
+            if (strcmp(field->key, rows[i].key) != 0) continue;
+            for (int j = 0; j < 3 && rows[i].bad[j]; j++) assert_refused(field, rows[i].bad[j], rows[i].must_be);
+            for (int j = 0; j < 3 && rows[i].good[j]; j++) assert_accepted(field, rows[i].good[j]);
+            seen++;
+        }
+    ck_assert_int_eq(seen, COUNT(rows));
+    for (const dt_field *field = dt_recipe_fields; field->key; field++) { /* no number was forgotten above */
+        bool listed = field->type == DT_FIELD_BOOL || field->type == DT_FIELD_TEXT || field->type == DT_FIELD_CHOICE;
+        for (int i = 0; i < COUNT(rows) && !listed; i++) listed = strcmp(field->key, rows[i].key) == 0;
+        ck_assert_msg(listed, "%s is not in the table of this test", field->key);
+    }
+}
+END_TEST
+
+START_TEST(a_text_of_256_bytes_is_refused_and_one_of_255_is_not) {
+    const dt_field *field = &dt_recipe_fields[1]; /* run */
+    char text[257];
+    memset(text, 'a', 256);
+    text[256] = '\0';
+    assert_refused(field, text, "at most 255 bytes");
+    text[255] = '\0';
+    assert_accepted(field, text);
+}
+END_TEST
+
+START_TEST(a_recipe_of_only_what_is_required_has_the_documented_defaults) {
+    dt_recipe r;
+    assert_ok(decode_text(&r, small("")));
+    ck_assert_str_eq(r.name, "t");
+    ck_assert_str_eq(r.run, "");
+    ck_assert_int_eq(r.seed, 1);
+    ck_assert_str_eq(r.data.file, "d.h5");
+    ck_assert_str_eq(r.data.train_x, "/train/x");
+    ck_assert_str_eq(r.data.train_y, "/train/y");
+    ck_assert_str_eq(r.data.test_x, "/test/x");
+    ck_assert_str_eq(r.data.test_y, "/test/y");
+    ck_assert_str_eq(r.data.spool, "");
+    ck_assert(r.data.mean == 0 && r.data.std == 1 && r.data.shuffle);
+    ck_assert(r.loss.kind == DT_LOSS_SOFTMAX_CROSS_ENTROPY && r.loss.label_smoothing == 0);
+    ck_assert(r.optimizer.kind == DT_ADAM && r.optimizer.lr == 0.001 && r.optimizer.momentum == 0);
+    ck_assert(r.optimizer.beta1 == 0.9 && r.optimizer.beta2 == 0.999 && r.optimizer.rho == 0.99);
+    ck_assert(r.optimizer.eps == 1e-8 && !r.optimizer.nesterov && r.optimizer.weight_decay == 0);
+    ck_assert(r.optimizer.l2 == 0 && r.optimizer.clip_norm == 0 && r.optimizer.clip_value == 0);
+    ck_assert(r.schedule.kind == DT_SCHEDULE_CONSTANT && r.schedule.warmup == 0 && r.schedule.period == 1000);
+    ck_assert(r.schedule.factor == 0.1 && r.schedule.final == 0 && r.schedule.initial == 0.04);
+    ck_assert(r.schedule.peak == 0.3);
+    ck_assert(r.train.epochs == 5 && r.train.batch == 32 && r.train.micro_batch == 0 && r.train.shards == 0);
+    ck_assert(r.train.stop_after.unit == DT_SPAN_NEVER && r.train.check_every == 500);
+    ck_assert(r.train.eval_every.unit == DT_SPAN_EPOCHS && r.train.eval_every.value == 1);
+    ck_assert(r.train.log_every.unit == DT_SPAN_STEPS && r.train.log_every.value == 500);
+    ck_assert(r.train.timeout == 300 && r.train.not_finite == DT_NOT_FINITE_STOP && r.train.patience == 0);
+    ck_assert(r.checkpoint.keep_every == 0 && r.checkpoint.best == DT_BEST_NONE);
+    ck_assert(r.checkpoint.every.unit == DT_SPAN_EPOCHS && r.checkpoint.every.value == 1 && r.checkpoint.keep == 3);
+    ck_assert(r.wire == DT_WIRE_F32 && r.compute.isa == 0 && r.compute.threads == 1);
+    ck_assert_ptr_nonnull(r.layers);
+    dt_recipe_finish(&r);
+}
+END_TEST
+
+START_TEST(every_choice_is_the_enumerator_of_its_name) {
+    static const struct {
+        const char *text;
+        size_t offset;
+        int is;
+    } rows[] = {
+        {"model: {loss: mean_squared_error}", offsetof(dt_recipe, loss.kind), DT_LOSS_MEAN_SQUARED_ERROR},
+        {"model: {loss: binary_cross_entropy}", offsetof(dt_recipe, loss.kind), DT_LOSS_BINARY_CROSS_ENTROPY},
+        {"optimizer: {kind: sgd}", offsetof(dt_recipe, optimizer.kind), DT_SGD},
+        {"optimizer: {kind: adamw}", offsetof(dt_recipe, optimizer.kind), DT_ADAMW},
+        {"optimizer: {kind: rmsprop}", offsetof(dt_recipe, optimizer.kind), DT_RMSPROP},
+        {"optimizer: {kind: adagrad}", offsetof(dt_recipe, optimizer.kind), DT_ADAGRAD},
+        {"schedule: {kind: step}", offsetof(dt_recipe, schedule.kind), DT_SCHEDULE_STEP},
+        {"schedule: {kind: cosine}", offsetof(dt_recipe, schedule.kind), DT_SCHEDULE_COSINE},
+        {"schedule: {kind: linear}", offsetof(dt_recipe, schedule.kind), DT_SCHEDULE_LINEAR},
+        {"schedule: {kind: one_cycle}", offsetof(dt_recipe, schedule.kind), DT_SCHEDULE_ONE_CYCLE},
+        {"reduce: {wire: i32}", offsetof(dt_recipe, wire), DT_WIRE_I32},
+        {"reduce: {wire: i64}", offsetof(dt_recipe, wire), DT_WIRE_I64},
+        {"train: {not_finite: skip}", offsetof(dt_recipe, train.not_finite), DT_NOT_FINITE_SKIP},
+        {"train: {not_finite: rollback}", offsetof(dt_recipe, train.not_finite), DT_NOT_FINITE_ROLLBACK},
+        {"checkpoint: {best: test_loss}", offsetof(dt_recipe, checkpoint.best), DT_BEST_TEST_LOSS},
+        {"checkpoint: {best: test_accuracy}", offsetof(dt_recipe, checkpoint.best), DT_BEST_TEST_ACCURACY},
+        {"compute: {isa: baseline}", offsetof(dt_recipe, compute.isa), 1},
+        {"compute: {isa: avx512}", offsetof(dt_recipe, compute.isa), 3},
+    };
+    static const char *const also[] = {"model.layers", NULL};
+    for (int i = 0; i < COUNT(rows); i++) {
+        char text[256];
+        snprintf(text, sizeof text, "data: {file: d}\n%s", rows[i].text);
+        dt_node *root = parse(text);
+        dt_recipe recipe;
+        assert_ok(dt_fields_decode(dt_recipe_fields, root, "", also, &recipe));
+        int chosen;
+        memcpy(&chosen, (const char *)&recipe + rows[i].offset, sizeof chosen);
+        ck_assert_msg(chosen == rows[i].is, "%s", rows[i].text);
+        dt_node_destroy(root);
+    }
+}
+END_TEST
+
+START_TEST(spans_and_truths_are_read_in_all_their_spellings) {
+    static const struct {
+        const char *text, *written;
+        dt_span span;
+    } spans[] = {
+        {"200", "200 steps", {200, DT_SPAN_STEPS}},
+        {"1 step", "1 step", {1, DT_SPAN_STEPS}},
+        {"1e3 steps", "1000 steps", {1000, DT_SPAN_STEPS}},
+        {"90s", "90 s", {90, DT_SPAN_SECONDS}},
+        {"2 min", "120 s", {120, DT_SPAN_SECONDS}},
+        {"1 m", "60 s", {60, DT_SPAN_SECONDS}},
+        {"1.5 h", "5400 s", {5400, DT_SPAN_SECONDS}},
+        {"2 epochs", "2 epochs", {2, DT_SPAN_EPOCHS}},
+        {"1 epoch", "1 epoch", {1, DT_SPAN_EPOCHS}},
+        {"0.5 epoch", "0.5 epochs", {0.5, DT_SPAN_EPOCHS}},
+        {"0", "never", {0, DT_SPAN_NEVER}},
+        {"never", "never", {0, DT_SPAN_NEVER}},
+        {"0 epochs", "never", {0, DT_SPAN_NEVER}},
+    };
+    const dt_field *every = NULL;
+    for (const dt_field *field = dt_recipe_fields; field->key; field++)
+        if (strcmp(field->key, "checkpoint.every") == 0) every = field;
+    ck_assert_ptr_nonnull(every);
+    for (int i = 0; i < COUNT(spans); i++) {
+        char text[128], written[DT_TEXT_MAX];
+        snprintf(text, sizeof text, "checkpoint: {every: %s}", spans[i].text);
+        dt_recipe r;
+        assert_ok(decode_text(&r, small(text)));
+        ck_assert_msg(r.checkpoint.every.unit == spans[i].span.unit && r.checkpoint.every.value == spans[i].span.value,
+                      "%s", spans[i].text);
+        dt_field_text(every, &r, written);
+        ck_assert_str_eq(written, spans[i].written);
+        dt_recipe_finish(&r);
+    }
+    static const char *const truths[] = {"false", "no", "off", "False", "NO"};
+    for (int i = 0; i < COUNT(truths); i++) {
+        char text[64];
+        snprintf(text, sizeof text, "data: {file: d, shuffle: %s}\nmodel: {layers: [a]}", truths[i]);
+        dt_recipe r;
+        assert_ok(decode_text(&r, text));
+        ck_assert(!r.data.shuffle);
+        dt_recipe_finish(&r);
+    }
+}
+END_TEST
+
+START_TEST(reals_survive_writing_and_reading_to_the_last_bit) {
+    static const double reals[] = {0.1, 1.0 / 3, 1e-8, 5e-324, 1.7976931348623157e308, 0.3 - 0.1, 123456789.123456789,
+                                   1e22};
+    static const dt_field field = {.key = "x", .type = DT_FIELD_REAL, .fallback = "0"};
+    for (int i = 0; i < COUNT(reals); i++) {
+        char text[DT_TEXT_MAX], document_text[DT_TEXT_MAX + 8];
+        dt_field_text(&field, &reals[i], text);
+        snprintf(document_text, sizeof document_text, "x: %s", text);
+        dt_node *root = parse(document_text);
+        dt_field table[] = {field, {.key = NULL}};
+        double back;
+        assert_ok(dt_fields_decode(table, root, "", NULL, &back));
+        ck_assert_msg(back == reals[i], "%s", text);
+        dt_node_destroy(root);
+    }
+}
+END_TEST
+
+START_TEST(an_unknown_field_is_refused_with_the_nearest_one) {
+    static const struct {
+        const char *text, *message;
+    } rows[] = {
+        {"\noptimizer:\n  learning_rate: 1",
+         "recipe t.yaml:5: optimizer.learning_rate is not a field (did you mean optimizer.lr?)"},
+        {"learning_rate: 1", "did you mean optimizer.lr?"},
+        {"lr: 1", "did you mean optimizer.lr?"},
+        {"optimiser: {lr: 1}", "optimiser is not a field (did you mean optimizer?)"},
+        {"train: {bach: 1}", "did you mean train.batch?"},
+        {"train: {batch_size: 1}", "did you mean train.batch?"},
+        {"train: {epoch: 1}", "did you mean train.epochs?"},
+        {"schedule: {kid: x}", "did you mean schedule.kind?"}, /* not optimizer.kind, as near as it is */
+        {"loss: x", "did you mean model.loss?"},
+        {"layers: []", "did you mean model.layers?"},
+        {"optimizer: {decay: 1}", "did you mean optimizer.weight_decay?"},
+        {"optimizer: {bata2: 1}", "did you mean optimizer.beta2?"},
+        {"zzz: 1", "zzz is not a field (dtrain train --help-recipe lists them)"},
+        {"nAme: x", "did you mean name?"},
+        {"\"a\\nb\": x", "a?b is not a field"},
+        {"train: {epochs_but_with_a_name_that_no_buffer_for_words_could_ever_hold_entirely: 1}", "is not a field"},
+    };
+    for (int i = 0; i < COUNT(rows); i++)
+        assert_fails(decode_status(small(rows[i].text)), DT_ERR_INPUT, rows[i].message);
+}
+END_TEST
+
+START_TEST(a_group_must_be_a_map_and_may_be_empty) {
+    assert_fails(decode_status(small("optimizer: adam")), DT_ERR_INPUT,
+                 "recipe t.yaml:3: optimizer is \"adam\"; it must be a group of fields, such as optimizer.kind");
+    assert_fails(decode_status(small("train: [1]")), DT_ERR_INPUT, "train is a list; it must be a group of fields");
+    assert_ok(decode_status(small("train:")));
+    assert_ok(decode_status(small("train: {}")));
+}
+END_TEST
+
+START_TEST(layer_tables_are_decoded_with_their_prefix_and_without_a_tree) {
+    typedef struct config {
+        int64_t out;
+        double rate;
+    } config;
+    static const dt_field table[] = {
+        {.key = "out",
+         .type = DT_FIELD_INT,
+         .offset = offsetof(config, out),
+         .min = 1,
+         .max = 100,
+         .flags = DT_FIELD_REQUIRED | DT_FIELD_SHORTHAND,
+         .help = "number of outputs"},
+        {.key = "rate", .type = DT_FIELD_REAL, .offset = offsetof(config, rate), .fallback = "0.5", .help = "a rate"},
+        {.key = NULL},
+    };
+    config c;
+    dt_node *root = parse("out: 3");
+    assert_ok(dt_fields_decode(table, root, "model.layers.0.dense.", NULL, &c));
+    ck_assert(c.out == 3 && c.rate == 0.5);
+    dt_node_destroy(root);
+    root = parse("rate: -7e300"); /* neither limit was given */
+    assert_fails(dt_fields_decode(table, root, "model.layers.0.dense.", NULL, &c), DT_ERR_INPUT,
+                 "recipe t.yaml:1: model.layers.0.dense.out is missing; it must be a whole number: number of outputs");
+    dt_node_destroy(root);
+    assert_fails(dt_fields_decode(table, NULL, "dense.", NULL, &c), DT_ERR_INPUT, "dense.out is missing");
+    root = parse("{out: 3, rat: 1}");
+    assert_fails(dt_fields_decode(table, root, "dense.", NULL, &c), DT_ERR_INPUT,
+                 "dense.rat is not a field (did you mean dense.rate?)");
+    dt_node_destroy(root);
+    char *help = dt_fields_help(table, "  dense.");
+    ck_assert_ptr_nonnull(
+        strstr(help, "  dense.out   whole number in [1, 100]  (required)  number of outputs (shorthand)\n"));
+    ck_assert_ptr_nonnull(strstr(help, "  dense.rate  number                    0.5         a rate\n"));
+    dt_free(help);
+}
+END_TEST
+
+START_TEST(the_help_has_one_line_for_every_field) {
+    char *help = dt_recipe_help();
+    ck_assert_ptr_nonnull(help);
+    int lines = 0;
+    char *rest;
+    for (char *line = strtok_r(help, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest), lines++) {
+        const char *key = dt_recipe_fields[lines].key;
+        ck_assert_msg(key && strncmp(line, key, strlen(key)) == 0 && line[strlen(key)] == ' ', "%s", line);
+        ck_assert_ptr_nonnull(strstr(line, dt_recipe_fields[lines].help));
+    }
+    ck_assert_int_eq(lines, field_count());
+    dt_free(help);
+}
+END_TEST
+
+/* ---- the recipe ---- */
+
+START_TEST(fields_that_contradict_each_other_are_refused_at_the_line_of_the_first) {
+    static const struct {
+        const char *text, *message;
+    } rows[] = {
+        {"train: {micro_batch: 33}", "recipe t.yaml:3: train.micro_batch is 33 but train.batch is 32"},
+        {"train: {batch: 4, shards: 8}", "train.shards is 8 but train.batch is 4"},
+        {"optimizer: {kind: sgd, nesterov: true}", "optimizer.nesterov is true but optimizer.momentum is 0"},
+        {"optimizer: {nesterov: true}", "optimizer.nesterov is true but optimizer.kind is adam, which does not use it"},
+        {"optimizer: {momentum: 0.9}", "optimizer.kind is adam, which does not use it; it is for sgd and rmsprop"},
+        {"optimizer: {kind: adagrad, momentum: 0.9}", "optimizer.kind is adagrad, which does not use it"},
+        {"optimizer: {kind: sgd, beta1: 0.8}", "it is for adam and adamw (default 0.9)"},
+        {"optimizer: {kind: sgd, eps: 1e-7}", "it is for adam, adamw, rmsprop and adagrad"},
+        {"optimizer: {rho: 0.8}", "it is for rmsprop"},
+        {"schedule: {final: 0.1}",
+         "schedule.kind is constant, which does not use it; it is for cosine, linear and one_cycle"},
+        {"schedule: {kind: cosine, peak: 0.1}", "it is for one_cycle"},
+        {"schedule: {kind: linear, initial: 0.1}", "it is for one_cycle"},
+        {"schedule: {kind: cosine, period: 3}", "it is for step"},
+        {"schedule: {kind: cosine, factor: 0.5}", "it is for step"},
+        {"train: {patience: 3}", "train.patience is 3 but checkpoint.best is none"},
+        {"name: .hidden", "recipe t.yaml:3: name is \".hidden\"; it names a directory"},
+        {"name: a/b", "name is \"a/b\""},
+        {"name: größe", "letters, digits"},
+    };
+    for (int i = 0; i < COUNT(rows); i++)
+        assert_fails(decode_status(small(rows[i].text)), DT_ERR_INPUT, rows[i].message);
+    assert_fails(decode_status("data: {file: d, test_x: \"\"}\ncheckpoint: {best: test_loss}\nmodel: {layers: [a]}"),
+                 DT_ERR_INPUT, "recipe t.yaml:2: checkpoint.best is test_loss but data.test_x is \"\"");
+    assert_fails(decode_status("data: {file: d, test_y: \"\"}\nmodel: {layers: [a]}"), DT_ERR_INPUT,
+                 "recipe t.yaml:1: data.test_y is \"\" but data.test_x is \"/test/x\"");
+    assert_fails(
+        decode_status("data: {file: d}\nmodel:\n  layers: [a]\n  loss: mean_squared_error\n  label_smoothing: 0.1"),
+        DT_ERR_INPUT, "recipe t.yaml:5: model.label_smoothing is 0.1 but model.loss is mean_squared_error");
+}
+END_TEST
+
+START_TEST(fields_that_go_together_are_accepted) {
+    static const char *const rows[] = {
+        "train: {batch: 32, micro_batch: 32, shards: 32}",
+        "optimizer: {kind: sgd, nesterov: true, momentum: 0.9}",
+        "optimizer: {kind: rmsprop, momentum: 0.9, rho: 0.9, eps: 1e-6}",
+        "optimizer: {kind: adamw, weight_decay: 0.01, beta2: 0.95}",
+        "optimizer: {kind: sgd, eps: 1e-8, beta1: 0.90}", /* defaults, written out as in a resolved recipe */
+        "schedule: {kind: one_cycle, initial: 0.1, peak: 0.2, final: 0.01, warmup: 10}",
+        "schedule: {kind: step, factor: 0.5, period: 10}",
+    };
+    for (int i = 0; i < COUNT(rows); i++) assert_ok(decode_status(small(rows[i])));
+    assert_ok(decode_status("data: {file: d, test_x: \"\", test_y: \"\"}\nmodel: {layers: [a], label_smoothing: 0.1}"));
+}
+END_TEST
+
+START_TEST(missing_layers_are_refused_with_an_example) {
+    static const struct {
+        const char *text, *message;
+    } rows[] = {
+        {"data: {file: d}", "recipe t.yaml:1: model.layers is missing; it must be a list of layers, as in [flatten, "},
+        {"data: {file: d}\nmodel: {loss: mean_squared_error}", "recipe t.yaml:2: model.layers is missing"},
+        {"data: {file: d}\nmodel:\n  layers: 10", "recipe t.yaml:3: model.layers is \"10\"; it must be a list"},
+        {"data: {file: d}\nmodel:\n  layers: {dense: 10}", "model.layers is a map; it must be a list"},
+        {"data: {file: d}\nmodel:\n  layers: []", "model.layers is empty; it must be a list"},
+        {"model: {layers: [a]}", "recipe t.yaml:1: data.file is missing"},
+    };
+    for (int i = 0; i < COUNT(rows); i++) assert_fails(decode_status(rows[i].text), DT_ERR_INPUT, rows[i].message);
+}
+END_TEST
+
+START_TEST(a_recipe_without_a_name_takes_the_file_s_made_fit_for_a_directory) {
+    static const char *const names[][2] = {
+        {"mnist-mlp", "mnist-mlp"}, {"my run (2)", "my-run--2-"}, {".x", "-x"}, {"", "run"}};
+    for (int i = 0; i < COUNT(names); i++) {
+        dt_node *root = parse(small(""));
+        dt_recipe r;
+        assert_ok(dt_recipe_decode(&r, root, names[i][0]));
+        ck_assert_str_eq(r.name, names[i][1]);
+        dt_recipe_finish(&r);
+        dt_node_destroy(root);
+    }
+}
+END_TEST
+
+START_TEST(a_resolved_recipe_reads_back_to_itself) {
+    static const char *const texts[] = {
+        "",
+        "name: \"1e3\"\nrun: \"no\"",
+        "optimizer: {lr: 0.1234567890123456789, kind: sgd, momentum: 0.9}",
+        "run: \" a: #b \"",
+        "run: größe/ラン",
+        "run: \"~\"",
+        "train: {log_every: 90 s, stop_after: 1.5 h}",
+        "seed: 9223372036854775807",
+    };
+    for (int i = 0; i < COUNT(texts); i++) {
+        dt_recipe first, second;
+        char *written, *again;
+        assert_ok(decode_text(&first, small(texts[i])));
+        assert_ok(dt_recipe_emit(&first, NULL, &written));
+        assert_ok(decode_text(&second, written));
+        assert_ok(dt_recipe_emit(&second, NULL, &again));
+        ck_assert_str_eq(written, again);
+        for (const dt_field *field = dt_recipe_fields; field->key; field++) {
+            char a[DT_TEXT_MAX], b[DT_TEXT_MAX];
+            dt_field_text(field, &first, a);
+            dt_field_text(field, &second, b);
+            ck_assert_str_eq(a, b);
+            if (field->type == DT_FIELD_REAL)
+                ck_assert_mem_eq((char *)&first + field->offset, (char *)&second + field->offset, sizeof(double));
+        }
+        assert_equal(first.layers, second.layers);
+        dt_free(written);
+        dt_free(again);
+        dt_recipe_finish(&first);
+        dt_recipe_finish(&second);
+    }
+}
+END_TEST
+
+START_TEST(a_resolved_recipe_holds_every_field_and_the_given_layers) {
+    dt_recipe r;
+    assert_ok(decode_text(&r, small("name: \"007\"")));
+    dt_node *layers = parse("x: [flatten: {}, dense: {out: 10, bias: true}]");
+    char *written;
+    assert_ok(dt_recipe_emit(&r, layers->first, &written));
+    ck_assert_ptr_nonnull(strstr(written, "  - dense: {out: 10, bias: true}\n"));
+    ck_assert_ptr_nonnull(strstr(written, "name: \"007\"\n")); /* a text for readers that know types, too */
+    dt_node *root = parse(written);
+    for (const dt_field *field = dt_recipe_fields; field->key; field++)
+        ck_assert_ptr_nonnull(dt_node_get(root, field->key));
+    dt_node_destroy(root);
+    dt_node_destroy(layers);
+    dt_free(written);
+    dt_recipe_finish(&r);
+}
+END_TEST
+
+START_TEST(the_default_recipe_trains_an_mlp_on_fashion_mnist) {
+    dt_node *root;
+    dt_recipe r;
+    assert_ok(dt_node_parse_text(&root, DT_RECIPE_DEFAULT_NAME, dt_recipe_default_text));
+    assert_ok(dt_recipe_decode(&r, root, "default"));
+    ck_assert_str_eq(r.name, "fashion-mlp");
+    ck_assert_str_eq(r.data.file, "data/fashion-mnist.h5");
+    ck_assert(r.data.mean == 72.94 && r.data.std == 90.02 && r.optimizer.kind == DT_ADAM && r.optimizer.lr == 0.001);
+    ck_assert(r.train.batch == 32 && r.train.epochs == 5 && r.loss.kind == DT_LOSS_SOFTMAX_CROSS_ENTROPY);
+    ck_assert_str_eq(dt_node_get(root, "model.layers.0")->text, "flatten");
+    ck_assert_str_eq(dt_node_get(root, "model.layers.1.dense.out")->text, "128");
+    ck_assert_str_eq(dt_node_get(root, "model.layers.1.dense.activation")->text, "relu");
+    ck_assert_str_eq(dt_node_get(root, "model.layers.2.dense")->text, "10");
+    ck_assert_ptr_null(dt_node_get(root, "model.layers.3"));
+    dt_recipe_finish(&r);
+    assert_ok(dt_node_assign(root, "train.batch=0"));
+    assert_fails(dt_recipe_decode(&r, root, "x"), DT_ERR_INPUT, "--set train.batch=0: it must be at least 1");
+    dt_node_destroy(root);
+}
+END_TEST
+
+/* ---- comparing ---- */
+
+static char *resolved(const char *more) {
+    dt_recipe r;
+    char *text;
+    assert_ok(decode_text(&r, small(more)));
+    assert_ok(dt_recipe_emit(&r, NULL, &text));
+    dt_recipe_finish(&r);
+    return text;
+}
+
+static dt_status compare(const char *old, const char *new, const char *const *allowed) {
+    char *a = resolved(old), *b = resolved(new);
+    dt_status status = dt_recipe_compare(a, b, allowed);
+    dt_free(a);
+    dt_free(b);
+    return status;
+}
+
+/* Values that differ from the default and pass all checks together with `with`. */
+static const struct change {
+    const char *key, *value, *with;
+    bool arithmetic;
+} changes[] = {
+    {"name", "other", "", false},
+    {"run", "elsewhere", "", false},
+    {"seed", "2", "", true},
+    {"train.epochs", "9", "", false},
+    {"train.epochs", "9", "schedule: {kind: cosine}", true},
+    {"train.batch", "64", "", true},
+    {"train.micro_batch", "8", "", true},
+    {"train.shards", "8", "", true},
+    {"train.stop_after", "3", "", false},
+    {"train.eval_every", "3", "", false},
+    {"train.log_every", "3", "", false},
+    {"train.check_every", "3", "", false},
+    {"optimizer.lr", "0.01", "", true},
+    {"optimizer.beta1", "0.8", "", true},
+    {"optimizer.beta2", "0.8", "", true},
+    {"optimizer.eps", "1e-7", "", true},
+    {"optimizer.weight_decay", "0.1", "", true},
+    {"optimizer.l2", "0.1", "", true},
+    {"optimizer.clip_norm", "0.1", "", true},
+    {"optimizer.clip_value", "0.1", "", true},
+    {"optimizer.kind", "sgd", "", true},
+    {"schedule.kind", "cosine", "", true},
+    {"schedule.warmup", "10", "", true},
+    {"train.timeout", "3", "", false},
+    {"train.not_finite", "skip", "", true},
+    {"train.patience", "3", "checkpoint: {best: test_loss}", false},
+    {"checkpoint.every", "3", "", false},
+    {"checkpoint.keep_every", "3", "", false},
+    {"checkpoint.best", "test_loss", "", false},
+    {"checkpoint.keep", "0", "", false},
+    {"reduce.wire", "i32", "", true},
+    {"compute.isa", "avx2", "", false},
+    {"compute.threads", "2", "", false},
+};
+
+static dt_status compare_change(const struct change *change, const char *const *allowed) {
+    char old[256], new[256];
+    const char *dot = strchr(change->key, '.');
+    if (dot)
+        snprintf(new, sizeof new, "%s\n%.*s: {%s: %s}", change->with, (int)(dot - change->key), change->key, dot + 1,
+                 change->value);
+    else
+        snprintf(new, sizeof new, "%s: %s", change->key, change->value);
+    snprintf(old, sizeof old, "%s", change->with);
+    return compare(old, new, allowed);
+}
+
+START_TEST(a_change_is_refused_exactly_when_it_changes_the_numbers) {
+    const struct change *change = &changes[_i];
+    dt_status status = compare_change(change, NULL);
+    if (!change->arithmetic) {
+        assert_ok(status);
+        return;
+    }
+    assert_fails(status, DT_ERR_INPUT, change->key);
+    assert_fails(status, DT_ERR_INPUT, "but the checkpoint was trained with");
+    char group[64];
+    snprintf(group, sizeof group, "%.*s", (int)strcspn(change->key, "."), change->key);
+    assert_ok(compare_change(change, (const char *const[]){"name", change->key, NULL}));
+    assert_ok(compare_change(change, (const char *const[]){group, NULL}));
+    assert_fails(compare_change(change, (const char *const[]){"nam", "optimizer.l", "", NULL}), DT_ERR_INPUT,
+                 change->key);
+}
+END_TEST
+
+START_TEST(data_may_move_but_not_be_scaled_otherwise) {
+    static const char base[] = "data: {file: a.h5}\nmodel: {layers: [a]}";
+    assert_ok(dt_recipe_compare(base, "data: {file: b.h5, spool: /x}\nmodel: {layers: [a]}", NULL));
+    static const char *const others[] = {"mean: 1", "std: 2", "shuffle: false", "train_x: x", "train_y: y"};
+    for (int i = 0; i < COUNT(others); i++) {
+        char text[128], key[64];
+        snprintf(text, sizeof text, "data: {file: a.h5, %s}\nmodel: {layers: [a]}", others[i]);
+        snprintf(key, sizeof key, "data.%.*s is ", (int)strcspn(others[i], ":"), others[i]);
+        assert_fails(dt_recipe_compare(base, text, NULL), DT_ERR_INPUT, key);
+    }
+}
+END_TEST
+
+START_TEST(epochs_stretch_a_schedule_of_either_recipe) {
+    const char *const allowed[] = {"schedule.kind", NULL};
+    assert_fails(compare("schedule: {kind: cosine}", "train: {epochs: 9}", allowed), DT_ERR_INPUT, "train.epochs is 9");
+    assert_fails(compare("train: {epochs: 9}", "schedule: {kind: cosine}", allowed), DT_ERR_INPUT, "train.epochs is 5");
+}
+END_TEST
+
+START_TEST(differences_are_listed_with_both_values_and_counted_when_they_are_too_many) {
+    assert_fails(compare("optimizer: {lr: 0.001}", "optimizer: {lr: 0.01}\nseed: 5", NULL), DT_ERR_INPUT,
+                 "seed is 5 but the checkpoint was trained with 1; optimizer.lr is 0.01 but the checkpoint was trained "
+                 "with 0.001; change it back, or name it with --set");
+    assert_fails(
+        compare("", "seed: 2\noptimizer: {kind: sgd, lr: 1, l2: 1, clip_norm: 1, clip_value: 1}\ntrain: {batch: 1}",
+                NULL),
+        DT_ERR_INPUT, "; and 2 more; change it back");
+}
+END_TEST
+
+START_TEST(shards_left_to_the_checkpoint_are_no_difference) {
+    assert_ok(compare("train: {shards: 4}", "train: {shards: 0}", NULL));
+    assert_fails(compare("train: {shards: 4}", "train: {shards: 8}", NULL), DT_ERR_INPUT, "train.shards is 8");
+}
+END_TEST
+
+START_TEST(layers_are_compared_to_the_first_path_that_differs) {
+    static const struct {
+        const char *layers, *message, *allowed;
+    } rows[] = {
+        {"flatten, dense: {out: 64, bias: true}",
+         "model.layers.1.dense.out is 64 but the checkpoint was trained with 128", "model.layers.1.dense.out"},
+        {"flatten, dense: {out: 64, bias: true}", "model.layers.1.dense.out is 64", "model.layers.1"},
+        {"flatten, dense: {out: 128}", "model.layers.1.dense.bias is missing but the checkpoint was trained with it",
+         "model.layers"},
+        {"flatten, dense: {bias: true, out: 128, x: 1}",
+         "model.layers.1.dense.x is there but the checkpoint was trained without it", "model"},
+        {"flatten", "model.layers.1 is missing", "model.layers.1"},
+        {"flatten, dense: {out: 128, bias: true}, relu", "model.layers.2 is there but", "model.layers.2"},
+        {"flatten, dense: 128", "model.layers.1.dense is 128 but the checkpoint was trained with a map",
+         "model.layers.1.dense"},
+        {"flatten, relu: {}", "model.layers.1.dense is missing", "model.layers.1"},
+    };
+    static const char old[] = "data: {file: d}\nmodel: {layers: [flatten, dense: {out: 128, bias: true}]}";
+    for (int i = 0; i < COUNT(rows); i++) {
+        char new[256];
+        snprintf(new, sizeof new, "data: {file: d}\nmodel: {layers: [%s]}", rows[i].layers);
+        assert_fails(dt_recipe_compare(old, new, NULL), DT_ERR_INPUT, rows[i].message);
+        assert_ok(dt_recipe_compare(old, new, (const char *const[]){rows[i].allowed, NULL}));
+    }
+    assert_ok(
+        dt_recipe_compare(old, "data: {file: d}\nmodel: {layers: [flatten, dense: {bias: true, out: 128}]}", NULL));
+    assert_fails(dt_recipe_compare("]", old, NULL), DT_ERR_INPUT, "the checkpoint's recipe:1: not valid YAML");
+    assert_fails(dt_recipe_compare("a: b", old, NULL), DT_ERR_INPUT, "the checkpoint's recipe:1: a is not a field");
+}
+END_TEST
+
+/* ---- --set ---- */
+
+START_TEST(set_puts_values_lists_and_maps_where_the_path_says) {
+    static const struct {
+        const char *assignment, *path, *text;
+    } rows[] = {
+        {"optimizer.lr=0.5", "optimizer.lr", "0.5"},
+        {"new.group.key=x", "new.group.key", "x"},
+        {"model.layers=[{dense: 7}, relu]", "model.layers.0.dense", "7"},
+        {"model.layers.0=relu", "model.layers.0", "relu"},
+        {"model.layers.1.dense.out=9", "model.layers.1.dense.out", "9"},
+        {"model.layers.1.dense.activation=tanh", "model.layers.1.dense.out", "128"},
+        {"model.layers.2=softmax", "model.layers.2", "softmax"}, /* one past the end */
+        {"model.layers.2.dense.out=9", "model.layers.2.dense.out", "9"},
+        {"optimizer={kind: sgd}", "optimizer.kind", "sgd"},
+        {"run=a=b", "run", "a=b"},
+        {"run='a=b: c'", "run", "a=b: c"},
+        {"run=", "run", ""},
+        {"run=null", "run", ""},
+        {"run='null'", "run", "null"},
+        {"empty.x=1", "empty.x", "1"},
+        {"name= 1  # comment", "name", "1"},
+    };
+    for (int i = 0; i < COUNT(rows); i++) {
+        dt_node *root = parse("optimizer: {lr: 1}\nempty:\nmodel:\n  layers: [flatten, dense: {out: 128}]\n");
+        assert_ok(dt_node_assign(root, rows[i].assignment));
+        const dt_node *node = dt_node_get(root, rows[i].path);
+        ck_assert_msg(node && node->text && strcmp(node->text, rows[i].text) == 0, "%s", rows[i].assignment);
+        dt_node_destroy(root);
+    }
+}
+END_TEST
+
+START_TEST(a_replaced_value_keeps_its_place_and_names_the_set_as_its_source) {
+    dt_node *root = parse("a: 1\nb: 2\nc: 3");
+    assert_ok(dt_node_assign(root, "b=[x, {y: z}]"));
+    ck_assert_str_eq(root->first->next->key, "b");
+    ck_assert_str_eq(dt_node_get(root, "b.1.y")->source, "--set b");
+    ck_assert_str_eq(root->first->next->next->key, "c");
+    ck_assert_str_eq(root->first->next->next->source, "t.yaml:3");
+    dt_node_destroy(root);
+}
+END_TEST
+
+START_TEST(a_malformed_set_is_wrong_use_and_says_why) {
+    static const char *const rows[][2] = {
+        {"optimizer.lr", "--set optimizer.lr: it must be KEY=VALUE"},
+        {"=3", "it must be KEY=VALUE"},
+        {"", "it must be KEY=VALUE"},
+        {"a..b=1", "empty part"},
+        {".a=1", "empty part"},
+        {"a.=1", "empty part"},
+        {"a b=1", "no blanks"},
+        {"a\nb=1", "no blanks"},
+        {"list.3=x", "list is a list of 2; what follows must be a number from 0 to 2, not 3"},
+        {"list.-1=x", "not -1"},
+        {"list.one=x", "not one"},
+        {"list.99999999999999999999=x", "must be a number from 0 to 2"},
+        {"list.1.out=3", "list.1 is \"b\" and has no fields yet; give it as a whole, as in list.1={…}"},
+        {"scalar.x=3", "scalar is \"s\""},
+        {"x=[", "--set x: not valid YAML"},
+        {"x={a: 1, a: 2}", "the key a stands here again"},
+        {"x=*a", "alias"},
+        {"x=\xff", "not a text"},
+    };
+    for (int i = 0; i < COUNT(rows); i++) {
+        dt_node *root = parse("list: [a, b]\nscalar: s\n");
+        assert_fails(dt_node_assign(root, rows[i][0]), DT_ERR_USAGE, rows[i][1]);
+        dt_node_destroy(root);
+    }
+    dt_node *root = parse("");
+    char path[400];
+    for (int i = 0; i < 160; i++) path[i] = i % 2 ? '.' : 'a';
+    snprintf(path + 159, sizeof path - 159, "=1");
+    assert_fails(dt_node_assign(root, path), DT_ERR_USAGE, "deeper than 64");
+    memset(path, 'a', sizeof path);
+    snprintf(path + 300, sizeof path - 300, "=1");
+    assert_fails(dt_node_assign(root, path), DT_ERR_USAGE, "longer than any field");
+    dt_node_destroy(root);
+}
+END_TEST
+
+/* ---- documents ---- */
+
+START_TEST(a_bad_document_is_refused_in_one_line_that_names_the_place) {
+    static const char *const rows[][2] = {
+        {"a: 1\n\tb: 2\n", "recipe t.yaml:2: not valid YAML: the line is indented with a tab; YAML wants spaces"},
+        {"a:\n\t- b", "recipe t.yaml:2: not valid YAML: the line is indented with a tab"},
+        {"a: 1\nb: [1, 2\nc: 3", "recipe t.yaml:3: not valid YAML"},
+        {"a: b: c", "recipe t.yaml:1: not valid YAML: mapping values are not allowed"},
+        {"a: 1\nfoo\nb: 1", "from line 2 on"},
+        {"a: 'x", "recipe t.yaml:1: not valid YAML"},
+        {"a: 1\nb: \x01", "recipe t.yaml:2: this is not a text: control characters are not allowed (0x01, at byte 8)"},
+        {"\x89HDF\r\n\x1a\n", "recipe t.yaml:1: this is not a text"},
+        {"a: 1\nb: &x 2", "recipe t.yaml:2: &x is an anchor"},
+        {"a: &x [1]", "&x is an anchor"},
+        {"a: &x {b: 1}", "&x is an anchor"},
+        {"a: *x", "recipe t.yaml:1: *x is an alias"},
+        {"a: !!int 3", "tag:yaml.org,2002:int is a tag"},
+        {"a: !x [3]", "!x is a tag"},
+        {"a: !x {b: 1}", "!x is a tag"},
+        {"a: 1\nb: 2\na: 3", "recipe t.yaml:3: the key a stands here again (first at t.yaml:1)"},
+        {"x: {b: 1, c: 2, b: 3}", "the key b stands here again"},
+        {"optimizer.lr: 1", "recipe t.yaml:1: the key optimizer.lr has a dot in it"},
+        {"? [a]\n: b", "a key must be a word"},
+        {"a: {{ x }}", "a key must be a word"},
+        {"\"\": 1", "there is a value without a key"},
+        {"a: 1\n---\nb: 2", "recipe t.yaml:2: a second document begins here"},
+        {"- a\n- b", "recipe t.yaml:1: it holds a list; a recipe is a map of fields"},
+        {"hello", "it holds a single value"},
+        {"a: \"x\\0y\"", "a value holds a NUL character"},
+        {"%YAML 9.9\n---\na: 1", "not valid YAML: found incompatible YAML document"},
+    };
+    for (int i = 0; i < COUNT(rows); i++) assert_fails(parse_status(rows[i][0]), DT_ERR_INPUT, rows[i][1]);
+}
+END_TEST
+
+START_TEST(an_empty_document_is_an_empty_map) {
+    static const char *const texts[] = {"", "\n\n", "# only a comment\n", "---\n", "---\n...\n", "~", "{}"};
+    for (int i = 0; i < COUNT(texts); i++) {
+        dt_node *root = parse(texts[i]);
+        ck_assert(root->kind == DT_NODE_MAP && !root->first);
+        ck_assert_ptr_nonnull(root->source);
+        dt_node_destroy(root);
+    }
+}
+END_TEST
+
+START_TEST(every_value_knows_its_line) {
+    dt_node *root = parse("# c\na: 1\nb:\n  c:\n    - x\n    - {y: 1,\n       z: 2}\n  d: |\n    text\n    more\n");
+    static const char *const rows[][2] = {{"a", "t.yaml:2"},     {"b", "t.yaml:3"},     {"b.c", "t.yaml:4"},
+                                          {"b.c.0", "t.yaml:5"}, {"b.c.1", "t.yaml:6"}, {"b.c.1.z", "t.yaml:7"},
+                                          {"b.d", "t.yaml:8"}};
+    for (int i = 0; i < COUNT(rows); i++) ck_assert_str_eq(dt_node_get(root, rows[i][0])->source, rows[i][1]);
+    static const char *const none[] = {"x", "a.b", "b.c.2", "b.c.x", "b.c.-1", "b..c", ".a", "b.c.99999999999"};
+    for (int i = 0; i < COUNT(none); i++) ck_assert_ptr_null(dt_node_get(root, none[i]));
+    dt_node_destroy(root);
+}
+END_TEST
+
+/* `count` times `part`, after `head`. */
+static char *repeat(const char *head, const char *part, size_t count) {
+    size_t a = strlen(head), b = strlen(part);
+    char *text = malloc(a + b * count + 1);
+    ck_assert_ptr_nonnull(text);
+    memcpy(text, head, a);
+    for (size_t i = 0; i < count; i++) memcpy(text + a + b * i, part, b);
+    text[a + b * count] = '\0';
+    return text;
+}
+
+START_TEST(what_is_too_large_or_too_deep_is_refused_soon) {
+    static const struct {
+        const char *head, *part;
+        size_t count;
+        const char *message;
+    } rows[] = {
+        {"a: ", "[", 100, "nested deeper than 64"},           {"a: ", "[", 1000000, "nested deeper than 64"},
+        {"a: ", "{b: ", 1000000, "nested deeper than 64"},    {"a:\n", "- ", 100000, "nested deeper than 64"},
+        {"a:\n", "- 1\n", 200000, "more than 100000 values"}, {"a: ", "x", ((size_t)16 << 20) + 1, "more than 16 MiB"},
+        {"", "a: 1\n", 90000, "stands here again"},
+    };
+    char *text = repeat(rows[_i].head, rows[_i].part, rows[_i].count);
+    assert_fails(parse_status(text), DT_ERR_INPUT, rows[_i].message);
+    free(text);
+}
+END_TEST
+
+START_TEST(sixty_four_levels_and_a_long_value_are_accepted) {
+    char *text = repeat("a: ", "[", 63), *close = repeat("", "]", 63), *whole = malloc(200);
+    snprintf(whole, 200, "%s%s", text, close);
+    dt_node *root = parse(whole);
+    dt_node *copy = dt_node_clone(root);
+    assert_equal(root, copy);
+    dt_node_destroy(copy);
+    dt_node_destroy(root);
+    free(text);
+    free(close);
+    free(whole);
+    text = repeat("a: ", "x", 1 << 20);
+    assert_ok(parse_status(text));
+    assert_fails(decode_status(text), DT_ERR_INPUT, "a is not a field");
+    free(text);
+}
+END_TEST
+
+START_TEST(files_that_are_none_are_refused) {
+    char directory[] = "/tmp/dtrain-config-XXXXXX", path[64], message[160];
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    dt_node *root;
+    snprintf(message, sizeof message, "recipe %s is a directory; it must be a YAML file", directory);
+    assert_fails(dt_node_parse_file(&root, directory), DT_ERR_INPUT, message);
+    snprintf(path, sizeof path, "%s/r.yaml", directory);
+    snprintf(message, sizeof message, "recipe %s cannot be opened: No such file", path);
+    assert_fails(dt_node_parse_file(&root, path), DT_ERR_IO, message);
+    ck_assert_ptr_null(root);
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    assert_fails(dt_node_parse_file(&root, path), DT_ERR_INPUT, "not a regular file");
+    unlink(path);
+    FILE *file = fopen(path, "w");
+    fputs("a: 1\nb:\n  c: 2", file);
+    fclose(file);
+    assert_ok(dt_node_parse_file(&root, path));
+    snprintf(message, sizeof message, "%s:3", path);
+    ck_assert_str_eq(dt_node_get(root, "b.c")->source, message);
+    dt_node_destroy(root);
+    ck_assert_int_eq(truncate(path, (off_t)1 << 40), 0);
+    assert_fails(dt_node_parse_file(&root, path), DT_ERR_INPUT, "more than 16 MiB");
+    unlink(path);
+    rmdir(directory);
+}
+END_TEST
+
+/* ---- writing ---- */
+
+static uint32_t draw(uint32_t *state, uint32_t below) {
+    *state = *state * 1664525U + 1013904223U;
+    return (*state >> 8) % below;
+}
+
+static const char *const nasty[] = {
+    "",
+    " ",
+    "a",
+    "no",
+    "NO",
+    "null",
+    "~",
+    "Null",
+    "1e3",
+    "-1",
+    ".5",
+    "=",
+    "<<",
+    " lead",
+    "trail ",
+    "a: b",
+    "a:",
+    ":a",
+    "#x",
+    "a #b",
+    "a#b",
+    "- a",
+    "-",
+    "?",
+    "? a",
+    "-a",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    "a,b",
+    "&a",
+    "*a",
+    "!a",
+    "|",
+    ">",
+    "%a",
+    "@a",
+    "`a",
+    "'",
+    "\"",
+    "it's",
+    "\\",
+    "a\nb",
+    "\n",
+    "a\n\n b\n",
+    "\t",
+    "a\tb",
+    "größe",
+    "ラン",
+    "\xc2\x85",
+    "\xe2\x80\xa8",
+    "\xef\xbb\xbf",
+    "\xf0\x9f\x98\x80",
+    "---",
+    "...",
+    "--- a",
+    "a ? b",
+    "{a: b}",
+    "[a, b]",
+    "\x7f",
+    "true",
+    "0x10",
+    "2020-01-01",
+    "a  b",
+    "\r",
+    "a\r\nb",
+    "x\n ",
+    " \n x",
+};
+
+static dt_node *random_tree(uint32_t *state, int depth, const char *key) {
+    dt_node_kind kind = depth == 0 ? DT_NODE_MAP : depth > 4 ? DT_NODE_SCALAR : (dt_node_kind)draw(state, 3);
+    dt_node *node = dt_node_new(kind, key, nasty[draw(state, COUNT(nasty))], "here");
+    ck_assert_ptr_nonnull(node);
+    node->quoted = draw(state, 2);
+    uint32_t count = kind == DT_NODE_SCALAR ? 0 : draw(state, 5);
+    for (uint32_t i = 0; i < count; i++) {
+        char name[300];
+        const char *word = nasty[draw(state, COUNT(nasty))];
+        while (strchr(word, '.')) word = nasty[draw(state, COUNT(nasty))];
+        snprintf(name, sizeof name, "%s%u", word, i);
+        if (draw(state, 20) == 0) snprintf(name, sizeof name, "%0200u", i);
+        dt_node_append(node, random_tree(state, depth + 1, kind == DT_NODE_MAP ? name : NULL));
+    }
+    return node;
+}
+
+START_TEST(random_trees_survive_writing_and_reading) {
+    uint32_t state = 12345;
+    for (int i = 0; i < 3000; i++) {
+        dt_node *tree = random_tree(&state, 0, NULL), *back;
+        char *text = dt_node_emit(tree);
+        ck_assert_ptr_nonnull(text);
+        dt_status status = dt_node_parse_text(&back, "t.yaml", text);
+        ck_assert_msg(status.code == DT_OK, "%s in:\n%s", status.message, text);
+        assert_equal(tree, back);
+        dt_node *copy = dt_node_clone(tree);
+        char *again = dt_node_emit(copy);
+        ck_assert_pstr_eq(again, text);
+        dt_free(again);
+        dt_node_destroy(copy);
+        dt_node_destroy(tree);
+        dt_node_destroy(back);
+        dt_free(text);
+    }
+}
+END_TEST
+
+START_TEST(text_is_written_in_the_documented_style) {
+    static const char text[] =
+        "a: 1\nb:\n  c: \"no\"\n  d: x y\n  e: {}\nlist:\n- flatten\n- dense: {out: 128, bias: true}\n"
+        "- dense: 10\n- residual:\n  - dense: 10\n  - relu\nshort: [1, 2, 3]\n";
+    dt_node *root = parse(text);
+    char *written = dt_node_emit(root);
+    ck_assert_str_eq(written, text);
+    dt_free(written);
+    dt_node_destroy(root);
+}
+END_TEST
+
+START_TEST(damaged_recipes_never_crash_and_fail_in_one_line) {
+    uint32_t state = 99;
+    size_t length = strlen(dt_recipe_default_text);
+    char *text = malloc(length + 1);
+    ck_assert_ptr_nonnull(text);
+    int failures = 0;
+    for (int i = 0; i < 4000; i++) {
+        memcpy(text, dt_recipe_default_text, length + 1);
+        uint32_t wounds = 1 + draw(&state, 4);
+        for (uint32_t j = 0; j < wounds; j++) {
+            static const char bytes[] = "\t\n :-[]{}&*!|>'\"%@#,?0\x01\xff\x80";
+            bool cut = draw(&state, 30) == 0;
+            text[draw(&state, (uint32_t)length)] = cut ? '\0' : bytes[draw(&state, sizeof bytes - 1)];
+        }
+        dt_node *root;
+        dt_recipe recipe;
+        dt_status status = dt_node_parse_text(&root, "t.yaml", text);
+        if (status.code == DT_OK) {
+            status = dt_recipe_decode(&recipe, root, "t");
+            dt_recipe_finish(&recipe);
+        }
+        dt_node_destroy(root);
+        if (status.code != DT_OK) assert_fails(status, DT_ERR_INPUT, "t.yaml:");
+        failures += status.code != DT_OK;
+    }
+    ck_assert_int_gt(failures, 500); /* the damage does something */
+    free(text);
+}
+END_TEST
+
+static void add_fields(Suite *suite) {
+    TCase *fields = tcase_create("fields");
+    tcase_add_loop_test(fields, a_value_of_the_wrong_type_is_named_with_its_line_and_what_would_be_right, 0,
+                        field_count());
+    tcase_add_test(fields, a_number_outside_its_range_is_refused_and_one_at_its_edge_is_not);
+    tcase_add_test(fields, a_text_of_256_bytes_is_refused_and_one_of_255_is_not);
+    tcase_add_test(fields, a_recipe_of_only_what_is_required_has_the_documented_defaults);
+    tcase_add_test(fields, every_choice_is_the_enumerator_of_its_name);
+    tcase_add_test(fields, spans_and_truths_are_read_in_all_their_spellings);
+    tcase_add_test(fields, reals_survive_writing_and_reading_to_the_last_bit);
+    tcase_add_test(fields, an_unknown_field_is_refused_with_the_nearest_one);
+    tcase_add_test(fields, a_group_must_be_a_map_and_may_be_empty);
+    tcase_add_test(fields, layer_tables_are_decoded_with_their_prefix_and_without_a_tree);
+    tcase_add_test(fields, the_help_has_one_line_for_every_field);
+    suite_add_tcase(suite, fields);
+}
+
+static void add_recipe(Suite *suite) {
+    TCase *recipe = tcase_create("recipe");
+    tcase_add_test(recipe, fields_that_contradict_each_other_are_refused_at_the_line_of_the_first);
+    tcase_add_test(recipe, fields_that_go_together_are_accepted);
+    tcase_add_test(recipe, missing_layers_are_refused_with_an_example);
+    tcase_add_test(recipe, a_recipe_without_a_name_takes_the_file_s_made_fit_for_a_directory);
+    tcase_add_test(recipe, a_resolved_recipe_reads_back_to_itself);
+    tcase_add_test(recipe, a_resolved_recipe_holds_every_field_and_the_given_layers);
+    tcase_add_test(recipe, the_default_recipe_trains_an_mlp_on_fashion_mnist);
+    tcase_add_loop_test(recipe, a_change_is_refused_exactly_when_it_changes_the_numbers, 0, COUNT(changes));
+    tcase_add_test(recipe, data_may_move_but_not_be_scaled_otherwise);
+    tcase_add_test(recipe, epochs_stretch_a_schedule_of_either_recipe);
+    tcase_add_test(recipe, differences_are_listed_with_both_values_and_counted_when_they_are_too_many);
+    tcase_add_test(recipe, shards_left_to_the_checkpoint_are_no_difference);
+    tcase_add_test(recipe, layers_are_compared_to_the_first_path_that_differs);
+    suite_add_tcase(suite, recipe);
+}
+
+static void add_nodes(Suite *suite) {
+    TCase *nodes = tcase_create("nodes");
+    tcase_set_timeout(nodes, 60);
+    tcase_add_test(nodes, set_puts_values_lists_and_maps_where_the_path_says);
+    tcase_add_test(nodes, a_replaced_value_keeps_its_place_and_names_the_set_as_its_source);
+    tcase_add_test(nodes, a_malformed_set_is_wrong_use_and_says_why);
+    tcase_add_test(nodes, a_bad_document_is_refused_in_one_line_that_names_the_place);
+    tcase_add_test(nodes, an_empty_document_is_an_empty_map);
+    tcase_add_test(nodes, every_value_knows_its_line);
+    tcase_add_loop_test(nodes, what_is_too_large_or_too_deep_is_refused_soon, 0, 7);
+    tcase_add_test(nodes, sixty_four_levels_and_a_long_value_are_accepted);
+    tcase_add_test(nodes, files_that_are_none_are_refused);
+    tcase_add_test(nodes, random_trees_survive_writing_and_reading);
+    tcase_add_test(nodes, text_is_written_in_the_documented_style);
+    tcase_add_test(nodes, damaged_recipes_never_crash_and_fail_in_one_line);
+    suite_add_tcase(suite, nodes);
+}
+
+int main(void) {
+    Suite *suite = suite_create("config");
+    add_fields(suite);
+    add_recipe(suite);
+    add_nodes(suite);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,659 @@
+/* The order of an epoch, shards, and the IDX importer. The importer is given every way of being wrong we could think
+ * of; each time it must fail, say which file, and leave the destination as it was. */
+#include <check.h>
+#include <dirent.h>
+#include <hdf5.h>
+#include <math.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "dtrain/dataset.h"
+#include "dtrain/import.h"
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
+
+/* ---- the order of an epoch ---- */
+
+static void assert_permutation(int64_t samples, int64_t seed, int64_t epoch) {
+    dt_sampler sampler = dt_sampler_at(samples, true, seed, epoch);
+    unsigned char *seen = calloc((size_t)samples, 1);
+    ck_assert_ptr_nonnull(seen);
+    for (int64_t i = 0; i < samples; i++) {
+        int64_t sample = dt_sampler_index(&sampler, i);
+        ck_assert_msg(sample >= 0 && sample < samples, "of %lld: position %lld gives %lld", (long long)samples,
+                      (long long)i, (long long)sample);
+        ck_assert_msg(!seen[sample]++, "of %lld: sample %lld comes twice", (long long)samples, (long long)sample);
+    }
+    free(seen);
+}
+
+START_TEST(every_sample_of_small_sets_comes_exactly_once) {
+    for (int64_t samples = 1; samples <= 300; samples++)
+        for (int64_t epoch = 0; epoch < 5; epoch++) assert_permutation(samples, 42, epoch);
+}
+END_TEST
+
+START_TEST(every_sample_of_large_sets_comes_exactly_once) {
+    static const int64_t sizes[] = {4095, 4096, 4097, 60000, 65536, 65537, 1000003, (1 << 20) + 1};
+    for (int i = 0; i < COUNT(sizes); i++) assert_permutation(sizes[i], -7, i);
+}
+END_TEST
+
+static int compare_i64(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+START_TEST(samples_of_huge_sets_are_inside_and_different) {
+    enum { DRAWS = 100000 };
+    static int64_t drawn[DRAWS];
+    for (int bits = 31; bits <= 40; bits += 3) {
+        int64_t samples = (INT64_C(1) << bits) + (bits % 2), stride = samples / DRAWS;
+        dt_sampler sampler = dt_sampler_at(samples, true, 1, 2);
+        for (int i = 0; i < DRAWS; i++) {
+            drawn[i] = dt_sampler_index(&sampler, i * stride);
+            ck_assert(drawn[i] >= 0 && drawn[i] < samples);
+        }
+        qsort(drawn, DRAWS, sizeof *drawn, compare_i64);
+        for (int i = 1; i < DRAWS; i++) ck_assert(drawn[i] != drawn[i - 1]);
+    }
+}
+END_TEST
+
+/* From an implementation of Philox and the network in Python. A run that is resumed by a later version of the program
+ * must see the same order: these numbers never change. */
+START_TEST(the_order_is_the_published_one) {
+    static const int64_t ten[] = {4, 2, 8, 5, 0, 6, 3, 1, 7, 9};
+    dt_sampler sampler = dt_sampler_at(10, true, 1, 0);
+    for (int i = 0; i < 10; i++) ck_assert_int_eq(dt_sampler_index(&sampler, i), ten[i]);
+    sampler = dt_sampler_at(60000, true, 42, 7);
+    ck_assert_int_eq(dt_sampler_index(&sampler, 0), 55081);
+    ck_assert_int_eq(dt_sampler_index(&sampler, 59999), 27441);
+    sampler = dt_sampler_at(INT64_C(1) << 40, true, -3, 1000000);
+    ck_assert_int_eq(dt_sampler_index(&sampler, 0), INT64_C(59243791470));
+    ck_assert_int_eq(dt_sampler_index(&sampler, (INT64_C(1) << 40) - 1), INT64_C(640669542343));
+}
+END_TEST
+
+START_TEST(without_shuffling_the_order_is_the_files) {
+    dt_sampler sampler = dt_sampler_at(1000, false, 3, 4);
+    for (int64_t i = 0; i < 1000; i++) ck_assert_int_eq(dt_sampler_index(&sampler, i), i);
+}
+END_TEST
+
+/* Two random orders of n agree in one position on average (and in more than 12 with probability 1e-10). */
+START_TEST(epochs_and_seeds_have_orders_of_their_own) {
+    enum { SAMPLES = 1000 };
+    static const int64_t runs[][2] = {{0, 0}, {0, 1},  {0, 2},         {1, 0},
+                                      {2, 0}, {-1, 0}, {1LL << 40, 0}, {0, 1LL << 40}}; /* {seed, epoch} */
+    for (int a = 0; a < COUNT(runs); a++) {
+        for (int b = 0; b < a; b++) {
+            dt_sampler first = dt_sampler_at(SAMPLES, true, runs[a][0], runs[a][1]);
+            dt_sampler second = dt_sampler_at(SAMPLES, true, runs[b][0], runs[b][1]);
+            int equal = 0;
+            for (int64_t i = 0; i < SAMPLES; i++) equal += dt_sampler_index(&first, i) == dt_sampler_index(&second, i);
+            ck_assert_int_le(equal, 12);
+        }
+    }
+}
+END_TEST
+
+/* A chi-square statistic as its distance from its mean in standard deviations. */
+static double distance(const int *counts, int cells, double expected, double freedom) {
+    double sum = 0;
+    for (int i = 0; i < cells; i++) sum += (counts[i] - expected) * (counts[i] - expected) / expected;
+    return (sum - freedom) / sqrt(2 * freedom);
+}
+
+/* Position and sample, and a sample and the one after it, are independent. 4 rounds, or 6, fail. */
+START_TEST(orders_are_uniform) {
+    static const int sizes[] = {5, 10, 33, 60, 100};
+    static int at[100 * 100], after[100 * 100], pairs[100 * 100];
+    int n = sizes[_i], epochs = 8000000 / n;
+    memset(at, 0, sizeof at);
+    memset(after, 0, sizeof after);
+    for (int epoch = 0; epoch < epochs; epoch++) {
+        dt_sampler sampler = dt_sampler_at(n, true, 9, epoch);
+        for (int i = 0, last = 0; i < n; i++) {
+            int sample = (int)dt_sampler_index(&sampler, i);
+            at[i * n + sample]++;
+            if (i > 0) after[last * n + sample]++;
+            last = sample;
+        }
+    }
+    int count = 0;
+    for (int i = 0; i < n * n; i++)
+        if (i / n != i % n) pairs[count++] = after[i]; /* no sample follows itself */
+    ck_assert_double_lt(fabs(distance(at, n * n, (double)epochs / n, (n - 1.0) * (n - 1.0))), 5);
+    ck_assert_double_lt(fabs(distance(pairs, count, (double)epochs / n, count - 1.0)), 5);
+}
+END_TEST
+
+START_TEST(all_orders_of_a_few_samples_are_equally_likely) {
+    static int seen[720];
+    for (int n = 3, orders = 6; n <= 6; n++, orders *= n) {
+        memset(seen, 0, sizeof seen);
+        for (int epoch = 0; epoch < orders * 400; epoch++) {
+            dt_sampler sampler = dt_sampler_at(n, true, 7, epoch);
+            int sample[6], code = 0;
+            for (int i = 0; i < n; i++) sample[i] = (int)dt_sampler_index(&sampler, i);
+            for (int i = 0; i < n; i++) {
+                int smaller = 0;
+                for (int j = i + 1; j < n; j++) smaller += sample[j] < sample[i];
+                code = code * (n - i) + smaller;
+            }
+            seen[code]++;
+        }
+        ck_assert_double_lt(fabs(distance(seen, orders, 400, orders - 1.0)), 5);
+    }
+}
+END_TEST
+
+START_TEST(shards_divide_every_batch) {
+    for (int64_t rows = 0; rows <= 60; rows++) {
+        for (int64_t shards = 1; shards <= 17; shards++) {
+            int64_t next = 0, last = rows;
+            for (int64_t shard = 0; shard < shards; shard++) {
+                int64_t first, count;
+                dt_shard_range(rows, shards, shard, &first, &count);
+                ck_assert_int_eq(first, next);
+                ck_assert_int_le(count, last);
+                ck_assert(count == rows / shards || count == rows / shards + 1);
+                next = first + count;
+                last = count;
+            }
+            ck_assert_int_eq(next, rows);
+        }
+    }
+}
+END_TEST
+
+/* ---- IDX files ---- */
+
+static char directory[64];
+
+static void enter_directory(void) {
+    snprintf(directory, sizeof directory, "/tmp/dtrain-test-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    ck_assert_int_eq(chdir(directory), 0);
+}
+
+static int files_in(const char *path, bool delete) {
+    DIR *listing = opendir(path);
+    ck_assert_ptr_nonnull(listing);
+    int count = 0;
+    for (struct dirent *entry; (entry = readdir(listing));) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+        count++;
+        if (delete) remove(entry->d_name);
+    }
+    closedir(listing);
+    return count;
+}
+
+static void leave_directory(void) {
+    files_in(".", true);
+    ck_assert_int_eq(chdir("/"), 0);
+    rmdir(directory);
+}
+
+/* Bytes in the making. */
+typedef struct bytes {
+    unsigned char at[8192];
+    size_t count;
+} bytes;
+
+static void add(bytes *to, const void *data, size_t count) {
+    ck_assert(to->count + count <= sizeof to->at);
+    memcpy(to->at + to->count, data, count);
+    to->count += count;
+}
+
+static bytes idx_header(unsigned char type, int rank, const uint32_t *dimensions) {
+    bytes file = {.count = 0};
+    add(&file, (unsigned char[]){0, 0, type, (unsigned char)rank}, 4);
+    for (int i = 0; i < rank; i++) {
+        uint32_t d = dimensions[i];
+        add(&file,
+            (unsigned char[]){(unsigned char)(d >> 24), (unsigned char)(d >> 16), (unsigned char)(d >> 8),
+                              (unsigned char)d},
+            4);
+    }
+    return file;
+}
+
+/* An IDX file of bytes 1, 2, 3, … */
+static bytes idx_of(int rank, const uint32_t *dimensions) {
+    bytes file = idx_header(0x08, rank, dimensions);
+    uint32_t count = 1;
+    for (int i = 0; i < rank; i++) count *= dimensions[i];
+    for (uint32_t i = 1; i <= count; i++) add(&file, (unsigned char[]){(unsigned char)i}, 1);
+    return file;
+}
+
+static bytes images(void) {
+    return idx_of(3, (uint32_t[]){3, 2, 2});
+}
+static bytes labels(void) {
+    return idx_of(1, (uint32_t[]){3});
+}
+
+static void put(const char *name, bytes file) {
+    FILE *out = fopen(name, "wb");
+    ck_assert_ptr_nonnull(out);
+    ck_assert(fwrite(file.at, 1, file.count, out) == file.count);
+    ck_assert_int_eq(fclose(out), 0);
+}
+
+static bytes gzipped(bytes file) {
+    bytes packed = {.count = 0};
+    z_stream stream = {.next_in = file.at, .avail_in = (uInt)file.count};
+    ck_assert_int_eq(deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    stream.next_out = packed.at;
+    stream.avail_out = sizeof packed.at;
+    ck_assert_int_eq(deflate(&stream, Z_FINISH), Z_STREAM_END);
+    packed.count = sizeof packed.at - stream.avail_out;
+    deflateEnd(&stream);
+    return packed;
+}
+
+static dt_status import(const char *x, const char *y) {
+    return dt_import_idx(2, (const char *const[]){x, y}, "dest.h5");
+}
+
+/* What was there before an import that is going to fail. */
+static void put_destination(void) {
+    bytes before = {.count = 0};
+    add(&before, "before", 6);
+    put("dest.h5", before);
+}
+
+static void assert_failed(dt_status status, dt_code code, const char *file, const char *text) {
+    ck_assert_msg(status.code == code, "code %d instead of %d: %s", status.code, code, status.message);
+    ck_assert_msg(strstr(status.message, file) != NULL, "\"%s\" does not name %s", status.message, file);
+    ck_assert_msg(strstr(status.message, text) != NULL, "\"%s\" does not say \"%s\"", status.message, text);
+    char left[16] = "";
+    FILE *destination = fopen("dest.h5", "rb");
+    ck_assert_ptr_nonnull(destination);
+    ck_assert_msg(fread(left, 1, sizeof left, destination) == 6 && memcmp(left, "before", 6) == 0,
+                  "the destination was touched");
+    fclose(destination);
+}
+
+/* Imports `file` as images beside good labels. */
+static void assert_bad_images(bytes file, const char *text) {
+    put("images", file);
+    put("labels", labels());
+    put_destination();
+    assert_failed(import("images", "labels"), DT_ERR_CORRUPT, "images", text);
+    ck_assert_int_eq(files_in(".", false), 3);
+}
+
+START_TEST(a_bad_header_is_refused) {
+    bytes file = images();
+    memcpy(file.at, "\x89PNG", 4);
+    assert_bad_images(file, "begins with the bytes 89 50");
+    file = images();
+    file.at[2] = 0x0A;
+    assert_bad_images(file, "type 0x0a");
+    file = images();
+    file.at[3] = 0;
+    assert_bad_images(file, "0 dimensions");
+    file.at[3] = 5;
+    assert_bad_images(file, "5 dimensions");
+    for (int i = 0; i < 3; i++) {
+        file = images();
+        file.at[4 + 4 * i + 3] = 0;
+        assert_bad_images(file, "is 0");
+    }
+    file = images();
+    memset(file.at + 4, 0xff, 12);
+    assert_bad_images(file, "too large");
+    file = idx_of(3, (uint32_t[]){3, 2, 2});
+    file.at[3] = 2; /* the third dimension becomes data */
+    assert_bad_images(file, "10 bytes too long");
+}
+END_TEST
+
+START_TEST(an_empty_file_is_refused) {
+    assert_bad_images((bytes){.count = 0}, "empty");
+    assert_bad_images(gzipped((bytes){.count = 0}), "too short for an IDX header");
+}
+END_TEST
+
+START_TEST(every_other_length_is_refused) {
+    bytes whole = images(), longer = images();
+    for (size_t length = 1; length < whole.count; length++) {
+        bytes cut = whole;
+        cut.count = length;
+        assert_bad_images(cut, "");
+        assert_bad_images(gzipped(cut), "");
+    }
+    whole.count -= 5;
+    assert_bad_images(whole, "5 bytes too short");
+    assert_bad_images(gzipped(whole), "5 bytes too short");
+    add(&longer, "1234567", 7);
+    assert_bad_images(longer, "7 bytes too long");
+    assert_bad_images(gzipped(longer), "7 bytes too long");
+}
+END_TEST
+
+START_TEST(a_header_that_promises_the_moon_reserves_no_space) {
+    bytes file = idx_header(0x08, 3, (uint32_t[]){4000000000U, 1000, 1000});
+    add(&file, "few", 3);
+    bytes packed = gzipped(file);
+    put("images", packed);
+    put("labels", idx_header(0x08, 1, (uint32_t[]){4000000000U}));
+    put_destination();
+    assert_failed(import("images", "labels"), DT_ERR_CORRUPT, "images", "more than");
+    put("images", file);
+    assert_failed(import("images", "labels"), DT_ERR_CORRUPT, "images", "too short");
+}
+END_TEST
+
+START_TEST(every_cut_of_a_gzip_file_is_noticed) {
+    bytes whole = gzipped(images());
+    for (size_t length = 1; length < whole.count; length++) {
+        bytes cut = whole;
+        cut.count = length;
+        assert_bad_images(cut, "");
+    }
+    whole.count -= 1; /* all data is there, the checksum is not */
+    assert_bad_images(whole, "cut short");
+}
+END_TEST
+
+START_TEST(what_follows_gzip_data_is_refused) {
+    bytes file = gzipped(images());
+    add(&file, "x", 1);
+    assert_bad_images(file, "follows");
+    file = gzipped(images());
+    add(&file, "\x1f\x8bgarbage", 9);
+    assert_bad_images(file, "damaged");
+}
+END_TEST
+
+static hid_t open_result(void) {
+    hid_t file = H5Fopen("dest.h5", H5F_ACC_RDONLY, H5P_DEFAULT);
+    ck_assert(file >= 0);
+    return file;
+}
+
+static void assert_dataset(const char *name, hid_t type, int rank, const hsize_t *dimensions, const void *values,
+                           size_t size) {
+    hid_t file = open_result(), data = H5Dopen2(file, name, H5P_DEFAULT);
+    ck_assert(data >= 0);
+    hid_t space = H5Dget_space(data), stored = H5Dget_type(data), properties = H5Dget_create_plist(data);
+    hsize_t found[4];
+    ck_assert_int_eq(H5Sget_simple_extent_ndims(space), rank);
+    H5Sget_simple_extent_dims(space, found, NULL);
+    for (int i = 0; i < rank; i++) ck_assert_uint_eq(found[i], dimensions[i]);
+    ck_assert_msg(H5Tequal(stored, type) > 0, "%s has another type", name);
+    ck_assert_int_eq(H5Pget_layout(properties), H5D_CONTIGUOUS);
+    char *read = calloc(1, size);
+    ck_assert_ptr_nonnull(read);
+    ck_assert(H5Dread(data, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, read) >= 0);
+    ck_assert_msg(memcmp(read, values, size) == 0, "%s has other values", name);
+    free(read);
+    H5Pclose(properties);
+    H5Tclose(stored);
+    H5Sclose(space);
+    H5Dclose(data);
+    H5Fclose(file);
+}
+
+/* Flips every bit. Some say nothing about the content (the time in the gzip header); then the content is right. */
+START_TEST(no_flipped_bit_of_a_gzip_file_changes_the_data) {
+    bytes whole = gzipped(images()), good = images();
+    int refused = 0;
+    put("labels", labels());
+    for (size_t i = 0; i < 8 * whole.count; i++) {
+        bytes flipped = whole;
+        flipped.at[i / 8] ^= (unsigned char)(1 << i % 8);
+        put("images", flipped);
+        dt_status status = import("images", "labels");
+        if (status.code == DT_OK)
+            assert_dataset("/train/x", H5T_NATIVE_UINT8, 3, (hsize_t[]){3, 2, 2}, good.at + 16, 12);
+        else
+            refused++;
+    }
+    ck_assert_int_ge(refused, 8 * ((int)whole.count - 10));
+}
+END_TEST
+
+START_TEST(files_that_do_not_fit_are_refused) {
+    put_destination();
+    put("images", images());
+    put("four", idx_of(1, (uint32_t[]){4}));
+    put("flat", idx_of(2, (uint32_t[]){3, 1}));
+    put("wide", idx_of(3, (uint32_t[]){3, 2, 3}));
+    put("labels", labels());
+    assert_failed(import("images", "four"), DT_ERR_INPUT, "four", "has 4 labels");
+    assert_failed(import("images", "flat"), DT_ERR_INPUT, "flat", "one dimension");
+    assert_failed(import("labels", "images"), DT_ERR_INPUT, "images", "IMAGES LABELS?");
+    assert_failed(dt_import_idx(4, (const char *const[]){"images", "labels", "wide", "labels"}, "dest.h5"),
+                  DT_ERR_INPUT, "wide", "[3, 2, 3]");
+    assert_failed(dt_import_idx(4, (const char *const[]){"images", "labels", "images", "four"}, "dest.h5"),
+                  DT_ERR_INPUT, "four", "has 4 labels");
+}
+END_TEST
+
+START_TEST(missing_files_and_directories_are_named) {
+    put_destination();
+    put("images", images());
+    put("labels", labels());
+    mkdir("folder", 0755);
+    assert_failed(import("images", "nowhere"), DT_ERR_IO, "nowhere", "No such file");
+    assert_failed(import("folder", "labels"), DT_ERR_IO, "folder", "is a directory");
+    dt_status status = dt_import_idx(2, (const char *const[]){"images", "labels"}, "folder");
+    assert_failed(status, DT_ERR_USAGE, "folder", "is a directory");
+    status = dt_import_idx(2, (const char *const[]){"images", "labels"}, "nowhere/dest.h5");
+    ck_assert_int_ne(status.code, DT_OK);
+    ck_assert_ptr_nonnull(strstr(status.message, "nowhere/dest.h5"));
+    ck_assert_int_eq(files_in(".", false), 4);
+}
+END_TEST
+
+START_TEST(a_source_is_never_overwritten) {
+    put("images", images());
+    put("labels", labels());
+    ck_assert_int_eq(dt_import_idx(2, (const char *const[]){"images", "labels"}, "./labels").code, DT_ERR_USAGE);
+    ck_assert_int_eq(dt_import_idx(1, (const char *const[]){"images"}, "labels").code, DT_ERR_USAGE);
+    ck_assert_int_eq(dt_import_idx(3, (const char *const[]){"images", "labels", "images"}, "dest.h5").code,
+                     DT_ERR_USAGE);
+    put_destination();
+    assert_failed(import("nowhere", "labels"), DT_ERR_IO, "nowhere", ""); /* labels are still what they were … */
+    put("images", images());
+    ck_assert_int_eq(import("images", "labels").code, DT_OK); /* … and good */
+}
+END_TEST
+
+/* A file size limit fails like a full disk does: in the middle of a write. */
+START_TEST(a_full_disk_leaves_the_destination_as_it_was) {
+    put("images", images());
+    put("labels", labels());
+    put_destination();
+    signal(SIGXFSZ, SIG_IGN);
+    struct rlimit limit;
+    getrlimit(RLIMIT_FSIZE, &limit);
+    for (rlim_t most = 0; most <= 2048; most += 512) {
+        setrlimit(RLIMIT_FSIZE, &(struct rlimit){most, limit.rlim_max}); /* for Check's own file too: assert later */
+        dt_status status = import("images", "labels");
+        setrlimit(RLIMIT_FSIZE, &limit);
+        assert_failed(status, DT_ERR_IO, "dest.h5", "");
+        ck_assert_int_eq(files_in(".", false), 3);
+    }
+}
+END_TEST
+
+static const struct {
+    unsigned char code;
+    int size;
+    bool real, sign;
+} kinds[] = {{0x08, 1, false, false}, {0x09, 1, false, true}, {0x0B, 2, false, true},
+             {0x0C, 4, false, true},  {0x0D, 4, true, true},  {0x0E, 8, true, true}};
+
+static hid_t kind_type(int kind) {
+    hid_t types[] = {H5T_NATIVE_UINT8, H5T_NATIVE_INT8,  H5T_NATIVE_INT16,
+                     H5T_NATIVE_INT32, H5T_NATIVE_FLOAT, H5T_NATIVE_DOUBLE};
+    return types[kind];
+}
+
+/* One big-endian value at the end of `file`, the native one at values[i]. */
+static void add_value(bytes *file, unsigned char *values, int kind, int i) {
+    double number = kinds[kind].real ? i * 0.37 - 3 : kinds[kind].sign ? 5 - i : 7 * i;
+    float narrow = (float)number;
+    int64_t whole = (int64_t)number;
+    int size = kinds[kind].size;
+    const void *native = !kinds[kind].real ? (const void *)&whole : size == 4 ? (const void *)&narrow : &number;
+    memcpy(values + (ptrdiff_t)i * size, native, (size_t)size); /* little-endian integers: the low bytes come first */
+    for (int b = size - 1; b >= 0; b--) add(file, values + (ptrdiff_t)i * size + b, 1);
+}
+
+START_TEST(every_number_type_and_rank_is_imported) {
+    static const uint32_t dimensions[] = {3, 2, 5, 2};
+    hsize_t expected[4] = {3, 2, 5, 2};
+    unsigned char values[60 * 8];
+    for (int rank = 1; rank <= 4; rank++) {
+        bytes file = idx_header(kinds[_i].code, rank, dimensions);
+        int count = 1;
+        for (int i = 0; i < rank; i++) count *= (int)dimensions[i];
+        for (int i = 0; i < count; i++) add_value(&file, values, _i, i);
+        bytes target = idx_header(kinds[_i].code, 1, dimensions);
+        target.count += 3 * (size_t)kinds[_i].size;
+        memcpy(target.at + 8, file.at + 4 + 4 * rank, 3 * (size_t)kinds[_i].size);
+        put("images", rank % 2 ? file : gzipped(file));
+        put("labels", rank > 2 ? target : gzipped(target));
+        dt_status status = import("images", "labels");
+        ck_assert_msg(status.code == DT_OK, "%s", status.message);
+        assert_dataset("/train/x", kind_type(_i), rank, expected, values, (size_t)count * (size_t)kinds[_i].size);
+        assert_dataset("/train/y", kind_type(_i), 1, expected, values, 3 * (size_t)kinds[_i].size);
+    }
+}
+END_TEST
+
+START_TEST(both_splits_are_imported_and_the_file_says_what_it_is) {
+    put_destination(); /* which is replaced */
+    put("images", images());
+    put("labels.gz", gzipped(labels()));
+    put("t-images", idx_of(3, (uint32_t[]){5, 2, 2}));
+    put("t-labels", idx_of(1, (uint32_t[]){5}));
+    dt_status status =
+        dt_import_idx(4, (const char *const[]){"./images", "labels.gz", "t-images", "t-labels"}, "dest.h5");
+    ck_assert_msg(status.code == DT_OK, "%s", status.message);
+    ck_assert_int_eq(files_in(".", false), 5);
+    unsigned char counting[20];
+    for (int i = 0; i < 20; i++) counting[i] = (unsigned char)(i + 1);
+    assert_dataset("/train/x", H5T_NATIVE_UINT8, 3, (hsize_t[]){3, 2, 2}, counting, 12);
+    assert_dataset("/train/y", H5T_NATIVE_UINT8, 1, (hsize_t[]){3}, counting, 3);
+    assert_dataset("/test/x", H5T_NATIVE_UINT8, 3, (hsize_t[]){5, 2, 2}, counting, 20);
+    assert_dataset("/test/y", H5T_NATIVE_UINT8, 1, (hsize_t[]){5}, counting, 5);
+    hid_t file = open_result();
+    static const char *const attributes[] = {"format", "version", "sources"};
+    for (int i = 0; i < COUNT(attributes); i++) ck_assert_int_gt(H5Aexists(file, attributes[i]), 0);
+    H5Fclose(file);
+}
+END_TEST
+
+START_TEST(gzip_files_may_be_concatenated) {
+    bytes whole = images(), half = whole, packed;
+    half.count = 20;
+    packed = gzipped(half);
+    half.count = whole.count - 20;
+    memmove(half.at, whole.at + 20, half.count);
+    half = gzipped(half);
+    add(&packed, half.at, half.count);
+    put("images", packed);
+    put("labels", labels());
+    dt_status status = import("images", "labels");
+    ck_assert_msg(status.code == DT_OK, "%s", status.message);
+    assert_dataset("/train/x", H5T_NATIVE_UINT8, 3, (hsize_t[]){3, 2, 2}, whole.at + 16, 12);
+}
+END_TEST
+
+/* More than one block of the importer, and blocks that do not divide the rows. */
+START_TEST(large_files_are_imported_whole) {
+    enum { ROWS = 14000, ROW = 28 * 28, BYTES = ROWS * ROW };
+    unsigned char *values = malloc(BYTES);
+    ck_assert_ptr_nonnull(values);
+    uint32_t state = 1;
+    for (int i = 0; i < BYTES; i++) values[i] = (unsigned char)((state = state * 1664525U + 1013904223U) >> 24);
+    bytes header = idx_header(0x08, 3, (uint32_t[]){ROWS, 28, 28});
+    gzFile out = gzopen("images", "wb1");
+    ck_assert_int_eq(gzwrite(out, header.at, (unsigned)header.count), (int)header.count);
+    ck_assert_int_eq(gzwrite(out, values, BYTES), BYTES);
+    ck_assert_int_eq(gzclose(out), Z_OK);
+    header = idx_header(0x08, 1, (uint32_t[]){ROWS});
+    FILE *plain = fopen("labels", "wb");
+    ck_assert(fwrite(header.at, 1, header.count, plain) == header.count && fwrite(values, 1, ROWS, plain) == ROWS);
+    ck_assert_int_eq(fclose(plain), 0);
+    dt_status status = import("images", "labels");
+    ck_assert_msg(status.code == DT_OK, "%s", status.message);
+    assert_dataset("/train/x", H5T_NATIVE_UINT8, 3, (hsize_t[]){ROWS, 28, 28}, values, BYTES);
+    assert_dataset("/train/y", H5T_NATIVE_UINT8, 1, (hsize_t[]){ROWS}, values, ROWS);
+    free(values);
+}
+END_TEST
+
+START_TEST(the_table_of_importers_ends_and_its_rows_are_full) {
+    int count = 0;
+    for (const dt_importer *i = dt_importers; i->name; i++, count++) ck_assert(i->usage && i->help && i->run);
+    ck_assert_int_ge(count, 1);
+}
+END_TEST
+
+static TCase *sampler_tests(void) {
+    TCase *tests = tcase_create("sampler");
+    tcase_set_timeout(tests, 120);
+    tcase_add_test(tests, every_sample_of_small_sets_comes_exactly_once);
+    tcase_add_test(tests, every_sample_of_large_sets_comes_exactly_once);
+    tcase_add_test(tests, samples_of_huge_sets_are_inside_and_different);
+    tcase_add_test(tests, the_order_is_the_published_one);
+    tcase_add_test(tests, without_shuffling_the_order_is_the_files);
+    tcase_add_test(tests, epochs_and_seeds_have_orders_of_their_own);
+    tcase_add_loop_test(tests, orders_are_uniform, 0, 5);
+    tcase_add_test(tests, all_orders_of_a_few_samples_are_equally_likely);
+    tcase_add_test(tests, shards_divide_every_batch);
+    return tests;
+}
+
+static TCase *import_tests(void) {
+    TCase *tests = tcase_create("import idx");
+    tcase_set_timeout(tests, 120);
+    tcase_add_checked_fixture(tests, enter_directory, leave_directory);
+    tcase_add_test(tests, a_bad_header_is_refused);
+    tcase_add_test(tests, an_empty_file_is_refused);
+    tcase_add_test(tests, every_other_length_is_refused);
+    tcase_add_test(tests, a_header_that_promises_the_moon_reserves_no_space);
+    tcase_add_test(tests, every_cut_of_a_gzip_file_is_noticed);
+    tcase_add_test(tests, what_follows_gzip_data_is_refused);
+    tcase_add_test(tests, no_flipped_bit_of_a_gzip_file_changes_the_data);
+    tcase_add_test(tests, files_that_do_not_fit_are_refused);
+    tcase_add_test(tests, missing_files_and_directories_are_named);
+    tcase_add_test(tests, a_source_is_never_overwritten);
+    tcase_add_test(tests, a_full_disk_leaves_the_destination_as_it_was);
+    tcase_add_loop_test(tests, every_number_type_and_rank_is_imported, 0, COUNT(kinds));
+    tcase_add_test(tests, both_splits_are_imported_and_the_file_says_what_it_is);
+    tcase_add_test(tests, gzip_files_may_be_concatenated);
+    tcase_add_test(tests, large_files_are_imported_whole);
+    tcase_add_test(tests, the_table_of_importers_ends_and_its_rows_are_full);
+    return tests;
+}
+
+int main(void) {
+    Suite *suite = suite_create("data");
+    suite_add_tcase(suite, sampler_tests());
+    suite_add_tcase(suite, import_tests());
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,330 @@
+/* Gradients of every layer kind, activation and loss against central differences, on the code that trains compiled for
+ * double. Derivatives are taken along random directions of the weights and of the inputs, with their sign; directions
+ * along which a ReLU changes side are left out. The loss that is differentiated comes from the reference, which checks
+ * its formula on the way. */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dtrain/memory.h"
+#include "model_internal.h"
+#include "reference.h"
+
+#ifndef DT_REAL_DOUBLE
+#    error "compile with -DDT_REAL_DOUBLE"
+#endif
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
+
+enum { ROWS = 5, DIRECTIONS = 8, ENOUGH = 5 };
+#define STEP 1e-5
+#define TOLERANCE 1e-6
+
+typedef enum targets { LABELS, VALUES } targets;
+
+typedef struct gradient_case {
+    const char *layers;
+    dt_shape input;
+    dt_recipe_loss loss;
+    targets targets;
+} gradient_case;
+
+#define CROSS_ENTROPY                                                                                                  \
+    { DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0 }
+#define SQUARED_ERROR                                                                                                  \
+    { DT_LOSS_MEAN_SQUARED_ERROR, 0 }
+#define BINARY                                                                                                         \
+    { DT_LOSS_BINARY_CROSS_ENTROPY, 0 }
+#define VECTOR(n)                                                                                                      \
+    {                                                                                                                  \
+        1, {                                                                                                           \
+            n                                                                                                          \
+        }                                                                                                              \
+    }
+
+static const gradient_case cases[] = {
+    /* losses */
+    {"[{dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 4}]", VECTOR(6), {DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0.1}, LABELS},
+    {"[{dense: 4}]", VECTOR(6), CROSS_ENTROPY, VALUES},
+    {"[{dense: 4}]", VECTOR(6), {DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0.2}, VALUES},
+    {"[{dense: 4}]", VECTOR(6), SQUARED_ERROR, LABELS},
+    {"[{dense: 4}]", VECTOR(6), SQUARED_ERROR, VALUES},
+    {"[{dense: 1}]", VECTOR(6), SQUARED_ERROR, LABELS},
+    {"[{dense: 4}]", VECTOR(6), BINARY, LABELS},
+    {"[{dense: 4}]", VECTOR(6), {DT_LOSS_BINARY_CROSS_ENTROPY, 0.1}, LABELS},
+    {"[{dense: 4}]", VECTOR(6), BINARY, VALUES},
+    {"[{dense: 4}]", VECTOR(6), {DT_LOSS_BINARY_CROSS_ENTROPY, 0.2}, VALUES},
+    {"[{dense: 1}]", VECTOR(6), BINARY, LABELS},
+    /* the dense layer's own activations, inside and at the end */
+    {"[{dense: {out: 7, activation: linear}}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: {out: 7, activation: sigmoid}}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: {out: 7, activation: tanh}}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: {out: 7, activation: relu}}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: {out: 7, activation: leaky_relu, slope: 0.3}}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: {out: 7, activation: gelu}}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: {out: 7, activation: silu}}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: {out: 7, activation: tanh, bias: false}}, {dense: {out: 4, bias: false}}]", VECTOR(6), CROSS_ENTROPY,
+     LABELS},
+    {"[{dense: {out: 4, activation: sigmoid}}]", VECTOR(6), SQUARED_ERROR, VALUES},
+    {"[{dense: {out: 4, activation: tanh}}]", VECTOR(6), SQUARED_ERROR, VALUES},
+    {"[{dense: {out: 4, activation: gelu}}]", VECTOR(6), SQUARED_ERROR, VALUES},
+    {"[{dense: {out: 4, activation: relu}}]", VECTOR(6), SQUARED_ERROR, VALUES},
+    /* activations as layers, inside, first and last */
+    {"[{dense: 7}, sigmoid, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, tanh, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, relu, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, {leaky_relu: 0.3}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, gelu, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, silu, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, softmax, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[tanh, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[silu, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[softmax, flatten, {dense: 4}]", {2, {2, 3}}, CROSS_ENTROPY, LABELS},
+    {"[{dense: 4}, sigmoid]", VECTOR(6), SQUARED_ERROR, VALUES},
+    {"[{dense: 4}, softmax]", VECTOR(6), SQUARED_ERROR, LABELS},
+    {"[{dense: 4}, gelu]", VECTOR(6), SQUARED_ERROR, VALUES},
+    /* flatten and dropout, and what may and may not share memory */
+    {"[flatten, {dense: 4}]", {3, {1, 2, 3}}, CROSS_ENTROPY, LABELS},
+    {"[{dropout: 0.3}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[flatten, {dropout: 0.3}, {dense: 4}]", {2, {2, 3}}, CROSS_ENTROPY, LABELS},
+    {"[{dense: {out: 9, activation: relu}}, {dropout: 0.4}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: {out: 9, activation: sigmoid}}, {dropout: 0.4}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: {out: 9, activation: tanh}}, flatten, {dropout: 0.4}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: {out: 9, activation: gelu}}, {dropout: 0.4}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 9}, tanh, {dropout: 0.4}, sigmoid, {dropout: 0.2}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 9}, {dropout: 0.4}, tanh, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 9}, tanh, sigmoid, gelu, tanh, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 9}, {dropout: 0}, tanh, {dense: 4}, {dropout: 0.3}]", VECTOR(6), SQUARED_ERROR, VALUES},
+    /* deeper, narrowing and widening, so that gradient buffers are used in turn */
+    {"[flatten, {dense: {out: 11, activation: silu}}, {dense: {out: 3, activation: tanh}}, {dense: {out: 8, "
+     "activation: "
+     "gelu}}, {dropout: 0.2}, {dense: 5}]",
+     {2, {2, 3}},
+     CROSS_ENTROPY,
+     LABELS},
+};
+
+/* ---- a model, a list of the same layers that also gives the gradient of its input, and a batch ---- */
+
+typedef struct fixture {
+    const gradient_case *c;
+    dt_node *root;
+    dt_model *model;
+    dt_sequence sequence;
+    dt_table table; /* the list's; laid out as the model's */
+    dt_real *arena;
+    int64_t inputs, outputs;
+    size_t weights;
+    double *w, *grads, *x;
+    int32_t labels[ROWS];
+    double *values;
+    dt_batch batch;
+    dt_pass pass;
+} fixture;
+
+static double *doubles(size_t n, uint64_t seed) {
+    double *x = dt_alloc(n, sizeof *x);
+    ck_assert_ptr_nonnull(x);
+    for (size_t i = 0; i < n; i++) x[i] = ref_uniform(seed, i);
+    return x;
+}
+
+static void expect_ok(const fixture *f, dt_status status) {
+    ck_assert_msg(status.code == DT_OK, "%s: %s", f->c->layers, status.message);
+}
+
+static void build(fixture *f, const dt_kernels *kernels) {
+    char text[512];
+    snprintf(text, sizeof text, "layers: %s", f->c->layers);
+    expect_ok(f, dt_node_parse_text(&f->root, "gradient.yaml", text));
+    const dt_node *layers = dt_node_get(f->root, "layers");
+    expect_ok(f, dt_model_create(&f->model, layers, &f->c->loss, &f->c->input, 0, false, ROWS, true, kernels));
+    dt_plan plan = {.table = &f->table, .max_rows = ROWS, .training = true};
+    expect_ok(f, dt_sequence_plan(&f->sequence, &plan, layers, "layers", &f->c->input, true));
+    expect_ok(f, dt_plan_bind(&plan, &f->arena));
+    dt_plan_finish(&plan);
+}
+
+static void fixture_init(fixture *f, const gradient_case *c) {
+    memset(f, 0, sizeof *f);
+    f->c = c;
+    const dt_kernels *kernels;
+    ck_assert_int_eq(dt_compute_open(&kernels, DT_ISA_AUTO, 1).code, DT_OK);
+    build(f, kernels);
+    f->inputs = dt_shape_count(&c->input);
+    f->outputs = dt_model_outputs(f->model);
+    f->weights = dt_model_table(f->model)->total;
+    f->w = doubles(f->weights, 1); /* not the initial values: those of biases are zero */
+    f->grads = doubles(f->weights, 2);
+    f->x = doubles((size_t)(ROWS * f->inputs), 3);
+    f->values = doubles((size_t)(ROWS * f->outputs), 4);
+    for (int64_t i = 0; i < ROWS * f->outputs; i++) f->values[i] = 0.5 + f->values[i] / 2;
+    for (int i = 0; i < ROWS; i++) f->labels[i] = i % (f->outputs > 1 ? (int)f->outputs : 2);
+    bool labels = c->targets == LABELS;
+    f->batch = (dt_batch){ROWS, 3, f->x, labels ? f->labels : NULL, labels ? NULL : f->values};
+    f->pass = (dt_pass){.kernels = kernels,
+                        .rows = ROWS,
+                        .training = true,
+                        .seed = 7,
+                        .step = 11,
+                        .first = 3,
+                        .weights = f->w,
+                        .grads = f->grads};
+}
+
+static void fixture_finish(fixture *f) {
+    dt_sequence_finish(&f->sequence);
+    dt_table_finish(&f->table);
+    dt_free(f->arena);
+    dt_model_destroy(f->model);
+    dt_node_destroy(f->root);
+    dt_free(f->w);
+    dt_free(f->grads);
+    dt_free(f->x);
+    dt_free(f->values);
+}
+
+/* The summed loss from the model's outputs and the reference's formula. */
+static double loss_at(const fixture *f, const double *w, const double *x) {
+    dt_pass pass = f->pass;
+    pass.weights = w;
+    const double *output = dt_model_forward(f->model, pass, x);
+    return ref_loss(f->c->loss.kind, NULL, output, f->batch.labels, f->batch.values, ROWS, f->outputs,
+                    f->c->loss.label_smoothing)
+        .loss;
+}
+
+/* Which side of zero every output of every layer is on. */
+static uint64_t sides(const fixture *f) {
+    uint64_t hash = 14695981039346656037U;
+    for (int i = 0; i < dt_model_layer_count(f->model); i++) {
+        const dt_layer *layer = dt_model_layer(f->model, i);
+        if (!layer->output) continue;
+        for (int64_t j = 0; j < ROWS * dt_shape_count(&layer->out); j++)
+            hash = (hash ^ (uint64_t)(layer->output[j] > 0)) * 1099511628211U;
+    }
+    return hash;
+}
+
+/* Compares derivatives of the loss along random directions of `at`, one of the model's weights and its inputs. */
+static void check_directions(const fixture *f, const char *what, double *at, const double *gradient, size_t n) {
+    double *direction = doubles(n, 0), *here = doubles(n, 0);
+    memcpy(here, at, n * sizeof *here);
+    int used = 0;
+    for (int d = 0; d < DIRECTIONS; d++) {
+        double analytic = 0, length = 0, steepest = 0, loss[2];
+        uint64_t side[2];
+        for (size_t i = 0; i < n; i++) {
+            direction[i] = ref_uniform(100 + (uint64_t)d, i);
+            analytic += gradient[i] * direction[i];
+            length += direction[i] * direction[i];
+            steepest += gradient[i] * gradient[i];
+        }
+        for (int s = 0; s < 2; s++) {
+            for (size_t i = 0; i < n; i++) at[i] = here[i] + (s ? STEP : -STEP) * direction[i];
+            loss[s] = loss_at(f, f->w, f->x);
+            side[s] = sides(f);
+        }
+        memcpy(at, here, n * sizeof *at);
+        if (side[0] != side[1]) continue;
+        used++;
+        double numeric = (loss[1] - loss[0]) / (2 * STEP);
+        /* Relative to the derivative, or to a thousandth of the steepest where a direction is all but level. */
+        double scale = fmax(fmax(fabs(numeric), fabs(analytic)), 1e-3 * sqrt(length * steepest));
+        ck_assert_msg(fabs(numeric - analytic) <= TOLERANCE * scale,
+                      "%s: %s, direction %d: gradient says %.12g, differences say %.12g", f->c->layers, what, d,
+                      analytic, numeric);
+    }
+    ck_assert_msg(used >= ENOUGH, "%s: only %d directions could be used", f->c->layers, used);
+    dt_free(direction);
+    dt_free(here);
+}
+
+START_TEST(weight_gradients_equal_central_differences) {
+    fixture f;
+    fixture_init(&f, &cases[_i]);
+    dt_tally tally = {0};
+    dt_model_train(f.model, f.pass, &f.batch, &tally);
+    double steepest = 0;
+    for (size_t i = 0; i < f.weights; i++) steepest = fmax(steepest, fabs(f.grads[i]));
+    ck_assert_msg(steepest > 1e-4, "%s: the gradient is all but zero, which checks nothing", f.c->layers);
+    /* grads held noise: padding keeps it, and so must not count */
+    double *gradient = doubles(f.weights, 0);
+    memset(gradient, 0, f.weights * sizeof *gradient);
+    for (int i = 0; i < f.table.count; i++) {
+        const dt_tensor *t = &dt_model_table(f.model)->tensors[i];
+        memcpy(gradient + t->offset, f.grads + t->offset, t->count * sizeof *gradient);
+    }
+    check_directions(&f, "weights", f.w, gradient, f.weights);
+    dt_free(gradient);
+    fixture_finish(&f);
+}
+END_TEST
+
+START_TEST(input_gradients_equal_central_differences) {
+    fixture f;
+    fixture_init(&f, &cases[_i]);
+    double *dy = doubles((size_t)(ROWS * f.outputs), 0);
+    dt_tally tally = {0};
+    const double *output = dt_sequence_forward(&f.sequence, &f.pass, f.x);
+    memcpy(dy, output, (size_t)(ROWS * f.outputs) * sizeof *dy);
+    dt_loss_run(&f.c->loss, f.pass.kernels, dy, &f.batch, f.outputs, true, &tally);
+    const double *dx = dt_sequence_backward(&f.sequence, &f.pass, f.x, dy, true);
+    check_directions(&f, "inputs", f.x, dx, (size_t)(ROWS * f.inputs));
+    /* asked for less, the list gives the same gradients of its weights */
+    double *grads = doubles(f.weights, 2);
+    f.pass.grads = grads;
+    dt_model_train(f.model, f.pass, &f.batch, &tally);
+    ck_assert_int_eq(memcmp(grads, f.grads, f.weights * sizeof *grads), 0);
+    dt_free(grads);
+    dt_free(dy);
+    fixture_finish(&f);
+}
+END_TEST
+
+START_TEST(the_tally_s_loss_is_the_reference_s) {
+    fixture f;
+    fixture_init(&f, &cases[_i]);
+    dt_tally tally = {0};
+    double want = loss_at(&f, f.w, f.x);
+    dt_model_train(f.model, f.pass, &f.batch, &tally);
+    ck_assert_int_eq(tally.samples, ROWS);
+    ck_assert_double_le(fabs((double)tally.loss * DT_TALLY_UNIT - want), ROWS * DT_TALLY_UNIT / 2 + 1e-12 * fabs(want));
+    fixture_finish(&f);
+}
+END_TEST
+
+/* Every row of the table of kinds is differentiated by some case. */
+START_TEST(every_layer_kind_is_in_a_case) {
+    for (const dt_layer_kind *const *kind = dt_layer_kinds; *kind; kind++) {
+        bool found = false;
+        for (int i = 0; i < COUNT(cases) && !found; i++) {
+            fixture f;
+            fixture_init(&f, &cases[i]);
+            for (int l = 0; l < dt_model_layer_count(f.model); l++)
+                found = found || dt_model_layer(f.model, l)->kind == *kind;
+            fixture_finish(&f);
+        }
+        ck_assert_msg(found, "no case has the layer kind %s", (*kind)->name);
+    }
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("gradient");
+    TCase *group = tcase_create("cases");
+    tcase_set_timeout(group, 60);
+    tcase_add_loop_test(group, weight_gradients_equal_central_differences, 0, COUNT(cases));
+    tcase_add_loop_test(group, input_gradients_equal_central_differences, 0, COUNT(cases));
+    tcase_add_loop_test(group, the_tally_s_loss_is_the_reference_s, 0, COUNT(cases));
+    tcase_add_test(group, every_layer_kind_is_in_a_case);
+    suite_add_tcase(suite, group);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,697 @@
+/* The float kernels of every instruction set this machine has, against the double reference on random shapes and on
+ * inputs chosen to hurt. Tolerances are in units of U = 2^-24, half an ulp of 1. Where the order of a sum or the place
+ * where an array is cut must not matter, results are compared bit for bit. */
+#include <check.h>
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dtrain/compute.h"
+#include "dtrain/recipe.h"
+#include "reference.h"
+
+#define U 0x1p-24
+#define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
+
+static const dt_isa isas[] = {DT_ISA_BASELINE, DT_ISA_AVX2, DT_ISA_AVX512};
+static const int64_t widths[] = {1, 2, 7, 15, 16, 17, 33, 64, 100, 257};
+static const int64_t heights[] = {1, 3, 8};
+
+#define FOR_SHAPES(rows, cols)                                                                                         \
+    for (int r_ = 0; r_ < COUNT(heights); r_++)                                                                        \
+        for (int c_ = 0, once_ = 1; c_ < COUNT(widths); c_++, once_ = 1)                                               \
+            for (int64_t rows = heights[r_], cols = widths[c_]; once_; once_ = 0)
+
+/* NULL where the machine lacks it; the baseline must be there. */
+static const dt_kernels *open_kernels(int i) {
+    const dt_kernels *kernels;
+    dt_status status = dt_compute_open(&kernels, isas[i], 1);
+    if (status.code == DT_OK) return kernels;
+    ck_assert_msg(isas[i] != DT_ISA_BASELINE, "%s", status.message);
+    return NULL;
+}
+
+/* ---- memory of exactly the right size, freed after every test, so that the sanitizer sees any overrun ---- */
+
+static void *pool[65536];
+static int pooled;
+
+static void *take(size_t bytes) {
+    ck_assert_int_lt(pooled, COUNT(pool));
+    void *memory = malloc(bytes ? bytes : 1);
+    ck_assert_ptr_nonnull(memory);
+    return pool[pooled++] = memory;
+}
+
+static void release(void) {
+    while (pooled > 0) free(pool[--pooled]);
+}
+
+static float *floats(int64_t n, uint64_t seed, double scale) {
+    float *x = take((size_t)n * sizeof *x);
+    for (int64_t i = 0; i < n; i++) x[i] = (float)(scale * ref_uniform(seed, (uint64_t)i));
+    return x;
+}
+
+static float *copy(const float *x, int64_t n) {
+    return memcpy(take((size_t)n * sizeof *x), x, (size_t)n * sizeof *x);
+}
+
+static double *widen(const float *x, int64_t n) {
+    double *y = take((size_t)n * sizeof *y);
+    for (int64_t i = 0; i < n; i++) y[i] = (double)x[i];
+    return y;
+}
+
+static double *zeros(int64_t n) {
+    return memset(take((size_t)n * sizeof(double)), 0, (size_t)n * sizeof(double));
+}
+
+static void expect_close(const char *what, const float *got, const double *want, int64_t n, double relative,
+                         double absolute) {
+    for (int64_t i = 0; i < n; i++) {
+        bool close = isnan(want[i]) ? isnan(got[i])
+                                    : got[i] == (float)want[i] ||
+                                          fabs((double)got[i] - want[i]) <= relative * fabs(want[i]) + absolute;
+        ck_assert_msg(close, "%s: element %d of %d is %.9g, expected %.9g (%.3g U relative)", what, (int)i, (int)n,
+                      (double)got[i], want[i], fabs((double)got[i] - want[i]) / fabs(want[i]) / U);
+    }
+}
+
+static void expect_same_bits(const char *what, const void *a, const void *b, size_t bytes) {
+    ck_assert_msg(memcmp(a, b, bytes) == 0, "%s: bits differ", what);
+}
+
+/* ---- activations ---- */
+
+static const char *const act_names[] = {"linear", "sigmoid", "tanh", "relu", "leaky_relu", "gelu", "silu"};
+
+/* How far from the true value: relative, and for GELU, whose 1 + tanh cancels below zero, relative to its input. */
+static void expect_activation(dt_activation act, const float *y, const double *v, int64_t n, float slope) {
+    for (int64_t i = 0; i < n; i++) {
+        double want = ref_activation((int)act, v[i], (double)slope);
+        double absolute = act == DT_GELU ? 4 * U * fabs(v[i]) : 1e-36;
+        expect_close(act_names[act], y + i, &want, 1, 6 * U, absolute);
+    }
+}
+
+START_TEST(activations_with_and_without_bias_match_the_reference) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    FOR_SHAPES(rows, cols) {
+        for (int act = DT_LINEAR; act <= DT_SILU; act++) {
+            for (int variant = 0; variant < 4; variant++) {
+                int64_t n = rows * cols;
+                float *y = floats(n, (uint64_t)act, 6), *z = variant & 1 ? floats(n, 2, 1) : NULL;
+                float *b = variant & 2 ? floats(cols, 3, 2) : NULL;
+                double *v = widen(y, n);
+                for (int64_t i = 0; b && i < n; i++) v[i] = (double)(y[i] + b[i % cols]);
+                kernels->bias_activate(y, z, b, rows, cols, (dt_activation)act, 0.2F);
+                expect_activation((dt_activation)act, y, v, n, 0.2F);
+                if (z) expect_close("z", z, v, n, 0, 0);
+                release();
+            }
+        }
+    }
+}
+END_TEST
+
+START_TEST(activations_survive_extreme_inputs) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    static const float hard[] = {0.0F,    1e-45F, -1e-45F, 1e-39F, 1e-38F, -1e-30F, 1e-10F, 0.6249F, 0.6251F,
+                                 -0.625F, 9.0F,   -9.0F,   20.0F,  -20.0F, 43.9F,   -43.9F, 60.1F,   -60.1F,
+                                 80.3F,   -80.3F, 87.3F,   -87.3F, 88.7F,  -88.7F,  89.0F,  -89.0F,  104.0F,
+                                 -104.0F, 1e4F,   -1e4F,   1e30F,  -1e30F, NAN};
+    for (int act = DT_LINEAR; act <= DT_SILU; act++) {
+        /* x^3 leaves float's range far from where GELU is anything but x or 0. */
+        float *y = copy(hard, COUNT(hard));
+        kernels->bias_activate(y, NULL, NULL, 1, COUNT(hard), (dt_activation)act, 0.01F);
+        expect_activation((dt_activation)act, y, widen(hard, COUNT(hard)), COUNT(hard), 0.01F);
+    }
+    release();
+}
+END_TEST
+
+/* What sigmoid and tanh lose near 1 their slopes y (1 - y) and 1 - y^2 cannot get back, so slopes are compared relative
+ * to the gradient; in GELU's, what tanh loses is multiplied by x and the slope of the polynomial in it. */
+static double slope_tolerance(dt_activation act, double x) {
+    return act == DT_GELU ? 8 * U * (1 + fabs(x) * (1 + 3 * 0.044715 * x * x)) : 8 * U;
+}
+
+START_TEST(slopes_of_activations_match_the_reference) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    FOR_SHAPES(rows, cols) {
+        for (int act = DT_LINEAR; act <= DT_SILU; act++) {
+            int64_t n = rows * cols;
+            float *y = floats(n, 11, 5), *z = copy(y, n), *dy = floats(n, 12, 1);
+            kernels->bias_activate(y, NULL, NULL, rows, cols, (dt_activation)act, 0.3F);
+            double *want = widen(dy, n);
+            for (int64_t i = 0; i < n; i++) want[i] *= ref_activation_slope(act, (double)z[i], (double)0.3F);
+            kernels->activate_backward(dy, NULL, y, z, rows, cols, (dt_activation)act, 0.3F, false);
+            for (int64_t i = 0; i < n; i++)
+                expect_close(act_names[act], dy + i, want + i, 1, 8 * U,
+                             slope_tolerance((dt_activation)act, (double)z[i]));
+            release();
+        }
+    }
+}
+END_TEST
+
+START_TEST(bias_gradients_are_column_sums_that_replace_or_accumulate) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    FOR_SHAPES(rows, cols) {
+        for (int act = DT_LINEAR; act <= DT_SILU; act++) {
+            for (int accumulate = 0; accumulate < 2; accumulate++) {
+                int64_t n = rows * cols;
+                float *y = floats(n, 21, 2), *z = copy(y, n), *dy = floats(n, 22, 1), *db = floats(cols, 23, 1);
+                double *want = accumulate ? widen(db, cols) : zeros(cols);
+                if (!accumulate) db[0] = NAN; /* what was there must not matter */
+                kernels->activate_backward(dy, db, y, z, rows, cols, (dt_activation)act, 0.1F, accumulate);
+                for (int64_t i = 0; i < n; i++) want[i % cols] += (double)dy[i];
+                expect_close("db", db, want, cols, 16 * U, 16 * U);
+                release();
+            }
+        }
+    }
+}
+END_TEST
+
+/* ---- softmax ---- */
+
+START_TEST(softmax_and_its_gradient_match_the_reference) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    static const double scales[] = {1, 30, 1e4};
+    FOR_SHAPES(rows, cols) {
+        for (int s = 0; s < COUNT(scales); s++) {
+            int64_t n = rows * cols;
+            float *x = floats(n, 31, scales[s]), *y = floats(n, 32, 1), *dy = floats(n, 33, 1);
+            double *want = zeros(n), *want_dx = zeros(n);
+            ref_softmax(want, widen(x, n), rows, cols);
+            kernels->softmax(y, x, rows, cols);
+            /* x - max is rounded, and the exponential turns that absolute error into a relative one. */
+            for (int64_t i = 0; i < n; i++)
+                expect_close("softmax", y + i, want + i, 1, 16 * U - U * log(want[i]), 1e-36);
+            kernels->softmax(x, x, rows, cols);
+            expect_same_bits("softmax in place", x, y, (size_t)n * sizeof *x);
+            ref_softmax_backward(want_dx, widen(dy, n), widen(y, n), rows, cols);
+            kernels->softmax_backward(dy, dy, y, rows, cols);
+            expect_close("softmax backward", dy, want_dx, n, 0, 32 * U);
+            release();
+        }
+    }
+}
+END_TEST
+
+/* ---- losses ---- */
+
+enum { LABELS, VALUES };
+
+typedef struct loss_case {
+    dt_loss kind;
+    int targets;
+    float smoothing;
+    double scale; /* of the outputs */
+} loss_case;
+
+static void run_loss(const dt_kernels *kernels, const loss_case *c, float *output, const int32_t *labels,
+                     const float *values, int64_t rows, int64_t cols, bool gradient, dt_tally *tally) {
+    switch (c->kind) {
+    case DT_LOSS_SOFTMAX_CROSS_ENTROPY:
+        kernels->softmax_cross_entropy(output, labels, values, rows, cols, c->smoothing, gradient, tally);
+        return;
+    case DT_LOSS_MEAN_SQUARED_ERROR:
+        kernels->mean_squared_error(output, labels, values, rows, cols, gradient, tally);
+        return;
+    case DT_LOSS_BINARY_CROSS_ENTROPY:
+        kernels->binary_cross_entropy(output, labels, values, rows, cols, c->smoothing, gradient, tally);
+        return;
+    }
+}
+
+static int32_t *some_labels(int64_t rows, int64_t cols, uint64_t seed) {
+    int32_t *labels = take((size_t)rows * sizeof *labels);
+    int64_t classes = cols > 1 ? cols : 2;
+    for (int64_t i = 0; i < rows; i++)
+        labels[i] = (int32_t)((ref_uniform(seed, (uint64_t)i) + 1) / 2 * (double)classes);
+    return labels;
+}
+
+static void check_loss(const dt_kernels *kernels, const loss_case *c, int64_t rows, int64_t cols) {
+    int64_t n = rows * cols;
+    float *output = floats(n, 41, c->scale), *values = floats(n, 42, 0.5), *gradient = copy(output, n);
+    for (int64_t i = 0; i < n; i++) values[i] += 0.5F;
+    int32_t *labels = some_labels(rows, cols, 43);
+    if (c->targets == LABELS) values = NULL;
+    if (c->targets == VALUES) labels = NULL;
+    double *want = zeros(n);
+    ref_tally expected = ref_loss((int)c->kind, want, widen(output, n), labels, values ? widen(values, n) : NULL, rows,
+                                  cols, (double)c->smoothing);
+    dt_tally plain = {.samples = 5}, tally = {0};
+    float *untouched = copy(output, n);
+    run_loss(kernels, c, output, labels, values, rows, cols, false, &plain);
+    expect_same_bits("outputs without gradient", output, untouched, (size_t)n * sizeof *output);
+    run_loss(kernels, c, gradient, labels, values, rows, cols, true, &tally);
+    /* Sums of cols float terms in float, all of one sign, then one rounding to a tally's unit a row. */
+    double relative = ((double)cols + 8) * U, absolute = (double)rows * (DT_TALLY_UNIT + relative * c->scale / 8);
+    ck_assert_double_le(fabs((double)tally.loss * DT_TALLY_UNIT - expected.loss),
+                        relative * fabs(expected.loss) + absolute);
+    ck_assert_double_le(fabs((double)tally.abs_error * DT_TALLY_UNIT - expected.abs_error),
+                        relative * expected.abs_error + absolute);
+    ck_assert_double_le(fabs((double)(plain.loss - tally.loss) * DT_TALLY_UNIT),
+                        relative * fabs(expected.loss) + absolute);
+    ck_assert_int_eq(tally.samples, rows);
+    ck_assert_int_eq(plain.samples, rows + 5);
+    ck_assert_int_eq(tally.correct, expected.correct);
+    ck_assert_int_eq(tally.correct_top5, expected.correct_top5);
+    ck_assert_int_eq(tally.not_finite, 0);
+    double mass = values && c->kind == DT_LOSS_SOFTMAX_CROSS_ENTROPY ? (double)cols : 1;
+    expect_close("gradient of the loss", gradient, want, n, relative, 16 * U * mass);
+}
+
+static const loss_case loss_cases[] = {
+    {DT_LOSS_SOFTMAX_CROSS_ENTROPY, LABELS, 0, 4},     {DT_LOSS_SOFTMAX_CROSS_ENTROPY, LABELS, 0, 1e4},
+    {DT_LOSS_SOFTMAX_CROSS_ENTROPY, LABELS, 0.1F, 4},  {DT_LOSS_SOFTMAX_CROSS_ENTROPY, VALUES, 0, 4},
+    {DT_LOSS_SOFTMAX_CROSS_ENTROPY, VALUES, 0.1F, 50}, {DT_LOSS_MEAN_SQUARED_ERROR, LABELS, 0, 2},
+    {DT_LOSS_MEAN_SQUARED_ERROR, VALUES, 0, 2},        {DT_LOSS_BINARY_CROSS_ENTROPY, LABELS, 0, 4},
+    {DT_LOSS_BINARY_CROSS_ENTROPY, LABELS, 0.2F, 4},   {DT_LOSS_BINARY_CROSS_ENTROPY, VALUES, 0, 1e4},
+    {DT_LOSS_BINARY_CROSS_ENTROPY, VALUES, 0.2F, 4},
+};
+
+START_TEST(losses_gradients_and_counts_match_the_reference) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    FOR_SHAPES(rows, cols) {
+        for (int c = 0; c < COUNT(loss_cases); c++) {
+            if (loss_cases[c].kind == DT_LOSS_SOFTMAX_CROSS_ENTROPY && cols == 1) continue;
+            check_loss(kernels, &loss_cases[c], rows, cols);
+            release();
+        }
+    }
+}
+END_TEST
+
+START_TEST(ties_go_to_the_first_and_top5_counts_five) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    for (int32_t label = 0; label < 8; label++) {
+        float output[8] = {0};
+        dt_tally tally = {0};
+        kernels->softmax_cross_entropy(output, &label, NULL, 1, 8, 0, false, &tally);
+        ck_assert_int_eq(tally.correct, label == 0);
+        ck_assert_int_eq(tally.correct_top5, label < 5);
+    }
+}
+END_TEST
+
+START_TEST(a_sample_that_is_not_finite_is_counted_and_leaves_the_others_alone) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    static const float bad[] = {NAN, INFINITY, 3e38F};
+    for (int c = 0; c < COUNT(loss_cases); c++) {
+        for (int b = 0; b < COUNT(bad); b++) {
+            for (int where = 0; where < 9; where += 4) {
+                int64_t rows = 3, cols = 9;
+                float *output = floats(rows * cols, 51, 1), *values = floats(rows * cols, 52, 1);
+                int32_t *labels = some_labels(rows, cols, 53);
+                labels[1] = where == 0 ? 1 : 0; /* a huge output is no loss when it is the label's */
+                if (loss_cases[c].targets == LABELS) values = NULL;
+                if (loss_cases[c].targets == VALUES) labels = NULL;
+                dt_tally rest = {0}, all = {0};
+                float *first = copy(output, cols);
+                run_loss(kernels, &loss_cases[c], first, labels, values, 1, cols, false, &rest);
+                float *third = copy(output + 2 * cols, cols);
+                run_loss(kernels, &loss_cases[c], third, labels ? labels + 2 : NULL, values ? values + 2 * cols : NULL,
+                         1, cols, false, &rest);
+                output[cols + where] = bad[b];
+                run_loss(kernels, &loss_cases[c], output, labels, values, rows, cols, true, &all);
+                ck_assert_int_eq(all.not_finite, 1);
+                ck_assert_int_eq(all.samples, 3);
+                ck_assert_int_le(llabs((long long)(all.loss - rest.loss)), 16);
+                if (isnan(bad[b])) ck_assert(isnan(output[cols + where]));
+                release();
+            }
+        }
+    }
+}
+END_TEST
+
+/* ---- dropout ---- */
+
+static const dt_stream dropout_stream = {{0x12345678, 0x9abcdef0}};
+
+static void dropout_words(uint32_t out[4], uint64_t sample, uint64_t block) {
+    dt_stream_block(out, dropout_stream, sample, block);
+}
+
+START_TEST(dropout_masks_are_the_keyed_ones_on_every_instruction_set) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    static const float rates[] = {0, 0.1F, 0.5F, 0.9F};
+    const uint64_t first = 0xfffffffeU; /* samples beyond 32 bits */
+    FOR_SHAPES(rows, cols) {
+        for (int r = 0; r < COUNT(rates); r++) {
+            int64_t n = rows * cols;
+            float *x = floats(n, 61, 1), *y = floats(n, 62, 1);
+            double *want = widen(x, n);
+            for (int64_t i = 0; i < n; i++)
+                want[i] *= ref_dropout_factor(dropout_words, first + (uint64_t)(i / cols), (uint64_t)(i % cols),
+                                              (double)rates[r]);
+            kernels->dropout(y, x, rows, cols, rates[r], dropout_stream, first);
+            expect_close("dropout", y, want, n, 3 * U, 0);
+            for (int64_t i = 0; i < n; i++) ck_assert_int_eq(want[i] == 0, y[i] == 0);
+            kernels->dropout(x, x, rows, cols, rates[r], dropout_stream, first);
+            expect_same_bits("dropout in place", x, y, (size_t)n * sizeof *x);
+            release();
+        }
+    }
+}
+END_TEST
+
+START_TEST(dropout_does_not_depend_on_how_the_batch_is_cut) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    int64_t rows = 13, cols = 300;
+    float *x = floats(rows * cols, 63, 1), *whole = floats(rows * cols, 64, 1), *parts = floats(rows * cols, 65, 1);
+    kernels->dropout(whole, x, rows, cols, 0.4F, dropout_stream, 100);
+    for (int64_t cut = 0; cut <= rows; cut++) {
+        kernels->dropout(parts, x, cut, cols, 0.4F, dropout_stream, 100);
+        kernels->dropout(parts + cut * cols, x + cut * cols, rows - cut, cols, 0.4F, dropout_stream,
+                         100 + (uint64_t)cut);
+        expect_same_bits("dropout in two parts", parts, whole, (size_t)(rows * cols) * sizeof *x);
+    }
+    release();
+}
+END_TEST
+
+/* Kept elements are binomial; five sigma either way. Their mean stays 1. */
+START_TEST(dropout_keeps_the_share_it_says_and_the_mean) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    static const double rates[] = {0.01, 0.25, 0.5, 0.9};
+    int64_t rows = 100, cols = 1000, n = rows * cols;
+    for (int r = 0; r < COUNT(rates); r++) {
+        float *x = floats(n, 0, 0);
+        for (int64_t i = 0; i < n; i++) x[i] = 1;
+        kernels->dropout(x, x, rows, cols, (float)rates[r], dropout_stream, 0);
+        double kept = 0, mean = 0;
+        for (int64_t i = 0; i < n; i++) kept += x[i] != 0, mean += (double)x[i] / (double)n;
+        double keep = 1 - rates[r], sigma = sqrt(keep * rates[r] / (double)n);
+        ck_assert_double_le(fabs(kept / (double)n - keep), 5 * sigma);
+        ck_assert_double_le(fabs(mean - 1), 5 * sigma / keep);
+        release();
+    }
+}
+END_TEST
+
+/* ---- update rules ---- */
+
+enum { SGD, SGD_MOMENTUM, SGD_NESTEROV, ADAM, RMSPROP, RMSPROP_MOMENTUM, ADAGRAD, RULES };
+
+static const dt_update updates[] = {
+    {.lr = 0.1F, .grad_scale = 0.25F, .momentum = 0.9F, .beta1 = 0.9F, .beta2 = 0.99F, .rho = 0.9F, .eps = 1e-8F},
+    {.lr = 0.1F,
+     .grad_scale = 0.25F,
+     .grad_limit = 0.1F,
+     .l2 = 0.2F,
+     .decay = 0.3F,
+     .momentum = 0.5F,
+     .beta1 = 0.5F,
+     .beta2 = 0.75F,
+     .rho = 0.75F,
+     .eps = 0.125F},
+};
+
+static void run_rule(const dt_kernels *kernels, int rule, float *w, float *a, float *b, const float *g, int64_t n,
+                     const dt_update *options) {
+    dt_update u = *options;
+    u.nesterov = rule == SGD_NESTEROV;
+    u.correction1 = (float)(1 / (1 - pow((double)u.beta1, 3)));
+    u.correction2 = (float)(1 / (1 - pow((double)u.beta2, 3)));
+    switch (rule) {
+    case SGD: kernels->sgd(w, NULL, g, n, &u); return;
+    case SGD_MOMENTUM:
+    case SGD_NESTEROV: kernels->sgd(w, a, g, n, &u); return;
+    case ADAM: kernels->adam(w, a, b, g, n, &u); return;
+    case RMSPROP: kernels->rmsprop(w, a, NULL, g, n, &u); return;
+    case RMSPROP_MOMENTUM: kernels->rmsprop(w, a, b, g, n, &u); return;
+    case ADAGRAD: kernels->adagrad(w, a, g, n, &u); return;
+    }
+}
+
+static void reference_rule(int rule, double *w, double *a, double *b, double g, const dt_update *o) {
+    ref_update u = {.lr = (double)o->lr,
+                    .grad_scale = (double)o->grad_scale,
+                    .grad_limit = (double)o->grad_limit,
+                    .l2 = (double)o->l2,
+                    .decay = (double)o->decay,
+                    .momentum = (double)o->momentum,
+                    .beta1 = (double)o->beta1,
+                    .beta2 = (double)o->beta2,
+                    .rho = (double)o->rho,
+                    .eps = (double)o->eps,
+                    .t = 3,
+                    .nesterov = rule == SGD_NESTEROV};
+    switch (rule) {
+    case SGD: ref_sgd(w, NULL, g, &u); return;
+    case SGD_MOMENTUM:
+    case SGD_NESTEROV: ref_sgd(w, a, g, &u); return;
+    case ADAM: ref_adam(w, a, b, g, &u); return;
+    case RMSPROP: ref_rmsprop(w, a, NULL, g, &u); return;
+    case RMSPROP_MOMENTUM: ref_rmsprop(w, a, b, g, &u); return;
+    case ADAGRAD: ref_adagrad(w, a, g, &u); return;
+    }
+}
+
+/* State arrays that are squares or their sums must be positive; shifting all of them serves every rule. */
+static float *positive(int64_t n, uint64_t seed) {
+    float *x = floats(n, seed, 0.5);
+    for (int64_t i = 0; i < n; i++) x[i] += 0.51F;
+    return x;
+}
+
+START_TEST(update_rules_match_the_reference) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    for (int rule = 0; rule < RULES; rule++) {
+        for (int o = 0; o < COUNT(updates); o++) {
+            for (int c = 0; c < COUNT(widths); c++) {
+                int64_t n = widths[c];
+                float *w = floats(n, 71, 1), *g = floats(n, 72, 2), *a = positive(n, 73), *b = positive(n, 74);
+                double *rw = widen(w, n), *ra = widen(a, n), *rb = widen(b, n);
+                for (int64_t i = 0; i < n; i++) reference_rule(rule, rw + i, ra + i, rb + i, (double)g[i], &updates[o]);
+                run_rule(kernels, rule, w, a, b, g, n, &updates[o]);
+                expect_close("weights", w, rw, n, 0, 8 * U);
+                expect_close("first slot", a, ra, n, 4 * U, 2 * U);
+                expect_close("second slot", b, rb, n, 4 * U, 4 * U);
+                release();
+            }
+        }
+    }
+}
+END_TEST
+
+/* A rank updates only its slice of the arena: where slices begin and end depends on the number of ranks. */
+START_TEST(updates_do_not_depend_on_where_the_arena_is_cut) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    const int64_t n = 203;
+    for (int rule = 0; rule < RULES; rule++) {
+        for (int o = 0; o < COUNT(updates); o++) {
+            float *w = floats(n, 75, 1), *g = floats(n, 76, 2), *a = positive(n, 77), *b = positive(n, 78);
+            float *w0 = copy(w, n), *a0 = copy(a, n), *b0 = copy(b, n);
+            run_rule(kernels, rule, w, a, b, g, n, &updates[o]);
+            for (int64_t cut = 0; cut <= n; cut++) {
+                float *w1 = copy(w0, n), *a1 = copy(a0, n), *b1 = copy(b0, n);
+                run_rule(kernels, rule, w1, a1, b1, g, cut, &updates[o]);
+                run_rule(kernels, rule, w1 + cut, a1 + cut, b1 + cut, g + cut, n - cut, &updates[o]);
+                expect_same_bits("weights", w1, w, (size_t)n * sizeof *w);
+                expect_same_bits("first slot", a1, a, (size_t)n * sizeof *a);
+                expect_same_bits("second slot", b1, b, (size_t)n * sizeof *b);
+            }
+            release();
+        }
+    }
+}
+END_TEST
+
+/* A NaN must reach the weights, where the comparison of replicas and the loss show it; a limit must not hide it. */
+START_TEST(a_gradient_that_is_not_a_number_reaches_the_weights) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    for (int rule = 0; rule < RULES; rule++) {
+        for (int o = 0; o < COUNT(updates); o++) {
+            float *w = floats(20, 79, 1), *g = floats(20, 80, 1), *a = positive(20, 81), *b = positive(20, 82);
+            g[3] = g[19] = NAN;
+            run_rule(kernels, rule, w, a, b, g, 20, &updates[o]);
+            for (int i = 0; i < 20; i++)
+                ck_assert_msg(isfinite(w[i]) == !(i == 3 || i == 19), "rule %d, options %d: w[%d] is %g", rule, o, i,
+                              (double)w[i]);
+            release();
+        }
+    }
+}
+END_TEST
+
+/* ---- flat arrays ---- */
+
+START_TEST(sums_of_squares_match_the_reference) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    for (int64_t n = 0; n <= 4096; n = n < 70 ? n + 1 : n * 2 - 13) {
+        float *x = floats(n, 91, 3);
+        double want = 0;
+        for (int64_t i = 0; i < n; i++) want += (double)x[i] * (double)x[i];
+        ck_assert_double_le(fabs(kernels->sum_squares(x, n) - want), 1e-13 * want);
+        release();
+    }
+}
+END_TEST
+
+START_TEST(add_adds) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    for (int64_t n = 0; n < 70; n++) {
+        float *x = floats(n, 92, 1), *y = floats(n, 93, 1);
+        double *want = widen(y, n);
+        for (int64_t i = 0; i < n; i++) want[i] = (double)(x[i] + y[i]);
+        kernels->add(y, x, n);
+        expect_close("add", y, want, n, 0, 0);
+        release();
+    }
+}
+END_TEST
+
+#define CHECK_CONVERT(type, dtype, low, high)                                                                          \
+    do {                                                                                                               \
+        type *x = take(35 * sizeof(type));                                                                             \
+        float *y = floats(35, 1, 1);                                                                                   \
+        double want[35];                                                                                               \
+        for (int i = 0; i < 35; i++)                                                                                   \
+            x[i] = i == 0   ? (type)(low)                                                                              \
+                   : i == 1 ? (type)(high)                                                                             \
+                            : (type)(100 * (ref_uniform(94, (uint64_t)i) + 1) / 2);                                    \
+        for (int i = 0; i < 35; i++) want[i] = (double)(float)x[i] * 0.5 - 2;                                          \
+        kernels->convert(y, x, dtype, 35, 0.5F, -2);                                                                   \
+        expect_close(dt_dtype_name(dtype), y, want, 35, U, U * 4);                                                     \
+        release();                                                                                                     \
+    } while (0)
+
+START_TEST(every_number_format_is_converted) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    CHECK_CONVERT(uint8_t, DT_U8, 0, UINT8_MAX);
+    CHECK_CONVERT(int8_t, DT_I8, INT8_MIN, INT8_MAX);
+    CHECK_CONVERT(uint16_t, DT_U16, 0, UINT16_MAX);
+    CHECK_CONVERT(int16_t, DT_I16, INT16_MIN, INT16_MAX);
+    CHECK_CONVERT(uint32_t, DT_U32, 0, UINT32_MAX);
+    CHECK_CONVERT(int32_t, DT_I32, INT32_MIN, INT32_MAX);
+    CHECK_CONVERT(uint64_t, DT_U64, 0, UINT64_MAX);
+    CHECK_CONVERT(int64_t, DT_I64, INT64_MIN, INT64_MAX);
+    CHECK_CONVERT(float, DT_F32, -1e30, 1e30);
+    CHECK_CONVERT(double, DT_F64, -1e30, 1e30);
+}
+END_TEST
+
+/* ---- alignment: a shard may start anywhere ---- */
+
+enum { ROWS = 3, COLS = 37, SPACE = ROWS * COLS };
+
+/* Everything that adds up floats, on the same numbers `shift` floats off a cache line. */
+static void run_sums(const dt_kernels *kernels, int shift, float out[4][SPACE], double *squares, dt_tally *tally) {
+    float *buffer[4];
+    for (int i = 0; i < 4; i++) {
+        float *aligned = aligned_alloc(64, (SPACE + 16 + 15) / 16 * 64);
+        ck_assert_ptr_nonnull(aligned);
+        pool[pooled++] = aligned;
+        buffer[i] = aligned + shift;
+        for (int j = 0; j < SPACE; j++) buffer[i][j] = (float)(3 * ref_uniform((uint64_t)i, (uint64_t)j));
+    }
+    const int32_t labels[ROWS] = {0, 5, 36};
+    *squares = kernels->sum_squares(buffer[0], SPACE);
+    kernels->softmax_backward(buffer[3], buffer[0], buffer[1], ROWS, COLS);
+    kernels->softmax(buffer[0], buffer[0], ROWS, COLS);
+    kernels->softmax_cross_entropy(buffer[1], labels, NULL, ROWS, COLS, 0.1F, true, tally);
+    kernels->bias_activate(buffer[2], NULL, NULL, ROWS, COLS, DT_SILU, 0);
+    for (int i = 0; i < 4; i++) memcpy(out[i], buffer[i], SPACE * sizeof(float));
+}
+
+START_TEST(results_do_not_depend_on_alignment) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    static float first[4][SPACE], other[4][SPACE];
+    double squares, squares_shifted;
+    dt_tally tally = {0};
+    run_sums(kernels, 0, first, &squares, &tally);
+    for (int shift = 1; shift < 16; shift++) {
+        dt_tally shifted = {0};
+        run_sums(kernels, shift, other, &squares_shifted, &shifted);
+        expect_same_bits("kernels", first, other, sizeof first);
+        expect_same_bits("sum of squares", &squares, &squares_shifted, sizeof squares);
+        expect_same_bits("tally", &tally, &shifted, sizeof tally);
+    }
+    release();
+}
+END_TEST
+
+/* ---- matrix products ---- */
+
+START_TEST(matrix_products_match_the_reference) {
+    if (!open_kernels(_i)) return;
+    static const int64_t sizes[][3] = {{1, 1, 1}, {7, 5, 3}, {16, 17, 33}, {3, 64, 100}, {65, 10, 7}};
+    for (int s = 0; s < COUNT(sizes); s++) {
+        for (int variant = 0; variant < 8; variant++) {
+            bool ta = variant & 1, tb = variant & 2;
+            float beta = variant & 4 ? 1.0F : 0.0F;
+            int64_t m = sizes[s][0], n = sizes[s][1], k = sizes[s][2];
+            float *a = floats(m * k, 101, 1), *b = floats(k * n, 102, 1), *c = floats(m * n, 103, 1);
+            double *want = widen(c, m * n);
+            ref_gemm(ta, tb, m, n, k, widen(a, m * k), widen(b, k * n), (double)beta, want);
+            if (beta == 0) c[0] = NAN; /* what was there must not matter */
+            dt_gemm(ta ? DT_TRANSPOSED : DT_PLAIN, tb ? DT_TRANSPOSED : DT_PLAIN, m, n, k, a, ta ? m : k, b, tb ? k : n,
+                    beta, c, n);
+            expect_close("product", c, want, m * n, 0, (double)(k + 2) * U);
+            release();
+        }
+    }
+}
+END_TEST
+
+int main(void) {
+    const TTest *const tests[] = {
+        activations_with_and_without_bias_match_the_reference,
+        activations_survive_extreme_inputs,
+        slopes_of_activations_match_the_reference,
+        bias_gradients_are_column_sums_that_replace_or_accumulate,
+        softmax_and_its_gradient_match_the_reference,
+        losses_gradients_and_counts_match_the_reference,
+        ties_go_to_the_first_and_top5_counts_five,
+        a_sample_that_is_not_finite_is_counted_and_leaves_the_others_alone,
+        dropout_masks_are_the_keyed_ones_on_every_instruction_set,
+        dropout_does_not_depend_on_how_the_batch_is_cut,
+        dropout_keeps_the_share_it_says_and_the_mean,
+        update_rules_match_the_reference,
+        updates_do_not_depend_on_where_the_arena_is_cut,
+        a_gradient_that_is_not_a_number_reaches_the_weights,
+        sums_of_squares_match_the_reference,
+        add_adds,
+        every_number_format_is_converted,
+        results_do_not_depend_on_alignment,
+        matrix_products_match_the_reference,
+    };
+    Suite *suite = suite_create("kernels");
+    TCase *group = tcase_create("every instruction set");
+    tcase_add_checked_fixture(group, NULL, release);
+    tcase_set_timeout(group, 120);
+    for (int i = 0; i < COUNT(tests); i++) tcase_add_loop_test(group, tests[i], 0, COUNT(isas));
+    suite_add_tcase(suite, group);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,646 @@
+/* What a model promises its caller: the arithmetic of its layers, sums that do not depend on how a batch is divided,
+ * memory that is planned once, and messages that name the layer and the line. Gradients are test_gradient.c's. */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dtrain/memory.h"
+#include "dtrain/model.h"
+#include "reference.h"
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
+
+static const dt_recipe_loss cross_entropy = {DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0};
+static const dt_recipe_loss squared_error = {DT_LOSS_MEAN_SQUARED_ERROR, 0};
+static const dt_recipe_loss binary = {DT_LOSS_BINARY_CROSS_ENTROPY, 0};
+
+static const dt_kernels *kernels;
+
+static void setup(void) {
+    ck_assert_int_eq(dt_compute_open(&kernels, DT_ISA_AUTO, 1).code, DT_OK);
+}
+
+/* A model of `layers` (YAML, may have lines) or its failure. */
+static dt_status try_model(dt_model **model, const char *layers, const dt_recipe_loss *loss, dt_shape input,
+                           int64_t outputs, bool labels, int64_t max_rows, bool training) {
+    char text[2048];
+    snprintf(text, sizeof text, "layers: %s\n", layers);
+    dt_node *root;
+    *model = NULL;
+    dt_status status = dt_node_parse_text(&root, "test.yaml", text);
+    ck_assert_msg(status.code == DT_OK, "%s: %s", layers, status.message);
+    status =
+        dt_model_create(model, dt_node_get(root, "layers"), loss, &input, outputs, labels, max_rows, training, kernels);
+    dt_node_destroy(root);
+    return status;
+}
+
+static dt_model *new_model(const char *layers, dt_shape input, int64_t max_rows, bool training) {
+    dt_model *model;
+    dt_status status = try_model(&model, layers, &cross_entropy, input, 0, true, max_rows, training);
+    ck_assert_msg(status.code == DT_OK, "%s: %s", layers, status.message);
+    return model;
+}
+
+static dt_shape vector(int64_t n) {
+    return (dt_shape){1, {n}};
+}
+
+static dt_real *reals(size_t n, uint64_t seed) {
+    dt_real *x = dt_alloc(n, sizeof *x);
+    ck_assert_ptr_nonnull(x);
+    for (size_t i = 0; i < n; i++) x[i] = (dt_real)ref_uniform(seed, i);
+    return x;
+}
+
+/* A network with one of everything, on 24 samples of shape [3, 4]. */
+#define RICH                                                                                                           \
+    "[flatten, {dropout: 0.2}, {dense: {out: 19, activation: relu}}, {dropout: 0.3}, {dense: {out: 10, activation: "   \
+    "gelu}}, tanh, {dense: 7}, softmax, {dense: 5}]"
+
+enum { ROWS = 24, INPUTS = 12, CLASSES = 5 };
+
+typedef struct fixture {
+    dt_model *model;
+    size_t total;
+    dt_real *w, *grads, *x;
+    int32_t labels[ROWS];
+} fixture;
+
+static void fixture_init(fixture *f, int64_t max_rows) {
+    f->model = new_model(RICH, (dt_shape){2, {3, 4}}, max_rows, true);
+    f->total = dt_model_table(f->model)->total;
+    f->w = reals(f->total, 1);
+    dt_model_init(f->model, f->w, 5);
+    f->grads = reals(f->total, 2);
+    memset(f->grads, 0, f->total * sizeof *f->grads);
+    f->x = reals(ROWS * INPUTS, 3);
+    for (int i = 0; i < ROWS; i++) f->labels[i] = i * 7 % CLASSES;
+}
+
+static void fixture_finish(fixture *f) {
+    dt_model_destroy(f->model);
+    dt_free(f->w);
+    dt_free(f->grads);
+    dt_free(f->x);
+}
+
+static dt_pass pass_of(const fixture *f, dt_real *grads, bool accumulate) {
+    return (dt_pass){.accumulate = accumulate, .seed = 9, .step = 4, .weights = f->w, .grads = grads};
+}
+
+static dt_batch rows_of(fixture *f, int64_t first, int64_t rows) {
+    return (dt_batch){rows, 1000 + (uint64_t)first, f->x + first * INPUTS, f->labels + first, NULL};
+}
+
+/* The gradient of rows [first, first + rows). */
+static void train_rows(fixture *f, dt_real *grads, bool accumulate, int64_t first, int64_t rows, dt_tally *tally) {
+    dt_batch batch = rows_of(f, first, rows);
+    dt_model_train(f->model, pass_of(f, grads, accumulate), &batch, tally);
+}
+
+static void expect_near(const dt_real *a, const dt_real *b, size_t n, double tolerance) {
+    double largest = 0;
+    for (size_t i = 0; i < n; i++) largest = fmax(largest, fabs((double)b[i]));
+    ck_assert_double_gt(largest, 0);
+    for (size_t i = 0; i < n; i++)
+        ck_assert_msg(fabs((double)a[i] - (double)b[i]) <= tolerance * largest, "element %d: %.9g and %.9g", (int)i,
+                      (double)a[i], (double)b[i]);
+}
+
+/* ---- arithmetic ---- */
+
+START_TEST(forward_is_what_the_formulas_say) {
+    dt_model *model =
+        new_model("[flatten, {dense: {out: 4, activation: tanh}}, {dense: 3}]", (dt_shape){2, {2, 3}}, 5, true);
+    const dt_table *table = dt_model_table(model);
+    dt_real *w = reals(table->total, 1), *x = reals(30, 2);
+    double wide[6 * 4 + 4 + 4 * 3 + 3], wide_x[30], hidden[20], want[15];
+    double *w1 = wide, *b1 = w1 + 24, *w2 = b1 + 4, *b2 = w2 + 12;
+    double *const parts[] = {w1, b1, w2, b2};
+    for (int t = 0; t < 4; t++)
+        for (size_t i = 0; i < table->tensors[t].count; i++) parts[t][i] = (double)w[table->tensors[t].offset + i];
+    for (int i = 0; i < 30; i++) wide_x[i] = (double)x[i];
+    ref_gemm(false, false, 5, 4, 6, wide_x, w1, 0, hidden);
+    for (int i = 0; i < 20; i++) hidden[i] = tanh(hidden[i] + b1[i % 4]);
+    ref_gemm(false, false, 5, 3, 4, hidden, w2, 0, want);
+    for (int i = 0; i < 15; i++) want[i] += b2[i % 3];
+    const dt_real *y = dt_model_forward(model, (dt_pass){.rows = 5, .weights = w}, x);
+    for (int i = 0; i < 15; i++) ck_assert_double_eq_tol((double)y[i], want[i], 1e-6);
+    dt_model_destroy(model);
+    dt_free(w);
+    dt_free(x);
+}
+END_TEST
+
+START_TEST(softmax_is_along_the_last_dimension) {
+    dt_model *model = new_model("[softmax, flatten, {dense: 3}]", (dt_shape){3, {2, 2, 5}}, 4, true);
+    dt_real *w = reals(dt_model_table(model)->total, 1), *x = reals(80, 2);
+    dt_model_forward(model, (dt_pass){.rows = 4, .weights = w}, x);
+    const dt_real *y = dt_model_layer(model, 0)->output;
+    for (int i = 0; i < 16; i++) {
+        double sum = 0;
+        for (int j = 0; j < 5; j++) sum += (double)y[i * 5 + j];
+        ck_assert_double_eq_tol(sum, 1, 1e-6);
+    }
+    dt_model_destroy(model);
+    dt_free(w);
+    dt_free(x);
+}
+END_TEST
+
+START_TEST(micro_batches_add_up_to_the_batch) {
+    fixture f;
+    fixture_init(&f, ROWS);
+    dt_real *parts = reals(f.total, 4);
+    memset(parts, 0, f.total * sizeof *parts);
+    dt_tally whole_tally = {0}, part_tally = {0};
+    train_rows(&f, f.grads, false, 0, ROWS, &whole_tally);
+    static const int64_t cuts[] = {0, 1, 8, 8, 23, ROWS}; /* one of them empty */
+    for (int i = 0; i + 1 < COUNT(cuts); i++) train_rows(&f, parts, i > 0, cuts[i], cuts[i + 1] - cuts[i], &part_tally);
+    expect_near(parts, f.grads, f.total, 1e-6);
+    ck_assert_int_eq(part_tally.samples, ROWS);
+    ck_assert_int_eq(part_tally.correct, whole_tally.correct);
+    ck_assert_int_le(llabs((long long)(part_tally.loss - whole_tally.loss)), ROWS * 16);
+    dt_free(parts);
+    fixture_finish(&f);
+}
+END_TEST
+
+START_TEST(gradients_of_shards_add_up_to_the_batch_s) {
+    fixture f;
+    fixture_init(&f, ROWS);
+    dt_real *shard = reals(f.total, 4), *sum = reals(f.total, 5);
+    memset(sum, 0, f.total * sizeof *sum);
+    memset(shard, 0, f.total * sizeof *shard);
+    dt_tally tally = {0};
+    train_rows(&f, f.grads, false, 0, ROWS, &tally);
+    for (int64_t first = 0; first < ROWS; first += 6) {
+        train_rows(&f, shard, false, first, 6, &tally);
+        for (size_t i = 0; i < f.total; i++) sum[i] += shard[i];
+    }
+    expect_near(sum, f.grads, f.total, 1e-6);
+    dt_free(shard);
+    dt_free(sum);
+    fixture_finish(&f);
+}
+END_TEST
+
+START_TEST(a_gradient_replaces_whatever_was_there_and_padding_stays_as_it_was) {
+    fixture f;
+    fixture_init(&f, ROWS);
+    dt_tally tally = {0};
+    train_rows(&f, f.grads, false, 0, ROWS, &tally);
+    dt_real *again = reals(f.total, 4);
+    const dt_table *table = dt_model_table(f.model);
+    memset(again, 0, f.total * sizeof *again);
+    for (int t = 0; t < table->count; t++)
+        for (size_t i = 0; i < table->tensors[t].count; i++) again[table->tensors[t].offset + i] = (dt_real)NAN;
+    train_rows(&f, again, false, 0, ROWS, &tally);
+    /* bit for bit, so padding, which began as zero in both, is zero still */
+    ck_assert_int_eq(memcmp(again, f.grads, f.total * sizeof *again), 0);
+    size_t at = 0;
+    for (int t = 0; t <= table->count; t++) {
+        size_t next = t < table->count ? table->tensors[t].offset : f.total;
+        for (; at < next; at++) ck_assert(again[at] == 0 && f.w[at] == 0);
+        if (t < table->count) at += table->tensors[t].count;
+    }
+    dt_free(again);
+    fixture_finish(&f);
+}
+END_TEST
+
+START_TEST(an_empty_shard_has_a_zero_gradient) {
+    fixture f;
+    fixture_init(&f, ROWS);
+    dt_tally tally = {0};
+    train_rows(&f, f.grads, false, 0, ROWS, &tally);
+    dt_real *before = reals(f.total, 4);
+    memcpy(before, f.grads, f.total * sizeof *before);
+    train_rows(&f, f.grads, true, 3, 0, &tally);
+    ck_assert_int_eq(memcmp(before, f.grads, f.total * sizeof *before), 0);
+    train_rows(&f, f.grads, false, 3, 0, &tally);
+    for (size_t i = 0; i < f.total; i++) ck_assert(f.grads[i] == 0);
+    ck_assert_int_eq(tally.samples, ROWS);
+    dt_free(before);
+    fixture_finish(&f);
+}
+END_TEST
+
+START_TEST(bits_do_not_depend_on_the_rows_there_is_room_for) {
+    fixture tight, roomy;
+    fixture_init(&tight, ROWS);
+    fixture_init(&roomy, 10 * ROWS + 3);
+    dt_tally a = {0}, b = {0};
+    train_rows(&tight, tight.grads, false, 0, ROWS, &a);
+    train_rows(&roomy, roomy.grads, false, 0, 7, &b); /* leaves other numbers behind */
+    memset(&b, 0, sizeof b);
+    train_rows(&roomy, roomy.grads, false, 0, ROWS, &b);
+    ck_assert_int_eq(memcmp(tight.grads, roomy.grads, tight.total * sizeof *tight.grads), 0);
+    ck_assert_int_eq(memcmp(&a, &b, sizeof a), 0);
+    fixture_finish(&tight);
+    fixture_finish(&roomy);
+}
+END_TEST
+
+START_TEST(the_batch_is_not_modified) {
+    static const char *const lists[] = {"[relu, {dense: 3}]",
+                                        "[{dropout: 0.5}, {dense: 3}]",
+                                        "[softmax, {dense: 3}]",
+                                        "[flatten, relu, {dense: 3}]",
+                                        "[flatten, {dropout: 0.5}, {dense: 3}]",
+                                        "[sigmoid, tanh, gelu, {dense: 3}]",
+                                        "[{dropout: 0}, relu, {dense: 3}]"};
+    for (int i = 0; i < COUNT(lists); i++) {
+        dt_model *model = new_model(lists[i], vector(6), 4, true);
+        size_t total = dt_model_table(model)->total;
+        dt_real *w = reals(total, 1), *grads = reals(total, 2), *x = reals(24, 3), *before = reals(24, 3);
+        int32_t labels[4] = {0, 1, 2, 0};
+        dt_tally tally = {0};
+        dt_model_train(model, (dt_pass){.weights = w, .grads = grads}, &(dt_batch){4, 0, x, labels, NULL}, &tally);
+        dt_model_evaluate(model, w, &(dt_batch){4, 0, x, labels, NULL}, &tally);
+        ck_assert_msg(memcmp(x, before, 24 * sizeof *x) == 0, "%s writes to its batch", lists[i]);
+        dt_model_destroy(model);
+        dt_free(w), dt_free(grads), dt_free(x), dt_free(before);
+    }
+}
+END_TEST
+
+/* ---- dropout ---- */
+
+START_TEST(dropout_draws_by_step_seed_and_position_alone) {
+    dt_model *model = new_model("[{dropout: 0.5}, {dropout: 0.5}, {dense: 3}]", vector(40), 6, true);
+    size_t total = dt_model_table(model)->total;
+    dt_real *w = reals(total, 1), *x = reals(240, 2);
+    dt_pass pass = {.rows = 6, .training = true, .seed = 1, .step = 2, .first = 50, .weights = w};
+    dt_real first[18], other[18];
+    memcpy(first, dt_model_forward(model, pass, x), sizeof first);
+    memcpy(other, dt_model_forward(model, pass, x), sizeof other);
+    ck_assert_int_eq(memcmp(first, other, sizeof first), 0);
+    dt_pass shifted = pass; /* rows 2..5 as a batch of their own */
+    shifted.first += 2;
+    shifted.rows = 4;
+    memcpy(other, dt_model_forward(model, shifted, x + 80), 12 * sizeof *other);
+    for (int i = 0; i < 12; i++) ck_assert_double_eq_tol((double)other[i], (double)first[6 + i], 1e-5);
+    dt_pass changed[] = {pass, pass, pass};
+    changed[0].seed++, changed[1].step++, changed[2].first++;
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_ne(memcmp(first, dt_model_forward(model, changed[i], x), sizeof first), 0);
+    /* two layers draw apart: a quarter is left, not a half */
+    ck_assert_ptr_null(dt_model_layer(model, 1)->output); /* works in the first one's buffer */
+    const dt_real *both = dt_model_layer(model, 0)->output;
+    dt_model_forward(model, pass, x);
+    int kept = 0;
+    for (int i = 0; i < 240; i++) kept += both[i] != 0;
+    ck_assert_int_lt(kept, 90);
+    ck_assert_int_gt(kept, 30);
+    dt_model_destroy(model);
+    dt_free(w);
+    dt_free(x);
+}
+END_TEST
+
+START_TEST(evaluation_is_without_dropout_and_the_same_in_a_model_that_cannot_train) {
+    fixture f;
+    fixture_init(&f, ROWS);
+    dt_model *plain = new_model("[flatten, {dense: {out: 19, activation: relu}}, {dense: {out: 10, activation: gelu}}, "
+                                "tanh, {dense: 7}, softmax, {dense: 5}]",
+                                (dt_shape){2, {3, 4}}, ROWS, false);
+    dt_model *lean = new_model(RICH, (dt_shape){2, {3, 4}}, ROWS, false);
+    dt_batch batch = rows_of(&f, 0, ROWS);
+    dt_tally trained = {0}, evaluated = {0}, alone = {0};
+    dt_model_evaluate(f.model, f.w, &batch, &trained);
+    dt_model_evaluate(lean, f.w, &batch, &evaluated);
+    dt_model_evaluate(plain, f.w, &batch, &alone);
+    ck_assert_int_eq(trained.samples, ROWS);
+    ck_assert_int_eq(memcmp(&trained, &evaluated, sizeof trained), 0);
+    ck_assert_int_eq(memcmp(&trained, &alone, sizeof trained), 0);
+    ck_assert_uint_lt(dt_model_memory(lean), dt_model_memory(f.model));
+    dt_model_destroy(plain);
+    dt_model_destroy(lean);
+    fixture_finish(&f);
+}
+END_TEST
+
+/* ---- initial values ---- */
+
+/* Mean and variance of the first tensor of `layers` on 400 inputs and 300 outputs. */
+static void moments(const char *layers, double *mean, double *variance, double *largest) {
+    dt_model *model = new_model(layers, vector(400), 1, false);
+    const dt_table *table = dt_model_table(model);
+    dt_real *w = reals(table->total, 1);
+    dt_model_init(model, w, 3);
+    double sum = 0, squares = 0, n = (double)table->tensors[0].count;
+    *largest = 0;
+    for (size_t i = 0; i < table->tensors[0].count; i++) {
+        sum += (double)w[i];
+        squares += (double)w[i] * (double)w[i];
+        *largest = fmax(*largest, fabs((double)w[i]));
+    }
+    *mean = sum / n;
+    *variance = squares / n;
+    for (size_t i = table->tensors[1].offset; i < table->total; i++) ck_assert(w[i] == 0); /* bias */
+    dt_model_destroy(model);
+    dt_free(w);
+}
+
+START_TEST(initial_weights_have_the_variance_their_papers_ask_for) {
+    static const struct {
+        const char *layers;
+        double variance, limit;
+    } inits[] = {
+        {"[{dense: {out: 300, init: glorot_uniform}}]", 2.0 / 700, 0.0926},
+        {"[{dense: {out: 300, init: glorot_normal}}]", 2.0 / 700, 1},
+        {"[{dense: {out: 300, init: he_uniform}}]", 2.0 / 400, 0.1225},
+        {"[{dense: {out: 300, init: he_normal}}]", 2.0 / 400, 1},
+        {"[{dense: {out: 300, init: normal, std: 0.02}}]", 0.0004, 1},
+        {"[{dense: {out: 300, init: zeros}}]", 0, 0},
+        {"[{dense: 300}]", 2.0 / 700, 0.0926},
+        {"[{dense: {out: 300, activation: tanh}}]", 2.0 / 700, 0.0926},
+        {"[{dense: {out: 300, activation: relu}}]", 2.0 / 400, 1},
+        {"[{dense: {out: 300, activation: silu}}]", 2.0 / 400, 1},
+        {"[{dense: {out: 300, activation: leaky_relu, slope: 0.5}}]", 1.6 / 400, 1},
+    };
+    const double n = 400 * 300;
+    for (int i = 0; i < COUNT(inits); i++) {
+        double mean, variance, largest;
+        moments(inits[i].layers, &mean, &variance, &largest);
+        ck_assert_double_le(fabs(mean), 5 * sqrt(inits[i].variance / n));
+        /* the variance of x^2 is at most 2 sigma^4 (normal) */
+        ck_assert_msg(fabs(variance - inits[i].variance) <= 5 * inits[i].variance * sqrt(2 / n), "%s: variance %g",
+                      inits[i].layers, variance);
+        ck_assert_double_le(largest, inits[i].limit);
+    }
+}
+END_TEST
+
+START_TEST(initial_weights_are_a_function_of_seed_and_place) {
+    fixture f;
+    fixture_init(&f, 1);
+    dt_real *again = reals(f.total, 1);
+    dt_model_init(f.model, again, 5);
+    ck_assert_int_eq(memcmp(again, f.w, f.total * sizeof *again), 0);
+    dt_model_init(f.model, again, 6);
+    ck_assert_int_ne(memcmp(again, f.w, f.total * sizeof *again), 0);
+    const dt_tensor *tensors = dt_model_table(f.model)->tensors;
+    ck_assert_str_eq(tensors[0].name, "dense1/w");
+    ck_assert_str_eq(tensors[2].name, "dense2/w");
+    /* two matrices start with draws of their own: their ratio would be one number if they shared a stream */
+    double ratio = (double)f.w[tensors[0].offset] / (double)f.w[tensors[2].offset];
+    double next = (double)f.w[tensors[0].offset + 1] / (double)f.w[tensors[2].offset + 1];
+    ck_assert_double_gt(fabs(ratio - next), 1e-3);
+    dt_free(again);
+    fixture_finish(&f);
+}
+END_TEST
+
+/* ---- tables, names, the resolved list ---- */
+
+START_TEST(tensors_are_named_shaped_and_flagged) {
+    dt_model *model = new_model("[flatten, {dense: 7}, {dropout: 0.1}, {dense: {out: 6, name: wide}}, dropout: 0.2, "
+                                "{dense: {out: 5, bias: false}}]",
+                                (dt_shape){2, {2, 3}}, 1, true);
+    static const char *const layers[] = {"flatten1", "dense1", "dropout1", "wide", "dropout2", "dense3"};
+    static const struct {
+        const char *name;
+        int rank;
+        int64_t in, out;
+    } tensors[] = {
+        {"dense1/w", 2, 6, 7}, {"dense1/b", 1, 7, 0}, {"wide/w", 2, 7, 6}, {"wide/b", 1, 6, 0}, {"dense3/w", 2, 6, 5}};
+    ck_assert_int_eq(dt_model_layer_count(model), COUNT(layers));
+    for (int i = 0; i < COUNT(layers); i++) ck_assert_str_eq(dt_model_layer(model, i)->name, layers[i]);
+    const dt_table *table = dt_model_table(model);
+    ck_assert_int_eq(table->count, COUNT(tensors));
+    for (int i = 0; i < COUNT(tensors); i++) {
+        const dt_tensor *t = &table->tensors[i];
+        ck_assert_str_eq(t->name, tensors[i].name);
+        ck_assert_int_eq(t->shape.rank, tensors[i].rank);
+        ck_assert_int_eq(t->shape.dim[0], tensors[i].in);
+        if (t->shape.rank == 2) ck_assert_int_eq(t->shape.dim[1], tensors[i].out);
+        ck_assert_uint_eq(t->flags, t->shape.rank == 2 ? DT_TENSOR_DECAY : 0);
+    }
+    ck_assert_int_eq(dt_model_outputs(model), 5);
+    dt_model_destroy(model);
+}
+END_TEST
+
+START_TEST(the_resolved_list_is_the_same_model_and_resolves_to_itself) {
+    static const char *const lists[] = {
+        RICH, "[flatten, {dense: {out: 6, activation: leaky_relu, slope: 0.123456789, init: normal, std: 1e-3, bias: "
+              "no, name: "
+              "a-b_9}}, {leaky_relu: 0.2}, sigmoid, silu, relu, {dropout: 0.3333333333333333}, {dense: 4}]"};
+    for (int i = 0; i < COUNT(lists); i++) {
+        dt_model *model = new_model(lists[i], (dt_shape){2, {3, 4}}, 3, true), *again;
+        dt_node *resolved, *twice;
+        ck_assert_int_eq(dt_model_resolved(model, &resolved).code, DT_OK);
+        dt_shape input = {2, {3, 4}};
+        dt_status status = dt_model_create(&again, resolved, &cross_entropy, &input, 0, true, 3, true, kernels);
+        ck_assert_msg(status.code == DT_OK, "%s", status.message);
+        ck_assert_int_eq(dt_model_resolved(again, &twice).code, DT_OK);
+        char *one = dt_node_emit(resolved), *two = dt_node_emit(twice);
+        ck_assert_str_eq(one, two);
+        ck_assert_ptr_nonnull(strstr(one, "glorot_uniform") ? one : strstr(one, "init: auto"));
+        size_t total = dt_model_table(model)->total;
+        ck_assert_uint_eq(total, dt_model_table(again)->total);
+        dt_real *w = reals(total, 1), *v = reals(total, 2);
+        dt_model_init(model, w, 8);
+        dt_model_init(again, v, 8);
+        ck_assert_int_eq(memcmp(w, v, total * sizeof *w), 0);
+        for (int l = 0; l < dt_model_layer_count(model); l++) {
+            const dt_layer *a = dt_model_layer(model, l), *b = dt_model_layer(again, l);
+            ck_assert_ptr_eq(a->kind, b->kind);
+            ck_assert_str_eq(a->name, b->name);
+            ck_assert_int_eq(memcmp(a->config, b->config, a->kind->config_size), 0);
+        }
+        dt_free(w), dt_free(v), dt_free(one), dt_free(two);
+        dt_node_destroy(resolved), dt_node_destroy(twice);
+        dt_model_destroy(model), dt_model_destroy(again);
+    }
+}
+END_TEST
+
+START_TEST(the_help_names_every_kind_and_field) {
+    char *help = dt_model_help();
+    ck_assert_ptr_nonnull(help);
+    for (const dt_layer_kind *const *kind = dt_layer_kinds; *kind; kind++) {
+        ck_assert_ptr_nonnull(strstr(help, (*kind)->name));
+        ck_assert_ptr_nonnull(strstr(help, (*kind)->help));
+        for (const dt_field *field = (*kind)->fields; field->key; field++)
+            ck_assert_ptr_nonnull(strstr(help, field->help));
+    }
+    dt_free(help);
+}
+END_TEST
+
+/* ---- what is refused, and in which words ---- */
+
+typedef struct refusal {
+    const char *layers; /* begins at line 1 */
+    const dt_recipe_loss *loss;
+    dt_shape input;
+    int64_t outputs;
+    bool labels;
+    const char *says[3];
+} refusal;
+
+static const refusal refusals[] = {
+    {"", &cross_entropy, {1, {4}}, 0, true, {"model.layers", "list"}},
+    {"[]", &cross_entropy, {1, {4}}, 0, true, {"test.yaml:1", "model.layers", "list"}},
+    {"{dense: 3}", &cross_entropy, {1, {4}}, 0, true, {"test.yaml:1", "model.layers", "list"}},
+    {"dense", &cross_entropy, {1, {4}}, 0, true, {"test.yaml:1", "list"}},
+    {"\n- dense: 3\n- dens: 3", &cross_entropy, {1, {4}}, 0, true, {"test.yaml:3", "`dens`", "dense, flatten"}},
+    {"\n- dense: 3\n- relu6", &cross_entropy, {1, {4}}, 0, true, {"test.yaml:3", "`relu6`", "leaky_relu"}},
+    {"\n- dense: 3\n- [dense]", &cross_entropy, {1, {4}}, 0, true, {"test.yaml:3", "model.layers.1", "- dense: 10"}},
+    {"\n- dense: 3\n  relu: 1", &cross_entropy, {1, {4}}, 0, true, {"test.yaml:2", "model.layers.0", "one kind"}},
+    {"\n- dense: [3]", &cross_entropy, {1, {4}}, 0, true, {"test.yaml:2", "dense", "named fields"}},
+    {"\n- relu: 3\n- dense: 2", &cross_entropy, {1, {4}}, 0, true, {"test.yaml:2", "relu", "name alone"}},
+    {"\n- dense", &cross_entropy, {1, {4}}, 0, true, {"test.yaml:2", "model.layers.0.dense.out"}},
+    {"\n- dense:\n- dense: 2", &cross_entropy, {1, {4}}, 0, true, {"test.yaml:2", "model.layers.0.dense.out"}},
+    {"\n- dense:\n    activation: relu",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2", "model.layers.0.dense.out"}},
+    {"\n- dense: 0", &cross_entropy, {1, {4}}, 0, true, {"test.yaml:2", "model.layers.0.dense.out", "0"}},
+    {"\n- dense: {out: 3,\n    activaton: relu}",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:3", "activaton", "activation"}},
+    {"\n- dense: {out: 3, activation: rulu}", &cross_entropy, {1, {4}}, 0, true, {"test.yaml:2", "rulu", "leaky_relu"}},
+    {"\n- dense: 3\n- dropout: 1",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:3", "model.layers.1.dropout.rate", "1"}},
+    {"\n- dropout: -0.1\n- dense: 3", &cross_entropy, {1, {4}}, 0, true, {"test.yaml:2", "dropout.rate", "-0.1"}},
+    {"\n- dense: {out: 3, name: a/b}", &cross_entropy, {1, {4}}, 0, true, {"test.yaml:2", "`a/b`", "letters"}},
+    {"\n- dense: {out: 3, name: x}\n- dense: {out: 2, name: x}",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:3", "layer x", "test.yaml:2"}},
+    {"\n- dense: {out: 3, name: dense2}\n- dense: 2",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:3", "dense2", "test.yaml:2"}},
+    {"\n- relu\n- dense: 3", &cross_entropy, {2, {4, 4}}, 0, true, {"test.yaml:3", "[4, 4]", "flatten"}},
+    {"\n- flatten\n- relu", &cross_entropy, {1, {4}}, 0, true, {"test.yaml:3", "layer relu1", "train"}},
+    {"\n- dense: 8",
+     &cross_entropy,
+     {1, {4}},
+     10,
+     true,
+     {"test.yaml:2: layer dense1", "8 values", "10 classes (labels 0..9)"}},
+    {"\n- dense: 12", &squared_error, {1, {4}}, 10, false, {"test.yaml:2", "12 values", "exactly 10"}},
+    {"\n- dense: 8", &squared_error, {1, {4}}, 10, false, {"test.yaml:2", "8 values", "exactly 10"}},
+    {"\n- dense: 1", &binary, {1, {4}}, 3, true, {"test.yaml:2", "3 classes", "at least 3"}},
+    {"\n- dense: 1", &cross_entropy, {1, {4}}, 1, true, {"test.yaml:2", "1 value", "binary_cross_entropy"}},
+    {"\n- dense: 3\n- softmax", &cross_entropy, {1, {4}}, 0, true, {"test.yaml:3", "softmax_cross_entropy", "remove"}},
+    {"\n- dense: 3\n- softmax\n- flatten", &cross_entropy, {1, {4}}, 0, true, {"test.yaml:3", "already", "remove"}},
+    {"\n- dense: 3\n- sigmoid", &binary, {1, {4}}, 0, true, {"test.yaml:3", "binary_cross_entropy", "remove"}},
+    {"\n- dense: {out: 3, activation: sigmoid}", &binary, {1, {4}}, 0, true, {"test.yaml:2", "sigmoid", "remove"}},
+    {"\n- dense: 2147483648\n- dense: 2147483648",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:3: layer dense2", "dense2/w", "2147483648"}},
+    {"[{dense: 3}]", &cross_entropy, {1, {0}}, 0, true, {"[0]"}},
+};
+
+START_TEST(a_list_that_cannot_be_used_is_refused_with_layer_and_line) {
+    const refusal *r = &refusals[_i];
+    dt_model *model;
+    dt_status status = try_model(&model, r->layers, r->loss, r->input, r->outputs, r->labels, 4, true);
+    ck_assert_msg(status.code == DT_ERR_INPUT, "%s: code %d, %s", r->layers, (int)status.code, status.message);
+    ck_assert_ptr_null(model);
+    for (int i = 0; i < 3 && r->says[i]; i++)
+        ck_assert_msg(strstr(status.message, r->says[i]) != NULL, "%s: `%s` is not in: %s", r->layers, r->says[i],
+                      status.message);
+}
+END_TEST
+
+START_TEST(widths_that_fit_the_targets_are_accepted) {
+    static const struct {
+        const char *layers;
+        const dt_recipe_loss *loss;
+        int64_t outputs;
+        bool labels;
+    } fits[] = {
+        {"[{dense: 10}]", &cross_entropy, 10, true},
+        {"[{dense: 12}]", &cross_entropy, 10, true},
+        {"[{dense: 10}]", &squared_error, 10, false},
+        {"[{dense: 1}]", &squared_error, 17, true},
+        {"[{dense: 1}]", &binary, 2, true},
+        {"[{dense: 1}]", &binary, 1, false},
+        {"[{dense: 3}, softmax]", &squared_error, 3, true},
+        {"[{dense: 7}]", &cross_entropy, 0, true},
+    };
+    for (int i = 0; i < COUNT(fits); i++) {
+        dt_model *model;
+        dt_status status =
+            try_model(&model, fits[i].layers, fits[i].loss, vector(4), fits[i].outputs, fits[i].labels, 2, true);
+        ck_assert_msg(status.code == DT_OK, "%s: %s", fits[i].layers, status.message);
+        dt_model_destroy(model);
+    }
+}
+END_TEST
+
+START_TEST(memory_that_cannot_be_had_is_an_error_not_a_crash) {
+    static const int64_t rows[] = {INT64_MAX, INT64_MAX / 8, (int64_t)1 << 50};
+    for (int i = 0; i < COUNT(rows); i++) {
+        dt_model *model;
+        dt_status status = try_model(&model, "[{dense: 9}]", &cross_entropy, vector(4), 0, true, rows[i], true);
+        ck_assert_int_eq(status.code, DT_ERR_MEMORY);
+        ck_assert_ptr_null(model);
+    }
+    dt_model *model;
+    ck_assert_int_eq(try_model(&model, "[{dense: 9}]", &cross_entropy, vector(4), 0, true, 0, true).code, DT_ERR_INPUT);
+    dt_model_destroy(NULL);
+}
+END_TEST
+
+/* AddressSanitizer's allocator would abort where malloc returns NULL. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void) {
+    return "allocator_may_return_null=1";
+}
+
+int main(void) {
+    Suite *suite = suite_create("model");
+    TCase *group = tcase_create("model");
+    tcase_add_checked_fixture(group, setup, NULL);
+    tcase_add_test(group, forward_is_what_the_formulas_say);
+    tcase_add_test(group, softmax_is_along_the_last_dimension);
+    tcase_add_test(group, micro_batches_add_up_to_the_batch);
+    tcase_add_test(group, gradients_of_shards_add_up_to_the_batch_s);
+    tcase_add_test(group, a_gradient_replaces_whatever_was_there_and_padding_stays_as_it_was);
+    tcase_add_test(group, an_empty_shard_has_a_zero_gradient);
+    tcase_add_test(group, bits_do_not_depend_on_the_rows_there_is_room_for);
+    tcase_add_test(group, the_batch_is_not_modified);
+    tcase_add_test(group, dropout_draws_by_step_seed_and_position_alone);
+    tcase_add_test(group, evaluation_is_without_dropout_and_the_same_in_a_model_that_cannot_train);
+    tcase_add_test(group, initial_weights_have_the_variance_their_papers_ask_for);
+    tcase_add_test(group, initial_weights_are_a_function_of_seed_and_place);
+    tcase_add_test(group, tensors_are_named_shaped_and_flagged);
+    tcase_add_test(group, the_resolved_list_is_the_same_model_and_resolves_to_itself);
+    tcase_add_test(group, the_help_names_every_kind_and_field);
+    tcase_add_loop_test(group, a_list_that_cannot_be_used_is_refused_with_layer_and_line, 0, COUNT(refusals));
+    tcase_add_test(group, widths_that_fit_the_targets_are_accepted);
+    tcase_add_test(group, memory_that_cannot_be_had_is_an_error_not_a_crash);
+    suite_add_tcase(suite, group);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
