@@ -18,6 +18,7 @@ export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 export OMPI_MCA_rmaps_base_oversubscribe=1
 export OMPI_MCA_btl_vader_single_copy_mechanism=none # process_vm_readv is forbidden in many containers
 export OMPI_MCA_btl=self,vader OMPI_MCA_pml=ob1      # one machine: shared memory, and no look at its networks
+export OMPI_MCA_odls_base_sigkill_timeout=0          # one rank has failed: the others cannot go on, do not wait
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 binding=none
 ((ranks > cores)) || binding=core

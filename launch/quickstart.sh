@@ -10,7 +10,10 @@ need_packages "${packages_build[@]}"
 need_packages "${packages_data[@]}" || echo "going on without: the data is then downloaded"
 
 echo "building"
-[[ -f build/build.ninja ]] || meson setup build -Dtests=false 
+if [[ ! -f build/build.ninja ]]; then
+    mkdir -p build
+    meson setup build -Dtests=false >build/setup.log 2>&1 || { cat build/setup.log && exit 1; }
+fi
 ninja -C build --quiet src/dtrain
 ln -sfn build/src/dtrain dtrain
 data/fetch.sh fashion-mnist

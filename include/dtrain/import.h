@@ -16,8 +16,8 @@ typedef struct dt_importer {
 extern const dt_importer dt_importers[];
 
 /* IDX files (LeCun, Cortes, Burges: "The MNIST database", file formats), gzip or plain: the first pair is train, the
- * second test. Headers, dimensions and lengths are checked before anything is written; DEST appears complete or not at
- * all. */
+ * second test. Headers and counts are checked before anything is written, lengths and gzip's checksums on the way;
+ * destination appears complete or not at all, and an existing one is replaced only by a complete new one. */
 dt_status dt_import_idx(int source_count, const char *const *sources, const char *destination);
 
 #endif

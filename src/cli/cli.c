@@ -18,10 +18,11 @@ const char *dt_cli_option(int argc, char **argv, int *at, const char *name, dt_s
     return argv[++*at];
 }
 
-int dt_cli_report(const dt_comm *comm, const dt_status *status) {
+int dt_cli_report(dt_comm *comm, const dt_status *status) {
     if (status->code == DT_OK) return 0;
     bool agreed = status->code != DT_ERR_COMM;
     if (!comm || !agreed || dt_comm_rank(comm) == 0) dt_log_error("%s", status->message);
     if (*status->where) dt_log_debug("noticed in %s", status->where);
+    if (comm && !agreed) dt_comm_abort(comm, 1);
     return dt_status_exit_code(status);
 }

@@ -20,6 +20,6 @@ extern const char dt_usage_train[], dt_usage_eval[], dt_usage_inspect[], dt_usag
 const char *dt_cli_option(int argc, char **argv, int *at, const char *name, dt_status *status);
 
 /* Prints a failure once (rank 0 prints for all, as all ranks have the same) and gives the exit code. */
-int dt_cli_report(const dt_comm *comm, const dt_status *status);
+int dt_cli_report(dt_comm *comm, const dt_status *status);
 
 #endif

@@ -163,7 +163,7 @@ static const struct {
 
 static bool make_array(int i) {
     static int values[ROWS * ROW];
-    for (int64_t e = 0; e < ROWS * ROW; e++) values[e] = value_of(e);
+    for (int e = 0; e < ROWS * ROW; e++) values[e] = value_of(e);
     hsize_t dimensions[] = {(hsize_t)arrays[i].rows, SIDE, SIDE};
     hid_t file = begin_file(arrays[i].user_block);
     /* three bytes in front, so the array does not lie at a round offset */
@@ -235,7 +235,7 @@ START_TEST(an_array_at_an_odd_offset_is_read_right) {
     dt_array *array;
     ranks_assert_ok(dt_array_open(&array, world, path, "/x", spool));
     ranks_assert((uintptr_t)dt_array_row(array, 0) % 8 == 0);
-    ranks_assert(memcmp(dt_array_row(array, 0), values, sizeof values) == 0);
+    for (int i = 0; i < 3; i++) ranks_assert(fabs(element(array, i, 0) - values[i]) <= 0);
     dt_array_close(array);
 }
 END_TEST
@@ -371,7 +371,7 @@ enum { SAMPLES = 97 };
 /* A file with /x[SAMPLES, 7, 7] of int16 and a /y of doubles stored as `type`. */
 static bool make_split(hid_t type, layout how, int rank, const hsize_t *dimensions, const double *y) {
     static int x[SAMPLES * ROW];
-    for (int64_t i = 0; i < SAMPLES * ROW; i++) x[i] = value_of(i);
+    for (int i = 0; i < SAMPLES * ROW; i++) x[i] = value_of(i);
     hid_t file = begin_file(0);
     bool good =
         put(file, "/x", H5T_NATIVE_INT16, CONTIGUOUS, 3, (hsize_t[]){SAMPLES, SIDE, SIDE}, 0, H5T_NATIVE_INT, x);

@@ -29,7 +29,10 @@ finish() { exit $((failures > 0)); }
 
 end_jobs() {
     local job
-    for job in $(jobs -p); do kill -KILL -- "$job" 2>/dev/null; done
+    for job in $(jobs -p); do
+        disown "$job"
+        kill -KILL -- "$job"
+    done 2>/dev/null
 }
 
 # run N ARGUMENT…: dtrain on N ranks, one alone without mpirun. Output in $out and $err, exit code in $code (124: hung).
@@ -63,8 +66,8 @@ await() {
 rank_pid() {
     local pid
     for pid in $(pgrep -x dtrain); do
-        if tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | grep -qx "OMPI_COMM_WORLD_RANK=$1" &&
-            [[ $(readlink "/proc/$pid/cwd") == "$work"* ]]; then
+        if [[ $(readlink "/proc/$pid/cwd") == "$work"* ]] &&
+            grep -qzx "OMPI_COMM_WORLD_RANK=$1" "/proc/$pid/environ" 2>/dev/null; then
             echo "$pid"
             return
         fi

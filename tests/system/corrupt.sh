@@ -11,16 +11,22 @@ expect_code 75 "three checkpoints"
 cp -r run kept
 newest=$checkpoints/step-000000030.h5
 
-# damaged WHAT REGEX: after the newest checkpoint was changed, the one before is used and the damage named
-damaged() {
+restore() { rm -rf run && cp -r kept run; }
+
+# not_valid WHAT REGEX: verify names the damage
+not_valid() {
     run 1 verify "$newest"
     expect_bad 1 "step-000000030.h5.*$2" "verify: $1"
+}
+
+# damaged WHAT REGEX: after the newest checkpoint was changed, the one before is used and the damage named
+damaged() {
+    not_valid "$@"
     run 2 train "${arguments[@]}" --run run --set train.stop_after="1 steps"
     expect_code 75 "train goes on: $1"
     expect_in "$err" "warning: .*step-000000030.h5.*$2" "it says what it passed over: $1"
     expect_in "$out" 'going on from .*step-000000020.h5' "and what it uses: $1"
-    rm -rf run
-    cp -r kept run
+    restore
 }
 
 # offset_of DATASET: where its bytes begin in the newest checkpoint
@@ -30,15 +36,18 @@ flip() { # flip OFFSET: one bit
 with open(sys.argv[1], "r+b") as f:
     f.seek(int(sys.argv[2])); b = f.read(1)[0]; f.seek(-1, 1); f.write(bytes([b ^ 16]))' "$newest" "$1"
 }
-weights=$(/usr/bin/python3 -c 'import h5py, sys
+datasets=$(/usr/bin/python3 -c 'import h5py, sys
 names = []
 h5py.File(sys.argv[1]).visititems(lambda n, o: names.append("/" + n) if isinstance(o, h5py.Dataset) else None)
 print("\n".join(sorted(names)))' "$newest")
 
-for name in $weights; do
+for name in $datasets; do
     flip $(($(offset_of "$name") + 3))
-    damaged "a flipped bit in $name" "$name"
+    not_valid "a flipped bit in $name" "$name"
+    restore
 done
+flip $(($(offset_of /weights/dense1/w) + 100000))
+damaged "a flipped bit" /weights/dense1/w
 for bytes in 0 100 10000 -1; do
     truncate -s "$bytes" "$newest"
     damaged "cut to size $bytes" ''
@@ -55,7 +64,7 @@ damaged "a directory" ''
 damaged "a later format" 'version'
 /usr/bin/python3 -c 'import h5py, sys; h5py.File(sys.argv[1], "r+").attrs["step"] = 31' "$newest"
 damaged "a changed attribute" 'digest'
-/usr/bin/python3 - "$newest" "$(echo "$weights" | grep /weights/ | head -n 1)" <<'END'
+/usr/bin/python3 - "$newest" /weights/dense1/w <<'END'
 import h5py, sys
 with h5py.File(sys.argv[1], "r+") as file:
     del file[sys.argv[2]]

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/../support/lib.sh"
 need_data
 
-arguments=(--set "data.file=$data" --set train.shards=3 --set train.epochs=4 --set train.log_every="20 steps")
+arguments=(--set "data.file=$data" --set train.shards=3 --set train.epochs=4 --set reduce.wire=i32 --set train.log_every="20 steps")
 
 run 1 train "${arguments[@]}" --run untouched
 wanted=$(last_value digest)

@@ -68,7 +68,7 @@ with h5py.File("runs/fashion-mlp/metrics.h5", "r") as file:
     for series in ("train", "epoch"):
         rows = [line for line in lines if line["series"] == series]
         for column, values in file[series].items():
-            assert [row[column] for row in rows] == [None if v != v else v for v in values.tolist()], (series, column)
+            assert [row[column] for row in rows] == [None if v != v else v for v in values[:].tolist()], (series, column)
 names = sorted(glob.glob("runs/fashion-mlp/checkpoints/*"))
 assert len(names) == 3, names
 with h5py.File(names[-1], "r") as file:
