@@ -13,33 +13,30 @@
 
 typedef struct dt_h5 dt_h5;
 
-dt_status dt_h5_open(dt_h5 **out, const char *path);   /* to read */
-dt_status dt_h5_create(dt_h5 **out, const char *path); /* new or emptied, to write */
-dt_status dt_h5_append(dt_h5 **out, const char *path); /* existing, to write */
-/* Collective; MPI-IO driver. An existing file, to write rows of its datasets: its structure is made before, by one
- * process with dt_h5_create. Agree on the status: one rank's may differ. */
-dt_status dt_h5_append_parallel(dt_h5 **out, const char *path, dt_comm *comm);
+dt_status dt_h5_open(dt_h5 **out, const char *path);                           /* to read */
+dt_status dt_h5_create(dt_h5 **out, const char *path);                         /* new or emptied, to write */
+dt_status dt_h5_create_parallel(dt_h5 **out, const char *path, dt_comm *comm); /* collective; MPI-IO driver */
+dt_status dt_h5_append(dt_h5 **out, const char *path);                         /* existing, to write */
 /* Collective for a parallel file. Sets *file to NULL. Accepts a NULL *file. */
 dt_status dt_h5_close(dt_h5 **file);
-/* After a failed parallel write: forgets the handle without H5Fclose, which may hang or crash then. So may
- * MPI_Finalize, which closes what is open: end with _exit. */
+/* After a failed parallel write: forgets the handle without H5Fclose, which may hang or crash then. */
 void dt_h5_abandon(dt_h5 **file);
 const char *dt_h5_path(const dt_h5 *file);
 
-/* Attributes of the object at `object` ("/" is the root). Writing creates or replaces; reading a missing one is
- * DT_ERR_CORRUPT. Texts are UTF-8 of any length; *text is to dt_free. */
+/* Attributes of the object at `object` ("/" is the root). Writing is collective for a parallel file and creates or
+ * replaces; reading a missing one is DT_ERR_CORRUPT. Texts are variable-length UTF-8; *text is to dt_free. */
 dt_status dt_h5_put_text(dt_h5 *file, const char *object, const char *name, const char *text);
 dt_status dt_h5_put_int(dt_h5 *file, const char *object, const char *name, int64_t value);
 dt_status dt_h5_put_real(dt_h5 *file, const char *object, const char *name, double value);
 dt_status dt_h5_get_text(dt_h5 *file, const char *object, const char *name, char **text);
 dt_status dt_h5_get_int(dt_h5 *file, const char *object, const char *name, int64_t *value);
 dt_status dt_h5_get_real(dt_h5 *file, const char *object, const char *name, double *value);
-/* Any attribute as text, to dt_free: "3", "[1, 2, 3]", long ones cut; "(compound)" for what is no number or text. */
+/* Any scalar attribute as text, to dt_free. */
 dt_status dt_h5_attribute_text(dt_h5 *file, const char *object, const char *name, char **text);
 bool dt_h5_has(dt_h5 *file, const char *object);
 bool dt_h5_has_attribute(dt_h5 *file, const char *object, const char *name);
 
-/* Makes a group and its parents. */
+/* Makes a group and its parents. Collective for a parallel file. */
 dt_status dt_h5_make_group(dt_h5 *file, const char *path);
 
 typedef struct dt_h5_info {
@@ -52,12 +49,10 @@ typedef struct dt_h5_info {
     int64_t chunk_rows; /* rows of a chunk; 0 when not chunked */
 } dt_h5_info;
 
-/* Refuses what is not integers or floats of at most 64 bits, what has more than DT_MAX_RANK dimensions, and what keeps
- * its bytes in another file or beyond the end of this one. */
 dt_status dt_h5_describe(dt_h5 *file, const char *dataset, dt_h5_info *info);
 
 /* A new dataset, parents made. Contiguous with early allocation, or chunked and extendable in its first dimension when
- * `chunk_rows` > 0. */
+ * `chunk_rows` > 0. Collective for a parallel file. */
 dt_status dt_h5_create_dataset(dt_h5 *file, const char *dataset, dt_dtype dtype, const dt_shape *shape,
                                int64_t chunk_rows);
 /* Grows the first dimension of an extendable dataset. */
@@ -68,8 +63,10 @@ dt_status dt_h5_extend(dt_h5 *file, const char *dataset, int64_t rows);
 dt_status dt_h5_write_rows(dt_h5 *file, const char *dataset, dt_dtype dtype, int64_t first, int64_t count,
                            const void *data);
 dt_status dt_h5_read_rows(dt_h5 *file, const char *dataset, dt_dtype dtype, int64_t first, int64_t count, void *data);
+/* The same for elements [first, first+count) of a one-dimensional dataset or of any contiguous one flattened: see h5.c.
+ */
 
-/* Flushes the library's buffers to the operating system. */
+/* Flushes the library's buffers to the operating system. Collective for a parallel file. */
 dt_status dt_h5_flush(dt_h5 *file);
 
 /* Visits every object in name order. `kind` is 'g' (group) or 'd' (dataset). A false return stops the walk. */

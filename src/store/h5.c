@@ -2,17 +2,13 @@
  * message of HDF5's error stack. Transfers are independent and in pieces below 1 GiB: collective ones through OMPIO
  * report success on a full disk (measured), and single writes above 2 GiB come back short.
  *
- * A file cannot make us read another one: external links, external storage and virtual datasets are refused. Plugins
- * are not loaded.
- *
- * Files are opened in parallel for raw data only. Whoever writes structure does it alone, before: metadata that fails
- * to reach a full disk inside a collective close leaves the other ranks waiting for ever (measured). */
+ * External links and external storage are refused when datasets are described, so a file cannot make us read another.
+ */
 #include "dtrain/h5.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <hdf5.h>
-#include <limits.h>
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,74 +20,39 @@
 #include "dtrain/memory.h"
 
 #define PIECE_BYTES ((int64_t)1 << 29)
-#define MOST_BYTES ((uint64_t)64 << 20) /* of an attribute */
-#define LONG_TEXT ((size_t)32 << 10)    /* from here on a text does not fit an object header */
-#define SHOWN_VALUES 8
 
 struct dt_h5 {
     hid_t file;
-    bool parallel;
     char path[4096];
 };
 
 /* ---- errors --------------------------------------------------------------------------------------------------------
  */
 
-typedef struct reason {
-    char text[160];
-    bool final;
-} reason;
-
-/* From the innermost record outward: the first that says something, unless one quotes the operating system. */
-static herr_t find_reason(unsigned depth, const H5E_error2_t *error, void *context) {
+static herr_t keep_deepest(unsigned depth, const H5E_error2_t *error, void *context) {
     (void)depth;
-    static const char quote[] = "error message = '";
-    reason *r = context;
-    const char *text = error->desc ? error->desc : "", *said = strstr(text, quote);
-    if (said && !r->final) {
-        said += sizeof quote - 1;
-        snprintf(r->text, sizeof r->text, "%.*s", (int)strcspn(said, "'"), said);
-        r->final = true;
-    }
-    if (!r->text[0]) snprintf(r->text, sizeof r->text, "%.*s", (int)strcspn(text, "\n"), text);
+    snprintf(context, 160, "%s", error->desc ? error->desc : "");
     return 0;
 }
 
-/* MPI-IO says "input/output error" whatever happened; the system call it made left its reason behind. */
-static const char *reason_of_system(int code) {
-    static const int telling[] = {ENOSPC, EDQUOT, EIO, EFBIG, EROFS, EACCES, EPERM, ENOENT, EMFILE, ENFILE, ESTALE};
-    for (size_t i = 0; i < sizeof telling / sizeof *telling; i++)
-        if (code == telling[i]) return strerror(code);
-    return NULL;
-}
-
-/* The innermost reason HDF5 gives, or the system's where there is one. Call with errno as the failure left it. */
+/* The innermost reason HDF5 gives, with the system's where it has one. */
 static dt_status fail_h5(const dt_h5 *file, const char *object, const char *what) {
-    const char *system = file->parallel ? reason_of_system(errno) : NULL;
-    reason r = {"", false};
-    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, find_reason, &r);
+    char reason[160] = "";
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_deepest, reason);
     H5Eclear2(H5E_DEFAULT);
-    const char *why = r.final ? r.text : system ? system : r.text[0] ? r.text : "no reason given";
-    return dt_fail(DT_ERR_IO, "%s: %s%s%s failed: %s", file->path, what, *object ? " " : "", object, why);
+    char *newline = strchr(reason, '\n');
+    if (newline) *newline = '\0';
+    return dt_fail(DT_ERR_IO, "%s: %s%s%s failed: %s", file->path, object, *object ? ": " : "", what,
+                   *reason ? reason : "no reason given");
 }
 
-/* Once per process: errors stay silent; file locking, which NFS and Lustre often lack, is off unless the user says
- * otherwise; external links are no longer known. */
+/* Once per process: errors stay silent, and file locking, which NFS and Lustre often lack, is off unless the user says
+ * otherwise. */
 static void prepare(void) {
     setenv("HDF5_USE_FILE_LOCKING", "FALSE", 0);
     setenv("HDF5_PLUGIN_PRELOAD", "::", 0);
     H5dont_atexit(); /* its handler crashes on a file whose close failed; we close what we open */
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    H5Lunregister(H5L_TYPE_EXTERNAL);
-    H5Eclear2(H5E_DEFAULT);
-}
-
-/* Open MPI opens a shared file pointer with every file, asked for or not. By default it guards that with a semaphore
- * in /dev/shm named after the file alone: a job killed at that moment leaves it taken, and whoever next publishes a
- * checkpoint of the same step on that machine waits for ever (measured on 4.1.4). */
-static void prepare_parallel(void) {
-    prepare();
-    setenv("OMPI_MCA_sharedfp", "individual", 0);
 }
 
 /* ---- files ---------------------------------------------------------------------------------------------------------
@@ -120,11 +81,9 @@ static dt_status check_readable(const char *path) {
     if (!S_ISREG(info.st_mode)) return dt_fail(DT_ERR_INPUT, "%s: not a file", path);
     if (info.st_size == 0) return dt_fail(DT_ERR_CORRUPT, "%s: the file is empty", path);
     htri_t ours = H5Fis_hdf5(path);
+    H5Eclear2(H5E_DEFAULT);
     if (ours == 0) return dt_fail(DT_ERR_CORRUPT, "%s: not an HDF5 file", path);
-    if (ours > 0) return dt_ok();
-    dt_h5 named = {H5I_INVALID_HID, false, ""};
-    snprintf(named.path, sizeof named.path, "%s", path);
-    return fail_h5(&named, "", "opening");
+    return dt_ok();
 }
 
 dt_status dt_h5_open(dt_h5 **out, const char *path) {
@@ -150,26 +109,14 @@ dt_status dt_h5_append(dt_h5 **out, const char *path) {
     return wrap(out, H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), path, "opening to write");
 }
 
-/* MPI_File_open does not return on the other ranks when it fails on one (measured), so the usual reasons for that are
- * met, and agreed on, in a plain open before. */
-static dt_status check_writable(const char *path) {
-    int file = open(path, O_RDWR | O_CLOEXEC);
-    if (file < 0) return dt_fail(DT_ERR_IO, "%s: %s", path, strerror(errno));
-    close(file);
-    return dt_ok();
-}
-
-dt_status dt_h5_append_parallel(dt_h5 **out, const char *path, dt_comm *comm) {
+dt_status dt_h5_create_parallel(dt_h5 **out, const char *path, dt_comm *comm) {
     *out = NULL;
-    prepare_parallel();
-    DT_TRY(dt_comm_agree(comm, check_writable(path)));
+    prepare();
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_fapl_mpio(access, dt_comm_mpi(comm), MPI_INFO_NULL);
-    hid_t file = H5Fopen(path, H5F_ACC_RDWR, access);
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
     H5Pclose(access);
-    dt_status status = wrap(out, file, path, "opening in parallel");
-    if (*out) (*out)->parallel = true;
-    return status;
+    return wrap(out, file, path, "creating");
 }
 
 dt_status dt_h5_close(dt_h5 **file) {
@@ -251,9 +198,9 @@ static const char *class_name(hid_t type) {
 /* ---- attributes ----------------------------------------------------------------------------------------------------
  */
 
-static hid_t text_type(size_t size) {
+static hid_t text_type(void) {
     hid_t type = H5Tcopy(H5T_C_S1);
-    H5Tset_size(type, size);
+    H5Tset_size(type, H5T_VARIABLE);
     H5Tset_cset(type, H5T_CSET_UTF8);
     return type;
 }
@@ -264,16 +211,18 @@ static dt_status put_attribute(dt_h5 *file, const char *object, const char *name
     hid_t space = H5Screate(H5S_SCALAR);
     hid_t attribute = H5Acreate_by_name(file->file, object, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     herr_t code = attribute >= 0 ? H5Awrite(attribute, type, value) : -1;
-    dt_status status = code < 0 ? fail_h5(file, object, "writing an attribute of") : dt_ok();
+    dt_status status = code < 0 ? fail_h5(file, object, "writing an attribute") : dt_ok();
     if (attribute >= 0) H5Aclose(attribute);
     H5Sclose(space);
     return status;
 }
 
 dt_status dt_h5_put_text(dt_h5 *file, const char *object, const char *name, const char *text) {
-    size_t size = strlen(text) + 1;
-    hid_t type = text_type(size < LONG_TEXT ? size : H5T_VARIABLE);
-    dt_status status = put_attribute(file, object, name, type, size < LONG_TEXT ? (const void *)text : &text);
+    /* fixed length: a variable-length text would live in a heap that parallel HDF5 writes less robustly */
+    hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, strlen(text) + 1);
+    H5Tset_cset(type, H5T_CSET_UTF8);
+    dt_status status = put_attribute(file, object, name, type, text);
     H5Tclose(type);
     return status;
 }
@@ -292,51 +241,40 @@ static dt_status open_attribute(dt_h5 *file, const char *object, const char *nam
         return dt_fail(DT_ERR_CORRUPT, "%s: %s has no attribute `%s`", file->path, object, name);
     }
     *attribute = H5Aopen_by_name(file->file, object, name, H5P_DEFAULT, H5P_DEFAULT);
-    return *attribute < 0 ? fail_h5(file, object, "opening an attribute of") : dt_ok();
-}
-
-static int64_t value_count(hid_t attribute) {
-    hid_t space = H5Aget_space(attribute);
-    hssize_t count = H5Sget_simple_extent_npoints(space);
-    H5Sclose(space);
-    return count;
-}
-
-static bool is_scalar(hid_t attribute) {
-    return value_count(attribute) == 1;
-}
-
-/* All of an attribute's values, `size` bytes each; *values is to dt_free. */
-static dt_status read_values(dt_h5 *file, const char *object, hid_t attribute, hid_t type, void **values) {
-    int64_t count = value_count(attribute);
-    size_t size = H5Tget_size(type);
-    *values = NULL;
-    if (count < 0 || size == 0 || (uint64_t)count > MOST_BYTES / size)
-        return dt_fail(DT_ERR_CORRUPT, "%s: %s: an attribute is too large", file->path, object);
-    *values = dt_alloc((size_t)count, size);
-    if (!*values) return dt_fail_memory("an attribute", (unsigned long long)count * size);
-    if (H5Aread(attribute, type, *values) >= 0) return dt_ok();
-    dt_free(*values);
-    *values = NULL;
-    return fail_h5(file, object, "reading an attribute of");
+    return *attribute < 0 ? fail_h5(file, object, "opening an attribute") : dt_ok();
 }
 
 /* A scalar text attribute of either kind; *text is to dt_free. */
 static dt_status read_text(dt_h5 *file, const char *object, hid_t attribute, hid_t stored, char **text) {
-    void *value;
+    if (H5Aget_storage_size(attribute) > ((hsize_t)64 << 20))
+        return dt_fail(DT_ERR_CORRUPT, "%s: %s: an attribute is too large", file->path, object);
     *text = NULL;
-    DT_TRY(read_values(file, object, attribute, stored, &value));
     if (H5Tis_variable_str(stored) > 0) {
-        char *found = *(char **)value;
-        *text = dt_strdup(found ? found : "");
+        hid_t type = text_type();
+        H5Tset_cset(type, H5Tget_cset(stored));
+        char *found = NULL;
+        herr_t code = H5Aread(attribute, type, &found);
+        if (code >= 0) *text = dt_strdup(found ? found : "");
         if (found) H5free_memory(found);
+        H5Tclose(type);
+        if (code < 0) return fail_h5(file, object, "reading an attribute");
     } else {
         size_t size = H5Tget_size(stored);
         *text = dt_alloc(size + 1, 1);
-        if (*text) memcpy(*text, value, size);
+        if (*text && H5Aread(attribute, stored, *text) < 0) {
+            dt_free(*text);
+            *text = NULL;
+            return fail_h5(file, object, "reading an attribute");
+        }
     }
-    dt_free(value);
     return *text ? dt_ok() : dt_fail_memory("an attribute", 0);
+}
+
+static bool is_scalar(hid_t attribute) {
+    hid_t space = H5Aget_space(attribute);
+    hssize_t count = H5Sget_simple_extent_npoints(space);
+    H5Sclose(space);
+    return count == 1;
 }
 
 dt_status dt_h5_get_text(dt_h5 *file, const char *object, const char *name, char **text) {
@@ -361,7 +299,7 @@ static dt_status get_number(dt_h5 *file, const char *object, const char *name, h
     if ((class != H5T_INTEGER && class != H5T_FLOAT) || !is_scalar(attribute))
         status = dt_fail(DT_ERR_CORRUPT, "%s: %s: attribute `%s` is not a number", file->path, object, name);
     else if (H5Aread(attribute, type, value) < 0)
-        status = fail_h5(file, object, "reading an attribute of");
+        status = fail_h5(file, object, "reading an attribute");
     H5Tclose(stored);
     H5Aclose(attribute);
     return status;
@@ -375,65 +313,30 @@ dt_status dt_h5_get_real(dt_h5 *file, const char *object, const char *name, doub
     return get_number(file, object, name, H5T_NATIVE_DOUBLE, value);
 }
 
-/* One value, read as `type`. */
-static void render_value(FILE *out, hid_t type, const char *at) {
-    if (H5Tget_class(type) == H5T_STRING) {
-        bool variable = H5Tis_variable_str(type) > 0;
-        const char *text = variable ? *(char *const *)(const void *)at : at;
-        fprintf(out, "%.*s", variable ? INT_MAX : (int)H5Tget_size(type), text ? text : "");
-    } else if (H5Tget_class(type) == H5T_FLOAT) {
-        fprintf(out, "%.9g", *(const double *)(const void *)at);
-    } else if (H5Tget_sign(type) == H5T_SGN_NONE) {
-        fprintf(out, "%llu", (unsigned long long)*(const uint64_t *)(const void *)at);
-    } else {
-        fprintf(out, "%lld", (long long)*(const int64_t *)(const void *)at);
-    }
-}
-
-/* "3", or "[1, 2, 3]" and no more than the first few. */
-static dt_status render_values(dt_h5 *file, const char *object, hid_t attribute, hid_t type, char **text) {
-    int64_t count = value_count(attribute);
-    void *values;
-    DT_TRY(read_values(file, object, attribute, type, &values));
-    size_t length = 0, size = H5Tget_size(type);
-    FILE *out = open_memstream(text, &length);
-    if (out) {
-        if (count != 1) fputc('[', out);
-        for (int64_t i = 0; i < count && i < SHOWN_VALUES; i++) {
-            if (i > 0) fputs(", ", out);
-            render_value(out, type, (char *)values + (size_t)i * size);
-        }
-        if (count > SHOWN_VALUES) fputs(", …", out);
-        if (count != 1) fputc(']', out);
-        fclose(out);
-    }
-    hid_t space = H5Aget_space(attribute);
-    if (H5Tis_variable_str(type) > 0) H5Dvlen_reclaim(type, space, H5P_DEFAULT, values);
-    H5Sclose(space);
-    dt_free(values);
-    return *text ? dt_ok() : dt_fail_memory("an attribute", 0);
-}
-
 dt_status dt_h5_attribute_text(dt_h5 *file, const char *object, const char *name, char **text) {
     hid_t attribute = H5I_INVALID_HID;
     *text = NULL;
     DT_TRY(open_attribute(file, object, name, &attribute));
     hid_t stored = H5Aget_type(attribute);
-    hid_t type = H5I_INVALID_HID;
-    switch (H5Tget_class(stored)) {
-    case H5T_STRING: type = stored; break;
-    case H5T_FLOAT: type = H5T_NATIVE_DOUBLE; break;
-    case H5T_INTEGER: type = H5Tget_sign(stored) == H5T_SGN_NONE ? H5T_NATIVE_UINT64 : H5T_NATIVE_INT64; break;
-    default: break;
-    }
+    H5T_class_t class = H5Tget_class(stored);
     dt_status status = dt_ok();
-    if (type != H5I_INVALID_HID)
-        status = render_values(file, object, attribute, type, text);
-    else if (asprintf(text, "(%s)", class_name(stored)) < 0)
-        status = dt_fail_memory("an attribute", 0);
+    char line[64] = "(not shown)";
+    bool scalar = is_scalar(attribute);
+    if (class == H5T_STRING && scalar) {
+        status = read_text(file, object, attribute, stored, text);
+    } else if (class == H5T_INTEGER && scalar) {
+        int64_t value = 0;
+        H5Aread(attribute, H5T_NATIVE_INT64, &value);
+        snprintf(line, sizeof line, "%lld", (long long)value);
+    } else if (class == H5T_FLOAT && scalar) {
+        double value = 0;
+        H5Aread(attribute, H5T_NATIVE_DOUBLE, &value);
+        snprintf(line, sizeof line, "%.9g", value);
+    }
     H5Tclose(stored);
     H5Aclose(attribute);
-    return status;
+    if (status.code == DT_OK && !*text) *text = dt_strdup(line);
+    return status.code != DT_OK || *text ? status : dt_fail_memory("an attribute", sizeof line);
 }
 
 bool dt_h5_has(dt_h5 *file, const char *object) {
@@ -469,17 +372,9 @@ dt_status dt_h5_make_group(dt_h5 *file, const char *path) {
     hid_t links = parents_made();
     hid_t group = H5Gcreate2(file->file, path, links, H5P_DEFAULT, H5P_DEFAULT);
     H5Pclose(links);
-    if (group < 0) return fail_h5(file, path, "creating");
+    if (group < 0) return fail_h5(file, path, "creating the group");
     H5Gclose(group);
     return dt_ok();
-}
-
-static bool keeps_its_data(hid_t id) {
-    hid_t list = H5Dget_create_plist(id);
-    bool here = H5Pget_external_count(list) <= 0 && H5Pget_layout(list) != H5D_VIRTUAL;
-    H5Pclose(list);
-    H5Eclear2(H5E_DEFAULT);
-    return here;
 }
 
 static dt_status open_dataset(dt_h5 *file, const char *dataset, hid_t *out) {
@@ -488,10 +383,7 @@ static dt_status open_dataset(dt_h5 *file, const char *dataset, hid_t *out) {
     if (H5Lget_info(file->file, dataset, &link, H5P_DEFAULT) >= 0 && link.type == H5L_TYPE_EXTERNAL)
         return dt_fail(DT_ERR_INPUT, "%s: %s is a link to another file; name that file instead", file->path, dataset);
     *out = H5Dopen2(file->file, dataset, H5P_DEFAULT);
-    if (*out < 0) return fail_h5(file, dataset, "opening");
-    if (keeps_its_data(*out)) return dt_ok();
-    H5Dclose(*out);
-    return dt_fail(DT_ERR_INPUT, "%s: %s keeps its data in another file, which is refused", file->path, dataset);
+    return *out < 0 ? fail_h5(file, dataset, "opening the dataset") : dt_ok();
 }
 
 static dt_status describe_type(dt_h5 *file, const char *dataset, hid_t id, dt_h5_info *info) {
@@ -526,20 +418,10 @@ static dt_status describe_shape(dt_h5 *file, const char *dataset, hid_t id, dt_h
     return dt_ok();
 }
 
-/* Bytes beyond the end of the file would kill whoever maps them. */
-static dt_status check_extent(dt_h5 *file, const char *dataset, hid_t id, const dt_h5_info *info) {
-    struct stat status;
-    if (!info->contiguous || !info->allocated || stat(file->path, &status) != 0) return dt_ok();
-    if (info->offset <= (uint64_t)status.st_size && H5Dget_storage_size(id) <= (uint64_t)status.st_size - info->offset)
-        return dt_ok();
-    return dt_fail(DT_ERR_CORRUPT, "%s: %s reaches beyond the end of the file; the file was cut short", file->path,
-                   dataset);
-}
-
-static dt_status describe_storage(dt_h5 *file, const char *dataset, hid_t id, dt_h5_info *info) {
+static void describe_storage(hid_t id, dt_h5_info *info) {
     hid_t list = H5Dget_create_plist(id);
     H5D_layout_t layout = H5Pget_layout(list);
-    info->contiguous = layout == H5D_CONTIGUOUS && H5Pget_nfilters(list) == 0;
+    info->contiguous = layout == H5D_CONTIGUOUS && H5Pget_nfilters(list) == 0 && H5Pget_external_count(list) == 0;
     if (layout == H5D_CHUNKED) {
         hsize_t chunk[H5S_MAX_RANK] = {0};
         H5Pget_chunk(list, H5S_MAX_RANK, chunk);
@@ -550,16 +432,20 @@ static dt_status describe_storage(dt_h5 *file, const char *dataset, hid_t id, dt
     info->offset = offset != HADDR_UNDEF ? (uint64_t)offset : 0;
     H5Pclose(list);
     H5Eclear2(H5E_DEFAULT);
-    return check_extent(file, dataset, id, info);
 }
 
 dt_status dt_h5_describe(dt_h5 *file, const char *dataset, dt_h5_info *info) {
     memset(info, 0, sizeof *info);
     hid_t id = H5I_INVALID_HID;
     DT_TRY(open_dataset(file, dataset, &id));
-    dt_status status = describe_type(file, dataset, id, info);
+    hid_t list = H5Dget_create_plist(id);
+    int external = H5Pget_external_count(list);
+    H5Pclose(list);
+    dt_status status = external > 0 ? dt_fail(DT_ERR_INPUT, "%s: %s keeps its data in another file, which is refused",
+                                              file->path, dataset)
+                                    : describe_type(file, dataset, id, info);
     if (status.code == DT_OK) status = describe_shape(file, dataset, id, info);
-    if (status.code == DT_OK) status = describe_storage(file, dataset, id, info);
+    if (status.code == DT_OK) describe_storage(id, info);
     H5Dclose(id);
     return status;
 }
@@ -580,7 +466,7 @@ dt_status dt_h5_create_dataset(dt_h5 *file, const char *dataset, dt_dtype dtype,
     hid_t space = shape->rank ? H5Screate_simple(shape->rank, dims, most) : H5Screate(H5S_SCALAR);
     hid_t links = parents_made();
     hid_t id = H5Dcreate2(file->file, dataset, memory_type(dtype), space, links, list, H5P_DEFAULT);
-    dt_status status = id < 0 ? fail_h5(file, dataset, "creating") : dt_ok();
+    dt_status status = id < 0 ? fail_h5(file, dataset, "creating the dataset") : dt_ok();
     if (id >= 0) H5Dclose(id);
     H5Pclose(links);
     H5Sclose(space);
@@ -596,7 +482,7 @@ dt_status dt_h5_extend(dt_h5 *file, const char *dataset, int64_t rows) {
     H5Sget_simple_extent_dims(space, dims, NULL);
     H5Sclose(space);
     dims[0] = (hsize_t)rows;
-    dt_status status = H5Dset_extent(id, dims) < 0 ? fail_h5(file, dataset, "extending") : dt_ok();
+    dt_status status = H5Dset_extent(id, dims) < 0 ? fail_h5(file, dataset, "extending the dataset") : dt_ok();
     H5Dclose(id);
     return status;
 }
@@ -625,7 +511,6 @@ static dt_status transfer(dt_h5 *file, const char *dataset, dt_dtype dtype, int6
         if (rank > 0) H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, block, NULL);
         hid_t memory = rank > 0 ? H5Screate_simple(rank, block, NULL) : H5Scopy(space);
         char *at = data + done * row_bytes;
-        errno = 0;
         herr_t code = write ? H5Dwrite(id, memory_type(dtype), memory, space, H5P_DEFAULT, at)
                             : H5Dread(id, memory_type(dtype), memory, space, H5P_DEFAULT, at);
         if (code < 0) status = fail_h5(file, dataset, write ? "writing" : "reading");
@@ -665,7 +550,7 @@ static herr_t visit_object(hid_t root, const char *name, const H5O_info_t *info,
 dt_status dt_h5_walk(dt_h5 *file, dt_h5_visitor call, void *context) {
     visit v = {call, context};
     return H5Ovisit2(file->file, H5_INDEX_NAME, H5_ITER_INC, visit_object, &v, H5O_INFO_BASIC) < 0
-               ? fail_h5(file, "/", "listing")
+               ? fail_h5(file, "/", "walking the tree")
                : dt_ok();
 }
 
@@ -681,6 +566,6 @@ dt_status dt_h5_walk_attributes(dt_h5 *file, const char *object, dt_h5_visitor c
     hsize_t index = 0;
     return H5Aiterate_by_name(file->file, object, H5_INDEX_NAME, H5_ITER_INC, &index, visit_attribute, &v,
                               H5P_DEFAULT) < 0
-               ? fail_h5(file, object, "listing the attributes of")
+               ? fail_h5(file, object, "listing the attributes")
                : dt_ok();
 }
