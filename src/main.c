@@ -88,6 +88,18 @@ static int run_with_ranks(const command *chosen, int argc, char **argv) {
     return code;
 }
 
+/* Also known to the other ranks' launcher: rank 0 is to speak before any of them ends with an error. */
+static int refuse_command(dt_comm *comm, int argc, char **argv) {
+    (void)argc;
+    dt_status status = dt_fail(DT_ERR_USAGE,
+                               "\"%s\" is not a command; there are train, eval, inspect, verify and import "
+                               "(dtrain --help)",
+                               argv[0]);
+    return dt_cli_report(comm, &status);
+}
+
+static const command unknown = {"", true, refuse_command, "", ""};
+
 int main(int argc, char **argv) {
     const char *first = argc > 1 ? argv[1] : "";
     if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || strcmp(first, "help") == 0) {
@@ -103,11 +115,7 @@ int main(int argc, char **argv) {
     const command *chosen = implied ? &commands[0] : NULL;
     for (int i = 0; i < COMMAND_COUNT && !chosen; i++)
         if (strcmp(first, commands[i].name) == 0) chosen = &commands[i];
-    if (!chosen) {
-        dt_log_error("\"%s\" is not a command; there are train, eval, inspect, verify and import (dtrain --help)",
-                     first);
-        return 2;
-    }
+    if (!chosen) chosen = &unknown;
     char **rest = implied ? argv : argv + 1;
     int count = implied ? argc : argc - 1;
     for (int i = 1; i < count; i++) {

@@ -31,7 +31,8 @@ static double constant(const dt_recipe_schedule *schedule, int64_t s, double p) 
 
 static double drops(const dt_recipe_schedule *schedule, int64_t s, double p) {
     (void)p;
-    return pow(schedule->factor, (double)(s / (schedule->period > 0 ? schedule->period : 1)));
+    int64_t made = s / (schedule->period > 0 ? schedule->period : 1);
+    return pow(schedule->factor, (double)made);
 }
 
 static double cosine(const dt_recipe_schedule *schedule, int64_t s, double p) {

@@ -487,9 +487,15 @@ dt_status dt_h5_extend(dt_h5 *file, const char *dataset, int64_t rows) {
     return status;
 }
 
-/* Reads or writes rows in pieces; `data` is read or written accordingly. */
-static dt_status transfer(dt_h5 *file, const char *dataset, dt_dtype dtype, int64_t first, int64_t count, char *data,
-                          bool write) {
+/* Where a transfer reads from or writes to. */
+typedef struct buffer {
+    const char *from; /* NULL: reading */
+    char *to;
+} buffer;
+
+/* Reads or writes rows, in pieces. */
+static dt_status transfer(dt_h5 *file, const char *dataset, dt_dtype dtype, int64_t first, int64_t count,
+                          buffer memory_at) {
     hid_t id = H5I_INVALID_HID;
     DT_TRY(open_dataset(file, dataset, &id));
     hid_t space = H5Dget_space(id);
@@ -510,10 +516,11 @@ static dt_status transfer(dt_h5 *file, const char *dataset, dt_dtype dtype, int6
         block[0] = (hsize_t)(count - done < at_once ? count - done : at_once);
         if (rank > 0) H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, block, NULL);
         hid_t memory = rank > 0 ? H5Screate_simple(rank, block, NULL) : H5Scopy(space);
-        char *at = data + done * row_bytes;
-        herr_t code = write ? H5Dwrite(id, memory_type(dtype), memory, space, H5P_DEFAULT, at)
-                            : H5Dread(id, memory_type(dtype), memory, space, H5P_DEFAULT, at);
-        if (code < 0) status = fail_h5(file, dataset, write ? "writing" : "reading");
+        herr_t code =
+            memory_at.from
+                ? H5Dwrite(id, memory_type(dtype), memory, space, H5P_DEFAULT, memory_at.from + done * row_bytes)
+                : H5Dread(id, memory_type(dtype), memory, space, H5P_DEFAULT, memory_at.to + done * row_bytes);
+        if (code < 0) status = fail_h5(file, dataset, memory_at.from ? "writing" : "reading");
         H5Sclose(memory);
     }
     H5Sclose(space);
@@ -523,32 +530,32 @@ static dt_status transfer(dt_h5 *file, const char *dataset, dt_dtype dtype, int6
 
 dt_status dt_h5_write_rows(dt_h5 *file, const char *dataset, dt_dtype dtype, int64_t first, int64_t count,
                            const void *data) {
-    return transfer(file, dataset, dtype, first, count, (char *)(uintptr_t)data, true);
+    return transfer(file, dataset, dtype, first, count, (buffer){.from = data});
 }
 
 dt_status dt_h5_read_rows(dt_h5 *file, const char *dataset, dt_dtype dtype, int64_t first, int64_t count, void *data) {
-    return transfer(file, dataset, dtype, first, count, data, false);
+    return transfer(file, dataset, dtype, first, count, (buffer){.to = data});
 }
 
 /* ---- walks ---------------------------------------------------------------------------------------------------------
  */
 
-typedef struct visit {
+typedef struct walk {
     dt_h5_visitor call;
     void *context;
-} visit;
+} walk;
 
 static herr_t visit_object(hid_t root, const char *name, const H5O_info_t *info, void *context) {
     (void)root;
-    visit *v = context;
+    walk *v = context;
     if (strcmp(name, ".") == 0 || (info->type != H5O_TYPE_GROUP && info->type != H5O_TYPE_DATASET)) return 0;
     char path[1024];
     snprintf(path, sizeof path, "/%s", name);
     return v->call(v->context, path, info->type == H5O_TYPE_GROUP ? 'g' : 'd') ? 0 : 1;
 }
 
-dt_status dt_h5_walk(dt_h5 *file, dt_h5_visitor call, void *context) {
-    visit v = {call, context};
+dt_status dt_h5_walk(dt_h5 *file, dt_h5_visitor visit, void *context) {
+    walk v = {visit, context};
     return H5Ovisit2(file->file, H5_INDEX_NAME, H5_ITER_INC, visit_object, &v, H5O_INFO_BASIC) < 0
                ? fail_h5(file, "/", "walking the tree")
                : dt_ok();
@@ -557,12 +564,12 @@ dt_status dt_h5_walk(dt_h5 *file, dt_h5_visitor call, void *context) {
 static herr_t visit_attribute(hid_t object, const char *name, const H5A_info_t *info, void *context) {
     (void)object;
     (void)info;
-    visit *v = context;
+    walk *v = context;
     return v->call(v->context, name, 'a') ? 0 : 1;
 }
 
-dt_status dt_h5_walk_attributes(dt_h5 *file, const char *object, dt_h5_visitor call, void *context) {
-    visit v = {call, context};
+dt_status dt_h5_walk_attributes(dt_h5 *file, const char *object, dt_h5_visitor visit, void *context) {
+    walk v = {visit, context};
     hsize_t index = 0;
     return H5Aiterate_by_name(file->file, object, H5_INDEX_NAME, H5_ITER_INC, &index, visit_attribute, &v,
                               H5P_DEFAULT) < 0

@@ -75,7 +75,7 @@ static dt_status copy_rows(dt_metrics *m, FILE *from, FILE *to, int64_t last_ste
     size_t capacity = 0;
     dt_status status = dt_ok();
     for (ssize_t length; status.code == DT_OK && (length = getline(&line, &capacity, from)) > 0;) {
-        double values[MAX_COLUMNS];
+        double values[MAX_COLUMNS] = {(double)NAN};
         int series = row_series(m, line);
         if (series < 0 || line[length - 1] != '\n' || length < 2 || line[length - 2] != '}') continue;
         bool whole = true;

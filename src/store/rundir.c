@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,7 +75,7 @@ dt_status dt_write_text_file(const char *path, const char *text) {
 /* ---- the lock -------------------------------------------------------------------------------------------------------
  */
 
-/* When a process was started, in clock ticks after boot; 0 when there is none. */
+/* When a process was started, in clock ticks after boot; 0 when it is gone, or a zombie nobody has waited for. */
 static unsigned long long start_time(long pid) {
     char path[64], line[1024];
     snprintf(path, sizeof path, "/proc/%ld/stat", pid);
@@ -85,6 +84,7 @@ static unsigned long long start_time(long pid) {
     char *got = fgets(line, sizeof line, file);
     fclose(file);
     char *field = got ? strrchr(line, ')') : NULL; /* the name before it may hold anything */
+    if (!field || strlen(field) < 3 || strchr("ZXx", field[2])) return 0;
     for (int i = 2; field && i < 22; i++) field = strchr(field + 1, ' ');
     return field ? strtoull(field, NULL, 10) : 0;
 }
@@ -118,8 +118,7 @@ static bool read_owner(const char *path, owner *o) {
 }
 
 static bool is_stale(const owner *holder, const owner *me) {
-    if (strcmp(holder->host, me->host) == 0)
-        return (kill((pid_t)holder->pid, 0) != 0 && errno == ESRCH) || start_time(holder->pid) != holder->started;
+    if (strcmp(holder->host, me->host) == 0) return start_time(holder->pid) != holder->started;
     return strcmp(holder->job, "-") != 0 && strcmp(holder->job, me->job) == 0;
 }
 

@@ -176,7 +176,8 @@ double ref_dropout_factor(void (*words)(uint32_t out[4], uint64_t sample, uint64
                           uint64_t element, double rate) {
     uint32_t four[4];
     words(four, sample, element / 256 * 64 + element % 64);
-    double draw = four[element % 256 / 64] * 0x1p-32;
+    uint64_t word = element % 256 / 64;
+    double draw = four[word] * 0x1p-32;
     return draw < rate ? 0 : 1 / (1 - rate);
 }
 

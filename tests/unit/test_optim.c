@@ -221,7 +221,8 @@ START_TEST(degenerate_schedules_give_finite_rates) {
     one_step.kind = DT_SCHEDULE_LINEAR;
     ck_assert(dt_schedule_rate(&one_step, 1, 3, 4) == 1);
     for (int kind = DT_SCHEDULE_CONSTANT; kind <= DT_SCHEDULE_ONE_CYCLE; kind++) {
-        for (double peak = 0; peak <= 1; peak += 0.5) {
+        for (int half = 0; half <= 2; half++) {
+            double peak = 0.5 * half;
             dt_recipe_schedule schedule = {
                 .kind = kind, .period = 1, .factor = 0.5, .initial = 0.2, .final = 0.1, .peak = peak};
             for (int64_t total = 0; total < 4; total++) {
