@@ -130,7 +130,7 @@ const dt_field dt_recipe_fields[] = {
     {ROW("checkpoint.best", CHOICE, checkpoint.best, "none"), .choices = bests,
      .help = "what the best evaluation is judged by; its checkpoint is kept besides"},
 
-    {ROW("reduce.wire", CHOICE, wire, "f32"), .choices = wires, .flags = NUMBERS,
+    {ROW("reduce.wire", CHOICE, wire, "i32"), .choices = wires, .flags = NUMBERS,
      .help = "number format of gradients while they are summed"},
 
     {ROW("compute.isa", CHOICE, compute.isa, "auto"), .choices = isas,

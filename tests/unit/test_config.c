@@ -238,7 +238,7 @@ START_TEST(a_recipe_of_only_what_is_required_has_the_documented_defaults) {
     ck_assert(r.train.timeout == 300 && r.train.not_finite == DT_NOT_FINITE_STOP && r.train.patience == 0);
     ck_assert(r.checkpoint.keep_every == 0 && r.checkpoint.best == DT_BEST_NONE);
     ck_assert(r.checkpoint.every.unit == DT_SPAN_EPOCHS && r.checkpoint.every.value == 1 && r.checkpoint.keep == 3);
-    ck_assert(r.wire == DT_WIRE_F32 && r.compute.isa == 0 && r.compute.threads == 1);
+    ck_assert(r.wire == DT_WIRE_I32 && r.compute.isa == 0 && r.compute.threads == 1);
     ck_assert_ptr_nonnull(r.layers);
     dt_recipe_finish(&r);
 }
@@ -260,7 +260,7 @@ START_TEST(every_choice_is_the_enumerator_of_its_name) {
         {"schedule: {kind: cosine}", offsetof(dt_recipe, schedule.kind), DT_SCHEDULE_COSINE},
         {"schedule: {kind: linear}", offsetof(dt_recipe, schedule.kind), DT_SCHEDULE_LINEAR},
         {"schedule: {kind: one_cycle}", offsetof(dt_recipe, schedule.kind), DT_SCHEDULE_ONE_CYCLE},
-        {"reduce: {wire: i32}", offsetof(dt_recipe, wire), DT_WIRE_I32},
+        {"reduce: {wire: f32}", offsetof(dt_recipe, wire), DT_WIRE_F32},
         {"reduce: {wire: i64}", offsetof(dt_recipe, wire), DT_WIRE_I64},
         {"train: {not_finite: skip}", offsetof(dt_recipe, train.not_finite), DT_NOT_FINITE_SKIP},
         {"train: {not_finite: rollback}", offsetof(dt_recipe, train.not_finite), DT_NOT_FINITE_ROLLBACK},
@@ -648,7 +648,7 @@ static const struct change {
     {"checkpoint.keep_every", "3", "", false},
     {"checkpoint.best", "test_loss", "", false},
     {"checkpoint.keep", "0", "", false},
-    {"reduce.wire", "i32", "", true},
+    {"reduce.wire", "f32", "", true},
     {"compute.isa", "avx2", "", false},
     {"compute.threads", "2", "", false},
 };
