@@ -4,7 +4,7 @@
 # finish its step and write a checkpoint; the exit code is dtrain's (75: the same command goes on).
 set -euo pipefail
 
-cores=$(nproc)
+cores=$(env -u OMP_NUM_THREADS nproc) # nproc alone would give that number
 ranks=$cores
 if [[ ${1-} == -n ]]; then
     ranks=${2-}

@@ -7,7 +7,7 @@ packages_build=(gcc libc6-dev meson ninja-build pkg-config python3 openmpi-bin l
     libdnnl-dev libyaml-dev librandom123-dev libxxhash-dev zlib1g-dev)
 packages_data=(dataset-fashion-mnist)
 packages_test=("${packages_data[@]}" check clang-format-14 clang-tidy-14 shellcheck git bsdutils procps python3-h5py)
-packages_slurm=(slurmctld slurmd slurm-client munge)
+packages_slurm=(slurmctld slurmd slurm-client)
 # PyTorch takes whatever BLAS is there; with the reference one alone it is six times slower than with OpenBLAS.
 packages_bench=(python3-torch python3-h5py libopenblas0-serial)
 

@@ -18,7 +18,7 @@ ninja -C build --quiet src/dtrain
 ln -sfn build/src/dtrain dtrain
 data/fetch.sh fashion-mnist
 
-echo "training on $(nproc) ranks (Ctrl-C stops it; the same command goes on)"
+echo "training on $(env -u OMP_NUM_THREADS nproc) ranks (Ctrl-C stops it; the same command goes on)"
 code=0
 launch/local.sh || code=$?
 case $code in

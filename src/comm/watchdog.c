@@ -18,10 +18,11 @@
 
 typedef struct entry {
     _Atomic double since; /* clock */
+    _Atomic double seen;  /* when its own thread last looked on */
     _Atomic int64_t step;
     _Atomic int activity; /* dt_activity */
     int rank;             /* in the job */
-    char padding[DT_ALIGNMENT - 2 * sizeof(double) - 2 * sizeof(int)];
+    char padding[DT_ALIGNMENT - 3 * sizeof(double) - 2 * sizeof(int)];
 } entry;
 
 struct dt_watchdog {
@@ -54,11 +55,13 @@ static int name_late(const dt_watchdog *w, double now, char *out, size_t size) {
     int late = 0;
     for (int i = 0; i < w->count; i++) {
         const entry *e = &w->entries[i];
-        if (e->activity == DT_ACTIVITY_MEET && e->step == newest) continue;
+        bool stopped = now - e->seen > w->allowed / 2;
+        if (e->activity == DT_ACTIVITY_MEET && e->step == newest && !stopped) continue;
         late++;
         if (used + 96 < size)
-            used += (size_t)snprintf(out + used, size - used, "%srank %d (%s in step %lld for %.0f s)",
-                                     used ? ", " : "", e->rank, doing(e->activity), (long long)e->step, now - e->since);
+            used += (size_t)snprintf(out + used, size - used, "%srank %d (%s%s in step %lld for %.0f s)",
+                                     used ? ", " : "", e->rank, stopped ? "stopped while " : "", doing(e->activity),
+                                     (long long)e->step, now - e->since);
     }
     return late;
 }
@@ -86,6 +89,7 @@ static void *watch(void *argument) {
         struct timespec nap = {(time_t)pause, (long)((pause - (double)(time_t)pause) * 1e9)};
         nanosleep(&nap, NULL);
         double now = dt_clock_now(), waited = now - w->own->since;
+        w->own->seen = now;
         int activity = w->own->activity;
         if (activity == DT_ACTIVITY_IDLE || waited < allowed) {
             warned = false;
@@ -120,6 +124,7 @@ dt_status dt_watchdog_open(dt_watchdog **out, dt_comm *comm, double seconds) {
     memset(w->own, 0, sizeof *w->own);
     if (w->own == w->entries) memset(&w->entries[w->count], 0, sizeof *w->entries);
     w->own->rank = dt_comm_rank(comm);
+    w->own->seen = dt_clock_now();
     dt_watchdog_note(w, DT_ACTIVITY_IDLE, 0);
     DT_TRY(dt_comm_barrier(comm));
     int code = pthread_create(&w->thread, NULL, watch, w);

@@ -13,6 +13,7 @@ need_packages "${packages_bench[@]}"
 data=$top/data/fashion-mnist.h5
 [[ -f $data && -x $top/dtrain ]] || { echo "mlp.sh: launch/quickstart.sh first: it builds ./dtrain and gets the data" >&2; exit 1; }
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
+cores=$(nproc)
 export OMP_NUM_THREADS=1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -29,7 +30,7 @@ torch_rate() { # RANKS BATCH
 }
 median() { sort -n "$1" | awk '{v[NR] = $1} END {print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2}'; }
 
-echo "$(grep -m 1 'model name' /proc/cpuinfo | cut -d: -f2), $(nproc) cores; PyTorch $(dpkg-query -W -f '${Version}' \
+echo "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1), $cores cores; PyTorch $(dpkg-query -W -f '${Version}' \
     python3-torch) on $(basename "$(dirname "$(readlink -f /usr/lib/*/libblas.so.3 | head -n 1)")"); medians of $rounds"
 echo
 echo "| batch | ranks | dtrain, samples/s | PyTorch, samples/s | ratio | dtrain, GF/s of products |"

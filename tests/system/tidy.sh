@@ -19,7 +19,7 @@ for entry in json.load(open(sys.argv[1], encoding="utf-8")):
     commands[path] = {"directory": entry["directory"], "file": path, "command": command}
 json.dump(list(commands.values()), sys.stdout, indent=1)
 END
-if ! run-clang-tidy-14 -quiet -p . -j "$(nproc)" >log 2>&1; then
+if ! run-clang-tidy-14 -quiet -p . -j "$(env -u OMP_NUM_THREADS nproc)" >log 2>&1; then
     grep -aE '(error|warning): ' log | sed 's/\x1b\[[0-9;]*m//g' | sort -u
     fail "clang-tidy has findings"
 fi

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# A rank that no longer moves ends the job within train.timeout, and is named; the run goes on afterwards.
+. "$(dirname "$0")/../support/lib.sh"
+need_data
+
+for victim in 0 2; do
+    start 3 train --set "data.file=$data" --set train.epochs=500 --set train.timeout=3 --set checkpoint.every="100 steps" \
+        --set train.log_every="20 steps" --run stuck
+    until_true 30 has_steps stuck $((victim * 100 + 200)) || fail "it does not get going"
+    stopped=$(rank_pid "$victim")
+    kill -STOP "$stopped"
+    await
+    expect_code 1 "rank $victim stopped"
+    expect_in "$err" "no progress for .* held up by rank $victim \(stopped while " "the stopped rank is named"
+    kill -KILL "$stopped" 2>/dev/null
+done
+run 2 train --set "data.file=$data" --set train.epochs=500 --set train.stop_after=10 --set train.timeout=3 --run stuck
+expect_code 75 "and the run goes on"
+expect_in "$out" 'going on from stuck/checkpoints/' "from its checkpoint"
+finish
