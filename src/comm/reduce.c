@@ -46,7 +46,8 @@ struct dt_reducer {
     dt_comm *comm;
     const dt_kernels *kernels;
     const dt_table *table;
-    dt_wire wire;
+    dt_wire wire; /* in use: f32 for one or two shards */
+    int64_t shards;
     dt_real *shard; /* [total]: gradient of a shard; at the end, of all. On the f32 wire: only for further shards */
     void *message;  /* float, int32 or int64 [total + buckets + flags] */
     size_t buckets; /* elements of the message that are buckets: tensors * BUCKETS, 0 on the f32 wire */
@@ -75,12 +76,14 @@ dt_status dt_reduce_create(dt_reducer **out, dt_comm *comm, const dt_kernels *ke
     *out = NULL;
     dt_reducer *r = dt_alloc(1, sizeof *r);
     if (!r) return dt_fail_memory("the reducer", sizeof *r);
-    *r = (dt_reducer){.comm = comm, .kernels = kernels, .table = table, .wire = wire};
+    bool stateful = wire != DT_WIRE_F32; /* has exponents even while it needs none, lest more shards come later */
+    *r = (dt_reducer){.comm = comm, .kernels = kernels, .table = table, .wire = wire, .shards = shards};
+    if (shards <= 2) r->wire = DT_WIRE_F32;
     r->limit = wire == DT_WIRE_I64 ? 0x1p62 : 0x1p31 - 1;
     int spare = ilogb(r->limit / (double)shards) - KEEP;
     r->coarse = spare > HIGH ? spare : HIGH;
-    if (is_integer(r)) {
-        r->buckets = (size_t)table->count * BUCKETS;
+    if (is_integer(r)) r->buckets = (size_t)table->count * BUCKETS;
+    if (stateful) {
         r->state_words = 2 * ((int64_t)table->count + 1);
         r->scales = dt_alloc((size_t)table->count + 1, sizeof *r->scales);
         for (int i = 0; r->scales && i < table->count; i++)
@@ -89,7 +92,7 @@ dt_status dt_reduce_create(dt_reducer **out, dt_comm *comm, const dt_kernels *ke
     r->message = dt_alloc(message_words(r), word_size(r));
     bool needs_shard = is_integer(r) || shards_per_rank > 1;
     r->shard = needs_shard ? dt_alloc(table->total, sizeof *r->shard) : NULL;
-    if (!r->message || (needs_shard && !r->shard) || (is_integer(r) && !r->scales)) {
+    if (!r->message || (needs_shard && !r->shard) || (stateful && !r->scales)) {
         unsigned long long bytes = message_words(r) * word_size(r) + table->total * sizeof *r->shard;
         dt_reduce_destroy(r);
         return dt_fail_memory("the gradient", bytes);
@@ -267,6 +270,11 @@ static void dequantise(dt_reducer *r) {
 dt_status dt_reduce_finish(dt_reducer *r, const dt_real **sum, bool *redo) {
     *redo = false;
     if (r->added == 0) memset(r->message, 0, r->table->total * word_size(r));
+    if (r->shards == 2 && r->added == 1 && dt_comm_size(r->comm) == 1) {
+        /* the other shard is empty: add its zeros, as another rank would, or a -0 would stay one here only */
+        memset(r->shard, 0, r->table->total * sizeof *r->shard);
+        r->kernels->add(r->message, r->shard, (int64_t)r->table->total);
+    }
     *sum = is_integer(r) ? r->shard : r->message;
     DT_TRY(allreduce(r));
     if (!is_integer(r) || dt_reduce_raised(r, DT_FLAG_NOT_FINITE) > 0) return dt_ok();

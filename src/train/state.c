@@ -1,6 +1,7 @@
 /* The state of a run: where it lives in memory, how it starts, how it goes on from a checkpoint, how it is saved.
  * Opening is a list of collective steps; each that can fail on one rank alone is agreed on before the next begins. */
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -352,6 +353,9 @@ static dt_status prune(const dt_run *run) {
 dt_status dt_run_publish(dt_run *run) {
     DT_TRY(dt_run_gather_tally(run));
     if (run->checkpoint_step == run->position.step) return dt_ok();
+    if (!isfinite(dt_grad_norm(run->kernels, run->weights, run->table->total, 1)))
+        return dt_fail(DT_ERR_DIVERGED, "step %lld: the weights are no longer numbers; no checkpoint is made of them",
+                       (long long)run->position.step);
     dt_watchdog_note(run->watchdog, DT_ACTIVITY_STORAGE, run->position.step);
     DT_TRY(dt_checkpoint_publish(run->comm, run->checkpoints, dt_run_state(run), NULL, NULL));
     dt_watchdog_note(run->watchdog, DT_ACTIVITY_COMPUTE, run->position.step);

@@ -28,10 +28,10 @@ BOUND = 240  # seconds any one start may take
 
 RECIPES = [
     "model.layers=[flatten, {dense: {out: 64, activation: relu}}, {dropout: 0.3}, {dense: 10}] optimizer.kind=adamw"
-    " optimizer.weight_decay=0.01 train.batch=61 schedule.kind=cosine schedule.warmup=50",
+    " optimizer.weight_decay=0.01 train.batch=61 schedule.kind=cosine schedule.warmup=100",
     "train.batch=64 optimizer.kind=sgd optimizer.lr=0.05 optimizer.momentum=0.9 optimizer.clip_norm=1",
     "model.layers=[flatten, {dense: {out: 32, activation: gelu}}, {dense: 10}] train.batch=100 optimizer.kind=rmsprop"
-    " schedule.kind=step schedule.period=100 schedule.factor=0.5",
+    " schedule.kind=step schedule.period=200 schedule.factor=0.5",
     "train.batch=47 optimizer.kind=adagrad optimizer.lr=0.02 optimizer.l2=0.0001 train.micro_batch=3",
 ]
 
@@ -50,7 +50,7 @@ def command(options, ranks, shards, run, recipe, extra=()):
         ["mpirun", "-n", str(ranks), options.program, "train", options.recipe, "--run", run]
         + ["--set", f"data.file={options.data}", "--set", f"train.shards={shards}"]
         + ["--set", "data.train_x=/test/x", "--set", "data.train_y=/test/y", "--set", "train.log_every=50"]
-        + ["--set", "train.epochs=3", "--set", f"train.timeout={TIMEOUT}"]
+        + ["--set", "train.epochs=6", "--set", f"train.timeout={TIMEOUT}"]
         + sets(recipe)
         + list(extra)
     )
@@ -174,7 +174,7 @@ def one_run(options, dice, reference, folder):
         process = start(command(options, ranks, shards, run, RECIPES[recipe], ["--set", f"checkpoint.every={every}"]))
         pids, what = [], "nothing"
         if attempt < 6:
-            time.sleep(dice.uniform(0.2, 2.0))
+            time.sleep(dice.uniform(0.15, 1.2))
             what, pids = interrupt(process, options, dice)
         output, errors, code = finish(process)
         wait_for_end(pids)

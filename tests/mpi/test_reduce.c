@@ -57,18 +57,18 @@ static dt_status reduce_step(dt_reducer *reducer, dt_comm *comm, int step, int s
     return dt_ok();
 }
 
-static void integer_wire_is_order_free(dt_wire wire) {
+static void integer_wire_is_order_free(dt_wire wire, int shards) {
     dt_comm *alone;
     dt_reducer *many, *one;
     ranks_assert_ok(dt_comm_alone(&alone, world));
-    ranks_assert_ok(dt_reduce_create(&many, world, kernels, &table, SHARDS, SHARDS, wire));
-    ranks_assert_ok(dt_reduce_create(&one, alone, kernels, &table, SHARDS, SHARDS, wire));
+    ranks_assert_ok(dt_reduce_create(&many, world, kernels, &table, shards, shards, wire));
+    ranks_assert_ok(dt_reduce_create(&one, alone, kernels, &table, shards, shards, wire));
     int redone_many = 0, redone_one = 0;
     for (int step = 0; step < STEPS; step++) {
         const dt_real *a, *b;
         double size = step == 20 ? 1e6 : 1; /* a sudden jump, and back */
-        ranks_assert_ok(reduce_step(many, world, step, SHARDS, size, &a, &redone_many));
-        ranks_assert_ok(reduce_step(one, alone, step, SHARDS, size, &b, &redone_one));
+        ranks_assert_ok(reduce_step(many, world, step, shards, size, &a, &redone_many));
+        ranks_assert_ok(reduce_step(one, alone, step, shards, size, &b, &redone_one));
         ranks_assert(memcmp(a, b, table.total * sizeof *a) == 0);
     }
     int32_t *state_many, *state_one;
@@ -83,11 +83,46 @@ static void integer_wire_is_order_free(dt_wire wire) {
 }
 
 START_TEST(the_i32_wire_gives_one_rank_s_bits_on_any_number_of_ranks) {
-    integer_wire_is_order_free(DT_WIRE_I32);
+    integer_wire_is_order_free(DT_WIRE_I32, SHARDS);
 }
 END_TEST
 START_TEST(the_i64_wire_gives_one_rank_s_bits_on_any_number_of_ranks) {
-    integer_wire_is_order_free(DT_WIRE_I64);
+    integer_wire_is_order_free(DT_WIRE_I64, SHARDS);
+}
+END_TEST
+
+/* Floats are sent then; the second shard of every third step is empty, and half of the first's gradient is -0. */
+START_TEST(two_shards_give_one_rank_s_bits_on_two_ranks_though_sent_as_floats) {
+    if (dt_comm_size(world) > 2) return;
+    dt_comm *alone;
+    dt_reducer *many, *one;
+    ranks_assert_ok(dt_comm_alone(&alone, world));
+    ranks_assert_ok(dt_reduce_create(&many, world, kernels, &table, 2, 2, DT_WIRE_I32));
+    ranks_assert_ok(dt_reduce_create(&one, alone, kernels, &table, 2, 2, DT_WIRE_I32));
+    for (int step = 0; step < STEPS; step++) {
+        const dt_real *sums[2];
+        for (int which = 0; which < 2; which++) {
+            dt_reducer *reducer = which ? one : many;
+            dt_comm *comm = which ? alone : world;
+            int64_t first, count;
+            bool redo;
+            dt_rank_shards(2, dt_comm_size(comm), dt_comm_rank(comm), &first, &count);
+            dt_reduce_begin(reducer);
+            for (int64_t s = first; s < first + count && (s == 0 || step % 3); s++) {
+                dt_real *g = dt_reduce_next(reducer);
+                memset(g, 0, table.total * sizeof *g);
+                draw_gradient(g, step, (int)s, 1);
+                for (size_t i = 0; i < table.tensors[0].count; i += 2) g[i] = (dt_real)-0.0;
+                dt_reduce_add(reducer);
+            }
+            ranks_assert_ok(dt_reduce_finish(reducer, &sums[which], &redo));
+            ranks_assert(!redo);
+        }
+        ranks_assert(memcmp(sums[0], sums[1], table.total * sizeof *sums[0]) == 0);
+    }
+    dt_reduce_destroy(many);
+    dt_reduce_destroy(one);
+    dt_comm_close(alone);
 }
 END_TEST
 
@@ -191,6 +226,7 @@ int main(void) {
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, the_i32_wire_gives_one_rank_s_bits_on_any_number_of_ranks);
     tcase_add_test(tests, the_i64_wire_gives_one_rank_s_bits_on_any_number_of_ranks);
+    tcase_add_test(tests, two_shards_give_one_rank_s_bits_on_two_ranks_though_sent_as_floats);
     tcase_add_test(tests, the_error_against_float64_is_below_2_to_minus_20_up_to_64_shards);
     tcase_add_test(tests, the_f32_wire_sums_up_to_rounding);
     tcase_add_test(tests, a_gradient_that_is_no_number_is_raised_and_named_where_it_is);
