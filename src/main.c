@@ -77,13 +77,8 @@ static int run_with_ranks(const command *chosen, int argc, char **argv) {
     catch_signals(); /* MPI_Init may have put its own in place */
     dt_log_setup(dt_log_threshold(), dt_comm_rank(comm) == 0);
     int code = chosen->run(comm, argc, argv);
-    if (code == 1) {
-        /* MPI_Finalize would close what a failed write left open, and may crash on it. Rank 0 has spoken before any
-         * rank ends. */
-        fflush(stdout);
-        dt_comm_barrier(comm);
-        _exit(code);
-    }
+    fflush(stdout);
+    if (code == 1) dt_comm_leave(comm, code);
     dt_comm_close(comm);
     return code;
 }

@@ -11,12 +11,16 @@
 
 typedef struct dt_comm dt_comm;
 
-/* Collective over the world. Starts MPI unless it runs already; `out` is the world. */
+/* Collective over the world. Starts MPI unless it runs already; `out` is the world. A launch that takes longer than 300
+ * s (or $DTRAIN_LAUNCH_TIMEOUT) ends the process. */
 dt_status dt_comm_open(dt_comm **out, int *argc, char ***argv);
 /* This process alone, while `comm` is open. Not collective. */
 dt_status dt_comm_alone(dt_comm **out, const dt_comm *comm);
 /* Collective. Ends MPI when dt_comm_open started it. Accepts NULL. */
 void dt_comm_close(dt_comm *comm);
+/* Collective. Ends this process without MPI_Finalize, which may crash on what a failed write left open, once all ranks
+ * are here. */
+void dt_comm_leave(dt_comm *comm, int exit_code) __attribute__((noreturn));
 /* Ends the whole job at once with `exit_code`. */
 void dt_comm_abort(dt_comm *comm, int exit_code) __attribute__((noreturn));
 

@@ -10,9 +10,11 @@
 
 typedef enum dt_activity {
     DT_ACTIVITY_IDLE,    /* nothing that can hang; never times out */
+    DT_ACTIVITY_START,   /* reading data, planning, resuming: ten times as long is allowed */
     DT_ACTIVITY_COMPUTE, /* on its own */
     DT_ACTIVITY_MEET,    /* in a collective call: waiting for others */
-    DT_ACTIVITY_STORAGE, /* writing or reading a checkpoint: slow storage is warned of, and given ten times as long */
+    DT_ACTIVITY_STORAGE, /* writing a checkpoint: slow storage is warned of, and given ten times as long */
+    DT_ACTIVITY_END,     /* closing down */
 } dt_activity;
 
 typedef struct dt_watchdog dt_watchdog;

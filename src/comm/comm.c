@@ -4,6 +4,8 @@
 #include "comm_internal.h"
 
 #include <limits.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,12 +67,56 @@ static dt_status create(dt_comm **out, MPI_Comm parent, bool owns_mpi) {
     return status;
 }
 
+/* MPI_Init and MPI_Finalize wait for every rank, and no watchdog looks on yet, or any more. */
+#define LAUNCH_SECONDS 300
+#define END_SECONDS 60
+
+static void too_long(int number) {
+    (void)number;
+    static const char text[] =
+        "dtrain: the ranks did not all start, or did not all end; a rank or a machine is stuck\n";
+    ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)ignored;
+    _exit(1);
+}
+
+static void guard(unsigned seconds) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = too_long;
+    sigaction(SIGALRM, &action, NULL);
+    alarm(seconds);
+}
+
+static unsigned launch_seconds(void) {
+    const char *text = getenv("DTRAIN_LAUNCH_TIMEOUT");
+    long seconds = text ? strtol(text, NULL, 10) : 0;
+    return seconds > 0 && seconds < 1000000 ? (unsigned)seconds : LAUNCH_SECONDS;
+}
+
+/* A signal in the middle of the launcher's handshake would break it; it waits until MPI is up. */
+static int init_undisturbed(int *argc, char ***argv) {
+    sigset_t ours, before;
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGINT);
+    sigaddset(&ours, SIGTERM);
+    sigaddset(&ours, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &ours, &before);
+    guard(launch_seconds());
+    int provided;
+    int code = MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return code;
+}
+
 dt_status dt_comm_open(dt_comm **out, int *argc, char ***argv) {
     *out = NULL;
-    int running = 0, provided;
+    int running = 0;
     MPI_Initialized(&running);
-    if (!running) DT_TRY(dt_comm_check(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread"));
-    return create(out, MPI_COMM_WORLD, !running);
+    if (!running) DT_TRY(dt_comm_check(init_undisturbed(argc, argv), "MPI_Init_thread"));
+    dt_status status = create(out, MPI_COMM_WORLD, !running);
+    alarm(0);
+    return status;
 }
 
 dt_status dt_comm_alone(dt_comm **out, const dt_comm *comm) {
@@ -83,8 +129,18 @@ void dt_comm_close(dt_comm *comm) {
     if (!comm) return;
     if (comm->node != MPI_COMM_NULL) MPI_Comm_free(&comm->node);
     if (comm->world != MPI_COMM_NULL) MPI_Comm_free(&comm->world);
-    if (comm->owns_mpi) MPI_Finalize();
+    if (comm->owns_mpi) {
+        guard(END_SECONDS);
+        MPI_Finalize();
+        alarm(0);
+    }
     dt_free(comm);
+}
+
+void dt_comm_leave(dt_comm *comm, int exit_code) {
+    guard(END_SECONDS);
+    dt_comm_barrier(comm);
+    _exit(exit_code);
 }
 
 void dt_comm_abort(dt_comm *comm, int exit_code) {

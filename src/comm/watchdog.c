@@ -39,24 +39,36 @@ struct dt_watchdog {
 
 static const char *doing(int activity) {
     switch (activity) {
+    case DT_ACTIVITY_START: return "starting";
     case DT_ACTIVITY_COMPUTE: return "computing";
     case DT_ACTIVITY_MEET: return "waiting for other ranks";
     case DT_ACTIVITY_STORAGE: return "at the checkpoint's storage";
+    case DT_ACTIVITY_END: return "closing down";
     default: return "idle";
     }
 }
 
-/* Writes "rank 3 (computing in step 120 for 31 s), …" for those that hold the others up; how many there are. */
+/* Its own thread no longer looks on: the process is stopped, or its machine is. */
+static bool is_stopped(const dt_watchdog *w, const entry *e, double now) {
+    return e->activity != DT_ACTIVITY_IDLE && now - e->seen > w->allowed;
+}
+
+/* Writes "rank 3 (computing in step 120 for 31 s), …" for those that hold the others up, the stopped ones if there are
+ * any; how many there are. */
 static int name_late(const dt_watchdog *w, double now, char *out, size_t size) {
     int64_t newest = -1;
-    for (int i = 0; i < w->count; i++)
+    bool any_stopped = false;
+    for (int i = 0; i < w->count; i++) {
         if (w->entries[i].step > newest) newest = w->entries[i].step;
+        any_stopped = any_stopped || is_stopped(w, &w->entries[i], now);
+    }
     size_t used = 0;
     int late = 0;
     for (int i = 0; i < w->count; i++) {
         const entry *e = &w->entries[i];
-        bool stopped = now - e->seen > w->allowed / 2;
-        if (e->activity == DT_ACTIVITY_MEET && e->step == newest && !stopped) continue;
+        bool stopped = is_stopped(w, e, now);
+        bool waits = e->activity == DT_ACTIVITY_MEET && e->step == newest;
+        if (any_stopped ? !stopped : waits) continue;
         late++;
         if (used + 96 < size)
             used += (size_t)snprintf(out + used, size - used, "%srank %d (%s%s in step %lld for %.0f s)",
@@ -81,26 +93,33 @@ static void bark(dt_watchdog *w, double now, double waited) {
     _exit(1);
 }
 
+/* One look: barks when this rank has waited too long, or another of this machine is stopped. */
+static void look(dt_watchdog *w, bool *warned) {
+    double now = dt_clock_now(), waited = now - w->own->since, allowed = w->allowed;
+    w->own->seen = now;
+    bool slow = w->own->activity == DT_ACTIVITY_START, storage = false;
+    for (int i = 0; i < w->count; i++) {
+        if (is_stopped(w, &w->entries[i], now)) bark(w, now, now - w->entries[i].seen);
+        storage = storage || w->entries[i].activity == DT_ACTIVITY_STORAGE;
+    }
+    if (w->own->activity == DT_ACTIVITY_IDLE || waited < allowed) {
+        *warned = false;
+        return;
+    }
+    if (storage && !*warned && w->own == w->entries)
+        dt_log_warn("the storage is slow: %.0f s for a checkpoint so far", waited);
+    *warned = true;
+    if (waited > 10 * allowed || !(slow || storage)) bark(w, now, waited);
+}
+
 static void *watch(void *argument) {
     dt_watchdog *w = argument;
     bool warned = false;
     while (!w->ends) {
-        double allowed = w->allowed, pause = allowed < 10 ? allowed / 10 : 1;
+        double pause = w->allowed < 10 ? w->allowed / 10 : 1;
         struct timespec nap = {(time_t)pause, (long)((pause - (double)(time_t)pause) * 1e9)};
         nanosleep(&nap, NULL);
-        double now = dt_clock_now(), waited = now - w->own->since;
-        w->own->seen = now;
-        int activity = w->own->activity;
-        if (activity == DT_ACTIVITY_IDLE || waited < allowed) {
-            warned = false;
-            continue;
-        }
-        bool storage = false; /* somebody on this machine is busy writing or reading */
-        for (int i = 0; i < w->count; i++) storage = storage || w->entries[i].activity == DT_ACTIVITY_STORAGE;
-        if (!storage || waited > 10 * allowed) bark(w, now, waited);
-        if (storage && !warned && w->own == w->entries)
-            dt_log_warn("the storage is slow: %.0f s for a checkpoint so far", waited);
-        warned = true;
+        look(w, &warned);
     }
     return NULL;
 }
@@ -136,6 +155,7 @@ dt_status dt_watchdog_open(dt_watchdog **out, dt_comm *comm, double seconds) {
 
 void dt_watchdog_close(dt_watchdog *w) {
     if (!w) return;
+    dt_watchdog_note(w, DT_ACTIVITY_IDLE, w->own->step);
     w->ends = true;
     pthread_join(w->thread, NULL);
     MPI_Win_free(&w->window);

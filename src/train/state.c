@@ -272,6 +272,8 @@ static dt_status open_records(dt_run *run) {
 
 static dt_status open_run(dt_run *run) {
     bool first = dt_comm_rank(run->comm) == 0;
+    DT_TRY(dt_watchdog_open(&run->watchdog, run->comm, run->recipe->train.timeout));
+    dt_watchdog_note(run->watchdog, DT_ACTIVITY_START, 0);
     DT_TRY(dt_comm_agree(run->comm, dt_compute_open(&run->kernels, (dt_isa)run->recipe->compute.isa,
                                                     (int)run->recipe->compute.threads)));
     DT_TRY(open_data(run));
@@ -299,8 +301,7 @@ static dt_status open_run(dt_run *run) {
                     (long long)run->position.epoch);
     }
     run->first_step = run->position.step;
-    DT_TRY(dt_comm_agree(run->comm, first ? open_records(run) : dt_ok()));
-    return dt_watchdog_open(&run->watchdog, run->comm, run->recipe->train.timeout);
+    return dt_comm_agree(run->comm, first ? open_records(run) : dt_ok());
 }
 
 dt_status dt_run_open(dt_run *run, dt_comm *comm, dt_recipe *recipe, const dt_train_options *options) {
@@ -316,7 +317,6 @@ dt_status dt_run_open(dt_run *run, dt_comm *comm, dt_recipe *recipe, const dt_tr
 }
 
 void dt_run_close(dt_run *run) {
-    dt_watchdog_close(run->watchdog);
     dt_status status = dt_metrics_close(run->metrics);
     if (status.code != DT_OK) dt_log_warn("%s", status.message);
     dt_reduce_destroy(run->reducer);
@@ -328,6 +328,7 @@ void dt_run_close(dt_run *run) {
     dt_split_close(&run->test);
     dt_free(run->resolved);
     dt_rundir_close(run->lock);
+    dt_watchdog_close(run->watchdog);
     memset(run, 0, sizeof *run);
 }
 

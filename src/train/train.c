@@ -290,7 +290,7 @@ static dt_status train_loop(dt_run *run, dt_outcome *outcome) {
         dt_progress_live(&progress, run);
         status = after_step(run, &progress, &stop);
     }
-    dt_watchdog_note(run->watchdog, DT_ACTIVITY_IDLE, run->position.step);
+    dt_watchdog_note(run->watchdog, DT_ACTIVITY_END, run->position.step);
     dt_progress_clear(&progress);
     *outcome = stop ? DT_OUTCOME_STOPPED : DT_OUTCOME_DONE;
     return status;

@@ -22,9 +22,10 @@ ENVIRONMENT = dict(
     OMPI_MCA_rmaps_base_oversubscribe="1",
     OMPI_MCA_btl_vader_single_copy_mechanism="none",
     OMP_NUM_THREADS="1",
+    DTRAIN_LAUNCH_TIMEOUT="10",
 )
 TIMEOUT = 4  # seconds of train.timeout: a stopped rank must be noticed by then
-BOUND = 240  # seconds any one start may take
+BOUND = 90  # seconds any one start may take
 
 RECIPES = [
     "model.layers=[flatten, {dense: {out: 64, activation: relu}}, {dropout: 0.3}, {dense: 10}] optimizer.kind=adamw"
@@ -66,8 +67,10 @@ def finish(process):
     try:
         output, errors = process.communicate(timeout=BOUND)
     except subprocess.TimeoutExpired:
+        left = subprocess.run(["ps", "-eo", "pid,ppid,stat,wchan:20,args"], capture_output=True, text=True).stdout
+        left = "\n".join(line[:160] for line in left.splitlines() if "dtrain" in line and "kill.py" not in line)
         os.killpg(process.pid, signal.SIGKILL)
-        raise Failure(f"no end within {BOUND} s")
+        raise Failure(f"no end within {BOUND} s of what followed; left:\n{left}")
     return output, errors, process.returncode
 
 
@@ -102,6 +105,8 @@ def interrupt(process, options, dice):
     """Does something bad to a running job; returns what."""
     ranks = ranks_of(process, options.program)
     what = dice.choice(["kill rank", "kill rank", "kill mpirun", "stop rank", "term mpirun", "usr1 mpirun", "usr1 rank"])
+    if what == "stop rank" and len(ranks) < 2:
+        what = "kill rank"  # a job stopped as a whole is suspended, not stuck
     try:
         if what == "kill mpirun":
             os.kill(process.pid, signal.SIGKILL)
@@ -176,9 +181,13 @@ def one_run(options, dice, reference, folder):
         if attempt < 6:
             time.sleep(dice.uniform(0.15, 1.2))
             what, pids = interrupt(process, options, dice)
-        output, errors, code = finish(process)
-        wait_for_end(pids)
-        story.append(f"{ranks} ranks, {what}, exit {code}")
+        story.append(f"{ranks} ranks, {what}")
+        try:
+            output, errors, code = finish(process)
+            wait_for_end(pids)
+        except Failure as failure:
+            raise Failure("; ".join(story) + f": {failure}") from None
+        story[-1] += f", exit {code}"
         if code not in (0, 75) and what == "nothing":
             raise Failure("; ".join(story) + f": {errors}")
         if what == "stop rank" and code == 0 and "done " not in output:
