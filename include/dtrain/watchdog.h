@@ -9,7 +9,7 @@
 #include "dtrain/comm.h"
 
 typedef enum dt_activity {
-    DT_ACTIVITY_IDLE,    /* nothing that can hang; never times out */
+    DT_ACTIVITY_IDLE,    /* leaving; never times out */
     DT_ACTIVITY_START,   /* reading data, planning, resuming: ten times as long is allowed */
     DT_ACTIVITY_COMPUTE, /* on its own */
     DT_ACTIVITY_MEET,    /* in a collective call: waiting for others */
@@ -19,11 +19,12 @@ typedef enum dt_activity {
 
 typedef struct dt_watchdog dt_watchdog;
 
-/* Collective. `seconds`: the longest a rank may be at one thing; 0: no watchdog (*out is NULL, which the others
- * accept). */
-dt_status dt_watchdog_open(dt_watchdog **out, dt_comm *comm, double seconds);
-/* Collective. */
-void dt_watchdog_close(dt_watchdog *watchdog);
+/* The one that looks on from dt_comm_open to dt_comm_close; NULL, which the functions below accept, where `comm` is not
+ * the world. */
+dt_watchdog *dt_comm_watchdog(const dt_comm *comm);
+
+/* The longest a rank may be at one thing, in seconds; 0: as long as it likes. */
+void dt_watchdog_limit(dt_watchdog *watchdog, double seconds);
 
 /* This rank begins `activity` in step `step`; costs a clock reading. */
 void dt_watchdog_note(dt_watchdog *watchdog, dt_activity activity, int64_t step);

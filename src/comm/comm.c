@@ -20,6 +20,7 @@ struct dt_comm {
     MPI_Comm world, node;
     int rank, size, node_rank, node_size;
     bool owns_mpi;
+    dt_watchdog *watchdog; /* of the world only */
     char host[MPI_MAX_PROCESSOR_NAME];
 };
 
@@ -29,6 +30,10 @@ MPI_Comm dt_comm_mpi(const dt_comm *comm) {
 
 MPI_Comm dt_comm_node_mpi(const dt_comm *comm) {
     return comm->node;
+}
+
+dt_watchdog *dt_comm_watchdog(const dt_comm *comm) {
+    return comm->watchdog;
 }
 
 dt_status dt_comm_check(int mpi_code, const char *what) {
@@ -115,6 +120,7 @@ dt_status dt_comm_open(dt_comm **out, int *argc, char ***argv) {
     MPI_Initialized(&running);
     if (!running) DT_TRY(dt_comm_check(init_undisturbed(argc, argv), "MPI_Init_thread"));
     dt_status status = create(out, MPI_COMM_WORLD, !running);
+    if (status.code == DT_OK) status = dt_watchdog_open(&(*out)->watchdog, *out, launch_seconds());
     alarm(0);
     return status;
 }
@@ -127,10 +133,11 @@ dt_status dt_comm_alone(dt_comm **out, const dt_comm *comm) {
 
 void dt_comm_close(dt_comm *comm) {
     if (!comm) return;
+    if (comm->owns_mpi) guard(END_SECONDS);
+    dt_watchdog_close(comm->watchdog);
     if (comm->node != MPI_COMM_NULL) MPI_Comm_free(&comm->node);
     if (comm->world != MPI_COMM_NULL) MPI_Comm_free(&comm->world);
     if (comm->owns_mpi) {
-        guard(END_SECONDS);
         MPI_Finalize();
         alarm(0);
     }

@@ -5,11 +5,16 @@
 #include <mpi.h>
 
 #include "dtrain/comm.h"
+#include "dtrain/watchdog.h"
 
 MPI_Comm dt_comm_mpi(const dt_comm *comm);
 MPI_Comm dt_comm_node_mpi(const dt_comm *comm);
 
 /* A failed MPI call as a status; MPI_SUCCESS is success. */
 dt_status dt_comm_check(int mpi_code, const char *what);
+
+/* Collective. Looks on from here to dt_watchdog_close, which is collective on the machine. */
+dt_status dt_watchdog_open(dt_watchdog **out, dt_comm *comm, double seconds);
+void dt_watchdog_close(dt_watchdog *watchdog); /* accepts NULL */
 
 #endif

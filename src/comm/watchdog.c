@@ -4,6 +4,7 @@
  * culprit, so that the job's last words come from where it is. */
 #include "dtrain/watchdog.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -34,7 +35,9 @@ struct dt_watchdog {
     int job_size;
     _Atomic double allowed;
     pthread_t thread;
-    atomic_bool ends;
+    pthread_mutex_t lock;
+    pthread_cond_t end; /* signals `ends` */
+    bool ends;
 };
 
 static const char *doing(int activity) {
@@ -112,21 +115,38 @@ static void look(dt_watchdog *w, bool *warned) {
     if (waited > 10 * allowed || !(slow || storage)) bark(w, now, waited);
 }
 
+/* Sleeps until the next look is due; true when it was woken to end. */
+static bool sleep_or_end(dt_watchdog *w) {
+    double pause = w->allowed < 10 ? w->allowed / 10 : 1, until = dt_clock_now() + pause;
+    struct timespec moment = {(time_t)until, (long)((until - floor(until)) * 1e9)};
+    int code = 0;
+    pthread_mutex_lock(&w->lock);
+    while (!w->ends && code == 0) code = pthread_cond_timedwait(&w->end, &w->lock, &moment);
+    bool ends = w->ends;
+    pthread_mutex_unlock(&w->lock);
+    return ends;
+}
+
 static void *watch(void *argument) {
     dt_watchdog *w = argument;
     bool warned = false;
-    while (!w->ends) {
-        double pause = w->allowed < 10 ? w->allowed / 10 : 1;
-        struct timespec nap = {(time_t)pause, (long)((pause - (double)(time_t)pause) * 1e9)};
-        nanosleep(&nap, NULL);
-        look(w, &warned);
-    }
+    while (!sleep_or_end(w)) look(w, &warned);
     return NULL;
+}
+
+/* The condition is timed by the clock of dt_clock_now. */
+static int start_thread(dt_watchdog *w) {
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->end, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&w->lock, NULL);
+    return pthread_create(&w->thread, NULL, watch, w);
 }
 
 dt_status dt_watchdog_open(dt_watchdog **out, dt_comm *comm, double seconds) {
     *out = NULL;
-    if (seconds <= 0) return dt_ok();
     dt_watchdog *w = dt_alloc(1, sizeof *w);
     DT_TRY(dt_comm_agree(comm, w ? dt_ok() : dt_fail_memory("the watchdog", sizeof *w)));
     w->node = dt_comm_node_mpi(comm);
@@ -144,9 +164,9 @@ dt_status dt_watchdog_open(dt_watchdog **out, dt_comm *comm, double seconds) {
     if (w->own == w->entries) memset(&w->entries[w->count], 0, sizeof *w->entries);
     w->own->rank = dt_comm_rank(comm);
     w->own->seen = dt_clock_now();
-    dt_watchdog_note(w, DT_ACTIVITY_IDLE, 0);
+    dt_watchdog_note(w, DT_ACTIVITY_START, 0);
     DT_TRY(dt_comm_barrier(comm));
-    int code = pthread_create(&w->thread, NULL, watch, w);
+    int code = start_thread(w);
     DT_TRY(dt_comm_agree(
         comm, code == 0 ? dt_ok() : dt_fail(DT_ERR_MEMORY, "cannot start the watchdog's thread: %s", strerror(code))));
     *out = w;
@@ -156,8 +176,13 @@ dt_status dt_watchdog_open(dt_watchdog **out, dt_comm *comm, double seconds) {
 void dt_watchdog_close(dt_watchdog *w) {
     if (!w) return;
     dt_watchdog_note(w, DT_ACTIVITY_IDLE, w->own->step);
+    pthread_mutex_lock(&w->lock);
     w->ends = true;
+    pthread_cond_signal(&w->end);
+    pthread_mutex_unlock(&w->lock);
     pthread_join(w->thread, NULL);
+    pthread_cond_destroy(&w->end);
+    pthread_mutex_destroy(&w->lock);
     MPI_Win_free(&w->window);
     dt_free(w);
 }
@@ -167,6 +192,10 @@ void dt_watchdog_note(dt_watchdog *w, dt_activity activity, int64_t step) {
     atomic_store_explicit(&w->own->since, dt_clock_now(), memory_order_relaxed);
     atomic_store_explicit(&w->own->step, step, memory_order_relaxed);
     atomic_store_explicit(&w->own->activity, (int)activity, memory_order_release);
+}
+
+void dt_watchdog_limit(dt_watchdog *w, double seconds) {
+    if (w) w->allowed = seconds > 0 ? seconds : INFINITY;
 }
 
 void dt_watchdog_allow(dt_watchdog *w, double seconds) {

@@ -272,8 +272,8 @@ static dt_status open_records(dt_run *run) {
 
 static dt_status open_run(dt_run *run) {
     bool first = dt_comm_rank(run->comm) == 0;
-    DT_TRY(dt_watchdog_open(&run->watchdog, run->comm, run->recipe->train.timeout));
-    dt_watchdog_note(run->watchdog, DT_ACTIVITY_START, 0);
+    run->watchdog = dt_comm_watchdog(run->comm);
+    dt_watchdog_limit(run->watchdog, run->recipe->train.timeout);
     DT_TRY(dt_comm_agree(run->comm, dt_compute_open(&run->kernels, (dt_isa)run->recipe->compute.isa,
                                                     (int)run->recipe->compute.threads)));
     DT_TRY(open_data(run));
@@ -328,7 +328,6 @@ void dt_run_close(dt_run *run) {
     dt_split_close(&run->test);
     dt_free(run->resolved);
     dt_rundir_close(run->lock);
-    dt_watchdog_close(run->watchdog);
     memset(run, 0, sizeof *run);
 }
 

@@ -285,7 +285,7 @@ static dt_status train_loop(dt_run *run, dt_outcome *outcome) {
         if (redo) sampler = epoch_order(run);
         double seconds = dt_clock_now() - mark;
         run->loop_seconds += seconds;
-        if (run->recipe->train.timeout > 0) dt_watchdog_allow(run->watchdog, 20 * seconds);
+        dt_watchdog_allow(run->watchdog, 20 * seconds);
         if (status.code != DT_OK || redo) continue;
         dt_progress_live(&progress, run);
         status = after_step(run, &progress, &stop);

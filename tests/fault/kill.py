@@ -22,9 +22,9 @@ ENVIRONMENT = dict(
     OMPI_MCA_rmaps_base_oversubscribe="1",
     OMPI_MCA_btl_vader_single_copy_mechanism="none",
     OMP_NUM_THREADS="1",
-    DTRAIN_LAUNCH_TIMEOUT="10",
 )
-TIMEOUT = 4  # seconds of train.timeout: a stopped rank must be noticed by then
+TIMEOUT = 4  # seconds of train.timeout while ranks are being stopped: they must be noticed by then
+PATIENCE = 60  # the same for starts that nothing happens to, on a machine busy with other things
 BOUND = 90  # seconds any one start may take
 
 RECIPES = [
@@ -51,7 +51,7 @@ def command(options, ranks, shards, run, recipe, extra=()):
         ["mpirun", "-n", str(ranks), options.program, "train", options.recipe, "--run", run]
         + ["--set", f"data.file={options.data}", "--set", f"train.shards={shards}"]
         + ["--set", "data.train_x=/test/x", "--set", "data.train_y=/test/y", "--set", "train.log_every=50"]
-        + ["--set", "train.epochs=6", "--set", f"train.timeout={TIMEOUT}"]
+        + ["--set", "train.epochs=6", "--set", f"train.timeout={PATIENCE}"]
         + sets(recipe)
         + list(extra)
     )
@@ -74,10 +74,10 @@ def finish(process):
     return output, errors, process.returncode
 
 
-def start(arguments):
+def start(arguments, environment=ENVIRONMENT):
     return subprocess.Popen(
         arguments,
-        env=ENVIRONMENT,
+        env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -176,9 +176,12 @@ def one_run(options, dice, reference, folder):
     story, newest = [], -1
     for attempt in range(40):
         ranks = dice.randint(1, shards)
-        process = start(command(options, ranks, shards, run, RECIPES[recipe], ["--set", f"checkpoint.every={every}"]))
+        disturbed = attempt < 6
+        extra = ["--set", f"checkpoint.every={every}"] + (["--set", f"train.timeout={TIMEOUT}"] if disturbed else [])
+        environment = dict(ENVIRONMENT, DTRAIN_LAUNCH_TIMEOUT=str(2 * TIMEOUT)) if disturbed else ENVIRONMENT
+        process = start(command(options, ranks, shards, run, RECIPES[recipe], extra), environment)
         pids, what = [], "nothing"
-        if attempt < 6:
+        if disturbed:
             time.sleep(dice.uniform(0.15, 1.2))
             what, pids = interrupt(process, options, dice)
         story.append(f"{ranks} ranks, {what}")
