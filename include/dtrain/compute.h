@@ -97,6 +97,8 @@ typedef struct dt_kernels {
     double (*sum_squares)(const dt_real *x, int64_t n);
     /* y += x */
     void (*add)(dt_real *y, const dt_real *x, int64_t n);
+    void (*add_i32)(int32_t *y, const int32_t *x, int64_t n); /* wraps, as MPI_SUM does */
+    void (*add_i64)(int64_t *y, const int64_t *x, int64_t n);
     /* q = round(g*scale), or q += … unless `fresh`, to the nearest, ties to even. Returns the largest |g|, or infinity
      * or NaN when one is not finite; q is meaningless where |g*scale| does not fit its type. */
     double (*quantise_i32)(int32_t *q, const dt_real *g, int64_t n, dt_real scale, bool fresh);

@@ -24,13 +24,13 @@ const dt_rule *dt_rule_of(const dt_recipe_optimizer *config);
  */
 double dt_schedule_rate(const dt_recipe_schedule *schedule, double lr, int64_t step, int64_t total);
 
-/* The Euclidean norm of an arena's gradient times `scale`, summed in double over fixed blocks of 4096 elements in index
- * order. */
-double dt_grad_norm(const dt_kernels *kernels, const dt_real *g, size_t n, double scale);
+/* The sum of the squares of elements [begin, end) of a gradient; g[0] is element `begin`. Summed in double, tensor by
+ * tensor, in an order that depends on begin and end alone. */
+double dt_grad_squares(const dt_kernels *kernels, const dt_table *table, const dt_real *g, size_t begin, size_t end);
 
-/* One update of elements [begin, end) of the arena (whole tensors or parts): step is the 0-based number of this update,
- * `samples` the size of the global batch whose summed gradient g is, `norm` the gradient's norm (of the mean; used when
- * clip_norm is on), `rate` the learning rate. */
+/* One update of elements [begin, end) of the arena (whole tensors or parts); g[0] is element `begin` of the global
+ * batch's summed gradient. `step` is the 0-based number of this update, `samples` the size of that batch, `norm` the
+ * gradient's Euclidean norm (of the mean; used when clip_norm is on), `rate` the learning rate. */
 void dt_optim_update(const dt_kernels *kernels, const dt_recipe_optimizer *config, const dt_table *table, dt_real *w,
                      dt_real *const slots[DT_MAX_SLOTS], const dt_real *g, size_t begin, size_t end, int64_t step,
                      int64_t samples, double norm, double rate);

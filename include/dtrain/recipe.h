@@ -21,6 +21,7 @@ typedef enum dt_schedule_kind {
 typedef enum dt_not_finite { DT_NOT_FINITE_STOP, DT_NOT_FINITE_SKIP, DT_NOT_FINITE_ROLLBACK } dt_not_finite;
 typedef enum dt_best { DT_BEST_NONE, DT_BEST_TEST_LOSS, DT_BEST_TEST_ACCURACY } dt_best;
 typedef enum dt_wire { DT_WIRE_I32, DT_WIRE_I64, DT_WIRE_F32 } dt_wire;
+typedef enum dt_path { DT_PATH_AUTO, DT_PATH_NODE, DT_PATH_FLAT } dt_path;
 
 typedef struct dt_recipe_data {
     char file[DT_TEXT_MAX];
@@ -72,6 +73,12 @@ typedef struct dt_recipe_checkpoint {
     int best;           /* dt_best: what the best checkpoint is best at; it is kept */
 } dt_recipe_checkpoint;
 
+typedef struct dt_recipe_reduce {
+    int wire;     /* dt_wire */
+    int path;     /* dt_path */
+    int64_t team; /* ranks that share a replica, at most; 0: all of a machine */
+} dt_recipe_reduce;
+
 typedef struct dt_recipe_compute {
     int isa; /* auto, baseline, avx2, avx512: dt_isa */
     int64_t threads;
@@ -87,8 +94,8 @@ typedef struct dt_recipe {
     dt_recipe_schedule schedule;
     dt_recipe_train train;
     dt_recipe_checkpoint checkpoint;
+    dt_recipe_reduce reduce;
     dt_recipe_compute compute;
-    int wire;        /* dt_wire */
     dt_node *layers; /* model.layers: a list the model room decodes; owned */
 } dt_recipe;
 

@@ -1,8 +1,9 @@
 /* The gradient's way across: shard gradients in, their sum over all shards of all ranks out.
  *
- * The unit is the shard: a rank adds the gradient of each shard it owns, then every rank finishes. The sum's number
- * format on the way is the recipe's wire. With an integer wire the sum, and everything else this interface reports, is
- * the same for every number of ranks, every algorithm of MPI_Allreduce and every order of the shards. */
+ * The unit is the shard: a rank adds the gradient of each shard it owns, then every rank finishes, takes the sums of
+ * its slice, and says when it is done with them. The sum's number format on the way is the recipe's wire. With an
+ * integer wire the sum, and everything else this interface reports, is the same for every number of ranks and teams,
+ * every algorithm of MPI_Allreduce and every order of the shards. */
 #ifndef DTRAIN_REDUCE_H
 #define DTRAIN_REDUCE_H
 
@@ -10,12 +11,13 @@
 #include "dtrain/compute.h"
 #include "dtrain/recipe.h"
 #include "dtrain/table.h"
+#include "dtrain/team.h"
 
 typedef struct dt_reducer dt_reducer;
 
-/* For gradients of `table`'s arena, cut into `shards` of which a rank owns at most `shards_per_rank`. `comm`, `kernels`
- * and `table` outlive the reducer. */
-dt_status dt_reduce_create(dt_reducer **out, dt_comm *comm, const dt_kernels *kernels, const dt_table *table,
+/* Collective. For gradients of `table`'s arena, cut into `shards` of which a rank owns at most `shards_per_rank`.
+ * `team`, `kernels` and `table` outlive the reducer. */
+dt_status dt_reduce_create(dt_reducer **out, dt_team *team, const dt_kernels *kernels, const dt_table *table,
                            int64_t shards, int64_t shards_per_rank, dt_wire wire);
 void dt_reduce_destroy(dt_reducer *reducer); /* accepts NULL */
 
@@ -42,11 +44,20 @@ typedef enum dt_flag {
 void dt_reduce_raise(dt_reducer *reducer, dt_flag flag);
 int dt_reduce_raised(const dt_reducer *reducer, dt_flag flag);
 
-/* Collective. *sum [table->total] is the sum over all shards of all ranks; valid until the next dt_reduce_begin. Ranks
- * that added nothing take part. When *redo is true a value did not fit the wire on some rank: *sum is unusable, the
- * exponents have been adapted on every rank by the same rule, and the step is to be computed again from
- * dt_reduce_begin. */
-dt_status dt_reduce_finish(dt_reducer *reducer, const dt_real **sum, bool *redo);
+/* Collective. The sums over all shards of all ranks can be taken now. Ranks that added nothing take part. When *redo is
+ * true a value did not fit the wire on some rank: there are no sums, the exponents have been adapted on every rank by
+ * the same rule, and the step is to be computed again from dt_reduce_begin. */
+dt_status dt_reduce_finish(dt_reducer *reducer, bool *redo);
+/* The elements [*begin, *end) of the arena this rank is to take and update: a multiple of DT_REDUCE_BLOCK each, but for
+ * the arena's end. In a team the slices of its ranks are the arena; begin = end where a rank has none. */
+void dt_reduce_slice(const dt_reducer *reducer, size_t *begin, size_t *end);
+/* The sums of elements [begin, end), at most DT_REDUCE_BLOCK of this rank's slice; 0 between tensors. Borrowed, until
+ * the next call. */
+#define DT_REDUCE_BLOCK ((size_t)4096)
+const dt_real *dt_reduce_take(dt_reducer *reducer, size_t begin, size_t end);
+/* Ends every step, redone ones excepted: returns when no rank of the team needs the sums any more, and what all wrote
+ * to shared memory is seen by all. */
+void dt_reduce_done(dt_reducer *reducer);
 
 /* The name of a tensor whose gradient was not finite on this rank in this step; NULL when none was. */
 const char *dt_reduce_not_finite(const dt_reducer *reducer);

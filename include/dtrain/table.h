@@ -57,6 +57,8 @@ typedef struct dt_table {
 /* Appends a tensor at the next aligned offset. The padding between tensors is zero in every arena and stays so. */
 dt_status dt_table_add(dt_table *table, const char *name, const dt_shape *shape, unsigned flags);
 void dt_table_finish(dt_table *table);
+/* The first tensor that ends behind the element `offset` of an arena; table->count when none does. */
+int dt_table_at(const dt_table *table, size_t offset);
 /* Elements without the padding. */
 size_t dt_table_elements(const dt_table *table);
 

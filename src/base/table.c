@@ -72,6 +72,19 @@ void dt_table_finish(dt_table *table) {
     memset(table, 0, sizeof *table);
 }
 
+int dt_table_at(const dt_table *table, size_t offset) {
+    int low = 0, high = table->count;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        const dt_tensor *tensor = &table->tensors[middle];
+        if (tensor->offset + tensor->count > offset)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
 size_t dt_table_elements(const dt_table *table) {
     size_t elements = 0;
     for (int i = 0; i < table->count; i++) elements += table->tensors[i].count;

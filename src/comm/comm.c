@@ -76,12 +76,20 @@ static dt_status create(dt_comm **out, MPI_Comm parent, bool owns_mpi) {
 #define LAUNCH_SECONDS 300
 #define END_SECONDS 60
 
+static volatile sig_atomic_t has_launcher;
+
+/* mpirun may itself be stuck when a rank ends in the middle of MPI_Init; it hears a signal, but then forwards no more
+ * text. */
 static void too_long(int number) {
     (void)number;
     static const char text[] =
         "dtrain: the ranks did not all start, or did not all end; a rank or a machine is stuck\n";
     ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
     (void)ignored;
+    if (has_launcher) {
+        sleep(1);
+        kill(getppid(), SIGTERM);
+    }
     _exit(1);
 }
 
@@ -89,6 +97,7 @@ static void guard(unsigned seconds) {
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_handler = too_long;
+    has_launcher = getenv("OMPI_COMM_WORLD_SIZE") != NULL;
     sigaction(SIGALRM, &action, NULL);
     alarm(seconds);
 }

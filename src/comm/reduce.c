@@ -1,4 +1,10 @@
-/* The gradient's way across, as one MPI_Allreduce over a flat buffer.
+/* The gradient's way across.
+ *
+ * Each rank writes its message, the gradient of its shards with some words behind it, where its team sees it. When all
+ * have, each owner of a slice adds that slice up over the team and, with other teams, over the owners of the same slice
+ * by one MPI_Allreduce; the words behind are added up by everyone. A team of one that owns everything is the plain
+ * MPI_Allreduce over everything. Sums are made block by block where they are used, so they are in the cache when the
+ * update reads them.
  *
  * Floating-point sums depend on their order, hence on the number of ranks; integer sums do not. So on the integer wires
  * a shard's gradient g is sent as q = round(g 2^k), with one exponent k per tensor, and Σq 2^-k comes out.
@@ -43,15 +49,25 @@ typedef struct scale {
 } scale;
 
 struct dt_reducer {
-    dt_comm *comm;
+    dt_team *team;
     const dt_kernels *kernels;
     const dt_table *table;
     dt_wire wire; /* in use: f32 for one or two shards */
     int64_t shards;
     dt_real *shard; /* [total]: gradient of a shard; at the end, of all. On the f32 wire: only for further shards */
-    void *message;  /* float, int32 or int64 [total + buckets + flags] */
-    size_t buckets; /* elements of the message that are buckets: tensors * BUCKETS, 0 on the f32 wire */
-    scale *scales;  /* [tensors], then the step of the window; NULL on the f32 wire */
+    void *message;  /* float, int32 or int64 [total + buckets + flags], in memory of the team */
+    char *messages; /* of all ranks of the team, `stride` bytes apart */
+    size_t stride;
+    void *crossing;    /* [slice + buckets + flags]: what goes to other teams; NULL where this rank's message does */
+    void *tail;        /* the buckets and flags that count: this rank's, and after dt_reduce_finish the sums */
+    void *tail_sum;    /* [buckets + flags]; NULL in a team of one */
+    void *shared_tail; /* the same, in memory of a team that has ranks without a slice */
+    void *words;       /* [DT_REDUCE_BLOCK]: sums over the team; NULL in a team of one */
+    dt_real *block;    /* [DT_REDUCE_BLOCK]: dequantised; NULL on the f32 wire */
+    size_t begin, end; /* the slice */
+    size_t buckets;    /* elements of the message that are buckets: tensors * BUCKETS, 0 on the f32 wire */
+    int32_t *taken;    /* [tensors]: the exponents the present sums were made with */
+    scale *scales;     /* [tensors], then the step of the window; NULL on the f32 wire */
     int64_t state_words;
     double limit; /* of Σ|q| */
     int coarse;   /* more room than this is redone */
@@ -71,41 +87,85 @@ static size_t word_size(const dt_reducer *r) {
     return r->wire == DT_WIRE_I64 ? sizeof(int64_t) : sizeof(int32_t);
 }
 
-dt_status dt_reduce_create(dt_reducer **out, dt_comm *comm, const dt_kernels *kernels, const dt_table *table,
+static size_t tail_words(const dt_reducer *r) {
+    return r->buckets + DT_FLAG_COUNT;
+}
+
+static void *own_tail(const dt_reducer *r) {
+    return (char *)r->message + r->table->total * word_size(r);
+}
+
+/* Owners get whole blocks, as equal as can be. */
+static void choose_slice(dt_reducer *r) {
+    size_t blocks = (r->table->total + DT_REDUCE_BLOCK - 1) / DT_REDUCE_BLOCK;
+    size_t owners = (size_t)dt_team_owners(r->team), own = (size_t)dt_team_rank(r->team);
+    if (own >= owners) return;
+    r->begin = blocks * own / owners * DT_REDUCE_BLOCK;
+    r->end = own + 1 == owners ? r->table->total : blocks * (own + 1) / owners * DT_REDUCE_BLOCK;
+}
+
+static dt_status alloc_own(dt_reducer *r, int64_t shards_per_rank, bool stateful) {
+    bool team = dt_team_size(r->team) > 1, crosses = team && dt_team_count(r->team) > 1 && r->end > r->begin;
+    size_t word = word_size(r);
+    bool complete = true;
+    if (stateful) {
+        r->state_words = 2 * ((int64_t)r->table->count + 1);
+        r->scales = dt_alloc((size_t)r->table->count + 1, sizeof *r->scales);
+        complete = r->scales != NULL;
+    }
+    if (is_integer(r) || shards_per_rank > 1) complete &= (r->shard = dt_alloc(r->table->total, sizeof *r->shard)) != 0;
+    if (is_integer(r)) complete &= (r->taken = dt_alloc((size_t)r->table->count, sizeof *r->taken)) != 0;
+    if (is_integer(r)) complete &= (r->block = dt_alloc(DT_REDUCE_BLOCK, sizeof *r->block)) != 0;
+    if (team) complete &= (r->words = dt_alloc(DT_REDUCE_BLOCK, word)) != 0;
+    if (team) complete &= (r->tail_sum = dt_alloc(tail_words(r), word)) != 0;
+    if (crosses) complete &= (r->crossing = dt_alloc(r->end - r->begin + tail_words(r), word)) != 0;
+    return complete ? dt_ok() : dt_fail_memory("the gradient", r->table->total * (word + sizeof *r->shard));
+}
+
+static dt_status alloc_shared(dt_reducer *r) {
+    const size_t page = 4096;
+    r->stride = (message_words(r) * word_size(r) + page - 1) / page * page;
+    DT_TRY(dt_team_alloc(r->team, (size_t)dt_team_size(r->team), r->stride, (void **)&r->messages));
+    r->message = r->messages + (size_t)dt_team_rank(r->team) * r->stride;
+    r->tail = own_tail(r);
+    bool some_own_nothing = dt_comm_any(dt_team_comm(r->team), dt_team_size(r->team) > dt_team_owners(r->team));
+    return some_own_nothing ? dt_team_alloc(r->team, tail_words(r), word_size(r), &r->shared_tail) : dt_ok();
+}
+
+dt_status dt_reduce_create(dt_reducer **out, dt_team *team, const dt_kernels *kernels, const dt_table *table,
                            int64_t shards, int64_t shards_per_rank, dt_wire wire) {
     *out = NULL;
     dt_reducer *r = dt_alloc(1, sizeof *r);
-    if (!r) return dt_fail_memory("the reducer", sizeof *r);
+    DT_TRY(dt_comm_agree(dt_team_comm(team), r ? dt_ok() : dt_fail_memory("the reducer", sizeof *r)));
     bool stateful = wire != DT_WIRE_F32; /* has exponents even while it needs none, lest more shards come later */
-    *r = (dt_reducer){.comm = comm, .kernels = kernels, .table = table, .wire = wire, .shards = shards};
+    *r = (dt_reducer){.team = team, .kernels = kernels, .table = table, .wire = wire, .shards = shards};
     if (shards <= 2) r->wire = DT_WIRE_F32;
     r->limit = wire == DT_WIRE_I64 ? 0x1p62 : 0x1p31 - 1;
     int spare = ilogb(r->limit / (double)shards) - KEEP;
     r->coarse = spare > HIGH ? spare : HIGH;
     if (is_integer(r)) r->buckets = (size_t)table->count * BUCKETS;
-    if (stateful) {
-        r->state_words = 2 * ((int64_t)table->count + 1);
-        r->scales = dt_alloc((size_t)table->count + 1, sizeof *r->scales);
-        for (int i = 0; r->scales && i < table->count; i++)
-            r->scales[i] = (scale){wire == DT_WIRE_I64 ? FIRST_EXPONENT + 31 : FIRST_EXPONENT, BUCKETS};
-    }
-    r->message = dt_alloc(message_words(r), word_size(r));
-    bool needs_shard = is_integer(r) || shards_per_rank > 1;
-    r->shard = needs_shard ? dt_alloc(table->total, sizeof *r->shard) : NULL;
-    if (!r->message || (needs_shard && !r->shard) || (stateful && !r->scales)) {
-        unsigned long long bytes = message_words(r) * word_size(r) + table->total * sizeof *r->shard;
+    choose_slice(r);
+    dt_status status = dt_comm_agree(dt_team_comm(team), alloc_own(r, shards_per_rank, stateful));
+    if (status.code == DT_OK) status = alloc_shared(r);
+    if (status.code != DT_OK) {
         dt_reduce_destroy(r);
-        return dt_fail_memory("the gradient", bytes);
+        return status;
     }
+    for (int i = 0; stateful && i < table->count; i++)
+        r->scales[i] = (scale){wire == DT_WIRE_I64 ? FIRST_EXPONENT + 31 : FIRST_EXPONENT, BUCKETS};
     *out = r;
     return dt_ok();
 }
 
 void dt_reduce_destroy(dt_reducer *r) {
     if (!r) return;
-    dt_free(r->message);
     dt_free(r->shard);
     dt_free(r->scales);
+    dt_free(r->taken);
+    dt_free(r->block);
+    dt_free(r->words);
+    dt_free(r->tail_sum);
+    dt_free(r->crossing);
     dt_free(r);
 }
 
@@ -114,40 +174,37 @@ void dt_reduce_state(dt_reducer *r, int32_t **exponents, int64_t *count) {
     *count = r->scales ? r->state_words : 0;
 }
 
-/* A word behind the gradient: a bucket or a flag. */
+/* A word of the tail: a bucket or a flag. */
 static void put_word(dt_reducer *r, size_t at, int value) {
     switch (r->wire) {
-    case DT_WIRE_F32: ((float *)r->message)[at] = (float)value; break;
-    case DT_WIRE_I32: ((int32_t *)r->message)[at] = value; break;
-    case DT_WIRE_I64: ((int64_t *)r->message)[at] = value; break;
+    case DT_WIRE_F32: ((float *)r->tail)[at] = (float)value; break;
+    case DT_WIRE_I32: ((int32_t *)r->tail)[at] = value; break;
+    case DT_WIRE_I64: ((int64_t *)r->tail)[at] = value; break;
     }
 }
 
 static int get_word(const dt_reducer *r, size_t at) {
     switch (r->wire) {
-    case DT_WIRE_F32: return (int)((const float *)r->message)[at];
-    case DT_WIRE_I32: return ((const int32_t *)r->message)[at];
-    case DT_WIRE_I64: return (int)((const int64_t *)r->message)[at];
+    case DT_WIRE_F32: return (int)((const float *)r->tail)[at];
+    case DT_WIRE_I32: return ((const int32_t *)r->tail)[at];
+    case DT_WIRE_I64: return (int)((const int64_t *)r->tail)[at];
     }
     return 0;
 }
 
-static size_t flag_at(const dt_reducer *r, dt_flag flag) {
-    return r->table->total + r->buckets + (size_t)flag;
-}
-
 void dt_reduce_raise(dt_reducer *r, dt_flag flag) {
-    put_word(r, flag_at(r, flag), 1);
+    put_word(r, r->buckets + (size_t)flag, 1);
 }
 
 int dt_reduce_raised(const dt_reducer *r, dt_flag flag) {
-    return get_word(r, flag_at(r, flag));
+    return get_word(r, r->buckets + (size_t)flag);
 }
 
 void dt_reduce_begin(dt_reducer *r) {
     r->added = 0;
     r->not_finite = 0;
-    memset((char *)r->message + r->table->total * word_size(r), 0, (r->buckets + DT_FLAG_COUNT) * word_size(r));
+    r->tail = own_tail(r);
+    memset(r->tail, 0, tail_words(r) * word_size(r));
 }
 
 dt_real *dt_reduce_next(dt_reducer *r) {
@@ -178,8 +235,7 @@ static void add_integers(dt_reducer *r) {
             continue;
         }
         if (largest == 0) continue;
-        size_t bucket =
-            r->table->total + (size_t)i * BUCKETS + (size_t)(room_of_shard(r, largest, exponent) + BUCKET_ZERO);
+        size_t bucket = (size_t)i * BUCKETS + (size_t)(room_of_shard(r, largest, exponent) + BUCKET_ZERO);
         put_word(r, bucket, get_word(r, bucket) + 1);
     }
 }
@@ -196,7 +252,7 @@ void dt_reduce_add(dt_reducer *r) {
 static int room_of_sum(const dt_reducer *r, int tensor) {
     double bound = 0; /* of Σ|q|, as a share of the limit */
     for (int b = 0; b < BUCKETS; b++)
-        bound += ldexp(get_word(r, r->table->total + (size_t)tensor * BUCKETS + (size_t)b), BUCKET_ZERO - b);
+        bound += ldexp(get_word(r, (size_t)tensor * BUCKETS + (size_t)b), BUCKET_ZERO - b);
     return bound > 0 ? ilogb(1 / bound) : BUCKETS;
 }
 
@@ -241,47 +297,110 @@ static void adapt_exponents(dt_reducer *r) {
     }
 }
 
-static dt_status allreduce(dt_reducer *r) {
-    if (dt_comm_size(r->comm) == 1) return dt_ok();
-    MPI_Datatype type = r->wire == DT_WIRE_F32 ? MPI_FLOAT : r->wire == DT_WIRE_I32 ? MPI_INT32_T : MPI_INT64_T;
-    size_t words = message_words(r), piece = (size_t)1 << 28;
-    for (size_t at = 0; at < words; at += piece) {
-        int count = (int)(words - at < piece ? words - at : piece);
-        DT_TRY(dt_comm_check(MPI_Allreduce(MPI_IN_PLACE, (char *)r->message + at * word_size(r), count, type, MPI_SUM,
-                                           dt_comm_mpi(r->comm)),
-                             "MPI_Allreduce of the gradient"));
+/* Sums of `words` words at `first` of every rank's message, in the order of the ranks. */
+static void sum_team(const dt_reducer *r, void *sum, size_t first, size_t words) {
+    size_t word = word_size(r);
+    memcpy(sum, r->messages + first * word, words * word);
+    for (int i = 1; i < dt_team_size(r->team); i++) {
+        const char *more = r->messages + (size_t)i * r->stride + first * word;
+        switch (r->wire) {
+        case DT_WIRE_F32: r->kernels->add(sum, (const void *)more, (int64_t)words); break;
+        case DT_WIRE_I32: r->kernels->add_i32(sum, (const void *)more, (int64_t)words); break;
+        case DT_WIRE_I64: r->kernels->add_i64(sum, (const void *)more, (int64_t)words); break;
+        }
     }
+}
+
+/* Collective over the owners of a slice. */
+static dt_status cross(dt_reducer *r, void *buffer, size_t words) {
+    MPI_Datatype type = r->wire == DT_WIRE_F32 ? MPI_FLOAT : r->wire == DT_WIRE_I32 ? MPI_INT32_T : MPI_INT64_T;
+    const size_t piece = (size_t)1 << 28;
+    for (size_t at = 0; at < words; at += piece)
+        DT_TRY(dt_comm_check(MPI_Allreduce(MPI_IN_PLACE, (char *)buffer + at * word_size(r),
+                                           (int)(words - at < piece ? words - at : piece), type, MPI_SUM,
+                                           dt_team_across_mpi(r->team)),
+                             "MPI_Allreduce of the gradient"));
     return dt_ok();
 }
 
-static void dequantise(dt_reducer *r) {
-    for (int i = 0; i < r->table->count; i++) {
-        const dt_tensor *t = &r->table->tensors[i];
-        double factor = ldexp(1.0, -r->scales[i].exponent);
-        if (r->wire == DT_WIRE_I32)
-            r->kernels->dequantise_i32(r->shard + t->offset, (const int32_t *)r->message + t->offset, (int64_t)t->count,
-                                       (dt_real)factor);
-        else
-            r->kernels->dequantise_i64(r->shard + t->offset, (const int64_t *)r->message + t->offset, (int64_t)t->count,
-                                       factor);
+/* Adds up, and sends to the other teams, what is summed before the update: with one team the tail alone, with more the
+ * slice too. */
+static dt_status sum_messages(dt_reducer *r) {
+    if (dt_team_size(r->team) == 1)
+        return dt_team_count(r->team) == 1 ? dt_ok() : cross(r, r->message, message_words(r));
+    dt_team_meet(r->team);
+    r->tail = r->tail_sum;
+    if (!r->crossing) sum_team(r, r->tail, r->table->total, tail_words(r));
+    if (r->crossing) {
+        size_t slice = r->end - r->begin;
+        r->tail = (char *)r->crossing + slice * word_size(r);
+        sum_team(r, r->crossing, r->begin, slice);
+        sum_team(r, r->tail, r->table->total, tail_words(r));
+        DT_TRY(cross(r, r->crossing, slice + tail_words(r)));
     }
+    if (!r->shared_tail) return dt_ok();
+    if (dt_team_rank(r->team) == 0) memcpy(r->shared_tail, r->tail, tail_words(r) * word_size(r));
+    dt_team_meet(r->team);
+    if (r->end == r->begin) memcpy(r->tail, r->shared_tail, tail_words(r) * word_size(r));
+    return dt_ok();
 }
 
-dt_status dt_reduce_finish(dt_reducer *r, const dt_real **sum, bool *redo) {
+dt_status dt_reduce_finish(dt_reducer *r, bool *redo) {
     *redo = false;
     if (r->added == 0) memset(r->message, 0, r->table->total * word_size(r));
-    if (r->shards == 2 && r->added == 1 && dt_comm_size(r->comm) == 1) {
+    if (r->shards == 2 && r->added == 1 && dt_comm_size(dt_team_comm(r->team)) == 1) {
         /* the other shard is empty: add its zeros, as another rank would, or a -0 would stay one here only */
         memset(r->shard, 0, r->table->total * sizeof *r->shard);
         r->kernels->add(r->message, r->shard, (int64_t)r->table->total);
     }
-    *sum = is_integer(r) ? r->shard : r->message;
-    DT_TRY(allreduce(r));
+    DT_TRY(sum_messages(r));
     if (!is_integer(r) || dt_reduce_raised(r, DT_FLAG_NOT_FINITE) > 0) return dt_ok();
-    dequantise(r);
+    for (int i = 0; i < r->table->count; i++) r->taken[i] = r->scales[i].exponent;
     *redo = repair_exponents(r);
-    if (!*redo) adapt_exponents(r);
+    if (*redo)
+        dt_reduce_done(r);
+    else
+        adapt_exponents(r);
     return dt_ok();
+}
+
+void dt_reduce_slice(const dt_reducer *r, size_t *begin, size_t *end) {
+    *begin = r->begin;
+    *end = r->end;
+}
+
+static void dequantise(const dt_reducer *r, const void *words, size_t begin, size_t end) {
+    memset(r->block, 0, (end - begin) * sizeof *r->block);
+    for (int i = dt_table_at(r->table, begin); i < r->table->count && r->table->tensors[i].offset < end; i++) {
+        const dt_tensor *t = &r->table->tensors[i];
+        size_t first = t->offset > begin ? t->offset : begin;
+        size_t last = t->offset + t->count < end ? t->offset + t->count : end;
+        if (first >= last) continue;
+        double factor = ldexp(1.0, -r->taken[i]);
+        if (r->wire == DT_WIRE_I32)
+            r->kernels->dequantise_i32(r->block + (first - begin), (const int32_t *)words + (first - begin),
+                                       (int64_t)(last - first), (dt_real)factor);
+        else
+            r->kernels->dequantise_i64(r->block + (first - begin), (const int64_t *)words + (first - begin),
+                                       (int64_t)(last - first), factor);
+    }
+}
+
+const dt_real *dt_reduce_take(dt_reducer *r, size_t begin, size_t end) {
+    const void *words = r->words;
+    if (dt_team_size(r->team) == 1)
+        words = (const char *)r->message + begin * word_size(r);
+    else if (r->crossing)
+        words = (const char *)r->crossing + (begin - r->begin) * word_size(r);
+    else
+        sum_team(r, r->words, begin, end - begin);
+    if (!is_integer(r)) return words;
+    dequantise(r, words, begin, end);
+    return r->block;
+}
+
+void dt_reduce_done(dt_reducer *r) {
+    dt_team_meet(r->team);
 }
 
 const char *dt_reduce_not_finite(const dt_reducer *r) {

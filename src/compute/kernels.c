@@ -496,6 +496,14 @@ static void add(dt_real *restrict y, const dt_real *restrict x, int64_t n) {
     SIMD for (int64_t i = 0; i < n; i++) y[i] += x[i];
 }
 
+static void add_i32(int32_t *restrict y, const int32_t *restrict x, int64_t n) {
+    SIMD for (int64_t i = 0; i < n; i++) y[i] = (int32_t)((uint32_t)y[i] + (uint32_t)x[i]);
+}
+
+static void add_i64(int64_t *restrict y, const int64_t *restrict x, int64_t n) {
+    SIMD for (int64_t i = 0; i < n; i++) y[i] = (int64_t)((uint64_t)y[i] + (uint64_t)x[i]);
+}
+
 /* |x| as an integer, which orders as the numbers do, with infinity and NaN above all others. */
 #ifdef DT_REAL_DOUBLE
 typedef uint64_t real_bits;
@@ -599,6 +607,8 @@ const dt_kernels DT_KERNELS = {
     .adagrad = adagrad,
     .sum_squares = sum_squares,
     .add = add,
+    .add_i32 = add_i32,
+    .add_i64 = add_i64,
     .quantise_i32 = quantise_i32,
     .quantise_i64 = quantise_i64,
     .dequantise_i32 = dequantise_i32,

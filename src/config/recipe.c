@@ -16,6 +16,7 @@
 static const char *const losses[] = {"softmax_cross_entropy", "mean_squared_error", "binary_cross_entropy", NULL};
 static const char *const optimizers[] = {"sgd", "adam", "adamw", "rmsprop", "adagrad", NULL};
 static const char *const schedules[] = {"constant", "step", "cosine", "linear", "one_cycle", NULL};
+static const char *const paths[] = {"auto", "node", "flat", NULL};
 static const char *const wires[] = {"i32", "i64", "f32", NULL};
 static const char *const not_finite[] = {"stop", "skip", "rollback", NULL};
 static const char *const bests[] = {"none", "test_loss", "test_accuracy", NULL};
@@ -113,7 +114,7 @@ const dt_field dt_recipe_fields[] = {
     {ROW("train.log_every", SPAN, train.log_every, "500 steps"), .max = 1e12,
      .help = "between two lines of progress"},
     {ROW("train.check_every", INT, train.check_every, "500"), .max = 1e12,
-     .help = "steps between two comparisons of the ranks' weights; 0: never"},
+     .help = "steps between two comparisons of the replicas (see reduce.path); 0: never"},
     {ROW("train.timeout", REAL, train.timeout, "300"), .max = 1e6,
      .help = "seconds a rank may be at one thing before the job ends and names it; 0: no limit"},
     {ROW("train.not_finite", CHOICE, train.not_finite, "stop"), .choices = not_finite, .flags = NUMBERS,
@@ -130,8 +131,13 @@ const dt_field dt_recipe_fields[] = {
     {ROW("checkpoint.best", CHOICE, checkpoint.best, "none"), .choices = bests,
      .help = "what the best evaluation is judged by; its checkpoint is kept besides"},
 
-    {ROW("reduce.wire", CHOICE, wire, "i32"), .choices = wires, .flags = NUMBERS,
+    {ROW("reduce.wire", CHOICE, reduce.wire, "i32"), .choices = wires, .flags = NUMBERS,
      .help = "number format of gradients while they are summed"},
+    {ROW("reduce.path", CHOICE, reduce.path, "auto"), .choices = paths,
+     .help = "node: the ranks of a machine share one replica; flat: each has its own, and one MPI_Allreduce sums; auto: "
+             "node where there is memory to share"},
+    {ROW("reduce.team", INT, reduce.team, "0"), .max = 1e6,
+     .help = "ranks of a machine that share a replica, at most (with node: those of a socket, say); 0: all"},
 
     {ROW("compute.isa", CHOICE, compute.isa, "auto"), .choices = isas,
      .help = "instruction set; auto is the best this machine has"},

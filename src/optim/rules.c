@@ -1,11 +1,19 @@
 /* Update rules: what each keeps, and how the recipe becomes the numbers its kernel needs. The arithmetic is in
- * compute/; with the mean gradient d (scaled, clipped, then d += l2 w) and the rate lr:
+ * compute/. With the mean gradient d (scaled, clipped, then d += l2 w) and the rate lr:
  *
- *   sgd       v = momentum v + d;  w -= lr v, with nesterov w -= lr (d + momentum v)       Sutskever et al. 2013, in
- * the form PyTorch uses: the rate multiplies v, it is not inside adam      m = b1 m + (1 - b1) d;  v = b2 v + (1 - b2)
- * d^2;                             Kingma and Ba 2015 w -= lr m/(1 - b1^t) / (sqrt(v/(1 - b2^t)) + eps) rmsprop   v =
- * rho v + (1 - rho) d^2;  w -= lr d/(sqrt(v) + eps), or with momentum      Tieleman and Hinton 2012 u = momentum u +
- * d/(sqrt(v) + eps);  w -= lr u adagrad   s = s + d^2;  w -= lr d/(sqrt(s) + eps) Duchi et al. 2011
+ *   sgd       v = momentum v + d
+ *             w -= lr v, or with nesterov w -= lr (d + momentum v)
+ *             (Sutskever et al. 2013, in the form PyTorch uses: the rate multiplies v, it is not inside)
+ *   adam      m = b1 m + (1 - b1) d
+ *             v = b2 v + (1 - b2) d^2
+ *             w -= lr m/(1 - b1^t) / (sqrt(v/(1 - b2^t)) + eps)
+ *             (Kingma and Ba 2015)
+ *   rmsprop   v = rho v + (1 - rho) d^2
+ *             w -= lr d/(sqrt(v) + eps), or with momentum u = momentum u + d/(sqrt(v) + eps), w -= lr u
+ *             (Tieleman and Hinton 2012)
+ *   adagrad   s = s + d^2
+ *             w -= lr d/(sqrt(s) + eps)
+ *             (Duchi et al. 2011)
  *
  * Every rule then takes weight_decay from the weights, decoupled: w -= lr weight_decay w (Loshchilov and Hutter 2019),
  * and l2 through the gradient. So `adamw` is `adam`; the name is there because people look for it. Both kinds of decay
@@ -15,8 +23,6 @@
 #include <stddef.h>
 
 #include "dtrain/optim.h"
-
-#define NORM_BLOCK ((size_t)4096)
 
 static void sgd_slots(const dt_recipe_optimizer *config, const char *names[DT_MAX_SLOTS + 1]) {
     names[0] = config->momentum > 0 ? "velocity" : NULL;
@@ -76,11 +82,15 @@ const dt_rule *dt_rule_of(const dt_recipe_optimizer *config) {
     return &rules[config->kind];
 }
 
-double dt_grad_norm(const dt_kernels *kernels, const dt_real *g, size_t n, double scale) {
+double dt_grad_squares(const dt_kernels *kernels, const dt_table *table, const dt_real *g, size_t begin, size_t end) {
     double sum = 0;
-    for (size_t at = 0; at < n; at += NORM_BLOCK)
-        sum += kernels->sum_squares(g + at, (int64_t)(n - at < NORM_BLOCK ? n - at : NORM_BLOCK));
-    return sqrt(sum) * scale;
+    for (int i = dt_table_at(table, begin); i < table->count && table->tensors[i].offset < end; i++) {
+        const dt_tensor *tensor = &table->tensors[i];
+        size_t first = tensor->offset > begin ? tensor->offset : begin;
+        size_t last = tensor->offset + tensor->count < end ? tensor->offset + tensor->count : end;
+        if (first < last) sum += kernels->sum_squares(g + (first - begin), (int64_t)(last - first));
+    }
+    return sum;
 }
 
 /* The numbers of one step; decay and l2 are the tensor's business. */
@@ -108,7 +118,7 @@ void dt_optim_update(const dt_kernels *kernels, const dt_recipe_optimizer *confi
                      int64_t samples, double norm, double rate) {
     const dt_rule *rule = dt_rule_of(config);
     dt_update update = update_of(config, step, samples, norm, rate);
-    for (int i = 0; i < table->count; i++) {
+    for (int i = dt_table_at(table, begin); i < table->count && table->tensors[i].offset < end; i++) {
         const dt_tensor *tensor = &table->tensors[i];
         size_t first = tensor->offset > begin ? tensor->offset : begin;
         size_t last = tensor->offset + tensor->count < end ? tensor->offset + tensor->count : end;
@@ -118,6 +128,6 @@ void dt_optim_update(const dt_kernels *kernels, const dt_recipe_optimizer *confi
         update.l2 = decays ? (dt_real)config->l2 : 0;
         dt_real *parts[DT_MAX_SLOTS];
         for (int s = 0; s < DT_MAX_SLOTS; s++) parts[s] = slots[s] ? slots[s] + first : NULL;
-        rule->apply(kernels, config, w + first, parts, g + first, (int64_t)(last - first), &update);
+        rule->apply(kernels, config, w + first, parts, g + (first - begin), (int64_t)(last - first), &update);
     }
 }

@@ -53,14 +53,33 @@ static dt_status plan_model(dt_run *run) {
     DT_TRY(dt_batch_create(&run->batch, &run->index, &run->train, run->rows_at_once));
     run->rule = dt_rule_of(&recipe->optimizer);
     run->rule->slots(&recipe->optimizer, run->slot_names);
-    run->weights = dt_alloc(run->table->total, sizeof *run->weights);
-    bool complete = run->weights != NULL;
-    for (int i = 0; run->slot_names[i]; i++) {
-        run->slots[i] = dt_alloc(run->table->total, sizeof *run->slots[i]);
-        complete = complete && run->slots[i] != NULL;
+    return dt_ok();
+}
+
+/* Collective. What the ranks of a team have in common: weights, moments, and the gradient on its way. */
+static dt_status open_team(dt_run *run, int64_t most) {
+    size_t total = run->table->total, blocks = (total + DT_REDUCE_BLOCK - 1) / DT_REDUCE_BLOCK;
+    int64_t ranks = dt_comm_size(run->comm);
+    DT_TRY(dt_team_open(&run->team, run->comm, most));
+    DT_TRY(dt_team_alloc(run->team, total, sizeof *run->weights, (void **)&run->weights));
+    for (int i = 0; run->slot_names[i]; i++)
+        DT_TRY(dt_team_alloc(run->team, total, sizeof *run->slots[i], (void **)&run->slots[i]));
+    DT_TRY(dt_team_alloc(run->team, blocks, sizeof *run->squares, (void **)&run->squares));
+    return dt_reduce_create(&run->reducer, run->team, run->kernels, run->table, run->shards,
+                            (run->shards + ranks - 1) / ranks, (dt_wire)run->recipe->reduce.wire);
+}
+
+static dt_status plan_team(dt_run *run) {
+    const dt_recipe_reduce *reduce = &run->recipe->reduce;
+    dt_status status = open_team(run, reduce->path == DT_PATH_FLAT ? 1 : reduce->team);
+    if (status.code != DT_OK && reduce->path == DT_PATH_AUTO && dt_team_size(run->team) > 1) {
+        if (dt_comm_rank(run->comm) == 0) dt_log_warn("%s; going on with reduce.path=flat", status.message);
+        dt_team_close(run->team);
+        status = open_team(run, 1);
     }
-    if (!complete) return dt_fail_memory("the weights and the optimizer", run->table->total * sizeof *run->weights);
-    dt_model_init(run->model, run->weights, (uint64_t)recipe->seed);
+    DT_TRY(status);
+    if (dt_team_rank(run->team) == 0) dt_model_init(run->model, run->weights, (uint64_t)run->recipe->seed);
+    dt_team_meet(run->team);
     return dt_ok();
 }
 
@@ -217,7 +236,7 @@ static dt_status load_checkpoint(dt_run *run, const char *path) {
 static dt_status share_state(dt_run *run) {
     DT_TRY(dt_comm_broadcast(run->comm, &run->position, sizeof run->position, 0));
     for (int i = 0; i < run->state.section_count; i++)
-        DT_TRY(dt_comm_broadcast(run->comm, run->sections[i].data, run->table->total * sizeof(float), 0));
+        DT_TRY(dt_team_share(run->team, run->sections[i].data, run->table->total * sizeof(float)));
     for (int i = 0; i < run->state.extra_count; i++)
         DT_TRY(dt_comm_broadcast(run->comm, run->extras[i].data,
                                  (size_t)run->extras[i].count * dt_dtype_size(run->extras[i].dtype), 0));
@@ -287,9 +306,7 @@ static dt_status open_run(dt_run *run) {
     DT_TRY(dt_comm_agree(run->comm, plan_model(run)));
     DT_TRY(dt_comm_agree(run->comm, resolve_recipe(run)));
     DT_TRY(check_ranks_alike(run));
-    int64_t ranks = dt_comm_size(run->comm);
-    DT_TRY(dt_comm_agree(run->comm, dt_reduce_create(&run->reducer, run->comm, run->kernels, run->table, run->shards,
-                                                     (run->shards + ranks - 1) / ranks, (dt_wire)run->recipe->wire)));
+    DT_TRY(plan_team(run));
     describe_state(run);
     run->steps_per_epoch = (run->train.samples + run->recipe->train.batch - 1) / run->recipe->train.batch;
     run->total_steps = run->steps_per_epoch * run->recipe->train.epochs;
@@ -321,8 +338,7 @@ void dt_run_close(dt_run *run) {
     if (status.code != DT_OK) dt_log_warn("%s", status.message);
     dt_reduce_destroy(run->reducer);
     dt_batch_destroy(&run->batch, run->index);
-    dt_free(run->weights);
-    for (int i = 0; i < DT_MAX_SLOTS; i++) dt_free(run->slots[i]);
+    dt_team_close(run->team);
     dt_model_destroy(run->model);
     dt_split_close(&run->train);
     dt_split_close(&run->test);
@@ -353,7 +369,7 @@ static dt_status prune(const dt_run *run) {
 dt_status dt_run_publish(dt_run *run) {
     DT_TRY(dt_run_gather_tally(run));
     if (run->checkpoint_step == run->position.step) return dt_ok();
-    if (!isfinite(dt_grad_norm(run->kernels, run->weights, run->table->total, 1)))
+    if (!isfinite(dt_grad_squares(run->kernels, run->table, run->weights, 0, run->table->total)))
         return dt_fail(DT_ERR_DIVERGED, "step %lld: the weights are no longer numbers; no checkpoint is made of them",
                        (long long)run->position.step);
     dt_watchdog_note(run->watchdog, DT_ACTIVITY_STORAGE, run->position.step);

@@ -115,14 +115,14 @@ static dt_status handle_not_finite(dt_run *run, bool *skip) {
         if (run->skips[i] != 0) continue;
         run->skips[i] = run->position.step + 1;
         if (first) dt_log_warn("%s; rolling back, to skip it (train.not_finite)", found.message);
+        dt_reduce_done(run->reducer);
         return dt_run_roll_back(run);
     }
     return dt_status_within(found, "after %d rollbacks", DT_MAX_SKIPS);
 }
 
 /* The summed gradient of the global batch of `rows` samples at the present position. */
-static dt_status compute_gradient(dt_run *run, const dt_sampler *sampler, int64_t rows, const dt_real **sum,
-                                  double *mark) {
+static dt_status compute_gradient(dt_run *run, const dt_sampler *sampler, int64_t rows, double *mark) {
     int64_t first_shard, own_shards;
     dt_rank_shards(run->shards, dt_comm_size(run->comm), dt_comm_rank(run->comm), &first_shard, &own_shards);
     dt_tally before = run->local_tally;
@@ -136,7 +136,7 @@ static dt_status compute_gradient(dt_run *run, const dt_sampler *sampler, int64_
         }
         raise_flags(run);
         dt_watchdog_note(run->watchdog, DT_ACTIVITY_MEET, run->position.step);
-        DT_TRY(dt_reduce_finish(run->reducer, sum, &redo));
+        DT_TRY(dt_reduce_finish(run->reducer, &redo));
         dt_watchdog_note(run->watchdog, DT_ACTIVITY_COMPUTE, run->position.step);
         spend(run, DT_PHASE_REDUCE, mark);
         run->redone += redo;
@@ -144,15 +144,34 @@ static dt_status compute_gradient(dt_run *run, const dt_sampler *sampler, int64_
     return dt_ok();
 }
 
-static void update_weights(dt_run *run, const dt_real *sum, int64_t rows, bool last_of_epoch) {
+/* The norm of the mean gradient. Every rank of a team measures the blocks of its slice. */
+static double gradient_norm(dt_run *run, size_t begin, size_t end, int64_t rows) {
+    for (size_t at = begin; at < end; at += DT_REDUCE_BLOCK) {
+        size_t to = end - at < DT_REDUCE_BLOCK ? end : at + DT_REDUCE_BLOCK;
+        run->squares[at / DT_REDUCE_BLOCK] =
+            dt_grad_squares(run->kernels, run->table, dt_reduce_take(run->reducer, at, to), at, to);
+    }
+    dt_team_meet(run->team);
+    double sum = 0;
+    for (size_t at = 0; at < run->table->total; at += DT_REDUCE_BLOCK) sum += run->squares[at / DT_REDUCE_BLOCK];
+    return sqrt(sum) / (double)rows;
+}
+
+/* Every rank of a team updates its slice, block by block: what the sums bring into the cache, the rule uses there. */
+static void update_weights(dt_run *run, int64_t rows, bool last_of_epoch) {
     const dt_recipe_optimizer *optimizer = &run->recipe->optimizer;
     run->rate = dt_schedule_rate(&run->recipe->schedule, optimizer->lr, run->position.step, run->total_steps);
     int64_t every = span_steps(run, run->recipe->train.log_every);
     bool logged = last_of_epoch || (every > 0 && (run->position.step + 1) % every == 0);
-    if (optimizer->clip_norm > 0 || logged)
-        run->grad_norm = dt_grad_norm(run->kernels, sum, run->table->total, 1.0 / (double)rows);
-    dt_optim_update(run->kernels, optimizer, run->table, run->weights, run->slots, sum, 0, run->table->total,
-                    run->position.step, rows, run->grad_norm, run->rate);
+    size_t begin, end;
+    dt_reduce_slice(run->reducer, &begin, &end);
+    if (optimizer->clip_norm > 0 || logged) run->grad_norm = gradient_norm(run, begin, end, rows);
+    for (size_t at = begin; at < end; at += DT_REDUCE_BLOCK) {
+        size_t to = end - at < DT_REDUCE_BLOCK ? end : at + DT_REDUCE_BLOCK;
+        dt_optim_update(run->kernels, optimizer, run->table, run->weights, run->slots,
+                        dt_reduce_take(run->reducer, at, to), at, to, run->position.step, rows, run->grad_norm,
+                        run->rate);
+    }
 }
 
 /* One step: gradient and update. After a rollback *redo is true, and the position is another. */
@@ -160,13 +179,12 @@ static dt_status train_step(dt_run *run, const dt_sampler *sampler, bool *redo) 
     double mark = dt_clock_now();
     int64_t left = run->train.samples - run->position.sample;
     int64_t rows = left < run->recipe->train.batch ? left : run->recipe->train.batch;
-    const dt_real *sum = NULL;
     dt_tally before = run->local_tally;
     bool skip = is_skipped(run);
     if (skip) {
         dt_reduce_begin(run->reducer);
     } else {
-        DT_TRY(compute_gradient(run, sampler, rows, &sum, &mark));
+        DT_TRY(compute_gradient(run, sampler, rows, &mark));
         if (dt_reduce_raised(run->reducer, DT_FLAG_NOT_FINITE) > 0) {
             DT_TRY(handle_not_finite(run, &skip));
             *redo = !skip;
@@ -174,7 +192,10 @@ static dt_status train_step(dt_run *run, const dt_sampler *sampler, bool *redo) 
             run->local_tally = before;
         }
     }
-    if (!skip) update_weights(run, sum, rows, left <= rows);
+    if (!skip) update_weights(run, rows, left <= rows);
+    dt_watchdog_note(run->watchdog, DT_ACTIVITY_MEET, run->position.step);
+    dt_reduce_done(run->reducer);
+    dt_watchdog_note(run->watchdog, DT_ACTIVITY_COMPUTE, run->position.step);
     run->position.step++;
     run->position.sample += rows;
     run->loop_samples += rows;
@@ -182,10 +203,11 @@ static dt_status train_step(dt_run *run, const dt_sampler *sampler, bool *redo) 
     return dt_ok();
 }
 
-/* Compares the replicas and names those that differ from the majority (from rank 0 where there is none). */
+/* Compares the replicas, of which each team has one, and names those that differ from the majority (from rank 0 where
+ * there is none). */
 static dt_status check_replicas(dt_run *run) {
     int ranks = dt_comm_size(run->comm);
-    if (ranks == 1) return dt_ok();
+    if (dt_team_count(run->team) == 1) return dt_ok();
     uint64_t *all = dt_alloc((size_t)ranks, sizeof *all);
     DT_TRY(dt_comm_agree(run->comm, all ? dt_ok() : dt_fail_memory("hashes of the replicas", (size_t)ranks * 8)));
     dt_status status = dt_comm_gather_u64(run->comm, dt_state_digest(dt_run_state(run)), all);

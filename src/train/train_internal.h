@@ -12,6 +12,7 @@
 #include "dtrain/recipe.h"
 #include "dtrain/reduce.h"
 #include "dtrain/rundir.h"
+#include "dtrain/team.h"
 #include "dtrain/train.h"
 #include "dtrain/watchdog.h"
 
@@ -36,14 +37,16 @@ typedef struct dt_run {
 
     dt_model *model;
     const dt_table *table; /* the model's */
+    dt_team *team;         /* the ranks that share the weights, the slots and the squares */
     dt_real *weights;
     const dt_rule *rule;
     const char *slot_names[DT_MAX_SLOTS + 1];
     char slot_groups[DT_MAX_SLOTS][64];
     dt_real *slots[DT_MAX_SLOTS];
     dt_reducer *reducer;
-    dt_batch batch; /* [rows_at_once] */
-    int64_t *index; /* [rows_at_once] */
+    double *squares; /* of the gradient, a sum for each block of DT_REDUCE_BLOCK elements */
+    dt_batch batch;  /* [rows_at_once] */
+    int64_t *index;  /* [rows_at_once] */
     int64_t rows_at_once;
 
     int64_t shards, steps_per_epoch, total_steps;

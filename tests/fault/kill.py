@@ -25,7 +25,7 @@ ENVIRONMENT = dict(
 )
 TIMEOUT = 4  # seconds of train.timeout while ranks are being stopped: they must be noticed by then
 PATIENCE = 60  # the same for starts that nothing happens to, on a machine busy with other things
-BOUND = 90  # seconds any one start may take
+BOUND = 180  # seconds any one start may take
 
 RECIPES = [
     "model.layers=[flatten, {dense: {out: 64, activation: relu}}, {dropout: 0.3}, {dense: 10}] optimizer.kind=adamw"

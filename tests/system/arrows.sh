@@ -13,7 +13,7 @@ headers = {
     "base": "clock log memory random status table",
     "config": "fields node recipe",
     "compute": "compute",
-    "comm": "comm reduce watchdog",
+    "comm": "comm reduce team watchdog",
     "store": "checkpoint h5 metrics rundir",
     "data": "dataset import",
     "optim": "optim",

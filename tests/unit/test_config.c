@@ -180,6 +180,7 @@ START_TEST(a_number_outside_its_range_is_refused_and_one_at_its_edge_is_not) {
         {"checkpoint.keep_every", {"-1"}, {"0"}, "at least 0"},
         {"checkpoint.every", {"1e13 s"}, {"90 s"}, "at most 1000000000000"},
         {"checkpoint.keep", {"-1"}, {"0"}, "at least 0"},
+        {"reduce.team", {"-1", "1000001"}, {"0", "1000000"}, "at least 0 and at most 1000000"},
         {"compute.threads", {"0", "1025"}, {"1", "1024"}, "at least 1 and at most 1024"},
     };
     int seen = 0;
@@ -238,7 +239,7 @@ START_TEST(a_recipe_of_only_what_is_required_has_the_documented_defaults) {
     ck_assert(r.train.timeout == 300 && r.train.not_finite == DT_NOT_FINITE_STOP && r.train.patience == 0);
     ck_assert(r.checkpoint.keep_every == 0 && r.checkpoint.best == DT_BEST_NONE);
     ck_assert(r.checkpoint.every.unit == DT_SPAN_EPOCHS && r.checkpoint.every.value == 1 && r.checkpoint.keep == 3);
-    ck_assert(r.wire == DT_WIRE_I32 && r.compute.isa == 0 && r.compute.threads == 1);
+    ck_assert(r.reduce.wire == DT_WIRE_I32 && r.compute.isa == 0 && r.compute.threads == 1);
     ck_assert_ptr_nonnull(r.layers);
     dt_recipe_finish(&r);
 }
@@ -260,8 +261,10 @@ START_TEST(every_choice_is_the_enumerator_of_its_name) {
         {"schedule: {kind: cosine}", offsetof(dt_recipe, schedule.kind), DT_SCHEDULE_COSINE},
         {"schedule: {kind: linear}", offsetof(dt_recipe, schedule.kind), DT_SCHEDULE_LINEAR},
         {"schedule: {kind: one_cycle}", offsetof(dt_recipe, schedule.kind), DT_SCHEDULE_ONE_CYCLE},
-        {"reduce: {wire: f32}", offsetof(dt_recipe, wire), DT_WIRE_F32},
-        {"reduce: {wire: i64}", offsetof(dt_recipe, wire), DT_WIRE_I64},
+        {"reduce: {wire: f32}", offsetof(dt_recipe, reduce.wire), DT_WIRE_F32},
+        {"reduce: {wire: i64}", offsetof(dt_recipe, reduce.wire), DT_WIRE_I64},
+        {"reduce: {path: node}", offsetof(dt_recipe, reduce.path), DT_PATH_NODE},
+        {"reduce: {path: flat}", offsetof(dt_recipe, reduce.path), DT_PATH_FLAT},
         {"train: {not_finite: skip}", offsetof(dt_recipe, train.not_finite), DT_NOT_FINITE_SKIP},
         {"train: {not_finite: rollback}", offsetof(dt_recipe, train.not_finite), DT_NOT_FINITE_ROLLBACK},
         {"checkpoint: {best: test_loss}", offsetof(dt_recipe, checkpoint.best), DT_BEST_TEST_LOSS},
@@ -649,6 +652,8 @@ static const struct change {
     {"checkpoint.best", "test_loss", "", false},
     {"checkpoint.keep", "0", "", false},
     {"reduce.wire", "f32", "", true},
+    {"reduce.path", "flat", "", false},
+    {"reduce.team", "2", "", false},
     {"compute.isa", "avx2", "", false},
     {"compute.threads", "2", "", false},
 };

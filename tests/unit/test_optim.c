@@ -63,8 +63,8 @@ static void scatter(const arena *a, dt_real *to, const double *from, double scal
 static void take_step(arena *a, const dt_recipe_optimizer *config, int step, size_t begin, size_t end) {
     const int64_t samples = 7;
     scatter(a, a->g, golden_grads[step], (double)samples);
-    double norm = dt_grad_norm(kernels, a->g, a->table.total, 1 / (double)samples);
-    dt_optim_update(kernels, config, &a->table, a->w, a->slots, a->g, begin, end, step, samples, norm,
+    double norm = sqrt(dt_grad_squares(kernels, &a->table, a->g, 0, a->table.total)) / (double)samples;
+    dt_optim_update(kernels, config, &a->table, a->w, a->slots, a->g + begin, begin, end, step, samples, norm,
                     golden_rate[step]);
 }
 
@@ -137,7 +137,7 @@ START_TEST(clipping_by_norm_scales_the_whole_gradient_or_nothing) {
     arena a;
     arena_init(&a, &config);
     for (int i = 0; i < GOLDEN_MATRIX; i++) a.g[i] = (dt_real)ref_uniform(5, (uint64_t)i);
-    double norm = dt_grad_norm(kernels, a.g, a.table.total, 1);
+    double norm = sqrt(dt_grad_squares(kernels, &a.table, a.g, 0, a.table.total));
     ck_assert_double_gt(norm, 1);
     ck_assert_double_lt(norm, 4);
     for (int big = 0; big < 2; big++) {
@@ -150,18 +150,33 @@ START_TEST(clipping_by_norm_scales_the_whole_gradient_or_nothing) {
 }
 END_TEST
 
-/* 3^2 + 4^2 = 5^2, across a boundary of the blocks; and the sum does not depend on zeros behind. */
-START_TEST(the_norm_is_euclidean_over_any_number_of_blocks) {
-    static dt_real g[3 * 4096 + 77];
+/* 3^2 + 4^2 = 5^2, in parts cut anywhere; and padding counts for nothing. */
+START_TEST(the_norm_is_euclidean_over_parts_of_any_size) {
+    static dt_real g[3 * 4096 + 96];
+    dt_table table;
+    memset(&table, 0, sizeof table);
+    const dt_shape shapes[] = {{1, {4097}}, {2, {91, 90}}};
+    ck_assert_int_eq(dt_table_add(&table, "a/w", &shapes[0], 0).code, DT_OK);
+    ck_assert_int_eq(dt_table_add(&table, "b/w", &shapes[1], 0).code, DT_OK);
+    ck_assert_uint_le(table.total, COUNT(g));
     g[1] = 3;
     g[4096] = -4;
-    ck_assert_double_eq_tol(dt_grad_norm(kernels, g, 4097, 0.5), 2.5, 1e-15);
-    ck_assert_double_eq_tol(dt_grad_norm(kernels, g, 4096, 1), 3, 1e-15);
-    ck_assert(dt_grad_norm(kernels, g, 0, 1) == 0);
-    for (size_t i = 0; i < (size_t)COUNT(g); i++) g[i] = (dt_real)ref_uniform(6, i);
+    g[4097] = 100; /* padding */
+    for (size_t cut = 0; cut <= table.total; cut += 1024) {
+        double sum =
+            dt_grad_squares(kernels, &table, g, 0, cut) + dt_grad_squares(kernels, &table, g + cut, cut, table.total);
+        ck_assert_double_eq_tol(sum, 25, 1e-13);
+    }
+    ck_assert(dt_grad_squares(kernels, &table, g, 0, 0) == 0);
     double sum = 0;
-    for (size_t i = 0; i < (size_t)COUNT(g); i++) sum += (double)g[i] * (double)g[i];
-    ck_assert_double_eq_tol(dt_grad_norm(kernels, g, (size_t)COUNT(g), 1), sqrt(sum), 1e-12 * sqrt(sum));
+    for (int t = 0; t < table.count; t++) {
+        for (size_t i = 0; i < table.tensors[t].count; i++) {
+            dt_real x = g[table.tensors[t].offset + i] = (dt_real)ref_uniform(6 + (uint64_t)t, i);
+            sum += (double)x * (double)x;
+        }
+    }
+    ck_assert_double_eq_tol(dt_grad_squares(kernels, &table, g, 0, table.total), sum, 1e-12 * sum);
+    dt_table_finish(&table);
 }
 END_TEST
 
@@ -255,7 +270,7 @@ int main(void) {
     tcase_add_loop_test(rules, updating_in_slices_gives_the_same_bits_and_leaves_padding_zero, 0, COUNT(golden_rules));
     tcase_add_test(rules, rules_keep_the_slots_they_need_and_no_others);
     tcase_add_test(rules, clipping_by_norm_scales_the_whole_gradient_or_nothing);
-    tcase_add_test(rules, the_norm_is_euclidean_over_any_number_of_blocks);
+    tcase_add_test(rules, the_norm_is_euclidean_over_parts_of_any_size);
     suite_add_tcase(suite, rules);
     TCase *schedules = tcase_create("schedules");
     tcase_add_loop_test(schedules, schedules_follow_pytorch_s_after_any_warm_up, 0, COUNT(golden_schedules));
