@@ -39,12 +39,14 @@ bool dt_comm_any(dt_comm *comm, bool flag);
 
 /* Collective. Rank `root`'s bytes everywhere. */
 dt_status dt_comm_broadcast(dt_comm *comm, void *bytes, size_t count, int root);
-/* Collective. Broadcasts a text of any length; on other ranks *text receives memory to dt_free. */
-dt_status dt_comm_broadcast_text(dt_comm *comm, char **text, int root);
+/* Collective. Calls take(argument, rank, text) on rank 0 with every rank's text, in the order of the ranks. NULL counts
+ * as
+ * "". */
+dt_status dt_comm_collect_text(dt_comm *comm, const char *text,
+                               void (*take)(void *argument, int rank, const char *text), void *argument);
 
-/* Collective. Element-wise sums, in place. The float32 one is associated as the library likes. */
+/* Collective. Element-wise sums, in place. */
 dt_status dt_comm_sum_i64(dt_comm *comm, int64_t *values, size_t count);
-dt_status dt_comm_sum_f32(dt_comm *comm, float *values, size_t count);
 
 /* Collective. Minimum, mean and maximum over the ranks of each of `count` values; any of the outputs may be NULL. */
 dt_status dt_comm_spread(dt_comm *comm, const double *values, size_t count, double *min, double *mean, double *max);
@@ -54,8 +56,6 @@ dt_status dt_comm_gather_u64(dt_comm *comm, uint64_t value, uint64_t *all);
 
 /* Collective. All ranks wait for all. */
 dt_status dt_comm_barrier(dt_comm *comm);
-/* Collective over the ranks of this machine. */
-dt_status dt_comm_node_barrier(dt_comm *comm);
 /* Collective over the ranks of this machine. The node's first rank's bytes on all of them. */
 dt_status dt_comm_node_broadcast(dt_comm *comm, void *bytes, size_t count);
 

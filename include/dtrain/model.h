@@ -74,6 +74,8 @@ struct dt_layer {
     int scratch_count;
     dt_real *output;       /* [max_rows, out]; NULL where y is x */
     uint64_t index;        /* position in the model: keys random draws */
+    double flops;          /* set by plan: of its products, for one row forward */
+    int trace[2];          /* kinds of span: forward, backward */
     const dt_table *table; /* the model's */
 };
 

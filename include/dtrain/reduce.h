@@ -59,6 +59,9 @@ const dt_real *dt_reduce_take(dt_reducer *reducer, size_t begin, size_t end);
  * to shared memory is seen by all. */
 void dt_reduce_done(dt_reducer *reducer);
 
+/* Bytes a step of this rank reads from other ranks' messages in shared memory, and sends to other teams. */
+void dt_reduce_traffic(const dt_reducer *reducer, size_t *shared, size_t *crossing);
+
 /* The name of a tensor whose gradient was not finite on this rank in this step; NULL when none was. */
 const char *dt_reduce_not_finite(const dt_reducer *reducer);
 

@@ -9,6 +9,8 @@ typedef struct dt_train_options {
     const char *run;            /* run directory; NULL: the recipe's */
     const char *resume;         /* "auto", "never", or a checkpoint file */
     const char *const *allowed; /* recipe keys that may differ from the checkpoint's; NULL-terminated */
+    const char *trace;          /* file for a trace of all ranks' spans (Trace Event Format); NULL: none */
+    bool profile;               /* print a table of where the time went */
     bool live;                  /* standard output is a terminal: one live line */
 } dt_train_options;
 

@@ -23,6 +23,8 @@ const char dt_usage_train[] =
     "  --resume auto     go on with the run if it was started before (default)\n"
     "  --resume never    start over, in a new or empty run directory only\n"
     "  --resume FILE     start from this checkpoint\n"
+    "  --profile         say at the end where the time went\n"
+    "  --trace FILE      also write every rank's spans, for ui.perfetto.dev or chrome://tracing\n"
     "  --help-recipe     every field of a recipe, with its default\n"
     "\n"
     "SIGINT, SIGTERM or SIGUSR1 to any rank: finish the step, write a checkpoint, exit with 75.\n";
@@ -58,12 +60,16 @@ static dt_status parse_arguments(arguments *args, int argc, char **argv) {
         const char *value;
         if (strcmp(argv[i], "--help-recipe") == 0) {
             args->help_recipe = true;
+        } else if (strcmp(argv[i], "--profile") == 0) {
+            args->options.profile = true;
         } else if ((value = dt_cli_option(argc, argv, &i, "--set", &status)) != NULL) {
             status = add_set(args, value);
         } else if (status.code == DT_OK && (value = dt_cli_option(argc, argv, &i, "--run", &status)) != NULL) {
             args->options.run = value;
         } else if (status.code == DT_OK && (value = dt_cli_option(argc, argv, &i, "--resume", &status)) != NULL) {
             args->options.resume = value;
+        } else if (status.code == DT_OK && (value = dt_cli_option(argc, argv, &i, "--trace", &status)) != NULL) {
+            args->options.trace = value;
         } else if (status.code == DT_OK && argv[i][0] == '-') {
             status = dt_fail(DT_ERR_USAGE, "train has no option %s (see dtrain train --help)", argv[i]);
         } else if (status.code == DT_OK && args->recipe) {

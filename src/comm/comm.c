@@ -214,31 +214,42 @@ dt_status dt_comm_node_broadcast(dt_comm *comm, void *bytes, size_t count) {
     return broadcast(comm->node, bytes, count, 0);
 }
 
-dt_status dt_comm_broadcast_text(dt_comm *comm, char **text, int root) {
-    uint64_t length = comm->rank == root ? strlen(*text) + 1 : 0;
-    DT_TRY(dt_comm_broadcast(comm, &length, sizeof length, root));
-    if (comm->rank != root) *text = dt_alloc(length, 1);
-    DT_TRY(dt_comm_agree(comm, *text ? dt_ok() : dt_fail_memory("a text from another rank", length)));
-    return dt_comm_broadcast(comm, *text, length, root);
+static dt_status receive_text(dt_comm *comm, int rank, void (*take)(void *, int, const char *), void *argument) {
+    MPI_Status message;
+    int length;
+    DT_TRY(dt_comm_check(MPI_Probe(rank, 0, comm->world, &message), "MPI_Probe"));
+    MPI_Get_count(&message, MPI_CHAR, &length);
+    char *text = dt_alloc((size_t)length + 1, 1);
+    if (!text) return dt_fail_memory("a text from another rank", (unsigned long long)length);
+    dt_status status =
+        dt_comm_check(MPI_Recv(text, length, MPI_CHAR, rank, 0, comm->world, MPI_STATUS_IGNORE), "MPI_Recv");
+    if (status.code == DT_OK) take(argument, rank, text);
+    dt_free(text);
+    return status;
 }
 
-static dt_status sum(dt_comm *comm, void *values, size_t count, size_t size, MPI_Datatype type) {
-    char *at = values;
-    while (count > 0) {
-        size_t piece = count < PIECE ? count : PIECE;
-        DT_TRY(dt_comm_check(MPI_Allreduce(MPI_IN_PLACE, at, (int)piece, type, MPI_SUM, comm->world), "MPI_Allreduce"));
-        at += piece * size;
-        count -= piece;
-    }
-    return dt_ok();
+dt_status dt_comm_collect_text(dt_comm *comm, const char *text,
+                               void (*take)(void *argument, int rank, const char *text), void *argument) {
+    if (!text) text = "";
+    size_t length = strlen(text);
+    dt_status status = length < PIECE ? dt_ok() : dt_fail(DT_ERR_INPUT, "a text of %zu bytes is too long", length);
+    DT_TRY(dt_comm_agree(comm, status));
+    if (comm->rank != 0)
+        status = dt_comm_check(MPI_Send(text, (int)length, MPI_CHAR, 0, 0, comm->world), "MPI_Send");
+    else
+        take(argument, 0, text);
+    for (int rank = 1; comm->rank == 0 && rank < comm->size && status.code == DT_OK; rank++)
+        status = receive_text(comm, rank, take, argument);
+    return dt_comm_agree(comm, status);
 }
 
 dt_status dt_comm_sum_i64(dt_comm *comm, int64_t *values, size_t count) {
-    return comm->size == 1 ? dt_ok() : sum(comm, values, count, sizeof *values, MPI_INT64_T);
-}
-
-dt_status dt_comm_sum_f32(dt_comm *comm, float *values, size_t count) {
-    return comm->size == 1 ? dt_ok() : sum(comm, values, count, sizeof *values, MPI_FLOAT);
+    if (comm->size == 1) return dt_ok();
+    for (size_t at = 0; at < count; at += PIECE)
+        DT_TRY(dt_comm_check(MPI_Allreduce(MPI_IN_PLACE, values + at, (int)(count - at < PIECE ? count - at : PIECE),
+                                           MPI_INT64_T, MPI_SUM, comm->world),
+                             "MPI_Allreduce"));
+    return dt_ok();
 }
 
 static dt_status reduce_doubles(dt_comm *comm, const double *values, size_t count, double *out, MPI_Op op) {
@@ -260,7 +271,4 @@ dt_status dt_comm_gather_u64(dt_comm *comm, uint64_t value, uint64_t *all) {
 
 dt_status dt_comm_barrier(dt_comm *comm) {
     return dt_comm_check(MPI_Barrier(comm->world), "MPI_Barrier");
-}
-dt_status dt_comm_node_barrier(dt_comm *comm) {
-    return dt_comm_check(MPI_Barrier(comm->node), "MPI_Barrier");
 }

@@ -403,6 +403,12 @@ void dt_reduce_done(dt_reducer *r) {
     dt_team_meet(r->team);
 }
 
+void dt_reduce_traffic(const dt_reducer *r, size_t *shared, size_t *crossing) {
+    size_t words = r->end - r->begin + tail_words(r);
+    *shared = words * word_size(r) * (size_t)(dt_team_size(r->team) - 1);
+    *crossing = dt_team_count(r->team) > 1 && r->end > r->begin ? words * word_size(r) : 0;
+}
+
 const char *dt_reduce_not_finite(const dt_reducer *r) {
     return r->not_finite ? r->table->tensors[r->not_finite - 1].name : NULL;
 }

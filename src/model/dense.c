@@ -54,6 +54,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     if (config->bias) DT_TRY(dt_plan_param(plan, layer, "b", &(dt_shape){1, {config->out}}, 0));
     if (needs_z(config) && dt_plan_training(plan)) DT_TRY(dt_plan_scratch(plan, layer, config->out));
     layer->out = (dt_shape){1, {config->out}};
+    layer->flops = 2.0 * (double)in * (double)config->out;
     layer->reads_input = true;
     layer->reads_output = config->activation != DT_LINEAR && !needs_z(config);
     layer->squash = config->activation == DT_SIGMOID ? "sigmoid" : NULL;

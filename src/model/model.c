@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dtrain/memory.h"
+#include "dtrain/trace.h"
 #include "model_internal.h"
 
 struct dt_model {
@@ -16,6 +17,7 @@ struct dt_model {
     bool training;
     dt_real *arena;
     size_t bytes;
+    int trace; /* kind of the loss's spans */
     dt_real *dy; /* [max_rows, outputs]; NULL when the loss may overwrite the outputs with their gradient */
 };
 
@@ -41,6 +43,7 @@ static dt_status build(dt_model *model, dt_plan *plan, const dt_node *layers, co
     while (last->view && last > model->sequence.layers) last--;
     DT_TRY(dt_loss_check(&model->loss, last, outputs, labels));
     model->outputs = dt_shape_count(&last->out);
+    model->trace = dt_trace_kind("loss", "loss");
     if (model->training && model->sequence.keeps_output) DT_TRY(dt_plan_memory(plan, &model->dy, model->outputs));
     DT_TRY(dt_plan_bind(plan, &model->arena));
     model->bytes = plan->total * sizeof *model->arena;
@@ -126,7 +129,9 @@ void dt_model_train(dt_model *model, dt_pass pass, const dt_batch *batch, dt_tal
     }
     dt_real *dy = (dt_real *)dt_sequence_forward(&model->sequence, &pass, batch->x);
     if (model->dy) dy = memcpy(model->dy, dy, (size_t)(batch->rows * model->outputs) * sizeof *dy);
+    double began = dt_trace_begin();
     dt_loss_run(&model->loss, model->kernels, dy, batch, model->outputs, true, tally);
+    dt_trace_end(model->trace, began, 0);
     dt_sequence_backward(&model->sequence, &pass, batch->x, dy, false);
 }
 

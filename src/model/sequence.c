@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "dtrain/memory.h"
+#include "dtrain/trace.h"
 #include "model_internal.h"
 
 static bool plain_name(const char *name) {
@@ -61,6 +62,8 @@ static dt_status plan_outputs(dt_sequence *sequence, dt_plan *plan, const dt_sha
         layer->table = plan->table;
         layer->index = plan->layers++;
         DT_TRY(layer->kind->plan(layer, plan));
+        layer->trace[0] = dt_trace_kind("forward", layer->name);
+        layer->trace[1] = dt_trace_kind("backward", layer->name);
         if (layer->param_count > 0 && i < sequence->first_trained) sequence->first_trained = i;
         if (layer->view) continue;
         bool share = layer->in_place && !keep && !(plan->training && layer->reads_input);
@@ -113,7 +116,9 @@ const dt_real *dt_sequence_forward(const dt_sequence *sequence, const dt_pass *p
         if (layer->view) continue;
         /* A layer without a buffer of its own writes over its input, which plan_outputs found not to be x. */
         dt_real *y = layer->output ? layer->output : (dt_real *)at;
+        double began = dt_trace_begin();
         layer->kind->forward(layer, pass, at, y);
+        if (pass->training) dt_trace_end(layer->trace[0], began, layer->flops * (double)pass->rows);
         at = y;
     }
     return at;
@@ -133,7 +138,9 @@ dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, 
         if (layer->view) continue;
         dt_real *dx = layer->in_place ? dy : sequence->gradient[dy == sequence->gradient[0]];
         if (i == last && !wants_dx) dx = NULL;
+        double began = dt_trace_begin();
         layer->kind->backward(layer, pass, input_of(sequence, i, x), input_of(sequence, i + 1, x), dy, dx);
+        dt_trace_end(layer->trace[1], began, layer->flops * (double)pass->rows * (dx ? 2 : 1));
         dy = dx;
     }
     return wants_dx ? dy : NULL;

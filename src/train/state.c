@@ -13,6 +13,7 @@
 #include "dtrain/clock.h"
 #include "dtrain/log.h"
 #include "dtrain/memory.h"
+#include "dtrain/trace.h"
 #include "train_internal.h"
 
 int64_t dt_rows_at_once(const dt_recipe *recipe, int64_t shards) {
@@ -293,6 +294,7 @@ static dt_status open_run(dt_run *run) {
     bool first = dt_comm_rank(run->comm) == 0;
     run->watchdog = dt_comm_watchdog(run->comm);
     dt_watchdog_limit(run->watchdog, run->recipe->train.timeout);
+    DT_TRY(dt_profile_open(run));
     DT_TRY(dt_comm_agree(run->comm, dt_compute_open(&run->kernels, (dt_isa)run->recipe->compute.isa,
                                                     (int)run->recipe->compute.threads)));
     DT_TRY(open_data(run));
@@ -344,6 +346,7 @@ void dt_run_close(dt_run *run) {
     dt_split_close(&run->test);
     dt_free(run->resolved);
     dt_rundir_close(run->lock);
+    dt_trace_close();
     memset(run, 0, sizeof *run);
 }
 
@@ -372,11 +375,13 @@ dt_status dt_run_publish(dt_run *run) {
     if (!isfinite(dt_grad_squares(run->kernels, run->table, run->weights, 0, run->table->total)))
         return dt_fail(DT_ERR_DIVERGED, "step %lld: the weights are no longer numbers; no checkpoint is made of them",
                        (long long)run->position.step);
+    double mark = dt_clock_now();
     dt_watchdog_note(run->watchdog, DT_ACTIVITY_STORAGE, run->position.step);
     DT_TRY(dt_checkpoint_publish(run->comm, run->checkpoints, dt_run_state(run), NULL, NULL));
     dt_watchdog_note(run->watchdog, DT_ACTIVITY_COMPUTE, run->position.step);
+    dt_run_spend(run, DT_PHASE_CHECKPOINT, &mark);
     run->checkpoint_step = run->position.step;
-    run->checkpoint_clock = dt_clock_now();
+    run->checkpoint_clock = mark;
     bool first = dt_comm_rank(run->comm) == 0;
     return dt_comm_agree(run->comm, first ? prune(run) : dt_ok());
 }

@@ -12,6 +12,7 @@
 #include "dtrain/clock.h"
 #include "dtrain/log.h"
 #include "dtrain/memory.h"
+#include "dtrain/trace.h"
 #include "train_internal.h"
 
 static volatile sig_atomic_t stop_requested;
@@ -20,10 +21,10 @@ void dt_train_request_stop(void) {
     stop_requested = 1;
 }
 
-/* Adds the seconds since *mark to a phase and moves the mark. */
-static void spend(dt_run *run, dt_phase phase, double *mark) {
+void dt_run_spend(dt_run *run, dt_phase phase, double *mark) {
     double now = dt_clock_now();
     run->phases[phase] += now - *mark;
+    dt_trace_span(run->trace[phase], *mark, now, 0);
     *mark = now;
 }
 
@@ -43,10 +44,10 @@ static void compute_shard(dt_run *run, const dt_sampler *sampler, int64_t offset
         run->batch.first = (uint64_t)(offset + done);
         dt_split_gather(&run->train, run->kernels, run->index, rows, run->recipe->data.mean, run->recipe->data.std,
                         &run->batch);
-        spend(run, DT_PHASE_INPUT, mark);
+        dt_run_spend(run, DT_PHASE_INPUT, mark);
         pass.accumulate = done > 0;
         dt_model_train(run->model, pass, &run->batch, &run->local_tally);
-        spend(run, DT_PHASE_COMPUTE, mark);
+        dt_run_spend(run, DT_PHASE_COMPUTE, mark);
     }
     dt_reduce_add(run->reducer);
 }
@@ -138,7 +139,7 @@ static dt_status compute_gradient(dt_run *run, const dt_sampler *sampler, int64_
         dt_watchdog_note(run->watchdog, DT_ACTIVITY_MEET, run->position.step);
         DT_TRY(dt_reduce_finish(run->reducer, &redo));
         dt_watchdog_note(run->watchdog, DT_ACTIVITY_COMPUTE, run->position.step);
-        spend(run, DT_PHASE_REDUCE, mark);
+        dt_run_spend(run, DT_PHASE_REDUCE, mark);
         run->redone += redo;
     }
     return dt_ok();
@@ -193,13 +194,14 @@ static dt_status train_step(dt_run *run, const dt_sampler *sampler, bool *redo) 
         }
     }
     if (!skip) update_weights(run, rows, left <= rows);
+    dt_run_spend(run, DT_PHASE_UPDATE, &mark);
     dt_watchdog_note(run->watchdog, DT_ACTIVITY_MEET, run->position.step);
     dt_reduce_done(run->reducer);
     dt_watchdog_note(run->watchdog, DT_ACTIVITY_COMPUTE, run->position.step);
     run->position.step++;
     run->position.sample += rows;
     run->loop_samples += rows;
-    spend(run, DT_PHASE_UPDATE, &mark);
+    dt_run_spend(run, DT_PHASE_REDUCE, &mark);
     return dt_ok();
 }
 
@@ -236,10 +238,12 @@ static dt_status check_replicas(dt_run *run) {
 
 /* Evaluates; *better: this is the best evaluation so far by checkpoint.best. */
 static dt_status evaluate(dt_run *run, dt_progress *progress, bool *better) {
+    double mark = dt_clock_now();
     if (run->has_test)
         DT_TRY(dt_evaluate_split(run->comm, run->model, run->kernels, &run->recipe->data, run->weights, &run->test,
                                  run->rows_at_once, &run->test_tally));
-    run->evaluate_clock = dt_clock_now();
+    dt_run_spend(run, DT_PHASE_EVALUATE, &mark);
+    run->evaluate_clock = mark;
     if (run->recipe->checkpoint.best != DT_BEST_NONE) {
         const dt_tally *test = &run->test_tally;
         double value = run->recipe->checkpoint.best == DT_BEST_TEST_LOSS
@@ -337,6 +341,7 @@ dt_status dt_train_run(dt_comm *comm, dt_recipe *recipe, const dt_train_options 
     } else if (status.code == DT_OK) {
         status = train_loop(&run, outcome);
     }
+    if (status.code == DT_OK) status = dt_profile_finish(&run);
     if (status.code == DT_OK) dt_progress_last_line(&run, *outcome, dt_state_digest(dt_run_state(&run)));
     dt_run_close(&run);
     return status;

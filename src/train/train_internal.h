@@ -18,8 +18,16 @@
 
 #define DT_MAX_SKIPS 16
 
-/* What the seconds of a step are spent on. */
-typedef enum dt_phase { DT_PHASE_INPUT, DT_PHASE_COMPUTE, DT_PHASE_REDUCE, DT_PHASE_UPDATE, DT_PHASE_COUNT } dt_phase;
+/* What the seconds of a run are spent on; the first four are the training loop. */
+typedef enum dt_phase {
+    DT_PHASE_INPUT,
+    DT_PHASE_COMPUTE,
+    DT_PHASE_REDUCE,
+    DT_PHASE_UPDATE,
+    DT_PHASE_EVALUATE,
+    DT_PHASE_CHECKPOINT,
+    DT_PHASE_COUNT
+} dt_phase;
 
 typedef struct dt_run {
     dt_comm *comm;
@@ -72,6 +80,8 @@ typedef struct dt_run {
     int64_t loop_samples; /* trained in those seconds, all ranks */
     int64_t redone;       /* steps computed again because a gradient did not fit the wire */
     double phases[DT_PHASE_COUNT];
+    int trace[DT_PHASE_COUNT]; /* kinds of span */
+    double trace_origin;       /* clock; the same moment on all ranks */
     double checkpoint_clock, evaluate_clock; /* rank 0: when the last one was */
     int64_t checkpoint_step;                 /* step of the newest checkpoint; -1: none */
     double grad_norm, rate;                  /* of the last step that measured them */
@@ -101,6 +111,17 @@ int64_t dt_rows_at_once(const dt_recipe *recipe, int64_t shards);
  * also top-5 accuracy and mean absolute error. */
 void dt_tally_text(char *out, size_t size, const char *prefix, const dt_tally *tally, dt_loss loss,
                    const dt_split *split, bool all);
+
+/* Adds the seconds since *mark to a phase and moves the mark. */
+void dt_run_spend(dt_run *run, dt_phase phase, double *mark);
+
+/* profile.c. Collective; they do nothing unless the options ask for a profile or a trace. */
+dt_status dt_profile_open(dt_run *run);
+dt_status dt_profile_finish(dt_run *run);
+
+/* measure.c: floating-point operations a second of one core in products of n by n matrices, measured for about so many
+ * seconds. */
+double dt_measure_products(int64_t n, double seconds);
 
 /* progress.c: what a run says and records. */
 typedef struct dt_progress {

@@ -37,16 +37,25 @@ START_TEST(integer_sums_are_exact) {
 }
 END_TEST
 
-START_TEST(texts_of_any_length_are_broadcast) {
-    int root = dt_comm_size(world) - 1;
-    char *text = NULL;
-    size_t length = 100000;
-    if (dt_comm_rank(world) == root) {
-        text = dt_alloc(length + 1, 1);
-        if (text) memset(text, 'x', length);
-    }
-    ranks_assert_ok(dt_comm_broadcast_text(world, &text, root));
-    ranks_assert(text && strlen(text) == length && text[0] == 'x' && text[length - 1] == 'x');
+static size_t text_length(int rank) {
+    return rank % 2 ? 100000 * (size_t)rank : 0;
+}
+
+/* Counts the texts that come in order and whole. */
+static void check_text(void *argument, int rank, const char *text) {
+    int *right = argument;
+    size_t length = text_length(rank);
+    bool whole = strlen(text) == length && (length == 0 || (text[0] == 'a' + rank && text[length - 1] == 'a' + rank));
+    if (whole && rank == *right) ++*right;
+}
+
+START_TEST(texts_of_any_length_are_collected_in_order) {
+    int rank = dt_comm_rank(world), right = 0;
+    size_t length = text_length(rank);
+    char *text = length ? dt_alloc(length + 1, 1) : NULL;
+    if (text) memset(text, 'a' + rank, length);
+    ranks_assert_ok(dt_comm_collect_text(world, text, check_text, &right));
+    ranks_assert(right == (rank == 0 ? dt_comm_size(world) : 0));
     dt_free(text);
 }
 END_TEST
@@ -77,7 +86,7 @@ int main(void) {
     tcase_add_test(tests, agreement_on_success_is_success);
     tcase_add_test(tests, any_sees_the_last_rank);
     tcase_add_test(tests, integer_sums_are_exact);
-    tcase_add_test(tests, texts_of_any_length_are_broadcast);
+    tcase_add_test(tests, texts_of_any_length_are_collected_in_order);
     tcase_add_test(tests, spread_is_minimum_mean_maximum);
     tcase_add_test(tests, a_process_alone_is_rank_0_of_1);
     suite_add_tcase(suite, tests);

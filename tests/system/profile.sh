@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# --profile and --trace: where the time of a run went.
+. "$(dirname "$0")/../support/lib.sh"
+need_data
+
+short=(--set "data.file=$data" --set train.stop_after="40 steps" --set train.shards=3)
+for ranks in 1 3; do
+    run "$ranks" train "${short[@]}" --run "plain$ranks"
+    wanted=$(last_value digest)
+    run "$ranks" train "${short[@]}" --run "traced$ranks" --trace trace.json
+    expect_code 75 "a traced run on $ranks"
+    expect_last "stopped .* digest=$wanted" "gives the digest of one that is not"
+    expect_in "$out" '^profile of 40 steps:' "a table is printed"
+    expect_in "$out" '^    forward   dense1 .* GF/s .*% of peak$' "it rates the products of a layer"
+    python3 - "$ranks" trace.json <<'END' && pass "the trace holds every rank's spans" || fail "the trace of $ranks ranks"
+import collections, json, sys
+
+ranks = int(sys.argv[1])
+events = [e for e in json.load(open(sys.argv[2]))["traceEvents"] if e["ph"] == "X"]
+assert {e["pid"] for e in events} == set(range(ranks))
+for rank in range(ranks):
+    mine = [e for e in events if e["pid"] == rank]
+    assert all(e["dur"] >= 0 and e["ts"] >= 0 for e in mine)
+    count = collections.Counter((e["cat"], e["name"]) for e in mine)
+    assert count["phase", "update"] == 40, count
+    assert count["forward", "dense1"] == count["backward", "dense2"] == count["loss", "loss"] >= 40 * 3 // ranks, count
+    assert count["phase", "checkpoint"] == 1, count
+    compute = [e for e in mine if e["name"] == "compute"]
+    for inner in mine:  # layers run within the phase they are part of, up to the rounding of the times
+        if inner["cat"] == "forward":
+            assert any(o["ts"] <= inner["ts"] + 0.01 and inner["ts"] + inner["dur"] <= o["ts"] + o["dur"] + 0.01 for o in compute)
+END
+done
+
+run 2 train "${short[@]}" --run denied --trace nowhere/trace.json
+expect_bad 1 'nowhere/trace.json: cannot write the trace' "a trace that cannot be written"
+run 1 verify denied
+expect_code 0 "and yet the run's checkpoint is there"
+finish
