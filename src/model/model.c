@@ -17,7 +17,7 @@ struct dt_model {
     bool training;
     dt_real *arena;
     size_t bytes;
-    int trace; /* kind of the loss's spans */
+    int trace;   /* kind of the loss's spans */
     dt_real *dy; /* [max_rows, outputs]; NULL when the loss may overwrite the outputs with their gradient */
 };
 

@@ -10,12 +10,12 @@ double dt_measure_products(int64_t n, double seconds) {
     dt_real *a = dt_alloc(3 * count, sizeof *a);
     if (!a) return (double)__builtin_nanf("");
     for (size_t i = 0; i < 2 * count; i++) a[i] = (dt_real)(i % 17) - 8;
-    double best = 0, end = dt_clock_now() + seconds;
-    for (double began = dt_clock_now(), now; began < end; began = now) {
+    double best = 0, began = dt_clock_now(), end = began + seconds;
+    while (began < end) {
         dt_gemm(DT_PLAIN, DT_PLAIN, n, n, n, a, n, a + count, n, 0, a + 2 * count, n);
-        now = dt_clock_now();
-        double rate = 2.0 * (double)n * (double)n * (double)n / (now - began);
+        double now = dt_clock_now(), rate = 2.0 * (double)n * (double)n * (double)n / (now - began);
         if (rate > best) best = rate;
+        began = now;
     }
     dt_free(a);
     return best;

@@ -80,8 +80,8 @@ typedef struct dt_run {
     int64_t loop_samples; /* trained in those seconds, all ranks */
     int64_t redone;       /* steps computed again because a gradient did not fit the wire */
     double phases[DT_PHASE_COUNT];
-    int trace[DT_PHASE_COUNT]; /* kinds of span */
-    double trace_origin;       /* clock; the same moment on all ranks */
+    int trace[DT_PHASE_COUNT];               /* kinds of span */
+    double trace_origin;                     /* clock; the same moment on all ranks */
     double checkpoint_clock, evaluate_clock; /* rank 0: when the last one was */
     int64_t checkpoint_step;                 /* step of the newest checkpoint; -1: none */
     double grad_norm, rate;                  /* of the last step that measured them */

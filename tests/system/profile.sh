@@ -3,16 +3,8 @@
 . "$(dirname "$0")/../support/lib.sh"
 need_data
 
-short=(--set "data.file=$data" --set train.stop_after="40 steps" --set train.shards=3)
-for ranks in 1 3; do
-    run "$ranks" train "${short[@]}" --run "plain$ranks"
-    wanted=$(last_value digest)
-    run "$ranks" train "${short[@]}" --run "traced$ranks" --trace trace.json
-    expect_code 75 "a traced run on $ranks"
-    expect_last "stopped .* digest=$wanted" "gives the digest of one that is not"
-    expect_in "$out" '^profile of 40 steps:' "a table is printed"
-    expect_in "$out" '^    forward   dense1 .* GF/s .*% of peak$' "it rates the products of a layer"
-    python3 - "$ranks" trace.json <<'END' && pass "the trace holds every rank's spans" || fail "the trace of $ranks ranks"
+check_trace() { # RANKS FILE
+    if python3 - "$@" <<'END'; then
 import collections, json, sys
 
 ranks = int(sys.argv[1])
@@ -30,6 +22,22 @@ for rank in range(ranks):
         if inner["cat"] == "forward":
             assert any(o["ts"] <= inner["ts"] + 0.01 and inner["ts"] + inner["dur"] <= o["ts"] + o["dur"] + 0.01 for o in compute)
 END
+        pass "the trace holds every rank's spans"
+    else
+        fail "the trace of $1 ranks"
+    fi
+}
+
+short=(--set "data.file=$data" --set train.stop_after="40 steps" --set train.shards=3)
+for ranks in 1 3; do
+    run "$ranks" train "${short[@]}" --run "plain$ranks"
+    wanted=$(last_value digest)
+    run "$ranks" train "${short[@]}" --run "traced$ranks" --trace trace.json
+    expect_code 75 "a traced run on $ranks"
+    expect_last "stopped .* digest=$wanted" "gives the digest of one that is not"
+    expect_in "$out" '^profile of 40 steps:' "a table is printed"
+    expect_in "$out" '^    forward   dense1 .* GF/s .*% of peak$' "it rates the products of a layer"
+    check_trace "$ranks" trace.json
 done
 
 run 2 train "${short[@]}" --run denied --trace nowhere/trace.json
