@@ -26,6 +26,7 @@ static const command commands[] = {
     {"inspect", false, dt_cli_inspect, dt_usage_inspect,
      "what is in a checkpoint, dataset, metrics file or any HDF5 file"},
     {"verify", false, dt_cli_verify, dt_usage_verify, "check every hash of a checkpoint, or of all of a run"},
+    {"bench", true, dt_cli_bench, dt_usage_bench, "measure the machine, and a recipe against it"},
     {"import", false, dt_cli_import, dt_usage_import, "make a dataset from files of another format"},
 };
 #define COMMAND_COUNT ((int)(sizeof commands / sizeof *commands))
@@ -87,7 +88,7 @@ static int run_with_ranks(const command *chosen, int argc, char **argv) {
 static int refuse_command(dt_comm *comm, int argc, char **argv) {
     (void)argc;
     dt_status status = dt_fail(DT_ERR_USAGE,
-                               "\"%s\" is not a command; there are train, eval, inspect, verify and import "
+                               "\"%s\" is not a command; there are train, eval, bench, inspect, verify and import "
                                "(dtrain --help)",
                                argv[0]);
     return dt_cli_report(comm, &status);

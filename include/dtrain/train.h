@@ -29,6 +29,10 @@ typedef struct dt_eval_options {
 /* Collective. Evaluates a checkpoint and prints the last line. */
 dt_status dt_eval_run(dt_comm *comm, const dt_eval_options *options);
 
+/* Collective. Measures the machine with all ranks at work at once, then `steps` steps of the recipe, and prints it all.
+ * What it writes goes to a new directory below `directory` and is removed. */
+dt_status dt_bench_run(dt_comm *comm, dt_recipe *recipe, int64_t steps, const char *directory);
+
 /* Asks the run in progress to finish its step, publish a checkpoint and stop. Async-signal-safe. */
 void dt_train_request_stop(void);
 

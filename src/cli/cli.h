@@ -3,6 +3,7 @@
 #define DTRAIN_CLI_H
 
 #include "dtrain/comm.h"
+#include "dtrain/recipe.h"
 #include "dtrain/status.h"
 
 /* `comm` is NULL for commands that need no ranks. */
@@ -11,13 +12,30 @@ int dt_cli_eval(dt_comm *comm, int argc, char **argv);
 int dt_cli_inspect(dt_comm *comm, int argc, char **argv);
 int dt_cli_verify(dt_comm *comm, int argc, char **argv);
 int dt_cli_import(dt_comm *comm, int argc, char **argv);
+int dt_cli_bench(dt_comm *comm, int argc, char **argv);
 
 /* Usage texts, for the command's own --help. */
-extern const char dt_usage_train[], dt_usage_eval[], dt_usage_inspect[], dt_usage_verify[], dt_usage_import[];
+extern const char dt_usage_train[], dt_usage_eval[], dt_usage_inspect[], dt_usage_verify[], dt_usage_import[],
+    dt_usage_bench[];
 
 /* The value of an option that takes one: "--name VALUE" or "--name=VALUE" at argv[*at]; NULL when argv[*at] is another
  * argument. Moves *at past the value. A missing value is put into *status. */
 const char *dt_cli_option(int argc, char **argv, int *at, const char *name, dt_status *status);
+
+/* RECIPE.yaml and --set KEY=VALUE, for commands that take them. Zeroed but for the command's name. */
+#define DT_CLI_SETS 256
+typedef struct dt_cli_recipe {
+    const char *command;
+    const char *path; /* NULL: the built-in recipe */
+    const char *sets[DT_CLI_SETS];
+    char keys[DT_CLI_SETS][128]; /* of the sets: fields allowed to differ from the checkpoint's */
+    const char *allowed[DT_CLI_SETS + 1];
+    int set_count;
+} dt_cli_recipe;
+/* Takes argv[*at], which no other option of the command is, and moves *at past its value. */
+dt_status dt_cli_recipe_argument(dt_cli_recipe *args, int argc, char **argv, int *at);
+/* The recipe is to dt_recipe_finish, also after a failure. */
+dt_status dt_cli_recipe_read(const dt_cli_recipe *args, dt_recipe *recipe);
 
 /* Prints a failure once (rank 0 prints for all, as all ranks have the same) and gives the exit code. */
 int dt_cli_report(dt_comm *comm, const dt_status *status);

@@ -29,82 +29,34 @@ const char dt_usage_train[] =
     "\n"
     "SIGINT, SIGTERM or SIGUSR1 to any rank: finish the step, write a checkpoint, exit with 75.\n";
 
-#define MAX_SETS 256
-
 typedef struct arguments {
-    const char *recipe;
-    const char *sets[MAX_SETS];
-    char keys[MAX_SETS][128]; /* of the sets: fields allowed to differ from the checkpoint's */
-    const char *allowed[MAX_SETS + 1];
-    int set_count;
+    dt_cli_recipe recipe;
     bool help_recipe;
     dt_train_options options;
 } arguments;
 
-static dt_status add_set(arguments *args, const char *set) {
-    if (args->set_count == MAX_SETS) return dt_fail(DT_ERR_USAGE, "more than %d --set options", MAX_SETS);
-    const char *equals = strchr(set, '=');
-    if (!equals || equals == set)
-        return dt_fail(DT_ERR_USAGE, "--set %s: it must be KEY=VALUE, for example optimizer.lr=0.01", set);
-    int i = args->set_count++;
-    args->sets[i] = set;
-    snprintf(args->keys[i], sizeof args->keys[i], "%.*s", (int)(equals - set), set);
-    args->allowed[i] = args->keys[i];
-    return dt_ok();
-}
-
 static dt_status parse_arguments(arguments *args, int argc, char **argv) {
+    args->recipe.command = "train";
     args->options.resume = "auto";
+    args->options.allowed = args->recipe.allowed;
     for (int i = 1; i < argc; i++) {
         dt_status status = dt_ok();
         const char *value;
-        if (strcmp(argv[i], "--help-recipe") == 0) {
+        if (strcmp(argv[i], "--help-recipe") == 0)
             args->help_recipe = true;
-        } else if (strcmp(argv[i], "--profile") == 0) {
+        else if (strcmp(argv[i], "--profile") == 0)
             args->options.profile = true;
-        } else if ((value = dt_cli_option(argc, argv, &i, "--set", &status)) != NULL) {
-            status = add_set(args, value);
-        } else if (status.code == DT_OK && (value = dt_cli_option(argc, argv, &i, "--run", &status)) != NULL) {
+        else if ((value = dt_cli_option(argc, argv, &i, "--run", &status)) != NULL)
             args->options.run = value;
-        } else if (status.code == DT_OK && (value = dt_cli_option(argc, argv, &i, "--resume", &status)) != NULL) {
+        else if (status.code == DT_OK && (value = dt_cli_option(argc, argv, &i, "--resume", &status)) != NULL)
             args->options.resume = value;
-        } else if (status.code == DT_OK && (value = dt_cli_option(argc, argv, &i, "--trace", &status)) != NULL) {
+        else if (status.code == DT_OK && (value = dt_cli_option(argc, argv, &i, "--trace", &status)) != NULL)
             args->options.trace = value;
-        } else if (status.code == DT_OK && argv[i][0] == '-') {
-            status = dt_fail(DT_ERR_USAGE, "train has no option %s (see dtrain train --help)", argv[i]);
-        } else if (status.code == DT_OK && args->recipe) {
-            status = dt_fail(DT_ERR_USAGE, "two recipes, %s and %s; train takes one", args->recipe, argv[i]);
-        } else if (status.code == DT_OK) {
-            args->recipe = argv[i];
-        }
+        else if (status.code == DT_OK)
+            status = dt_cli_recipe_argument(&args->recipe, argc, argv, &i);
         DT_TRY(status);
     }
-    args->options.allowed = args->allowed;
     return dt_ok();
-}
-
-/* "launch/recipes/mnist-mlp.yaml" → "mnist-mlp" */
-static void base_name(const char *path, char out[DT_TEXT_MAX]) {
-    const char *slash = strrchr(path, '/');
-    snprintf(out, DT_TEXT_MAX, "%s", slash ? slash + 1 : path);
-    char *dot = strrchr(out, '.');
-    if (dot && dot != out) *dot = '\0';
-}
-
-static dt_status read_recipe(const arguments *args, dt_recipe *recipe) {
-    dt_node *root;
-    char name[DT_TEXT_MAX] = "default";
-    if (args->recipe) {
-        base_name(args->recipe, name);
-        DT_TRY(dt_node_parse_file(&root, args->recipe));
-    } else {
-        DT_TRY(dt_node_parse_text(&root, DT_RECIPE_DEFAULT_NAME, dt_recipe_default_text));
-    }
-    dt_status status = dt_ok();
-    for (int i = 0; i < args->set_count && status.code == DT_OK; i++) status = dt_node_assign(root, args->sets[i]);
-    if (status.code == DT_OK) status = dt_recipe_decode(recipe, root, name);
-    dt_node_destroy(root);
-    return status;
 }
 
 static void print_recipe_help(void) {
@@ -137,7 +89,7 @@ int dt_cli_train(dt_comm *comm, int argc, char **argv) {
         print_recipe_help();
         return 0;
     }
-    if (status.code == DT_OK) status = dt_comm_agree(comm, read_recipe(&args, &recipe));
+    if (status.code == DT_OK) status = dt_comm_agree(comm, dt_cli_recipe_read(&args.recipe, &recipe));
     args.options.live = on_terminal();
     if (status.code == DT_OK) status = dt_train_run(comm, &recipe, &args.options, &outcome);
     dt_recipe_finish(&recipe);

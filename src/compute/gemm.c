@@ -33,14 +33,17 @@ void dt_gemm(dt_transpose ta, dt_transpose tb, int64_t m, int64_t n, int64_t k, 
 dt_status dt_products_open(dt_isa isa, int threads, void (*each_thread)(void)) {
     static const dnnl_cpu_isa_t pins[] = {
         [DT_ISA_BASELINE] = dnnl_cpu_isa_sse41, [DT_ISA_AVX2] = dnnl_cpu_isa_avx2, [DT_ISA_AVX512] = dnnl_cpu_isa_all};
+    static dt_isa pinned = DT_ISA_AUTO;
     omp_set_num_threads(threads);
 #    pragma omp parallel num_threads(threads)
     each_thread();
+    if (pinned == isa) return dt_ok();
     dnnl_status_t code = dnnl_set_max_cpu_isa(pins[isa]);
     if (code != dnnl_success)
         return dt_fail(DT_ERR_INPUT,
                        "compute.isa cannot become %s: oneDNN was pinned before in this process (error %d)",
                        dt_isa_name(isa), (int)code);
+    pinned = isa;
     return dt_ok();
 }
 

@@ -62,11 +62,29 @@ def digest_of(output, word):
     return found[-1] if found else None
 
 
-def finish(process):
+hung_launchers = 0
+
+
+def runs(pid):
+    """Neither stopped nor dead."""
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] not in "TtZX"
+    except OSError:
+        return False
+
+
+def finish(process, options):
     """Output and exit code of a start that must end by itself."""
     try:
         output, errors = process.communicate(timeout=BOUND)
     except subprocess.TimeoutExpired:
+        if not any(runs(pid) for pid in ranks_of(process, options.program)):
+            # Every rank has ended, or is the one that was stopped: it is mpirun 4.1.4 that hangs.
+            global hung_launchers
+            hung_launchers += 1
+            os.killpg(process.pid, signal.SIGKILL)
+            return *process.communicate(), -9
         left = subprocess.run(["ps", "-eo", "pid,ppid,stat,wchan:20,args"], capture_output=True, text=True).stdout
         left = "\n".join(line[:160] for line in left.splitlines() if "dtrain" in line and "kill.py" not in line)
         os.killpg(process.pid, signal.SIGKILL)
@@ -167,7 +185,7 @@ def one_run(options, dice, reference, folder):
     every = dice.choice(["100 steps", "37 steps", "0.3 s", "1 epoch"])
     if (recipe, shards) not in reference:
         ranks = dice.randint(1, min(shards, 3))
-        output, errors, code = finish(start(command(options, ranks, shards, f"{folder}/whole-{recipe}-{shards}", RECIPES[recipe])))
+        output, errors, code = finish(start(command(options, ranks, shards, f"{folder}/whole-{recipe}-{shards}", RECIPES[recipe])), options)
         if code:
             raise Failure(f"the uninterrupted run failed: {errors}")
         reference[recipe, shards] = digest_of(output, "done")
@@ -186,7 +204,7 @@ def one_run(options, dice, reference, folder):
             what, pids = interrupt(process, options, dice)
         story.append(f"{ranks} ranks, {what}")
         try:
-            output, errors, code = finish(process)
+            output, errors, code = finish(process, options)
             wait_for_end(pids)
         except Failure as failure:
             raise Failure("; ".join(story) + f": {failure}") from None
@@ -217,26 +235,26 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="dtrain-kill-")
-    reference, interruptions, failures, runs = {}, 0, 0, 0
+    reference, interruptions, failures, count = {}, 0, 0, 0
     end = time.monotonic() + 3600 * options.hours
     try:
-        while runs < options.runs if not options.hours else time.monotonic() < end:
-            dice = random.Random(f"{options.seed}/{runs}")
+        while count < options.runs if not options.hours else time.monotonic() < end:
+            dice = random.Random(f"{options.seed}/{count}")
             try:
                 interruptions += one_run(options, dice, reference, folder)
             except Failure as failure:
                 failures += 1
-                print(f"run {runs} (--seed {options.seed}): {failure}", flush=True)
+                print(f"run {count} (--seed {options.seed}): {failure}", flush=True)
                 if os.path.isdir(f"{folder}/run"):
-                    shutil.copytree(f"{folder}/run", f"{folder}/failed-{runs}", dirs_exist_ok=True)
-            runs += 1
-            if runs % 10 == 0:
-                print(f"{runs} runs, {interruptions} interruptions, {failures} failures", flush=True)
-        print(f"{runs} runs, {interruptions} interruptions, {failures} failures")
+                    shutil.copytree(f"{folder}/run", f"{folder}/failed-{count}", dirs_exist_ok=True)
+            count += 1
+            if count % 10 == 0:
+                print(f"{count} runs, {interruptions} interruptions, {failures} failures", flush=True)
+        print(f"{count} runs, {interruptions} interruptions, {failures} failures; mpirun itself hung {hung_launchers} times")
     finally:
         if not failures:
             shutil.rmtree(folder, ignore_errors=True)
-    return 1 if failures or not runs else 0
+    return 1 if failures or not count else 0
 
 
 if __name__ == "__main__":

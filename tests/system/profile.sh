@@ -40,6 +40,15 @@ for ranks in 1 3; do
     check_trace "$ranks" trace.json
 done
 
+run 2 bench --set "data.file=$data" --steps 10
+expect_code 0 "a bench on 2 ranks"
+expect_in "$out" '^products .* GF/s a rank' "it measures products"
+expect_in "$out" '^update .* us .* us \([0-9.]+ x\)' "it compares the ways a gradient can go"
+expect_in "$out" '^profile of 10 steps' "and profiles the recipe"
+[[ -z $(find . -name 'dtrain-bench*') ]] || fail "the bench leaves $(ls)"
+run 2 bench --steps none
+expect_bad 2 '--steps is "none"' "a number of steps that is none"
+
 run 2 train "${short[@]}" --run denied --trace nowhere/trace.json
 expect_bad 1 'nowhere/trace.json: cannot write the trace' "a trace that cannot be written"
 run 1 verify denied
