@@ -144,7 +144,7 @@ static void describe_state(dt_run *run) {
     int64_t words;
     dt_reduce_state(run->reducer, &exponents, &words);
     run->extras[2] = (dt_extra){"best", DT_F64, sizeof run->best / sizeof(double), &run->best};
-    run->extras[3] = (dt_extra){"skips", DT_I64, DT_MAX_SKIPS, run->skips};
+    run->extras[3] = (dt_extra){"skips", DT_I64, sizeof run->skips / sizeof(int64_t), &run->skips};
     run->extras[4] = (dt_extra){"wire_exponents", DT_I32, words, exponents};
     run->state = (dt_state){.seed = run->recipe->seed,
                             .shards = run->shards,
@@ -244,10 +244,17 @@ static dt_status share_state(dt_run *run) {
     return dt_ok();
 }
 
+/* Drops the records of steps that are to be made again. */
+static dt_status rewind_metrics(dt_run *run) {
+    dt_metrics *old = run->metrics;
+    run->metrics = NULL;
+    DT_TRY(dt_metrics_close(old));
+    return dt_metrics_open(&run->metrics, run->directory, dt_run_series, 2, run->position.step);
+}
+
 dt_status dt_run_roll_back(dt_run *run) {
     bool first = dt_comm_rank(run->comm) == 0;
-    int64_t skips[DT_MAX_SKIPS];
-    memcpy(skips, run->skips, sizeof skips);
+    struct dt_skips skips = run->skips;
     char path[4096] = "";
     dt_status status = first ? newest_checkpoint(run, path) : dt_ok();
     if (first && status.code == DT_OK && !path[0])
@@ -256,10 +263,10 @@ dt_status dt_run_roll_back(dt_run *run) {
     if (first && status.code == DT_OK) status = load_checkpoint(run, path);
     DT_TRY(dt_comm_agree(run->comm, status));
     DT_TRY(share_state(run));
-    memcpy(run->skips, skips, sizeof skips);
+    memcpy(run->skips.steps, skips.steps, sizeof skips.steps);
     memset(&run->local_tally, 0, sizeof run->local_tally);
-    run->checkpoint_step = -1; /* the skips are news: the checkpoint of this step is to be written again */
-    return dt_ok();
+    run->checkpoint_step = run->position.step;
+    return dt_comm_agree(run->comm, first ? rewind_metrics(run) : dt_ok());
 }
 
 /* ---- opening -------------------------------------------------------------------------------------------------------

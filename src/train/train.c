@@ -81,47 +81,6 @@ static bool steps_due(const dt_run *run, dt_span span) {
     return every > 0 && run->position.step % every == 0;
 }
 
-/* Collective. What was not finite, told by the lowest rank that saw it. */
-static dt_status name_not_finite(dt_run *run) {
-    const char *tensor = dt_reduce_not_finite(run->reducer);
-    dt_status status = dt_ok();
-    if (run->local_tally.not_finite > 0 || tensor)
-        status =
-            dt_fail(DT_ERR_DIVERGED,
-                    "step %lld: the %s%s is no longer a number (samples from %lld of epoch %lld); lower optimizer.lr "
-                    "(now %g) or set optimizer.clip_norm, and look for infinities in the data",
-                    (long long)run->position.step, run->local_tally.not_finite > 0 ? "loss" : "gradient of ",
-                    run->local_tally.not_finite > 0 ? "" : tensor, (long long)run->position.sample,
-                    (long long)run->position.epoch, run->rate);
-    return dt_comm_agree(run->comm, status);
-}
-
-static bool is_skipped(const dt_run *run) {
-    for (int i = 0; i < DT_MAX_SKIPS; i++)
-        if (run->skips[i] == run->position.step + 1) return true;
-    return false;
-}
-
-/* Collective. What train.not_finite says is to be done about a step; *skip: pass it over now. */
-static dt_status handle_not_finite(dt_run *run, bool *skip) {
-    dt_status found = name_not_finite(run);
-    if (run->recipe->train.not_finite == DT_NOT_FINITE_STOP) return found;
-    bool first = dt_comm_rank(run->comm) == 0;
-    *skip = run->recipe->train.not_finite == DT_NOT_FINITE_SKIP;
-    if (*skip) {
-        if (first) dt_log_warn("%s; skipped (train.not_finite)", found.message);
-        return dt_ok();
-    }
-    for (int i = 0; i < DT_MAX_SKIPS; i++) {
-        if (run->skips[i] != 0) continue;
-        run->skips[i] = run->position.step + 1;
-        if (first) dt_log_warn("%s; rolling back, to skip it (train.not_finite)", found.message);
-        dt_reduce_done(run->reducer);
-        return dt_run_roll_back(run);
-    }
-    return dt_status_within(found, "after %d rollbacks", DT_MAX_SKIPS);
-}
-
 /* The summed gradient of the global batch of `rows` samples at the present position. */
 static dt_status compute_gradient(dt_run *run, const dt_sampler *sampler, int64_t rows, double *mark) {
     int64_t first_shard, own_shards;
@@ -181,14 +140,14 @@ static dt_status train_step(dt_run *run, const dt_sampler *sampler, bool *redo) 
     int64_t left = run->train.samples - run->position.sample;
     int64_t rows = left < run->recipe->train.batch ? left : run->recipe->train.batch;
     dt_tally before = run->local_tally;
-    bool skip = is_skipped(run);
+    bool skip = dt_run_skips(run, run->position.step);
     if (skip) {
         dt_reduce_begin(run->reducer);
     } else {
         DT_TRY(compute_gradient(run, sampler, rows, &mark));
-        if (dt_reduce_raised(run->reducer, DT_FLAG_NOT_FINITE) > 0) {
-            DT_TRY(handle_not_finite(run, &skip));
-            *redo = !skip;
+        skip = dt_reduce_raised(run->reducer, DT_FLAG_NOT_FINITE) > 0;
+        if (skip) {
+            DT_TRY(dt_run_not_finite(run, sampler, rows, redo));
             if (*redo) return dt_ok();
             run->local_tally = before;
         }
@@ -198,6 +157,8 @@ static dt_status train_step(dt_run *run, const dt_sampler *sampler, bool *redo) 
     dt_watchdog_note(run->watchdog, DT_ACTIVITY_MEET, run->position.step);
     dt_reduce_done(run->reducer);
     dt_watchdog_note(run->watchdog, DT_ACTIVITY_COMPUTE, run->position.step);
+    run->skips.count += skip;
+    run->skips.in_a_row = skip ? run->skips.in_a_row + 1 : 0;
     run->position.step++;
     run->position.sample += rows;
     run->loop_samples += rows;
@@ -339,7 +300,9 @@ dt_status dt_train_run(dt_comm *comm, dt_recipe *recipe, const dt_train_options 
     if (status.code == DT_OK && is_finished(&run)) {
         status = finished_already(&run);
     } else if (status.code == DT_OK) {
-        status = train_loop(&run, outcome);
+        bool needs_start = recipe->train.not_finite == DT_NOT_FINITE_ROLLBACK && run.checkpoint_step < 0;
+        if (needs_start) status = dt_run_publish(&run);
+        if (status.code == DT_OK) status = train_loop(&run, outcome);
     }
     if (status.code == DT_OK) status = dt_profile_finish(&run);
     if (status.code == DT_OK) dt_progress_last_line(&run, *outcome, dt_state_digest(dt_run_state(&run)));

@@ -72,7 +72,8 @@ same_on_all() {
     read -r before after <<<"${resumes[0]}"
     resumes=("${resumes[@]:1}" "${resumes[0]}")
     run "$before" train "$@" --run bits-stopped --set train.stop_after="$stop steps"
-    [[ $code == 75 && $(last_value step) == "$stop" ]] || { fail "$what: stopped: exit code $code" && show "$out" "$err"; }
+    [[ $code == 75 && $(last_value step) == "$stop" ]] ||
+        { fail "$what: stopped: exit code $code" && show "$out" "$err"; }
     run "$after" train "$@" --run bits-stopped
     [[ $(figures) == "$wanted" ]] || differ+=" stopped on $before ranks, resumed on $after: $(figures)"
     if [[ $wanted && ! $differ ]]; then pass "$what: $wanted"; else fail "$what: $wanted, but$differ"; fi
