@@ -210,7 +210,7 @@ static dt_status evaluate(dt_run *run, dt_progress *progress, bool *better) {
         double value = run->recipe->checkpoint.best == DT_BEST_TEST_LOSS
                            ? -dt_tally_loss(test)
                            : (double)test->correct / (double)test->samples;
-        *better = run->best.step == 0 || value > run->best.value;
+        *better = isfinite(value) && (run->best.step == 0 || value > run->best.value);
         if (*better) {
             run->best.value = value;
             run->best.step = (double)run->position.step;
@@ -220,10 +220,12 @@ static dt_status evaluate(dt_run *run, dt_progress *progress, bool *better) {
     return dt_progress_evaluated(progress, run);
 }
 
-/* All steps are made, or train.patience has run out. */
+static bool out_of_patience(const dt_run *run) {
+    return run->recipe->train.patience > 0 && run->best.since >= (double)run->recipe->train.patience;
+}
+
 static bool is_finished(const dt_run *run) {
-    return run->position.step >= run->total_steps ||
-           (run->recipe->train.patience > 0 && run->best.since >= (double)run->recipe->train.patience);
+    return run->position.step >= run->total_steps || out_of_patience(run);
 }
 
 /* What follows a step: records, epoch's end, checks, evaluation, checkpoint. */
@@ -285,9 +287,16 @@ static dt_status train_loop(dt_run *run, dt_outcome *outcome) {
 
 /* A run whose recipe is fulfilled is evaluated again rather than remembered: the checkpoint is the truth. */
 static dt_status finished_already(dt_run *run) {
-    dt_log_info("%s is finished: %lld steps, %lld epochs; for more, raise train.epochs (--set train.epochs=%lld)",
-                run->directory, (long long)run->position.step, (long long)run->position.epoch,
-                (long long)(2 * run->recipe->train.epochs));
+    const dt_recipe_train *train = &run->recipe->train;
+    char more[128];
+    if (out_of_patience(run))
+        snprintf(more, sizeof more, "%.0f evaluations without a better one; for more, raise train.patience (now %lld)",
+                 run->best.since, (long long)train->patience);
+    else
+        snprintf(more, sizeof more, "for more, raise train.epochs (--set train.epochs=%lld)",
+                 (long long)(2 * train->epochs));
+    dt_log_info("%s is finished: %lld steps, %lld epochs; %s", run->directory, (long long)run->position.step,
+                (long long)run->position.epoch, more);
     if (!run->has_test) return dt_ok();
     return dt_evaluate_split(run->comm, run->model, run->kernels, &run->recipe->data, run->weights, &run->test,
                              run->rows_at_once, &run->test_tally);
