@@ -239,8 +239,6 @@ static dt_status after_step(dt_run *run, dt_progress *progress, bool *stop) {
         run->position.epoch++;
         run->position.sample = 0;
     }
-    if (recipe->train.check_every > 0 && run->position.step % recipe->train.check_every == 0)
-        DT_TRY(check_replicas(run));
     bool better = false;
     if (run->position.step == run->total_steps || steps_due(run, recipe->train.eval_every) ||
         dt_reduce_raised(run->reducer, DT_FLAG_EVALUATE) > 0)
@@ -249,10 +247,11 @@ static dt_status after_step(dt_run *run, dt_progress *progress, bool *stop) {
     int64_t stop_steps = span_steps(run, recipe->train.stop_after);
     *stop = !finished && (dt_reduce_raised(run->reducer, DT_FLAG_STOP) > 0 ||
                           (stop_steps > 0 && run->position.step - run->first_step >= stop_steps));
-    if (finished || *stop || better || steps_due(run, recipe->checkpoint.every) ||
-        dt_reduce_raised(run->reducer, DT_FLAG_CHECKPOINT) > 0)
-        DT_TRY(dt_run_publish(run));
-    return dt_ok();
+    bool publish = finished || *stop || better || steps_due(run, recipe->checkpoint.every) ||
+                   dt_reduce_raised(run->reducer, DT_FLAG_CHECKPOINT) > 0;
+    int64_t check_every = recipe->train.check_every;
+    if (check_every > 0 && (publish || run->position.step % check_every == 0)) DT_TRY(check_replicas(run));
+    return publish ? dt_run_publish(run) : dt_ok();
 }
 
 /* The order of the epoch in progress. */
