@@ -6,6 +6,7 @@ need_data
 cut_data small.h5 200 64
 
 counts=(1 2 3 4 5 7 8)
+paths=(path=auto path=flat team=2 team=3) # who shares a replica: in turn, for that must not matter either
 shards=8
 declare -A optimizers=(
     [momentum]='{kind: sgd, lr: 0.05, momentum: 0.9}'
@@ -64,14 +65,15 @@ same_on_all() {
     shift 2
     rm -rf bits-*
     for ranks in "${counts[@]}"; do
-        run "$ranks" train "$@" --run "bits-$ranks"
+        paths=("${paths[@]:1}" "${paths[0]}")
+        run "$ranks" train "$@" --run "bits-$ranks" --set "reduce.${paths[0]}"
         ((code == 0)) || { fail "$what on $ranks ranks: exit code $code" && show "$out" "$err"; }
         [[ $wanted ]] || wanted=$(figures)
-        [[ $(figures) == "$wanted" ]] || differ+=" $ranks ranks: $(figures)"
+        [[ $(figures) == "$wanted" ]] || differ+=" $ranks ranks, ${paths[0]}: $(figures)"
     done
     read -r before after <<<"${resumes[0]}"
     resumes=("${resumes[@]:1}" "${resumes[0]}")
-    run "$before" train "$@" --run bits-stopped --set train.stop_after="$stop steps"
+    run "$before" train "$@" --run bits-stopped --set "reduce.${paths[0]}" --set train.stop_after="$stop steps"
     [[ $code == 75 && $(last_value step) == "$stop" ]] ||
         { fail "$what: stopped: exit code $code" && show "$out" "$err"; }
     run "$after" train "$@" --run bits-stopped
