@@ -59,9 +59,10 @@ static dt_status parse_arguments(arguments *args, int argc, char **argv) {
     return dt_ok();
 }
 
+/* Longer than a line of the log may be. */
 static void print_recipe_help(void) {
     char *fields = dt_recipe_help(), *layers = dt_model_help();
-    if (fields && layers) dt_log_info("%s\n%s", fields, layers);
+    if (fields && layers) printf("%s\n%s\n", fields, layers);
     dt_free(fields);
     dt_free(layers);
 }
@@ -86,7 +87,7 @@ int dt_cli_train(dt_comm *comm, int argc, char **argv) {
     dt_outcome outcome = DT_OUTCOME_DONE;
     dt_status status = dt_comm_agree(comm, parse_arguments(&args, argc, argv));
     if (status.code == DT_OK && args.help_recipe) {
-        print_recipe_help();
+        if (dt_comm_rank(comm) == 0) print_recipe_help();
         return 0;
     }
     if (status.code == DT_OK) status = dt_comm_agree(comm, dt_cli_recipe_read(&args.recipe, &recipe));

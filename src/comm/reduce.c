@@ -26,6 +26,7 @@
  * are added. */
 #include "dtrain/reduce.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -69,7 +70,7 @@ struct dt_reducer {
     int32_t *taken;    /* [tensors]: the exponents the present sums were made with */
     scale *scales;     /* [tensors], then the step of the window; NULL on the f32 wire */
     int64_t state_words;
-    double limit; /* of Σ|q| */
+    double limit; /* of Σ|q|; on the f32 wire, of a tensor's norm in one shard */
     int coarse;   /* more room than this is redone */
     int added;
     int not_finite; /* tensor index + 1 */
@@ -143,7 +144,10 @@ dt_status dt_reduce_create(dt_reducer **out, dt_team *team, const dt_kernels *ke
     r->limit = wire == DT_WIRE_I64 ? 0x1p62 : 0x1p31 - 1;
     int spare = ilogb(r->limit / (double)shards) - KEEP;
     r->coarse = spare > HIGH ? spare : HIGH;
-    if (is_integer(r)) r->buckets = (size_t)table->count * BUCKETS;
+    if (is_integer(r))
+        r->buckets = (size_t)table->count * BUCKETS;
+    else
+        r->limit = (double)FLT_MAX / (double)shards;
     choose_slice(r);
     dt_status status = dt_comm_agree(dt_team_comm(team), alloc_own(r, shards_per_rank, stateful));
     if (status.code == DT_OK) status = alloc_shared(r);
@@ -240,11 +244,24 @@ static void add_integers(dt_reducer *r) {
     }
 }
 
+/* The shard is judged, not the sum, whose bits may be infinite on one number of ranks alone: none of the shards may
+ * have more than its share of what a float holds. */
+static void add_floats(dt_reducer *r) {
+    const dt_real *g = dt_reduce_next(r);
+    for (int i = 0; i < r->table->count; i++) {
+        const dt_tensor *t = &r->table->tensors[i];
+        if (sqrt(r->kernels->sum_squares(g + t->offset, (int64_t)t->count)) < r->limit) continue;
+        dt_reduce_raise(r, DT_FLAG_NOT_FINITE);
+        if (!r->not_finite) r->not_finite = i + 1;
+    }
+    if (r->added > 0) r->kernels->add(r->message, r->shard, (int64_t)r->table->total);
+}
+
 void dt_reduce_add(dt_reducer *r) {
     if (is_integer(r))
         add_integers(r);
-    else if (r->added > 0)
-        r->kernels->add(r->message, r->shard, (int64_t)r->table->total);
+    else
+        add_floats(r);
     r->added++;
 }
 

@@ -114,7 +114,7 @@ const dt_field dt_recipe_fields[] = {
     {ROW("train.log_every", SPAN, train.log_every, "500 steps"), .max = 1e12,
      .help = "between two lines of progress"},
     {ROW("train.check_every", INT, train.check_every, "500"), .max = 1e12,
-     .help = "steps between two comparisons of the replicas (see reduce.path); 0: never"},
+     .help = "steps between two comparisons of the replicas (see reduce.path), made before checkpoints too; 0: never"},
     {ROW("train.timeout", REAL, train.timeout, "300"), .max = 1e6,
      .help = "seconds a rank may be at one thing before the job ends and names it; 0: no limit"},
     {ROW("train.not_finite", CHOICE, train.not_finite, "stop"), .choices = not_finite, .flags = NUMBERS,

@@ -150,15 +150,17 @@ dt_status dt_progress_evaluated(dt_progress *progress, dt_run *run) {
 }
 
 void dt_progress_last_line(const dt_run *run, dt_outcome outcome, uint64_t digest) {
-    char test[256] = "", hex[17];
+    char test[256] = "", skipped[48] = "", hex[17];
     if (run->test_tally.samples > 0)
         dt_tally_text(test, sizeof test, "test_", &run->test_tally, (dt_loss)run->recipe->loss.kind, &run->test, false);
+    if (run->skips.count > 0) snprintf(skipped, sizeof skipped, " skipped=%lld", (long long)run->skips.count);
     dt_digest_text(digest, hex);
     const dt_tally *train = run->epoch_tally.samples > 0 ? &run->epoch_tally : &run->last_tally;
-    dt_log_info("%s run=%s step=%lld epoch=%lld train_loss=%.6f%s samples_per_s=%.0f seconds=%.2f ranks=%d shards=%lld "
-                "digest=%s",
-                outcome == DT_OUTCOME_STOPPED ? "stopped" : "done", run->directory, (long long)run->position.step,
-                (long long)run->position.epoch, dt_tally_loss(train), test,
-                rate_of(run->loop_samples, run->loop_seconds), dt_clock_now() - run->started, dt_comm_size(run->comm),
-                (long long)run->shards, hex);
+    dt_log_info(
+        "%s run=%s step=%lld epoch=%lld train_loss=%.6f%s%s samples_per_s=%.0f seconds=%.2f ranks=%d shards=%lld "
+        "digest=%s",
+        outcome == DT_OUTCOME_STOPPED ? "stopped" : "done", run->directory, (long long)run->position.step,
+        (long long)run->position.epoch, dt_tally_loss(train), test, skipped,
+        rate_of(run->loop_samples, run->loop_seconds), dt_clock_now() - run->started, dt_comm_size(run->comm),
+        (long long)run->shards, hex);
 }

@@ -84,7 +84,7 @@ static dt_status plan_team(dt_run *run) {
     return dt_ok();
 }
 
-/* The recipe with every field written out, and what every rank must have in common. */
+/* The recipe with every field written out. */
 static dt_status resolve_recipe(dt_run *run) {
     dt_node *layers;
     DT_TRY(dt_model_resolved(run->model, &layers));
@@ -123,12 +123,18 @@ static dt_status check_alike(dt_run *run, uint64_t value, const char *what, cons
     return status;
 }
 
+/* Collective. Before anything is done that follows from the recipe: ranks with different ones would not meet in the
+ * same collective calls. */
 static dt_status check_ranks_alike(dt_run *run) {
     DT_TRY(check_alike(run, program_hash(), "dtrain program", "install the same one on every machine"));
-    DT_TRY(check_alike(run, XXH3_64bits(run->resolved, strlen(run->resolved)), "recipe",
-                       "give every rank the same file and options"));
-    return check_alike(run, (uint64_t)run->kernels->isa, "instruction set",
-                       "set compute.isa to one that all machines have (avx2, or baseline)");
+    DT_TRY(check_alike(run, (uint64_t)run->kernels->isa, "instruction set",
+                       "set compute.isa to one that all machines have (avx2, or baseline)"));
+    char *recipe = NULL;
+    DT_TRY(dt_comm_agree(run->comm, dt_recipe_emit(run->recipe, NULL, &recipe)));
+    const char *directory = run->options->run ? run->options->run : "";
+    uint64_t hash = XXH3_64bits_withSeed(recipe, strlen(recipe), XXH3_64bits(directory, strlen(directory)));
+    dt_free(recipe);
+    return check_alike(run, hash, "recipe or run directory", "give every rank the same file and options");
 }
 
 static void describe_state(dt_run *run) {
@@ -144,7 +150,7 @@ static void describe_state(dt_run *run) {
     int64_t words;
     dt_reduce_state(run->reducer, &exponents, &words);
     run->extras[2] = (dt_extra){"best", DT_F64, sizeof run->best / sizeof(double), &run->best};
-    run->extras[3] = (dt_extra){"skips", DT_I64, DT_MAX_SKIPS, run->skips};
+    run->extras[3] = (dt_extra){"skips", DT_I64, sizeof run->skips / sizeof(int64_t), &run->skips};
     run->extras[4] = (dt_extra){"wire_exponents", DT_I32, words, exponents};
     run->state = (dt_state){.seed = run->recipe->seed,
                             .shards = run->shards,
@@ -244,10 +250,17 @@ static dt_status share_state(dt_run *run) {
     return dt_ok();
 }
 
+/* Drops the records of steps that are to be made again. */
+static dt_status rewind_metrics(dt_run *run) {
+    dt_metrics *old = run->metrics;
+    run->metrics = NULL;
+    DT_TRY(dt_metrics_close(old));
+    return dt_metrics_open(&run->metrics, run->directory, dt_run_series, 2, run->position.step);
+}
+
 dt_status dt_run_roll_back(dt_run *run) {
     bool first = dt_comm_rank(run->comm) == 0;
-    int64_t skips[DT_MAX_SKIPS];
-    memcpy(skips, run->skips, sizeof skips);
+    struct dt_skips skips = run->skips;
     char path[4096] = "";
     dt_status status = first ? newest_checkpoint(run, path) : dt_ok();
     if (first && status.code == DT_OK && !path[0])
@@ -256,10 +269,10 @@ dt_status dt_run_roll_back(dt_run *run) {
     if (first && status.code == DT_OK) status = load_checkpoint(run, path);
     DT_TRY(dt_comm_agree(run->comm, status));
     DT_TRY(share_state(run));
-    memcpy(run->skips, skips, sizeof skips);
+    memcpy(run->skips.steps, skips.steps, sizeof skips.steps);
     memset(&run->local_tally, 0, sizeof run->local_tally);
-    run->checkpoint_step = -1; /* the skips are news: the checkpoint of this step is to be written again */
-    return dt_ok();
+    run->checkpoint_step = run->position.step;
+    return dt_comm_agree(run->comm, first ? rewind_metrics(run) : dt_ok());
 }
 
 /* ---- opening -------------------------------------------------------------------------------------------------------
@@ -297,6 +310,7 @@ static dt_status open_run(dt_run *run) {
     DT_TRY(dt_profile_open(run));
     DT_TRY(dt_comm_agree(run->comm, dt_compute_open(&run->kernels, (dt_isa)run->recipe->compute.isa,
                                                     (int)run->recipe->compute.threads)));
+    DT_TRY(check_ranks_alike(run));
     DT_TRY(open_data(run));
     DT_TRY(dt_comm_agree(run->comm, open_directory(run)));
     char path[4096] = "";
@@ -307,7 +321,6 @@ static dt_status open_run(dt_run *run) {
     DT_TRY(settle_shards(run, stored));
     DT_TRY(dt_comm_agree(run->comm, plan_model(run)));
     DT_TRY(dt_comm_agree(run->comm, resolve_recipe(run)));
-    DT_TRY(check_ranks_alike(run));
     DT_TRY(plan_team(run));
     describe_state(run);
     run->steps_per_epoch = (run->train.samples + run->recipe->train.batch - 1) / run->recipe->train.batch;

@@ -81,47 +81,6 @@ static bool steps_due(const dt_run *run, dt_span span) {
     return every > 0 && run->position.step % every == 0;
 }
 
-/* Collective. What was not finite, told by the lowest rank that saw it. */
-static dt_status name_not_finite(dt_run *run) {
-    const char *tensor = dt_reduce_not_finite(run->reducer);
-    dt_status status = dt_ok();
-    if (run->local_tally.not_finite > 0 || tensor)
-        status =
-            dt_fail(DT_ERR_DIVERGED,
-                    "step %lld: the %s%s is no longer a number (samples from %lld of epoch %lld); lower optimizer.lr "
-                    "(now %g) or set optimizer.clip_norm, and look for infinities in the data",
-                    (long long)run->position.step, run->local_tally.not_finite > 0 ? "loss" : "gradient of ",
-                    run->local_tally.not_finite > 0 ? "" : tensor, (long long)run->position.sample,
-                    (long long)run->position.epoch, run->rate);
-    return dt_comm_agree(run->comm, status);
-}
-
-static bool is_skipped(const dt_run *run) {
-    for (int i = 0; i < DT_MAX_SKIPS; i++)
-        if (run->skips[i] == run->position.step + 1) return true;
-    return false;
-}
-
-/* Collective. What train.not_finite says is to be done about a step; *skip: pass it over now. */
-static dt_status handle_not_finite(dt_run *run, bool *skip) {
-    dt_status found = name_not_finite(run);
-    if (run->recipe->train.not_finite == DT_NOT_FINITE_STOP) return found;
-    bool first = dt_comm_rank(run->comm) == 0;
-    *skip = run->recipe->train.not_finite == DT_NOT_FINITE_SKIP;
-    if (*skip) {
-        if (first) dt_log_warn("%s; skipped (train.not_finite)", found.message);
-        return dt_ok();
-    }
-    for (int i = 0; i < DT_MAX_SKIPS; i++) {
-        if (run->skips[i] != 0) continue;
-        run->skips[i] = run->position.step + 1;
-        if (first) dt_log_warn("%s; rolling back, to skip it (train.not_finite)", found.message);
-        dt_reduce_done(run->reducer);
-        return dt_run_roll_back(run);
-    }
-    return dt_status_within(found, "after %d rollbacks", DT_MAX_SKIPS);
-}
-
 /* The summed gradient of the global batch of `rows` samples at the present position. */
 static dt_status compute_gradient(dt_run *run, const dt_sampler *sampler, int64_t rows, double *mark) {
     int64_t first_shard, own_shards;
@@ -181,14 +140,14 @@ static dt_status train_step(dt_run *run, const dt_sampler *sampler, bool *redo) 
     int64_t left = run->train.samples - run->position.sample;
     int64_t rows = left < run->recipe->train.batch ? left : run->recipe->train.batch;
     dt_tally before = run->local_tally;
-    bool skip = is_skipped(run);
+    bool skip = dt_run_skips(run, run->position.step);
     if (skip) {
         dt_reduce_begin(run->reducer);
     } else {
         DT_TRY(compute_gradient(run, sampler, rows, &mark));
-        if (dt_reduce_raised(run->reducer, DT_FLAG_NOT_FINITE) > 0) {
-            DT_TRY(handle_not_finite(run, &skip));
-            *redo = !skip;
+        skip = dt_reduce_raised(run->reducer, DT_FLAG_NOT_FINITE) > 0;
+        if (skip) {
+            DT_TRY(dt_run_not_finite(run, sampler, rows, redo));
             if (*redo) return dt_ok();
             run->local_tally = before;
         }
@@ -198,6 +157,8 @@ static dt_status train_step(dt_run *run, const dt_sampler *sampler, bool *redo) 
     dt_watchdog_note(run->watchdog, DT_ACTIVITY_MEET, run->position.step);
     dt_reduce_done(run->reducer);
     dt_watchdog_note(run->watchdog, DT_ACTIVITY_COMPUTE, run->position.step);
+    run->skips.count += skip;
+    run->skips.in_a_row = skip ? run->skips.in_a_row + 1 : 0;
     run->position.step++;
     run->position.sample += rows;
     run->loop_samples += rows;
@@ -249,7 +210,7 @@ static dt_status evaluate(dt_run *run, dt_progress *progress, bool *better) {
         double value = run->recipe->checkpoint.best == DT_BEST_TEST_LOSS
                            ? -dt_tally_loss(test)
                            : (double)test->correct / (double)test->samples;
-        *better = run->best.step == 0 || value > run->best.value;
+        *better = isfinite(value) && (run->best.step == 0 || value > run->best.value);
         if (*better) {
             run->best.value = value;
             run->best.step = (double)run->position.step;
@@ -259,10 +220,12 @@ static dt_status evaluate(dt_run *run, dt_progress *progress, bool *better) {
     return dt_progress_evaluated(progress, run);
 }
 
-/* All steps are made, or train.patience has run out. */
+static bool out_of_patience(const dt_run *run) {
+    return run->recipe->train.patience > 0 && run->best.since >= (double)run->recipe->train.patience;
+}
+
 static bool is_finished(const dt_run *run) {
-    return run->position.step >= run->total_steps ||
-           (run->recipe->train.patience > 0 && run->best.since >= (double)run->recipe->train.patience);
+    return run->position.step >= run->total_steps || out_of_patience(run);
 }
 
 /* What follows a step: records, epoch's end, checks, evaluation, checkpoint. */
@@ -276,8 +239,6 @@ static dt_status after_step(dt_run *run, dt_progress *progress, bool *stop) {
         run->position.epoch++;
         run->position.sample = 0;
     }
-    if (recipe->train.check_every > 0 && run->position.step % recipe->train.check_every == 0)
-        DT_TRY(check_replicas(run));
     bool better = false;
     if (run->position.step == run->total_steps || steps_due(run, recipe->train.eval_every) ||
         dt_reduce_raised(run->reducer, DT_FLAG_EVALUATE) > 0)
@@ -286,10 +247,11 @@ static dt_status after_step(dt_run *run, dt_progress *progress, bool *stop) {
     int64_t stop_steps = span_steps(run, recipe->train.stop_after);
     *stop = !finished && (dt_reduce_raised(run->reducer, DT_FLAG_STOP) > 0 ||
                           (stop_steps > 0 && run->position.step - run->first_step >= stop_steps));
-    if (finished || *stop || better || steps_due(run, recipe->checkpoint.every) ||
-        dt_reduce_raised(run->reducer, DT_FLAG_CHECKPOINT) > 0)
-        DT_TRY(dt_run_publish(run));
-    return dt_ok();
+    bool publish = finished || *stop || better || steps_due(run, recipe->checkpoint.every) ||
+                   dt_reduce_raised(run->reducer, DT_FLAG_CHECKPOINT) > 0;
+    int64_t check_every = recipe->train.check_every;
+    if (check_every > 0 && (publish || run->position.step % check_every == 0)) DT_TRY(check_replicas(run));
+    return publish ? dt_run_publish(run) : dt_ok();
 }
 
 /* The order of the epoch in progress. */
@@ -324,9 +286,16 @@ static dt_status train_loop(dt_run *run, dt_outcome *outcome) {
 
 /* A run whose recipe is fulfilled is evaluated again rather than remembered: the checkpoint is the truth. */
 static dt_status finished_already(dt_run *run) {
-    dt_log_info("%s is finished: %lld steps, %lld epochs; for more, raise train.epochs (--set train.epochs=%lld)",
-                run->directory, (long long)run->position.step, (long long)run->position.epoch,
-                (long long)(2 * run->recipe->train.epochs));
+    const dt_recipe_train *train = &run->recipe->train;
+    char more[128];
+    if (out_of_patience(run))
+        snprintf(more, sizeof more, "%.0f evaluations without a better one; for more, raise train.patience (now %lld)",
+                 run->best.since, (long long)train->patience);
+    else
+        snprintf(more, sizeof more, "for more, raise train.epochs (--set train.epochs=%lld)",
+                 (long long)(2 * train->epochs));
+    dt_log_info("%s is finished: %lld steps, %lld epochs; %s", run->directory, (long long)run->position.step,
+                (long long)run->position.epoch, more);
     if (!run->has_test) return dt_ok();
     return dt_evaluate_split(run->comm, run->model, run->kernels, &run->recipe->data, run->weights, &run->test,
                              run->rows_at_once, &run->test_tally);
@@ -339,7 +308,9 @@ dt_status dt_train_run(dt_comm *comm, dt_recipe *recipe, const dt_train_options 
     if (status.code == DT_OK && is_finished(&run)) {
         status = finished_already(&run);
     } else if (status.code == DT_OK) {
-        status = train_loop(&run, outcome);
+        bool needs_start = recipe->train.not_finite == DT_NOT_FINITE_ROLLBACK && run.checkpoint_step < 0;
+        if (needs_start) status = dt_run_publish(&run);
+        if (status.code == DT_OK) status = train_loop(&run, outcome);
     }
     if (status.code == DT_OK) status = dt_profile_finish(&run);
     if (status.code == DT_OK) dt_progress_last_line(&run, *outcome, dt_state_digest(dt_run_state(&run)));

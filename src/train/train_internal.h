@@ -69,7 +69,10 @@ typedef struct dt_run {
         double step;  /* of that evaluation; 0: none yet */
         double since; /* evaluations since */
     } best;
-    int64_t skips[DT_MAX_SKIPS]; /* steps + 1 that are passed over, after rollbacks; 0: free */
+    struct dt_skips {
+        int64_t steps[DT_MAX_SKIPS]; /* steps + 1 that are passed over, after rollbacks; 0: free */
+        int64_t count, in_a_row;     /* steps passed over so far, for whatever reason; up to now without a break */
+    } skips;
 
     dt_section sections[1 + DT_MAX_SLOTS];
     dt_extra extras[5];
@@ -98,6 +101,12 @@ dt_status dt_run_publish(dt_run *run);
 dt_status dt_run_gather_tally(dt_run *run);
 /* The state as the store sees it, up to date. */
 const dt_state *dt_run_state(dt_run *run);
+
+/* not_finite.c. Whether `step` is to be passed over, after a rollback. */
+bool dt_run_skips(const dt_run *run, int64_t step);
+/* Collective. What train.not_finite says is to be done about the step at the present position, of `rows` samples: a
+ * failure, or to pass it over; *redo: the position is that of the last checkpoint now. */
+dt_status dt_run_not_finite(dt_run *run, const dt_sampler *sampler, int64_t rows, bool *redo);
 
 /* evaluate.c. Collective. *tally is the sum over the split, the same for every number of ranks. */
 dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *kernels, const dt_recipe_data *scaling,

@@ -228,14 +228,14 @@ START_TEST(the_f32_wire_sums_up_to_rounding) {
 }
 END_TEST
 
-START_TEST(a_gradient_that_is_no_number_is_raised_and_named_where_it_is) {
+static void not_finite_is_named(dt_wire wire, int shards, int most, dt_real value) {
     rig r;
-    rig_open(&r, world, 0, SHARDS, DT_WIRE_I32);
+    rig_open(&r, world, most, shards, wire);
     bool last = dt_comm_rank(world) == dt_comm_size(world) - 1, redo;
     dt_reduce_begin(r.reducer);
     dt_real *g = dt_reduce_next(r.reducer);
     memset(g, 0, table.total * sizeof *g);
-    if (last) g[table.tensors[1].offset + 3] = NAN;
+    if (last) g[table.tensors[1].offset + 3] = value;
     dt_reduce_add(r.reducer);
     ranks_assert_ok(dt_reduce_finish(r.reducer, &redo));
     ranks_assert(dt_reduce_raised(r.reducer, DT_FLAG_NOT_FINITE) == 1);
@@ -243,6 +243,19 @@ START_TEST(a_gradient_that_is_no_number_is_raised_and_named_where_it_is) {
     ranks_assert(last ? name && strcmp(name, "a/b") == 0 : name == NULL);
     dt_reduce_done(r.reducer);
     rig_close(&r);
+}
+
+START_TEST(a_gradient_that_is_no_number_is_raised_and_named_where_it_is) {
+    static const dt_real values[] = {(dt_real)NAN, (dt_real)INFINITY, (dt_real)-INFINITY};
+    for (int i = 0; i < 3; i++) {
+        for (int most = 0; most <= 1; most++) {
+            not_finite_is_named(DT_WIRE_I32, SHARDS, most, values[i]);
+            not_finite_is_named(DT_WIRE_I64, SHARDS, most, values[i]);
+            not_finite_is_named(DT_WIRE_F32, SHARDS, most, values[i]);
+            not_finite_is_named(DT_WIRE_I32, 2, most, values[i]);
+        }
+    }
+    not_finite_is_named(DT_WIRE_F32, SHARDS, 0, (dt_real)2e38); /* finite, but eight such shards would not be */
 }
 END_TEST
 

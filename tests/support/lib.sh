@@ -140,3 +140,15 @@ need_data() {
 
 # has_steps RUN N: the run's metrics know a step >= N
 has_steps() { tail -n 1 "$1/metrics.jsonl" | grep -oE '"step": ?[0-9]+' | grep -oE '[0-9]+' | awk -v n="$2" '{exit $1 < n}'; }
+
+# cut_data FILE TRAIN TEST: the first so many samples of each split of Fashion-MNIST
+cut_data() {
+    /usr/bin/python3 - "$data" "$@" <<'PYTHON' || give_up "no $1 of Fashion-MNIST's first samples"
+import h5py, sys
+
+with h5py.File(sys.argv[1], "r") as whole, h5py.File(sys.argv[2], "w") as cut:
+    for split, samples in zip(("train", "test"), sys.argv[3:]):
+        for part in "xy":
+            cut[f"{split}/{part}"] = whole[f"{split}/{part}"][: int(samples)]
+PYTHON
+}

@@ -1,0 +1,127 @@
+/* What to do about a loss or gradient that is no number (train.not_finite): stop, pass the step over, or go back to the
+ * last checkpoint and pass it over then. All ranks learn of it with the gradient and decide alike; what was passed over
+ * is part of the trained state. Whatever the policy, the cause is looked for where it arose, sample by sample: that is
+ * slow, but a run that lost its numbers has the time, and "row 137 of /train/x" can be acted on. */
+#include <math.h>
+#include <stdio.h>
+
+#include "dtrain/log.h"
+#include "train_internal.h"
+
+static bool all_finite(const dt_run *run, const dt_real *values, int64_t count) {
+    return isfinite(run->kernels->sum_squares(values, count));
+}
+
+/* The first layer whose output for the one sample in the batch is not finite; NULL when all are. */
+static const char *overflowing_layer(dt_run *run) {
+    dt_pass pass = {.rows = 1,
+                    .training = true,
+                    .seed = (uint64_t)run->recipe->seed,
+                    .step = (uint64_t)run->position.step,
+                    .first = run->batch.first,
+                    .weights = run->weights};
+    dt_model_forward(run->model, pass, run->batch.x);
+    for (int i = 0; i < dt_model_layer_count(run->model); i++) {
+        const dt_layer *layer = dt_model_layer(run->model, i);
+        if (layer->output && !all_finite(run, layer->output, dt_shape_count(&layer->out))) return layer->name;
+    }
+    return NULL;
+}
+
+/* What is wrong with the sample at `position` of the global batch; false when nothing is before the loss. */
+static bool find_cause(dt_run *run, const dt_sampler *sampler, int64_t position, char *out, size_t size) {
+    const dt_recipe_data *data = &run->recipe->data;
+    int64_t row = dt_sampler_index(sampler, run->position.sample + position);
+    run->batch.first = (uint64_t)position;
+    dt_split_gather(&run->train, run->kernels, &row, 1, data->mean, data->std, &run->batch);
+    const char *dataset = NULL, *layer = NULL;
+    if (!all_finite(run, run->batch.x, dt_shape_count(&run->train.input)))
+        dataset = data->train_x;
+    else if (run->batch.values && !all_finite(run, run->batch.values, run->train.width))
+        dataset = data->train_y;
+    else
+        layer = overflowing_layer(run);
+    if (dataset)
+        snprintf(out, size, "row %lld of %s is not finite: correct the data", (long long)row, dataset);
+    else if (layer)
+        snprintf(out, size, "%s overflows at row %lld of %s: lower optimizer.lr or set optimizer.clip_norm", layer,
+                 (long long)row, data->train_x);
+    return dataset || layer;
+}
+
+/* The cause among this rank's samples, and the range of them it was found in. */
+static void look_for_cause(dt_run *run, const dt_sampler *sampler, int64_t rows, int64_t *from, int64_t *to, char *out,
+                           size_t size) {
+    int64_t first, own, offset, count;
+    dt_rank_shards(run->shards, dt_comm_size(run->comm), dt_comm_rank(run->comm), &first, &own);
+    for (int64_t shard = first; shard < first + own; shard++) {
+        dt_shard_range(rows, run->shards, shard, &offset, &count);
+        *from = offset;
+        *to = offset + count - 1;
+        for (int64_t i = offset; i < offset + count; i++)
+            if (find_cause(run, sampler, i, out, size)) return;
+    }
+    dt_shard_range(rows, run->shards, first, from, &count);
+    snprintf(out, size, "no value before it overflows: lower optimizer.lr or set optimizer.clip_norm");
+}
+
+/* Collective. What was not finite, told by the lowest rank that saw it. */
+static dt_status describe(dt_run *run, const dt_sampler *sampler, int64_t rows) {
+    bool loss = run->local_tally.not_finite > 0;
+    const char *tensor = dt_reduce_not_finite(run->reducer);
+    dt_status status = dt_ok();
+    if (loss || tensor) {
+        char cause[300];
+        int64_t from = 0, to = 0;
+        look_for_cause(run, sampler, rows, &from, &to, cause, sizeof cause);
+        status = dt_fail(DT_ERR_DIVERGED,
+                         "step %lld: the %s%s is no longer a number, in samples %lld to %lld of epoch %lld; %s",
+                         (long long)run->position.step, loss ? "loss" : "gradient of ", loss ? "" : tensor,
+                         (long long)(run->position.sample + from), (long long)(run->position.sample + to),
+                         (long long)run->position.epoch, cause);
+        if (dt_comm_rank(run->comm) == 0 && dt_comm_size(run->comm) > 1) status = dt_status_within(status, "rank 0");
+    }
+    return dt_comm_agree(run->comm, status);
+}
+
+bool dt_run_skips(const dt_run *run, int64_t step) {
+    for (int i = 0; i < DT_MAX_SKIPS; i++)
+        if (run->skips.steps[i] == step + 1) return true;
+    return false;
+}
+
+static dt_status skip(dt_run *run, dt_status found, bool sound) {
+    if (!sound)
+        return dt_fail(found.code, "%s; the update before left weights that are no numbers, so skipping cannot help",
+                       found.message);
+    if (run->skips.in_a_row >= DT_MAX_SKIPS) return dt_status_within(found, "after %d skipped steps", DT_MAX_SKIPS);
+    if (dt_comm_rank(run->comm) == 0) dt_log_warn("%s; skipped (train.not_finite)", found.message);
+    return dt_ok();
+}
+
+/* A step that found weights that are no numbers is not to blame, but the update before it. */
+static dt_status roll_back(dt_run *run, dt_status found, bool sound) {
+    int64_t bad = run->position.step - !sound;
+    while (bad > 0 && dt_run_skips(run, bad)) bad--;
+    for (int i = 0; i < DT_MAX_SKIPS; i++) {
+        if (run->skips.steps[i] != 0) continue;
+        run->skips.steps[i] = bad + 1;
+        if (dt_comm_rank(run->comm) == 0)
+            dt_log_warn("%s; rolling back, to skip step %lld (train.not_finite)", found.message, (long long)bad);
+        dt_reduce_done(run->reducer);
+        return dt_run_roll_back(run);
+    }
+    return dt_status_within(found, "after %d rollbacks", DT_MAX_SKIPS);
+}
+
+dt_status dt_run_not_finite(dt_run *run, const dt_sampler *sampler, int64_t rows, bool *redo) {
+    /* looked at before all agree, for after that another rank of the team may be loading weights */
+    bool sound = isfinite(dt_grad_squares(run->kernels, run->table, run->weights, 0, run->table->total));
+    dt_status found = describe(run, sampler, rows);
+    *redo = run->recipe->train.not_finite == DT_NOT_FINITE_ROLLBACK;
+    switch ((dt_not_finite)run->recipe->train.not_finite) {
+    case DT_NOT_FINITE_SKIP: return skip(run, found, sound);
+    case DT_NOT_FINITE_ROLLBACK: return roll_back(run, found, sound);
+    default: return found;
+    }
+}

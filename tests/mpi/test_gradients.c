@@ -1,0 +1,193 @@
+/* Accuracy of the wires on real gradients: those of the default network on Fashion-MNIST, at the start, when they are
+ * largest, and later, when most have become small and a few samples dominate. Every rank trains the same network in
+ * plain floats by itself and can compute every shard's gradient, so each has the sum in float64 to compare with. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../support/ranks.h"
+#include "dtrain/dataset.h"
+#include "dtrain/import.h"
+#include "dtrain/memory.h"
+#include "dtrain/model.h"
+#include "dtrain/optim.h"
+#include "dtrain/reduce.h"
+
+#define FASHION "/usr/share/datasets/fashion-mnist/"
+#define MEAN 72.94
+#define STD 90.02
+
+enum { BATCH = 256, STEPS = 604, IN_A_ROW = 4, MOST_SHARDS = 64 };
+static const int stages[] = {0, 20, 100, 600}; /* steps from which on IN_A_ROW are looked at */
+static const int shard_counts[] = {1, 2, 8, 64};
+static const struct {
+    const char *name;
+    dt_wire wire;
+    double bound; /* of the error, as a share of the tensor's largest element */
+} wires[] = {{"i32", DT_WIRE_I32, 0x1p-20}, {"i64", DT_WIRE_I64, 0x1p-23}};
+enum { STAGES = sizeof stages / sizeof *stages, COUNTS = sizeof shard_counts / sizeof *shard_counts, WIRES = 2 };
+
+static const dt_kernels *kernels;
+static dt_team *team;
+static dt_split split;
+static dt_model *model;
+static const dt_table *table;
+static dt_reducer *reducers[COUNTS][WIRES];
+static dt_batch batch;
+static int64_t index_of[BATCH];
+static dt_real *weights, *gradient, *moments[DT_MAX_SLOTS], *shards; /* [total]; [MOST_SHARDS, total] */
+static double *exact;                                                /* [total] */
+
+static void open_data(void) {
+    static const char *const sources[] = {FASHION "train-images-idx3-ubyte.gz", FASHION "train-labels-idx1-ubyte.gz"};
+    char path[4096];
+    snprintf(path, sizeof path, "%s/dtrain-gradients-%ld.h5", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp",
+             (long)getpid());
+    bool first = dt_comm_rank(world) == 0;
+    ranks_assert_ok(first ? dt_import_idx(2, sources, path) : dt_ok());
+    ranks_assert_ok(dt_comm_broadcast(world, path, sizeof path, 0));
+    dt_status status = dt_split_open(&split, world, path, "/train/x", "/train/y", "");
+    if (first) unlink(path);
+    ranks_assert_ok(status);
+}
+
+static void open_model(void) {
+    dt_node *root;
+    dt_recipe_loss loss = {.kind = DT_LOSS_SOFTMAX_CROSS_ENTROPY};
+    ranks_assert_ok(dt_node_parse_text(&root, "the test's layers",
+                                       "layers: [flatten, dense: {out: 128, activation: relu}, dense: 10]\n"));
+    ranks_assert_ok(dt_model_create(&model, dt_node_get(root, "layers"), &loss, &split.input, split.classes, true,
+                                    BATCH, true, kernels));
+    dt_node_destroy(root);
+    table = dt_model_table(model);
+}
+
+static void setup(void) {
+    ranks_assert_ok(dt_compute_open(&kernels, DT_ISA_AUTO, 1));
+    open_data();
+    open_model();
+    ranks_assert_ok(dt_team_open(&team, world, 0));
+    for (int c = 0; c < COUNTS; c++)
+        for (int w = 0; w < WIRES; w++)
+            ranks_assert_ok(dt_reduce_create(&reducers[c][w], team, kernels, table, shard_counts[c], shard_counts[c],
+                                             wires[w].wire));
+    weights = dt_alloc(table->total, sizeof *weights);
+    gradient = dt_alloc(table->total, sizeof *gradient);
+    for (int s = 0; s < DT_MAX_SLOTS; s++) moments[s] = dt_alloc(table->total, sizeof *moments[s]);
+    shards = dt_alloc(MOST_SHARDS * table->total, sizeof *shards);
+    exact = dt_alloc(table->total, sizeof *exact);
+    batch.x = dt_alloc((size_t)BATCH * (size_t)dt_shape_count(&split.input), sizeof *batch.x);
+    batch.labels = dt_alloc(BATCH, sizeof *batch.labels);
+    ranks_assert(weights && gradient && moments[0] && moments[1] && shards && exact && batch.x && batch.labels);
+    dt_model_init(model, weights, 1);
+}
+
+static void teardown(void) {
+    for (int c = 0; c < COUNTS; c++)
+        for (int w = 0; w < WIRES; w++) dt_reduce_destroy(reducers[c][w]);
+    dt_free(weights);
+    dt_free(gradient);
+    for (int s = 0; s < DT_MAX_SLOTS; s++) dt_free(moments[s]);
+    dt_free(shards);
+    dt_free(exact);
+    dt_free(batch.x);
+    dt_free(batch.labels);
+    dt_team_close(team);
+    dt_model_destroy(model);
+    dt_split_close(&split);
+}
+
+/* The gradient of the samples [offset, offset + count) of a step's batch. */
+static void compute(int step, int64_t offset, int64_t count, dt_real *g) {
+    int64_t epoch = (int64_t)step * BATCH / split.samples, at = (int64_t)step * BATCH % (split.samples - BATCH);
+    dt_sampler sampler = dt_sampler_at(split.samples, true, 1, epoch);
+    for (int64_t i = 0; i < count; i++) index_of[i] = dt_sampler_index(&sampler, at + offset + i);
+    dt_split_gather(&split, kernels, index_of, count, MEAN, STD, &batch);
+    dt_tally tally = {0};
+    dt_model_train(model, (dt_pass){.kernels = kernels, .training = true, .weights = weights, .grads = g}, &batch,
+                   &tally);
+}
+
+static void train(int step) {
+    dt_recipe_optimizer adam = {.kind = DT_ADAM, .lr = 0.001, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8};
+    compute(step, 0, BATCH, gradient);
+    dt_optim_update(kernels, &adam, table, weights, moments, gradient, 0, table->total, step, BATCH, 0, adam.lr);
+}
+
+/* All shards' gradients, and their sum in float64. */
+static void compute_shards(int step, int count) {
+    memset(exact, 0, table->total * sizeof *exact);
+    for (int s = 0; s < count; s++) {
+        int64_t offset, rows;
+        dt_real *g = shards + (size_t)s * table->total;
+        dt_shard_range(BATCH, count, s, &offset, &rows);
+        compute(step, offset, rows, g);
+        for (size_t i = 0; i < table->total; i++) exact[i] += (double)g[i];
+    }
+}
+
+/* The wire's sum, compared where this rank has it: the worst tensor's largest error as a share of its largest element.
+ */
+static double error_of(dt_reducer *reducer, int count) {
+    int64_t first, own;
+    dt_rank_shards(count, dt_comm_size(world), dt_comm_rank(world), &first, &own);
+    for (bool redo = true; redo;) {
+        dt_reduce_begin(reducer);
+        for (int64_t s = first; s < first + own; s++) {
+            memcpy(dt_reduce_next(reducer), shards + (size_t)s * table->total, table->total * sizeof *shards);
+            dt_reduce_add(reducer);
+        }
+        ranks_assert_ok(dt_reduce_finish(reducer, &redo));
+    }
+    size_t begin, end;
+    dt_reduce_slice(reducer, &begin, &end);
+    for (size_t at = begin; at < end; at += DT_REDUCE_BLOCK) {
+        size_t to = end - at < DT_REDUCE_BLOCK ? end : at + DT_REDUCE_BLOCK;
+        memcpy(gradient + at, dt_reduce_take(reducer, at, to), (to - at) * sizeof *gradient);
+    }
+    dt_reduce_done(reducer);
+    double worst = 0;
+    for (int t = 0; t < table->count; t++) {
+        const dt_tensor *tensor = &table->tensors[t];
+        double largest = 0, error = 0;
+        for (size_t i = tensor->offset; i < tensor->offset + tensor->count; i++) {
+            largest = fmax(largest, fabs(exact[i]));
+            if (i >= begin && i < end) error = fmax(error, fabs((double)gradient[i] - exact[i]));
+        }
+        worst = fmax(worst, error / largest);
+    }
+    double most;
+    ranks_assert_ok(dt_comm_spread(world, &worst, 1, NULL, NULL, &most));
+    return most;
+}
+
+START_TEST(the_error_on_real_gradients_is_below_2_to_minus_20_of_the_largest_element) {
+    double worst[COUNTS][WIRES] = {{0}};
+    for (int step = 0, stage = 0; step < STEPS; step++) {
+        if (stage + 1 < STAGES && step >= stages[stage + 1]) stage++;
+        for (int c = 0; c < COUNTS && step < stages[stage] + IN_A_ROW; c++) {
+            compute_shards(step, shard_counts[c]);
+            for (int w = 0; w < WIRES; w++) worst[c][w] = fmax(worst[c][w], error_of(reducers[c][w], shard_counts[c]));
+        }
+        train(step);
+    }
+    for (int c = 0; c < COUNTS; c++) {
+        for (int w = 0; w < WIRES; w++) {
+            if (dt_comm_rank(world) == 0)
+                printf("shards %d, %s: worst error 2^%.1f\n", shard_counts[c], wires[w].name, log2(worst[c][w]));
+            ranks_assert(worst[c][w] <= wires[w].bound);
+        }
+    }
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("gradients");
+    TCase *tests = tcase_create("gradients");
+    tcase_set_timeout(tests, 0);
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, the_error_on_real_gradients_is_below_2_to_minus_20_of_the_largest_element);
+    suite_add_tcase(suite, tests);
+    return run_on_ranks(suite);
+}

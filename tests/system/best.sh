@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Which checkpoints are kept, and when a run ends early: by a measure of the test data whose best is remembered, part of
+# the trained state, on any number of ranks and through an interruption.
+. "$(dirname "$0")/../support/lib.sh"
+need_data
+cut_data small.h5 200 64
+
+# trial RANKS RUN ARGUMENT…: 10 steps an epoch, evaluated every 5; overfits soon
+trial() {
+    local ranks=$1 run=$2
+    shift 2
+    run "$ranks" train --run "$run" --set data.file=small.h5 --set train.batch=20 --set train.shards=4 \
+        --set optimizer.lr=0.01 --set train.eval_every="5 steps" --set train.epochs=20 "$@"
+}
+# kept RUN: the steps of its checkpoints
+kept() { find "$1/checkpoints" -name 'step-*.h5' | sed -E 's/.*step-0*//; s/\.h5//' | sort -n | paste -sd ' '; }
+expect_kept() { # expect_kept RUN STEPS WHAT
+    if [[ $(kept "$1") == "$2" ]]; then pass "$3: $2"; else fail "$3: $(kept "$1"), not $2"; fi
+}
+
+# judge RUN MEASURE: step and value of the best evaluation, how many came after it, and how many there were
+judge() {
+    /usr/bin/python3 - "$@" <<'PYTHON'
+import json, sys
+
+rows = [row for row in map(json.loads, open(f"{sys.argv[1]}/metrics.jsonl")) if row["series"] == "epoch"]
+values = [row[sys.argv[2]] * (-1 if sys.argv[2] == "test_loss" else 1) for row in rows]
+best = values.index(max(values))
+print(int(rows[best]["step"]), len(values) - 1 - best, len(values))
+PYTHON
+}
+
+for measure in test_loss test_accuracy; do
+    patience=(--set "checkpoint.best=$measure" --set train.patience=4 --set checkpoint.keep=1
+        --set checkpoint.every=never)
+    trial 1 "$measure" "${patience[@]}"
+    expect_code 0 "$measure: patience runs out"
+    read -r best since count <<<"$(judge "$measure" "$measure")"
+    step=$(last_value step)
+    if ((since == 4 && count * 5 == step && step < 200)); then
+        pass "$measure: best at $best of $step steps"
+    else
+        fail "$measure: best $best, $since after it of $count, ended at $step"
+    fi
+    expect_kept "$measure" "$best $step" "$measure: the best and the last are kept"
+    wanted=$(tail -n 1 "$out" | grep -oE 'step=.*test_accuracy=[^ ]+')$(last_value digest)
+
+    # Interrupted before and after the best, on other numbers of ranks: the best and the patience are remembered.
+    made=0
+    for stop in 3 "$((best - 2))" "$((best + 3))" "$((step - 4))"; do
+        trial $((stop % 4 + 1)) "$measure-stopped" "${patience[@]}" --set train.stop_after="$((stop - made)) steps"
+        expect_code 75 "$measure: interrupted after $stop steps"
+        made=$stop
+    done
+    trial 3 "$measure-stopped" "${patience[@]}"
+    expect_code 0 "$measure: interrupted, to the end"
+    if [[ $(tail -n 1 "$out" | grep -oE 'step=.*test_accuracy=[^ ]+')$(last_value digest) == "$wanted" ]]; then
+        pass "$measure: interrupted, the same end"
+    else
+        fail "$measure: interrupted, $(tail -n 1 "$out"), not $wanted"
+    fi
+    expect_kept "$measure-stopped" "$best $step" "$measure: interrupted, the same checkpoints"
+    trial 2 "$measure" "${patience[@]}"
+    expect_in "$out" "$measure is finished: $step steps, .* train.patience" "the same command again says why"
+    trial 2 "$measure" "${patience[@]}" --set train.patience=6 --set train.stop_after="5 steps"
+    expect_code 75 "more patience: it goes on"
+done
+
+# A loss that is no number is nobody's best, whenever it comes.
+/usr/bin/python3 - <<'PYTHON' || give_up "no data with faults"
+import h5py, numpy
+
+with h5py.File("small.h5") as small, h5py.File("nan.h5", "w") as bad:
+    for name in ("train/x", "train/y", "test/x", "test/y"):
+        bad[name] = small[name][:].astype("f4" if name[-1] == "x" else "u1")
+    bad["test/x"][7, 3, 3] = numpy.nan
+PYTHON
+options=(--set checkpoint.best=test_loss --set checkpoint.keep=1 --set checkpoint.every=never)
+trial 2 nan "${options[@]}" --set data.file=nan.h5 --set train.stop_after="8 steps"
+expect_kept nan 8 "the loss of step 5 is no number"
+trial 2 nan "${options[@]}" --set train.stop_after="4 steps"
+expect_kept nan "10 12" "that of step 10 is the best"
+trial 3 nan-only "${options[@]}" --set data.file=nan.h5 --set train.patience=3
+expect_last "done .* step=15 .*" "patience runs out when there is no best"
+
+# keeping KEEP EVERY BEST STEPS: what is left of a checkpoint every 5 steps, of 50, whether interrupted or not
+keeping() {
+    local options=(--set "checkpoint.keep=$1" --set "checkpoint.keep_every=$2" --set "checkpoint.best=$3" --run keep
+        --set checkpoint.every="5 steps" --set train.epochs=5)
+    rm -rf keep
+    trial 1 keep "${options[@]}"
+    expect_kept keep "$4" "keep $1, keep_every $2, best $3"
+    rm -rf keep
+    trial 2 keep "${options[@]}" --set train.stop_after="20 steps"
+    trial 1 keep "${options[@]}" --set train.stop_after="15 steps"
+    trial 3 keep "${options[@]}"
+    expect_kept keep "$4" "keep $1, keep_every $2, best $3, interrupted"
+}
+keeping 1 0 none "50"
+keeping 3 0 none "40 45 50"
+keeping 2 20 none "20 40 45 50"
+keeping 2 20 test_loss "20 25 40 45 50"
+keeping 0 20 none "5 10 15 20 25 30 35 40 45 50"
+finish
