@@ -53,6 +53,14 @@ typedef struct dt_update {
     bool nesterov;
 } dt_update;
 
+#define DT_NORM_WORK 8 /* vectors of cols that a normalisation by columns works with */
+
+/* Of a picture, or of a series with height 1 and factor_high 1. */
+typedef struct dt_upsampling {
+    int64_t height, width, cols, factor_high, factor_wide;
+    bool linear;
+} dt_upsampling;
+
 /* One instruction set's kernels. Shapes are row-major. Unless said otherwise outputs do not overlap inputs. */
 typedef struct dt_kernels {
     dt_isa isa;
@@ -69,6 +77,42 @@ typedef struct dt_kernels {
     void (*softmax)(dt_real *y, const dt_real *x, int64_t rows, int64_t cols);
     /* dx = y*(dy - sum(dy*y)) by rows; dx may be dy. */
     void (*softmax_backward)(dt_real *dx, const dt_real *dy, const dt_real *y, int64_t rows, int64_t cols);
+
+    /* y = act((x - mean)*factor + shift) for x[rows, cols] and vectors of cols; shift may be NULL, y may be x. With
+     * `relu` the activation is max(·, 0), else none: so in all that follows. */
+    void (*normalise)(dt_real *y, const dt_real *x, const dt_real *mean, const dt_real *factor, const dt_real *shift,
+                      int64_t rows, int64_t cols, bool relu);
+    /* Batch normalisation by columns: y = act((x - mean)/sqrt(variance + eps)*scale + shift). work[DT_NORM_WORK, cols]
+     * begins with mean and variance (of the rows as they are: divided by rows) and goes unchanged from forward to
+     * backward. scale and shift may be NULL. */
+    void (*batch_norm)(dt_real *y, dt_real *work, const dt_real *x, const dt_real *scale, const dt_real *shift,
+                       int64_t rows, int64_t cols, dt_real eps, bool relu);
+    /* dx may be dy, or NULL; dscale and dshift replace or, with `accumulate`, add; they may be NULL. */
+    void (*batch_norm_backward)(dt_real *dx, dt_real *dscale, dt_real *dshift, dt_real *work, const dt_real *dy,
+                                const dt_real *x, const dt_real *shift, int64_t rows, int64_t cols, bool relu,
+                                bool accumulate);
+    /* Normalisation by rows, y = (x - mean)/sqrt(variance + eps)*scale + shift; without `centred` the mean counts as 0
+     * (RMS norm). stats[rows, 2] receives mean and 1/sqrt(…). scale and shift may be NULL, y may be x. */
+    void (*row_norm)(dt_real *y, dt_real *stats, const dt_real *x, const dt_real *scale, const dt_real *shift,
+                     int64_t rows, int64_t cols, dt_real eps, bool centred);
+    /* As for batch_norm_backward. */
+    void (*row_norm_backward)(dt_real *dx, dt_real *dscale, dt_real *dshift, const dt_real *dy, const dt_real *x,
+                              const dt_real *stats, const dt_real *scale, int64_t rows, int64_t cols, bool centred,
+                              bool accumulate);
+    /* The same for each group of cols/groups neighbouring columns of x[rows, places, cols], within a row. stats[rows,
+     * groups, 2]; work[DT_NORM_WORK, cols] need not be kept. */
+    void (*group_norm)(dt_real *y, dt_real *stats, dt_real *work, const dt_real *x, const dt_real *scale,
+                       const dt_real *shift, int64_t rows, int64_t places, int64_t cols, int64_t groups, dt_real eps);
+    void (*group_norm_backward)(dt_real *dx, dt_real *dscale, dt_real *dshift, dt_real *work, const dt_real *dy,
+                                const dt_real *x, const dt_real *stats, const dt_real *scale, int64_t rows,
+                                int64_t places, int64_t cols, int64_t groups, bool accumulate);
+
+    /* y = act(a + b) on flat arrays; y may be either. */
+    void (*sum_activate)(dt_real *y, const dt_real *a, const dt_real *b, int64_t n, bool relu);
+    /* y[rows, height*fh, width*fw, cols] from x[rows, height, width, cols]: the nearest element, or `linear` between
+     * the centres of the four around. The reverse adds each dy to where it came from. */
+    void (*upsample)(dt_real *y, const dt_real *x, const dt_upsampling *u, int64_t rows);
+    void (*upsample_backward)(dt_real *dx, const dt_real *dy, const dt_upsampling *u, int64_t rows);
 
     /* Losses on output[rows, cols]; targets are labels[rows] (class numbers, one-hot where the loss wants vectors) or
      * values[rows, cols], the other NULL. The gradient of the *sum* over rows replaces output when `gradient`.
@@ -95,6 +139,8 @@ typedef struct dt_kernels {
 
     /* The sum of x[i]^2, accumulated in double, in an order that depends on n alone. */
     double (*sum_squares)(const dt_real *x, int64_t n);
+    /* w = keep*w + share*g */
+    void (*blend)(dt_real *w, const dt_real *g, int64_t n, dt_real keep, dt_real share);
     /* y += x */
     void (*add)(dt_real *y, const dt_real *x, int64_t n);
     /* q = round(g*scale), or q += … unless `fresh`, to the nearest, ties to even. Returns the largest |g|, or infinity

@@ -24,9 +24,9 @@ const dt_rule *dt_rule_of(const dt_recipe_optimizer *config);
  */
 double dt_schedule_rate(const dt_recipe_schedule *schedule, double lr, int64_t step, int64_t total);
 
-/* The Euclidean norm of an arena's gradient times `scale`, summed in double over fixed blocks of 4096 elements in index
- * order. */
-double dt_grad_norm(const dt_kernels *kernels, const dt_real *g, size_t n, double scale);
+/* The Euclidean norm of an arena's gradient, statistics left out, times `scale`: summed in double over fixed blocks of
+ * at most 4096 elements in index order. */
+double dt_grad_norm(const dt_kernels *kernels, const dt_table *table, const dt_real *g, double scale);
 
 /* One update of elements [begin, end) of the arena (whole tensors or parts): step is the 0-based number of this update,
  * `samples` the size of the global batch whose summed gradient g is, `norm` the gradient's norm (of the mean; used when

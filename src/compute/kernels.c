@@ -340,6 +340,361 @@ static void binary_cross_entropy(dt_real *output, const int32_t *labels, const d
     }
 }
 
+/* ---- normalisation --------------------------------------------------------------------------------------------------
+ */
+
+static inline dt_real sqrt_real(dt_real x) {
+#ifdef DT_REAL_DOUBLE
+    return sqrt(x);
+#else
+    return sqrtf(x);
+#endif
+}
+
+/* Columns are taken LANES at a time, so that their sums stay in registers, and rows in blocks: within a block sums are
+ * dt_real, over blocks double, so sums over a batch of pictures lose nothing. */
+#define LANES 16
+#define BLOCK 64
+
+/* The vectors of `work`. */
+enum { MEAN, VARIANCE, INVERSE, FACTOR, SUM, DOT, LEVEL, TILT, WORK_VECTORS };
+_Static_assert(WORK_VECTORS == DT_NORM_WORK, "compute.h says how many there are");
+
+#define FOR_LANES for (int j = 0; j < width; j++)
+/* Calls a function on LANES columns at a time with a width the compiler knows, and on the rest. */
+#define BY_LANES(cols, call)                                                                                           \
+    for (int64_t c = 0; c < (cols); c += LANES) {                                                                      \
+        if ((cols)-c >= LANES) {                                                                                       \
+            const int width = LANES;                                                                                   \
+            call;                                                                                                      \
+        } else {                                                                                                       \
+            const int width = (int)((cols)-c);                                                                         \
+            call;                                                                                                      \
+        }                                                                                                              \
+    }
+#define INLINE static inline __attribute__((always_inline))
+
+/* Mean and mean squared deviation. A block's are taken in two passes while it is in cache and joined to those of the
+ * blocks before (Chan, Golub, LeVeque 1983, equation 2.1). */
+INLINE void lane_moments(dt_real *mean, dt_real *variance, const dt_real *restrict x, int64_t rows, int64_t cols,
+                         int width) {
+    double middle[LANES] = {0}, square[LANES] = {0};
+    for (int64_t at = 0; at < rows; at += BLOCK) {
+        int64_t n = rows - at < BLOCK ? rows - at : BLOCK;
+        const dt_real *restrict block = x + at * cols;
+        dt_real sum[LANES] = {0}, squares[LANES] = {0};
+        for (int64_t i = 0; i < n; i++) {
+            SIMD FOR_LANES sum[j] += block[i * cols + j];
+        }
+        SIMD FOR_LANES sum[j] /= (dt_real)n;
+        for (int64_t i = 0; i < n; i++) {
+            SIMD FOR_LANES squares[j] += (block[i * cols + j] - sum[j]) * (block[i * cols + j] - sum[j]);
+        }
+        double share = (double)n / (double)(at + n);
+        SIMD FOR_LANES {
+            double apart = (double)sum[j] - middle[j];
+            square[j] += (double)squares[j] + apart * apart * share * (double)at;
+            middle[j] += apart * share;
+        }
+    }
+    SIMD FOR_LANES {
+        mean[j] = (dt_real)middle[j];
+        variance[j] = (dt_real)(square[j] / (double)rows);
+    }
+}
+
+/* Column sums of g and of g*(x - mean)*inverse, where g is dy, or with `relu` dy where the output is above zero. */
+INLINE void lane_sums(dt_real *sums, dt_real *dots, const dt_real *restrict dy, const dt_real *restrict x,
+                      const dt_real *restrict mean, const dt_real *restrict inverse, const dt_real *restrict factor,
+                      const dt_real *restrict shift, int64_t rows, int64_t cols, bool relu, int width) {
+    double total[LANES] = {0}, product[LANES] = {0};
+    dt_real floor[LANES] = {0};
+    FOR_LANES floor[j] = shift ? shift[j] : 0;
+    for (int64_t at = 0; at < rows; at += BLOCK) {
+        int64_t end = rows - at < BLOCK ? rows : at + BLOCK;
+        dt_real sum[LANES] = {0}, dot[LANES] = {0};
+        for (int64_t i = at; i < end; i++) {
+            SIMD FOR_LANES {
+                dt_real d = x[i * cols + j] - mean[j], g = dy[i * cols + j];
+                if (relu) g = d * factor[j] + floor[j] > 0 ? g : 0;
+                sum[j] += g;
+                dot[j] += g * d * inverse[j];
+            }
+        }
+        SIMD FOR_LANES {
+            total[j] += (double)sum[j];
+            product[j] += (double)dot[j];
+        }
+    }
+    SIMD FOR_LANES {
+        sums[j] = (dt_real)total[j];
+        dots[j] = (dt_real)product[j];
+    }
+}
+
+/* dx = g*factor - level - (x - mean)*inverse*tilt; dx may be dy. */
+INLINE void lane_gradient(dt_real *dx, const dt_real *dy, const dt_real *restrict x, const dt_real *restrict work,
+                          const dt_real *restrict shift, int64_t rows, int64_t cols, bool relu, int width) {
+    const dt_real *restrict mean = work + MEAN * cols, *restrict inverse = work + INVERSE * cols;
+    const dt_real *restrict factor = work + FACTOR * cols, *restrict level = work + LEVEL * cols;
+    const dt_real *restrict tilt = work + TILT * cols;
+    dt_real slope[LANES], floor[LANES];
+    FOR_LANES slope[j] = inverse[j] * tilt[j];
+    FOR_LANES floor[j] = shift ? shift[j] : 0;
+    for (int64_t i = 0; i < rows; i++) {
+        SIMD FOR_LANES {
+            dt_real d = x[i * cols + j] - mean[j], g = dy[i * cols + j];
+            if (relu) g = d * factor[j] + floor[j] > 0 ? g : 0;
+            dx[i * cols + j] = g * factor[j] - level[j] - d * slope[j];
+        }
+    }
+}
+
+static void normalise(dt_real *y, const dt_real *x, const dt_real *restrict mean, const dt_real *restrict factor,
+                      const dt_real *restrict shift, int64_t rows, int64_t cols, bool relu) {
+    const dt_real least = relu ? 0 : -(dt_real)INFINITY;
+    for (int64_t i = 0; i < rows; i++) {
+        const dt_real *from = x + i * cols;
+        dt_real *to = y + i * cols;
+        SIMD for (int64_t j = 0; j < cols; j++) {
+            dt_real v = (from[j] - mean[j]) * factor[j] + (shift ? shift[j] : 0);
+            to[j] = v < least ? least : v;
+        }
+    }
+}
+
+static void batch_norm(dt_real *y, dt_real *work, const dt_real *x, const dt_real *scale, const dt_real *shift,
+                       int64_t rows, int64_t cols, dt_real eps, bool relu) {
+    dt_real *mean = work + MEAN * cols, *variance = work + VARIANCE * cols;
+    dt_real *inverse = work + INVERSE * cols, *factor = work + FACTOR * cols;
+    BY_LANES(cols, lane_moments(mean + c, variance + c, x + c, rows, cols, width))
+    for (int64_t j = 0; j < cols; j++) {
+        inverse[j] = 1 / sqrt_real(variance[j] + eps);
+        factor[j] = inverse[j] * (scale ? scale[j] : 1);
+    }
+    normalise(y, x, mean, factor, shift, rows, cols, relu);
+}
+
+/* to = from, or += */
+static void give(dt_real *restrict to, const dt_real *restrict from, int64_t n, bool accumulate) {
+    if (!to) return;
+    SIMD for (int64_t j = 0; j < n; j++) to[j] = (accumulate ? to[j] : 0) + from[j];
+}
+
+/* SUM and DOT from MEAN, INVERSE and FACTOR. */
+static void column_sums(dt_real *work, const dt_real *dy, const dt_real *x, const dt_real *shift, int64_t rows,
+                        int64_t cols, bool relu) {
+    BY_LANES(cols, lane_sums(work + SUM * cols + c, work + DOT * cols + c, dy + c, x + c, work + MEAN * cols + c,
+                             work + INVERSE * cols + c, work + FACTOR * cols + c, shift ? shift + c : NULL, rows, cols,
+                             relu, width))
+}
+
+static void column_gradient(dt_real *dx, const dt_real *dy, const dt_real *x, const dt_real *work, const dt_real *shift,
+                            int64_t rows, int64_t cols, bool relu) {
+    BY_LANES(cols, lane_gradient(dx + c, dy + c, x + c, work + c, shift ? shift + c : NULL, rows, cols, relu, width))
+}
+
+static void batch_norm_backward(dt_real *dx, dt_real *dscale, dt_real *dshift, dt_real *work, const dt_real *dy,
+                                const dt_real *x, const dt_real *shift, int64_t rows, int64_t cols, bool relu,
+                                bool accumulate) {
+    column_sums(work, dy, x, shift, rows, cols, relu);
+    give(dshift, work + SUM * cols, cols, accumulate);
+    give(dscale, work + DOT * cols, cols, accumulate);
+    if (!dx) return;
+    for (int64_t j = 0; j < cols; j++) {
+        dt_real share = work[FACTOR * cols + j] / (dt_real)rows;
+        work[LEVEL * cols + j] = share * work[SUM * cols + j];
+        work[TILT * cols + j] = share * work[DOT * cols + j];
+    }
+    column_gradient(dx, dy, x, work, shift, rows, cols, relu);
+}
+
+static void row_norm(dt_real *y, dt_real *stats, const dt_real *x, const dt_real *restrict scale,
+                     const dt_real *restrict shift, int64_t rows, int64_t cols, dt_real eps, bool centred) {
+    for (int64_t i = 0; i < rows; i++) {
+        const dt_real *from = x + i * cols;
+        dt_real *to = y + i * cols;
+        dt_real sum = 0, square = 0;
+        if (centred) {
+            _Pragma("omp simd reduction(+ : sum)") for (int64_t j = 0; j < cols; j++) sum += from[j];
+        }
+        dt_real mean = sum / (dt_real)cols;
+        _Pragma("omp simd reduction(+ : square)") for (int64_t j = 0; j < cols; j++) square +=
+            (from[j] - mean) * (from[j] - mean);
+        dt_real inverse = 1 / sqrt_real(square / (dt_real)cols + eps);
+        SIMD for (int64_t j = 0; j < cols; j++) {
+            to[j] = (from[j] - mean) * inverse * (scale ? scale[j] : 1) + (shift ? shift[j] : 0);
+        }
+        stats[2 * i] = mean;
+        stats[2 * i + 1] = inverse;
+    }
+}
+
+static void row_norm_backward(dt_real *dx, dt_real *restrict dscale, dt_real *restrict dshift, const dt_real *dy,
+                              const dt_real *restrict x, const dt_real *restrict stats, const dt_real *restrict scale,
+                              int64_t rows, int64_t cols, bool centred, bool accumulate) {
+    if (dscale && !accumulate) memset(dscale, 0, (size_t)cols * sizeof *dscale);
+    if (dshift && !accumulate) memset(dshift, 0, (size_t)cols * sizeof *dshift);
+    for (int64_t i = 0; i < rows; i++) {
+        const dt_real *g = dy + i * cols, *restrict from = x + i * cols;
+        const dt_real mean = stats[2 * i], inverse = stats[2 * i + 1];
+        if (dshift) {
+            SIMD for (int64_t j = 0; j < cols; j++) dshift[j] += g[j];
+        }
+        if (dscale) {
+            SIMD for (int64_t j = 0; j < cols; j++) dscale[j] += g[j] * (from[j] - mean) * inverse;
+        }
+        if (!dx) continue;
+        dt_real sum = 0, dot = 0;
+        _Pragma("omp simd reduction(+ : sum, dot)") for (int64_t j = 0; j < cols; j++) {
+            dt_real v = g[j] * (scale ? scale[j] : 1);
+            sum += v;
+            dot += v * (from[j] - mean);
+        }
+        const dt_real level = centred ? sum / (dt_real)cols : 0, tilt = dot * inverse * inverse / (dt_real)cols;
+        dt_real *to = dx + i * cols;
+        SIMD for (int64_t j = 0; j < cols; j++) {
+            to[j] = inverse * (g[j] * (scale ? scale[j] : 1) - level - (from[j] - mean) * tilt);
+        }
+    }
+}
+
+/* MEAN, INVERSE and FACTOR of every column from its group's. */
+static void spread_groups(dt_real *work, const dt_real *stats, const dt_real *scale, int64_t cols, int64_t groups) {
+    const int64_t wide = cols / groups;
+    for (int64_t j = 0; j < cols; j++) {
+        work[MEAN * cols + j] = stats[2 * (j / wide)];
+        work[INVERSE * cols + j] = stats[2 * (j / wide) + 1];
+        work[FACTOR * cols + j] = work[INVERSE * cols + j] * (scale ? scale[j] : 1);
+    }
+}
+
+/* A group's mean and 1/deviation from its columns' means and variances. */
+static void join_groups(dt_real *stats, const dt_real *work, int64_t cols, int64_t groups, dt_real eps) {
+    const int64_t wide = cols / groups;
+    for (int64_t g = 0; g < groups; g++) {
+        const dt_real *means = work + MEAN * cols + g * wide, *variances = work + VARIANCE * cols + g * wide;
+        double mean = 0, variance = 0;
+        for (int64_t j = 0; j < wide; j++) mean += (double)means[j] / (double)wide;
+        for (int64_t j = 0; j < wide; j++) {
+            double apart = (double)means[j] - mean;
+            variance += ((double)variances[j] + apart * apart) / (double)wide;
+        }
+        stats[2 * g] = (dt_real)mean;
+        stats[2 * g + 1] = (dt_real)(1 / sqrt(variance + (double)eps));
+    }
+}
+
+static void group_norm(dt_real *y, dt_real *stats, dt_real *work, const dt_real *x, const dt_real *scale,
+                       const dt_real *shift, int64_t rows, int64_t places, int64_t cols, int64_t groups, dt_real eps) {
+    dt_real *mean = work + MEAN * cols, *variance = work + VARIANCE * cols;
+    for (int64_t i = 0; i < rows; i++) {
+        const dt_real *from = x + i * places * cols;
+        dt_real *own = stats + 2 * i * groups;
+        BY_LANES(cols, lane_moments(mean + c, variance + c, from + c, places, cols, width))
+        join_groups(own, work, cols, groups, eps);
+        spread_groups(work, own, scale, cols, groups);
+        normalise(y + i * places * cols, from, mean, work + FACTOR * cols, shift, places, cols, false);
+    }
+}
+
+static void group_norm_backward(dt_real *dx, dt_real *dscale, dt_real *dshift, dt_real *work, const dt_real *dy,
+                                const dt_real *x, const dt_real *stats, const dt_real *scale, int64_t rows,
+                                int64_t places, int64_t cols, int64_t groups, bool accumulate) {
+    const int64_t wide = cols / groups;
+    for (int64_t i = 0; i < rows; i++) {
+        const dt_real *from = x + i * places * cols, *g = dy + i * places * cols;
+        spread_groups(work, stats + 2 * i * groups, scale, cols, groups);
+        column_sums(work, g, from, NULL, places, cols, false);
+        give(dshift, work + SUM * cols, cols, accumulate || i > 0);
+        give(dscale, work + DOT * cols, cols, accumulate || i > 0);
+        if (!dx) continue;
+        for (int64_t first = 0; first < cols; first += wide) {
+            double level = 0, tilt = 0;
+            for (int64_t j = first; j < first + wide; j++) {
+                level += (double)(work[FACTOR * cols + j] * work[SUM * cols + j]);
+                tilt += (double)(work[FACTOR * cols + j] * work[DOT * cols + j]);
+            }
+            for (int64_t j = first; j < first + wide; j++) {
+                work[LEVEL * cols + j] = (dt_real)(level / (double)(wide * places));
+                work[TILT * cols + j] = (dt_real)(tilt / (double)(wide * places));
+            }
+        }
+        column_gradient(dx + i * places * cols, g, from, work, NULL, places, cols, false);
+    }
+}
+
+/* ---- branches and resolution ----------------------------------------------------------------------------------------
+ */
+
+static void sum_activate(dt_real *y, const dt_real *a, const dt_real *b, int64_t n, bool relu) {
+    const dt_real least = relu ? 0 : -(dt_real)INFINITY;
+    SIMD for (int64_t i = 0; i < n; i++) {
+        dt_real v = a[i] + b[i];
+        y[i] = v < least ? least : v;
+    }
+}
+
+/* Where an element of the larger array lies in the smaller: between two, `part` of the way. */
+typedef struct source {
+    int64_t at, next;
+    dt_real part;
+} source;
+
+static source source_of(int64_t i, int64_t factor, int64_t count, bool linear) {
+    if (!linear) return (source){i / factor, i / factor, 0};
+    double place = ((double)i + 0.5) / (double)factor - 0.5;
+    if (place < 0) place = 0;
+    int64_t at = (int64_t)place;
+    return (source){at, at + 1 < count ? at + 1 : at, (dt_real)(place - (double)at)};
+}
+
+#define FOR_TARGETS(u, rows)                                                                                           \
+    for (int64_t line = 0, lines = (rows) * (u)->height * (u)->factor_high; line < lines; line++)                      \
+        for (int64_t column = 0, columns = (u)->width * (u)->factor_wide; column < columns; column++)
+
+/* The four elements around the one at (line, column) of all rows' lines. */
+#define CORNERS(u, base)                                                                                               \
+    const int64_t high = (u)->height * (u)->factor_high, cols = (u)->cols;                                             \
+    const source v = source_of(line % high, (u)->factor_high, (u)->height, (u)->linear);                               \
+    const source h = source_of(column, (u)->factor_wide, (u)->width, (u)->linear);                                     \
+    const int64_t above = (line / high * (u)->height + v.at) * (u)->width;                                             \
+    const int64_t below = (line / high * (u)->height + v.next) * (u)->width;                                           \
+    const dt_real w0 = (1 - v.part) * (1 - h.part), w1 = (1 - v.part) * h.part;                                        \
+    const dt_real w2 = v.part * (1 - h.part), w3 = v.part * h.part;                                                    \
+    __typeof__(base) p0 = (base) + (above + h.at) * cols, p1 = (base) + (above + h.next) * cols;                       \
+    __typeof__(base) p2 = (base) + (below + h.at) * cols, p3 = (base) + (below + h.next) * cols
+
+static void upsample(dt_real *restrict y, const dt_real *x, const dt_upsampling *u, int64_t rows) {
+    FOR_TARGETS(u, rows) {
+        CORNERS(u, x);
+        dt_real *restrict to = y + (line * columns + column) * cols;
+        if (u->linear) {
+            SIMD for (int64_t j = 0; j < cols; j++) to[j] = w0 * p0[j] + w1 * p1[j] + w2 * p2[j] + w3 * p3[j];
+        } else {
+            SIMD for (int64_t j = 0; j < cols; j++) to[j] = p0[j];
+        }
+    }
+}
+
+static void upsample_backward(dt_real *dx, const dt_real *restrict dy, const dt_upsampling *u, int64_t rows) {
+    memset(dx, 0, (size_t)(rows * u->height * u->width * u->cols) * sizeof *dx);
+    FOR_TARGETS(u, rows) {
+        CORNERS(u, dx);
+        const dt_real *restrict from = dy + (line * columns + column) * cols;
+        if (u->linear) {
+            for (int64_t j = 0; j < cols; j++) {
+                p0[j] += w0 * from[j];
+                p1[j] += w1 * from[j];
+                p2[j] += w2 * from[j];
+                p3[j] += w3 * from[j];
+            }
+        } else {
+            SIMD for (int64_t j = 0; j < cols; j++) p0[j] += from[j];
+        }
+    }
+}
+
 /* ---- dropout --------------------------------------------------------------------------------------------------------
  */
 
@@ -444,14 +799,6 @@ static void adam(dt_real *restrict w, dt_real *restrict m, dt_real *restrict v, 
     }
 }
 
-static inline dt_real sqrt_real(dt_real x) {
-#ifdef DT_REAL_DOUBLE
-    return sqrt(x);
-#else
-    return sqrtf(x);
-#endif
-}
-
 static void rmsprop(dt_real *restrict w, dt_real *restrict v, dt_real *restrict velocity, const dt_real *restrict g,
                     int64_t n, const dt_update *u) {
     const dt_real lr = u->lr, scale = u->grad_scale, limit = limit_of(u), l2 = u->l2, decay = u->lr * u->decay;
@@ -490,6 +837,10 @@ static double sum_squares(const dt_real *restrict x, int64_t n) {
     double sum = 0;
     _Pragma("omp simd reduction(+ : sum)") for (int64_t i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
     return sum;
+}
+
+static void blend(dt_real *restrict w, const dt_real *restrict g, int64_t n, dt_real keep, dt_real share) {
+    SIMD for (int64_t i = 0; i < n; i++) w[i] = keep * w[i] + share * g[i];
 }
 
 static void add(dt_real *restrict y, const dt_real *restrict x, int64_t n) {
@@ -589,6 +940,16 @@ const dt_kernels DT_KERNELS = {
     .activate_backward = activate_backward,
     .softmax = softmax,
     .softmax_backward = softmax_backward,
+    .normalise = normalise,
+    .batch_norm = batch_norm,
+    .batch_norm_backward = batch_norm_backward,
+    .row_norm = row_norm,
+    .row_norm_backward = row_norm_backward,
+    .group_norm = group_norm,
+    .group_norm_backward = group_norm_backward,
+    .sum_activate = sum_activate,
+    .upsample = upsample,
+    .upsample_backward = upsample_backward,
     .softmax_cross_entropy = softmax_cross_entropy,
     .mean_squared_error = mean_squared_error,
     .binary_cross_entropy = binary_cross_entropy,
@@ -598,6 +959,7 @@ const dt_kernels DT_KERNELS = {
     .rmsprop = rmsprop,
     .adagrad = adagrad,
     .sum_squares = sum_squares,
+    .blend = blend,
     .add = add,
     .quantise_i32 = quantise_i32,
     .quantise_i64 = quantise_i64,

@@ -9,12 +9,20 @@ typedef struct dt_layer_common {
     char name[DT_TEXT_MAX];
 } dt_layer_common;
 
+#define DT_LAYER_MAX_LISTS 2 /* keys of a kind that hold layers */
+
 extern const dt_layer_kind dt_layer_dense, dt_layer_sigmoid, dt_layer_tanh, dt_layer_relu, dt_layer_leaky_relu,
     dt_layer_gelu, dt_layer_silu, dt_layer_softmax, dt_layer_flatten, dt_layer_dropout;
+extern const dt_layer_kind dt_layer_batch_norm, dt_layer_layer_norm, dt_layer_rms_norm, dt_layer_group_norm;
+extern const dt_layer_kind dt_layer_residual, dt_layer_concat, dt_layer_upsample, dt_layer_reshape, dt_layer_transpose;
+
+/* Choices of an `activation` field that is fused into a pass which needs the output alone to go back. */
+extern const char *const dt_rectifier_names[]; /* index DT_RECTIFIER_RELU is relu */
+#define DT_RECTIFIER_RELU 1
 
 /* ---- planning (layers.c) ---- */
 
-/* One request for [max_rows, per_row] elements of the model's arena: *where is set once the arena exists. */
+/* One request for elements of the model's arena: *where is set once the arena exists. */
 typedef struct dt_request {
     dt_real **where;
     size_t offset; /* elements */
@@ -30,7 +38,7 @@ struct dt_plan {
     size_t total; /* elements */
 };
 
-/* Asks for memory at *where, which must stay where it is until dt_plan_bind. */
+/* Asks for [max_rows, per_row] elements at *where, which must stay where it is until dt_plan_bind. */
 dt_status dt_plan_memory(dt_plan *plan, dt_real **where, int64_t per_row);
 /* Allocates one arena for all requests and sets their pointers. The caller frees it. */
 dt_status dt_plan_bind(dt_plan *plan, dt_real **arena);
@@ -39,19 +47,26 @@ void dt_plan_finish(dt_plan *plan);
 /* ---- a list of layers (sequence.c) ---- */
 
 /* Layers that run one after another: the model is one, and a layer may hold one inside itself. */
-typedef struct dt_sequence {
+struct dt_sequence {
     dt_layer *layers;
     int count;
-    int first_trained;    /* the first layer with parameters; count when none has */
+    int first_trained;    /* the first layer with parameters, its own or of layers in it; count when none has */
     bool keeps_output;    /* a backward pass reads the last output, or it is the caller's x: do not overwrite it */
     dt_real *gradient[2]; /* [max_rows, widest], taken in turn by layers that are not in place */
-} dt_sequence;
+};
 
-/* Decodes and plans the list `nodes`, the key `path` of the recipe, on samples of shape `input`. `wants_dx`: backward
- * will be asked for the gradient of the list's input. */
-dt_status dt_sequence_plan(dt_sequence *sequence, dt_plan *plan, const dt_node *nodes, const char *path,
-                           const dt_shape *input, bool wants_dx);
+/* The list `nodes`, the key `path` of the recipe, and the lists inside it. */
+dt_status dt_sequence_decode(dt_sequence *sequence, const dt_node *nodes, const char *path);
+/* Plans a decoded list on samples of shape `input`. `scope` is put before the layers' names ("residual1/"). `wants_dx`:
+ * backward will be asked for the gradient of the list's input. */
+dt_status dt_sequence_plan(dt_sequence *sequence, dt_plan *plan, const char *scope, const dt_shape *input,
+                           bool wants_dx);
 void dt_sequence_finish(dt_sequence *sequence);
+/* The shape of what the list gives. */
+const dt_shape *dt_sequence_out(const dt_sequence *sequence, const dt_shape *input);
+/* Whether any tensor, in whatever depth, belongs to the list. */
+bool dt_sequence_is_trained(const dt_sequence *sequence);
+void dt_sequence_init(const dt_sequence *sequence, dt_real *weights, uint64_t seed);
 
 /* The last layer's output; x is not modified. */
 const dt_real *dt_sequence_forward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x);
@@ -64,8 +79,8 @@ dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, 
 
 /* One item of a list of layers: kind, configuration and source, not yet planned. */
 dt_status dt_layer_decode(dt_layer *layer, const dt_node *item, const char *path, int position);
-/* The item that decodes to this layer, with every default filled in. */
-dt_status dt_layer_encode(const dt_layer *layer, dt_node *list);
+/* The items that decode to these layers, with every default filled in, appended to `list`. */
+dt_status dt_sequence_encode(const dt_sequence *sequence, dt_node *list);
 
 /* ---- initial values (init.c) ---- */
 

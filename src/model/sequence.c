@@ -34,7 +34,7 @@ static dt_status name_layer(dt_sequence *sequence, int position) {
     return dt_ok();
 }
 
-static dt_status decode(dt_sequence *sequence, const dt_node *nodes, const char *path) {
+dt_status dt_sequence_decode(dt_sequence *sequence, const dt_node *nodes, const char *path) {
     if (!nodes || nodes->kind != DT_NODE_LIST || !nodes->first)
         return dt_fail(DT_ERR_INPUT,
                        "recipe %s: %s must be a list of layers with at least one, as in [flatten, {dense: 10}]",
@@ -51,8 +51,32 @@ static dt_status decode(dt_sequence *sequence, const dt_node *nodes, const char 
     return dt_ok();
 }
 
+/* The layer's whole name, behind those of the layers it is in. */
+static dt_status widen_name(dt_layer *layer, const char *scope) {
+    const dt_layer_common *common = layer->config;
+    int length = snprintf(layer->name, sizeof layer->name, "%s%s", scope, common->name);
+    if ((size_t)length < sizeof layer->name) return dt_ok();
+    return dt_fail(DT_ERR_INPUT,
+                   "recipe %s: the name %s%s is longer than %d bytes; give the layers it is in a shorter `name`",
+                   layer->source, scope, common->name, (int)sizeof layer->name - 1);
+}
+
+static bool is_trained(const dt_layer *layer) {
+    for (int i = 0; i < layer->inner_count; i++)
+        if (dt_sequence_is_trained(&layer->inner[i])) return true;
+    return layer->param_count > 0;
+}
+
+bool dt_sequence_is_trained(const dt_sequence *sequence) {
+    return sequence->first_trained < sequence->count;
+}
+
+const dt_shape *dt_sequence_out(const dt_sequence *sequence, const dt_shape *input) {
+    return sequence->count > 0 ? &sequence->layers[sequence->count - 1].out : input;
+}
+
 /* Plans every layer and the buffers of outputs that cannot share their input's. */
-static dt_status plan_outputs(dt_sequence *sequence, dt_plan *plan, const dt_shape *input) {
+static dt_status plan_outputs(dt_sequence *sequence, dt_plan *plan, const char *scope, const dt_shape *input) {
     bool keep = true; /* the current buffer: first the caller's x */
     sequence->first_trained = sequence->count;
     for (int i = 0; i < sequence->count; i++) {
@@ -60,8 +84,9 @@ static dt_status plan_outputs(dt_sequence *sequence, dt_plan *plan, const dt_sha
         layer->in = i == 0 ? *input : sequence->layers[i - 1].out;
         layer->table = plan->table;
         layer->index = plan->layers++;
+        DT_TRY(widen_name(layer, scope));
         DT_TRY(layer->kind->plan(layer, plan));
-        if (layer->param_count > 0 && i < sequence->first_trained) sequence->first_trained = i;
+        if (i < sequence->first_trained && is_trained(layer)) sequence->first_trained = i;
         if (layer->view) continue;
         bool share = layer->in_place && !keep && !(plan->training && layer->reads_input);
         if (!share)
@@ -93,17 +118,29 @@ static dt_status plan_gradients(dt_sequence *sequence, dt_plan *plan, bool wants
     return dt_ok();
 }
 
-dt_status dt_sequence_plan(dt_sequence *sequence, dt_plan *plan, const dt_node *nodes, const char *path,
-                           const dt_shape *input, bool wants_dx) {
-    DT_TRY(decode(sequence, nodes, path));
-    DT_TRY(plan_outputs(sequence, plan, input));
+dt_status dt_sequence_plan(dt_sequence *sequence, dt_plan *plan, const char *scope, const dt_shape *input,
+                           bool wants_dx) {
+    DT_TRY(plan_outputs(sequence, plan, scope, input));
     return plan->training ? plan_gradients(sequence, plan, wants_dx) : dt_ok();
 }
 
 void dt_sequence_finish(dt_sequence *sequence) {
-    for (int i = 0; i < sequence->count; i++) dt_free(sequence->layers[i].config);
+    for (int i = 0; i < sequence->count; i++) {
+        dt_layer *layer = &sequence->layers[i];
+        for (int j = 0; j < layer->inner_count; j++) dt_sequence_finish(&layer->inner[j]);
+        dt_free(layer->inner);
+        dt_free(layer->config);
+    }
     dt_free(sequence->layers);
     memset(sequence, 0, sizeof *sequence);
+}
+
+void dt_sequence_init(const dt_sequence *sequence, dt_real *weights, uint64_t seed) {
+    for (int i = 0; i < sequence->count; i++) {
+        const dt_layer *layer = &sequence->layers[i];
+        for (int j = 0; j < layer->inner_count; j++) dt_sequence_init(&layer->inner[j], weights, seed);
+        if (layer->kind->init) layer->kind->init(layer, weights, seed);
+    }
 }
 
 const dt_real *dt_sequence_forward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x) {

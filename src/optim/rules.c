@@ -10,7 +10,10 @@
  * Every rule then takes weight_decay from the weights, decoupled: w -= lr weight_decay w (Loshchilov and Hutter 2019),
  * and l2 through the gradient. So `adamw` is `adam`; the name is there because people look for it. Both kinds of decay
  * apply to tensors flagged for it, matrices and not biases. Clipping by norm scales d by min(1, clip_norm/norm)
- * (Pascanu et al. 2013); clip_value limits every element after that. */
+ * (Pascanu et al. 2013); clip_value limits every element after that.
+ *
+ * Statistics (DT_TENSOR_STATISTIC) are no weights: none of this applies to them, they have no part in the norm, and
+ * their one rule is w = keep w + (1 - keep) sum/samples. */
 #include <math.h>
 #include <stddef.h>
 
@@ -76,10 +79,23 @@ const dt_rule *dt_rule_of(const dt_recipe_optimizer *config) {
     return &rules[config->kind];
 }
 
-double dt_grad_norm(const dt_kernels *kernels, const dt_real *g, size_t n, double scale) {
+static double sum_squares(const dt_kernels *kernels, const dt_real *g, size_t n) {
     double sum = 0;
     for (size_t at = 0; at < n; at += NORM_BLOCK)
         sum += kernels->sum_squares(g + at, (int64_t)(n - at < NORM_BLOCK ? n - at : NORM_BLOCK));
+    return sum;
+}
+
+double dt_grad_norm(const dt_kernels *kernels, const dt_table *table, const dt_real *g, double scale) {
+    double sum = 0;
+    size_t begin = 0;
+    for (int i = 0; i < table->count; i++) {
+        const dt_tensor *tensor = &table->tensors[i];
+        if (!(tensor->flags & DT_TENSOR_STATISTIC)) continue;
+        sum += sum_squares(kernels, g + begin, tensor->offset - begin);
+        begin = tensor->offset + tensor->count;
+    }
+    sum += sum_squares(kernels, g + begin, table->total - begin);
     return sqrt(sum) * scale;
 }
 
@@ -113,6 +129,11 @@ void dt_optim_update(const dt_kernels *kernels, const dt_recipe_optimizer *confi
         size_t first = tensor->offset > begin ? tensor->offset : begin;
         size_t last = tensor->offset + tensor->count < end ? tensor->offset + tensor->count : end;
         if (first >= last) continue;
+        if (tensor->flags & DT_TENSOR_STATISTIC) {
+            kernels->blend(w + first, g + first, (int64_t)(last - first), (dt_real)tensor->keep,
+                           (dt_real)((1 - tensor->keep) / (double)samples));
+            continue;
+        }
         bool decays = tensor->flags & DT_TENSOR_DECAY;
         update.decay = decays ? (dt_real)config->weight_decay : 0;
         update.l2 = decays ? (dt_real)config->l2 : 0;

@@ -353,7 +353,7 @@ static dt_status prune(const dt_run *run) {
 dt_status dt_run_publish(dt_run *run) {
     DT_TRY(dt_run_gather_tally(run));
     if (run->checkpoint_step == run->position.step) return dt_ok();
-    if (!isfinite(dt_grad_norm(run->kernels, run->weights, run->table->total, 1)))
+    if (!isfinite(run->kernels->sum_squares(run->weights, (int64_t)run->table->total)))
         return dt_fail(DT_ERR_DIVERGED, "step %lld: the weights are no longer numbers; no checkpoint is made of them",
                        (long long)run->position.step);
     dt_watchdog_note(run->watchdog, DT_ACTIVITY_STORAGE, run->position.step);

@@ -150,7 +150,7 @@ static void update_weights(dt_run *run, const dt_real *sum, int64_t rows, bool l
     int64_t every = span_steps(run, run->recipe->train.log_every);
     bool logged = last_of_epoch || (every > 0 && (run->position.step + 1) % every == 0);
     if (optimizer->clip_norm > 0 || logged)
-        run->grad_norm = dt_grad_norm(run->kernels, sum, run->table->total, 1.0 / (double)rows);
+        run->grad_norm = dt_grad_norm(run->kernels, run->table, sum, 1.0 / (double)rows);
     dt_optim_update(run->kernels, optimizer, run->table, run->weights, run->slots, sum, 0, run->table->total,
                     run->position.step, rows, run->grad_norm, run->rate);
 }

@@ -143,7 +143,8 @@ static void build(fixture *f, const dt_kernels *kernels) {
     const dt_node *layers = dt_node_get(f->root, "layers");
     expect_ok(f, dt_model_create(&f->model, layers, &f->c->loss, &f->c->input, 0, false, ROWS, true, kernels));
     dt_plan plan = {.table = &f->table, .max_rows = ROWS, .training = true};
-    expect_ok(f, dt_sequence_plan(&f->sequence, &plan, layers, "layers", &f->c->input, true));
+    expect_ok(f, dt_sequence_decode(&f->sequence, layers, "layers"));
+    expect_ok(f, dt_sequence_plan(&f->sequence, &plan, "", &f->c->input, true));
     expect_ok(f, dt_plan_bind(&plan, &f->arena));
     dt_plan_finish(&plan);
 }
