@@ -35,14 +35,14 @@ static void compute_shard(dt_run *run, const dt_sampler *sampler, int64_t offset
                     .step = (uint64_t)run->position.step,
                     .weights = run->weights,
                     .grads = dt_reduce_next(run->reducer)};
+    dt_augment augment = dt_augment_at(&run->recipe->data, run->recipe->seed, run->position.epoch);
     int64_t at_once = run->recipe->train.micro_batch > 0 ? run->recipe->train.micro_batch : count;
     for (int64_t done = 0; done < count; done += at_once) {
         int64_t rows = count - done < at_once ? count - done : at_once;
         for (int64_t i = 0; i < rows; i++)
             run->index[i] = dt_sampler_index(sampler, run->position.sample + offset + done + i);
         run->batch.first = (uint64_t)(offset + done);
-        dt_split_gather(&run->train, run->kernels, run->index, rows, run->recipe->data.mean, run->recipe->data.std,
-                        &run->batch);
+        dt_split_gather(&run->train, run->kernels, &run->scaling, &augment, run->index, rows, &run->batch);
         spend(run, DT_PHASE_INPUT, mark);
         pass.accumulate = done > 0;
         dt_model_train(run->model, pass, &run->batch, &run->local_tally);
@@ -215,7 +215,7 @@ static dt_status check_replicas(dt_run *run) {
 /* Evaluates; *better: this is the best evaluation so far by checkpoint.best. */
 static dt_status evaluate(dt_run *run, dt_progress *progress, bool *better) {
     if (run->has_test)
-        DT_TRY(dt_evaluate_split(run->comm, run->model, run->kernels, &run->recipe->data, run->weights, &run->test,
+        DT_TRY(dt_evaluate_split(run->comm, run->model, run->kernels, &run->scaling, run->weights, &run->test,
                                  run->rows_at_once, &run->test_tally));
     run->evaluate_clock = dt_clock_now();
     if (run->recipe->checkpoint.best != DT_BEST_NONE) {
@@ -302,7 +302,7 @@ static dt_status finished_already(dt_run *run) {
                 run->directory, (long long)run->position.step, (long long)run->position.epoch,
                 (long long)(2 * run->recipe->train.epochs));
     if (!run->has_test) return dt_ok();
-    return dt_evaluate_split(run->comm, run->model, run->kernels, &run->recipe->data, run->weights, &run->test,
+    return dt_evaluate_split(run->comm, run->model, run->kernels, &run->scaling, run->weights, &run->test,
                              run->rows_at_once, &run->test_tally);
 }
 

@@ -98,6 +98,63 @@ static const gradient_case cases[] = {
     {"[{dense: 9}, {dropout: 0.4}, tanh, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
     {"[{dense: 9}, tanh, sigmoid, gelu, tanh, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
     {"[{dense: 9}, {dropout: 0}, tanh, {dense: 4}, {dropout: 0.3}]", VECTOR(6), SQUARED_ERROR, VALUES},
+    /* normalisation: every option, inside, first, in place behind others, and where nobody asks for its input's
+       gradient */
+    {"[{dense: 7}, batch_norm, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, {batch_norm: {activation: relu, eps: 0.1}}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, {batch_norm: {scale: no, momentum: 0}}, tanh, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, {batch_norm: {shift: no, activation: relu}}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, {batch_norm: {scale: no, shift: no}}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[batch_norm, flatten, {dense: 4}]", {3, {3, 2, 19}}, CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, {dropout: 0.3}, batch_norm, batch_norm, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, layer_norm, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, {layer_norm: {scale: no, eps: 0.1}}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, {layer_norm: {shift: no}}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, {layer_norm: {scale: no, shift: no}}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[layer_norm, flatten, {dense: 4}]", {2, {3, 5}}, CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, rms_norm, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, {rms_norm: {scale: no, eps: 0.1}}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[rms_norm, flatten, {dense: 4}]", {3, {2, 3, 5}}, CROSS_ENTROPY, LABELS},
+    {"[{dense: 8}, {group_norm: 2}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{group_norm: {groups: 3, eps: 0.1}}, flatten, {dense: 4}]", {3, {3, 2, 6}}, CROSS_ENTROPY, LABELS},
+    {"[{group_norm: {groups: 19, scale: no}}, flatten, {dense: 4}]", {2, {3, 19}}, CROSS_ENTROPY, LABELS},
+    {"[{group_norm: {groups: 1, shift: no}}, flatten, {dense: 4}]", {2, {3, 4}}, CROSS_ENTROPY, LABELS},
+    {"[tanh, {group_norm: {groups: 2, scale: no, shift: no}}, flatten, {dense: 4}]",
+     {2, {3, 4}},
+     CROSS_ENTROPY,
+     LABELS},
+    /* layers in layers */
+    {"[{residual: [{dense: 6}, tanh]}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, {residual: [tanh]}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, {residual: [flatten]}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, {residual: {layers: [{dense: {out: 5, activation: gelu}}, {dense: 7}], activation: relu}}, tanh, "
+     "{dense: 4}]",
+     VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, sigmoid, {residual: {layers: [{dense: 5}, batch_norm], shortcut: [{dense: {out: 5, activation: "
+     "tanh}}]}}, {dropout: 0.2}, {dense: 4}]",
+     VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{residual: {layers: [{dense: 5}], shortcut: [tanh, {dense: 5}], activation: relu}}, {dense: 4}]", VECTOR(6),
+     CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, {residual: {layers: [{dropout: 0.3}, {residual: [silu, {dropout: 0.2}, {dense: 7}]}, layer_norm], "
+     "shortcut: [{dropout: 0.4}]}}, {dense: 4}]",
+     VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{concat: [[], [{dense: 5}], [tanh, {dense: 3}]]}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[tanh, {concat: [[{dense: 2}, batch_norm], [], [gelu]]}, {dropout: 0.2}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY,
+     LABELS},
+    {"[{dense: 6}, {concat: {branches: [[{residual: [{dense: 6}, tanh]}], [{concat: [[], [sigmoid]]}]]}}, {dense: 4}]",
+     VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{concat: [[tanh], [layer_norm], []]}, flatten, {dense: 4}]", {2, {3, 5}}, CROSS_ENTROPY, LABELS},
+    /* shapes */
+    {"[{reshape: [2, -1]}, layer_norm, flatten, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{transpose: [1, 2, 0]}, rms_norm, flatten, {dense: 4}]", {3, {2, 3, 5}}, CROSS_ENTROPY, LABELS},
+    {"[tanh, {transpose: [3, 0, 2, 1]}, layer_norm, flatten, {dense: 4}]", {4, {2, 3, 1, 5}}, CROSS_ENTROPY, LABELS},
+    {"[{upsample: 2}, layer_norm, flatten, {dense: 4}]", {3, {2, 3, 4}}, CROSS_ENTROPY, LABELS},
+    {"[{upsample: {factor: 3, method: linear}}, layer_norm, flatten, {dense: 4}]",
+     {3, {2, 3, 4}},
+     CROSS_ENTROPY,
+     LABELS},
+    {"[{dense: 12}, {reshape: [3, 4]}, {upsample: {factor: 2, method: linear}}, tanh, flatten, {dense: 4}]", VECTOR(6),
+     CROSS_ENTROPY, LABELS},
     /* deeper, narrowing and widening, so that gradient buffers are used in turn */
     {"[flatten, {dense: {out: 11, activation: silu}}, {dense: {out: 3, activation: tanh}}, {dense: {out: 8, "
      "activation: "
@@ -198,15 +255,18 @@ static double loss_at(const fixture *f, const double *w, const double *x) {
         .loss;
 }
 
-/* Which side of zero every output of every layer is on. */
+/* Which side of zero every output of a layer, and of layers in it, is on. */
+static uint64_t layer_sides(const dt_layer *layer, uint64_t hash) {
+    for (int i = 0; i < layer->inner_count; i++)
+        for (int j = 0; j < layer->inner[i].count; j++) hash = layer_sides(&layer->inner[i].layers[j], hash);
+    for (int64_t i = 0; layer->output && i < ROWS * dt_shape_count(&layer->out); i++)
+        hash = (hash ^ (uint64_t)(layer->output[i] > 0)) * 1099511628211U;
+    return hash;
+}
+
 static uint64_t sides(const fixture *f) {
     uint64_t hash = 14695981039346656037U;
-    for (int i = 0; i < dt_model_layer_count(f->model); i++) {
-        const dt_layer *layer = dt_model_layer(f->model, i);
-        if (!layer->output) continue;
-        for (int64_t j = 0; j < ROWS * dt_shape_count(&layer->out); j++)
-            hash = (hash ^ (uint64_t)(layer->output[j] > 0)) * 1099511628211U;
-    }
+    for (int i = 0; i < dt_model_layer_count(f->model); i++) hash = layer_sides(dt_model_layer(f->model, i), hash);
     return hash;
 }
 
@@ -252,12 +312,14 @@ START_TEST(weight_gradients_equal_central_differences) {
     double steepest = 0;
     for (size_t i = 0; i < f.weights; i++) steepest = fmax(steepest, fabs(f.grads[i]));
     ck_assert_msg(steepest > 1e-4, "%s: the gradient is all but zero, which checks nothing", f.c->layers);
-    /* grads held noise: padding keeps it, and so must not count */
+    /* grads held noise: padding keeps it, and so must not count; nor must what statistics carry in a gradient's place
+     */
     double *gradient = doubles(f.weights, 0);
     memset(gradient, 0, f.weights * sizeof *gradient);
     for (int i = 0; i < f.table.count; i++) {
         const dt_tensor *t = &dt_model_table(f.model)->tensors[i];
-        memcpy(gradient + t->offset, f.grads + t->offset, t->count * sizeof *gradient);
+        if (!(t->flags & DT_TENSOR_STATISTIC))
+            memcpy(gradient + t->offset, f.grads + t->offset, t->count * sizeof *gradient);
     }
     check_directions(&f, "weights", f.w, gradient, f.weights);
     dt_free(gradient);
