@@ -85,6 +85,86 @@ void ref_softmax_backward(double *dx, const double *dy, const double *y, int64_t
         }
 }
 
+/* ---- normalisation ---- */
+
+/* Which set number i belongs to. */
+static int64_t set_of(const ref_norm_shape *s, int64_t i) {
+    int64_t col = i % s->cols, row = i / (s->places * s->cols);
+    switch (s->kind) {
+    case REF_BATCH_NORM: return col;
+    case REF_LAYER_NORM:
+    case REF_RMS_NORM: return i / s->cols;
+    case REF_GROUP_NORM: return row * s->groups + col / (s->cols / s->groups);
+    }
+    return 0;
+}
+
+static void moments_of_set(const ref_norm_shape *s, const double *x, int64_t set, double *mean, double *variance,
+                           double *size) {
+    int64_t n = s->rows * s->places * s->cols;
+    double sum = 0, square = 0, count = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (set_of(s, i) == set) sum += x[i], count++;
+    *mean = s->kind == REF_RMS_NORM ? 0 : sum / count;
+    for (int64_t i = 0; i < n; i++)
+        if (set_of(s, i) == set) square += (x[i] - *mean) * (x[i] - *mean);
+    *variance = square / count;
+    *size = count;
+}
+
+void ref_normalise(double *y, double *mean, double *variance, const double *x, const double *scale, const double *shift,
+                   const ref_norm_shape *s) {
+    for (int64_t i = 0; i < s->rows * s->places * s->cols; i++) {
+        double size;
+        moments_of_set(s, x, set_of(s, i), &mean[i], &variance[i], &size);
+        y[i] = (x[i] - mean[i]) / sqrt(variance[i] + s->eps);
+        if (scale) y[i] *= scale[i % s->cols];
+        if (shift) y[i] += shift[i % s->cols];
+        if (s->relu && y[i] < 0) y[i] = 0;
+    }
+}
+
+void ref_normalise_backward(double *dx, double *dscale, double *dshift, const double *dy, const double *x,
+                            const double *scale, const double *shift, const ref_norm_shape *s) {
+    int64_t n = s->rows * s->places * s->cols;
+    for (int64_t j = 0; j < s->cols; j++) dscale[j] = dshift[j] = 0;
+    for (int64_t i = 0; i < n; i++) dx[i] = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double mean, variance, size;
+        moments_of_set(s, x, set_of(s, i), &mean, &variance, &size);
+        double deviation = sqrt(variance + s->eps), normal = (x[i] - mean) / deviation;
+        double factor = scale ? scale[i % s->cols] : 1, y = normal * factor + (shift ? shift[i % s->cols] : 0);
+        double g = s->relu && y <= 0 ? 0 : dy[i];
+        dscale[i % s->cols] += g * normal;
+        dshift[i % s->cols] += g;
+        for (int64_t j = 0; j < n; j++) {
+            if (set_of(s, j) != set_of(s, i)) continue;
+            double by_mean = s->kind == REF_RMS_NORM ? 0 : 1 / size;
+            double by_deviation = (x[j] - mean) / (size * deviation);
+            double slope = ((i == j) - by_mean) / deviation - normal / deviation * by_deviation;
+            dx[j] += g * factor * slope;
+        }
+    }
+}
+
+/* The place between 0 and count - 1 that element i of the larger line shows. */
+static double shown_place(int64_t i, int64_t factor, int64_t count, bool linear) {
+    if (!linear) return (double)(i / factor);
+    double centre = ((double)i + 0.5) / (double)factor - 0.5;
+    return fmin(fmax(centre, 0), (double)(count - 1));
+}
+
+double ref_upsampled(const double *x, int64_t height, int64_t width, int64_t cols, int64_t factor_high,
+                     int64_t factor_wide, bool linear, int64_t line, int64_t column, int64_t col) {
+    double v = shown_place(line, factor_high, height, linear), h = shown_place(column, factor_wide, width, linear);
+    double sum = 0;
+    for (int64_t i = 0; i < height; i++)
+        for (int64_t j = 0; j < width; j++)
+            sum +=
+                fmax(0, 1 - fabs(v - (double)i)) * fmax(0, 1 - fabs(h - (double)j)) * x[(i * width + j) * cols + col];
+    return sum;
+}
+
 /* ---- losses ---- */
 
 /* How many outputs come before the label's: larger, or equal and earlier. */

@@ -207,6 +207,186 @@ START_TEST(softmax_and_its_gradient_match_the_reference) {
 }
 END_TEST
 
+/* ---- normalisation ---- */
+
+typedef struct norm_run {
+    ref_norm_shape shape;
+    int64_t n;
+    float *x, *dy, *scale, *shift, *y, *dx, *dscale, *dshift, *work, *stats;
+} norm_run;
+
+/* `variant` bits: scale, shift, relu, in place on the way back, accumulating, no dx. */
+enum { SCALE = 1, SHIFT = 2, RELU = 4, IN_PLACE = 8, MORE = 16, NO_DX = 32, VARIANTS = 64 };
+
+static void norm_kernels(const dt_kernels *k, norm_run *r, int variant) {
+    const ref_norm_shape *s = &r->shape;
+    bool relu = s->relu, more = variant & MORE, centred = s->kind == REF_LAYER_NORM;
+    float eps = (float)s->eps;
+    int64_t lines = s->rows * s->places;
+    switch (s->kind) {
+    case REF_BATCH_NORM:
+        k->batch_norm(r->y, r->work, r->x, r->scale, r->shift, lines, s->cols, eps, relu);
+        k->batch_norm_backward(r->dx, r->dscale, r->dshift, r->work, r->dy, r->x, r->shift, lines, s->cols, relu, more);
+        return;
+    case REF_LAYER_NORM:
+    case REF_RMS_NORM:
+        k->row_norm(r->y, r->stats, r->x, r->scale, r->shift, lines, s->cols, eps, centred);
+        k->row_norm_backward(r->dx, r->dscale, r->dshift, r->dy, r->x, r->stats, r->scale, lines, s->cols, centred,
+                             more);
+        return;
+    case REF_GROUP_NORM:
+        k->group_norm(r->y, r->stats, r->work, r->x, r->scale, r->shift, s->rows, s->places, s->cols, s->groups, eps);
+        k->group_norm_backward(r->dx, r->dscale, r->dshift, r->work, r->dy, r->x, r->stats, r->scale, s->rows,
+                               s->places, s->cols, s->groups, more);
+        return;
+    }
+}
+
+static void check_norm(const dt_kernels *kernels, ref_norm_shape shape, int variant) {
+    shape.relu = shape.kind == REF_BATCH_NORM && variant & RELU;
+    int64_t n = shape.rows * shape.places * shape.cols, cols = shape.cols;
+    norm_run r = {shape,
+                  n,
+                  floats(n, 111, 2),
+                  floats(n, 112, 1),
+                  NULL,
+                  NULL,
+                  floats(n, 0, 1),
+                  NULL,
+                  NULL,
+                  NULL,
+                  floats(DT_NORM_WORK * cols, 0, 1),
+                  floats(2 * n, 0, 1)};
+    for (int64_t i = 0; i < n; i++)
+        r.x[i] += 3 * (float)(i % cols) / (float)cols; /* channels with means of their own */
+    if (variant & SCALE) r.scale = floats(cols, 113, 1);
+    if (variant & SHIFT) r.shift = floats(cols, 114, 1);
+    if (variant & SCALE) r.dscale = floats(cols, 115, 1);
+    if (variant & SHIFT) r.dshift = floats(cols, 116, 1);
+    double *x = widen(r.x, n), *dy = widen(r.dy, n), *scale = r.scale ? widen(r.scale, cols) : NULL;
+    double *shift = r.shift ? widen(r.shift, cols) : NULL, *y = zeros(n), *mean = zeros(n), *variance = zeros(n);
+    double *dx = zeros(n), *dscale = zeros(cols), *dshift = zeros(cols);
+    ref_normalise(y, mean, variance, x, scale, shift, &shape);
+    ref_normalise_backward(dx, dscale, dshift, dy, x, scale, shift, &shape);
+    for (int64_t j = 0; j < cols; j++) {
+        if (variant & MORE && r.dscale) dscale[j] += (double)r.dscale[j];
+        if (variant & MORE && r.dshift) dshift[j] += (double)r.dshift[j];
+    }
+    if (!(variant & NO_DX)) r.dx = variant & IN_PLACE ? r.dy : floats(n, 0, 1);
+    norm_kernels(kernels, &r, variant);
+    double steep = 1 / sqrt(shape.eps), lines = (double)(shape.rows * shape.places);
+    expect_close("normalised", r.y, y, n, 16 * U, 64 * U * fmin(steep, 40));
+    if (shape.kind == REF_BATCH_NORM) expect_close("mean", r.work, mean, cols, 4 * U, 8 * U);
+    if (shape.kind == REF_BATCH_NORM) expect_close("variance", r.work + cols, variance, cols, 16 * U, 8 * U);
+    if (r.dx) expect_close("dx", r.dx, dx, n, 64 * U, 256 * U * fmin(steep, 40));
+    if (r.dscale) expect_close("dscale", r.dscale, dscale, cols, 32 * U, 64 * U * lines);
+    if (r.dshift) expect_close("dshift", r.dshift, dshift, cols, 32 * U, 8 * U * lines);
+}
+
+START_TEST(normalisations_and_their_gradients_match_the_reference) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    static const ref_norm_shape shapes[] = {
+        {REF_BATCH_NORM, 3, 1, 7, 1, 1e-3, false},   {REF_BATCH_NORM, 2, 70, 3, 1, 1e-3, false},
+        {REF_BATCH_NORM, 5, 13, 16, 1, 1e-3, false}, {REF_BATCH_NORM, 3, 43, 17, 1, 0.1, false},
+        {REF_BATCH_NORM, 4, 1, 35, 1, 1e-3, false},  {REF_LAYER_NORM, 3, 5, 7, 1, 1e-3, false},
+        {REF_LAYER_NORM, 2, 1, 100, 1, 0.1, false},  {REF_LAYER_NORM, 3, 2, 16, 1, 1e-3, false},
+        {REF_RMS_NORM, 3, 5, 7, 1, 1e-3, false},     {REF_RMS_NORM, 2, 3, 65, 1, 0.1, false},
+        {REF_GROUP_NORM, 3, 5, 6, 3, 1e-3, false},   {REF_GROUP_NORM, 2, 70, 4, 1, 0.1, false},
+        {REF_GROUP_NORM, 2, 9, 34, 2, 1e-3, false},  {REF_GROUP_NORM, 2, 9, 17, 17, 1e-3, false},
+    };
+    for (int s = 0; s < COUNT(shapes); s++)
+        for (int variant = 0; variant < VARIANTS; variant++) {
+            check_norm(kernels, shapes[s], variant);
+            release();
+        }
+}
+END_TEST
+
+START_TEST(moments_far_from_zero_lose_nothing) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    enum { LINES = 40000, COLS = 3 };
+    float *x = floats(LINES * COLS, 121, 1), *y = floats(LINES * COLS, 0, 1), *work = floats(DT_NORM_WORK * COLS, 0, 1);
+    double mean[COLS] = {0}, variance[COLS] = {0};
+    for (int i = 0; i < LINES * COLS; i++) x[i] += 1000;
+    for (int i = 0; i < LINES * COLS; i++) mean[i % COLS] += (double)x[i] / LINES;
+    for (int i = 0; i < LINES * COLS; i++) variance[i % COLS] += pow((double)x[i] - mean[i % COLS], 2) / LINES;
+    kernels->batch_norm(y, work, x, NULL, NULL, LINES, COLS, 1e-5F, false);
+    expect_close("mean", work, mean, COLS, 2 * U, 0);
+    /* a block's mean is rounded to 1000 U, which costs its square */
+    expect_close("variance", work + COLS, variance, COLS, 16 * U, 1e6 * U * U * 64);
+    double sum = 0;
+    for (int i = 0; i < LINES; i++) sum += (double)y[i * COLS];
+    ck_assert_double_le(fabs(sum / LINES), 2000 * U);
+}
+END_TEST
+
+START_TEST(normalising_with_given_moments_is_a_product_and_a_sum) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    FOR_SHAPES(rows, cols) {
+        for (int variant = 0; variant < 4; variant++) {
+            int64_t n = rows * cols;
+            float *x = floats(n, 131, 3), *mean = floats(cols, 132, 1), *factor = floats(cols, 133, 2);
+            float *shift = variant & 1 ? floats(cols, 134, 1) : NULL;
+            double *want = zeros(n);
+            for (int64_t i = 0; i < n; i++) {
+                int64_t j = i % cols;
+                want[i] = ((double)x[i] - (double)mean[j]) * (double)factor[j] + (shift ? (double)shift[j] : 0);
+                if (variant & 2) want[i] = fmax(want[i], 0);
+            }
+            kernels->normalise(x, x, mean, factor, shift, rows, cols, variant & 2);
+            expect_close("normalised", x, want, n, 4 * U, 16 * U);
+            release();
+        }
+    }
+}
+END_TEST
+
+START_TEST(a_number_that_is_none_reaches_the_normalised) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    float *x = floats(40 * 20, 141, 1), *y = floats(40 * 20, 0, 1), *work = floats(DT_NORM_WORK * 20, 0, 1);
+    x[7 * 20 + 3] = NAN;
+    kernels->batch_norm(y, work, x, NULL, NULL, 40, 20, 1e-5F, true);
+    for (int i = 0; i < 40; i++) ck_assert(isnan(y[i * 20 + 3]) && !isnan(y[i * 20 + 4]));
+    kernels->sum_activate(y, x, x, 40 * 20, true);
+    for (int i = 0; i < 40 * 20; i++) ck_assert(isnan(x[i]) ? isnan(y[i]) : y[i] == fmaxf(2 * x[i], 0));
+}
+END_TEST
+
+/* ---- resolution ---- */
+
+START_TEST(upsampling_matches_the_reference_and_its_reverse_is_its_transpose) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    static const dt_upsampling all[] = {{3, 4, 5, 2, 2, false}, {3, 4, 5, 2, 2, true},  {1, 6, 17, 1, 3, true},
+                                        {2, 1, 1, 3, 2, true},  {1, 1, 16, 4, 4, true}, {5, 2, 3, 1, 1, true},
+                                        {1, 6, 17, 1, 3, false}};
+    enum { ROWS = 2 };
+    for (int a = 0; a < COUNT(all); a++) {
+        const dt_upsampling *u = &all[a];
+        int64_t small = u->height * u->width * u->cols, high = u->height * u->factor_high;
+        int64_t wide = u->width * u->factor_wide, large = high * wide * u->cols;
+        float *x = floats(ROWS * small, 151, 1), *y = floats(ROWS * large, 0, 1), *dy = floats(ROWS * large, 152, 1);
+        float *dx = floats(ROWS * small, 0, 1);
+        double *wide_x = widen(x, ROWS * small), *want = zeros(ROWS * large), forth = 0, back = 0;
+        for (int64_t i = 0; i < ROWS * large; i++)
+            want[i] =
+                ref_upsampled(wide_x + i / large * small, u->height, u->width, u->cols, u->factor_high, u->factor_wide,
+                              u->linear, i % large / (wide * u->cols), i / u->cols % wide, i % u->cols);
+        kernels->upsample(y, x, u, ROWS);
+        expect_close("upsampled", y, want, ROWS * large, 4 * U, 8 * U);
+        kernels->upsample_backward(dx, dy, u, ROWS);
+        for (int64_t i = 0; i < ROWS * large; i++) forth += (double)y[i] * (double)dy[i];
+        for (int64_t i = 0; i < ROWS * small; i++) back += (double)x[i] * (double)dx[i];
+        ck_assert_double_eq_tol(forth, back, 64 * U * (double)large);
+        release();
+    }
+}
+END_TEST
+
 /* ---- losses ---- */
 
 enum { LABELS, VALUES };
@@ -668,6 +848,11 @@ int main(void) {
         slopes_of_activations_match_the_reference,
         bias_gradients_are_column_sums_that_replace_or_accumulate,
         softmax_and_its_gradient_match_the_reference,
+        normalisations_and_their_gradients_match_the_reference,
+        moments_far_from_zero_lose_nothing,
+        normalising_with_given_moments_is_a_product_and_a_sum,
+        a_number_that_is_none_reaches_the_normalised,
+        upsampling_matches_the_reference_and_its_reverse_is_its_transpose,
         losses_gradients_and_counts_match_the_reference,
         ties_go_to_the_first_and_top5_counts_five,
         a_sample_that_is_not_finite_is_counted_and_leaves_the_others_alone,
