@@ -55,6 +55,13 @@ static dt_real *reals(size_t n, uint64_t seed) {
     return x;
 }
 
+/* Layers in layers, on samples of shape [3, 4]. */
+#define NESTED                                                                                                         \
+    "[{transpose: [1, 0]}, {reshape: [-1, 2, 3]}, {upsample: {factor: 2, method: linear}}, {residual: {layers: "       \
+    "[{group_norm: 3}, {concat: [[], [tanh, {rms_norm: {scale: no}}]]}, layer_norm], shortcut: [{concat: {branches: "  \
+    "[[], []], name: twice}}], activation: relu, name: block}}, flatten, {dense: {out: 4, name: head}}, {residual: "   \
+    "[batch_norm, {residual: [{dense: 4}, {dropout: 0.1}]}]}, {dense: 5}]"
+
 /* A network with one of everything, on 24 samples of shape [3, 4]. */
 #define RICH                                                                                                           \
     "[flatten, {dropout: 0.2}, {dense: {out: 19, activation: relu}}, {dropout: 0.3}, {dense: {out: 10, activation: "   \
@@ -252,6 +259,12 @@ START_TEST(the_batch_is_not_modified) {
                                         "[flatten, relu, {dense: 3}]",
                                         "[flatten, {dropout: 0.5}, {dense: 3}]",
                                         "[sigmoid, tanh, gelu, {dense: 3}]",
+                                        "[batch_norm, {dense: 3}]",
+                                        "[{reshape: [6]}, layer_norm, {dense: 3}]",
+                                        "[{group_norm: 2}, {dense: 3}]",
+                                        "[{residual: [relu, {dropout: 0.5}]}, {dense: 3}]",
+                                        "[{residual: [flatten]}, {dense: 3}]",
+                                        "[{concat: [[tanh], [], [{batch_norm: {activation: relu}}]]}, {dense: 3}]",
                                         "[{dropout: 0}, relu, {dense: 3}]"};
     for (int i = 0; i < COUNT(lists); i++) {
         dt_model *model = new_model(lists[i], vector(6), 4, true);
@@ -428,9 +441,10 @@ END_TEST
 
 START_TEST(the_resolved_list_is_the_same_model_and_resolves_to_itself) {
     static const char *const lists[] = {
-        RICH, "[flatten, {dense: {out: 6, activation: leaky_relu, slope: 0.123456789, init: normal, std: 1e-3, bias: "
-              "no, name: "
-              "a-b_9}}, {leaky_relu: 0.2}, sigmoid, silu, relu, {dropout: 0.3333333333333333}, {dense: 4}]"};
+        RICH, NESTED,
+        "[flatten, {dense: {out: 6, activation: leaky_relu, slope: 0.123456789, init: normal, std: 1e-3, bias: "
+        "no, name: "
+        "a-b_9}}, {leaky_relu: 0.2}, sigmoid, silu, relu, {dropout: 0.3333333333333333}, {dense: 4}]"};
     for (int i = 0; i < COUNT(lists); i++) {
         dt_model *model = new_model(lists[i], (dt_shape){2, {3, 4}}, 3, true), *again;
         dt_node *resolved, *twice;
@@ -461,6 +475,110 @@ START_TEST(the_resolved_list_is_the_same_model_and_resolves_to_itself) {
 }
 END_TEST
 
+START_TEST(layers_in_layers_have_names_indices_and_draws_of_their_own) {
+    dt_model *model = new_model(NESTED, (dt_shape){2, {3, 4}}, 2, true);
+    static const char *const names[] = {"block/group_norm1/scale",
+                                        "block/group_norm1/shift",
+                                        "block/layer_norm1/scale",
+                                        "block/layer_norm1/shift",
+                                        "head/w",
+                                        "head/b",
+                                        "residual2/batch_norm1/running_mean",
+                                        "residual2/batch_norm1/running_var",
+                                        "residual2/batch_norm1/scale",
+                                        "residual2/batch_norm1/shift",
+                                        "residual2/residual1/dense1/w",
+                                        "residual2/residual1/dense1/b",
+                                        "dense2/w",
+                                        "dense2/b"};
+    const dt_table *table = dt_model_table(model);
+    ck_assert_int_eq(table->count, COUNT(names));
+    for (int i = 0; i < table->count; i++) ck_assert_str_eq(table->tensors[i].name, names[i]);
+    ck_assert_uint_eq(table->tensors[6].flags, DT_TENSOR_STATISTIC);
+    ck_assert_double_eq(table->tensors[7].keep, 0.9);
+    uint64_t last = 0;
+    for (int i = 1; i < dt_model_layer_count(model); i++) {
+        const dt_layer *before = dt_model_layer(model, i - 1), *layer = dt_model_layer(model, i);
+        ck_assert_uint_gt(layer->index, before->index);
+        last = layer->index;
+    }
+    ck_assert_uint_eq(last, 17); /* the last of 18, nested ones counted */
+    dt_real *w = reals(table->total, 1);
+    dt_model_init(model, w, 5);
+    const dt_real *inner = w + table->tensors[10].offset, *head = w + table->tensors[4].offset;
+    ck_assert(inner[0] != 0 && inner[0] / head[0] != inner[1] / head[1]);
+    for (int i = 0; i < 4; i++) {
+        ck_assert(w[table->tensors[6].offset + (size_t)i] == 0 && w[table->tensors[7].offset + (size_t)i] == 1);
+        ck_assert(w[table->tensors[8].offset + (size_t)i] == 1 && w[table->tensors[9].offset + (size_t)i] == 0);
+    }
+    dt_free(w);
+    dt_model_destroy(model);
+}
+END_TEST
+
+/* ---- normalisation ---- */
+
+/* 12 rows in pieces: what stands in the statistics' place is the pieces' own mean and variance, by their samples. */
+START_TEST(statistics_of_micro_batches_are_weighted_by_their_samples) {
+    enum { WIDE = 3, ALL = 12 };
+    dt_model *model = new_model("[batch_norm, {dense: 2}]", vector(WIDE), ALL, true);
+    const dt_tensor *tensors = dt_model_table(model)->tensors;
+    size_t total = dt_model_table(model)->total;
+    dt_real *w = reals(total, 1), *grads = reals(total, 2), *x = reals(ALL * WIDE, 3);
+    int32_t labels[ALL] = {0, 1, 1, 0, 1};
+    static const int cuts[] = {0, 5, 6, 12};
+    double mean[WIDE] = {0}, variance[WIDE] = {0};
+    dt_tally tally = {0};
+    for (int i = 0; i + 1 < COUNT(cuts); i++) {
+        int first = cuts[i], rows = cuts[i + 1] - cuts[i];
+        dt_model_train(model, (dt_pass){.accumulate = i > 0, .weights = w, .grads = grads},
+                       &(dt_batch){rows, (uint64_t)first, x + first * WIDE, labels + first, NULL}, &tally);
+        for (int j = 0; j < WIDE; j++) {
+            double own = 0, square = 0;
+            for (int r = first; r < first + rows; r++) own += (double)x[r * WIDE + j] / rows;
+            for (int r = first; r < first + rows; r++) square += pow((double)x[r * WIDE + j] - own, 2);
+            mean[j] += own * rows;
+            variance[j] += rows > 1 ? square / (rows - 1) * rows : 0;
+        }
+    }
+    for (int j = 0; j < WIDE; j++) {
+        ck_assert_double_eq_tol((double)grads[tensors[0].offset + (size_t)j], mean[j], 1e-5);
+        ck_assert_double_eq_tol((double)grads[tensors[1].offset + (size_t)j], variance[j], 1e-5);
+    }
+    dt_model_destroy(model);
+    dt_free(w), dt_free(grads), dt_free(x);
+}
+END_TEST
+
+START_TEST(evaluation_uses_running_statistics_and_no_other_row) {
+    enum { WIDE = 4, ALL = 6 };
+    dt_model *model = new_model("[{batch_norm: {eps: 0.5}}, {dense: 2}]", vector(WIDE), ALL, true);
+    dt_model *lean = new_model("[{batch_norm: {eps: 0.5}}, {dense: 2}]", vector(WIDE), ALL, false);
+    const dt_tensor *tensors = dt_model_table(model)->tensors;
+    dt_real *w = reals(dt_model_table(model)->total, 1), *x = reals(ALL * WIDE, 3);
+    for (size_t j = 0; j < WIDE; j++) w[tensors[1].offset + j] = (dt_real)(j + 1);
+    dt_pass pass = {.rows = ALL, .weights = w};
+    dt_model_forward(model, pass, x);
+    const dt_real *y = dt_model_layer(model, 0)->output;
+    for (int i = 0; i < ALL * WIDE; i++) {
+        size_t j = (size_t)(i % WIDE);
+        double normal = ((double)x[i] - (double)w[tensors[0].offset + j]) / sqrt((double)j + 1.5);
+        double want = normal * (double)w[tensors[2].offset + j] + (double)w[tensors[3].offset + j];
+        ck_assert_double_eq_tol((double)y[i], want, 1e-5);
+    }
+    dt_real whole[ALL * 2];
+    memcpy(whole, dt_model_forward(lean, pass, x), sizeof whole);
+    pass.rows = 1;
+    for (int i = 0; i < ALL; i++) {
+        const dt_real *alone = dt_model_forward(lean, pass, x + (size_t)i * WIDE);
+        for (int j = 0; j < 2; j++) ck_assert_double_eq_tol((double)alone[j], (double)whole[2 * i + j], 1e-5);
+    }
+    dt_model_destroy(model);
+    dt_model_destroy(lean);
+    dt_free(w), dt_free(x);
+}
+END_TEST
+
 START_TEST(the_help_names_every_kind_and_field) {
     char *help = dt_model_help();
     ck_assert_ptr_nonnull(help);
@@ -469,6 +587,8 @@ START_TEST(the_help_names_every_kind_and_field) {
         ck_assert_ptr_nonnull(strstr(help, (*kind)->help));
         for (const dt_field *field = (*kind)->fields; field->key; field++)
             ck_assert_ptr_nonnull(strstr(help, field->help));
+        for (const dt_layer_list *list = (*kind)->lists; list && list->key; list++)
+            ck_assert_ptr_nonnull(strstr(help, list->help));
     }
     dt_free(help);
 }
@@ -554,6 +674,188 @@ static const refusal refusals[] = {
      0,
      true,
      {"test.yaml:3: layer dense2", "dense2/w", "2147483648"}},
+    {"\n- dense: 4\n- residual: [dense: 5]\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:3: layer residual1", "its layers give [5] but x is [4]", "`shortcut`"}},
+    {"\n- residual:\n    layers: [dense: 5]\n    shortcut: [dense: 6]\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2: layer residual1", "[5]", "its shortcut gives [6]"}},
+    {"\n- residual\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2", "model.layers.0.residual.layers is missing", "[dense: 10, relu]"}},
+    {"\n- residual: []\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2", "model.layers.0.residual.layers", "list of layers"}},
+    {"\n- residual: {layers: 3}",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2", "residual.layers is no such list"}},
+    {"\n- residual:\n    layers:\n    - dense: 4\n    - dens: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:5", "`dens`", "residual"}},
+    {"\n- residual:\n    layers:\n    - dense: {out: 4,\n        bias: perhaps}",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:5", "model.layers.0.residual.layers.0.dense.bias", "true or false"}},
+    {"\n- residual:\n    layers: [dense: 4]\n    shortcuts: [dense: 4]",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:4", "shortcuts is not a field", "residual.shortcut?"}},
+    {"\n- residual:\n    layers: [dense: 4]\n    activation: tanh",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:4", "residual.activation", "linear or relu"}},
+    {"\n- residual:\n    layers:\n    - dense: {out: 4, name: shortcut}\n    shortcut:\n    - dense: {out: 4, name: w}",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:6: layer residual1/shortcut/w", "residual1/shortcut/w", "`name`"}},
+    {"\n- residual:\n    layers:\n    - dense: {out: 4, name: x}\n    - dense: {out: 4, name: x}",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:5", "layer x", "test.yaml:4"}},
+    {"\n- residual:\n    name: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n    layers:\n    - dense: {out: 4, name: "
+     "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb}",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:5", "longer than 63 bytes", "shorter `name`"}},
+    {"\n- concat\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2", "concat.branches is missing", "each a list of layers"}},
+    {"\n- concat: [dense: 3, relu]\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2", "concat.branches", "[[dense: 10], []]"}},
+    {"\n- concat:\n  - [dense: 3]\n  - [dens: 3]\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:4", "`dens`"}},
+    {"\n- concat: [[], [flatten]]\n- dense: 3",
+     &cross_entropy,
+     {2, {2, 2}},
+     0,
+     true,
+     {"layer concat1", "branch 1 gives [2, 2] but branch 2 gives [4]", "last dimension"}},
+    {"\n- group_norm: 3\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2: layer group_norm1", "4 channels", "3 groups"}},
+    {"\n- batch_norm\n- dense: 3", &cross_entropy, {2, {4, 4}}, 0, true, {"test.yaml:3", "flatten"}},
+    {"\n- batch_norm: {scale: no, shift: no}",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2: layer batch_norm1", "anything to train"}},
+    {"\n- batch_norm: {momentum: 1}\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2", "batch_norm.momentum", "less than 1"}},
+    {"\n- layer_norm: {eps: 0}\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2", "layer_norm.eps", "greater than 0"}},
+    {"\n- rms_norm: {shift: yes}\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2", "rms_norm.shift is not a field"}},
+    {"\n- upsample: 2\n- flatten\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2: layer upsample1", "[4]", "[H, W, C]"}},
+    {"\n- reshape: [2, 3]\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2: layer reshape1", "[4], 4 values", "[2, 3]"}},
+    {"\n- reshape: [-1, -1]\n- dense: 3", &cross_entropy, {1, {4}}, 0, true, {"layer reshape1", "[-1, -1]"}},
+    {"\n- reshape: [0, 4]\n- dense: 3", &cross_entropy, {1, {4}}, 0, true, {"layer reshape1", "[0, 4]"}},
+    {"\n- reshape: [-1, 3]\n- dense: 3", &cross_entropy, {1, {4}}, 0, true, {"layer reshape1", "[-1, 3]"}},
+    {"\n- reshape: [2, two]\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2", "model.layers.0.reshape.shape is [2, two]", "whole numbers"}},
+    {"\n- reshape: [2, [2]]\n- dense: 3", &cross_entropy, {1, {4}}, 0, true, {"test.yaml:2", "whole numbers"}},
+    {"\n- reshape: [1, 1, 1, 1, 1, 1, 4]\n- dense: 3", &cross_entropy, {1, {4}}, 0, true, {"test.yaml:2", "at most 6"}},
+    {"\n- reshape: []\n- dense: 3", &cross_entropy, {1, {4}}, 0, true, {"test.yaml:2", "whole numbers"}},
+    {"\n- reshape: {shape: {a: 1}}\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2", "reshape.shape is a map"}},
+    {"\n- reshape: [4611686018427387904, 4611686018427387904]\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"at most 1099511627776"}},
+    {"\n- transpose: [0, 0]\n- flatten\n- dense: 3",
+     &cross_entropy,
+     {2, {2, 2}},
+     0,
+     true,
+     {"test.yaml:2: layer transpose1", "[0, 0]", "0 to 1 once"}},
+    {"\n- transpose: [0]\n- flatten\n- dense: 3",
+     &cross_entropy,
+     {2, {2, 2}},
+     0,
+     true,
+     {"layer transpose1", "2 dimensions"}},
+    {"\n- transpose: [0, 6]\n- flatten\n- dense: 3",
+     &cross_entropy,
+     {2, {2, 2}},
+     0,
+     true,
+     {"transpose.order is [0, 6]", "at most 5"}},
     {"[{dense: 3}]", &cross_entropy, {1, {0}}, 0, true, {"[0]"}},
 };
 
@@ -633,6 +935,9 @@ int main(void) {
     tcase_add_test(group, initial_weights_are_a_function_of_seed_and_place);
     tcase_add_test(group, tensors_are_named_shaped_and_flagged);
     tcase_add_test(group, the_resolved_list_is_the_same_model_and_resolves_to_itself);
+    tcase_add_test(group, layers_in_layers_have_names_indices_and_draws_of_their_own);
+    tcase_add_test(group, statistics_of_micro_batches_are_weighted_by_their_samples);
+    tcase_add_test(group, evaluation_uses_running_statistics_and_no_other_row);
     tcase_add_test(group, the_help_names_every_kind_and_field);
     tcase_add_loop_test(group, a_list_that_cannot_be_used_is_refused_with_layer_and_line, 0, COUNT(refusals));
     tcase_add_test(group, widths_that_fit_the_targets_are_accepted);
