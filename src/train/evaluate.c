@@ -32,7 +32,7 @@ void dt_batch_destroy(dt_batch *batch, int64_t *index) {
     memset(batch, 0, sizeof *batch);
 }
 
-int dt_scaling_extras(const dt_recipe_data *data, const dt_scaling *scaling, dt_extra out[2]) {
+int dt_scaling_extras(const dt_recipe_data *data, const dt_scaling *scaling, dt_extra *out) {
     if (data->normalize == DT_NORMALIZE_GIVEN) return 0;
     out[0] = (dt_extra){"input_mean", DT_F64, scaling->channels, scaling->mean};
     out[1] = (dt_extra){"input_std", DT_F64, scaling->channels, scaling->std};

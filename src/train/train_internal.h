@@ -90,8 +90,8 @@ const dt_state *dt_run_state(dt_run *run);
 /* evaluate.c. Collective. *tally is the sum over the split, the same for every number of ranks. */
 dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *kernels, const dt_scaling *scaling,
                             const dt_real *weights, const dt_split *split, int64_t rows_at_once, dt_tally *tally);
-/* Where computed scales are in a checkpoint: out[2], or nothing when they are given. Returns how many. */
-int dt_scaling_extras(const dt_recipe_data *data, const dt_scaling *scaling, dt_extra out[2]);
+/* Where computed scales are in a checkpoint: into out[2], or nothing when they are given. Returns how many. */
+int dt_scaling_extras(const dt_recipe_data *data, const dt_scaling *scaling, dt_extra *out);
 /* A batch and an index for `rows` samples of `split`; and their end. */
 dt_status dt_batch_create(dt_batch *batch, int64_t **index, const dt_split *split, int64_t rows);
 void dt_batch_destroy(dt_batch *batch, int64_t *index);

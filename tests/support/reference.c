@@ -149,7 +149,8 @@ void ref_normalise_backward(double *dx, double *dscale, double *dshift, const do
 
 /* The place between 0 and count - 1 that element i of the larger line shows. */
 static double shown_place(int64_t i, int64_t factor, int64_t count, bool linear) {
-    if (!linear) return (double)(i / factor);
+    int64_t nearest = i / factor;
+    if (!linear) return (double)nearest;
     double centre = ((double)i + 0.5) / (double)factor - 0.5;
     return fmin(fmax(centre, 0), (double)(count - 1));
 }

@@ -32,7 +32,7 @@ for ranks in 1 2 3 4; do
     expect_code 75 "120 steps on $ranks ranks"
     digest=$(last_value digest)
     [[ $first ]] || first=$digest
-    if [[ $digest == "$first" ]]; then pass "digest $digest"; else fail "digest $digest on $ranks ranks, $first on 1"; fi
+    if [[ $digest == "$first" ]]; then pass "digest $digest"; else fail "digest $digest on $ranks, $first on 1"; fi
 done
 
 run 3 train net.yaml --run ranks1
@@ -50,7 +50,7 @@ for ranks in 1 2 3; do
 done
 line=$(tail -n 1 "$out")
 run 2 eval ranks1 --data "$data"
-if [[ $(tail -n 1 "$out") == "$line" ]]; then pass "scales are the checkpoint's"; else fail "eval with --data differs"; fi
+if [[ $(tail -n 1 "$out") == "$line" ]]; then pass "scales are kept"; else fail "eval with --data differs"; fi
 run 1 verify whole
 expect_code 0 "verify"
 

@@ -288,18 +288,20 @@ START_TEST(normalisations_and_their_gradients_match_the_reference) {
     if (!kernels) return;
     static const ref_norm_shape shapes[] = {
         {REF_BATCH_NORM, 3, 1, 7, 1, 1e-3, false},   {REF_BATCH_NORM, 2, 70, 3, 1, 1e-3, false},
-        {REF_BATCH_NORM, 5, 13, 16, 1, 1e-3, false}, {REF_BATCH_NORM, 3, 43, 17, 1, 0.1, false},
+        {REF_BATCH_NORM, 5, 13, 16, 1, 1e-3, false}, {REF_BATCH_NORM, 2, 33, 17, 1, 0.1, false},
         {REF_BATCH_NORM, 4, 1, 35, 1, 1e-3, false},  {REF_LAYER_NORM, 3, 5, 7, 1, 1e-3, false},
         {REF_LAYER_NORM, 2, 1, 100, 1, 0.1, false},  {REF_LAYER_NORM, 3, 2, 16, 1, 1e-3, false},
         {REF_RMS_NORM, 3, 5, 7, 1, 1e-3, false},     {REF_RMS_NORM, 2, 3, 65, 1, 0.1, false},
         {REF_GROUP_NORM, 3, 5, 6, 3, 1e-3, false},   {REF_GROUP_NORM, 2, 70, 4, 1, 0.1, false},
         {REF_GROUP_NORM, 2, 9, 34, 2, 1e-3, false},  {REF_GROUP_NORM, 2, 9, 17, 17, 1e-3, false},
     };
-    for (int s = 0; s < COUNT(shapes); s++)
-        for (int variant = 0; variant < VARIANTS; variant++) {
+    for (int s = 0; s < COUNT(shapes); s++) {
+        bool large = shapes[s].rows * shapes[s].places * shapes[s].cols > 200; /* the reference's time is quadratic */
+        for (int variant = 0; variant < VARIANTS; variant += large ? 5 : 1) {
             check_norm(kernels, shapes[s], variant);
             release();
         }
+    }
 }
 END_TEST
 
