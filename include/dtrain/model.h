@@ -64,6 +64,8 @@ typedef struct dt_layer_kind {
      * reads them. */
     void (*backward)(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
                      dt_real *dx);
+    /* Frees what plan left in layer->state. NULL: it leaves nothing there. */
+    void (*finish)(dt_layer *layer);
 } dt_layer_kind;
 
 #define DT_LAYER_MAX_PARAMS 8
@@ -81,11 +83,15 @@ struct dt_layer {
     bool in_place;                  /* set by plan: forward works with y == x, and backward with dx == dy */
     bool view;                      /* set by plan: y is x under another shape; forward and backward do nothing */
     bool reads_input, reads_output; /* set by plan: what backward reads, so nobody overwrites it in between */
+    bool fixed_rows;                /* set by plan: works on all the rows there is room for; those of x and dy beyond
+                                     * pass->rows are zero when it is called */
     const char *squash;             /* set by plan: "softmax" or "sigmoid" when that is what it ends with, or NULL */
     int param[DT_LAYER_MAX_PARAMS]; /* indices into the model's table, in order of declaration */
     int param_count;
     dt_real *scratch[DT_LAYER_MAX_SCRATCH]; /* as asked for, kept from forward to backward */
     int scratch_count;
+    dt_real *workspace;    /* shared by all layers: nothing stays in it between calls */
+    void *state;           /* what plan computed and the kind's other functions use; freed by finish */
     dt_real *output;       /* [max_rows, out]; NULL where y is x */
     uint64_t index;        /* position in the model: keys random draws */
     const dt_table *table; /* the model's */
@@ -93,12 +99,14 @@ struct dt_layer {
 
 /* For plan functions. Scratch is asked for in elements per row and is there from the end of planning on. */
 bool dt_plan_training(const dt_plan *plan);
+int64_t dt_plan_rows(const dt_plan *plan); /* at most this many at once */
 dt_status dt_plan_param(dt_plan *plan, dt_layer *layer, const char *name, const dt_shape *shape, unsigned flags);
 /* A running mean of what the batches show (DT_TENSOR_STATISTIC); `keep` as in the table. */
 dt_status dt_plan_statistic(dt_plan *plan, dt_layer *layer, const char *name, const dt_shape *shape, double keep);
 dt_status dt_plan_scratch(dt_plan *plan, dt_layer *layer, int64_t per_row);
 /* Scratch of `count` elements, however many rows there are. */
 dt_status dt_plan_fixed(dt_plan *plan, dt_layer *layer, int64_t count);
+dt_status dt_plan_workspace(dt_plan *plan, dt_layer *layer, size_t bytes); /* at least this much layer->workspace */
 /* A failure that names the layer and its line: "recipe m.yaml:9: dense2: …". */
 dt_status dt_layer_fail(const dt_layer *layer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A layer's own parameter in an arena. */

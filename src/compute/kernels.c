@@ -744,6 +744,138 @@ static void dropout(dt_real *y, const dt_real *x, int64_t rows, int64_t cols, dt
     }
 }
 
+/* ---- pools ----------------------------------------------------------------------------------------------------------
+ */
+
+/* The part of one output pixel's window that is inside the picture: `n` of the window's pixels down and across, from
+ * `first` on, and the picture's pixel there. */
+typedef struct visible {
+    int64_t first[2], n[2], pixel;
+} visible;
+
+static inline visible visible_at(const dt_window *window, int64_t i, int64_t j) {
+    visible v;
+    int64_t at[2] = {i * window->stride[0] - window->before[0], j * window->stride[1] - window->before[1]};
+    for (int d = 0; d < 2; d++) {
+        int64_t end = window->in[d] - at[d];
+        if (end > window->kernel[d]) end = window->kernel[d];
+        v.first[d] = at[d] < 0 ? -at[d] : 0;
+        v.n[d] = end - v.first[d];
+        at[d] += v.first[d];
+    }
+    v.pixel = at[0] * window->in[1] + at[1];
+    return v;
+}
+
+/* Runs `body` for every output pixel of every row, with its window `v`, the pictures `in` and the output pixel's place
+ * `out`, both in elements. */
+#define FOR_WINDOWS(body)                                                                                              \
+    for (int64_t row_ = 0; row_ < rows; row_++)                                                                        \
+        for (int64_t i_ = 0; i_ < window->out[0]; i_++)                                                                \
+            for (int64_t j_ = 0; j_ < window->out[1]; j_++) {                                                          \
+                const visible v = visible_at(window, i_, j_);                                                          \
+                const int64_t in = (row_ * window->in[0] * window->in[1] + v.pixel) * channels;                        \
+                const int64_t out = ((row_ * window->out[0] + i_) * window->out[1] + j_) * channels;                   \
+                body                                                                                                   \
+            }
+
+/* Runs `body` for every pixel of window v, in scan order: its number `tap` in the whole window and its place `at`. */
+#define FOR_TAPS(body)                                                                                                 \
+    for (int64_t a_ = 0; a_ < v.n[0]; a_++)                                                                            \
+        for (int64_t b_ = 0; b_ < v.n[1]; b_++) {                                                                      \
+            const int32_t tap = (int32_t)((v.first[0] + a_) * window->kernel[1] + v.first[1] + b_);                    \
+            const int64_t at = in + (a_ * window->in[1] + b_) * channels;                                              \
+            body                                                                                                       \
+        }
+
+static void max_pool(dt_real *restrict y, int32_t *restrict winner, const dt_real *restrict x, const dt_window *window,
+                     int64_t rows, int64_t channels) {
+    FOR_WINDOWS({
+        dt_real *restrict best = y + out;
+        int32_t *restrict won = winner ? winner + out : NULL;
+        const int32_t start = (int32_t)(v.first[0] * window->kernel[1] + v.first[1]);
+        FOR_TAPS({
+            const dt_real *restrict here = x + at;
+            if (tap == start) {
+                memcpy(best, here, (size_t)channels * sizeof *best);
+                for (int64_t c = 0; won && c < channels; c++) won[c] = tap;
+            } else if (won) {
+                SIMD for (int64_t c = 0; c < channels; c++) {
+                    bool larger = (here[c] > best[c]) | (here[c] != here[c]);
+                    best[c] = larger ? here[c] : best[c];
+                    won[c] = larger ? tap : won[c];
+                }
+            } else {
+                SIMD for (int64_t c = 0; c < channels; c++) {
+                    bool larger = (here[c] > best[c]) | (here[c] != here[c]);
+                    best[c] = larger ? here[c] : best[c];
+                }
+            }
+        })
+    })
+}
+
+/* Whether every pixel of the picture is in exactly one window: then a backward pass can write instead of add. */
+static bool tiles(const dt_window *window) {
+    for (int d = 0; d < 2; d++)
+        if (window->stride[d] != window->kernel[d] || window->before[d] != 0 ||
+            window->out[d] * window->kernel[d] < window->in[d])
+            return false;
+    return true;
+}
+
+static void max_pool_backward(dt_real *restrict dx, const dt_real *restrict dy, const int32_t *restrict winner,
+                              const dt_window *window, int64_t rows, int64_t channels) {
+    const bool fresh = tiles(window);
+    if (!fresh) memset(dx, 0, (size_t)(rows * window->in[0] * window->in[1] * channels) * sizeof *dx);
+    FOR_WINDOWS({
+        const dt_real *restrict d = dy + out;
+        const int32_t *restrict won = winner + out;
+        FOR_TAPS({
+            dt_real *restrict to = dx + at;
+            if (fresh) {
+                SIMD for (int64_t c = 0; c < channels; c++) to[c] = won[c] == tap ? d[c] : 0;
+            } else {
+                SIMD for (int64_t c = 0; c < channels; c++) to[c] += won[c] == tap ? d[c] : 0;
+            }
+        })
+    })
+}
+
+static void avg_pool(dt_real *restrict y, const dt_real *restrict x, const dt_window *window, int64_t rows,
+                     int64_t channels) {
+    FOR_WINDOWS({
+        dt_real *restrict mean = y + out;
+        const dt_real share = 1 / (dt_real)(v.n[0] * v.n[1]);
+        memset(mean, 0, (size_t)channels * sizeof *mean);
+        FOR_TAPS({
+            (void)tap;
+            const dt_real *restrict here = x + at;
+            SIMD for (int64_t c = 0; c < channels; c++) mean[c] += here[c];
+        })
+        SIMD for (int64_t c = 0; c < channels; c++) mean[c] *= share;
+    })
+}
+
+static void avg_pool_backward(dt_real *restrict dx, const dt_real *restrict dy, const dt_window *window, int64_t rows,
+                              int64_t channels) {
+    const bool fresh = tiles(window);
+    if (!fresh) memset(dx, 0, (size_t)(rows * window->in[0] * window->in[1] * channels) * sizeof *dx);
+    FOR_WINDOWS({
+        const dt_real *restrict d = dy + out;
+        const dt_real share = 1 / (dt_real)(v.n[0] * v.n[1]);
+        FOR_TAPS({
+            (void)tap;
+            dt_real *restrict to = dx + at;
+            if (fresh) {
+                SIMD for (int64_t c = 0; c < channels; c++) to[c] = d[c] * share;
+            } else {
+                SIMD for (int64_t c = 0; c < channels; c++) to[c] += d[c] * share;
+            }
+        })
+    })
+}
+
 /* ---- update rules ---------------------------------------------------------------------------------------------------
  */
 
@@ -954,6 +1086,10 @@ const dt_kernels DT_KERNELS = {
     .mean_squared_error = mean_squared_error,
     .binary_cross_entropy = binary_cross_entropy,
     .dropout = dropout,
+    .max_pool = max_pool,
+    .max_pool_backward = max_pool_backward,
+    .avg_pool = avg_pool,
+    .avg_pool_backward = avg_pool_backward,
     .sgd = sgd,
     .adam = adam,
     .rmsprop = rmsprop,

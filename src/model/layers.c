@@ -10,13 +10,36 @@
 #include "model_internal.h"
 
 const dt_layer_kind *const dt_layer_kinds[] = {
-    &dt_layer_dense,    &dt_layer_flatten,    &dt_layer_dropout,  &dt_layer_batch_norm, &dt_layer_layer_norm,
-    &dt_layer_rms_norm, &dt_layer_group_norm, &dt_layer_residual, &dt_layer_concat,     &dt_layer_upsample,
-    &dt_layer_reshape,  &dt_layer_transpose,  &dt_layer_relu,     &dt_layer_leaky_relu, &dt_layer_gelu,
-    &dt_layer_silu,     &dt_layer_tanh,       &dt_layer_sigmoid,  &dt_layer_softmax,    NULL,
+    &dt_layer_dense,
+    &dt_layer_flatten,
+    &dt_layer_conv2d,
+    &dt_layer_conv1d,
+    &dt_layer_max_pool,
+    &dt_layer_avg_pool,
+    &dt_layer_global_max_pool,
+    &dt_layer_global_avg_pool,
+    &dt_layer_dropout,
+    &dt_layer_batch_norm,
+    &dt_layer_layer_norm,
+    &dt_layer_rms_norm,
+    &dt_layer_group_norm,
+    &dt_layer_residual,
+    &dt_layer_concat,
+    &dt_layer_upsample,
+    &dt_layer_reshape,
+    &dt_layer_transpose,
+    &dt_layer_relu,
+    &dt_layer_leaky_relu,
+    &dt_layer_gelu,
+    &dt_layer_silu,
+    &dt_layer_tanh,
+    &dt_layer_sigmoid,
+    &dt_layer_softmax,
+    NULL,
 };
 
 #define ALIGN_ELEMENTS ((size_t)16)
+#define WORKSPACE SIZE_MAX /* the offset of what is in the workspace, which comes last */
 
 dt_status dt_layer_fail(const dt_layer *layer, const char *format, ...) {
     char text[320];
@@ -31,6 +54,10 @@ dt_status dt_layer_fail(const dt_layer *layer, const char *format, ...) {
 
 bool dt_plan_training(const dt_plan *plan) {
     return plan->training;
+}
+
+int64_t dt_plan_rows(const dt_plan *plan) {
+    return plan->max_rows;
 }
 
 /* A tensor of this name would be the file's group of another, or the reverse. */
@@ -61,13 +88,7 @@ dt_status dt_plan_statistic(dt_plan *plan, dt_layer *layer, const char *name, co
     return dt_ok();
 }
 
-static dt_status request(dt_plan *plan, dt_real **where, int64_t rows, int64_t per_row) {
-    size_t count, total, bytes;
-    if (!dt_size_mul((size_t)rows, (size_t)per_row, &count) ||
-        __builtin_add_overflow(count, plan->total + ALIGN_ELEMENTS, &total) ||
-        !dt_size_mul(total, sizeof(dt_real), &bytes))
-        return dt_fail(DT_ERR_MEMORY, "activations of %lld samples with %lld values each are beyond any memory",
-                       (long long)rows, (long long)per_row);
+static dt_status add_request(dt_plan *plan, dt_real **where, size_t offset) {
     if (plan->count == plan->capacity) {
         size_t capacity = plan->capacity ? 2 * plan->capacity : 32;
         dt_request *grown = dt_alloc(capacity, sizeof *grown);
@@ -77,7 +98,18 @@ static dt_status request(dt_plan *plan, dt_real **where, int64_t rows, int64_t p
         plan->requests = grown;
         plan->capacity = capacity;
     }
-    plan->requests[plan->count++] = (dt_request){where, plan->total};
+    plan->requests[plan->count++] = (dt_request){where, offset};
+    return dt_ok();
+}
+
+static dt_status request(dt_plan *plan, dt_real **where, int64_t rows, int64_t per_row) {
+    size_t count, total, bytes;
+    if (!dt_size_mul((size_t)rows, (size_t)per_row, &count) ||
+        __builtin_add_overflow(count, plan->total + ALIGN_ELEMENTS, &total) ||
+        !dt_size_mul(total, sizeof(dt_real), &bytes))
+        return dt_fail(DT_ERR_MEMORY, "activations of %lld samples with %lld values each are beyond any memory",
+                       (long long)rows, (long long)per_row);
+    DT_TRY(add_request(plan, where, plan->total));
     plan->total += (count + ALIGN_ELEMENTS - 1) / ALIGN_ELEMENTS * ALIGN_ELEMENTS;
     return dt_ok();
 }
@@ -100,10 +132,22 @@ dt_status dt_plan_fixed(dt_plan *plan, dt_layer *layer, int64_t count) {
     return request_scratch(plan, layer, 1, count);
 }
 
+dt_status dt_plan_workspace(dt_plan *plan, dt_layer *layer, size_t bytes) {
+    size_t wanted = bytes / sizeof(dt_real) + (bytes % sizeof(dt_real) != 0);
+    if (wanted > plan->workspace) plan->workspace = wanted;
+    return add_request(plan, &layer->workspace, WORKSPACE);
+}
+
 dt_status dt_plan_bind(dt_plan *plan, dt_real **arena) {
+    size_t workspace = plan->total;
+    if (__builtin_add_overflow(plan->total, plan->workspace, &plan->total))
+        return dt_fail_memory("activations", SIZE_MAX);
     *arena = dt_alloc(plan->total, sizeof **arena);
     if (!*arena) return dt_fail_memory("activations", (unsigned long long)plan->total * sizeof **arena);
-    for (size_t i = 0; i < plan->count; i++) *plan->requests[i].where = *arena + plan->requests[i].offset;
+    for (size_t i = 0; i < plan->count; i++) {
+        const dt_request *request = &plan->requests[i];
+        *request->where = *arena + (request->offset == WORKSPACE ? workspace : request->offset);
+    }
     return dt_ok();
 }
 

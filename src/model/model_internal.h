@@ -13,6 +13,8 @@ typedef struct dt_layer_common {
 
 extern const dt_layer_kind dt_layer_dense, dt_layer_sigmoid, dt_layer_tanh, dt_layer_relu, dt_layer_leaky_relu,
     dt_layer_gelu, dt_layer_silu, dt_layer_softmax, dt_layer_flatten, dt_layer_dropout;
+extern const dt_layer_kind dt_layer_conv1d, dt_layer_conv2d, dt_layer_max_pool, dt_layer_avg_pool,
+    dt_layer_global_max_pool, dt_layer_global_avg_pool;
 extern const dt_layer_kind dt_layer_batch_norm, dt_layer_layer_norm, dt_layer_rms_norm, dt_layer_group_norm;
 extern const dt_layer_kind dt_layer_residual, dt_layer_concat, dt_layer_upsample, dt_layer_reshape, dt_layer_transpose;
 
@@ -35,7 +37,8 @@ struct dt_plan {
     uint64_t layers; /* planned so far, nested ones included: gives each its index */
     dt_request *requests;
     size_t count, capacity;
-    size_t total; /* elements */
+    size_t total;     /* elements */
+    size_t workspace; /* elements: the largest that was asked for */
 };
 
 /* Asks for [max_rows, per_row] elements at *where, which must stay where it is until dt_plan_bind. */
@@ -53,6 +56,8 @@ struct dt_sequence {
     int first_trained;    /* the first layer with parameters, its own or of layers in it; count when none has */
     bool keeps_output;    /* a backward pass reads the last output, or it is the caller's x: do not overwrite it */
     dt_real *gradient[2]; /* [max_rows, widest], taken in turn by layers that are not in place */
+    int64_t max_rows;
+    dt_real *filled; /* [max_rows, in]: x, filled up with zeros, for a layer of fixed_rows that reads it; or NULL */
 };
 
 /* The list `nodes`, the key `path` of the recipe, and the lists inside it. */
@@ -74,6 +79,27 @@ const dt_real *dt_sequence_forward(const dt_sequence *sequence, const dt_pass *p
  * before the first with parameters are left out. */
 dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x, dt_real *dy,
                               bool wants_dx);
+
+/* ---- windows (window.c) ---- */
+
+/* The fields convolutions and pools have in common, as the recipe writes them. */
+typedef struct dt_window_config {
+    char kernel[DT_TEXT_MAX], stride[DT_TEXT_MAX], dilation[DT_TEXT_MAX], padding[DT_TEXT_MAX];
+} dt_window_config;
+
+/* Rows of a table of fields; `config` is the kind's configuration, whose member `window` is a dt_window_config. */
+#define DT_WINDOW_FIELD(config, name, initially, bits, text)                                                           \
+    {                                                                                                                  \
+        .key = #name, .type = DT_FIELD_TEXT, .offset = offsetof(config, window.name), .fallback = initially, .min = 1, \
+        .flags = (bits) | DT_FIELD_ARITHMETIC, .help = text                                                            \
+    }
+
+/* The window's place over pictures of `size` pixels, [height, width], or over `size[1]` places of a line when
+ * `dimensions` is 1. An empty stride is the kernel's size, an empty dilation 1. */
+dt_status dt_window_plan(dt_window *out, const dt_layer *layer, const dt_window_config *config, int dimensions,
+                         const int64_t size[2]);
+/* Whether a text says two numbers, as in 3x5. */
+bool dt_window_is_pair(const char *text);
 
 /* ---- decoding (layers.c) ---- */
 

@@ -3,7 +3,11 @@
  * Where outputs live is decided here, once. A layer writes to a buffer of its own unless it can work in place and
  * nobody on the way back reads what it would overwrite: neither itself (reads_input) nor the layer that wrote the
  * buffer (reads_output), nor is it the caller's x. Gradients of element-wise layers are always in place; the others
- * take two buffers in turn. */
+ * take two buffers in turn.
+ *
+ * A layer of fixed rows (a convolution) runs on all the rows there is room for, whatever the batch. The rows beyond the
+ * batch are filled with zeros here: in our own buffers in place, and the caller's x, which is not ours to write to nor
+ * known to have the room, in a copy. */
 #include <stdio.h>
 #include <string.h>
 
@@ -77,8 +81,10 @@ const dt_shape *dt_sequence_out(const dt_sequence *sequence, const dt_shape *inp
 
 /* Plans every layer and the buffers of outputs that cannot share their input's. */
 static dt_status plan_outputs(dt_sequence *sequence, dt_plan *plan, const char *scope, const dt_shape *input) {
-    bool keep = true; /* the current buffer: first the caller's x */
+    bool keep = true;  /* the current buffer: first the caller's x */
+    bool given = true; /* the current buffer is the caller's x */
     sequence->first_trained = sequence->count;
+    sequence->max_rows = plan->max_rows;
     for (int i = 0; i < sequence->count; i++) {
         dt_layer *layer = &sequence->layers[i];
         layer->in = i == 0 ? *input : sequence->layers[i - 1].out;
@@ -88,6 +94,10 @@ static dt_status plan_outputs(dt_sequence *sequence, dt_plan *plan, const char *
         DT_TRY(layer->kind->plan(layer, plan));
         if (i < sequence->first_trained && is_trained(layer)) sequence->first_trained = i;
         if (layer->view) continue;
+        if (layer->fixed_rows && given)
+            DT_TRY(dt_status_within(dt_plan_memory(plan, &sequence->filled, dt_shape_count(&layer->in)),
+                                    "recipe %s: layer %s", layer->source, layer->name));
+        given = false;
         bool share = layer->in_place && !keep && !(plan->training && layer->reads_input);
         if (!share)
             DT_TRY(dt_status_within(dt_plan_memory(plan, &layer->output, dt_shape_count(&layer->out)),
@@ -129,6 +139,7 @@ void dt_sequence_finish(dt_sequence *sequence) {
         dt_layer *layer = &sequence->layers[i];
         for (int j = 0; j < layer->inner_count; j++) dt_sequence_finish(&layer->inner[j]);
         dt_free(layer->inner);
+        if (layer->state && layer->kind->finish) layer->kind->finish(layer);
         dt_free(layer->config);
     }
     dt_free(sequence->layers);
@@ -143,11 +154,26 @@ void dt_sequence_init(const dt_sequence *sequence, dt_real *weights, uint64_t se
     }
 }
 
+static void zero_rows(dt_real *array, int64_t from, int64_t to, int64_t width) {
+    memset(array + from * width, 0, (size_t)((to - from) * width) * sizeof *array);
+}
+
+/* What a layer of fixed rows reads for `at`: the same numbers, and zeros in the rows beyond the batch. */
+static const dt_real *fill_input(const dt_sequence *sequence, const dt_pass *pass, const dt_layer *layer,
+                                 const dt_real *at, const dt_real *x) {
+    int64_t width = dt_shape_count(&layer->in);
+    dt_real *filled = (dt_real *)at;
+    if (at == x) filled = memcpy(sequence->filled, x, (size_t)(pass->rows * width) * sizeof *x);
+    zero_rows(filled, pass->rows, sequence->max_rows, width);
+    return filled;
+}
+
 const dt_real *dt_sequence_forward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x) {
     const dt_real *at = x;
     for (int i = 0; i < sequence->count; i++) {
         const dt_layer *layer = &sequence->layers[i];
         if (layer->view) continue;
+        if (layer->fixed_rows && pass->rows < sequence->max_rows) at = fill_input(sequence, pass, layer, at, x);
         /* A layer without a buffer of its own writes over its input, which plan_outputs found not to be x. */
         dt_real *y = layer->output ? layer->output : (dt_real *)at;
         layer->kind->forward(layer, pass, at, y);
@@ -162,6 +188,14 @@ static const dt_real *input_of(const dt_sequence *sequence, int i, const dt_real
     return i > 0 ? sequence->layers[i - 1].output : x;
 }
 
+/* Its input and dy as a layer of fixed rows wants them. Forward has filled the input. */
+static const dt_real *fill_gradient(const dt_sequence *sequence, const dt_pass *pass, const dt_layer *layer,
+                                    const dt_real *input, const dt_real *x, dt_real *dy) {
+    if (!layer->fixed_rows || pass->rows == sequence->max_rows) return input;
+    zero_rows(dy, pass->rows, sequence->max_rows, dt_shape_count(&layer->out));
+    return input == x ? sequence->filled : input;
+}
+
 dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x, dt_real *dy,
                               bool wants_dx) {
     int last = last_visited(sequence, wants_dx);
@@ -170,7 +204,8 @@ dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, 
         if (layer->view) continue;
         dt_real *dx = layer->in_place ? dy : sequence->gradient[dy == sequence->gradient[0]];
         if (i == last && !wants_dx) dx = NULL;
-        layer->kind->backward(layer, pass, input_of(sequence, i, x), input_of(sequence, i + 1, x), dy, dx);
+        const dt_real *input = fill_gradient(sequence, pass, layer, input_of(sequence, i, x), x, dy);
+        layer->kind->backward(layer, pass, input, input_of(sequence, i + 1, x), dy, dx);
         dy = dx;
     }
     return wants_dx ? dy : NULL;

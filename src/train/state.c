@@ -17,9 +17,7 @@
 
 int64_t dt_rows_at_once(const dt_recipe *recipe, int64_t shards) {
     int64_t shard = (recipe->train.batch + shards - 1) / shards;
-    int64_t rows =
-        recipe->train.micro_batch > 0 && recipe->train.micro_batch < shard ? recipe->train.micro_batch : shard;
-    return rows < 64 ? 64 : rows;
+    return recipe->train.micro_batch > 0 && recipe->train.micro_batch < shard ? recipe->train.micro_batch : shard;
 }
 
 /* ---- start ---------------------------------------------------------------------------------------------------------

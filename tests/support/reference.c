@@ -251,6 +251,98 @@ ref_tally ref_loss(int kind, double *gradient, const double *output, const int32
     return tally;
 }
 
+/* ---- windows ---- */
+
+/* The offset in x of pixel (a, b) of the window of output pixel (i, j), or -1 outside the picture. */
+static int64_t pixel(const ref_window *window, int64_t row, int64_t i, int64_t j, int64_t a, int64_t b,
+                     int64_t channels) {
+    int64_t down = i * window->stride[0] - window->before[0] + a * window->dilation[0];
+    int64_t across = j * window->stride[1] - window->before[1] + b * window->dilation[1];
+    if (down < 0 || across < 0 || down >= window->in[0] || across >= window->in[1]) return -1;
+    return ((row * window->in[0] + down) * window->in[1] + across) * channels;
+}
+
+/* Output pixels and window pixels as flat loops. */
+#define EACH_OUTPUT(n, i, j)                                                                                           \
+    for (int64_t n = 0; n < rows; n++)                                                                                 \
+        for (int64_t i = 0; i < window->out[0]; i++)                                                                   \
+            for (int64_t j = 0; j < window->out[1]; j++)
+#define EACH_TAP(a, b)                                                                                                 \
+    for (int64_t a = 0; a < window->kernel[0]; a++)                                                                    \
+        for (int64_t b = 0; b < window->kernel[1]; b++)
+#define OUTPUT_AT(n, i, j) (((n)*window->out[0] + (i)) * window->out[1] + (j))
+
+void ref_conv(double *y, const double *x, const double *w, const double *b, const ref_window *window, int64_t rows,
+              int64_t channels_in, int64_t channels_out, int64_t groups) {
+    int64_t depth = channels_in / groups, share = channels_out / groups;
+    EACH_OUTPUT(n, i, j)
+    for (int64_t o = 0; o < channels_out; o++) {
+        double sum = b ? b[o] : 0;
+        EACH_TAP(p, q) {
+            int64_t at = pixel(window, n, i, j, p, q, channels_in);
+            for (int64_t c = 0; at >= 0 && c < depth; c++)
+                sum += x[at + o / share * depth + c] * w[((p * window->kernel[1] + q) * depth + c) * channels_out + o];
+        }
+        y[OUTPUT_AT(n, i, j) * channels_out + o] = sum;
+    }
+}
+
+void ref_conv_backward(double *dx, double *dw, const double *dy, const double *x, const double *w,
+                       const ref_window *window, int64_t rows, int64_t channels_in, int64_t channels_out,
+                       int64_t groups) {
+    int64_t depth = channels_in / groups, share = channels_out / groups;
+    for (int64_t i = 0; i < rows * window->in[0] * window->in[1] * channels_in; i++) dx[i] = 0;
+    for (int64_t i = 0; i < window->kernel[0] * window->kernel[1] * depth * channels_out; i++) dw[i] = 0;
+    EACH_OUTPUT(n, i, j)
+    EACH_TAP(p, q) {
+        int64_t at = pixel(window, n, i, j, p, q, channels_in);
+        for (int64_t o = 0; at >= 0 && o < channels_out; o++) {
+            double d = dy[OUTPUT_AT(n, i, j) * channels_out + o];
+            for (int64_t c = 0; c < depth; c++) {
+                int64_t from = at + o / share * depth + c;
+                int64_t weight = ((p * window->kernel[1] + q) * depth + c) * channels_out + o;
+                dx[from] += d * w[weight];
+                dw[weight] += d * x[from];
+            }
+        }
+    }
+}
+
+void ref_max_pool(double *y, double *dx, const double *dy, const double *x, const ref_window *window, int64_t rows,
+                  int64_t channels) {
+    for (int64_t i = 0; dx && i < rows * window->in[0] * window->in[1] * channels; i++) dx[i] = 0;
+    EACH_OUTPUT(n, i, j)
+    for (int64_t c = 0; c < channels; c++) {
+        int64_t best = -1, out = OUTPUT_AT(n, i, j) * channels + c;
+        EACH_TAP(p, q) {
+            int64_t at = pixel(window, n, i, j, p, q, channels);
+            if (at >= 0 && (best < 0 || x[at + c] > x[best] || isnan(x[at + c]))) best = at + c;
+        }
+        if (y) y[out] = x[best];
+        if (dx) dx[best] += dy[out];
+    }
+}
+
+void ref_avg_pool(double *y, double *dx, const double *dy, const double *x, const ref_window *window, int64_t rows,
+                  int64_t channels) {
+    for (int64_t i = 0; dx && i < rows * window->in[0] * window->in[1] * channels; i++) dx[i] = 0;
+    EACH_OUTPUT(n, i, j)
+    for (int64_t c = 0; c < channels; c++) {
+        int64_t out = OUTPUT_AT(n, i, j) * channels + c;
+        double sum = 0, count = 0;
+        EACH_TAP(p, q) {
+            int64_t at = pixel(window, n, i, j, p, q, channels);
+            sum += at >= 0 ? x[at + c] : 0;
+            count += at >= 0;
+        }
+        if (y) y[out] = sum / count;
+        EACH_TAP(p, q) {
+            int64_t at = pixel(window, n, i, j, p, q, channels);
+            if (dx && at >= 0) dx[at + c] += dy[out] / count;
+        }
+    }
+}
+
 /* ---- dropout ---- */
 
 double ref_dropout_factor(void (*words)(uint32_t out[4], uint64_t sample, uint64_t block), uint64_t sample,

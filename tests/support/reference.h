@@ -58,6 +58,25 @@ ref_tally ref_loss(int kind, double *gradient, const double *output, const int32
 double ref_dropout_factor(void (*words)(uint32_t out[4], uint64_t sample, uint64_t block), uint64_t sample,
                           uint64_t element, double rate);
 
+/* Where windows go over pictures: index 0 is down, 1 across; output pixel (i, j) begins at (i, j)*stride - before. */
+typedef struct ref_window {
+    int64_t in[2], out[2], kernel[2], stride[2], dilation[2], before[2];
+} ref_window;
+
+/* y[rows, out, channels_out] = x[rows, in, channels_in] * w[kernel, channels_in/groups, channels_out] + b (or NULL),
+ * and the gradients of sum(dy*y). */
+void ref_conv(double *y, const double *x, const double *w, const double *b, const ref_window *window, int64_t rows,
+              int64_t channels_in, int64_t channels_out, int64_t groups);
+void ref_conv_backward(double *dx, double *dw, const double *dy, const double *x, const double *w,
+                       const ref_window *window, int64_t rows, int64_t channels_in, int64_t channels_out,
+                       int64_t groups);
+
+/* Pools of x[rows, in, channels] and the gradient of sum(dy*y); y, dy[rows, out, channels]. y or dx may be NULL. */
+void ref_max_pool(double *y, double *dx, const double *dy, const double *x, const ref_window *window, int64_t rows,
+                  int64_t channels);
+void ref_avg_pool(double *y, double *dx, const double *dy, const double *x, const ref_window *window, int64_t rows,
+                  int64_t channels);
+
 /* One element through one update rule. */
 typedef struct ref_update {
     double lr, grad_scale, grad_limit, l2, decay, momentum, beta1, beta2, rho, eps;

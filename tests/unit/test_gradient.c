@@ -44,6 +44,13 @@ typedef struct gradient_case {
         }                                                                                                              \
     }
 
+#define IMAGE                                                                                                          \
+    {                                                                                                                  \
+        3, {                                                                                                           \
+            5, 4, 2                                                                                                    \
+        }                                                                                                              \
+    }
+
 static const gradient_case cases[] = {
     /* losses */
     {"[{dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
@@ -155,6 +162,55 @@ static const gradient_case cases[] = {
      LABELS},
     {"[{dense: 12}, {reshape: [3, 4]}, {upsample: {factor: 2, method: linear}}, tanh, flatten, {dense: 4}]", VECTOR(6),
      CROSS_ENTROPY, LABELS},
+    /* convolutions: every option, odd sizes, first and later */
+    {"[{conv2d: 3}, flatten, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: {out: 3, kernel: 3x2, padding: valid}}, flatten, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: {out: 3, kernel: 2, stride: 2}}, flatten, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: {out: 3, stride: 1x3, padding: 2x1}}, flatten, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: {out: 3, kernel: 2x3, dilation: 2x1}}, flatten, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: {out: 4, groups: 2}}, flatten, {dense: 4}]", {3, {4, 3, 4}}, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: {out: 6, groups: 3, stride: 2}}, flatten, {dense: 4}]", {3, {4, 5, 3}}, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: {out: 3, kernel: 1, bias: false}}, flatten, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: {out: 3, activation: sigmoid}}, flatten, {dense: 4}]", {2, {4, 3}}, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: {out: 3, activation: tanh}}, flatten, {dense: 4}]", {2, {4, 3}}, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: {out: 3, activation: relu}}, flatten, {dense: 4}]", {2, {4, 3}}, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: {out: 3, activation: leaky_relu, slope: 0.3}}, flatten, {dense: 4}]",
+     {2, {4, 3}},
+     CROSS_ENTROPY,
+     LABELS},
+    {"[{conv2d: {out: 3, activation: gelu}}, flatten, {dense: 4}]", {2, {4, 3}}, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: {out: 3, activation: silu, bias: false}}, flatten, {dense: 4}]", {2, {4, 3}}, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: 3}, relu, {conv2d: {out: 2, stride: 2}}, tanh, {conv2d: {out: 4, kernel: 1}}, global_avg_pool]", IMAGE,
+     CROSS_ENTROPY, LABELS},
+    {"[{conv1d: 3}, flatten, {dense: 4}]", {2, {7, 2}}, CROSS_ENTROPY, LABELS},
+    {"[{conv1d: {out: 4, kernel: 4, stride: 2, padding: 3}}, {conv1d: {out: 6, groups: 2, dilation: 3, activation: "
+     "tanh}}, flatten, {dense: 4}]",
+     {1, {9}},
+     CROSS_ENTROPY,
+     LABELS},
+    /* pools: with leftovers, gaps, overlap and padding, over pictures and series */
+    {"[{max_pool: 2}, flatten, {dense: 4}]", {3, {4, 6, 2}}, CROSS_ENTROPY, LABELS},
+    {"[{max_pool: 2}, flatten, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{max_pool: {kernel: 2x1, stride: 3}}, flatten, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{max_pool: {kernel: 3, stride: 1, padding: same}}, flatten, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{max_pool: {kernel: 3x2, stride: 2x1, padding: 2x1}}, flatten, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{max_pool: 2x2}, flatten, {dense: 4}]", {2, {4, 5}}, CROSS_ENTROPY, LABELS},
+    {"[{max_pool: 3}, flatten, {dense: 4}]", {2, {7, 3}}, CROSS_ENTROPY, LABELS},
+    {"[{max_pool: {kernel: 3, stride: 2}}, flatten, {dense: 4}]", {1, {9}}, CROSS_ENTROPY, LABELS},
+    {"[{avg_pool: 2}, flatten, {dense: 4}]", {3, {4, 6, 2}}, CROSS_ENTROPY, LABELS},
+    {"[{avg_pool: 2}, flatten, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{avg_pool: {kernel: 3, stride: 1, padding: same}}, flatten, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{avg_pool: {kernel: 3x2, stride: 2x1, padding: 2x1}}, flatten, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{avg_pool: {kernel: 3, stride: 2, padding: same}}, flatten, {dense: 4}]", {2, {8, 3}}, CROSS_ENTROPY, LABELS},
+    {"[global_max_pool, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[global_max_pool, {dense: 4}]", {2, {7, 3}}, CROSS_ENTROPY, LABELS},
+    {"[global_avg_pool, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: {out: 3, activation: relu}}, {max_pool: 2}, {conv2d: {out: 5, padding: valid, kernel: 2, activation: "
+     "relu}}, global_avg_pool, {dense: 4}]",
+     IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: {out: 3, activation: tanh}}, {dropout: 0.3}, {avg_pool: 2}, {conv2d: 4}, gelu, {max_pool: 2}, flatten, "
+     "{dense: 4}]",
+     IMAGE, CROSS_ENTROPY, LABELS},
     /* deeper, narrowing and widening, so that gradient buffers are used in turn */
     {"[flatten, {dense: {out: 11, activation: silu}}, {dense: {out: 3, activation: tanh}}, {dense: {out: 8, "
      "activation: "
