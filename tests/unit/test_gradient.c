@@ -211,6 +211,15 @@ static const gradient_case cases[] = {
     {"[{conv2d: {out: 3, activation: tanh}}, {dropout: 0.3}, {avg_pool: 2}, {conv2d: 4}, gelu, {max_pool: 2}, flatten, "
      "{dense: 4}]",
      IMAGE, CROSS_ENTROPY, LABELS},
+    /* convolutions in layers */
+    {"[{conv2d: 3}, batch_norm, {residual: {layers: [{conv2d: {out: 4, stride: 2, bias: no}}, {batch_norm: "
+     "{activation: "
+     "relu}}, {conv2d: 4}, batch_norm], shortcut: [{conv2d: {out: 4, kernel: 1, stride: 2}}, batch_norm], activation: "
+     "relu}}, {residual: [{conv2d: 4}, tanh]}, global_avg_pool, {dense: 4}]",
+     IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{concat: [[{conv2d: 2}, {max_pool: {kernel: 3, stride: 1, padding: same}}], [], [{conv2d: {out: 3, kernel: 1}}, "
+     "{layer_norm: {eps: 0.1}}]]}, {upsample: 2}, {conv2d: {out: 3, stride: 2}}, flatten, {dense: 4}]",
+     IMAGE, CROSS_ENTROPY, LABELS},
     /* deeper, narrowing and widening, so that gradient buffers are used in turn */
     {"[flatten, {dense: {out: 11, activation: silu}}, {dense: {out: 3, activation: tanh}}, {dense: {out: 8, "
      "activation: "
