@@ -101,9 +101,21 @@ static dt_status read_recipe(const arguments *args, dt_recipe *recipe) {
     return status;
 }
 
+/* Line by line: the log keeps its lines short. */
+static void print_lines(const char *text) {
+    for (size_t length; *text; text += length + (text[length] == '\n')) {
+        length = strcspn(text, "\n");
+        dt_log_info("%.*s", (int)length, text);
+    }
+}
+
 static void print_recipe_help(void) {
     char *fields = dt_recipe_help(), *layers = dt_model_help();
-    if (fields && layers) dt_log_info("%s\n%s", fields, layers);
+    if (fields && layers) {
+        print_lines(fields);
+        dt_log_info("%s", "");
+        print_lines(layers);
+    }
     dt_free(fields);
     dt_free(layers);
 }

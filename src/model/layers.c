@@ -332,7 +332,7 @@ char *dt_model_help(void) {
         fprintf(stream, "\n%s: %s\n", (*kind)->name, (*kind)->help);
         for (const dt_layer_list *list = (*kind)->lists; list && list->key; list++)
             fprintf(stream, "%s%s  %s  %s  %s\n", prefix, list->key, list->many ? "lists of layers" : "list of layers",
-                    list->optional ? "\"\"" : "(required)", list->help);
+                    list->optional ? "(none)" : "(required)", list->help);
         fprintf(stream, "%s", fields ? fields : "");
         dt_free(fields);
     }
