@@ -142,26 +142,42 @@ static void bias_activate(dt_real *y, dt_real *z, const dt_real *restrict b, int
     }
 }
 
-/* One row: d *= factor, where o is the activation's output (from y) or input (from z); the column sums follow in the
- * same pass. */
+/* d *= factor, where o is the activation's output (from y) or input (from z); the column sums follow in the same pass,
+ * four rows at a time: a sum that waited for the row before would set the pace. */
 #define ROWS_BACKWARD(source, factor)                                                                                  \
-    for (int64_t i = 0; i < rows; i++) {                                                                               \
+    for (int64_t i = 0; i < rows; i += 4) {                                                                            \
         dt_real *restrict d = dy + i * cols;                                                                           \
         const dt_real *restrict from = (source) + i * cols;                                                            \
-        if (db) {                                                                                                      \
+        if (db && rows - i >= 4) {                                                                                     \
             SIMD for (int64_t j = 0; j < cols; j++) {                                                                  \
-                dt_real o = from[j];                                                                                   \
-                d[j] = d[j] * (factor);                                                                                \
-                db[j] += d[j];                                                                                         \
+                dt_real sum[4];                                                                                        \
+                for (int r = 0; r < 4; r++) {                                                                          \
+                    dt_real o = from[r * cols + j];                                                                    \
+                    sum[r] = d[r * cols + j] * (factor);                                                               \
+                    d[r * cols + j] = sum[r];                                                                          \
+                }                                                                                                      \
+                db[j] += (sum[0] + sum[1]) + (sum[2] + sum[3]);                                                        \
             }                                                                                                          \
-        } else {                                                                                                       \
-            SIMD for (int64_t j = 0; j < cols; j++) {                                                                  \
-                dt_real o = from[j];                                                                                   \
-                d[j] = d[j] * (factor);                                                                                \
-            }                                                                                                          \
+            continue;                                                                                                  \
         }                                                                                                              \
+        const int64_t left = rows - i < 4 ? rows - i : 4;                                                              \
+        SIMD for (int64_t j = 0; j < left * cols; j++) {                                                               \
+            dt_real o = from[j];                                                                                       \
+            d[j] = d[j] * (factor);                                                                                    \
+        }                                                                                                              \
+        for (int64_t r = 0; db && r < left; r++) SIMD for (int64_t j = 0; j < cols; j++) db[j] += d[r * cols + j];     \
     }                                                                                                                  \
     break
+
+/* db += the sum of the rows of d, likewise. */
+static void add_rows(dt_real *restrict db, const dt_real *restrict dy, int64_t rows, int64_t cols) {
+    int64_t i = 0;
+    for (; i + 4 <= rows; i += 4) {
+        const dt_real *restrict d = dy + i * cols;
+        SIMD for (int64_t j = 0; j < cols; j++) db[j] += (d[j] + d[cols + j]) + (d[2 * cols + j] + d[3 * cols + j]);
+    }
+    for (; i < rows; i++) SIMD for (int64_t j = 0; j < cols; j++) db[j] += dy[i * cols + j];
+}
 
 static void activate_backward(dt_real *dy, dt_real *restrict db, const dt_real *y, const dt_real *z, int64_t rows,
                               int64_t cols, dt_activation act, dt_real slope, bool accumulate) {
@@ -169,10 +185,7 @@ static void activate_backward(dt_real *dy, dt_real *restrict db, const dt_real *
     switch (act) {
     case DT_LINEAR:
         if (!db) return;
-        for (int64_t i = 0; i < rows; i++) {
-            const dt_real *restrict d = dy + i * cols;
-            SIMD for (int64_t j = 0; j < cols; j++) db[j] += d[j];
-        }
+        add_rows(db, dy, rows, cols);
         break;
     case DT_SIGMOID: ROWS_BACKWARD(y, o * (1 - o));
     case DT_TANH: ROWS_BACKWARD(y, 1 - o * o);
@@ -788,28 +801,50 @@ static inline visible visible_at(const dt_window *window, int64_t i, int64_t j) 
             body                                                                                                       \
         }
 
+/* Whether all of a window of 2x2 is inside: what nearly every max pool has, so it gets a pass of its own. */
+static inline bool is_square_of_two(const dt_window *window, visible v) {
+    return window->kernel[0] == 2 && window->kernel[1] == 2 && v.n[0] == 2 && v.n[1] == 2;
+}
+
+/* The larger of a and b and whose it is: a's among equals, and whichever is NaN. */
+#define LARGER(a, a_is, b, b_is)                                                                                       \
+    do {                                                                                                               \
+        bool larger_ = ((b) > (a)) | ((b) != (b));                                                                     \
+        (a) = larger_ ? (b) : (a);                                                                                     \
+        (a_is) = larger_ ? (b_is) : (a_is);                                                                            \
+    } while (0)
+
+static inline void max_of_four(dt_real *restrict best, int32_t *restrict won, const dt_real *restrict x, int64_t down,
+                               int64_t channels) {
+    const dt_real *restrict x1 = x + channels, *restrict x2 = x + down, *restrict x3 = x2 + channels;
+    SIMD for (int64_t c = 0; c < channels; c++) {
+        dt_real a = x[c];
+        int32_t tap = 0;
+        LARGER(a, tap, x1[c], 1);
+        LARGER(a, tap, x2[c], 2);
+        LARGER(a, tap, x3[c], 3);
+        best[c] = a;
+        won[c] = tap;
+    }
+}
+
 static void max_pool(dt_real *restrict y, int32_t *restrict winner, const dt_real *restrict x, const dt_window *window,
                      int64_t rows, int64_t channels) {
     FOR_WINDOWS({
         dt_real *restrict best = y + out;
-        int32_t *restrict won = winner ? winner + out : NULL;
+        int32_t *restrict won = winner + out;
+        if (is_square_of_two(window, v)) {
+            max_of_four(best, won, x + in, window->in[1] * channels, channels);
+            continue;
+        }
         const int32_t start = (int32_t)(v.first[0] * window->kernel[1] + v.first[1]);
         FOR_TAPS({
             const dt_real *restrict here = x + at;
             if (tap == start) {
                 memcpy(best, here, (size_t)channels * sizeof *best);
-                for (int64_t c = 0; won && c < channels; c++) won[c] = tap;
-            } else if (won) {
-                SIMD for (int64_t c = 0; c < channels; c++) {
-                    bool larger = (here[c] > best[c]) | (here[c] != here[c]);
-                    best[c] = larger ? here[c] : best[c];
-                    won[c] = larger ? tap : won[c];
-                }
+                for (int64_t c = 0; c < channels; c++) won[c] = tap;
             } else {
-                SIMD for (int64_t c = 0; c < channels; c++) {
-                    bool larger = (here[c] > best[c]) | (here[c] != here[c]);
-                    best[c] = larger ? here[c] : best[c];
-                }
+                SIMD for (int64_t c = 0; c < channels; c++) LARGER(best[c], won[c], here[c], tap);
             }
         })
     })
@@ -824,6 +859,19 @@ static bool tiles(const dt_window *window) {
     return true;
 }
 
+static inline void give_to_one_of_four(dt_real *restrict dx, const dt_real *restrict dy, const int32_t *restrict won,
+                                       int64_t down, int64_t channels) {
+    dt_real *restrict d1 = dx + channels, *restrict d2 = dx + down, *restrict d3 = d2 + channels;
+    SIMD for (int64_t c = 0; c < channels; c++) {
+        const dt_real d = dy[c];
+        const int32_t tap = won[c];
+        dx[c] = tap == 0 ? d : 0;
+        d1[c] = tap == 1 ? d : 0;
+        d2[c] = tap == 2 ? d : 0;
+        d3[c] = tap == 3 ? d : 0;
+    }
+}
+
 static void max_pool_backward(dt_real *restrict dx, const dt_real *restrict dy, const int32_t *restrict winner,
                               const dt_window *window, int64_t rows, int64_t channels) {
     const bool fresh = tiles(window);
@@ -831,6 +879,10 @@ static void max_pool_backward(dt_real *restrict dx, const dt_real *restrict dy, 
     FOR_WINDOWS({
         const dt_real *restrict d = dy + out;
         const int32_t *restrict won = winner + out;
+        if (fresh && is_square_of_two(window, v)) {
+            give_to_one_of_four(dx + in, d, won, window->in[1] * channels, channels);
+            continue;
+        }
         FOR_TAPS({
             dt_real *restrict to = dx + at;
             if (fresh) {

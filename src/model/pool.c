@@ -67,7 +67,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
         if (dimensions == 1) layer->out = (dt_shape){2, {out[1], state->channels}};
     }
     bool largest = layer->kind->variant & MAX;
-    return largest && dt_plan_training(plan) ? dt_plan_scratch(plan, layer, dt_shape_count(&layer->out)) : dt_ok();
+    return largest ? dt_plan_scratch(plan, layer, dt_shape_count(&layer->out)) : dt_ok();
 }
 
 static void finish(dt_layer *layer) {
@@ -76,8 +76,7 @@ static void finish(dt_layer *layer) {
 
 static void max_forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y) {
     const pool_state *state = layer->state;
-    int32_t *winner = pass->training ? (int32_t *)layer->scratch[0] : NULL;
-    pass->kernels->max_pool(y, winner, x, &state->window, pass->rows, state->channels);
+    pass->kernels->max_pool(y, (int32_t *)layer->scratch[0], x, &state->window, pass->rows, state->channels);
 }
 
 static void max_backward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
