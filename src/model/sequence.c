@@ -199,7 +199,7 @@ static const dt_real *fill_gradient(const dt_sequence *sequence, const dt_pass *
 dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x, dt_real *dy,
                               bool wants_dx) {
     int last = last_visited(sequence, wants_dx);
-    for (int i = sequence->count - 1; i >= last; i--) {
+    for (int i = sequence->count - 1; i >= last && dy; i--) {
         const dt_layer *layer = &sequence->layers[i];
         if (layer->view) continue;
         dt_real *dx = layer->in_place ? dy : sequence->gradient[dy == sequence->gradient[0]];
