@@ -1,5 +1,6 @@
-/* The arithmetic: matrix products through oneDNN, everything else through our own fused kernels, compiled once per
- * instruction set and chosen at run time. Kernels take pointers and sizes, own no memory and know no layer.
+/* The arithmetic: matrix products and convolutions through oneDNN, everything else through our own fused kernels,
+ * compiled once per instruction set and chosen at run time. Kernels take pointers and sizes, own no memory and know no
+ * layer.
  *
  * Everything is written for `dt_real`, float in the program. The unit tests compile the model room and the kernels a
  * second time with double, so gradient checks run on the very code that trains. */
@@ -53,6 +54,25 @@ typedef struct dt_update {
     bool nesterov;
 } dt_update;
 
+#define DT_NORM_WORK 8 /* vectors of cols that a normalisation by columns works with */
+
+/* Of a picture, or of a series with height 1 and factor_high 1. */
+typedef struct dt_upsampling {
+    int64_t height, width, cols, factor_high, factor_wide;
+    bool linear;
+} dt_upsampling;
+
+/* Where a window of pixels goes over a picture; [0] down, [1] across. One dimension is a picture of height 1. The
+ * window of output pixel (i, j) begins at pixel (i*stride[0] - before[0], j*stride[1] - before[1]); what it has outside
+ * the picture is zero to a convolution and does not exist for a pool. */
+typedef struct dt_window {
+    int64_t in[2], out[2]; /* pixels */
+    int64_t kernel[2];
+    int64_t stride[2];
+    int64_t dilation[2]; /* distance between neighbours in the window; 1 in a pool */
+    int64_t before[2], after[2];
+} dt_window;
+
 /* One instruction set's kernels. Shapes are row-major. Unless said otherwise outputs do not overlap inputs. */
 typedef struct dt_kernels {
     dt_isa isa;
@@ -70,6 +90,42 @@ typedef struct dt_kernels {
     /* dx = y*(dy - sum(dy*y)) by rows; dx may be dy. */
     void (*softmax_backward)(dt_real *dx, const dt_real *dy, const dt_real *y, int64_t rows, int64_t cols);
 
+    /* y = act((x - mean)*factor + shift) for x[rows, cols] and vectors of cols; shift may be NULL, y may be x. With
+     * `relu` the activation is max(·, 0), else none: so in all that follows. */
+    void (*normalise)(dt_real *y, const dt_real *x, const dt_real *mean, const dt_real *factor, const dt_real *shift,
+                      int64_t rows, int64_t cols, bool relu);
+    /* Batch normalisation by columns: y = act((x - mean)/sqrt(variance + eps)*scale + shift). work[DT_NORM_WORK, cols]
+     * begins with mean and variance (of the rows as they are: divided by rows) and goes unchanged from forward to
+     * backward. scale and shift may be NULL. */
+    void (*batch_norm)(dt_real *y, dt_real *work, const dt_real *x, const dt_real *scale, const dt_real *shift,
+                       int64_t rows, int64_t cols, dt_real eps, bool relu);
+    /* dx may be dy, or NULL; dscale and dshift replace or, with `accumulate`, add; they may be NULL. */
+    void (*batch_norm_backward)(dt_real *dx, dt_real *dscale, dt_real *dshift, dt_real *work, const dt_real *dy,
+                                const dt_real *x, const dt_real *shift, int64_t rows, int64_t cols, bool relu,
+                                bool accumulate);
+    /* Normalisation by rows, y = (x - mean)/sqrt(variance + eps)*scale + shift; without `centred` the mean counts as 0
+     * (RMS norm). stats[rows, 2] receives mean and 1/sqrt(…). scale and shift may be NULL, y may be x. */
+    void (*row_norm)(dt_real *y, dt_real *stats, const dt_real *x, const dt_real *scale, const dt_real *shift,
+                     int64_t rows, int64_t cols, dt_real eps, bool centred);
+    /* As for batch_norm_backward. */
+    void (*row_norm_backward)(dt_real *dx, dt_real *dscale, dt_real *dshift, const dt_real *dy, const dt_real *x,
+                              const dt_real *stats, const dt_real *scale, int64_t rows, int64_t cols, bool centred,
+                              bool accumulate);
+    /* The same for each group of cols/groups neighbouring columns of x[rows, places, cols], within a row. stats[rows,
+     * groups, 2]; work[DT_NORM_WORK, cols] need not be kept. */
+    void (*group_norm)(dt_real *y, dt_real *stats, dt_real *work, const dt_real *x, const dt_real *scale,
+                       const dt_real *shift, int64_t rows, int64_t places, int64_t cols, int64_t groups, dt_real eps);
+    void (*group_norm_backward)(dt_real *dx, dt_real *dscale, dt_real *dshift, dt_real *work, const dt_real *dy,
+                                const dt_real *x, const dt_real *stats, const dt_real *scale, int64_t rows,
+                                int64_t places, int64_t cols, int64_t groups, bool accumulate);
+
+    /* y = act(a + b) on flat arrays; y may be either. */
+    void (*sum_activate)(dt_real *y, const dt_real *a, const dt_real *b, int64_t n, bool relu);
+    /* y[rows, height*fh, width*fw, cols] from x[rows, height, width, cols]: the nearest element, or `linear` between
+     * the centres of the four around. The reverse adds each dy to where it came from. */
+    void (*upsample)(dt_real *y, const dt_real *x, const dt_upsampling *u, int64_t rows);
+    void (*upsample_backward)(dt_real *dx, const dt_real *dy, const dt_upsampling *u, int64_t rows);
+
     /* Losses on output[rows, cols]; targets are labels[rows] (class numbers, one-hot where the loss wants vectors) or
      * values[rows, cols], the other NULL. The gradient of the *sum* over rows replaces output when `gradient`.
      * Adds to tally. See model.h for the formulas. */
@@ -85,6 +141,17 @@ typedef struct dt_kernels {
     void (*dropout)(dt_real *y, const dt_real *x, int64_t rows, int64_t cols, dt_real rate, dt_stream stream,
                     uint64_t first_sample);
 
+    /* y[rows, out, channels] = the largest of each window of x[rows, in, channels], NaN above all. Where `winner` is
+     * not NULL it receives which of the window's pixels that is, in scan order: the first among equals. */
+    void (*max_pool)(dt_real *y, int32_t *winner, const dt_real *x, const dt_window *window, int64_t rows,
+                     int64_t channels);
+    /* dx = dy where `winner` says, summed over the windows in scan order, else 0. */
+    void (*max_pool_backward)(dt_real *dx, const dt_real *dy, const int32_t *winner, const dt_window *window,
+                              int64_t rows, int64_t channels);
+    /* y = the mean of each window's pixels inside the picture. */
+    void (*avg_pool)(dt_real *y, const dt_real *x, const dt_window *window, int64_t rows, int64_t channels);
+    void (*avg_pool_backward)(dt_real *dx, const dt_real *dy, const dt_window *window, int64_t rows, int64_t channels);
+
     /* Update rules on flat arrays of n elements. */
     void (*sgd)(dt_real *w, dt_real *velocity, const dt_real *g, int64_t n,
                 const dt_update *u); /* velocity NULL: no momentum */
@@ -95,6 +162,8 @@ typedef struct dt_kernels {
 
     /* The sum of x[i]^2, accumulated in double, in an order that depends on n alone. */
     double (*sum_squares)(const dt_real *x, int64_t n);
+    /* w = keep*w + share*g */
+    void (*blend)(dt_real *w, const dt_real *g, int64_t n, dt_real keep, dt_real share);
     /* y += x */
     void (*add)(dt_real *y, const dt_real *x, int64_t n);
     void (*add_i32)(int32_t *y, const int32_t *x, int64_t n); /* wraps, as MPI_SUM does */
@@ -121,5 +190,34 @@ dt_status dt_compute_open(const dt_kernels **out, dt_isa isa, int threads);
 typedef enum dt_transpose { DT_PLAIN, DT_TRANSPOSED } dt_transpose;
 void dt_gemm(dt_transpose ta, dt_transpose tb, int64_t m, int64_t n, int64_t k, const dt_real *a, int64_t lda,
              const dt_real *b, int64_t ldb, dt_real beta, dt_real *c, int64_t ldc);
+
+/* ---- convolutions (conv.c) ---- */
+
+typedef struct dt_conv dt_conv;
+
+typedef struct dt_conv_shape {
+    dt_window window;
+    int64_t rows;                      /* pictures at once: always all of them */
+    int64_t in_channels, out_channels; /* multiples of groups */
+    int64_t groups;                    /* output channels of a group see the input channels of that group only */
+    bool bias;
+    dt_activation activation; /* linear, relu or leaky_relu */
+    dt_real slope;            /* leaky ReLU's */
+} dt_conv_shape;
+
+/* Plans the convolutions of one shape; without `training` the backward ones cannot be run. Everything that can fail
+ * fails here. */
+dt_status dt_conv_create(dt_conv **out, const dt_conv_shape *shape, bool training);
+void dt_conv_destroy(dt_conv *conv); /* accepts NULL */
+/* Bytes of 64-byte aligned memory each call below needs; nothing is kept in it between calls. */
+size_t dt_conv_workspace(const dt_conv *conv);
+
+/* y[rows, out, out_channels] = act(x[rows, in, in_channels] * w[kernel, in_channels/groups, out_channels] + b). */
+void dt_conv_forward(const dt_conv *conv, dt_real *y, const dt_real *x, const dt_real *w, const dt_real *b,
+                     void *workspace);
+/* dx and dw from dy, the gradient before the activation and the bias. dw += … when `accumulate`. */
+void dt_conv_backward_data(const dt_conv *conv, dt_real *dx, const dt_real *dy, const dt_real *w, void *workspace);
+void dt_conv_backward_weights(const dt_conv *conv, dt_real *dw, const dt_real *x, const dt_real *dy, bool accumulate,
+                              void *workspace);
 
 #endif

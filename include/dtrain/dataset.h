@@ -11,6 +11,7 @@
 
 #include "dtrain/comm.h"
 #include "dtrain/compute.h"
+#include "dtrain/recipe.h"
 #include "dtrain/status.h"
 #include "dtrain/table.h"
 
@@ -49,9 +50,46 @@ typedef struct dt_batch {
     dt_real *values; /* [rows, width], or NULL */
 } dt_batch;
 
-/* Fills batch->x and its labels or values with the samples index[0 … rows): x = (x - mean)/std. */
-void dt_split_gather(const dt_split *split, const dt_kernels *kernels, const int64_t *index, int64_t rows, double mean,
-                     double std, dt_batch *batch);
+/* How samples become inputs: (x - mean)/std, the same for all numbers or by channel. A sample is `planes` of [height,
+ * width] places with `depth` neighbouring numbers each: [H, W, C] is one plane, [C, H, W] has C of depth 1. */
+typedef struct dt_scaling {
+    int64_t planes, height, width, depth;
+    bool picture;            /* height and width are a picture's */
+    int64_t channels;        /* 1: one mean and std for all */
+    double *mean, *std;      /* [channels] */
+    dt_real *shift, *factor; /* [channels], of dt_scaling_settle: mean and 1/std */
+} dt_scaling;
+
+/* For samples of `split`, the one called data->train_x in messages, as `data` says; mean and std are those given. Fails
+ * where the samples are no pictures but pictures are to be augmented. */
+dt_status dt_scaling_open(dt_scaling *out, const dt_split *split, const dt_recipe_data *data);
+void dt_scaling_close(dt_scaling *scaling);
+/* Collective. Mean and std from all samples of `split`, by channel; a channel that never changes has std 1. The same
+ * bits on any number of ranks: the samples are cut into fixed blocks, and joined in their order. */
+dt_status dt_scaling_compute(dt_scaling *scaling, dt_comm *comm, const dt_kernels *kernels, const dt_split *split,
+                             const dt_recipe_data *data);
+/* Mean and std are now what they will be. */
+void dt_scaling_settle(dt_scaling *scaling);
+
+/* What is done to training samples in an epoch: draws depend on (seed, epoch, sample) alone. */
+typedef struct dt_augment {
+    int64_t crop_padding;
+    bool flip;
+    dt_stream stream;
+} dt_augment;
+dt_augment dt_augment_at(const dt_recipe_data *data, int64_t seed, int64_t epoch);
+/* Where sample `index` is moved to (a pixel at (y, x) comes from (y + down, x + right)), and whether it is mirrored
+ * after that. */
+typedef struct dt_augment_draw {
+    int64_t down, right;
+    bool mirrored;
+} dt_augment_draw;
+dt_augment_draw dt_augment_draw_of(const dt_augment *augment, int64_t index);
+
+/* Fills batch->x and its labels or values with the samples index[0 … rows), scaled and, unless `augment` is NULL,
+ * augmented. */
+void dt_split_gather(const dt_split *split, const dt_kernels *kernels, const dt_scaling *scaling,
+                     const dt_augment *augment, const int64_t *index, int64_t rows, dt_batch *batch);
 
 /* The order of an epoch: a keyed permutation of [0, samples), evaluated per index in O(1) memory. */
 #define DT_SAMPLER_ROUNDS 8

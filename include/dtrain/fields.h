@@ -9,6 +9,7 @@
 
 #include "dtrain/node.h"
 #include "dtrain/status.h"
+#include "dtrain/table.h"
 
 typedef enum dt_field_type {
     DT_FIELD_BOOL,   /* bool:      true/false, yes/no, on/off */
@@ -17,6 +18,7 @@ typedef enum dt_field_type {
     DT_FIELD_TEXT,   /* char[DT_TEXT_MAX] */
     DT_FIELD_CHOICE, /* int: index into choices */
     DT_FIELD_SPAN,   /* dt_span: "200", "200 steps", "90 s", "1 epoch", "0" or "never" */
+    DT_FIELD_LIST,   /* dt_shape: up to DT_MAX_RANK whole numbers, "[28, 28, 1]" */
 } dt_field_type;
 
 #define DT_TEXT_MAX 256
@@ -42,8 +44,8 @@ typedef struct dt_field {
     dt_field_type type;
     size_t offset;        /* into the struct the table describes */
     const char *fallback; /* the default, as YAML text; NULL with DT_FIELD_REQUIRED */
-    double min, max;      /* of INT and REAL; of a SPAN's value; of a TEXT's length. max <= min: no maximum; both 0
-                           * without DT_FIELD_ABOVE: no minimum either */
+    double min, max;      /* of INT, REAL and a LIST's numbers; of a SPAN's value; of a TEXT's length. max <= min: no
+                           * maximum; both 0      without DT_FIELD_ABOVE: no minimum either */
     unsigned flags;
     const char *const *choices; /* NULL-terminated; for CHOICE */
     const char *help;           /* one line: meaning and unit */

@@ -22,6 +22,7 @@
 typedef struct dt_model dt_model;
 typedef struct dt_layer dt_layer;
 typedef struct dt_plan dt_plan;
+typedef struct dt_sequence dt_sequence;
 
 /* What a layer sees of one pass over `rows` samples. */
 typedef struct dt_pass {
@@ -34,13 +35,23 @@ typedef struct dt_pass {
     dt_real *grads;             /* arena; NULL outside training */
 } dt_pass;
 
+/* A key of a kind's configuration that holds layers. */
+typedef struct dt_layer_list {
+    const char *key;
+    bool optional;
+    bool many; /* a list of lists of layers, each of which may be empty; only as the last key */
+    const char *help;
+} dt_layer_list;
+
 /* One kind of layer. Adding a kind is one file and one row of dt_layer_kinds. */
 typedef struct dt_layer_kind {
     const char *name;
     const char *help;
     const dt_field *fields; /* of its configuration; ends with a NULL key */
-    size_t config_size;     /* its first member is char name[DT_TEXT_MAX], its table's last row DT_LAYER_NAME_FIELD */
-    int variant;            /* tells apart kinds that share functions (activations: dt_activation) */
+    /* For kinds that hold layers; ends with a NULL key. The first key is the shorthand: `- residual: [dense: 10]`. */
+    const dt_layer_list *lists;
+    size_t config_size; /* its first member is char name[DT_TEXT_MAX], its table's last row DT_LAYER_NAME_FIELD */
+    int variant;        /* tells apart kinds that share functions (activations: dt_activation) */
     /* Everything that can fail: reads layer->config and layer->in, sets layer->out and what backward reads, declares
      * parameters and scratch. */
     dt_status (*plan)(dt_layer *layer, dt_plan *plan);
@@ -53,6 +64,8 @@ typedef struct dt_layer_kind {
      * reads them. */
     void (*backward)(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
                      dt_real *dx);
+    /* Frees what plan left in layer->state. NULL: it leaves nothing there. */
+    void (*finish)(dt_layer *layer);
 } dt_layer_kind;
 
 #define DT_LAYER_MAX_PARAMS 8
@@ -60,18 +73,25 @@ typedef struct dt_layer_kind {
 
 struct dt_layer {
     const dt_layer_kind *kind;
-    char name[64];                  /* unique in the model: given, or kind + number ("dense1") */
-    char source[DT_TEXT_MAX];       /* where the recipe says so */
-    void *config;                   /* kind->config_size bytes, decoded */
+    char name[64];            /* unique in the model: given, or kind + number ("dense1"), behind the names of the
+                               * layers it is in ("residual1/dense1") */
+    char source[DT_TEXT_MAX]; /* where the recipe says so */
+    void *config;             /* kind->config_size bytes, decoded */
+    dt_sequence *inner;       /* the lists of layers it holds, in the order of kind->lists */
+    int inner_count;
     dt_shape in, out;               /* of one sample */
     bool in_place;                  /* set by plan: forward works with y == x, and backward with dx == dy */
     bool view;                      /* set by plan: y is x under another shape; forward and backward do nothing */
     bool reads_input, reads_output; /* set by plan: what backward reads, so nobody overwrites it in between */
+    bool fixed_rows;                /* set by plan: works on all the rows there is room for; those of x and dy beyond
+                                     * pass->rows are zero when it is called */
     const char *squash;             /* set by plan: "softmax" or "sigmoid" when that is what it ends with, or NULL */
     int param[DT_LAYER_MAX_PARAMS]; /* indices into the model's table, in order of declaration */
     int param_count;
-    dt_real *scratch[DT_LAYER_MAX_SCRATCH]; /* [max_rows, per_row], kept from forward to backward */
+    dt_real *scratch[DT_LAYER_MAX_SCRATCH]; /* as asked for, kept from forward to backward */
     int scratch_count;
+    dt_real *workspace;    /* shared by all layers: nothing stays in it between calls */
+    void *state;           /* what plan computed and the kind's other functions use; freed by finish */
     dt_real *output;       /* [max_rows, out]; NULL where y is x */
     uint64_t index;        /* position in the model: keys random draws */
     double flops;          /* set by plan: of its products, for one row forward */
@@ -81,8 +101,14 @@ struct dt_layer {
 
 /* For plan functions. Scratch is asked for in elements per row and is there from the end of planning on. */
 bool dt_plan_training(const dt_plan *plan);
+int64_t dt_plan_rows(const dt_plan *plan); /* at most this many at once */
 dt_status dt_plan_param(dt_plan *plan, dt_layer *layer, const char *name, const dt_shape *shape, unsigned flags);
+/* A running mean of what the batches show (DT_TENSOR_STATISTIC); `keep` as in the table. */
+dt_status dt_plan_statistic(dt_plan *plan, dt_layer *layer, const char *name, const dt_shape *shape, double keep);
 dt_status dt_plan_scratch(dt_plan *plan, dt_layer *layer, int64_t per_row);
+/* Scratch of `count` elements, however many rows there are. */
+dt_status dt_plan_fixed(dt_plan *plan, dt_layer *layer, int64_t count);
+dt_status dt_plan_workspace(dt_plan *plan, dt_layer *layer, size_t bytes); /* at least this much layer->workspace */
 /* A failure that names the layer and its line: "recipe m.yaml:9: dense2: …". */
 dt_status dt_layer_fail(const dt_layer *layer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A layer's own parameter in an arena. */

@@ -23,11 +23,18 @@ typedef enum dt_best { DT_BEST_NONE, DT_BEST_TEST_LOSS, DT_BEST_TEST_ACCURACY } 
 typedef enum dt_wire { DT_WIRE_I32, DT_WIRE_I64, DT_WIRE_F32 } dt_wire;
 typedef enum dt_path { DT_PATH_AUTO, DT_PATH_NODE, DT_PATH_FLAT } dt_path;
 
+typedef enum dt_normalize { DT_NORMALIZE_GIVEN, DT_NORMALIZE_COMPUTED } dt_normalize;
+typedef enum dt_channels { DT_CHANNELS_AUTO, DT_CHANNELS_NONE, DT_CHANNELS_FIRST, DT_CHANNELS_LAST } dt_channels;
+
 typedef struct dt_recipe_data {
     char file[DT_TEXT_MAX];
     char train_x[DT_TEXT_MAX], train_y[DT_TEXT_MAX], test_x[DT_TEXT_MAX], test_y[DT_TEXT_MAX];
+    int normalize;    /* dt_normalize: where mean and std come from */
     double mean, std; /* x is used as (x - mean) / std */
+    int channels;     /* dt_channels: which dimension of a sample they are */
     bool shuffle;
+    int64_t crop_padding;    /* pixels a training picture may move in each direction; 0: stays */
+    bool flip;               /* half of the training pictures are mirrored */
     char spool[DT_TEXT_MAX]; /* where data that cannot be mapped is unpacked; "" is $TMPDIR or /tmp */
 } dt_recipe_data;
 

@@ -35,9 +35,14 @@ typedef struct dt_shape {
 } dt_shape;
 
 int64_t dt_shape_count(const dt_shape *shape);           /* product of the dimensions; 1 for a scalar */
+int64_t dt_shape_last(const dt_shape *shape);            /* the last dimension; 1 for a scalar */
 void dt_shape_text(const dt_shape *shape, char out[96]); /* "[28, 28]" */
 
-enum { DT_TENSOR_DECAY = 1 }; /* weight decay applies (matrices, not biases) */
+enum {
+    DT_TENSOR_DECAY = 1,     /* weight decay applies (matrices, not biases) */
+    DT_TENSOR_STATISTIC = 2, /* a running mean, not a weight: no gradient, but what a batch showed times its samples,
+                              * travels in the gradient's place, and an update is w = keep*w + (1 - keep)*sum/samples */
+};
 
 typedef struct dt_tensor {
     char name[96]; /* "<layer>/<tensor>", for example "dense1/w" */
@@ -45,6 +50,7 @@ typedef struct dt_tensor {
     size_t offset; /* in elements, a multiple of 16 (64 bytes of float32) */
     size_t count;  /* elements */
     unsigned flags;
+    double keep; /* of a statistic: the share of itself that an update leaves */
 } dt_tensor;
 
 typedef struct dt_table {

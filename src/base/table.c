@@ -31,6 +31,10 @@ int64_t dt_shape_count(const dt_shape *shape) {
     return count;
 }
 
+int64_t dt_shape_last(const dt_shape *shape) {
+    return shape->rank > 0 ? shape->dim[shape->rank - 1] : 1;
+}
+
 void dt_shape_text(const dt_shape *shape, char out[96]) {
     int used = snprintf(out, 96, "[");
     for (int i = 0; i < shape->rank && used < 90; i++)

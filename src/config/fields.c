@@ -24,6 +24,7 @@ typedef union value {
     double real;
     int choice;
     dt_span span;
+    dt_shape list;
     char text[DT_TEXT_MAX];
 } value;
 
@@ -214,6 +215,38 @@ static void write_span(const dt_field *field, const value *in, char out[DT_TEXT_
     snprintf(out, DT_TEXT_MAX, "%s %s%s", number, names[in->span.unit], plural ? "s" : "");
 }
 
+/* "[1, 2]", and "1" for a list of one. */
+static verdict read_list(const dt_field *field, const char *text, value *out) {
+    dt_shape list = {0, {0}};
+    const char *at = text + (*text == '[');
+    for (bool more = true; more; list.rank++) {
+        char number[32];
+        at += strspn(at, " ");
+        size_t length = strcspn(at, " ,]");
+        value item;
+        if (list.rank == DT_MAX_RANK || length >= sizeof number) return WRONG_TYPE;
+        snprintf(number, sizeof number, "%.*s", (int)length, at);
+        verdict why = read_int(field, number, &item);
+        if (why != FITS) return why;
+        list.dim[list.rank] = item.whole;
+        at += length;
+        at += strspn(at, " ");
+        more = *at == ',';
+        at += more;
+    }
+    if (strcmp(at, text[0] == '[' ? "]" : "") != 0) return WRONG_TYPE;
+    out->list = list;
+    return FITS;
+}
+
+static void write_list(const dt_field *field, const value *in, char out[DT_TEXT_MAX]) {
+    (void)field;
+    size_t used = 0;
+    for (int i = 0; i < in->list.rank; i++)
+        used += (size_t)snprintf(out + used, DT_TEXT_MAX - used, "%s%lld", i ? ", " : "[", (long long)in->list.dim[i]);
+    snprintf(out + used, DT_TEXT_MAX - used, "]");
+}
+
 static const struct {
     const char *noun;  /* in messages: "it must be …" */
     const char *reach; /* the same, for what no value of the type can hold */
@@ -230,6 +263,8 @@ static const struct {
     [DT_FIELD_CHOICE] = {"", "", "choice", sizeof(int), read_choice, write_choice},
     [DT_FIELD_SPAN] = {"a span such as 200 steps, 90 s, 15 min, 1 epoch or never", "within ±1.7e308", "span",
                        sizeof(dt_span), read_span, write_span},
+    [DT_FIELD_LIST] = {"a list of at most 6 whole numbers, as in [28, 28, 1]", "within ±9223372036854775807",
+                       "list of whole numbers", sizeof(dt_shape), read_list, write_list},
 };
 
 /* ---- messages ---- */
@@ -282,12 +317,13 @@ static dt_status fail_value(const context *c, const dt_field *field, const dt_no
                    field->key, is, must_be);
 }
 
-static dt_status fail_verdict(const context *c, const dt_field *field, const dt_node *node, verdict why) {
+static dt_status fail_verdict(const context *c, const dt_field *field, const dt_node *node, const char *text,
+                              verdict why) {
     char is[DT_SHOWN + 8], must_be[DT_TEXT_MAX], shown[DT_SHOWN];
-    bool bare = why != WRONG_TYPE && field->type != DT_FIELD_TEXT;
-    snprintf(is, sizeof is, bare ? "is %s" : "is \"%s\"", dt_shown(node->text, shown));
-    if (why == WRONG_TYPE && node->text[0] == '\0') snprintf(is, sizeof is, "has no value");
-    requirement(field, why, node->text, must_be);
+    bool bare = node->kind == DT_NODE_LIST || (why != WRONG_TYPE && field->type != DT_FIELD_TEXT);
+    snprintf(is, sizeof is, bare ? "is %s" : "is \"%s\"", dt_shown(text, shown));
+    if (why == WRONG_TYPE && text[0] == '\0') snprintf(is, sizeof is, "has no value");
+    requirement(field, why, text, must_be);
     return fail_value(c, field, node, is, must_be);
 }
 
@@ -429,7 +465,8 @@ static dt_status check_keys(const context *c, const dt_node *map, const char *pa
         char key[DT_TEXT_MAX];
         snprintf(key, sizeof key, "%s%s%s", path, path[0] ? "." : "", node->key);
         const dt_field *field = dt_field_find(c->table, key);
-        if (field && node->kind != DT_NODE_SCALAR) return fail_kind(c, field, node);
+        bool list = field && field->type == DT_FIELD_LIST && node->kind == DT_NODE_LIST;
+        if (field && node->kind != DT_NODE_SCALAR && !list) return fail_kind(c, field, node);
         if (field || is_elsewhere(c, key)) continue;
         if (!is_group(c, key)) return fail_unknown(c, node, key);
         if (node->kind == DT_NODE_MAP)
@@ -447,15 +484,30 @@ static dt_status fail_missing(const context *c, const dt_field *field, const dt_
                    map ? map->source : "", map ? ": " : "", c->prefix, field->key, must_be, field->help);
 }
 
+/* A list of scalars as text; what is no scalar or leaves no room becomes "…", which no type reads. */
+static void join(const dt_node *list, char out[DT_TEXT_MAX]) {
+    size_t used = (size_t)snprintf(out, DT_TEXT_MAX, "[");
+    for (const dt_node *item = list->first; item; item = item->next) {
+        const char *text = item->kind == DT_NODE_SCALAR ? item->text : "…";
+        if (used + strlen(text) + 12 > DT_TEXT_MAX) text = "…";
+        used += (size_t)snprintf(out + used, DT_TEXT_MAX - used, "%s%s", item == list->first ? "" : ", ", text);
+        if (used + 12 > DT_TEXT_MAX) break;
+    }
+    snprintf(out + used, DT_TEXT_MAX - used, "]");
+}
+
 static dt_status decode_field(const context *c, const dt_field *field, const dt_node *map, void *out) {
     const dt_node *node = map ? dt_node_get(map, field->key) : NULL;
     if (!node && !field->fallback) return fail_missing(c, field, map);
     value decoded;
     memset(&decoded, 0, sizeof decoded);
-    verdict why = types[field->type].read(field, node ? node->text : field->fallback, &decoded);
+    char joined[DT_TEXT_MAX];
+    if (node && node->kind == DT_NODE_LIST) join(node, joined);
+    const char *text = !node ? field->fallback : node->kind == DT_NODE_LIST ? joined : node->text;
+    verdict why = types[field->type].read(field, text, &decoded);
     if (why != FITS && !node)
         return dt_fail(DT_ERR_INPUT, "the default %s of %s%s is not valid", field->fallback, c->prefix, field->key);
-    if (why != FITS) return fail_verdict(c, field, node, why);
+    if (why != FITS) return fail_verdict(c, field, node, text, why);
     memcpy((char *)out + field->offset, &decoded, types[field->type].size);
     return dt_ok();
 }
@@ -490,11 +542,31 @@ bool dt_field_is_default(const dt_field *field, const void *in) {
     return strcmp(here, there) == 0;
 }
 
+/* The field's list as a list of scalars; NULL when memory is short. */
+static dt_node *list_node(const dt_field *field, const void *in, const char *source) {
+    dt_shape list;
+    memcpy(&list, (const char *)in + field->offset, sizeof list);
+    dt_node *node = dt_node_new(DT_NODE_LIST, NULL, NULL, source);
+    for (int i = 0; node && i < list.rank; i++) {
+        char number[32];
+        snprintf(number, sizeof number, "%lld", (long long)list.dim[i]);
+        dt_node *item = dt_node_new(DT_NODE_SCALAR, NULL, number, source);
+        if (item) {
+            dt_node_append(node, item);
+            continue;
+        }
+        dt_node_destroy(node);
+        node = NULL;
+    }
+    return node;
+}
+
 dt_status dt_fields_encode(const dt_field *table, const void *in, dt_node *map) {
     for (const dt_field *field = table; field->key; field++) {
         char text[DT_TEXT_MAX];
         dt_field_text(field, in, text);
-        dt_node *node = dt_node_new(DT_NODE_SCALAR, NULL, text, map->source);
+        bool list = field->type == DT_FIELD_LIST;
+        dt_node *node = list ? list_node(field, in, map->source) : dt_node_new(DT_NODE_SCALAR, NULL, text, map->source);
         if (node) node->quoted = field->type == DT_FIELD_TEXT;
         DT_TRY(dt_node_put(map, field->key, node));
     }
@@ -510,7 +582,8 @@ static void cell(const dt_field *field, const char *prefix, int column, char out
     if (column == COLUMN_KEY) {
         snprintf(out, DT_TEXT_MAX, "%s%s", prefix, field->key);
     } else if (column == COLUMN_TYPE) {
-        if (field->type == DT_FIELD_INT || field->type == DT_FIELD_REAL) limits_signs(field, limits, sizeof limits);
+        bool limited = field->type == DT_FIELD_INT || field->type == DT_FIELD_REAL || field->type == DT_FIELD_LIST;
+        if (limited) limits_signs(field, limits, sizeof limits);
         snprintf(out, DT_TEXT_MAX, "%s%s", types[field->type].word, limits);
     } else {
         const char *empty = field->fallback ? "\"\"" : "(required)";

@@ -17,6 +17,8 @@ static const char *const losses[] = {"softmax_cross_entropy", "mean_squared_erro
 static const char *const optimizers[] = {"sgd", "adam", "adamw", "rmsprop", "adagrad", NULL};
 static const char *const schedules[] = {"constant", "step", "cosine", "linear", "one_cycle", NULL};
 static const char *const paths[] = {"auto", "node", "flat", NULL};
+static const char *const normalizes[] = {"given", "computed", NULL};
+static const char *const channels[] = {"auto", "none", "first", "last", NULL};
 static const char *const wires[] = {"i32", "i64", "f32", NULL};
 static const char *const not_finite[] = {"stop", "skip", "rollback", NULL};
 static const char *const bests[] = {"none", "test_loss", "test_accuracy", NULL};
@@ -45,12 +47,20 @@ const dt_field dt_recipe_fields[] = {
      .help = "dataset of the test samples; \"\" for none"},
     {ROW("data.test_y", TEXT, data.test_y, "/test/y"), .flags = NUMBERS,
      .help = "dataset of their labels or targets"},
+    {ROW("data.normalize", CHOICE, data.normalize, "given"), .choices = normalizes, .flags = NUMBERS,
+     .help = "where mean and std come from; computed: by channel, from the training samples, kept in checkpoints"},
     {ROW("data.mean", REAL, data.mean, "0"), .flags = NUMBERS,
      .help = "x is used as (x - mean)/std"},
     {ROW("data.std", REAL, data.std, "1"), .flags = NUMBERS | DT_FIELD_ABOVE,
      .help = "see data.mean"},
+    {ROW("data.channels", CHOICE, data.channels, "auto"), .choices = channels, .flags = NUMBERS,
+     .help = "which dimension of a sample they are; auto: the last, but none of two ([H, W])"},
     {ROW("data.shuffle", BOOL, data.shuffle, "true"), .flags = NUMBERS,
      .help = "a new order of the training samples every epoch"},
+    {ROW("data.augment.crop_padding", INT, data.crop_padding, "0"), .max = 1e6, .flags = NUMBERS,
+     .help = "most pixels a training picture is moved up, down and sideways, zeros (of the file) following; 0: none"},
+    {ROW("data.augment.flip", BOOL, data.flip, "false"), .flags = NUMBERS,
+     .help = "half of the training pictures, drawn anew every epoch, are mirrored left to right"},
     {ROW("data.spool", TEXT, data.spool, ""),
      .help = "where data that cannot be mapped is unpacked (default: $TMPDIR or /tmp)"},
 
@@ -104,7 +114,7 @@ const dt_field dt_recipe_fields[] = {
     {ROW("train.batch", INT, train.batch, "32"), .min = 1, .max = 1e9, .flags = NUMBERS,
      .help = "samples a step, over all ranks"},
     {ROW("train.micro_batch", INT, train.micro_batch, "0"), .max = 1e9, .flags = NUMBERS,
-     .help = "samples at once within a shard, to save memory; 0: the whole shard"},
+     .help = "samples at once within a shard, to save memory; 0: all. batch_norm normalises each lot by itself"},
     {ROW("train.shards", INT, train.shards, "0"), .max = 1e9, .flags = NUMBERS,
      .help = "parts of every batch, and the most ranks that can work; 0: the ranks at first start"},
     {ROW("train.stop_after", SPAN, train.stop_after, "never"), .max = 1e12,
@@ -172,6 +182,8 @@ static const struct reader {
     const char *key, *kind_key;
     unsigned kinds;
 } readers[] = {
+    {"data.mean", "data.normalize", BIT(DT_NORMALIZE_GIVEN)},
+    {"data.std", "data.normalize", BIT(DT_NORMALIZE_GIVEN)},
     {"model.label_smoothing", "model.loss", BIT(DT_LOSS_SOFTMAX_CROSS_ENTROPY) | BIT(DT_LOSS_BINARY_CROSS_ENTROPY)},
     {"optimizer.momentum", "optimizer.kind", BIT(DT_SGD) | BIT(DT_RMSPROP)},
     {"optimizer.nesterov", "optimizer.kind", BIT(DT_SGD)},

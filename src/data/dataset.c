@@ -1,6 +1,6 @@
 /* Splits: inputs and targets that fit each other. All targets are looked at when a split is opened, each rank its part,
  * because one bad label would end a run hours later; inputs are not, they may be terabytes. */
-#include "dtrain/dataset.h"
+#include "data_internal.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -123,23 +123,32 @@ static void prefetch_row(const char *row, size_t bytes) {
     for (size_t i = 0; i < bytes && i < 4096; i += 64) __builtin_prefetch(row + i);
 }
 
-static void gather_rows(dt_real *out, const dt_array *array, const dt_kernels *kernels, const int64_t *index,
-                        int64_t rows, dt_real scale, dt_real shift) {
+static void gather_inputs(dt_real *out, const dt_array *array, const dt_kernels *kernels, const dt_scaling *scaling,
+                          const dt_augment *augment, const int64_t *index, int64_t rows) {
     int64_t width = row_width(array);
     dt_dtype dtype = dt_array_dtype(array);
     size_t row_bytes = (size_t)width * dt_dtype_size(dtype);
-    for (int64_t i = 0; i < rows; i++) {
+    bool moves = augment && (augment->crop_padding > 0 || augment->flip);
+    for (int64_t i = 0; i < rows; i++, out += width) {
         if (i + 2 < rows) prefetch_row(dt_array_row(array, index[i + 2]), row_bytes);
-        kernels->convert(out + i * width, dt_array_row(array, index[i]), dtype, width, scale, shift);
+        if (moves) {
+            dt_augment_draw draw = dt_augment_draw_of(augment, index[i]);
+            dt_augment_sample(out, dt_array_row(array, index[i]), dtype, kernels, scaling, &draw);
+        } else {
+            dt_scale_sample(out, dt_array_row(array, index[i]), dtype, kernels, scaling);
+        }
     }
 }
 
-void dt_split_gather(const dt_split *split, const dt_kernels *kernels, const int64_t *index, int64_t rows, double mean,
-                     double std, dt_batch *batch) {
+void dt_split_gather(const dt_split *split, const dt_kernels *kernels, const dt_scaling *scaling,
+                     const dt_augment *augment, const int64_t *index, int64_t rows, dt_batch *batch) {
     batch->rows = rows;
-    gather_rows(batch->x, split->x, kernels, index, rows, (dt_real)(1 / std), (dt_real)(-mean / std));
+    gather_inputs(batch->x, split->x, kernels, scaling, augment, index, rows);
     if (!split->labels) {
-        gather_rows(batch->values, split->y, kernels, index, rows, 1, 0);
+        dt_dtype dtype = dt_array_dtype(split->y);
+        for (int64_t i = 0; i < rows; i++)
+            kernels->convert(batch->values + i * split->width, dt_array_row(split->y, index[i]), dtype, split->width, 1,
+                             0);
         return;
     }
     const void *labels = dt_array_row(split->y, 0);

@@ -61,19 +61,15 @@ static dt_status softmax_plan(dt_layer *layer, dt_plan *plan) {
     return dt_ok();
 }
 
-static int64_t last_dimension(const dt_shape *shape) {
-    return shape->rank > 0 ? shape->dim[shape->rank - 1] : 1;
-}
-
 static void softmax_forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y) {
-    int64_t cols = last_dimension(&layer->in);
+    int64_t cols = dt_shape_last(&layer->in);
     pass->kernels->softmax(y, x, pass->rows * (dt_shape_count(&layer->in) / cols), cols);
 }
 
 static void softmax_backward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y,
                              dt_real *dy, dt_real *dx) {
     (void)x;
-    int64_t cols = last_dimension(&layer->in);
+    int64_t cols = dt_shape_last(&layer->in);
     pass->kernels->softmax_backward(dx, dy, y, pass->rows * (dt_shape_count(&layer->in) / cols), cols);
 }
 

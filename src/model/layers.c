@@ -12,7 +12,22 @@
 const dt_layer_kind *const dt_layer_kinds[] = {
     &dt_layer_dense,
     &dt_layer_flatten,
+    &dt_layer_conv2d,
+    &dt_layer_conv1d,
+    &dt_layer_max_pool,
+    &dt_layer_avg_pool,
+    &dt_layer_global_max_pool,
+    &dt_layer_global_avg_pool,
     &dt_layer_dropout,
+    &dt_layer_batch_norm,
+    &dt_layer_layer_norm,
+    &dt_layer_rms_norm,
+    &dt_layer_group_norm,
+    &dt_layer_residual,
+    &dt_layer_concat,
+    &dt_layer_upsample,
+    &dt_layer_reshape,
+    &dt_layer_transpose,
     &dt_layer_relu,
     &dt_layer_leaky_relu,
     &dt_layer_gelu,
@@ -24,6 +39,7 @@ const dt_layer_kind *const dt_layer_kinds[] = {
 };
 
 #define ALIGN_ELEMENTS ((size_t)16)
+#define WORKSPACE SIZE_MAX /* the offset of what is in the workspace, which comes last */
 
 dt_status dt_layer_fail(const dt_layer *layer, const char *format, ...) {
     char text[320];
@@ -40,24 +56,39 @@ bool dt_plan_training(const dt_plan *plan) {
     return plan->training;
 }
 
+int64_t dt_plan_rows(const dt_plan *plan) {
+    return plan->max_rows;
+}
+
+/* A tensor of this name would be the file's group of another, or the reverse. */
+static bool names_clash(const char *a, const char *b) {
+    size_t length_a = strlen(a), length_b = strlen(b), shorter = length_a < length_b ? length_a : length_b;
+    const char *rest = length_a < length_b ? b + shorter : a + shorter;
+    return strncmp(a, b, shorter) == 0 && (*rest == '\0' || *rest == '/');
+}
+
 dt_status dt_plan_param(dt_plan *plan, dt_layer *layer, const char *name, const dt_shape *shape, unsigned flags) {
     if (layer->param_count == DT_LAYER_MAX_PARAMS)
         return dt_layer_fail(layer, "a layer may have %d parameter tensors", DT_LAYER_MAX_PARAMS);
     char full[sizeof((dt_tensor *)0)->name];
     snprintf(full, sizeof full, "%s/%s", layer->name, name);
+    for (int i = 0; i < plan->table->count; i++)
+        if (names_clash(plan->table->tensors[i].name, full))
+            return dt_layer_fail(layer, "its tensor %s and the tensor %s cannot be told apart; give it another `name`",
+                                 full, plan->table->tensors[i].name);
     dt_status status = dt_table_add(plan->table, full, shape, flags);
     if (status.code != DT_OK) return dt_status_within(status, "recipe %s: layer %s", layer->source, layer->name);
     layer->param[layer->param_count++] = plan->table->count - 1;
     return dt_ok();
 }
 
-dt_status dt_plan_memory(dt_plan *plan, dt_real **where, int64_t per_row) {
-    size_t count, total, bytes;
-    if (!dt_size_mul((size_t)plan->max_rows, (size_t)per_row, &count) ||
-        __builtin_add_overflow(count, plan->total + ALIGN_ELEMENTS, &total) ||
-        !dt_size_mul(total, sizeof(dt_real), &bytes))
-        return dt_fail(DT_ERR_MEMORY, "activations of %lld samples with %lld values each are beyond any memory",
-                       (long long)plan->max_rows, (long long)per_row);
+dt_status dt_plan_statistic(dt_plan *plan, dt_layer *layer, const char *name, const dt_shape *shape, double keep) {
+    DT_TRY(dt_plan_param(plan, layer, name, shape, DT_TENSOR_STATISTIC));
+    plan->table->tensors[plan->table->count - 1].keep = keep;
+    return dt_ok();
+}
+
+static dt_status add_request(dt_plan *plan, dt_real **where, size_t offset) {
     if (plan->count == plan->capacity) {
         size_t capacity = plan->capacity ? 2 * plan->capacity : 32;
         dt_request *grown = dt_alloc(capacity, sizeof *grown);
@@ -67,21 +98,56 @@ dt_status dt_plan_memory(dt_plan *plan, dt_real **where, int64_t per_row) {
         plan->requests = grown;
         plan->capacity = capacity;
     }
-    plan->requests[plan->count++] = (dt_request){where, plan->total};
+    plan->requests[plan->count++] = (dt_request){where, offset};
+    return dt_ok();
+}
+
+static dt_status request(dt_plan *plan, dt_real **where, int64_t rows, int64_t per_row) {
+    size_t count, total, bytes;
+    if (!dt_size_mul((size_t)rows, (size_t)per_row, &count) ||
+        __builtin_add_overflow(count, plan->total + ALIGN_ELEMENTS, &total) ||
+        !dt_size_mul(total, sizeof(dt_real), &bytes))
+        return dt_fail(DT_ERR_MEMORY, "activations of %lld samples with %lld values each are beyond any memory",
+                       (long long)rows, (long long)per_row);
+    DT_TRY(add_request(plan, where, plan->total));
     plan->total += (count + ALIGN_ELEMENTS - 1) / ALIGN_ELEMENTS * ALIGN_ELEMENTS;
     return dt_ok();
 }
 
-dt_status dt_plan_scratch(dt_plan *plan, dt_layer *layer, int64_t per_row) {
+dt_status dt_plan_memory(dt_plan *plan, dt_real **where, int64_t per_row) {
+    return request(plan, where, plan->max_rows, per_row);
+}
+
+static dt_status request_scratch(dt_plan *plan, dt_layer *layer, int64_t rows, int64_t per_row) {
     if (layer->scratch_count == DT_LAYER_MAX_SCRATCH)
         return dt_layer_fail(layer, "a layer may have %d pieces of scratch", DT_LAYER_MAX_SCRATCH);
-    return dt_plan_memory(plan, &layer->scratch[layer->scratch_count++], per_row);
+    return request(plan, &layer->scratch[layer->scratch_count++], rows, per_row);
+}
+
+dt_status dt_plan_scratch(dt_plan *plan, dt_layer *layer, int64_t per_row) {
+    return request_scratch(plan, layer, plan->max_rows, per_row);
+}
+
+dt_status dt_plan_fixed(dt_plan *plan, dt_layer *layer, int64_t count) {
+    return request_scratch(plan, layer, 1, count);
+}
+
+dt_status dt_plan_workspace(dt_plan *plan, dt_layer *layer, size_t bytes) {
+    size_t wanted = bytes / sizeof(dt_real) + (bytes % sizeof(dt_real) != 0);
+    if (wanted > plan->workspace) plan->workspace = wanted;
+    return add_request(plan, &layer->workspace, WORKSPACE);
 }
 
 dt_status dt_plan_bind(dt_plan *plan, dt_real **arena) {
+    size_t workspace = plan->total;
+    if (__builtin_add_overflow(plan->total, plan->workspace, &plan->total))
+        return dt_fail_memory("activations", SIZE_MAX);
     *arena = dt_alloc(plan->total, sizeof **arena);
     if (!*arena) return dt_fail_memory("activations", (unsigned long long)plan->total * sizeof **arena);
-    for (size_t i = 0; i < plan->count; i++) *plan->requests[i].where = *arena + plan->requests[i].offset;
+    for (size_t i = 0; i < plan->count; i++) {
+        const dt_request *request = &plan->requests[i];
+        *request->where = *arena + (request->offset == WORKSPACE ? workspace : request->offset);
+    }
     return dt_ok();
 }
 
@@ -107,42 +173,84 @@ static dt_status unknown_kind(const char *source, const char *name) {
     return dt_fail(DT_ERR_INPUT, "recipe %s: there is no layer kind `%.64s`; there are %s", source, name, known);
 }
 
-/* The map of a layer's fields, whichever way it was written; NULL when memory is short. */
-static dt_node *fields_of(const dt_node *value, const dt_field *shorthand, const char *source) {
+/* The map of a layer's fields, whichever way it was written; NULL when memory is short. `shorthand` is the key of a
+ * value without one. */
+static dt_node *fields_of(const dt_node *value, const char *shorthand, const char *source) {
     if (value && value->kind == DT_NODE_MAP) return dt_node_clone(value);
     dt_node *map = dt_node_new(DT_NODE_MAP, NULL, NULL, source);
-    if (!map || !value || !shorthand || value->text[0] == '\0') return map;
-    dt_node *field = dt_node_new(DT_NODE_SCALAR, shorthand->key, value->text, source);
-    if (field) {
-        dt_node_append(map, field);
-        return map;
-    }
+    bool empty = !value || (value->kind == DT_NODE_SCALAR && value->text[0] == '\0');
+    if (!map || empty || !shorthand || dt_node_put(map, shorthand, dt_node_clone(value)).code == DT_OK) return map;
     dt_node_destroy(map);
     return NULL;
 }
 
-static const dt_field *shorthand_of(const dt_layer_kind *kind) {
-    for (const dt_field *field = kind->fields; field->key; field++)
-        if (field->flags & DT_FIELD_SHORTHAND) return field;
+/* The key of a value that stands alone: a field's, or the first list's; NULL when the kind has no such key. */
+static const char *shorthand_of(const dt_layer_kind *kind, bool *takes_list) {
+    *takes_list = kind->lists != NULL;
+    if (kind->lists) return kind->lists[0].key;
+    for (const dt_field *field = kind->fields; field->key; field++) {
+        if (!(field->flags & DT_FIELD_SHORTHAND)) continue;
+        *takes_list = field->type == DT_FIELD_LIST;
+        return field->key;
+    }
     return NULL;
+}
+
+static dt_status fail_lists(const dt_layer *layer, const dt_node *node, const char *path, const dt_layer_list *list) {
+    return dt_fail(DT_ERR_INPUT, "recipe %s: %s%s %s; it must be a list of %s", node ? node->source : layer->source,
+                   path, list->key, node ? "is no such list" : "is missing",
+                   list->many ? "branches, each a list of layers, as in [[dense: 10], []]"
+                              : "layers, as in [dense: 10, relu]");
+}
+
+/* The lists of layers in a layer's map of fields. */
+static dt_status decode_lists(dt_layer *layer, const dt_node *map, const char *prefix) {
+    int count = 0;
+    for (const dt_layer_list *list = layer->kind->lists; list->key; list++) {
+        const dt_node *node = dt_node_get(map, list->key);
+        if (!node && list->optional) continue;
+        if (!node || node->kind != DT_NODE_LIST || !node->first) return fail_lists(layer, node, prefix, list);
+        count++;
+        for (const dt_node *branch = list->many ? node->first : NULL; branch; branch = branch->next, count++)
+            if (branch->kind != DT_NODE_LIST) return fail_lists(layer, branch, prefix, list);
+    }
+    layer->inner = dt_alloc((size_t)count, sizeof *layer->inner);
+    if (!layer->inner) return dt_fail_memory("the layers in a layer", (size_t)count * sizeof *layer->inner);
+    for (const dt_layer_list *list = layer->kind->lists; list->key; list++) {
+        const dt_node *node = dt_node_get(map, list->key);
+        const dt_node *branch = node && list->many ? node->first : node;
+        for (int i = 0; branch; branch = list->many ? branch->next : NULL, i++) {
+            char path[256];
+            snprintf(path, sizeof path, list->many ? "%s%s.%d" : "%s%s", prefix, list->key, i);
+            dt_sequence *inner = &layer->inner[layer->inner_count++];
+            if (branch->first) DT_TRY(dt_sequence_decode(inner, branch, path));
+        }
+    }
+    return dt_ok();
+}
+
+static dt_status decode_map(dt_layer *layer, const dt_node *map, const char *path, int position) {
+    const dt_layer_kind *kind = layer->kind;
+    const char *elsewhere[DT_LAYER_MAX_LISTS + 1] = {NULL};
+    for (int i = 0; kind->lists && kind->lists[i].key; i++) elsewhere[i] = kind->lists[i].key;
+    char prefix[256];
+    snprintf(prefix, sizeof prefix, "%s.%d.%s.", path, position, kind->name);
+    DT_TRY(dt_fields_decode(kind->fields, map, prefix, elsewhere, layer->config));
+    return kind->lists ? decode_lists(layer, map, prefix) : dt_ok();
 }
 
 static dt_status decode_fields(dt_layer *layer, const dt_node *value, const char *path, int position) {
     const dt_layer_kind *kind = layer->kind;
-    const dt_field *shorthand = shorthand_of(kind);
+    bool takes_list;
+    const char *shorthand = shorthand_of(kind, &takes_list);
     bool scalar = value && value->kind == DT_NODE_SCALAR && value->text[0] != '\0';
-    if ((value && value->kind == DT_NODE_LIST) || (scalar && !shorthand))
+    if ((value && value->kind == DT_NODE_LIST && !takes_list) || (scalar && !shorthand))
         return dt_fail(DT_ERR_INPUT, "recipe %s: %s takes named fields%s; write `- %s: {…}`%s", layer->source,
                        kind->name, shorthand ? " or one value" : "", kind->name, shorthand ? "" : " or the name alone");
     dt_node *map = fields_of(value, shorthand, layer->source);
     layer->config = dt_alloc(1, kind->config_size);
-    if (!map || !layer->config) {
-        dt_node_destroy(map);
-        return dt_fail_memory("a layer's fields", kind->config_size);
-    }
-    char prefix[128];
-    snprintf(prefix, sizeof prefix, "%s.%d.%s.", path, position, kind->name);
-    dt_status status = dt_fields_decode(kind->fields, map, prefix, NULL, layer->config);
+    dt_status status = map && layer->config ? decode_map(layer, map, path, position)
+                                            : dt_fail_memory("a layer's fields", kind->config_size);
     dt_node_destroy(map);
     return status;
 }
@@ -165,7 +273,27 @@ dt_status dt_layer_decode(dt_layer *layer, const dt_node *item, const char *path
     return decode_fields(layer, value, path, position);
 }
 
-dt_status dt_layer_encode(const dt_layer *layer, dt_node *list) {
+/* The lists of layers a layer holds, at their keys of `fields`. */
+static dt_status encode_lists(const dt_layer *layer, dt_node *fields) {
+    int next = 0;
+    for (const dt_layer_list *list = layer->kind->lists; list->key && next < layer->inner_count; list++) {
+        dt_node *node = dt_node_new(DT_NODE_LIST, NULL, NULL, layer->source);
+        DT_TRY(dt_node_put(fields, list->key, node));
+        if (!list->many) {
+            DT_TRY(dt_sequence_encode(&layer->inner[next++], node));
+            continue;
+        }
+        while (next < layer->inner_count) {
+            dt_node *branch = dt_node_new(DT_NODE_LIST, NULL, NULL, layer->source);
+            if (!branch) return dt_fail_memory("the resolved layers", sizeof *branch);
+            dt_node_append(node, branch);
+            DT_TRY(dt_sequence_encode(&layer->inner[next++], branch));
+        }
+    }
+    return dt_ok();
+}
+
+static dt_status encode(const dt_layer *layer, dt_node *list) {
     dt_node *item = dt_node_new(DT_NODE_MAP, NULL, NULL, layer->source);
     dt_node *fields = dt_node_new(DT_NODE_MAP, layer->kind->name, NULL, layer->source);
     if (!item || !fields) {
@@ -175,7 +303,13 @@ dt_status dt_layer_encode(const dt_layer *layer, dt_node *list) {
     }
     dt_node_append(item, fields);
     dt_node_append(list, item);
-    return dt_fields_encode(layer->kind->fields, layer->config, fields);
+    DT_TRY(dt_fields_encode(layer->kind->fields, layer->config, fields));
+    return layer->kind->lists ? encode_lists(layer, fields) : dt_ok();
+}
+
+dt_status dt_sequence_encode(const dt_sequence *sequence, dt_node *list) {
+    for (int i = 0; i < sequence->count; i++) DT_TRY(encode(&sequence->layers[i], list));
+    return dt_ok();
 }
 
 /* ---- help ---- */
@@ -185,16 +319,21 @@ char *dt_model_help(void) {
     size_t length;
     FILE *stream = open_memstream(&text, &length);
     if (!stream) return NULL;
-    fprintf(stream,
-            "model.layers: a list, first layer first. An item is `- kind`, `- kind: value` for the field marked\n"
-            "as shorthand, or `- kind: {field: value, …}`.\n");
+    fprintf(
+        stream,
+        "model.layers: a list, first layer first. An item is `- kind`, `- kind: value` for the field marked\n"
+        "as shorthand, or `- kind: {field: value, …}`. `layers` and `branches` hold layers and are shorthand too.\n");
     bool complete = true;
     for (const dt_layer_kind *const *kind = dt_layer_kinds; *kind; kind++) {
         char prefix[64];
         snprintf(prefix, sizeof prefix, "  %s.", (*kind)->name);
         char *fields = dt_fields_help((*kind)->fields, prefix);
         complete = complete && fields;
-        fprintf(stream, "\n%s: %s\n%s", (*kind)->name, (*kind)->help, fields ? fields : "");
+        fprintf(stream, "\n%s: %s\n", (*kind)->name, (*kind)->help);
+        for (const dt_layer_list *list = (*kind)->lists; list && list->key; list++)
+            fprintf(stream, "%s%s  %s  %s  %s\n", prefix, list->key, list->many ? "lists of layers" : "list of layers",
+                    list->optional ? "(none)" : "(required)", list->help);
+        fprintf(stream, "%s", fields ? fields : "");
         dt_free(fields);
     }
     bool written = fclose(stream) == 0;

@@ -32,13 +32,20 @@ static dt_status check_input(const dt_shape *input) {
     return dt_fail(DT_ERR_INPUT, "samples of shape %s cannot be the input of a model", text);
 }
 
+static bool has_weights(const dt_table *table) {
+    for (int i = 0; i < table->count; i++)
+        if (!(table->tensors[i].flags & DT_TENSOR_STATISTIC)) return true;
+    return false;
+}
+
 /* Everything that is planned, then the arena. */
 static dt_status build(dt_model *model, dt_plan *plan, const dt_node *layers, const dt_shape *input, int64_t outputs,
                        bool labels) {
     DT_TRY(check_input(input));
-    DT_TRY(dt_sequence_plan(&model->sequence, plan, layers, "model.layers", input, false));
+    DT_TRY(dt_sequence_decode(&model->sequence, layers, "model.layers"));
+    DT_TRY(dt_sequence_plan(&model->sequence, plan, "", input, false));
     const dt_layer *last = &model->sequence.layers[model->sequence.count - 1];
-    if (model->table.count == 0)
+    if (!has_weights(&model->table))
         return dt_layer_fail(last, "no layer up to this last one has anything to train; add one, as in `- dense: 10`");
     while (last->view && last > model->sequence.layers) last--;
     DT_TRY(dt_loss_check(&model->loss, last, outputs, labels));
@@ -99,22 +106,16 @@ dt_status dt_model_resolved(const dt_model *model, dt_node **out) {
     const dt_sequence *sequence = &model->sequence;
     *out = dt_node_new(DT_NODE_LIST, "layers", NULL, sequence->layers[0].source);
     if (!*out) return dt_fail_memory("the resolved layers", sizeof **out);
-    for (int i = 0; i < sequence->count; i++) {
-        dt_status status = dt_layer_encode(&sequence->layers[i], *out);
-        if (status.code == DT_OK) continue;
-        dt_node_destroy(*out);
-        *out = NULL;
-        return status;
-    }
-    return dt_ok();
+    dt_status status = dt_sequence_encode(sequence, *out);
+    if (status.code == DT_OK) return status;
+    dt_node_destroy(*out);
+    *out = NULL;
+    return status;
 }
 
 void dt_model_init(const dt_model *model, dt_real *weights, uint64_t seed) {
     memset(weights, 0, model->table.total * sizeof *weights);
-    for (int i = 0; i < model->sequence.count; i++) {
-        const dt_layer *layer = &model->sequence.layers[i];
-        if (layer->kind->init) layer->kind->init(layer, weights, seed);
-    }
+    dt_sequence_init(&model->sequence, weights, seed);
 }
 
 void dt_model_train(dt_model *model, dt_pass pass, const dt_batch *batch, dt_tally *tally) {

@@ -9,12 +9,22 @@ typedef struct dt_layer_common {
     char name[DT_TEXT_MAX];
 } dt_layer_common;
 
+#define DT_LAYER_MAX_LISTS 2 /* keys of a kind that hold layers */
+
 extern const dt_layer_kind dt_layer_dense, dt_layer_sigmoid, dt_layer_tanh, dt_layer_relu, dt_layer_leaky_relu,
     dt_layer_gelu, dt_layer_silu, dt_layer_softmax, dt_layer_flatten, dt_layer_dropout;
+extern const dt_layer_kind dt_layer_conv1d, dt_layer_conv2d, dt_layer_max_pool, dt_layer_avg_pool,
+    dt_layer_global_max_pool, dt_layer_global_avg_pool;
+extern const dt_layer_kind dt_layer_batch_norm, dt_layer_layer_norm, dt_layer_rms_norm, dt_layer_group_norm;
+extern const dt_layer_kind dt_layer_residual, dt_layer_concat, dt_layer_upsample, dt_layer_reshape, dt_layer_transpose;
+
+/* Choices of an `activation` field that is fused into a pass which needs the output alone to go back. */
+extern const char *const dt_rectifier_names[]; /* index DT_RECTIFIER_RELU is relu */
+#define DT_RECTIFIER_RELU 1
 
 /* ---- planning (layers.c) ---- */
 
-/* One request for [max_rows, per_row] elements of the model's arena: *where is set once the arena exists. */
+/* One request for elements of the model's arena: *where is set once the arena exists. */
 typedef struct dt_request {
     dt_real **where;
     size_t offset; /* elements */
@@ -27,10 +37,11 @@ struct dt_plan {
     uint64_t layers; /* planned so far, nested ones included: gives each its index */
     dt_request *requests;
     size_t count, capacity;
-    size_t total; /* elements */
+    size_t total;     /* elements */
+    size_t workspace; /* elements: the largest that was asked for */
 };
 
-/* Asks for memory at *where, which must stay where it is until dt_plan_bind. */
+/* Asks for [max_rows, per_row] elements at *where, which must stay where it is until dt_plan_bind. */
 dt_status dt_plan_memory(dt_plan *plan, dt_real **where, int64_t per_row);
 /* Allocates one arena for all requests and sets their pointers. The caller frees it. */
 dt_status dt_plan_bind(dt_plan *plan, dt_real **arena);
@@ -39,19 +50,28 @@ void dt_plan_finish(dt_plan *plan);
 /* ---- a list of layers (sequence.c) ---- */
 
 /* Layers that run one after another: the model is one, and a layer may hold one inside itself. */
-typedef struct dt_sequence {
+struct dt_sequence {
     dt_layer *layers;
     int count;
-    int first_trained;    /* the first layer with parameters; count when none has */
+    int first_trained;    /* the first layer with parameters, its own or of layers in it; count when none has */
     bool keeps_output;    /* a backward pass reads the last output, or it is the caller's x: do not overwrite it */
     dt_real *gradient[2]; /* [max_rows, widest], taken in turn by layers that are not in place */
-} dt_sequence;
+    int64_t max_rows;
+    dt_real *filled; /* [max_rows, in]: x, filled up with zeros, for a layer of fixed_rows that reads it; or NULL */
+};
 
-/* Decodes and plans the list `nodes`, the key `path` of the recipe, on samples of shape `input`. `wants_dx`: backward
- * will be asked for the gradient of the list's input. */
-dt_status dt_sequence_plan(dt_sequence *sequence, dt_plan *plan, const dt_node *nodes, const char *path,
-                           const dt_shape *input, bool wants_dx);
+/* The list `nodes`, the key `path` of the recipe, and the lists inside it. */
+dt_status dt_sequence_decode(dt_sequence *sequence, const dt_node *nodes, const char *path);
+/* Plans a decoded list on samples of shape `input`. `scope` is put before the layers' names ("residual1/"). `wants_dx`:
+ * backward will be asked for the gradient of the list's input. */
+dt_status dt_sequence_plan(dt_sequence *sequence, dt_plan *plan, const char *scope, const dt_shape *input,
+                           bool wants_dx);
 void dt_sequence_finish(dt_sequence *sequence);
+/* The shape of what the list gives. */
+const dt_shape *dt_sequence_out(const dt_sequence *sequence, const dt_shape *input);
+/* Whether any tensor, in whatever depth, belongs to the list. */
+bool dt_sequence_is_trained(const dt_sequence *sequence);
+void dt_sequence_init(const dt_sequence *sequence, dt_real *weights, uint64_t seed);
 
 /* The last layer's output; x is not modified. */
 const dt_real *dt_sequence_forward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x);
@@ -60,12 +80,33 @@ const dt_real *dt_sequence_forward(const dt_sequence *sequence, const dt_pass *p
 dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x, dt_real *dy,
                               bool wants_dx);
 
+/* ---- windows (window.c) ---- */
+
+/* The fields convolutions and pools have in common, as the recipe writes them. */
+typedef struct dt_window_config {
+    char kernel[DT_TEXT_MAX], stride[DT_TEXT_MAX], dilation[DT_TEXT_MAX], padding[DT_TEXT_MAX];
+} dt_window_config;
+
+/* Rows of a table of fields; `config` is the kind's configuration, whose member `window` is a dt_window_config. */
+#define DT_WINDOW_FIELD(config, name, initially, bits, text)                                                           \
+    {                                                                                                                  \
+        .key = #name, .type = DT_FIELD_TEXT, .offset = offsetof(config, window.name), .fallback = initially, .min = 1, \
+        .flags = (bits) | DT_FIELD_ARITHMETIC, .help = text                                                            \
+    }
+
+/* The window's place over pictures of `size` pixels, [height, width], or over `size[1]` places of a line when
+ * `dimensions` is 1. An empty stride is the kernel's size, an empty dilation 1. */
+dt_status dt_window_plan(dt_window *out, const dt_layer *layer, const dt_window_config *config, int dimensions,
+                         const int64_t size[2]);
+/* Whether a text says two numbers, as in 3x5. */
+bool dt_window_is_pair(const char *text);
+
 /* ---- decoding (layers.c) ---- */
 
 /* One item of a list of layers: kind, configuration and source, not yet planned. */
 dt_status dt_layer_decode(dt_layer *layer, const dt_node *item, const char *path, int position);
-/* The item that decodes to this layer, with every default filled in. */
-dt_status dt_layer_encode(const dt_layer *layer, dt_node *list);
+/* The items that decode to these layers, with every default filled in, appended to `list`. */
+dt_status dt_sequence_encode(const dt_sequence *sequence, dt_node *list);
 
 /* ---- initial values (init.c) ---- */
 

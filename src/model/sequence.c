@@ -3,7 +3,11 @@
  * Where outputs live is decided here, once. A layer writes to a buffer of its own unless it can work in place and
  * nobody on the way back reads what it would overwrite: neither itself (reads_input) nor the layer that wrote the
  * buffer (reads_output), nor is it the caller's x. Gradients of element-wise layers are always in place; the others
- * take two buffers in turn. */
+ * take two buffers in turn.
+ *
+ * A layer of fixed rows (a convolution) runs on all the rows there is room for, whatever the batch. The rows beyond the
+ * batch are filled with zeros here: in our own buffers in place, and the caller's x, which is not ours to write to nor
+ * known to have the room, in a copy. */
 #include <stdio.h>
 #include <string.h>
 
@@ -35,7 +39,7 @@ static dt_status name_layer(dt_sequence *sequence, int position) {
     return dt_ok();
 }
 
-static dt_status decode(dt_sequence *sequence, const dt_node *nodes, const char *path) {
+dt_status dt_sequence_decode(dt_sequence *sequence, const dt_node *nodes, const char *path) {
     if (!nodes || nodes->kind != DT_NODE_LIST || !nodes->first)
         return dt_fail(DT_ERR_INPUT,
                        "recipe %s: %s must be a list of layers with at least one, as in [flatten, {dense: 10}]",
@@ -52,20 +56,51 @@ static dt_status decode(dt_sequence *sequence, const dt_node *nodes, const char 
     return dt_ok();
 }
 
+/* The layer's whole name, behind those of the layers it is in. */
+static dt_status widen_name(dt_layer *layer, const char *scope) {
+    const dt_layer_common *common = layer->config;
+    int length = snprintf(layer->name, sizeof layer->name, "%s%s", scope, common->name);
+    if ((size_t)length < sizeof layer->name) return dt_ok();
+    return dt_fail(DT_ERR_INPUT,
+                   "recipe %s: the name %s%s is longer than %d bytes; give the layers it is in a shorter `name`",
+                   layer->source, scope, common->name, (int)sizeof layer->name - 1);
+}
+
+static bool is_trained(const dt_layer *layer) {
+    for (int i = 0; i < layer->inner_count; i++)
+        if (dt_sequence_is_trained(&layer->inner[i])) return true;
+    return layer->param_count > 0;
+}
+
+bool dt_sequence_is_trained(const dt_sequence *sequence) {
+    return sequence->first_trained < sequence->count;
+}
+
+const dt_shape *dt_sequence_out(const dt_sequence *sequence, const dt_shape *input) {
+    return sequence->count > 0 ? &sequence->layers[sequence->count - 1].out : input;
+}
+
 /* Plans every layer and the buffers of outputs that cannot share their input's. */
-static dt_status plan_outputs(dt_sequence *sequence, dt_plan *plan, const dt_shape *input) {
-    bool keep = true; /* the current buffer: first the caller's x */
+static dt_status plan_outputs(dt_sequence *sequence, dt_plan *plan, const char *scope, const dt_shape *input) {
+    bool keep = true;  /* the current buffer: first the caller's x */
+    bool given = true; /* the current buffer is the caller's x */
     sequence->first_trained = sequence->count;
+    sequence->max_rows = plan->max_rows;
     for (int i = 0; i < sequence->count; i++) {
         dt_layer *layer = &sequence->layers[i];
         layer->in = i == 0 ? *input : sequence->layers[i - 1].out;
         layer->table = plan->table;
         layer->index = plan->layers++;
+        DT_TRY(widen_name(layer, scope));
         DT_TRY(layer->kind->plan(layer, plan));
         layer->trace[0] = dt_trace_kind("forward", layer->name);
         layer->trace[1] = dt_trace_kind("backward", layer->name);
-        if (layer->param_count > 0 && i < sequence->first_trained) sequence->first_trained = i;
+        if (i < sequence->first_trained && is_trained(layer)) sequence->first_trained = i;
         if (layer->view) continue;
+        if (layer->fixed_rows && given)
+            DT_TRY(dt_status_within(dt_plan_memory(plan, &sequence->filled, dt_shape_count(&layer->in)),
+                                    "recipe %s: layer %s", layer->source, layer->name));
+        given = false;
         bool share = layer->in_place && !keep && !(plan->training && layer->reads_input);
         if (!share)
             DT_TRY(dt_status_within(dt_plan_memory(plan, &layer->output, dt_shape_count(&layer->out)),
@@ -96,17 +131,44 @@ static dt_status plan_gradients(dt_sequence *sequence, dt_plan *plan, bool wants
     return dt_ok();
 }
 
-dt_status dt_sequence_plan(dt_sequence *sequence, dt_plan *plan, const dt_node *nodes, const char *path,
-                           const dt_shape *input, bool wants_dx) {
-    DT_TRY(decode(sequence, nodes, path));
-    DT_TRY(plan_outputs(sequence, plan, input));
+dt_status dt_sequence_plan(dt_sequence *sequence, dt_plan *plan, const char *scope, const dt_shape *input,
+                           bool wants_dx) {
+    DT_TRY(plan_outputs(sequence, plan, scope, input));
     return plan->training ? plan_gradients(sequence, plan, wants_dx) : dt_ok();
 }
 
 void dt_sequence_finish(dt_sequence *sequence) {
-    for (int i = 0; i < sequence->count; i++) dt_free(sequence->layers[i].config);
+    for (int i = 0; i < sequence->count; i++) {
+        dt_layer *layer = &sequence->layers[i];
+        for (int j = 0; j < layer->inner_count; j++) dt_sequence_finish(&layer->inner[j]);
+        dt_free(layer->inner);
+        if (layer->state && layer->kind->finish) layer->kind->finish(layer);
+        dt_free(layer->config);
+    }
     dt_free(sequence->layers);
     memset(sequence, 0, sizeof *sequence);
+}
+
+void dt_sequence_init(const dt_sequence *sequence, dt_real *weights, uint64_t seed) {
+    for (int i = 0; i < sequence->count; i++) {
+        const dt_layer *layer = &sequence->layers[i];
+        for (int j = 0; j < layer->inner_count; j++) dt_sequence_init(&layer->inner[j], weights, seed);
+        if (layer->kind->init) layer->kind->init(layer, weights, seed);
+    }
+}
+
+static void zero_rows(dt_real *array, int64_t from, int64_t to, int64_t width) {
+    memset(array + from * width, 0, (size_t)((to - from) * width) * sizeof *array);
+}
+
+/* What a layer of fixed rows reads for `at`: the same numbers, and zeros in the rows beyond the batch. */
+static const dt_real *fill_input(const dt_sequence *sequence, const dt_pass *pass, const dt_layer *layer,
+                                 const dt_real *at, const dt_real *x) {
+    int64_t width = dt_shape_count(&layer->in);
+    dt_real *filled = (dt_real *)at;
+    if (at == x) filled = memcpy(sequence->filled, x, (size_t)(pass->rows * width) * sizeof *x);
+    zero_rows(filled, pass->rows, sequence->max_rows, width);
+    return filled;
 }
 
 const dt_real *dt_sequence_forward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x) {
@@ -114,6 +176,7 @@ const dt_real *dt_sequence_forward(const dt_sequence *sequence, const dt_pass *p
     for (int i = 0; i < sequence->count; i++) {
         const dt_layer *layer = &sequence->layers[i];
         if (layer->view) continue;
+        if (layer->fixed_rows && pass->rows < sequence->max_rows) at = fill_input(sequence, pass, layer, at, x);
         /* A layer without a buffer of its own writes over its input, which plan_outputs found not to be x. */
         dt_real *y = layer->output ? layer->output : (dt_real *)at;
         double began = dt_trace_begin();
@@ -130,16 +193,25 @@ static const dt_real *input_of(const dt_sequence *sequence, int i, const dt_real
     return i > 0 ? sequence->layers[i - 1].output : x;
 }
 
+/* Its input and dy as a layer of fixed rows wants them. Forward has filled the input. */
+static const dt_real *fill_gradient(const dt_sequence *sequence, const dt_pass *pass, const dt_layer *layer,
+                                    const dt_real *input, const dt_real *x, dt_real *dy) {
+    if (!layer->fixed_rows || pass->rows == sequence->max_rows) return input;
+    zero_rows(dy, pass->rows, sequence->max_rows, dt_shape_count(&layer->out));
+    return input == x ? sequence->filled : input;
+}
+
 dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x, dt_real *dy,
                               bool wants_dx) {
     int last = last_visited(sequence, wants_dx);
-    for (int i = sequence->count - 1; i >= last; i--) {
+    for (int i = sequence->count - 1; i >= last && dy; i--) {
         const dt_layer *layer = &sequence->layers[i];
         if (layer->view) continue;
         dt_real *dx = layer->in_place ? dy : sequence->gradient[dy == sequence->gradient[0]];
         if (i == last && !wants_dx) dx = NULL;
         double began = dt_trace_begin();
-        layer->kind->backward(layer, pass, input_of(sequence, i, x), input_of(sequence, i + 1, x), dy, dx);
+        const dt_real *input = fill_gradient(sequence, pass, layer, input_of(sequence, i, x), x, dy);
+        layer->kind->backward(layer, pass, input, input_of(sequence, i + 1, x), dy, dx);
         dt_trace_end(layer->trace[1], began, layer->flops * (double)pass->rows * (dx ? 2 : 1));
         dy = dx;
     }

@@ -18,7 +18,10 @@
  * Every rule then takes weight_decay from the weights, decoupled: w -= lr weight_decay w (Loshchilov and Hutter 2019),
  * and l2 through the gradient. So `adamw` is `adam`; the name is there because people look for it. Both kinds of decay
  * apply to tensors flagged for it, matrices and not biases. Clipping by norm scales d by min(1, clip_norm/norm)
- * (Pascanu et al. 2013); clip_value limits every element after that. */
+ * (Pascanu et al. 2013); clip_value limits every element after that.
+ *
+ * Statistics (DT_TENSOR_STATISTIC) are no weights: none of this applies to them, they have no part in the norm, and
+ * their one rule is w = keep w + (1 - keep) sum/samples. */
 #include <math.h>
 #include <stddef.h>
 
@@ -86,6 +89,7 @@ double dt_grad_squares(const dt_kernels *kernels, const dt_table *table, const d
     double sum = 0;
     for (int i = dt_table_at(table, begin); i < table->count && table->tensors[i].offset < end; i++) {
         const dt_tensor *tensor = &table->tensors[i];
+        if (tensor->flags & DT_TENSOR_STATISTIC) continue;
         size_t first = tensor->offset > begin ? tensor->offset : begin;
         size_t last = tensor->offset + tensor->count < end ? tensor->offset + tensor->count : end;
         if (first < last) sum += kernels->sum_squares(g + (first - begin), (int64_t)(last - first));
@@ -123,6 +127,11 @@ void dt_optim_update(const dt_kernels *kernels, const dt_recipe_optimizer *confi
         size_t first = tensor->offset > begin ? tensor->offset : begin;
         size_t last = tensor->offset + tensor->count < end ? tensor->offset + tensor->count : end;
         if (first >= last) continue;
+        if (tensor->flags & DT_TENSOR_STATISTIC) {
+            kernels->blend(w + first, g + (first - begin), (int64_t)(last - first), (dt_real)tensor->keep,
+                           (dt_real)((1 - tensor->keep) / (double)samples));
+            continue;
+        }
         bool decays = tensor->flags & DT_TENSOR_DECAY;
         update.decay = decays ? (dt_real)config->weight_decay : 0;
         update.l2 = decays ? (dt_real)config->l2 : 0;

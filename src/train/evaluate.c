@@ -32,7 +32,14 @@ void dt_batch_destroy(dt_batch *batch, int64_t *index) {
     memset(batch, 0, sizeof *batch);
 }
 
-dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *kernels, const dt_recipe_data *scaling,
+int dt_scaling_extras(const dt_recipe_data *data, const dt_scaling *scaling, dt_extra *out) {
+    if (data->normalize == DT_NORMALIZE_GIVEN) return 0;
+    out[0] = (dt_extra){"input_mean", DT_F64, scaling->channels, scaling->mean};
+    out[1] = (dt_extra){"input_std", DT_F64, scaling->channels, scaling->std};
+    return 2;
+}
+
+dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *kernels, const dt_scaling *scaling,
                             const dt_real *weights, const dt_split *split, int64_t rows_at_once, dt_tally *tally) {
     dt_batch batch;
     int64_t *index;
@@ -42,7 +49,7 @@ dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *ke
     for (int64_t at = rows_at_once * dt_comm_rank(comm); at < split->samples; at += stride) {
         int64_t rows = split->samples - at < rows_at_once ? split->samples - at : rows_at_once;
         for (int64_t i = 0; i < rows; i++) index[i] = at + i;
-        dt_split_gather(split, kernels, index, rows, scaling->mean, scaling->std, &batch);
+        dt_split_gather(split, kernels, scaling, NULL, index, rows, &batch);
         dt_model_evaluate(model, weights, &batch, tally);
     }
     dt_batch_destroy(&batch, index);
@@ -73,6 +80,7 @@ typedef struct dt_evaluation {
     dt_checkpoint_head head;
     dt_recipe recipe;
     dt_split split;
+    dt_scaling scaling;
     dt_model *model;
     const dt_kernels *kernels;
     dt_real *weights;
@@ -123,8 +131,13 @@ static dt_status load_weights(dt_evaluation *e, const char *path, int64_t rows) 
     e->weights = dt_alloc(table->total, sizeof *e->weights);
     if (!e->weights) return dt_fail_memory("the weights", table->total * sizeof *e->weights);
     dt_section section = {.group = "/weights", .table = table, .data = e->weights};
-    dt_state state = {.sections = &section, .section_count = 1};
-    return dt_checkpoint_load(path, &state, true);
+    dt_extra extras[2];
+    DT_TRY(dt_scaling_open(&e->scaling, &e->split, &e->recipe.data));
+    int extra_count = dt_scaling_extras(&e->recipe.data, &e->scaling, extras);
+    dt_state state = {.sections = &section, .section_count = 1, .extras = extras, .extra_count = extra_count};
+    DT_TRY(dt_checkpoint_load(path, &state, true));
+    dt_scaling_settle(&e->scaling);
+    return dt_ok();
 }
 
 static dt_status evaluate_checkpoint(dt_comm *comm, const dt_eval_options *options, dt_evaluation *e, char path[4096]) {
@@ -138,7 +151,7 @@ static dt_status evaluate_checkpoint(dt_comm *comm, const dt_eval_options *optio
     int64_t rows = dt_rows_at_once(&e->recipe, e->head.shards);
     DT_TRY(dt_comm_agree(comm, load_weights(e, path, rows)));
     dt_tally tally;
-    DT_TRY(dt_evaluate_split(comm, e->model, e->kernels, data, e->weights, &e->split, rows, &tally));
+    DT_TRY(dt_evaluate_split(comm, e->model, e->kernels, &e->scaling, e->weights, &e->split, rows, &tally));
     char figures[256], digest[17];
     dt_loss loss = (dt_loss)e->recipe.loss.kind;
     dt_tally_text(figures, sizeof figures, "", &tally, loss, &e->split, true);
@@ -155,6 +168,7 @@ dt_status dt_eval_run(dt_comm *comm, const dt_eval_options *options) {
     char path[4096] = "";
     dt_status status = evaluate_checkpoint(comm, options, &evaluation, path);
     dt_split_close(&evaluation.split);
+    dt_scaling_close(&evaluation.scaling);
     dt_model_destroy(evaluation.model);
     dt_free(evaluation.weights);
     dt_recipe_finish(&evaluation.recipe);

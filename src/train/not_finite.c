@@ -33,7 +33,7 @@ static bool find_cause(dt_run *run, const dt_sampler *sampler, int64_t position,
     const dt_recipe_data *data = &run->recipe->data;
     int64_t row = dt_sampler_index(sampler, run->position.sample + position);
     run->batch.first = (uint64_t)position;
-    dt_split_gather(&run->train, run->kernels, &row, 1, data->mean, data->std, &run->batch);
+    dt_split_gather(&run->train, run->kernels, &run->scaling, NULL, &row, 1, &run->batch);
     const char *dataset = NULL, *layer = NULL;
     if (!all_finite(run, run->batch.x, dt_shape_count(&run->train.input)))
         dataset = data->train_x;

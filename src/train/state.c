@@ -18,9 +18,7 @@
 
 int64_t dt_rows_at_once(const dt_recipe *recipe, int64_t shards) {
     int64_t shard = (recipe->train.batch + shards - 1) / shards;
-    int64_t rows =
-        recipe->train.micro_batch > 0 && recipe->train.micro_batch < shard ? recipe->train.micro_batch : shard;
-    return rows < 64 ? 64 : rows;
+    return recipe->train.micro_batch > 0 && recipe->train.micro_batch < shard ? recipe->train.micro_batch : shard;
 }
 
 /* ---- start ---------------------------------------------------------------------------------------------------------
@@ -151,14 +149,16 @@ static void describe_state(dt_run *run) {
     dt_reduce_state(run->reducer, &exponents, &words);
     run->extras[2] = (dt_extra){"best", DT_F64, sizeof run->best / sizeof(double), &run->best};
     run->extras[3] = (dt_extra){"skips", DT_I64, sizeof run->skips / sizeof(int64_t), &run->skips};
-    run->extras[4] = (dt_extra){"wire_exponents", DT_I32, words, exponents};
+    int extras = 4;
+    if (words > 0) run->extras[extras++] = (dt_extra){"wire_exponents", DT_I32, words, exponents};
+    extras += dt_scaling_extras(&run->recipe->data, &run->scaling, run->extras + extras);
     run->state = (dt_state){.seed = run->recipe->seed,
                             .shards = run->shards,
                             .recipe = run->resolved,
                             .sections = run->sections,
                             .section_count = count,
                             .extras = run->extras,
-                            .extra_count = words > 0 ? 5 : 4};
+                            .extra_count = extras};
 }
 
 const dt_state *dt_run_state(dt_run *run) {
@@ -313,11 +313,14 @@ static dt_status open_run(dt_run *run) {
     DT_TRY(check_ranks_alike(run));
     DT_TRY(open_data(run));
     DT_TRY(dt_comm_agree(run->comm, open_directory(run)));
+    DT_TRY(dt_comm_agree(run->comm, dt_scaling_open(&run->scaling, &run->train, &run->recipe->data)));
     char path[4096] = "";
     int64_t stored = 0;
     DT_TRY(dt_comm_agree(run->comm, first ? choose_checkpoint(run, path, &stored) : dt_ok()));
     DT_TRY(dt_comm_broadcast(run->comm, &stored, sizeof stored, 0));
     DT_TRY(dt_comm_broadcast(run->comm, path, sizeof path, 0));
+    if (!path[0] && run->recipe->data.normalize == DT_NORMALIZE_COMPUTED)
+        DT_TRY(dt_scaling_compute(&run->scaling, run->comm, run->kernels, &run->train, &run->recipe->data));
     DT_TRY(settle_shards(run, stored));
     DT_TRY(dt_comm_agree(run->comm, plan_model(run)));
     DT_TRY(dt_comm_agree(run->comm, resolve_recipe(run)));
@@ -328,6 +331,7 @@ static dt_status open_run(dt_run *run) {
     if (path[0]) {
         DT_TRY(dt_comm_agree(run->comm, first ? load_checkpoint(run, path) : dt_ok()));
         DT_TRY(share_state(run));
+        dt_scaling_settle(&run->scaling);
         run->checkpoint_step = run->position.step;
         dt_log_info("going on from %s (step %lld, epoch %lld)", path, (long long)run->position.step,
                     (long long)run->position.epoch);
@@ -357,6 +361,7 @@ void dt_run_close(dt_run *run) {
     dt_model_destroy(run->model);
     dt_split_close(&run->train);
     dt_split_close(&run->test);
+    dt_scaling_close(&run->scaling);
     dt_free(run->resolved);
     dt_rundir_close(run->lock);
     dt_trace_close();
@@ -385,7 +390,7 @@ static dt_status prune(const dt_run *run) {
 dt_status dt_run_publish(dt_run *run) {
     DT_TRY(dt_run_gather_tally(run));
     if (run->checkpoint_step == run->position.step) return dt_ok();
-    if (!isfinite(dt_grad_squares(run->kernels, run->table, run->weights, 0, run->table->total)))
+    if (!isfinite(run->kernels->sum_squares(run->weights, (int64_t)run->table->total)))
         return dt_fail(DT_ERR_DIVERGED, "step %lld: the weights are no longer numbers; no checkpoint is made of them",
                        (long long)run->position.step);
     double mark = dt_clock_now();

@@ -36,14 +36,14 @@ static void compute_shard(dt_run *run, const dt_sampler *sampler, int64_t offset
                     .step = (uint64_t)run->position.step,
                     .weights = run->weights,
                     .grads = dt_reduce_next(run->reducer)};
+    dt_augment augment = dt_augment_at(&run->recipe->data, run->recipe->seed, run->position.epoch);
     int64_t at_once = run->recipe->train.micro_batch > 0 ? run->recipe->train.micro_batch : count;
     for (int64_t done = 0; done < count; done += at_once) {
         int64_t rows = count - done < at_once ? count - done : at_once;
         for (int64_t i = 0; i < rows; i++)
             run->index[i] = dt_sampler_index(sampler, run->position.sample + offset + done + i);
         run->batch.first = (uint64_t)(offset + done);
-        dt_split_gather(&run->train, run->kernels, run->index, rows, run->recipe->data.mean, run->recipe->data.std,
-                        &run->batch);
+        dt_split_gather(&run->train, run->kernels, &run->scaling, &augment, run->index, rows, &run->batch);
         dt_run_spend(run, DT_PHASE_INPUT, mark);
         pass.accumulate = done > 0;
         dt_model_train(run->model, pass, &run->batch, &run->local_tally);
@@ -201,7 +201,7 @@ static dt_status check_replicas(dt_run *run) {
 static dt_status evaluate(dt_run *run, dt_progress *progress, bool *better) {
     double mark = dt_clock_now();
     if (run->has_test)
-        DT_TRY(dt_evaluate_split(run->comm, run->model, run->kernels, &run->recipe->data, run->weights, &run->test,
+        DT_TRY(dt_evaluate_split(run->comm, run->model, run->kernels, &run->scaling, run->weights, &run->test,
                                  run->rows_at_once, &run->test_tally));
     dt_run_spend(run, DT_PHASE_EVALUATE, &mark);
     run->evaluate_clock = mark;
@@ -297,7 +297,7 @@ static dt_status finished_already(dt_run *run) {
     dt_log_info("%s is finished: %lld steps, %lld epochs; %s", run->directory, (long long)run->position.step,
                 (long long)run->position.epoch, more);
     if (!run->has_test) return dt_ok();
-    return dt_evaluate_split(run->comm, run->model, run->kernels, &run->recipe->data, run->weights, &run->test,
+    return dt_evaluate_split(run->comm, run->model, run->kernels, &run->scaling, run->weights, &run->test,
                              run->rows_at_once, &run->test_tally);
 }
 

@@ -42,6 +42,7 @@ typedef struct dt_run {
 
     dt_split train, test;
     bool has_test;
+    dt_scaling scaling;
 
     dt_model *model;
     const dt_table *table; /* the model's */
@@ -75,7 +76,7 @@ typedef struct dt_run {
     } skips;
 
     dt_section sections[1 + DT_MAX_SLOTS];
-    dt_extra extras[5];
+    dt_extra extras[7];
     dt_state state; /* views into the above, for the store */
 
     double started;       /* clock at start-up */
@@ -109,8 +110,10 @@ bool dt_run_skips(const dt_run *run, int64_t step);
 dt_status dt_run_not_finite(dt_run *run, const dt_sampler *sampler, int64_t rows, bool *redo);
 
 /* evaluate.c. Collective. *tally is the sum over the split, the same for every number of ranks. */
-dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *kernels, const dt_recipe_data *scaling,
+dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *kernels, const dt_scaling *scaling,
                             const dt_real *weights, const dt_split *split, int64_t rows_at_once, dt_tally *tally);
+/* Where computed scales are in a checkpoint: into out[2], or nothing when they are given. Returns how many. */
+int dt_scaling_extras(const dt_recipe_data *data, const dt_scaling *scaling, dt_extra *out);
 /* A batch and an index for `rows` samples of `split`; and their end. */
 dt_status dt_batch_create(dt_batch *batch, int64_t **index, const dt_split *split, int64_t rows);
 void dt_batch_destroy(dt_batch *batch, int64_t *index);

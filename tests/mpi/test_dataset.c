@@ -387,8 +387,12 @@ static bool gathers(const dt_split *split, const double *y) {
     int64_t index[TAKE];
     for (int i = 0; i < TAKE; i++) index[i] = (i * 31 + 5 + dt_comm_rank(world)) % SAMPLES;
     dt_batch batch = {.x = x, .labels = split->labels ? labels : NULL, .values = split->labels ? NULL : values};
-    dt_split_gather(split, dt_kernels_for(DT_ISA_AUTO), index, TAKE, 50, 25, &batch);
-    bool same = batch.rows == TAKE;
+    dt_scaling scaling;
+    dt_recipe_data data = {.mean = 50, .std = 25};
+    bool same = dt_scaling_open(&scaling, split, &data).code == DT_OK;
+    dt_split_gather(split, dt_kernels_for(DT_ISA_AUTO), &scaling, NULL, index, TAKE, &batch);
+    dt_scaling_close(&scaling);
+    same &= batch.rows == TAKE;
     for (int64_t i = 0; i < TAKE; i++) {
         for (int64_t j = 0; j < ROW; j++)
             same &= fabs((double)x[i * ROW + j] - (value_of(index[i] * ROW + j) - 50) / 25.0) < 1e-6;
@@ -472,6 +476,86 @@ START_TEST(rows_that_do_not_match_are_refused) {
 }
 END_TEST
 
+/* ---- computed scales ---- */
+
+enum { PIXELS = 6, CHANNELS = 3 };
+
+/* A split with /x[SAMPLES, 2, 3, 3] of float32 whose last channel never changes. */
+static bool open_pictures(dt_split *split, double spoil) {
+    static float x[SAMPLES * PIXELS * CHANNELS];
+    static double y[SAMPLES];
+    for (int i = 0; i < COUNT(x); i++)
+        x[i] = i % CHANNELS == 2 ? 9 : (float)(1000.0 * (i % CHANNELS) + value_of(i) / 7.0);
+    if (spoil != 0) x[40 * PIXELS * CHANNELS + 1] = (float)spoil;
+    bool good = true;
+    if (dt_comm_rank(world) == 0) {
+        hid_t file = begin_file(0);
+        good = put(file, "/x", H5T_NATIVE_FLOAT, CONTIGUOUS, 4, (hsize_t[]){SAMPLES, 2, 3, CHANNELS}, 0,
+                   H5T_NATIVE_FLOAT, x);
+        good &= put(file, "/y", H5T_NATIVE_UINT8, CONTIGUOUS, 1, (hsize_t[]){SAMPLES}, 0, H5T_NATIVE_DOUBLE, y);
+        good &= H5Fclose(file) >= 0;
+    }
+    ranks_assert(good);
+    return dt_split_open(split, world, path, "/x", "/y", spool).code == DT_OK;
+}
+
+START_TEST(computed_scales_are_the_channels_moments_and_the_same_bits_on_any_ranks) {
+    dt_split split;
+    ranks_assert(open_pictures(&split, 0));
+    dt_recipe_data data = {.std = 1, .normalize = DT_NORMALIZE_COMPUTED, .train_x = "/x"};
+    dt_scaling s;
+    ranks_assert(dt_scaling_open(&s, &split, &data).code == DT_OK && s.channels == CHANNELS && s.picture);
+    ranks_assert(dt_scaling_compute(&s, world, dt_kernels_for(DT_ISA_AUTO), &split, &data).code == DT_OK);
+    bool good = s.mean[2] == 9 && s.std[2] == 1;
+    for (int c = 0; c < 2; c++) {
+        double mean = 0, square = 0, n = SAMPLES * PIXELS;
+        for (int i = c; i < SAMPLES * PIXELS * CHANNELS; i += CHANNELS)
+            mean += (double)(float)(1000.0 * c + value_of(i) / 7.0) / n;
+        for (int i = c; i < SAMPLES * PIXELS * CHANNELS; i += CHANNELS)
+            square += pow((double)(float)(1000.0 * c + value_of(i) / 7.0) - mean, 2) / n;
+        good &= fabs(s.mean[c] - mean) < 1e-9 && fabs(s.std[c] - sqrt(square)) < 1e-9;
+    }
+    ranks_assert(good);
+    /* alone, every rank finds the same bits as all together */
+    dt_scaling alone;
+    dt_comm *self;
+    ranks_assert(dt_scaling_open(&alone, &split, &data).code == DT_OK && dt_comm_alone(&self, world).code == DT_OK);
+    ranks_assert(dt_scaling_compute(&alone, self, dt_kernels_for(DT_ISA_AUTO), &split, &data).code == DT_OK);
+    ranks_assert(memcmp(alone.mean, s.mean, sizeof(double) * CHANNELS) == 0 &&
+                 memcmp(alone.std, s.std, sizeof(double) * CHANNELS) == 0);
+    dt_comm_close(self);
+    /* inputs then have mean 0 and deviation 1 */
+    static dt_real x[SAMPLES * PIXELS * CHANNELS];
+    static int32_t labels[SAMPLES];
+    int64_t index[SAMPLES];
+    for (int i = 0; i < SAMPLES; i++) index[i] = i;
+    dt_batch batch = {.x = x, .labels = labels};
+    dt_split_gather(&split, dt_kernels_for(DT_ISA_AUTO), &s, NULL, index, SAMPLES, &batch);
+    double sum = 0, square = 0, last = 0;
+    for (int i = 0; i < COUNT(x); i++) {
+        if (i % CHANNELS == 1) sum += (double)x[i], square += (double)x[i] * (double)x[i];
+        if (i % CHANNELS == 2) last += fabs((double)x[i]);
+    }
+    ranks_assert(fabs(sum) < 1e-2 && fabs(square - SAMPLES * PIXELS) < 1e-2 && last == 0);
+    dt_scaling_close(&alone);
+    dt_scaling_close(&s);
+    dt_split_close(&split);
+}
+END_TEST
+
+START_TEST(scales_of_data_that_is_not_finite_are_refused) {
+    dt_split split;
+    ranks_assert(open_pictures(&split, NAN));
+    dt_recipe_data data = {.std = 1, .normalize = DT_NORMALIZE_COMPUTED, .train_x = "/x", .file = "d.h5"};
+    dt_scaling s;
+    ranks_assert(dt_scaling_open(&s, &split, &data).code == DT_OK);
+    dt_status status = dt_scaling_compute(&s, world, dt_kernels_for(DT_ISA_AUTO), &split, &data);
+    ranks_assert(fails_with(status, DT_ERR_INPUT, "/x has values that are not finite", "channel 1"));
+    dt_scaling_close(&s);
+    dt_split_close(&split);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("dataset");
     TCase *tests = tcase_create("dataset");
@@ -488,6 +572,8 @@ int main(void) {
     tcase_add_loop_test(tests, targets_of_every_kind_are_gathered, 0, COUNT(targets));
     tcase_add_test(tests, the_first_bad_target_is_named_on_any_number_of_ranks);
     tcase_add_test(tests, rows_that_do_not_match_are_refused);
+    tcase_add_test(tests, computed_scales_are_the_channels_moments_and_the_same_bits_on_any_ranks);
+    tcase_add_test(tests, scales_of_data_that_is_not_finite_are_refused);
     suite_add_tcase(suite, tests);
     return run_on_ranks(suite);
 }

@@ -15,8 +15,6 @@
 #include "dtrain/reduce.h"
 
 #define FASHION "/usr/share/datasets/fashion-mnist/"
-#define MEAN 72.94
-#define STD 90.02
 
 enum { BATCH = 256, STEPS = 604, IN_A_ROW = 4, MOST_SHARDS = 64 };
 static const int stages[] = {0, 20, 100, 600}; /* steps from which on IN_A_ROW are looked at */
@@ -35,6 +33,7 @@ static dt_model *model;
 static const dt_table *table;
 static dt_reducer *reducers[COUNTS][WIRES];
 static dt_batch batch;
+static dt_scaling scaling;
 static int64_t index_of[BATCH];
 static dt_real *weights, *gradient, *moments[DT_MAX_SLOTS], *shards; /* [total]; [MOST_SHARDS, total] */
 static double *exact;                                                /* [total] */
@@ -50,6 +49,7 @@ static void open_data(void) {
     dt_status status = dt_split_open(&split, world, path, "/train/x", "/train/y", "");
     if (first) unlink(path);
     ranks_assert_ok(status);
+    ranks_assert_ok(dt_scaling_open(&scaling, &split, &(dt_recipe_data){.mean = 72.94, .std = 90.02}));
 }
 
 static void open_model(void) {
@@ -95,6 +95,7 @@ static void teardown(void) {
     dt_free(batch.labels);
     dt_team_close(team);
     dt_model_destroy(model);
+    dt_scaling_close(&scaling);
     dt_split_close(&split);
 }
 
@@ -103,7 +104,7 @@ static void compute(int step, int64_t offset, int64_t count, dt_real *g) {
     int64_t epoch = (int64_t)step * BATCH / split.samples, at = (int64_t)step * BATCH % (split.samples - BATCH);
     dt_sampler sampler = dt_sampler_at(split.samples, true, 1, epoch);
     for (int64_t i = 0; i < count; i++) index_of[i] = dt_sampler_index(&sampler, at + offset + i);
-    dt_split_gather(&split, kernels, index_of, count, MEAN, STD, &batch);
+    dt_split_gather(&split, kernels, &scaling, NULL, index_of, count, &batch);
     dt_tally tally = {0};
     dt_model_train(model, (dt_pass){.kernels = kernels, .training = true, .weights = weights, .grads = g}, &batch,
                    &tally);

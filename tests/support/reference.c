@@ -85,6 +85,87 @@ void ref_softmax_backward(double *dx, const double *dy, const double *y, int64_t
         }
 }
 
+/* ---- normalisation ---- */
+
+/* Which set number i belongs to. */
+static int64_t set_of(const ref_norm_shape *s, int64_t i) {
+    int64_t col = i % s->cols, row = i / (s->places * s->cols);
+    switch (s->kind) {
+    case REF_BATCH_NORM: return col;
+    case REF_LAYER_NORM:
+    case REF_RMS_NORM: return i / s->cols;
+    case REF_GROUP_NORM: return row * s->groups + col / (s->cols / s->groups);
+    }
+    return 0;
+}
+
+static void moments_of_set(const ref_norm_shape *s, const double *x, int64_t set, double *mean, double *variance,
+                           double *size) {
+    int64_t n = s->rows * s->places * s->cols;
+    double sum = 0, square = 0, count = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (set_of(s, i) == set) sum += x[i], count++;
+    *mean = s->kind == REF_RMS_NORM ? 0 : sum / count;
+    for (int64_t i = 0; i < n; i++)
+        if (set_of(s, i) == set) square += (x[i] - *mean) * (x[i] - *mean);
+    *variance = square / count;
+    *size = count;
+}
+
+void ref_normalise(double *y, double *mean, double *variance, const double *x, const double *scale, const double *shift,
+                   const ref_norm_shape *s) {
+    for (int64_t i = 0; i < s->rows * s->places * s->cols; i++) {
+        double size;
+        moments_of_set(s, x, set_of(s, i), &mean[i], &variance[i], &size);
+        y[i] = (x[i] - mean[i]) / sqrt(variance[i] + s->eps);
+        if (scale) y[i] *= scale[i % s->cols];
+        if (shift) y[i] += shift[i % s->cols];
+        if (s->relu && y[i] < 0) y[i] = 0;
+    }
+}
+
+void ref_normalise_backward(double *dx, double *dscale, double *dshift, const double *dy, const double *x,
+                            const double *scale, const double *shift, const ref_norm_shape *s) {
+    int64_t n = s->rows * s->places * s->cols;
+    for (int64_t j = 0; j < s->cols; j++) dscale[j] = dshift[j] = 0;
+    for (int64_t i = 0; i < n; i++) dx[i] = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double mean, variance, size;
+        moments_of_set(s, x, set_of(s, i), &mean, &variance, &size);
+        double deviation = sqrt(variance + s->eps), normal = (x[i] - mean) / deviation;
+        double factor = scale ? scale[i % s->cols] : 1, y = normal * factor + (shift ? shift[i % s->cols] : 0);
+        double g = s->relu && y <= 0 ? 0 : dy[i];
+        dscale[i % s->cols] += g * normal;
+        dshift[i % s->cols] += g;
+        for (int64_t j = 0; j < n; j++) {
+            if (set_of(s, j) != set_of(s, i)) continue;
+            double by_mean = s->kind == REF_RMS_NORM ? 0 : 1 / size;
+            double by_deviation = (x[j] - mean) / (size * deviation);
+            double slope = ((i == j) - by_mean) / deviation - normal / deviation * by_deviation;
+            dx[j] += g * factor * slope;
+        }
+    }
+}
+
+/* The place between 0 and count - 1 that element i of the larger line shows. */
+static double shown_place(int64_t i, int64_t factor, int64_t count, bool linear) {
+    int64_t nearest = i / factor;
+    if (!linear) return (double)nearest;
+    double centre = ((double)i + 0.5) / (double)factor - 0.5;
+    return fmin(fmax(centre, 0), (double)(count - 1));
+}
+
+double ref_upsampled(const double *x, int64_t height, int64_t width, int64_t cols, int64_t factor_high,
+                     int64_t factor_wide, bool linear, int64_t line, int64_t column, int64_t col) {
+    double v = shown_place(line, factor_high, height, linear), h = shown_place(column, factor_wide, width, linear);
+    double sum = 0;
+    for (int64_t i = 0; i < height; i++)
+        for (int64_t j = 0; j < width; j++)
+            sum +=
+                fmax(0, 1 - fabs(v - (double)i)) * fmax(0, 1 - fabs(h - (double)j)) * x[(i * width + j) * cols + col];
+    return sum;
+}
+
 /* ---- losses ---- */
 
 /* How many outputs come before the label's: larger, or equal and earlier. */
@@ -168,6 +249,98 @@ ref_tally ref_loss(int kind, double *gradient, const double *output, const int32
     }
     free(hard);
     return tally;
+}
+
+/* ---- windows ---- */
+
+/* The offset in x of pixel (a, b) of the window of output pixel (i, j), or -1 outside the picture. */
+static int64_t pixel(const ref_window *window, int64_t row, int64_t i, int64_t j, int64_t a, int64_t b,
+                     int64_t channels) {
+    int64_t down = i * window->stride[0] - window->before[0] + a * window->dilation[0];
+    int64_t across = j * window->stride[1] - window->before[1] + b * window->dilation[1];
+    if (down < 0 || across < 0 || down >= window->in[0] || across >= window->in[1]) return -1;
+    return ((row * window->in[0] + down) * window->in[1] + across) * channels;
+}
+
+/* Output pixels and window pixels as flat loops. */
+#define EACH_OUTPUT(n, i, j)                                                                                           \
+    for (int64_t n = 0; n < rows; n++)                                                                                 \
+        for (int64_t i = 0; i < window->out[0]; i++)                                                                   \
+            for (int64_t j = 0; j < window->out[1]; j++)
+#define EACH_TAP(a, b)                                                                                                 \
+    for (int64_t a = 0; a < window->kernel[0]; a++)                                                                    \
+        for (int64_t b = 0; b < window->kernel[1]; b++)
+#define OUTPUT_AT(n, i, j) (((n)*window->out[0] + (i)) * window->out[1] + (j))
+
+void ref_conv(double *y, const double *x, const double *w, const double *b, const ref_window *window, int64_t rows,
+              int64_t channels_in, int64_t channels_out, int64_t groups) {
+    int64_t depth = channels_in / groups, share = channels_out / groups;
+    EACH_OUTPUT(n, i, j)
+    for (int64_t o = 0; o < channels_out; o++) {
+        double sum = b ? b[o] : 0;
+        EACH_TAP(p, q) {
+            int64_t at = pixel(window, n, i, j, p, q, channels_in);
+            for (int64_t c = 0; at >= 0 && c < depth; c++)
+                sum += x[at + o / share * depth + c] * w[((p * window->kernel[1] + q) * depth + c) * channels_out + o];
+        }
+        y[OUTPUT_AT(n, i, j) * channels_out + o] = sum;
+    }
+}
+
+void ref_conv_backward(double *dx, double *dw, const double *dy, const double *x, const double *w,
+                       const ref_window *window, int64_t rows, int64_t channels_in, int64_t channels_out,
+                       int64_t groups) {
+    int64_t depth = channels_in / groups, share = channels_out / groups;
+    for (int64_t i = 0; i < rows * window->in[0] * window->in[1] * channels_in; i++) dx[i] = 0;
+    for (int64_t i = 0; i < window->kernel[0] * window->kernel[1] * depth * channels_out; i++) dw[i] = 0;
+    EACH_OUTPUT(n, i, j)
+    EACH_TAP(p, q) {
+        int64_t at = pixel(window, n, i, j, p, q, channels_in);
+        for (int64_t o = 0; at >= 0 && o < channels_out; o++) {
+            double d = dy[OUTPUT_AT(n, i, j) * channels_out + o];
+            for (int64_t c = 0; c < depth; c++) {
+                int64_t from = at + o / share * depth + c;
+                int64_t weight = ((p * window->kernel[1] + q) * depth + c) * channels_out + o;
+                dx[from] += d * w[weight];
+                dw[weight] += d * x[from];
+            }
+        }
+    }
+}
+
+void ref_max_pool(double *y, double *dx, const double *dy, const double *x, const ref_window *window, int64_t rows,
+                  int64_t channels) {
+    for (int64_t i = 0; dx && i < rows * window->in[0] * window->in[1] * channels; i++) dx[i] = 0;
+    EACH_OUTPUT(n, i, j)
+    for (int64_t c = 0; c < channels; c++) {
+        int64_t best = -1, out = OUTPUT_AT(n, i, j) * channels + c;
+        EACH_TAP(p, q) {
+            int64_t at = pixel(window, n, i, j, p, q, channels);
+            if (at >= 0 && (best < 0 || x[at + c] > x[best] || isnan(x[at + c]))) best = at + c;
+        }
+        if (y) y[out] = x[best];
+        if (dx) dx[best] += dy[out];
+    }
+}
+
+void ref_avg_pool(double *y, double *dx, const double *dy, const double *x, const ref_window *window, int64_t rows,
+                  int64_t channels) {
+    for (int64_t i = 0; dx && i < rows * window->in[0] * window->in[1] * channels; i++) dx[i] = 0;
+    EACH_OUTPUT(n, i, j)
+    for (int64_t c = 0; c < channels; c++) {
+        int64_t out = OUTPUT_AT(n, i, j) * channels + c;
+        double sum = 0, count = 0;
+        EACH_TAP(p, q) {
+            int64_t at = pixel(window, n, i, j, p, q, channels);
+            sum += at >= 0 ? x[at + c] : 0;
+            count += at >= 0;
+        }
+        if (y) y[out] = sum / count;
+        EACH_TAP(p, q) {
+            int64_t at = pixel(window, n, i, j, p, q, channels);
+            if (dx && at >= 0) dx[at + c] += dy[out] / count;
+        }
+    }
 }
 
 /* ---- dropout ---- */

@@ -13,7 +13,7 @@ for entry in json.load(open(sys.argv[1], encoding="utf-8")):
     path = os.path.realpath(os.path.join(entry["directory"], entry["file"]))
     if not path.startswith((f"{top}/src/", f"{top}/tests/")) or path in commands:
         continue
-    command = entry["command"].replace(" -fno-tree-pre", "")
+    command = entry["command"].replace(" -fno-tree-pre", "").replace(" -fno-thread-jumps", "")
     if not re.search(r"/(base/status|comm/comm)\.c$", path):
         command = re.sub(r" -o ", f" -I{top}/include -include {top}/tests/support/analyzer.h -o ", command, count=1)
     commands[path] = {"directory": entry["directory"], "file": path, "command": command}

@@ -48,6 +48,10 @@ run 1 verify runs/fashion-mlp
 expect_code 0 "verify of a run"
 expect_in "$out" "step-000009375.h5: valid, digest $digest" "verify names the newest checkpoint"
 
+run 2 train --help-recipe
+expect_in "$out" '^checkpoint.every .*1 epoch' "the help has every field"
+expect_in "$out" '^  softmax.name ' "to the last layer's"
+
 run 2
 expect_bad 1 'data/fashion-mnist.h5.*data/fetch.sh' "without its data the default recipe says how to get it"
 run 2 train --set "data.file=$data"

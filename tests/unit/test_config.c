@@ -72,9 +72,13 @@ static void assert_equal(const dt_node *a, const dt_node *b) {
 
 /* A recipe with one field set. Returns its line. */
 static int document(const char *key, const char *value, char *out, size_t size) {
-    const char *dot = strchr(key, '.'), *last = dot ? dot + 1 : key;
+    const char *dot = strrchr(key, '.'), *last = dot ? dot + 1 : key;
     if (strcmp(key, "data.file") == 0) {
         snprintf(out, size, "\ndata:\n\n  file: %s\n", value);
+        return 4;
+    }
+    if (strncmp(key, "data.augment.", 13) == 0) {
+        snprintf(out, size, "data:\n  file: d.h5\n  augment:\n    %s: %s\n", last, value);
         return 4;
     }
     if (strncmp(key, "data.", 5) == 0) {
@@ -133,6 +137,7 @@ START_TEST(a_value_of_the_wrong_type_is_named_with_its_line_and_what_would_be_ri
         [DT_FIELD_CHOICE] = {{"none-such", "0", "", "[sgd]", "{a: b}"}, "must be "},
         [DT_FIELD_SPAN] = {{"often", "3 fortnights", "-1 epoch", "2.5 steps", "epoch", "1e", "", "[3]"},
                            "must be a span such as 200 steps"},
+        [DT_FIELD_LIST] = {{NULL}, ""}, /* the recipe has none; layers do: test_model.c */
     };
     const dt_field *field = &dt_recipe_fields[_i];
     for (int i = 0; wrong[field->type].values[i]; i++)
@@ -150,6 +155,7 @@ START_TEST(a_number_outside_its_range_is_refused_and_one_at_its_edge_is_not) {
         {"data.train_y", {"\"\""}, {"x"}, "not empty"},
         {"data.mean", {"1e400"}, {"-1e300", "0"}, "within ±1.7e308"},
         {"data.std", {"0", "-1"}, {"1e-300", "+.5"}, "greater than 0"},
+        {"data.augment.crop_padding", {"-1"}, {"0", "4"}, "at least 0"},
         {"model.label_smoothing", {"1", "-0.1"}, {"0", "0.99"}, "at least 0 and less than 1"},
         {"optimizer.lr", {"0", "-0.1", "1e-400"}, {"1e-3", "1e9", "5"}, "greater than 0"},
         {"optimizer.momentum", {"1", "-0.1"}, {"0", "0.99"}, "at least 0 and less than 1"},
@@ -224,6 +230,8 @@ START_TEST(a_recipe_of_only_what_is_required_has_the_documented_defaults) {
     ck_assert_str_eq(r.data.test_y, "/test/y");
     ck_assert_str_eq(r.data.spool, "");
     ck_assert(r.data.mean == 0 && r.data.std == 1 && r.data.shuffle);
+    ck_assert(r.data.normalize == DT_NORMALIZE_GIVEN && r.data.channels == DT_CHANNELS_AUTO);
+    ck_assert(r.data.crop_padding == 0 && !r.data.flip);
     ck_assert(r.loss.kind == DT_LOSS_SOFTMAX_CROSS_ENTROPY && r.loss.label_smoothing == 0);
     ck_assert(r.optimizer.kind == DT_ADAM && r.optimizer.lr == 0.001 && r.optimizer.momentum == 0);
     ck_assert(r.optimizer.beta1 == 0.9 && r.optimizer.beta2 == 0.999 && r.optimizer.rho == 0.99);
@@ -253,6 +261,10 @@ START_TEST(every_choice_is_the_enumerator_of_its_name) {
     } rows[] = {
         {"model: {loss: mean_squared_error}", offsetof(dt_recipe, loss.kind), DT_LOSS_MEAN_SQUARED_ERROR},
         {"model: {loss: binary_cross_entropy}", offsetof(dt_recipe, loss.kind), DT_LOSS_BINARY_CROSS_ENTROPY},
+        {"data: {file: d, normalize: computed}", offsetof(dt_recipe, data.normalize), DT_NORMALIZE_COMPUTED},
+        {"data: {file: d, channels: none}", offsetof(dt_recipe, data.channels), DT_CHANNELS_NONE},
+        {"data: {file: d, channels: first}", offsetof(dt_recipe, data.channels), DT_CHANNELS_FIRST},
+        {"data: {file: d, channels: last}", offsetof(dt_recipe, data.channels), DT_CHANNELS_LAST},
         {"optimizer: {kind: sgd}", offsetof(dt_recipe, optimizer.kind), DT_SGD},
         {"optimizer: {kind: adamw}", offsetof(dt_recipe, optimizer.kind), DT_ADAMW},
         {"optimizer: {kind: rmsprop}", offsetof(dt_recipe, optimizer.kind), DT_RMSPROP},
@@ -275,7 +287,7 @@ START_TEST(every_choice_is_the_enumerator_of_its_name) {
     static const char *const also[] = {"model.layers", NULL};
     for (int i = 0; i < COUNT(rows); i++) {
         char text[256];
-        snprintf(text, sizeof text, "data: {file: d}\n%s", rows[i].text);
+        snprintf(text, sizeof text, "%s%s", strncmp(rows[i].text, "data", 4) ? "data: {file: d}\n" : "", rows[i].text);
         dt_node *root = parse(text);
         dt_recipe recipe;
         assert_ok(dt_fields_decode(dt_recipe_fields, root, "", also, &recipe));
@@ -691,10 +703,20 @@ END_TEST
 START_TEST(data_may_move_but_not_be_scaled_otherwise) {
     static const char base[] = "data: {file: a.h5}\nmodel: {layers: [a]}";
     assert_ok(dt_recipe_compare(base, "data: {file: b.h5, spool: /x}\nmodel: {layers: [a]}", NULL));
-    static const char *const others[] = {"mean: 1", "std: 2", "shuffle: false", "train_x: x", "train_y: y"};
+    static const char *const others[] = {"mean: 1",
+                                         "std: 2",
+                                         "shuffle: false",
+                                         "train_x: x",
+                                         "train_y: y",
+                                         "normalize: computed",
+                                         "channels: last",
+                                         "augment.flip: {flip: true}",
+                                         "augment.crop_padding: {crop_padding: 2}"};
     for (int i = 0; i < COUNT(others); i++) {
         char text[128], key[64];
-        snprintf(text, sizeof text, "data: {file: a.h5, %s}\nmodel: {layers: [a]}", others[i]);
+        const char *group = strchr(others[i], '.'); /* "augment.flip: {…}" is written as "augment: {…}" */
+        snprintf(text, sizeof text, "data: {file: a.h5, %.*s%s}\nmodel: {layers: [a]}",
+                 group ? (int)(group - others[i]) : 0, others[i], group ? strchr(group, ':') : others[i]);
         snprintf(key, sizeof key, "data.%.*s is ", (int)strcspn(others[i], ":"), others[i]);
         assert_fails(dt_recipe_compare(base, text, NULL), DT_ERR_INPUT, key);
     }

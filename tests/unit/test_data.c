@@ -1,5 +1,5 @@
-/* The order of an epoch, shards, and the IDX importer. The importer is given every way of being wrong we could think
- * of; each time it must fail, say which file, and leave the destination as it was. */
+/* The order of an epoch, shards, augmentation, and the IDX importer. The importer is given every way of being wrong we
+ * could think of; each time it must fail, say which file, and leave the destination as it was. */
 #include <check.h>
 #include <dirent.h>
 #include <hdf5.h>
@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "dtrain/dataset.h"
+#include "data_internal.h"
 #include "dtrain/import.h"
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
@@ -172,6 +172,146 @@ START_TEST(shards_divide_every_batch) {
             }
             ck_assert_int_eq(next, rows);
         }
+    }
+}
+END_TEST
+
+/* ---- augmentation ---- */
+
+static dt_scaling scaling_of(dt_split *split, dt_shape shape, dt_recipe_data *data) {
+    dt_scaling scaling;
+    split->input = shape;
+    dt_status status = dt_scaling_open(&scaling, split, data);
+    ck_assert_msg(status.code == DT_OK, "%s", status.message);
+    return scaling;
+}
+
+START_TEST(draws_depend_on_seed_epoch_and_sample_alone) {
+    dt_recipe_data data = {.crop_padding = 4, .flip = true};
+    dt_augment a = dt_augment_at(&data, 1, 2), b = dt_augment_at(&data, 1, 3), c = dt_augment_at(&data, 2, 2);
+    int same_epoch = 0, same_seed = 0, same_sample = 0;
+    for (int64_t i = 0; i < 1000; i++) {
+        dt_augment again = dt_augment_at(&data, 1, 2);
+        dt_augment_draw draw = dt_augment_draw_of(&a, i), twin = dt_augment_draw_of(&again, i);
+        dt_augment_draw others[] = {dt_augment_draw_of(&b, i), dt_augment_draw_of(&c, i),
+                                    dt_augment_draw_of(&a, i + 1)};
+        int *counts[] = {&same_epoch, &same_seed, &same_sample};
+        ck_assert(draw.down == twin.down && draw.right == twin.right && draw.mirrored == twin.mirrored);
+        for (int o = 0; o < 3; o++)
+            *counts[o] +=
+                draw.down == others[o].down && draw.right == others[o].right && draw.mirrored == others[o].mirrored;
+    }
+    /* one in 162 by chance; 30 have probability 1e-13 */
+    ck_assert_int_lt(same_epoch, 30);
+    ck_assert_int_lt(same_seed, 30);
+    ck_assert_int_lt(same_sample, 30);
+}
+END_TEST
+
+START_TEST(every_offset_occurs_as_often_and_half_are_mirrored) {
+    enum { PADDING = 2, PLACES = 5, DRAWS = 25000 };
+    dt_recipe_data data = {.crop_padding = PADDING, .flip = true};
+    dt_augment augment = dt_augment_at(&data, 7, 0);
+    int seen[PLACES * PLACES] = {0}, mirrored = 0;
+    for (int64_t i = 0; i < DRAWS; i++) {
+        dt_augment_draw draw = dt_augment_draw_of(&augment, i);
+        ck_assert(llabs(draw.down) <= PADDING && llabs(draw.right) <= PADDING);
+        seen[(draw.down + PADDING) * PLACES + draw.right + PADDING]++;
+        mirrored += draw.mirrored;
+    }
+    ck_assert_double_lt(fabs(distance(seen, PLACES * PLACES, DRAWS / 25.0, 24)), 5);
+    ck_assert_int_lt(abs(mirrored - DRAWS / 2), 5 * 80); /* a standard deviation is 79 */
+    data.flip = false;
+    augment = dt_augment_at(&data, 7, 0);
+    for (int64_t i = 0; i < 1000; i++) ck_assert(!dt_augment_draw_of(&augment, i).mirrored);
+}
+END_TEST
+
+static const struct {
+    dt_shape shape;
+    dt_channels channels;
+    int64_t strides[3]; /* of channel, line and column */
+} pictures[] = {
+    {{2, {5, 7}}, DT_CHANNELS_AUTO, {0, 7, 1}},      {{3, {5, 7, 1}}, DT_CHANNELS_AUTO, {1, 7, 1}},
+    {{3, {5, 7, 3}}, DT_CHANNELS_AUTO, {1, 21, 3}},  {{3, {5, 7, 3}}, DT_CHANNELS_LAST, {1, 21, 3}},
+    {{3, {3, 5, 7}}, DT_CHANNELS_FIRST, {35, 7, 1}}, {{3, {1, 5, 7}}, DT_CHANNELS_FIRST, {35, 7, 1}},
+};
+
+/* Every pixel against where the draw says it comes from, with one scale for all and one a channel. */
+START_TEST(an_augmented_picture_is_the_moved_and_mirrored_one) {
+    enum { H = 5, W = 7, PADDING = 4 };
+    const dt_kernels *kernels = dt_kernels_for(DT_ISA_AUTO);
+    dt_split split = {0};
+    for (int p = 0; p < COUNT(pictures) * 2; p++) {
+        dt_recipe_data data = {.crop_padding = PADDING,
+                               .flip = true,
+                               .mean = 40,
+                               .std = 8,
+                               .channels = (int)pictures[p / 2].channels,
+                               .normalize = p % 2};
+        dt_scaling s = scaling_of(&split, pictures[p / 2].shape, &data);
+        for (int64_t c = 0; c < s.channels; c++) s.mean[c] = 40 + 10.0 * (double)c;
+        dt_scaling_settle(&s);
+        int64_t count = dt_shape_count(&split.input), depth = count / (H * W);
+        uint8_t sample[H * W * 3];
+        for (int64_t i = 0; i < count; i++) sample[i] = (uint8_t)(i * 37 % 251);
+        const int64_t *stride = pictures[p / 2].strides;
+        for (int d = 0; d < 9 * 9 * 2; d++) {
+            dt_augment_draw draw = {d / 18 - PADDING, d / 2 % 9 - PADDING, d % 2};
+            float out[H * W * 3];
+            dt_augment_sample(out, sample, DT_U8, kernels, &s, &draw);
+            for (int64_t c = 0; c < depth; c++)
+                for (int64_t y = 0; y < H; y++)
+                    for (int64_t x = 0; x < W; x++) {
+                        int64_t from_y = y + draw.down, from_x = (draw.mirrored ? W - 1 - x : x) + draw.right;
+                        bool inside = from_y >= 0 && from_y < H && from_x >= 0 && from_x < W;
+                        double raw = inside ? sample[c * stride[0] + from_y * stride[1] + from_x * stride[2]] : 0;
+                        double want = (raw - (s.channels > 1 ? s.mean[c] : 40)) / 8;
+                        ck_assert_double_eq_tol((double)out[c * stride[0] + y * stride[1] + x * stride[2]], want, 1e-5);
+                    }
+        }
+        dt_scaling_close(&s);
+    }
+}
+END_TEST
+
+START_TEST(a_picture_that_stays_where_it_is_has_the_bits_of_one_that_is_not_augmented) {
+    const dt_kernels *kernels = dt_kernels_for(DT_ISA_AUTO);
+    dt_split split = {0};
+    for (int p = 0; p < COUNT(pictures) * 2; p++) {
+        dt_recipe_data data = {.mean = 33.3, .std = 7.7, .channels = (int)pictures[p / 2].channels, .normalize = p % 2};
+        dt_scaling s = scaling_of(&split, pictures[p / 2].shape, &data);
+        float sample[105], plain[105], still[105];
+        for (int i = 0; i < 105; i++) sample[i] = (float)(i * 37 % 251) / 3;
+        dt_scale_sample(plain, sample, DT_F32, kernels, &s);
+        dt_augment_sample(still, sample, DT_F32, kernels, &s, &(dt_augment_draw){0, 0, false});
+        ck_assert_int_eq(memcmp(plain, still, (size_t)dt_shape_count(&split.input) * sizeof *plain), 0);
+        dt_scaling_close(&s);
+    }
+}
+END_TEST
+
+START_TEST(what_is_no_picture_is_not_augmented) {
+    static const struct {
+        dt_shape shape;
+        dt_channels channels;
+        const char *says;
+    } rows[] = {
+        {{1, {784}}, DT_CHANNELS_AUTO, "samples of /x are [784]"},
+        {{2, {28, 28}}, DT_CHANNELS_LAST, "pictures"},
+        {{4, {2, 28, 28, 3}}, DT_CHANNELS_AUTO, "[2, 28, 28, 3]"},
+        {{0, {0}}, DT_CHANNELS_FIRST, "pictures"},
+        {{2, {2, 28}}, DT_CHANNELS_AUTO, "2 x 28 pixels"},
+        {{2, {28, 2}}, DT_CHANNELS_AUTO, "crop_padding is 2"},
+    };
+    for (int i = 0; i < COUNT(rows); i++) {
+        dt_split split = {.input = rows[i].shape};
+        dt_recipe_data data = {
+            .crop_padding = 2, .std = 1, .channels = (int)rows[i].channels, .train_x = "/x", .file = "d.h5"};
+        dt_scaling scaling;
+        dt_status status = dt_scaling_open(&scaling, &split, &data);
+        ck_assert_int_eq(status.code, DT_ERR_INPUT);
+        ck_assert_msg(strstr(status.message, rows[i].says) != NULL, "%s", status.message);
     }
 }
 END_TEST
@@ -622,6 +762,11 @@ static TCase *sampler_tests(void) {
     tcase_add_loop_test(tests, orders_are_uniform, 0, 5);
     tcase_add_test(tests, all_orders_of_a_few_samples_are_equally_likely);
     tcase_add_test(tests, shards_divide_every_batch);
+    tcase_add_test(tests, draws_depend_on_seed_epoch_and_sample_alone);
+    tcase_add_test(tests, every_offset_occurs_as_often_and_half_are_mirrored);
+    tcase_add_test(tests, an_augmented_picture_is_the_moved_and_mirrored_one);
+    tcase_add_test(tests, a_picture_that_stays_where_it_is_has_the_bits_of_one_that_is_not_augmented);
+    tcase_add_test(tests, what_is_no_picture_is_not_augmented);
     return tests;
 }
 

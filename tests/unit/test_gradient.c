@@ -44,6 +44,13 @@ typedef struct gradient_case {
         }                                                                                                              \
     }
 
+#define IMAGE                                                                                                          \
+    {                                                                                                                  \
+        3, {                                                                                                           \
+            5, 4, 2                                                                                                    \
+        }                                                                                                              \
+    }
+
 static const gradient_case cases[] = {
     /* losses */
     {"[{dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
@@ -98,6 +105,121 @@ static const gradient_case cases[] = {
     {"[{dense: 9}, {dropout: 0.4}, tanh, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
     {"[{dense: 9}, tanh, sigmoid, gelu, tanh, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
     {"[{dense: 9}, {dropout: 0}, tanh, {dense: 4}, {dropout: 0.3}]", VECTOR(6), SQUARED_ERROR, VALUES},
+    /* normalisation: every option, inside, first, in place behind others, and where nobody asks for its input's
+       gradient */
+    {"[{dense: 7}, batch_norm, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, {batch_norm: {activation: relu, eps: 0.1}}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, {batch_norm: {scale: no, momentum: 0}}, tanh, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, {batch_norm: {shift: no, activation: relu}}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, {batch_norm: {scale: no, shift: no}}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[batch_norm, flatten, {dense: 4}]", {3, {3, 2, 19}}, CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, {dropout: 0.3}, batch_norm, batch_norm, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, layer_norm, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, {layer_norm: {scale: no, eps: 0.1}}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, {layer_norm: {shift: no}}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, {layer_norm: {scale: no, shift: no}}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[layer_norm, flatten, {dense: 4}]", {2, {3, 5}}, CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, rms_norm, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, {rms_norm: {scale: no, eps: 0.1}}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[rms_norm, flatten, {dense: 4}]", {3, {2, 3, 5}}, CROSS_ENTROPY, LABELS},
+    {"[{dense: 8}, {group_norm: 2}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{group_norm: {groups: 3, eps: 0.1}}, flatten, {dense: 4}]", {3, {3, 2, 6}}, CROSS_ENTROPY, LABELS},
+    {"[{group_norm: {groups: 19, scale: no}}, flatten, {dense: 4}]", {2, {3, 19}}, CROSS_ENTROPY, LABELS},
+    {"[{group_norm: {groups: 1, shift: no}}, flatten, {dense: 4}]", {2, {3, 4}}, CROSS_ENTROPY, LABELS},
+    {"[tanh, {group_norm: {groups: 2, scale: no, shift: no}}, flatten, {dense: 4}]",
+     {2, {3, 4}},
+     CROSS_ENTROPY,
+     LABELS},
+    /* layers in layers */
+    {"[{residual: [{dense: 6}, tanh]}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, {residual: [tanh]}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, {residual: [flatten]}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, {residual: {layers: [{dense: {out: 5, activation: gelu}}, {dense: 7}], activation: relu}}, tanh, "
+     "{dense: 4}]",
+     VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, sigmoid, {residual: {layers: [{dense: 5}, batch_norm], shortcut: [{dense: {out: 5, activation: "
+     "tanh}}]}}, {dropout: 0.2}, {dense: 4}]",
+     VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{residual: {layers: [{dense: 5}], shortcut: [tanh, {dense: 5}], activation: relu}}, {dense: 4}]", VECTOR(6),
+     CROSS_ENTROPY, LABELS},
+    {"[{dense: 7}, {residual: {layers: [{dropout: 0.3}, {residual: [silu, {dropout: 0.2}, {dense: 7}]}, layer_norm], "
+     "shortcut: [{dropout: 0.4}]}}, {dense: 4}]",
+     VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{concat: [[], [{dense: 5}], [tanh, {dense: 3}]]}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[tanh, {concat: [[{dense: 2}, batch_norm], [], [gelu]]}, {dropout: 0.2}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY,
+     LABELS},
+    {"[{dense: 6}, {concat: {branches: [[{residual: [{dense: 6}, tanh]}], [{concat: [[], [sigmoid]]}]]}}, {dense: 4}]",
+     VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{concat: [[tanh], [layer_norm], []]}, flatten, {dense: 4}]", {2, {3, 5}}, CROSS_ENTROPY, LABELS},
+    /* shapes */
+    {"[{reshape: [2, -1]}, layer_norm, flatten, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{transpose: [1, 2, 0]}, rms_norm, flatten, {dense: 4}]", {3, {2, 3, 5}}, CROSS_ENTROPY, LABELS},
+    {"[tanh, {transpose: [3, 0, 2, 1]}, layer_norm, flatten, {dense: 4}]", {4, {2, 3, 1, 5}}, CROSS_ENTROPY, LABELS},
+    {"[{upsample: 2}, layer_norm, flatten, {dense: 4}]", {3, {2, 3, 4}}, CROSS_ENTROPY, LABELS},
+    {"[{upsample: {factor: 3, method: linear}}, layer_norm, flatten, {dense: 4}]",
+     {3, {2, 3, 4}},
+     CROSS_ENTROPY,
+     LABELS},
+    {"[{dense: 12}, {reshape: [3, 4]}, {upsample: {factor: 2, method: linear}}, tanh, flatten, {dense: 4}]", VECTOR(6),
+     CROSS_ENTROPY, LABELS},
+    /* convolutions: every option, odd sizes, first and later */
+    {"[{conv2d: 3}, flatten, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: {out: 3, kernel: 3x2, padding: valid}}, flatten, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: {out: 3, kernel: 2, stride: 2}}, flatten, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: {out: 3, stride: 1x3, padding: 2x1}}, flatten, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: {out: 3, kernel: 2x3, dilation: 2x1}}, flatten, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: {out: 4, groups: 2}}, flatten, {dense: 4}]", {3, {4, 3, 4}}, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: {out: 6, groups: 3, stride: 2}}, flatten, {dense: 4}]", {3, {4, 5, 3}}, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: {out: 3, kernel: 1, bias: false}}, flatten, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: {out: 3, activation: sigmoid}}, flatten, {dense: 4}]", {2, {4, 3}}, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: {out: 3, activation: tanh}}, flatten, {dense: 4}]", {2, {4, 3}}, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: {out: 3, activation: relu}}, flatten, {dense: 4}]", {2, {4, 3}}, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: {out: 3, activation: leaky_relu, slope: 0.3}}, flatten, {dense: 4}]",
+     {2, {4, 3}},
+     CROSS_ENTROPY,
+     LABELS},
+    {"[{conv2d: {out: 3, activation: gelu}}, flatten, {dense: 4}]", {2, {4, 3}}, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: {out: 3, activation: silu, bias: false}}, flatten, {dense: 4}]", {2, {4, 3}}, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: 3}, relu, {conv2d: {out: 2, stride: 2}}, tanh, {conv2d: {out: 4, kernel: 1}}, global_avg_pool]", IMAGE,
+     CROSS_ENTROPY, LABELS},
+    {"[{conv1d: 3}, flatten, {dense: 4}]", {2, {7, 2}}, CROSS_ENTROPY, LABELS},
+    {"[{conv1d: {out: 4, kernel: 4, stride: 2, padding: 3}}, {conv1d: {out: 6, groups: 2, dilation: 3, activation: "
+     "tanh}}, flatten, {dense: 4}]",
+     {1, {9}},
+     CROSS_ENTROPY,
+     LABELS},
+    /* pools: with leftovers, gaps, overlap and padding, over pictures and series */
+    {"[{max_pool: 2}, flatten, {dense: 4}]", {3, {4, 6, 2}}, CROSS_ENTROPY, LABELS},
+    {"[{max_pool: 2}, flatten, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{max_pool: {kernel: 2x1, stride: 3}}, flatten, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{max_pool: {kernel: 3, stride: 1, padding: same}}, flatten, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{max_pool: {kernel: 3x2, stride: 2x1, padding: 2x1}}, flatten, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{max_pool: 2x2}, flatten, {dense: 4}]", {2, {4, 5}}, CROSS_ENTROPY, LABELS},
+    {"[{max_pool: 3}, flatten, {dense: 4}]", {2, {7, 3}}, CROSS_ENTROPY, LABELS},
+    {"[{max_pool: {kernel: 3, stride: 2}}, flatten, {dense: 4}]", {1, {9}}, CROSS_ENTROPY, LABELS},
+    {"[{avg_pool: 2}, flatten, {dense: 4}]", {3, {4, 6, 2}}, CROSS_ENTROPY, LABELS},
+    {"[{avg_pool: 2}, flatten, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{avg_pool: {kernel: 3, stride: 1, padding: same}}, flatten, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{avg_pool: {kernel: 3x2, stride: 2x1, padding: 2x1}}, flatten, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{avg_pool: {kernel: 3, stride: 2, padding: same}}, flatten, {dense: 4}]", {2, {8, 3}}, CROSS_ENTROPY, LABELS},
+    {"[global_max_pool, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[global_max_pool, {dense: 4}]", {2, {7, 3}}, CROSS_ENTROPY, LABELS},
+    {"[global_avg_pool, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: {out: 3, activation: relu}}, {max_pool: 2}, {conv2d: {out: 5, padding: valid, kernel: 2, activation: "
+     "relu}}, global_avg_pool, {dense: 4}]",
+     IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: {out: 3, activation: tanh}}, {dropout: 0.3}, {avg_pool: 2}, {conv2d: 4}, gelu, {max_pool: 2}, flatten, "
+     "{dense: 4}]",
+     IMAGE, CROSS_ENTROPY, LABELS},
+    /* convolutions in layers */
+    {"[{conv2d: 3}, batch_norm, {residual: {layers: [{conv2d: {out: 4, stride: 2, bias: no}}, {batch_norm: "
+     "{activation: "
+     "relu}}, {conv2d: 4}, batch_norm], shortcut: [{conv2d: {out: 4, kernel: 1, stride: 2}}, batch_norm], activation: "
+     "relu}}, {residual: [{conv2d: 4}, tanh]}, global_avg_pool, {dense: 4}]",
+     IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{concat: [[{conv2d: 2}, {max_pool: {kernel: 3, stride: 1, padding: same}}], [], [{conv2d: {out: 3, kernel: 1}}, "
+     "{layer_norm: {eps: 0.1}}]]}, {upsample: 2}, {conv2d: {out: 3, stride: 2}}, flatten, {dense: 4}]",
+     IMAGE, CROSS_ENTROPY, LABELS},
     /* deeper, narrowing and widening, so that gradient buffers are used in turn */
     {"[flatten, {dense: {out: 11, activation: silu}}, {dense: {out: 3, activation: tanh}}, {dense: {out: 8, "
      "activation: "
@@ -143,7 +265,8 @@ static void build(fixture *f, const dt_kernels *kernels) {
     const dt_node *layers = dt_node_get(f->root, "layers");
     expect_ok(f, dt_model_create(&f->model, layers, &f->c->loss, &f->c->input, 0, false, ROWS, true, kernels));
     dt_plan plan = {.table = &f->table, .max_rows = ROWS, .training = true};
-    expect_ok(f, dt_sequence_plan(&f->sequence, &plan, layers, "layers", &f->c->input, true));
+    expect_ok(f, dt_sequence_decode(&f->sequence, layers, "layers"));
+    expect_ok(f, dt_sequence_plan(&f->sequence, &plan, "", &f->c->input, true));
     expect_ok(f, dt_plan_bind(&plan, &f->arena));
     dt_plan_finish(&plan);
 }
@@ -197,15 +320,18 @@ static double loss_at(const fixture *f, const double *w, const double *x) {
         .loss;
 }
 
-/* Which side of zero every output of every layer is on. */
+/* Which side of zero every output of a layer, and of layers in it, is on. */
+static uint64_t layer_sides(const dt_layer *layer, uint64_t hash) {
+    for (int i = 0; i < layer->inner_count; i++)
+        for (int j = 0; j < layer->inner[i].count; j++) hash = layer_sides(&layer->inner[i].layers[j], hash);
+    for (int64_t i = 0; layer->output && i < ROWS * dt_shape_count(&layer->out); i++)
+        hash = (hash ^ (uint64_t)(layer->output[i] > 0)) * 1099511628211U;
+    return hash;
+}
+
 static uint64_t sides(const fixture *f) {
     uint64_t hash = 14695981039346656037U;
-    for (int i = 0; i < dt_model_layer_count(f->model); i++) {
-        const dt_layer *layer = dt_model_layer(f->model, i);
-        if (!layer->output) continue;
-        for (int64_t j = 0; j < ROWS * dt_shape_count(&layer->out); j++)
-            hash = (hash ^ (uint64_t)(layer->output[j] > 0)) * 1099511628211U;
-    }
+    for (int i = 0; i < dt_model_layer_count(f->model); i++) hash = layer_sides(dt_model_layer(f->model, i), hash);
     return hash;
 }
 
@@ -251,12 +377,14 @@ START_TEST(weight_gradients_equal_central_differences) {
     double steepest = 0;
     for (size_t i = 0; i < f.weights; i++) steepest = fmax(steepest, fabs(f.grads[i]));
     ck_assert_msg(steepest > 1e-4, "%s: the gradient is all but zero, which checks nothing", f.c->layers);
-    /* grads held noise: padding keeps it, and so must not count */
+    /* grads held noise: padding keeps it, and so must not count; nor must what statistics carry in a gradient's place
+     */
     double *gradient = doubles(f.weights, 0);
     memset(gradient, 0, f.weights * sizeof *gradient);
     for (int i = 0; i < f.table.count; i++) {
         const dt_tensor *t = &dt_model_table(f.model)->tensors[i];
-        memcpy(gradient + t->offset, f.grads + t->offset, t->count * sizeof *gradient);
+        if (!(t->flags & DT_TENSOR_STATISTIC))
+            memcpy(gradient + t->offset, f.grads + t->offset, t->count * sizeof *gradient);
     }
     check_directions(&f, "weights", f.w, gradient, f.weights);
     dt_free(gradient);

@@ -207,6 +207,188 @@ START_TEST(softmax_and_its_gradient_match_the_reference) {
 }
 END_TEST
 
+/* ---- normalisation ---- */
+
+typedef struct norm_run {
+    ref_norm_shape shape;
+    int64_t n;
+    float *x, *dy, *scale, *shift, *y, *dx, *dscale, *dshift, *work, *stats;
+} norm_run;
+
+/* `variant` bits: scale, shift, relu, in place on the way back, accumulating, no dx. */
+enum { SCALE = 1, SHIFT = 2, RELU = 4, IN_PLACE = 8, MORE = 16, NO_DX = 32, VARIANTS = 64 };
+
+static void norm_kernels(const dt_kernels *k, norm_run *r, int variant) {
+    const ref_norm_shape *s = &r->shape;
+    bool relu = s->relu, more = variant & MORE, centred = s->kind == REF_LAYER_NORM;
+    float eps = (float)s->eps;
+    int64_t lines = s->rows * s->places;
+    switch (s->kind) {
+    case REF_BATCH_NORM:
+        k->batch_norm(r->y, r->work, r->x, r->scale, r->shift, lines, s->cols, eps, relu);
+        k->batch_norm_backward(r->dx, r->dscale, r->dshift, r->work, r->dy, r->x, r->shift, lines, s->cols, relu, more);
+        return;
+    case REF_LAYER_NORM:
+    case REF_RMS_NORM:
+        k->row_norm(r->y, r->stats, r->x, r->scale, r->shift, lines, s->cols, eps, centred);
+        k->row_norm_backward(r->dx, r->dscale, r->dshift, r->dy, r->x, r->stats, r->scale, lines, s->cols, centred,
+                             more);
+        return;
+    case REF_GROUP_NORM:
+        k->group_norm(r->y, r->stats, r->work, r->x, r->scale, r->shift, s->rows, s->places, s->cols, s->groups, eps);
+        k->group_norm_backward(r->dx, r->dscale, r->dshift, r->work, r->dy, r->x, r->stats, r->scale, s->rows,
+                               s->places, s->cols, s->groups, more);
+        return;
+    }
+}
+
+static void check_norm(const dt_kernels *kernels, ref_norm_shape shape, int variant) {
+    shape.relu = shape.kind == REF_BATCH_NORM && variant & RELU;
+    int64_t n = shape.rows * shape.places * shape.cols, cols = shape.cols;
+    norm_run r = {shape,
+                  n,
+                  floats(n, 111, 2),
+                  floats(n, 112, 1),
+                  NULL,
+                  NULL,
+                  floats(n, 0, 1),
+                  NULL,
+                  NULL,
+                  NULL,
+                  floats(DT_NORM_WORK * cols, 0, 1),
+                  floats(2 * n, 0, 1)};
+    for (int64_t i = 0; i < n; i++)
+        r.x[i] += 3 * (float)(i % cols) / (float)cols; /* channels with means of their own */
+    if (variant & SCALE) r.scale = floats(cols, 113, 1);
+    if (variant & SHIFT) r.shift = floats(cols, 114, 1);
+    if (variant & SCALE) r.dscale = floats(cols, 115, 1);
+    if (variant & SHIFT) r.dshift = floats(cols, 116, 1);
+    double *x = widen(r.x, n), *dy = widen(r.dy, n), *scale = r.scale ? widen(r.scale, cols) : NULL;
+    double *shift = r.shift ? widen(r.shift, cols) : NULL, *y = zeros(n), *mean = zeros(n), *variance = zeros(n);
+    double *dx = zeros(n), *dscale = zeros(cols), *dshift = zeros(cols);
+    ref_normalise(y, mean, variance, x, scale, shift, &shape);
+    ref_normalise_backward(dx, dscale, dshift, dy, x, scale, shift, &shape);
+    for (int64_t j = 0; j < cols; j++) {
+        if (variant & MORE && r.dscale) dscale[j] += (double)r.dscale[j];
+        if (variant & MORE && r.dshift) dshift[j] += (double)r.dshift[j];
+    }
+    if (!(variant & NO_DX)) r.dx = variant & IN_PLACE ? r.dy : floats(n, 0, 1);
+    norm_kernels(kernels, &r, variant);
+    double steep = 1 / sqrt(shape.eps), lines = (double)(shape.rows * shape.places);
+    expect_close("normalised", r.y, y, n, 16 * U, 64 * U * fmin(steep, 40));
+    if (shape.kind == REF_BATCH_NORM) expect_close("mean", r.work, mean, cols, 4 * U, 8 * U);
+    if (shape.kind == REF_BATCH_NORM) expect_close("variance", r.work + cols, variance, cols, 16 * U, 8 * U);
+    if (r.dx) expect_close("dx", r.dx, dx, n, 64 * U, 256 * U * fmin(steep, 40));
+    if (r.dscale) expect_close("dscale", r.dscale, dscale, cols, 32 * U, 64 * U * lines);
+    if (r.dshift) expect_close("dshift", r.dshift, dshift, cols, 32 * U, 8 * U * lines);
+}
+
+START_TEST(normalisations_and_their_gradients_match_the_reference) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    static const ref_norm_shape shapes[] = {
+        {REF_BATCH_NORM, 3, 1, 7, 1, 1e-3, false},   {REF_BATCH_NORM, 2, 70, 3, 1, 1e-3, false},
+        {REF_BATCH_NORM, 5, 13, 16, 1, 1e-3, false}, {REF_BATCH_NORM, 2, 33, 17, 1, 0.1, false},
+        {REF_BATCH_NORM, 4, 1, 35, 1, 1e-3, false},  {REF_LAYER_NORM, 3, 5, 7, 1, 1e-3, false},
+        {REF_LAYER_NORM, 2, 1, 100, 1, 0.1, false},  {REF_LAYER_NORM, 3, 2, 16, 1, 1e-3, false},
+        {REF_RMS_NORM, 3, 5, 7, 1, 1e-3, false},     {REF_RMS_NORM, 2, 3, 65, 1, 0.1, false},
+        {REF_GROUP_NORM, 3, 5, 6, 3, 1e-3, false},   {REF_GROUP_NORM, 2, 70, 4, 1, 0.1, false},
+        {REF_GROUP_NORM, 2, 9, 34, 2, 1e-3, false},  {REF_GROUP_NORM, 2, 9, 17, 17, 1e-3, false},
+    };
+    for (int s = 0; s < COUNT(shapes); s++) {
+        bool large = shapes[s].rows * shapes[s].places * shapes[s].cols > 200; /* the reference's time is quadratic */
+        for (int variant = 0; variant < VARIANTS; variant += large ? 5 : 1) {
+            check_norm(kernels, shapes[s], variant);
+            release();
+        }
+    }
+}
+END_TEST
+
+START_TEST(moments_far_from_zero_lose_nothing) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    enum { LINES = 40000, COLS = 3 };
+    float *x = floats(LINES * COLS, 121, 1), *y = floats(LINES * COLS, 0, 1), *work = floats(DT_NORM_WORK * COLS, 0, 1);
+    double mean[COLS] = {0}, variance[COLS] = {0};
+    for (int i = 0; i < LINES * COLS; i++) x[i] += 1000;
+    for (int i = 0; i < LINES * COLS; i++) mean[i % COLS] += (double)x[i] / LINES;
+    for (int i = 0; i < LINES * COLS; i++) variance[i % COLS] += pow((double)x[i] - mean[i % COLS], 2) / LINES;
+    kernels->batch_norm(y, work, x, NULL, NULL, LINES, COLS, 1e-5F, false);
+    expect_close("mean", work, mean, COLS, 2 * U, 0);
+    /* a block's mean is rounded to 1000 U, which costs its square */
+    expect_close("variance", work + COLS, variance, COLS, 16 * U, 1e6 * U * U * 64);
+    double sum = 0;
+    for (int i = 0; i < LINES; i++) sum += (double)y[i * COLS];
+    ck_assert_double_le(fabs(sum / LINES), 2000 * U);
+}
+END_TEST
+
+START_TEST(normalising_with_given_moments_is_a_product_and_a_sum) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    FOR_SHAPES(rows, cols) {
+        for (int variant = 0; variant < 4; variant++) {
+            int64_t n = rows * cols;
+            float *x = floats(n, 131, 3), *mean = floats(cols, 132, 1), *factor = floats(cols, 133, 2);
+            float *shift = variant & 1 ? floats(cols, 134, 1) : NULL;
+            double *want = zeros(n);
+            for (int64_t i = 0; i < n; i++) {
+                int64_t j = i % cols;
+                want[i] = ((double)x[i] - (double)mean[j]) * (double)factor[j] + (shift ? (double)shift[j] : 0);
+                if (variant & 2) want[i] = fmax(want[i], 0);
+            }
+            kernels->normalise(x, x, mean, factor, shift, rows, cols, variant & 2);
+            expect_close("normalised", x, want, n, 4 * U, 16 * U);
+            release();
+        }
+    }
+}
+END_TEST
+
+START_TEST(a_number_that_is_none_reaches_the_normalised) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    float *x = floats(40 * 20, 141, 1), *y = floats(40 * 20, 0, 1), *work = floats(DT_NORM_WORK * 20, 0, 1);
+    x[7 * 20 + 3] = NAN;
+    kernels->batch_norm(y, work, x, NULL, NULL, 40, 20, 1e-5F, true);
+    for (int i = 0; i < 40; i++) ck_assert(isnan(y[i * 20 + 3]) && !isnan(y[i * 20 + 4]));
+    kernels->sum_activate(y, x, x, 40 * 20, true);
+    for (int i = 0; i < 40 * 20; i++) ck_assert(isnan(x[i]) ? isnan(y[i]) : y[i] == fmaxf(2 * x[i], 0));
+}
+END_TEST
+
+/* ---- resolution ---- */
+
+START_TEST(upsampling_matches_the_reference_and_its_reverse_is_its_transpose) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    static const dt_upsampling all[] = {{3, 4, 5, 2, 2, false}, {3, 4, 5, 2, 2, true},  {1, 6, 17, 1, 3, true},
+                                        {2, 1, 1, 3, 2, true},  {1, 1, 16, 4, 4, true}, {5, 2, 3, 1, 1, true},
+                                        {1, 6, 17, 1, 3, false}};
+    enum { ROWS = 2 };
+    for (int a = 0; a < COUNT(all); a++) {
+        const dt_upsampling *u = &all[a];
+        int64_t small = u->height * u->width * u->cols, high = u->height * u->factor_high;
+        int64_t wide = u->width * u->factor_wide, large = high * wide * u->cols;
+        float *x = floats(ROWS * small, 151, 1), *y = floats(ROWS * large, 0, 1), *dy = floats(ROWS * large, 152, 1);
+        float *dx = floats(ROWS * small, 0, 1);
+        double *wide_x = widen(x, ROWS * small), *want = zeros(ROWS * large), forth = 0, back = 0;
+        for (int64_t i = 0; i < ROWS * large; i++)
+            want[i] =
+                ref_upsampled(wide_x + i / large * small, u->height, u->width, u->cols, u->factor_high, u->factor_wide,
+                              u->linear, i % large / (wide * u->cols), i / u->cols % wide, i % u->cols);
+        kernels->upsample(y, x, u, ROWS);
+        expect_close("upsampled", y, want, ROWS * large, 4 * U, 8 * U);
+        kernels->upsample_backward(dx, dy, u, ROWS);
+        for (int64_t i = 0; i < ROWS * large; i++) forth += (double)y[i] * (double)dy[i];
+        for (int64_t i = 0; i < ROWS * small; i++) back += (double)x[i] * (double)dx[i];
+        ck_assert_double_eq_tol(forth, back, 64 * U * (double)large);
+        release();
+    }
+}
+END_TEST
+
 /* ---- losses ---- */
 
 enum { LABELS, VALUES };
@@ -661,6 +843,232 @@ START_TEST(matrix_products_match_the_reference) {
 }
 END_TEST
 
+/* ---- windows over pictures ---- */
+
+/* Whole numbers from `least` to `most`, a sequence per seed. */
+static int64_t some_number(uint64_t seed, uint64_t index, int64_t least, int64_t most) {
+    return least + (int64_t)((ref_uniform(seed, index) + 1) / 2 * (double)(most - least + 1));
+}
+
+static dt_window some_window(uint64_t seed, bool dilated) {
+    dt_window window;
+    for (uint64_t d = 0; d < 2; d++) {
+        int64_t kernel = some_number(seed, 8 * d, 1, 4), dilation = dilated ? some_number(seed, 8 * d + 1, 1, 2) : 1;
+        int64_t span = (kernel - 1) * dilation + 1;
+        window.kernel[d] = kernel;
+        window.dilation[d] = dilation;
+        window.stride[d] = some_number(seed, 8 * d + 2, 1, 4);
+        window.before[d] = some_number(seed, 8 * d + 3, 0, span - 1);
+        window.after[d] = some_number(seed, 8 * d + 4, 0, span - 1);
+        window.in[d] = some_number(seed, 8 * d + 5, span, 12);
+        window.out[d] = (window.in[d] + window.before[d] + window.after[d] - span) / window.stride[d] + 1;
+    }
+    return window;
+}
+
+static ref_window ref_of(const dt_window *window) {
+    ref_window ref;
+    memcpy(ref.in, window->in, sizeof ref.in);
+    memcpy(ref.out, window->out, sizeof ref.out);
+    memcpy(ref.kernel, window->kernel, sizeof ref.kernel);
+    memcpy(ref.stride, window->stride, sizeof ref.stride);
+    memcpy(ref.dilation, window->dilation, sizeof ref.dilation);
+    memcpy(ref.before, window->before, sizeof ref.before);
+    return ref;
+}
+
+static int64_t count_of(const int64_t size[2], int64_t rows, int64_t channels) {
+    return rows * size[0] * size[1] * channels;
+}
+
+/* Numbers with one like it behind, which must be there still. */
+static float *guarded(int64_t n, uint64_t seed) {
+    float *x = floats(n + 1, seed, 1);
+    x[n] = 0.625F;
+    return x;
+}
+#define expect_guard(x, n) ck_assert_msg((x)[n] == 0.625F, #x " is written beyond its end")
+
+static void *workspace_of(const dt_conv *conv) {
+    return aligned_alloc(64, (dt_conv_workspace(conv) + 64) / 64 * 64);
+}
+
+/* 48 random shapes: the first ones with few channels, the last ones in groups, down to one channel each. */
+static dt_conv_shape some_shape(uint64_t seed) {
+    static const int64_t channels[] = {1, 2, 3, 5, 8, 16, 17, 32, 40};
+    dt_conv_shape shape = {.window = some_window(seed, true), .rows = some_number(seed, 20, 1, 5), .groups = 1};
+    shape.in_channels = channels[some_number(seed, 21, 0, COUNT(channels) - 1)];
+    shape.out_channels = channels[some_number(seed, 22, 0, COUNT(channels) - 1)];
+    if (seed >= 24) {
+        shape.groups = seed % 2 ? shape.in_channels : some_number(seed, 23, 2, 4);
+        shape.in_channels *= seed % 2 ? 1 : shape.groups;
+        shape.out_channels = shape.groups * some_number(seed, 24, 1, 3);
+    }
+    shape.bias = seed % 3 != 0;
+    static const dt_activation activations[] = {DT_LINEAR, DT_RELU, DT_LEAKY_RELU};
+    shape.activation = activations[seed % 4 % 3];
+    shape.slope = 0.2F;
+    return shape;
+}
+
+/* A sum of n products of numbers up to 1. */
+static double sum_tolerance(int64_t n) {
+    return (double)(n + 8) * U;
+}
+
+static void check_conv(const dt_conv_shape *s) {
+    dt_conv *conv;
+    dt_status status = dt_conv_create(&conv, s, true);
+    ck_assert_msg(status.code == DT_OK, "%s", status.message);
+    void *workspace = workspace_of(conv);
+    ref_window window = ref_of(&s->window);
+    int64_t pixels = window.kernel[0] * window.kernel[1], depth = s->in_channels / s->groups;
+    int64_t nx = count_of(window.in, s->rows, s->in_channels), ny = count_of(window.out, s->rows, s->out_channels);
+    int64_t nw = pixels * depth * s->out_channels;
+    float *x = floats(nx, 111, 1), *w = floats(nw, 112, 1), *b = s->bias ? floats(s->out_channels, 113, 1) : NULL;
+    float *y = guarded(ny, 114), *dx = guarded(nx, 115), *dw = guarded(nw, 116), *dy = floats(ny, 117, 1);
+    double *wx = widen(x, nx), *ww = widen(w, nw), *want = zeros(ny), *want_dx = zeros(nx), *want_dw = zeros(nw);
+    ref_conv(want, wx, ww, b ? widen(b, s->out_channels) : NULL, &window, s->rows, s->in_channels, s->out_channels,
+             s->groups);
+    for (int64_t i = 0; i < ny; i++) want[i] = ref_activation((int)s->activation, want[i], (double)s->slope);
+    dt_conv_forward(conv, y, x, w, b, workspace);
+    expect_close("convolution", y, want, ny, 4 * U, sum_tolerance(pixels * depth));
+    ref_conv_backward(want_dx, want_dw, widen(dy, ny), wx, ww, &window, s->rows, s->in_channels, s->out_channels,
+                      s->groups);
+    dt_conv_backward_data(conv, dx, dy, w, workspace);
+    expect_close("gradient of x", dx, want_dx, nx, 4 * U, sum_tolerance(pixels * s->out_channels / s->groups));
+    double tolerance = sum_tolerance(s->rows * window.out[0] * window.out[1]);
+    dw[0] = NAN; /* what was there must not matter */
+    dt_conv_backward_weights(conv, dw, x, dy, false, workspace);
+    expect_close("gradient of w", dw, want_dw, nw, 4 * U, tolerance);
+    dt_conv_backward_weights(conv, dw, x, dy, true, workspace);
+    for (int64_t i = 0; i < nw; i++) want_dw[i] *= 2;
+    expect_close("gradient of w, added", dw, want_dw, nw, 4 * U, 2 * tolerance);
+    expect_guard(y, ny);
+    expect_guard(dx, nx);
+    expect_guard(dw, nw);
+    free(workspace);
+    dt_conv_destroy(conv);
+}
+
+START_TEST(convolutions_match_the_reference) {
+    if (!open_kernels(_i)) return;
+    for (uint64_t seed = 0; seed < 48; seed++) {
+        dt_conv_shape shape = some_shape(seed);
+        check_conv(&shape);
+        release();
+    }
+}
+END_TEST
+
+/* A row's result does not depend on the other rows, and zeros in dy take rows out of a gradient. */
+START_TEST(rows_of_a_convolution_are_apart) {
+    if (!open_kernels(_i)) return;
+    dt_conv_shape s = {.window = {{7, 6}, {7, 6}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
+                       .rows = 4,
+                       .in_channels = 8,
+                       .out_channels = 16,
+                       .groups = 1};
+    dt_conv *conv;
+    ck_assert_int_eq(dt_conv_create(&conv, &s, true).code, DT_OK);
+    void *workspace = workspace_of(conv);
+    int64_t nx = count_of(s.window.in, 1, 8), ny = count_of(s.window.out, 1, 16), nw = 9 * 8 * 16;
+    float *x = floats(4 * nx, 121, 1), *w = floats(nw, 122, 1), *y = floats(4 * ny, 123, 1),
+          *z = floats(4 * ny, 124, 1);
+    float *one = floats(nw, 125, 1), *other = floats(nw, 126, 1), *dy = floats(4 * ny, 127, 1);
+    dt_conv_forward(conv, y, x, w, NULL, workspace);
+    memset(dy + 2 * ny, 0, (size_t)(2 * ny) * sizeof *dy);
+    dt_conv_backward_weights(conv, one, x, dy, false, workspace);
+    for (int64_t i = 2 * nx; i < 4 * nx; i++) x[i] = -3 * x[i];
+    dt_conv_forward(conv, z, x, w, NULL, workspace);
+    dt_conv_backward_weights(conv, other, x, dy, false, workspace);
+    expect_same_bits("rows", y, z, (size_t)(2 * ny) * sizeof *y);
+    ck_assert_int_ne(memcmp(y, z, (size_t)(4 * ny) * sizeof *y), 0);
+    expect_same_bits("gradient", one, other, (size_t)nw * sizeof *one);
+    free(workspace);
+    dt_conv_destroy(conv);
+}
+END_TEST
+
+START_TEST(a_relu_in_a_convolution_lets_nan_through) {
+    if (!open_kernels(_i)) return;
+    dt_conv_shape s = {.window = {{5, 5}, {5, 5}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
+                       .rows = 1,
+                       .in_channels = 1,
+                       .out_channels = 16,
+                       .groups = 1,
+                       .activation = DT_RELU};
+    dt_conv *conv;
+    ck_assert_int_eq(dt_conv_create(&conv, &s, false).code, DT_OK);
+    void *workspace = workspace_of(conv);
+    float *x = floats(25, 131, 1), *w = floats(9 * 16, 132, 1), *y = floats(25 * 16, 133, 1);
+    x[12] = NAN; /* the middle: seen by the 3x3 pixels around it */
+    dt_conv_forward(conv, y, x, w, NULL, workspace);
+    int seen = 0;
+    for (int i = 0; i < 25 * 16; i++) seen += isnan(y[i]) ? 1 : 0;
+    ck_assert_int_eq(seen, 9 * 16);
+    free(workspace);
+    dt_conv_destroy(conv);
+}
+END_TEST
+
+static void check_pools(const dt_kernels *kernels, const dt_window *window, int64_t rows, int64_t channels) {
+    ref_window ref = ref_of(window);
+    int64_t nx = count_of(window->in, rows, channels), ny = count_of(window->out, rows, channels);
+    float *x = floats(nx, 141, 1), *y = guarded(ny, 142), *dx = guarded(nx, 143), *dy = floats(ny, 144, 1);
+    int32_t *winner = take((size_t)ny * sizeof *winner);
+    for (int64_t i = 0; i < nx; i++) x[i] = rintf(4 * x[i]); /* many are equal: the first must win */
+    double *wx = widen(x, nx), *wdy = widen(dy, ny), *want = zeros(ny), *want_dx = zeros(nx);
+    ref_max_pool(want, want_dx, wdy, wx, &ref, rows, channels);
+    kernels->max_pool(y, winner, x, window, rows, channels);
+    expect_close("max pool", y, want, ny, 0, 0);
+    kernels->max_pool_backward(dx, dy, winner, window, rows, channels);
+    expect_close("max pool backward", dx, want_dx, nx, 0, 16 * U);
+    ref_avg_pool(want, want_dx, wdy, wx, &ref, rows, channels);
+    kernels->avg_pool(y, x, window, rows, channels);
+    expect_close("avg pool", y, want, ny, 4 * U, 16 * U);
+    kernels->avg_pool_backward(dx, dy, window, rows, channels);
+    expect_close("avg pool backward", dx, want_dx, nx, 4 * U, 16 * U);
+    expect_guard(y, ny);
+    expect_guard(dx, nx);
+}
+
+START_TEST(pools_and_their_gradients_match_the_reference) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    static const int64_t channels[] = {1, 3, 16, 33};
+    for (uint64_t seed = 0; seed < 64; seed++) {
+        dt_window window = some_window(seed, false);
+        if (seed < 4) window.kernel[0] = window.kernel[1] = 2;
+        if (seed < 8) /* windows that tile the picture, where a gradient is written and not added */
+            for (int d = 0; d < 2; d++) {
+                window.stride[d] = window.kernel[d];
+                window.in[d] = window.kernel[d] * window.out[d];
+                window.before[d] = window.after[d] = 0;
+            }
+        for (int c = 0; c < COUNT(channels); c++) check_pools(kernels, &window, 3, channels[c]);
+        release();
+    }
+}
+END_TEST
+
+START_TEST(a_max_pool_lets_nan_through) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    const dt_window square = {{2, 2}, {1, 1}, {2, 2}, {2, 2}, {1, 1}, {0, 0}, {0, 0}};
+    const dt_window line = {{1, 4}, {1, 1}, {1, 4}, {1, 4}, {1, 1}, {0, 0}, {0, 0}};
+    for (int i = 0; i < 8; i++) {
+        int where = i % 4;
+        float x[4] = {1, -1, 2, 0}, y = 0;
+        int32_t winner = -1;
+        x[where] = NAN;
+        kernels->max_pool(&y, &winner, x, i < 4 ? &square : &line, 1, 1);
+        ck_assert(isnan(y));
+        ck_assert_int_eq(winner, where);
+    }
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = {
         activations_with_and_without_bias_match_the_reference,
@@ -668,6 +1076,11 @@ int main(void) {
         slopes_of_activations_match_the_reference,
         bias_gradients_are_column_sums_that_replace_or_accumulate,
         softmax_and_its_gradient_match_the_reference,
+        normalisations_and_their_gradients_match_the_reference,
+        moments_far_from_zero_lose_nothing,
+        normalising_with_given_moments_is_a_product_and_a_sum,
+        a_number_that_is_none_reaches_the_normalised,
+        upsampling_matches_the_reference_and_its_reverse_is_its_transpose,
         losses_gradients_and_counts_match_the_reference,
         ties_go_to_the_first_and_top5_counts_five,
         a_sample_that_is_not_finite_is_counted_and_leaves_the_others_alone,
@@ -682,6 +1095,11 @@ int main(void) {
         every_number_format_is_converted,
         results_do_not_depend_on_alignment,
         matrix_products_match_the_reference,
+        convolutions_match_the_reference,
+        rows_of_a_convolution_are_apart,
+        a_relu_in_a_convolution_lets_nan_through,
+        pools_and_their_gradients_match_the_reference,
+        a_max_pool_lets_nan_through,
     };
     Suite *suite = suite_create("kernels");
     TCase *group = tcase_create("every instruction set");

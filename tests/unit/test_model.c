@@ -10,6 +10,8 @@
 #include "dtrain/model.h"
 #include "reference.h"
 
+#include "../golden/convolutions.h"
+
 #define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
 
 static const dt_recipe_loss cross_entropy = {DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0};
@@ -55,10 +57,26 @@ static dt_real *reals(size_t n, uint64_t seed) {
     return x;
 }
 
+/* Layers in layers, on samples of shape [3, 4]. */
+#define NESTED                                                                                                         \
+    "[{transpose: [1, 0]}, {reshape: [-1, 2, 3]}, {upsample: {factor: 2, method: linear}}, {residual: {layers: "       \
+    "[{group_norm: 3}, {concat: [[], [tanh, {rms_norm: {scale: no}}]]}, layer_norm], shortcut: [{concat: {branches: "  \
+    "[[], []], name: twice}}], activation: relu, name: block}}, flatten, {dense: {out: 4, name: head}}, {residual: "   \
+    "[batch_norm, {residual: [{dense: 4}, {dropout: 0.1}]}]}, {dense: 5}]"
+
 /* A network with one of everything, on 24 samples of shape [3, 4]. */
 #define RICH                                                                                                           \
     "[flatten, {dropout: 0.2}, {dense: {out: 19, activation: relu}}, {dropout: 0.3}, {dense: {out: 10, activation: "   \
     "gelu}}, tanh, {dense: 7}, softmax, {dense: 5}]"
+
+/* And one of convolutions and pools. */
+#define CONVOLVED                                                                                                      \
+    "[{conv2d: {out: 6, activation: relu}}, {max_pool: {kernel: 2, stride: 1}}, {conv2d: {out: 8, kernel: 2, groups: " \
+    "2, activation: gelu}}, {avg_pool: {kernel: 2, padding: same}}, {conv2d: {out: 8, kernel: 1, bias: false}}, "      \
+    "tanh, "                                                                                                           \
+    "{dropout: 0.2}, flatten, {dense: 5}]"
+
+static const char *const networks[] = {RICH, CONVOLVED};
 
 enum { ROWS = 24, INPUTS = 12, CLASSES = 5 };
 
@@ -69,8 +87,8 @@ typedef struct fixture {
     int32_t labels[ROWS];
 } fixture;
 
-static void fixture_init(fixture *f, int64_t max_rows) {
-    f->model = new_model(RICH, (dt_shape){2, {3, 4}}, max_rows, true);
+static void fixture_init(fixture *f, const char *layers, int64_t max_rows) {
+    f->model = new_model(layers, (dt_shape){2, {3, 4}}, max_rows, true);
     f->total = dt_model_table(f->model)->total;
     f->w = reals(f->total, 1);
     dt_model_init(f->model, f->w, 5);
@@ -153,7 +171,7 @@ END_TEST
 
 START_TEST(micro_batches_add_up_to_the_batch) {
     fixture f;
-    fixture_init(&f, ROWS);
+    fixture_init(&f, networks[_i], ROWS);
     dt_real *parts = reals(f.total, 4);
     memset(parts, 0, f.total * sizeof *parts);
     dt_tally whole_tally = {0}, part_tally = {0};
@@ -171,7 +189,7 @@ END_TEST
 
 START_TEST(gradients_of_shards_add_up_to_the_batch_s) {
     fixture f;
-    fixture_init(&f, ROWS);
+    fixture_init(&f, networks[_i], ROWS);
     dt_real *shard = reals(f.total, 4), *sum = reals(f.total, 5);
     memset(sum, 0, f.total * sizeof *sum);
     memset(shard, 0, f.total * sizeof *shard);
@@ -190,7 +208,7 @@ END_TEST
 
 START_TEST(a_gradient_replaces_whatever_was_there_and_padding_stays_as_it_was) {
     fixture f;
-    fixture_init(&f, ROWS);
+    fixture_init(&f, networks[_i], ROWS);
     dt_tally tally = {0};
     train_rows(&f, f.grads, false, 0, ROWS, &tally);
     dt_real *again = reals(f.total, 4);
@@ -214,7 +232,7 @@ END_TEST
 
 START_TEST(an_empty_shard_has_a_zero_gradient) {
     fixture f;
-    fixture_init(&f, ROWS);
+    fixture_init(&f, networks[_i], ROWS);
     dt_tally tally = {0};
     train_rows(&f, f.grads, false, 0, ROWS, &tally);
     dt_real *before = reals(f.total, 4);
@@ -231,8 +249,8 @@ END_TEST
 
 START_TEST(bits_do_not_depend_on_the_rows_there_is_room_for) {
     fixture tight, roomy;
-    fixture_init(&tight, ROWS);
-    fixture_init(&roomy, 10 * ROWS + 3);
+    fixture_init(&tight, RICH, ROWS);
+    fixture_init(&roomy, RICH, 10 * ROWS + 3);
     dt_tally a = {0}, b = {0};
     train_rows(&tight, tight.grads, false, 0, ROWS, &a);
     train_rows(&roomy, roomy.grads, false, 0, 7, &b); /* leaves other numbers behind */
@@ -252,7 +270,15 @@ START_TEST(the_batch_is_not_modified) {
                                         "[flatten, relu, {dense: 3}]",
                                         "[flatten, {dropout: 0.5}, {dense: 3}]",
                                         "[sigmoid, tanh, gelu, {dense: 3}]",
-                                        "[{dropout: 0}, relu, {dense: 3}]"};
+                                        "[batch_norm, {dense: 3}]",
+                                        "[{reshape: [6]}, layer_norm, {dense: 3}]",
+                                        "[{group_norm: 2}, {dense: 3}]",
+                                        "[{residual: [relu, {dropout: 0.5}]}, {dense: 3}]",
+                                        "[{residual: [flatten]}, {dense: 3}]",
+                                        "[{concat: [[tanh], [], [{batch_norm: {activation: relu}}]]}, {dense: 3}]",
+                                        "[{dropout: 0}, relu, {dense: 3}]",
+                                        "[{conv1d: 3}, flatten, {dense: 3}]",
+                                        "[{max_pool: 2}, flatten, {dense: 3}]"};
     for (int i = 0; i < COUNT(lists); i++) {
         dt_model *model = new_model(lists[i], vector(6), 4, true);
         size_t total = dt_model_table(model)->total;
@@ -264,6 +290,119 @@ START_TEST(the_batch_is_not_modified) {
         ck_assert_msg(memcmp(x, before, 24 * sizeof *x) == 0, "%s writes to its batch", lists[i]);
         dt_model_destroy(model);
         dt_free(w), dt_free(grads), dt_free(x), dt_free(before);
+    }
+}
+END_TEST
+
+/* ---- convolutions ---- */
+
+/* The largest difference, relative to the largest number. */
+static void expect_golden(const char *layers, const char *what, const dt_real *got, const double *want, int n) {
+    double largest = 0;
+    for (int i = 0; i < n; i++) largest = fmax(largest, fabs(want[i]));
+    for (int i = 0; i < n; i++)
+        ck_assert_msg(fabs((double)got[i] - want[i]) <= 2e-6 * largest, "%s: %s %d is %.9g, not %.9g", layers, what, i,
+                      (double)got[i], want[i]);
+}
+
+START_TEST(convolutional_networks_and_their_gradients_are_pytorch_s) {
+    const char *layers = golden_networks[_i].layers;
+    int64_t inputs = dt_shape_count(&golden_networks[_i].input), outputs = golden_networks[_i].outputs;
+    dt_model *model;
+    dt_status status =
+        try_model(&model, layers, &squared_error, golden_networks[_i].input, outputs, false, GOLDEN_ROWS, true);
+    ck_assert_msg(status.code == DT_OK, "%s", status.message);
+    const dt_table *table = dt_model_table(model);
+    dt_real *w = reals(table->total, 1), *grads = reals(table->total, 2), *x = reals((size_t)(3 * inputs), 3);
+    dt_real *target = reals((size_t)(3 * outputs), 4);
+    const double *from = golden_networks[_i].w;
+    for (int t = 0; t < table->count; t++)
+        for (size_t i = 0; i < table->tensors[t].count; i++) w[table->tensors[t].offset + i] = (dt_real)*from++;
+    ck_assert_int_eq(from - golden_networks[_i].w, golden_networks[_i].weights);
+    for (int i = 0; i < 3 * inputs; i++) x[i] = (dt_real)golden_networks[_i].x[i];
+    for (int i = 0; i < 3 * outputs; i++) target[i] = (dt_real)golden_networks[_i].target[i];
+    const dt_real *y = dt_model_forward(model, (dt_pass){.rows = 3, .weights = w}, x);
+    expect_golden(layers, "output", y, golden_networks[_i].y, (int)(3 * outputs));
+    dt_tally tally = {0};
+    dt_model_train(model, (dt_pass){.weights = w, .grads = grads}, &(dt_batch){3, 0, x, NULL, target}, &tally);
+    const double *want = golden_networks[_i].grads;
+    for (int t = 0; t < table->count; want += table->tensors[t++].count)
+        expect_golden(layers, table->tensors[t].name, grads + table->tensors[t].offset, want,
+                      (int)table->tensors[t].count);
+    dt_model_destroy(model);
+    dt_free(w), dt_free(grads), dt_free(x), dt_free(target);
+}
+END_TEST
+
+static const char *const pictures[] = {
+    "[{conv2d: {out: 6, activation: relu}}, {conv2d: {out: 8, stride: 2, activation: tanh}}, flatten, {dense: 5}]",
+    "[tanh, {conv2d: {out: 6, activation: gelu}}, relu, {max_pool: 2}, {conv2d: 5}, global_avg_pool]",
+    "[flatten, {conv1d: {out: 4, activation: silu}}, {dropout: 0.4}, {conv1d: 5}, global_max_pool]",
+    "[{conv2d: 4}, {residual: {layers: [{conv2d: {out: 6, stride: 2, activation: gelu}}, {group_norm: 2}, {conv2d: "
+    "6}], "
+    "shortcut: [{conv2d: {out: 6, kernel: 1, stride: 2}}], activation: relu}}, {concat: [[{conv2d: 2}], []]}, "
+    "global_avg_pool, {dense: 5}]",
+};
+
+/* A convolution is planned for 8 rows. Fewer give the same bits as they do among 8, and a gradient of those rows alone,
+ * whatever was computed before in the same memory. */
+START_TEST(rows_beyond_the_batch_change_nothing) {
+    const int64_t few = 5, all = 8;
+    dt_model *model = new_model(pictures[_i], (dt_shape){2, {3, 4}}, all, true);
+    dt_model *fresh = new_model(pictures[_i], (dt_shape){2, {3, 4}}, all, true);
+    dt_model *exact = new_model(pictures[_i], (dt_shape){2, {3, 4}}, few, true);
+    size_t total = dt_model_table(model)->total;
+    dt_real *w = reals(total, 1), *grads = reals(total, 2), *again = reals(total, 2), *want = reals(total, 2);
+    dt_real *x = reals((size_t)(all * INPUTS), 3), *y = reals((size_t)(few * CLASSES), 4);
+    int32_t labels[8] = {0, 1, 2, 3, 4, 0, 1, 2};
+    dt_pass pass = {.rows = all, .training = true, .seed = 3, .weights = w};
+    memcpy(y, dt_model_forward(fresh, pass, x), (size_t)(few * CLASSES) * sizeof *y);
+    dt_tally tally = {0}, one = {0}, two = {0}, three = {0};
+    pass.grads = grads;
+    dt_real *poison = reals((size_t)(all * INPUTS), 5);
+    for (int64_t i = 0; i < all * INPUTS; i++) poison[i] = (dt_real)NAN;
+    dt_model_train(model, pass, &(dt_batch){all, 0, poison, labels, NULL}, &tally);
+    ck_assert_int_eq(tally.not_finite, all);
+    dt_real *five = reals((size_t)(few * INPUTS), 3); /* no room for more: a longer read is an error */
+    dt_model_train(model, pass, &(dt_batch){few, 0, five, labels, NULL}, &one);
+    pass.grads = again;
+    dt_model_train(fresh, pass, &(dt_batch){few, 0, five, labels, NULL}, &two);
+    pass.grads = want;
+    dt_model_train(exact, pass, &(dt_batch){few, 0, five, labels, NULL}, &three);
+    ck_assert_int_eq(memcmp(grads, again, total * sizeof *grads), 0);
+    ck_assert_int_eq(memcmp(&one, &two, sizeof one), 0);
+    expect_near(grads, want, total, 2e-6);
+    dt_model_train(model, pass, &(dt_batch){all, 0, poison, labels, NULL}, &tally);
+    pass.rows = few;
+    const dt_real *rows = dt_model_forward(model, pass, five);
+    ck_assert_int_eq(memcmp(rows, y, (size_t)(few * CLASSES) * sizeof *y), 0);
+    dt_model_destroy(model), dt_model_destroy(fresh), dt_model_destroy(exact);
+    dt_free(w), dt_free(grads), dt_free(again), dt_free(want), dt_free(x), dt_free(y), dt_free(poison), dt_free(five);
+}
+END_TEST
+
+START_TEST(a_picture_without_channels_is_one_with_one) {
+    static const struct {
+        const char *layers;
+        dt_shape bare, full, out;
+    } cases[] = {
+        {"[{conv2d: {out: 7, stride: 2}}, flatten, {dense: 2}]", {2, {5, 4}}, {3, {5, 4, 1}}, {3, {3, 2, 7}}},
+        {"[{conv1d: {out: 7, padding: valid}}, flatten, {dense: 2}]", {1, {9}}, {2, {9, 1}}, {2, {7, 7}}},
+        {"[{max_pool: 2x2}, flatten, {dense: 2}]", {2, {5, 4}}, {3, {5, 4, 1}}, {3, {2, 2, 1}}},
+        {"[{avg_pool: {kernel: 3, padding: 1}}, flatten, {dense: 2}]", {1, {9}}, {2, {9, 1}}, {2, {3, 1}}},
+    };
+    for (int i = 0; i < COUNT(cases); i++) {
+        dt_model *bare = new_model(cases[i].layers, cases[i].bare, 2, true);
+        dt_model *full = new_model(cases[i].layers, cases[i].full, 2, true);
+        char want[96], out[96];
+        dt_shape_text(&cases[i].out, want);
+        dt_shape_text(&dt_model_layer(bare, 0)->out, out);
+        ck_assert_str_eq(out, want);
+        dt_shape_text(&dt_model_layer(full, 0)->out, out);
+        ck_assert_str_eq(out, want);
+        ck_assert_uint_eq(dt_model_table(bare)->total, dt_model_table(full)->total);
+        dt_model_destroy(bare);
+        dt_model_destroy(full);
     }
 }
 END_TEST
@@ -304,7 +443,7 @@ END_TEST
 
 START_TEST(evaluation_is_without_dropout_and_the_same_in_a_model_that_cannot_train) {
     fixture f;
-    fixture_init(&f, ROWS);
+    fixture_init(&f, RICH, ROWS);
     dt_model *plain = new_model("[flatten, {dense: {out: 19, activation: relu}}, {dense: {out: 10, activation: gelu}}, "
                                 "tanh, {dense: 7}, softmax, {dense: 5}]",
                                 (dt_shape){2, {3, 4}}, ROWS, false);
@@ -326,9 +465,9 @@ END_TEST
 
 /* ---- initial values ---- */
 
-/* Mean and variance of the first tensor of `layers` on 400 inputs and 300 outputs. */
-static void moments(const char *layers, double *mean, double *variance, double *largest) {
-    dt_model *model = new_model(layers, vector(400), 1, false);
+/* Mean and variance of the first tensor of `layers`; returns its number of elements. */
+static double moments(const char *layers, dt_shape input, double *mean, double *variance, double *largest) {
+    dt_model *model = new_model(layers, input, 1, false);
     const dt_table *table = dt_model_table(model);
     dt_real *w = reals(table->total, 1);
     dt_model_init(model, w, 3);
@@ -344,6 +483,7 @@ static void moments(const char *layers, double *mean, double *variance, double *
     for (size_t i = table->tensors[1].offset; i < table->total; i++) ck_assert(w[i] == 0); /* bias */
     dt_model_destroy(model);
     dt_free(w);
+    return n;
 }
 
 START_TEST(initial_weights_have_the_variance_their_papers_ask_for) {
@@ -362,11 +502,16 @@ START_TEST(initial_weights_have_the_variance_their_papers_ask_for) {
         {"[{dense: {out: 300, activation: relu}}]", 2.0 / 400, 1},
         {"[{dense: {out: 300, activation: silu}}]", 2.0 / 400, 1},
         {"[{dense: {out: 300, activation: leaky_relu, slope: 0.5}}]", 1.6 / 400, 1},
+        {"[{conv2d: {out: 300, kernel: 5}}]", 2.0 / (25 * 316), 0.0276},
+        {"[{conv2d: {out: 300, kernel: 5, activation: relu}}]", 2.0 / 400, 1},
+        {"[{conv2d: {out: 300, kernel: 5, groups: 4, activation: gelu}}]", 2.0 / 100, 1},
+        {"[{conv2d: {out: 300, kernel: 5, groups: 4}}]", 2.0 / (25 * 79), 0.0552},
     };
-    const double n = 400 * 300;
     for (int i = 0; i < COUNT(inits); i++) {
         double mean, variance, largest;
-        moments(inits[i].layers, &mean, &variance, &largest);
+        bool picture = strstr(inits[i].layers, "conv2d") != NULL;
+        double n =
+            moments(inits[i].layers, picture ? (dt_shape){3, {5, 5, 16}} : vector(400), &mean, &variance, &largest);
         ck_assert_double_le(fabs(mean), 5 * sqrt(inits[i].variance / n));
         /* the variance of x^2 is at most 2 sigma^4 (normal) */
         ck_assert_msg(fabs(variance - inits[i].variance) <= 5 * inits[i].variance * sqrt(2 / n), "%s: variance %g",
@@ -378,7 +523,7 @@ END_TEST
 
 START_TEST(initial_weights_are_a_function_of_seed_and_place) {
     fixture f;
-    fixture_init(&f, 1);
+    fixture_init(&f, RICH, 1);
     dt_real *again = reals(f.total, 1);
     dt_model_init(f.model, again, 5);
     ck_assert_int_eq(memcmp(again, f.w, f.total * sizeof *again), 0);
@@ -428,9 +573,12 @@ END_TEST
 
 START_TEST(the_resolved_list_is_the_same_model_and_resolves_to_itself) {
     static const char *const lists[] = {
-        RICH, "[flatten, {dense: {out: 6, activation: leaky_relu, slope: 0.123456789, init: normal, std: 1e-3, bias: "
-              "no, name: "
-              "a-b_9}}, {leaky_relu: 0.2}, sigmoid, silu, relu, {dropout: 0.3333333333333333}, {dense: 4}]"};
+        RICH, NESTED,
+        "[flatten, {dense: {out: 6, activation: leaky_relu, slope: 0.123456789, init: normal, std: 1e-3, bias: "
+        "no, name: "
+        "a-b_9}}, {leaky_relu: 0.2}, sigmoid, silu, relu, {dropout: 0.3333333333333333}, {dense: 4}]",
+        "[{conv2d: {out: 6, kernel: 3x2, stride: 2x1, padding: 1x0, groups: 1, activation: silu}}, {max_pool: {kernel: "
+        "2, padding: same}}, {conv2d: 4}, global_avg_pool, {dense: 4}]"};
     for (int i = 0; i < COUNT(lists); i++) {
         dt_model *model = new_model(lists[i], (dt_shape){2, {3, 4}}, 3, true), *again;
         dt_node *resolved, *twice;
@@ -461,6 +609,110 @@ START_TEST(the_resolved_list_is_the_same_model_and_resolves_to_itself) {
 }
 END_TEST
 
+START_TEST(layers_in_layers_have_names_indices_and_draws_of_their_own) {
+    dt_model *model = new_model(NESTED, (dt_shape){2, {3, 4}}, 2, true);
+    static const char *const names[] = {"block/group_norm1/scale",
+                                        "block/group_norm1/shift",
+                                        "block/layer_norm1/scale",
+                                        "block/layer_norm1/shift",
+                                        "head/w",
+                                        "head/b",
+                                        "residual2/batch_norm1/running_mean",
+                                        "residual2/batch_norm1/running_var",
+                                        "residual2/batch_norm1/scale",
+                                        "residual2/batch_norm1/shift",
+                                        "residual2/residual1/dense1/w",
+                                        "residual2/residual1/dense1/b",
+                                        "dense2/w",
+                                        "dense2/b"};
+    const dt_table *table = dt_model_table(model);
+    ck_assert_int_eq(table->count, COUNT(names));
+    for (int i = 0; i < table->count; i++) ck_assert_str_eq(table->tensors[i].name, names[i]);
+    ck_assert_uint_eq(table->tensors[6].flags, DT_TENSOR_STATISTIC);
+    ck_assert_double_eq(table->tensors[7].keep, 0.9);
+    uint64_t last = 0;
+    for (int i = 1; i < dt_model_layer_count(model); i++) {
+        const dt_layer *before = dt_model_layer(model, i - 1), *layer = dt_model_layer(model, i);
+        ck_assert_uint_gt(layer->index, before->index);
+        last = layer->index;
+    }
+    ck_assert_uint_eq(last, 17); /* the last of 18, nested ones counted */
+    dt_real *w = reals(table->total, 1);
+    dt_model_init(model, w, 5);
+    const dt_real *inner = w + table->tensors[10].offset, *head = w + table->tensors[4].offset;
+    ck_assert(inner[0] != 0 && inner[0] / head[0] != inner[1] / head[1]);
+    for (int i = 0; i < 4; i++) {
+        ck_assert(w[table->tensors[6].offset + (size_t)i] == 0 && w[table->tensors[7].offset + (size_t)i] == 1);
+        ck_assert(w[table->tensors[8].offset + (size_t)i] == 1 && w[table->tensors[9].offset + (size_t)i] == 0);
+    }
+    dt_free(w);
+    dt_model_destroy(model);
+}
+END_TEST
+
+/* ---- normalisation ---- */
+
+/* 12 rows in pieces: what stands in the statistics' place is the pieces' own mean and variance, by their samples. */
+START_TEST(statistics_of_micro_batches_are_weighted_by_their_samples) {
+    enum { WIDE = 3, ALL = 12 };
+    dt_model *model = new_model("[batch_norm, {dense: 2}]", vector(WIDE), ALL, true);
+    const dt_tensor *tensors = dt_model_table(model)->tensors;
+    size_t total = dt_model_table(model)->total;
+    dt_real *w = reals(total, 1), *grads = reals(total, 2), *x = reals(ALL * WIDE, 3);
+    int32_t labels[ALL] = {0, 1, 1, 0, 1};
+    static const int cuts[] = {0, 5, 6, 12};
+    double mean[WIDE] = {0}, variance[WIDE] = {0};
+    dt_tally tally = {0};
+    for (int i = 0; i + 1 < COUNT(cuts); i++) {
+        int first = cuts[i], rows = cuts[i + 1] - cuts[i];
+        dt_model_train(model, (dt_pass){.accumulate = i > 0, .weights = w, .grads = grads},
+                       &(dt_batch){rows, (uint64_t)first, x + first * WIDE, labels + first, NULL}, &tally);
+        for (int j = 0; j < WIDE; j++) {
+            double own = 0, square = 0;
+            for (int r = first; r < first + rows; r++) own += (double)x[r * WIDE + j] / rows;
+            for (int r = first; r < first + rows; r++) square += pow((double)x[r * WIDE + j] - own, 2);
+            mean[j] += own * rows;
+            variance[j] += rows > 1 ? square / (rows - 1) * rows : 0;
+        }
+    }
+    for (int j = 0; j < WIDE; j++) {
+        ck_assert_double_eq_tol((double)grads[tensors[0].offset + (size_t)j], mean[j], 1e-5);
+        ck_assert_double_eq_tol((double)grads[tensors[1].offset + (size_t)j], variance[j], 1e-5);
+    }
+    dt_model_destroy(model);
+    dt_free(w), dt_free(grads), dt_free(x);
+}
+END_TEST
+
+START_TEST(evaluation_uses_running_statistics_and_no_other_row) {
+    enum { WIDE = 4, ALL = 6 };
+    dt_model *model = new_model("[{batch_norm: {eps: 0.5}}, {dense: 2}]", vector(WIDE), ALL, true);
+    dt_model *lean = new_model("[{batch_norm: {eps: 0.5}}, {dense: 2}]", vector(WIDE), ALL, false);
+    const dt_tensor *tensors = dt_model_table(model)->tensors;
+    dt_real *w = reals(dt_model_table(model)->total, 1), *x = reals(ALL * WIDE, 3);
+    for (size_t j = 0; j < WIDE; j++) w[tensors[1].offset + j] = (dt_real)(j + 1);
+    dt_pass pass = {.rows = ALL, .weights = w};
+    dt_model_forward(model, pass, x);
+    const dt_real *y = dt_model_layer(model, 0)->output;
+    for (int i = 0; i < ALL * WIDE; i++) {
+        size_t j = (size_t)(i % WIDE);
+        double normal = ((double)x[i] - (double)w[tensors[0].offset + j]) / sqrt((double)j + 1.5);
+        double want = normal * (double)w[tensors[2].offset + j] + (double)w[tensors[3].offset + j];
+        ck_assert_double_eq_tol((double)y[i], want, 1e-5);
+    }
+    dt_real whole[ALL * 2];
+    memcpy(whole, dt_model_forward(lean, pass, x), sizeof whole);
+    pass.rows = 1;
+    for (int i = 0; i < ALL; i++) {
+        const dt_real *alone = dt_model_forward(lean, pass, x + (size_t)i * WIDE);
+        for (int j = 0; j < 2; j++) ck_assert_double_eq_tol((double)alone[j], (double)whole[2 * i + j], 1e-5);
+    }
+    dt_model_destroy(model);
+    dt_model_destroy(lean);
+    dt_free(w), dt_free(x);
+}
+END_TEST
+
 START_TEST(the_help_names_every_kind_and_field) {
     char *help = dt_model_help();
     ck_assert_ptr_nonnull(help);
@@ -469,6 +721,8 @@ START_TEST(the_help_names_every_kind_and_field) {
         ck_assert_ptr_nonnull(strstr(help, (*kind)->help));
         for (const dt_field *field = (*kind)->fields; field->key; field++)
             ck_assert_ptr_nonnull(strstr(help, field->help));
+        for (const dt_layer_list *list = (*kind)->lists; list && list->key; list++)
+            ck_assert_ptr_nonnull(strstr(help, list->help));
     }
     dt_free(help);
 }
@@ -484,6 +738,13 @@ typedef struct refusal {
     bool labels;
     const char *says[3];
 } refusal;
+
+#define PICTURE_REFUSED(layers, ...)                                                                                   \
+    {                                                                                                                  \
+        layers, &cross_entropy, {3, {6, 5, 2}}, 0, true, {                                                             \
+            __VA_ARGS__                                                                                                \
+        }                                                                                                              \
+    }
 
 static const refusal refusals[] = {
     {"", &cross_entropy, {1, {4}}, 0, true, {"model.layers", "list"}},
@@ -554,7 +815,212 @@ static const refusal refusals[] = {
      0,
      true,
      {"test.yaml:3: layer dense2", "dense2/w", "2147483648"}},
+    {"\n- dense: 4\n- residual: [dense: 5]\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:3: layer residual1", "its layers give [5] but x is [4]", "`shortcut`"}},
+    {"\n- residual:\n    layers: [dense: 5]\n    shortcut: [dense: 6]\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2: layer residual1", "[5]", "its shortcut gives [6]"}},
+    {"\n- residual\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2", "model.layers.0.residual.layers is missing", "[dense: 10, relu]"}},
+    {"\n- residual: []\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2", "model.layers.0.residual.layers", "list of layers"}},
+    {"\n- residual: {layers: 3}",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2", "residual.layers is no such list"}},
+    {"\n- residual:\n    layers:\n    - dense: 4\n    - dens: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:5", "`dens`", "residual"}},
+    {"\n- residual:\n    layers:\n    - dense: {out: 4,\n        bias: perhaps}",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:5", "model.layers.0.residual.layers.0.dense.bias", "true or false"}},
+    {"\n- residual:\n    layers: [dense: 4]\n    shortcuts: [dense: 4]",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:4", "shortcuts is not a field", "residual.shortcut?"}},
+    {"\n- residual:\n    layers: [dense: 4]\n    activation: tanh",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:4", "residual.activation", "linear or relu"}},
+    {"\n- residual:\n    layers:\n    - dense: {out: 4, name: shortcut}\n    shortcut:\n    - dense: {out: 4, name: w}",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:6: layer residual1/shortcut/w", "residual1/shortcut/w", "`name`"}},
+    {"\n- residual:\n    layers:\n    - dense: {out: 4, name: x}\n    - dense: {out: 4, name: x}",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:5", "layer x", "test.yaml:4"}},
+    {"\n- residual:\n    name: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n    layers:\n    - dense: {out: 4, name: "
+     "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb}",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:5", "longer than 63 bytes", "shorter `name`"}},
+    {"\n- concat\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2", "concat.branches is missing", "each a list of layers"}},
+    {"\n- concat: [dense: 3, relu]\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2", "concat.branches", "[[dense: 10], []]"}},
+    {"\n- concat:\n  - [dense: 3]\n  - [dens: 3]\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:4", "`dens`"}},
+    {"\n- concat: [[], [flatten]]\n- dense: 3",
+     &cross_entropy,
+     {2, {2, 2}},
+     0,
+     true,
+     {"layer concat1", "branch 1 gives [2, 2] but branch 2 gives [4]", "last dimension"}},
+    {"\n- group_norm: 3\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2: layer group_norm1", "4 channels", "3 groups"}},
+    {"\n- batch_norm\n- dense: 3", &cross_entropy, {2, {4, 4}}, 0, true, {"test.yaml:3", "flatten"}},
+    {"\n- batch_norm: {scale: no, shift: no}",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2: layer batch_norm1", "anything to train"}},
+    {"\n- batch_norm: {momentum: 1}\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2", "batch_norm.momentum", "less than 1"}},
+    {"\n- layer_norm: {eps: 0}\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2", "layer_norm.eps", "greater than 0"}},
+    {"\n- rms_norm: {shift: yes}\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2", "rms_norm.shift is not a field"}},
+    {"\n- upsample: 2\n- flatten\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2: layer upsample1", "[4]", "[H, W, C]"}},
+    {"\n- reshape: [2, 3]\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2: layer reshape1", "[4], 4 values", "[2, 3]"}},
+    {"\n- reshape: [-1, -1]\n- dense: 3", &cross_entropy, {1, {4}}, 0, true, {"layer reshape1", "[-1, -1]"}},
+    {"\n- reshape: [0, 4]\n- dense: 3", &cross_entropy, {1, {4}}, 0, true, {"layer reshape1", "[0, 4]"}},
+    {"\n- reshape: [-1, 3]\n- dense: 3", &cross_entropy, {1, {4}}, 0, true, {"layer reshape1", "[-1, 3]"}},
+    {"\n- reshape: [2, two]\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2", "model.layers.0.reshape.shape is [2, two]", "whole numbers"}},
+    {"\n- reshape: [2, [2]]\n- dense: 3", &cross_entropy, {1, {4}}, 0, true, {"test.yaml:2", "whole numbers"}},
+    {"\n- reshape: [1, 1, 1, 1, 1, 1, 4]\n- dense: 3", &cross_entropy, {1, {4}}, 0, true, {"test.yaml:2", "at most 6"}},
+    {"\n- reshape: []\n- dense: 3", &cross_entropy, {1, {4}}, 0, true, {"test.yaml:2", "whole numbers"}},
+    {"\n- reshape: {shape: {a: 1}}\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"test.yaml:2", "reshape.shape is a map"}},
+    {"\n- reshape: [4611686018427387904, 4611686018427387904]\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"at most 1099511627776"}},
+    {"\n- transpose: [0, 0]\n- flatten\n- dense: 3",
+     &cross_entropy,
+     {2, {2, 2}},
+     0,
+     true,
+     {"test.yaml:2: layer transpose1", "[0, 0]", "0 to 1 once"}},
+    {"\n- transpose: [0]\n- flatten\n- dense: 3",
+     &cross_entropy,
+     {2, {2, 2}},
+     0,
+     true,
+     {"layer transpose1", "2 dimensions"}},
+    {"\n- transpose: [0, 6]\n- flatten\n- dense: 3",
+     &cross_entropy,
+     {2, {2, 2}},
+     0,
+     true,
+     {"transpose.order is [0, 6]", "at most 5"}},
     {"[{dense: 3}]", &cross_entropy, {1, {0}}, 0, true, {"[0]"}},
+    PICTURE_REFUSED("\n- conv2d: 3\n- dense: 4", "test.yaml:3: layer dense1", "[6, 5, 3]", "flatten"),
+    PICTURE_REFUSED("\n- flatten\n- conv2d: 3", "test.yaml:3: layer conv2d1", "[60]", "[height, width, channels]"),
+    PICTURE_REFUSED("\n- conv1d: 3", "test.yaml:2: layer conv1d1", "[6, 5, 2]", "[length, channels]"),
+    PICTURE_REFUSED("\n- conv2d: {kernel: 3}", "test.yaml:2", "conv2d.out", NULL),
+    PICTURE_REFUSED("\n- conv2d: {out: 3, kernel: 0}", "test.yaml:2: layer conv2d1", "kernel is `0`", "3x5"),
+    PICTURE_REFUSED("\n- conv2d: {out: 3, kernel: 3x}", "kernel is `3x`", "at least 1", "3x5"),
+    PICTURE_REFUSED("\n- conv2d: {out: 3, kernel: 3x3x3}", "kernel is `3x3x3`", "height x width", NULL),
+    PICTURE_REFUSED("\n- conv2d: {out: 3, kernel: 99999999999}", "kernel is `99999999999`", NULL, NULL),
+    PICTURE_REFUSED("\n- conv2d: {out: 3, stride: -1}", "stride is `-1`", "at least 1", NULL),
+    PICTURE_REFUSED("\n- conv2d: {out: 3, dilation: 1.5}", "dilation is `1.5`", "whole number", NULL),
+    PICTURE_REFUSED("\n- conv2d: {out: 3, kernel: 2000000000, dilation: 2000000000}", "cannot be meant", NULL, NULL),
+    PICTURE_REFUSED("\n- conv2d: {out: 3, padding: some}", "padding is `some`", "same, valid or a number", NULL),
+    PICTURE_REFUSED("\n- conv2d: {out: 3, padding: 3}", "padding is 3", "only 3 wide", "less"),
+    PICTURE_REFUSED("\n- conv2d: {out: 3, kernel: 7, padding: valid}", "7 x 7", "[6, 5, 2]", "padding: same"),
+    PICTURE_REFUSED("\n- conv2d: {out: 3, groups: 2}", "groups is 2", "2 input channels", "3 outputs"),
+    PICTURE_REFUSED("\n- conv2d: {out: 6, groups: 3}", "groups is 3", "2 input channels", "6 outputs"),
+    PICTURE_REFUSED("\n- conv2d: 3\n- max_pool: {kernel: 2, dilation: 2}", "test.yaml:3", "dilation", NULL),
+    PICTURE_REFUSED("\n- max_pool: 6\n- conv2d: 3", "test.yaml:2: layer max_pool1", "6 x 6", "[6, 5, 2]"),
+    PICTURE_REFUSED("\n- avg_pool: {kernel: 2, padding: 2}", "layer avg_pool1", "padding is 2", NULL),
+    PICTURE_REFUSED("\n- global_avg_pool: 3", "global_avg_pool", "name alone", NULL),
+    PICTURE_REFUSED("\n- global_avg_pool\n- max_pool: 2x2", "test.yaml:3: layer max_pool1", "kernel is `2x2`", NULL),
+    {"\n- conv1d: {out: 3, kernel: 3x3}", &cross_entropy, {2, {9, 2}}, 0, true, {"kernel is `3x3`", "at least 1"}},
+    {"\n- global_max_pool\n- dense: 2", &cross_entropy, {4, {2, 2, 2, 2}}, 0, true, {"[2, 2, 2, 2]", "[length"}},
 };
 
 START_TEST(a_list_that_cannot_be_used_is_refused_with_layer_and_line) {
@@ -621,18 +1087,24 @@ int main(void) {
     tcase_add_checked_fixture(group, setup, NULL);
     tcase_add_test(group, forward_is_what_the_formulas_say);
     tcase_add_test(group, softmax_is_along_the_last_dimension);
-    tcase_add_test(group, micro_batches_add_up_to_the_batch);
-    tcase_add_test(group, gradients_of_shards_add_up_to_the_batch_s);
-    tcase_add_test(group, a_gradient_replaces_whatever_was_there_and_padding_stays_as_it_was);
-    tcase_add_test(group, an_empty_shard_has_a_zero_gradient);
+    tcase_add_loop_test(group, micro_batches_add_up_to_the_batch, 0, COUNT(networks));
+    tcase_add_loop_test(group, gradients_of_shards_add_up_to_the_batch_s, 0, COUNT(networks));
+    tcase_add_loop_test(group, a_gradient_replaces_whatever_was_there_and_padding_stays_as_it_was, 0, COUNT(networks));
+    tcase_add_loop_test(group, an_empty_shard_has_a_zero_gradient, 0, COUNT(networks));
     tcase_add_test(group, bits_do_not_depend_on_the_rows_there_is_room_for);
     tcase_add_test(group, the_batch_is_not_modified);
+    tcase_add_loop_test(group, convolutional_networks_and_their_gradients_are_pytorch_s, 0, COUNT(golden_networks));
+    tcase_add_loop_test(group, rows_beyond_the_batch_change_nothing, 0, COUNT(pictures));
+    tcase_add_test(group, a_picture_without_channels_is_one_with_one);
     tcase_add_test(group, dropout_draws_by_step_seed_and_position_alone);
     tcase_add_test(group, evaluation_is_without_dropout_and_the_same_in_a_model_that_cannot_train);
     tcase_add_test(group, initial_weights_have_the_variance_their_papers_ask_for);
     tcase_add_test(group, initial_weights_are_a_function_of_seed_and_place);
     tcase_add_test(group, tensors_are_named_shaped_and_flagged);
     tcase_add_test(group, the_resolved_list_is_the_same_model_and_resolves_to_itself);
+    tcase_add_test(group, layers_in_layers_have_names_indices_and_draws_of_their_own);
+    tcase_add_test(group, statistics_of_micro_batches_are_weighted_by_their_samples);
+    tcase_add_test(group, evaluation_uses_running_statistics_and_no_other_row);
     tcase_add_test(group, the_help_names_every_kind_and_field);
     tcase_add_loop_test(group, a_list_that_cannot_be_used_is_refused_with_layer_and_line, 0, COUNT(refusals));
     tcase_add_test(group, widths_that_fit_the_targets_are_accepted);

@@ -150,6 +150,36 @@ START_TEST(clipping_by_norm_scales_the_whole_gradient_or_nothing) {
 }
 END_TEST
 
+/* Whatever the rule, its decay and its clipping. */
+START_TEST(statistics_are_running_means_and_have_no_part_in_the_norm) {
+    dt_recipe_optimizer config = golden_rules[_i].config;
+    config.l2 = config.weight_decay = 0.5;
+    config.clip_value = 1e-3;
+    arena a = {.w = NULL};
+    ck_assert_int_eq(dt_table_add(&a.table, "n/running_mean", &(dt_shape){1, {3}}, DT_TENSOR_STATISTIC).code, DT_OK);
+    ck_assert_int_eq(dt_table_add(&a.table, "n/scale", &(dt_shape){1, {2}}, 0).code, DT_OK);
+    ck_assert_int_eq(dt_table_add(&a.table, "n/running_var", &(dt_shape){1, {1}}, DT_TENSOR_STATISTIC).code, DT_OK);
+    a.table.tensors[0].keep = 0.75;
+    a.w = new_array(&a);
+    a.g = new_array(&a);
+    const char *names[DT_MAX_SLOTS + 1];
+    dt_rule_of(&config)->slots(&config, names);
+    for (int i = 0; names[i]; i++) a.slots[i] = new_array(&a);
+    for (int i = 0; i < 3; i++) a.w[i] = (dt_real)i, a.g[i] = (dt_real)(5 * (i + 10)); /* 5 samples, a mean of i + 10 */
+    a.g[16] = 3, a.g[17] = 4;
+    a.w[32] = 8, a.g[32] = 10; /* keep is 0 */
+    double norm = sqrt(dt_grad_squares(kernels, &a.table, a.g, 0, a.table.total));
+    ck_assert_double_eq_tol(norm, 5, 1e-6);
+    dt_optim_update(kernels, &config, &a.table, a.w, a.slots, a.g, 0, a.table.total, 0, 5, norm, 0.1);
+    for (int i = 0; i < 3; i++) ck_assert_double_eq_tol((double)a.w[i], 0.75 * i + 0.25 * (i + 10), 1e-5);
+    ck_assert_double_eq_tol((double)a.w[32], 2, 1e-6);
+    ck_assert(a.w[16] != 0 && a.w[3] == 0 && a.w[33] == 0);
+    for (int s = 0; s < DT_MAX_SLOTS && a.slots[s]; s++)
+        for (int i = 0; i < 3; i++) ck_assert(a.slots[s][i] == 0 && a.slots[s][32] == 0);
+    arena_finish(&a);
+}
+END_TEST
+
 /* 3^2 + 4^2 = 5^2, in parts cut anywhere; and padding counts for nothing. */
 START_TEST(the_norm_is_euclidean_over_parts_of_any_size) {
     static dt_real g[3 * 4096 + 96];
@@ -268,6 +298,7 @@ int main(void) {
     tcase_add_checked_fixture(rules, setup, NULL);
     tcase_add_loop_test(rules, every_rule_walks_the_path_pytorch_walks, 0, COUNT(golden_rules));
     tcase_add_loop_test(rules, updating_in_slices_gives_the_same_bits_and_leaves_padding_zero, 0, COUNT(golden_rules));
+    tcase_add_loop_test(rules, statistics_are_running_means_and_have_no_part_in_the_norm, 0, COUNT(golden_rules));
     tcase_add_test(rules, rules_keep_the_slots_they_need_and_no_others);
     tcase_add_test(rules, clipping_by_norm_scales_the_whole_gradient_or_nothing);
     tcase_add_test(rules, the_norm_is_euclidean_over_parts_of_any_size);

@@ -1,0 +1,413 @@
+/* Convolutions, through oneDNN primitives that are made once for one shape.
+ *
+ * Pictures are always plain and channels last, [rows, height, width, channels], the layout data come in, pools
+ * vectorise over and a bias is added in: on Zen 4 oneDNN runs forward, data and weights at the speed of its own blocked
+ * layouts (119, 128, 118 GF/s; a first layer of one channel forward at 63 against 94, which is 0.15 ms of a step). Only
+ * the weights, which are small, are put into the order oneDNN asks for, at the start of every call, and their gradient
+ * back. In the arena weights are [height, width, in/groups, out], output channel last, as a dense layer's w[in, out]
+ * is: TensorFlow, Keras and JAX read and write them as they are, PyTorch's [out, in, height, width] after permute(2, 3,
+ * 1, 0). The output channels of group 0 come first, as in all of them.
+ *
+ * The number of rows is fixed too. A caller with fewer fills up with zeros: a shard then runs through the same code in
+ * the same order wherever it is computed, and zeros in dy add nothing to a gradient.
+ *
+ * oneDNN's own ReLU turns NaN into 0, and with that a network that has diverged into one that is silent. So ReLU is run
+ * as a leaky one whose slope is the smallest normal number: results below zero become -0 or within 1e-37 of it, in the
+ * same time, and NaN stays NaN.
+ *
+ * Compiled for double (the gradient checks) it is plain loops. */
+#include "compute_internal.h"
+#include "dtrain/memory.h"
+
+#ifdef DT_REAL_DOUBLE
+
+#    include <string.h>
+
+struct dt_conv {
+    dt_conv_shape shape;
+};
+
+dt_status dt_conv_create(dt_conv **out, const dt_conv_shape *shape, bool training) {
+    (void)training;
+    *out = dt_alloc(1, sizeof **out);
+    if (!*out) return dt_fail_memory("a convolution", sizeof **out);
+    (*out)->shape = *shape;
+    return dt_ok();
+}
+
+void dt_conv_destroy(dt_conv *conv) {
+    dt_free(conv);
+}
+
+size_t dt_conv_workspace(const dt_conv *conv) {
+    (void)conv;
+    return 0;
+}
+
+/* One product of the sum a convolution is: offsets into x, w and y. */
+typedef void dt_product(void *context, int64_t x, int64_t w, int64_t y);
+
+static void products_of_pixel(const dt_conv_shape *s, dt_product *product, void *context, int64_t row, int64_t i,
+                              int64_t j) {
+    const dt_window *at = &s->window;
+    int64_t width = s->in_channels / s->groups, per_group = s->out_channels / s->groups;
+    for (int64_t ki = 0; ki < at->kernel[0]; ki++) {
+        for (int64_t kj = 0; kj < at->kernel[1]; kj++) {
+            int64_t xi = i * at->stride[0] - at->before[0] + ki * at->dilation[0];
+            int64_t xj = j * at->stride[1] - at->before[1] + kj * at->dilation[1];
+            if (xi < 0 || xi >= at->in[0] || xj < 0 || xj >= at->in[1]) continue;
+            int64_t x = ((row * at->in[0] + xi) * at->in[1] + xj) * s->in_channels;
+            int64_t w = (ki * at->kernel[1] + kj) * width * s->out_channels;
+            int64_t y = ((row * at->out[0] + i) * at->out[1] + j) * s->out_channels;
+            for (int64_t o = 0; o < s->out_channels; o++)
+                for (int64_t c = 0; c < width; c++)
+                    product(context, x + o / per_group * width + c, w + c * s->out_channels + o, y + o);
+        }
+    }
+}
+
+static void for_products(const dt_conv_shape *s, dt_product *product, void *context) {
+    for (int64_t row = 0; row < s->rows; row++)
+        for (int64_t i = 0; i < s->window.out[0]; i++)
+            for (int64_t j = 0; j < s->window.out[1]; j++) products_of_pixel(s, product, context, row, i, j);
+}
+
+typedef struct operands {
+    const dt_real *x, *w, *y;
+    dt_real *sum;
+} operands;
+
+static void product_forward(void *context, int64_t x, int64_t w, int64_t y) {
+    const operands *a = context;
+    a->sum[y] += a->x[x] * a->w[w];
+}
+static void product_data(void *context, int64_t x, int64_t w, int64_t y) {
+    const operands *a = context;
+    a->sum[x] += a->y[y] * a->w[w];
+}
+static void product_weights(void *context, int64_t x, int64_t w, int64_t y) {
+    const operands *a = context;
+    a->sum[w] += a->x[x] * a->y[y];
+}
+
+static int64_t in_count(const dt_conv_shape *s) {
+    return s->rows * s->window.in[0] * s->window.in[1] * s->in_channels;
+}
+static int64_t out_count(const dt_conv_shape *s) {
+    return s->rows * s->window.out[0] * s->window.out[1] * s->out_channels;
+}
+static int64_t weight_count(const dt_conv_shape *s) {
+    return s->window.kernel[0] * s->window.kernel[1] * (s->in_channels / s->groups) * s->out_channels;
+}
+
+void dt_conv_forward(const dt_conv *conv, dt_real *y, const dt_real *x, const dt_real *w, const dt_real *b,
+                     void *workspace) {
+    (void)workspace;
+    const dt_conv_shape *s = &conv->shape;
+    int64_t n = out_count(s);
+    for (int64_t i = 0; i < n; i++) y[i] = s->bias ? b[i % s->out_channels] : 0;
+    for_products(s, product_forward, &(operands){.x = x, .w = w, .sum = y});
+    dt_real slope = s->activation == DT_LEAKY_RELU ? s->slope : 0;
+    if (s->activation == DT_LINEAR) return;
+    for (int64_t i = 0; i < n; i++) y[i] = y[i] < 0 ? slope * y[i] : y[i];
+}
+
+void dt_conv_backward_data(const dt_conv *conv, dt_real *dx, const dt_real *dy, const dt_real *w, void *workspace) {
+    (void)workspace;
+    memset(dx, 0, (size_t)in_count(&conv->shape) * sizeof *dx);
+    for_products(&conv->shape, product_data, &(operands){.y = dy, .w = w, .sum = dx});
+}
+
+void dt_conv_backward_weights(const dt_conv *conv, dt_real *dw, const dt_real *x, const dt_real *dy, bool accumulate,
+                              void *workspace) {
+    (void)workspace;
+    if (!accumulate) memset(dw, 0, (size_t)weight_count(&conv->shape) * sizeof *dw);
+    for_products(&conv->shape, product_weights, &(operands){.x = x, .y = dy, .sum = dw});
+}
+
+#else
+
+#    include <assert.h>
+#    include <dnnl.h>
+#    include <float.h>
+
+/* What is run. PACK and UNPACK bring weights into and their gradient out of oneDNN's order. */
+typedef enum dt_step { FORWARD, DATA, WEIGHTS, PACK_FORWARD, PACK_DATA, UNPACK, UNPACK_ADD, STEPS } dt_step;
+
+/* What it works on. X to B are the caller's, set for each call. */
+typedef enum dt_operand { X, Y, W, B, PACKED_FORWARD, PACKED_DATA, PACKED_WEIGHTS, OPERANDS } dt_operand;
+
+struct dt_conv {
+    dnnl_engine_t engine;
+    dnnl_stream_t stream;
+    dnnl_primitive_t steps[STEPS];
+    dnnl_memory_t scratch[STEPS];
+    dnnl_memory_desc_t formats[OPERANDS];
+    dnnl_memory_t operands[OPERANDS];
+    bool bias;
+    size_t scratch_at, workspace; /* bytes: packed weights, then the primitives' own scratch */
+};
+
+static dt_status check(dnnl_status_t code, const char *what) {
+    if (code == dnnl_success) return dt_ok();
+    if (code == dnnl_out_of_memory) return dt_fail(DT_ERR_MEMORY, "no memory left for %s", what);
+    return dt_fail(DT_ERR_INPUT, "oneDNN cannot make %s of this shape (error %d)", what, (int)code);
+}
+
+static size_t aligned(size_t bytes) {
+    return (bytes + DT_ALIGNMENT - 1) / DT_ALIGNMENT * DT_ALIGNMENT;
+}
+
+/* A primitive from its description, and the scratch it wants. */
+static dt_status add_step(dt_conv *conv, dt_step step, const_dnnl_primitive_desc_t desc) {
+    static const char what[] = "a convolution";
+    DT_TRY(check(dnnl_primitive_create(&conv->steps[step], desc), what));
+    const dnnl_memory_desc_t *scratch = dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0);
+    size_t bytes = aligned(dnnl_memory_desc_get_size(scratch));
+    if (bytes > conv->workspace) conv->workspace = bytes;
+    return check(dnnl_memory_create(&conv->scratch[step], scratch, conv->engine, DNNL_MEMORY_NONE), what);
+}
+
+static dt_status add_operand(dt_conv *conv, dt_operand operand, const dnnl_memory_desc_t *format) {
+    conv->formats[operand] = *format;
+    return check(dnnl_memory_create(&conv->operands[operand], format, conv->engine, DNNL_MEMORY_NONE), "an array");
+}
+
+static dt_status add_packed(dt_conv *conv, dt_operand operand, const dnnl_memory_desc_t *format) {
+    size_t bytes = aligned(dnnl_memory_desc_get_size(format));
+    if (bytes > conv->scratch_at) conv->scratch_at = bytes;
+    return add_operand(conv, operand, format);
+}
+
+/* Every step takes its scratch from the caller; some end with `act`, some add to what is there. */
+static dt_status make_attributes(dnnl_primitive_attr_t *out, const dt_conv_shape *act, bool add) {
+    dnnl_post_ops_t after = NULL;
+    dt_status status = check(dnnl_primitive_attr_create(out), "attributes");
+    if (status.code == DT_OK)
+        status = check(dnnl_primitive_attr_set_scratchpad_mode(*out, dnnl_scratchpad_mode_user), "attributes");
+    if (status.code != DT_OK || !((act && act->activation != DT_LINEAR) || add)) return status;
+    float slope = act && act->activation == DT_LEAKY_RELU && act->slope > FLT_MIN ? act->slope : FLT_MIN;
+    status = check(dnnl_post_ops_create(&after), "attributes");
+    if (status.code == DT_OK)
+        status = check(add ? dnnl_post_ops_append_sum(after, 1)
+                           : dnnl_post_ops_append_eltwise(after, 1, dnnl_eltwise_relu, slope, 0),
+                       "attributes");
+    if (status.code == DT_OK) status = check(dnnl_primitive_attr_set_post_ops(*out, after), "attributes");
+    dnnl_post_ops_destroy(after);
+    return status;
+}
+
+/* The formats of the caller's arrays, and of weights in whatever order oneDNN likes. `dtype` is what is multiplied. */
+static dt_status describe(dt_conv *conv, const dt_conv_shape *s, dnnl_data_type_t dtype,
+                          dnnl_memory_desc_t *any_weights) {
+    const dt_window *at = &s->window;
+    dnnl_dims_t x = {s->rows, s->in_channels, at->in[0], at->in[1]};
+    dnnl_dims_t y = {s->rows, s->out_channels, at->out[0], at->out[1]};
+    dnnl_dims_t b = {s->out_channels};
+    dnnl_dims_t w = {s->groups, s->out_channels / s->groups, s->in_channels / s->groups, at->kernel[0], at->kernel[1]};
+    const bool grouped = s->groups > 1;
+    const int rank = grouped ? 5 : 4;
+    const int64_t *dims = grouped ? w : w + 1;
+    dnnl_memory_desc_t format;
+    DT_TRY(check(dnnl_memory_desc_init_by_tag(&format, 4, x, dtype, dnnl_nhwc), "an array"));
+    DT_TRY(add_operand(conv, X, &format));
+    DT_TRY(check(dnnl_memory_desc_init_by_tag(&format, 4, y, dtype, dnnl_nhwc), "an array"));
+    DT_TRY(add_operand(conv, Y, &format));
+    DT_TRY(check(dnnl_memory_desc_init_by_tag(&format, rank, dims, dnnl_f32, grouped ? dnnl_hwigo : dnnl_hwio),
+                 "an array"));
+    DT_TRY(add_operand(conv, W, &format));
+    DT_TRY(check(dnnl_memory_desc_init_by_tag(&format, 1, b, dnnl_f32, dnnl_a), "an array"));
+    DT_TRY(add_operand(conv, B, &format));
+    return check(dnnl_memory_desc_init_by_tag(any_weights, rank, dims, dtype, dnnl_format_tag_any), "an array");
+}
+
+static dt_status plan_reorder(dt_conv *conv, dt_step step, dt_operand from, dt_operand to, bool add) {
+    dnnl_primitive_attr_t attributes = NULL;
+    dnnl_primitive_desc_t desc = NULL;
+    dt_status status = make_attributes(&attributes, NULL, add);
+    if (status.code == DT_OK)
+        status = check(dnnl_reorder_primitive_desc_create(&desc, &conv->formats[from], conv->engine, &conv->formats[to],
+                                                          conv->engine, attributes),
+                       "a reordering");
+    if (status.code == DT_OK) status = add_step(conv, step, desc);
+    dnnl_primitive_desc_destroy(desc);
+    dnnl_primitive_attr_destroy(attributes);
+    return status;
+}
+
+/* Distances as oneDNN counts them: neighbours in a window are dilation + 1 apart. */
+typedef struct distances {
+    dnnl_dims_t stride, dilation, before, after;
+} distances;
+
+/* One of the three convolutions. `forward` is the hint the backward ones need. */
+static dt_status plan_convolution(dt_conv *conv, dt_step step, const void *operation, const dt_conv_shape *act,
+                                  const_dnnl_primitive_desc_t forward, dnnl_primitive_desc_t *desc) {
+    dnnl_primitive_attr_t attributes = NULL;
+    dt_status status = make_attributes(&attributes, act, false);
+    if (status.code == DT_OK)
+        status = check(dnnl_primitive_desc_create(desc, operation, attributes, conv->engine, forward), "a convolution");
+    dnnl_primitive_attr_destroy(attributes);
+    return status.code == DT_OK ? add_step(conv, step, *desc) : status;
+}
+
+static dt_status plan_forward(dt_conv *conv, const dt_conv_shape *s, const distances *d, const dnnl_memory_desc_t *any,
+                              dnnl_primitive_desc_t *desc) {
+    dnnl_convolution_desc_t operation;
+    DT_TRY(check(dnnl_dilated_convolution_forward_desc_init(&operation, dnnl_forward_training, dnnl_convolution_direct,
+                                                            &conv->formats[X], any, s->bias ? &conv->formats[B] : NULL,
+                                                            &conv->formats[Y], d->stride, d->dilation, d->before,
+                                                            d->after),
+                 "a convolution"));
+    DT_TRY(plan_convolution(conv, FORWARD, &operation, s, NULL, desc));
+    DT_TRY(add_packed(conv, PACKED_FORWARD, dnnl_primitive_desc_query_md(*desc, dnnl_query_weights_md, 0)));
+    return plan_reorder(conv, PACK_FORWARD, W, PACKED_FORWARD, false);
+}
+
+static dt_status plan_data(dt_conv *conv, const distances *d, const dnnl_memory_desc_t *any,
+                           const_dnnl_primitive_desc_t forward, dnnl_primitive_desc_t *desc) {
+    dnnl_convolution_desc_t operation;
+    DT_TRY(check(dnnl_dilated_convolution_backward_data_desc_init(&operation, dnnl_convolution_direct,
+                                                                  &conv->formats[X], any, &conv->formats[Y], d->stride,
+                                                                  d->dilation, d->before, d->after),
+                 "a convolution"));
+    DT_TRY(plan_convolution(conv, DATA, &operation, NULL, forward, desc));
+    DT_TRY(add_packed(conv, PACKED_DATA, dnnl_primitive_desc_query_md(*desc, dnnl_query_weights_md, 0)));
+    return plan_reorder(conv, PACK_DATA, W, PACKED_DATA, false);
+}
+
+static dt_status plan_weights(dt_conv *conv, const distances *d, const dnnl_memory_desc_t *any,
+                              const_dnnl_primitive_desc_t forward, dnnl_primitive_desc_t *desc) {
+    dnnl_convolution_desc_t operation;
+    DT_TRY(check(dnnl_dilated_convolution_backward_weights_desc_init(&operation, dnnl_convolution_direct,
+                                                                     &conv->formats[X], any, NULL, &conv->formats[Y],
+                                                                     d->stride, d->dilation, d->before, d->after),
+                 "a convolution"));
+    DT_TRY(plan_convolution(conv, WEIGHTS, &operation, NULL, forward, desc));
+    DT_TRY(add_packed(conv, PACKED_WEIGHTS, dnnl_primitive_desc_query_md(*desc, dnnl_query_diff_weights_md, 0)));
+    DT_TRY(plan_reorder(conv, UNPACK, PACKED_WEIGHTS, W, false));
+    return plan_reorder(conv, UNPACK_ADD, PACKED_WEIGHTS, W, true);
+}
+
+static dt_status plan(dt_conv *conv, const dt_conv_shape *s, bool training) {
+    const dt_window *at = &s->window;
+    const distances d = {{at->stride[0], at->stride[1]},
+                         {at->dilation[0] - 1, at->dilation[1] - 1},
+                         {at->before[0], at->before[1]},
+                         {at->after[0], at->after[1]}};
+    DT_TRY(check(dnnl_engine_create(&conv->engine, dnnl_cpu, 0), "an engine"));
+    DT_TRY(check(dnnl_stream_create(&conv->stream, conv->engine, dnnl_stream_default_flags), "a stream"));
+    dnnl_memory_desc_t any;
+    dnnl_primitive_desc_t forward = NULL, data = NULL, weights = NULL;
+    dt_status status = describe(conv, s, dnnl_f32, &any);
+    if (status.code == DT_OK) status = plan_forward(conv, s, &d, &any, &forward);
+    if (status.code == DT_OK && training) status = plan_data(conv, &d, &any, forward, &data);
+    if (status.code == DT_OK && training) status = plan_weights(conv, &d, &any, forward, &weights);
+    dnnl_primitive_desc_destroy(weights);
+    dnnl_primitive_desc_destroy(data);
+    dnnl_primitive_desc_destroy(forward);
+    conv->workspace += conv->scratch_at;
+    return status;
+}
+
+dt_status dt_conv_create(dt_conv **out, const dt_conv_shape *shape, bool training) {
+    *out = NULL;
+    dt_conv *conv = dt_alloc(1, sizeof *conv);
+    if (!conv) return dt_fail_memory("a convolution", sizeof *conv);
+    conv->bias = shape->bias;
+    dt_status status = plan(conv, shape, training);
+    if (status.code != DT_OK) {
+        dt_conv_destroy(conv);
+        return status;
+    }
+    *out = conv;
+    return dt_ok();
+}
+
+void dt_conv_destroy(dt_conv *conv) {
+    if (!conv) return;
+    for (int i = 0; i < STEPS; i++) {
+        dnnl_primitive_destroy(conv->steps[i]);
+        dnnl_memory_destroy(conv->scratch[i]);
+    }
+    for (int i = 0; i < OPERANDS; i++) dnnl_memory_destroy(conv->operands[i]);
+    if (conv->stream) dnnl_stream_destroy(conv->stream);
+    if (conv->engine) dnnl_engine_destroy(conv->engine);
+    dt_free(conv);
+}
+
+size_t dt_conv_workspace(const dt_conv *conv) {
+    return conv->workspace;
+}
+
+static void point(const dt_conv *conv, dt_operand operand, const void *at) {
+    dnnl_status_t code = dnnl_memory_set_data_handle(conv->operands[operand], (void *)at);
+    assert(code == dnnl_success);
+    (void)code;
+}
+
+/* Planning has made every step for arrays of these formats: that one fails now is an error of this program. */
+static void run(const dt_conv *conv, dt_step step, const dnnl_exec_arg_t *arguments, void *workspace) {
+    dnnl_exec_arg_t all[5];
+    int count = 0;
+    for (; arguments[count].memory; count++) all[count] = arguments[count];
+    dnnl_status_t code = dnnl_memory_set_data_handle(conv->scratch[step], (char *)workspace + conv->scratch_at);
+    assert(code == dnnl_success);
+    all[count++] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, conv->scratch[step]};
+    code = dnnl_primitive_execute(conv->steps[step], conv->stream, count, all);
+    assert(code == dnnl_success);
+    (void)code;
+}
+
+static void reorder(const dt_conv *conv, dt_step step, dt_operand from, dt_operand to, void *workspace) {
+    run(conv, step, (dnnl_exec_arg_t[]){{DNNL_ARG_FROM, conv->operands[from]}, {DNNL_ARG_TO, conv->operands[to]}, {0}},
+        workspace);
+}
+
+void dt_conv_forward(const dt_conv *conv, dt_real *y, const dt_real *x, const dt_real *w, const dt_real *b,
+                     void *workspace) {
+    point(conv, X, x);
+    point(conv, Y, y);
+    point(conv, W, w);
+    point(conv, B, b);
+    point(conv, PACKED_FORWARD, workspace);
+    reorder(conv, PACK_FORWARD, W, PACKED_FORWARD, workspace);
+    run(conv, FORWARD,
+        (dnnl_exec_arg_t[]){{DNNL_ARG_SRC, conv->operands[X]},
+                            {DNNL_ARG_WEIGHTS, conv->operands[PACKED_FORWARD]},
+                            {DNNL_ARG_DST, conv->operands[Y]},
+                            {DNNL_ARG_BIAS, conv->bias ? conv->operands[B] : NULL},
+                            {0}},
+        workspace);
+}
+
+void dt_conv_backward_data(const dt_conv *conv, dt_real *dx, const dt_real *dy, const dt_real *w, void *workspace) {
+    point(conv, X, dx);
+    point(conv, Y, dy);
+    point(conv, W, w);
+    point(conv, PACKED_DATA, workspace);
+    reorder(conv, PACK_DATA, W, PACKED_DATA, workspace);
+    run(conv, DATA,
+        (dnnl_exec_arg_t[]){{DNNL_ARG_DIFF_SRC, conv->operands[X]},
+                            {DNNL_ARG_WEIGHTS, conv->operands[PACKED_DATA]},
+                            {DNNL_ARG_DIFF_DST, conv->operands[Y]},
+                            {0}},
+        workspace);
+}
+
+void dt_conv_backward_weights(const dt_conv *conv, dt_real *dw, const dt_real *x, const dt_real *dy, bool accumulate,
+                              void *workspace) {
+    point(conv, X, x);
+    point(conv, Y, dy);
+    point(conv, W, dw);
+    point(conv, PACKED_WEIGHTS, workspace);
+    run(conv, WEIGHTS,
+        (dnnl_exec_arg_t[]){{DNNL_ARG_SRC, conv->operands[X]},
+                            {DNNL_ARG_DIFF_WEIGHTS, conv->operands[PACKED_WEIGHTS]},
+                            {DNNL_ARG_DIFF_DST, conv->operands[Y]},
+                            {0}},
+        workspace);
+    reorder(conv, accumulate ? UNPACK_ADD : UNPACK, PACKED_WEIGHTS, W, workspace);
+}
+
+#endif

@@ -1,0 +1,56 @@
+/* Training pictures moved and mirrored, as they are converted. What happens to a sample is a draw keyed by (seed,
+ * epoch, sample), so it is the same whichever rank computes it, wherever in a batch it stands and however often a step
+ * is redone. What moves in from outside is 0 in the file's numbers, black, not 0 after scaling, which would be grey. */
+#include "data_internal.h"
+
+dt_augment dt_augment_at(const dt_recipe_data *data, int64_t seed, int64_t epoch) {
+    return (dt_augment){data->crop_padding, data->flip,
+                        dt_stream_at((uint64_t)seed, DT_RANDOM_AUGMENT, (uint64_t)epoch, 0)};
+}
+
+dt_augment_draw dt_augment_draw_of(const dt_augment *augment, int64_t index) {
+    uint32_t words[4];
+    dt_stream_block(words, augment->stream, (uint64_t)index, 0);
+    uint64_t places = 2 * (uint64_t)augment->crop_padding + 1;
+    return (dt_augment_draw){(int64_t)(words[0] * places >> 32) - augment->crop_padding,
+                             (int64_t)(words[1] * places >> 32) - augment->crop_padding,
+                             augment->flip && words[2] >> 31};
+}
+
+static void fill(dt_real *out, int64_t n, dt_real value) {
+    for (int64_t i = 0; i < n; i++) out[i] = value;
+}
+
+static void mirror(dt_real *line, int64_t width, int64_t depth) {
+    for (int64_t left = 0, right = width - 1; left < right; left++, right--) {
+        for (int64_t c = 0; c < depth; c++) {
+            dt_real held = line[left * depth + c];
+            line[left * depth + c] = line[right * depth + c];
+            line[right * depth + c] = held;
+        }
+    }
+}
+
+void dt_augment_sample(dt_real *out, const void *sample, dt_dtype dtype, const dt_kernels *kernels, const dt_scaling *s,
+                       const dt_augment_draw *draw) {
+    int64_t line = s->width * s->depth;
+    int64_t begin = draw->right < 0 ? -draw->right : 0, end = draw->right > 0 ? s->width - draw->right : s->width;
+    dt_real *to = out;
+    for (int64_t plane = 0; plane < s->planes; plane++) {
+        dt_real factor, term;
+        dt_plane_scale(s, plane, &factor, &term);
+        for (int64_t y = 0; y < s->height; y++, to += line) {
+            int64_t source = y + draw->down;
+            bool inside = source >= 0 && source < s->height;
+            fill(to, inside ? begin * s->depth : line, term);
+            if (!inside) continue;
+            int64_t at = (plane * s->height + source) * line + (begin + draw->right) * s->depth;
+            kernels->convert(to + begin * s->depth, (const char *)sample + (size_t)at * dt_dtype_size(dtype), dtype,
+                             (end - begin) * s->depth, factor, term);
+            fill(to + end * s->depth, (s->width - end) * s->depth, term);
+            if (draw->mirrored) mirror(to, s->width, s->depth);
+        }
+    }
+    if (dt_scales_vectors(s))
+        kernels->normalise(out, out, s->shift, s->factor, NULL, s->height * s->width, s->depth, false);
+}

@@ -1,0 +1,123 @@
+/* Batch normalisation (Ioffe and Szegedy 2015) over all dimensions but the last, channel by channel, with ReLU in the
+ * same pass.
+ *
+ * Every shard (every micro-batch, where a shard is computed in pieces) is normalised with its own mean and variance, so
+ * nothing has to cross ranks on the way forward and a shard's gradient is a function of the shard alone. The running
+ * statistics, which evaluation uses, must be the same on any number of ranks: they are tensors of the model's table,
+ * and what a batch showed, times its samples, travels in the gradient's place: summed over shards exactly, like any
+ * gradient, and blended in by the optimizer. The running variance is of the unbiased one, divided by n - 1, as in
+ * PyTorch; where n is 1 it is 0. `momentum` is the share that stays, 1 minus PyTorch's. */
+#include <math.h>
+
+#include "model_internal.h"
+
+typedef struct batch_norm_config {
+    dt_layer_common common;
+    double momentum, eps;
+    bool scale, shift;
+    int activation; /* dt_rectifier_names */
+} batch_norm_config;
+
+#define FIELD(name) .key = #name, .offset = offsetof(batch_norm_config, name)
+
+static const dt_field fields[] = {
+    {FIELD(momentum), .type = DT_FIELD_REAL, .fallback = "0.9", .min = 0, .max = 1,
+     .flags = DT_FIELD_ARITHMETIC | DT_FIELD_BELOW,
+     .help = "share of the running mean and variance that a step leaves; statistics are per shard, or per "
+             "train.micro_batch"},
+    {FIELD(eps), .type = DT_FIELD_REAL, .fallback = "1e-5", .max = 1, .flags = DT_FIELD_ARITHMETIC | DT_FIELD_ABOVE,
+     .help = "added to the variance"},
+    {FIELD(scale), .type = DT_FIELD_BOOL, .fallback = "true", .flags = DT_FIELD_ARITHMETIC,
+     .help = "whether a trained factor follows, a number a channel"},
+    {FIELD(shift), .type = DT_FIELD_BOOL, .fallback = "true", .flags = DT_FIELD_ARITHMETIC,
+     .help = "whether a trained term follows, a number a channel"},
+    {FIELD(activation), .type = DT_FIELD_CHOICE, .fallback = "linear", .choices = dt_rectifier_names,
+     .flags = DT_FIELD_ARITHMETIC, .help = "what is applied to the result"},
+    DT_LAYER_NAME_FIELD,
+    {.key = NULL},
+};
+
+enum { RUNNING_MEAN, RUNNING_VARIANCE, FIRST_TRAINED }; /* its tensors */
+
+static dt_status plan(dt_layer *layer, dt_plan *plan) {
+    const batch_norm_config *config = layer->config;
+    dt_shape channels = {1, {dt_shape_last(&layer->in)}};
+    DT_TRY(dt_plan_statistic(plan, layer, "running_mean", &channels, config->momentum));
+    DT_TRY(dt_plan_statistic(plan, layer, "running_var", &channels, config->momentum));
+    if (config->scale) DT_TRY(dt_plan_param(plan, layer, "scale", &channels, 0));
+    if (config->shift) DT_TRY(dt_plan_param(plan, layer, "shift", &channels, 0));
+    DT_TRY(dt_plan_fixed(plan, layer, DT_NORM_WORK * channels.dim[0]));
+    layer->out = layer->in;
+    layer->in_place = true;
+    layer->reads_input = true;
+    return dt_ok();
+}
+
+static void init(const dt_layer *layer, dt_real *weights, uint64_t seed) {
+    (void)seed;
+    const batch_norm_config *config = layer->config;
+    for (int64_t j = 0; j < dt_shape_last(&layer->in); j++) {
+        DT_PARAM(layer, weights, RUNNING_VARIANCE)[j] = 1;
+        if (config->scale) DT_PARAM(layer, weights, FIRST_TRAINED)[j] = 1;
+    }
+}
+
+/* Its trained vectors in an arena; NULL where there is none. */
+static dt_real *scale_in(const dt_layer *layer, const dt_real *arena) {
+    const batch_norm_config *config = layer->config;
+    return config->scale ? (dt_real *)DT_PARAM(layer, arena, FIRST_TRAINED) : NULL;
+}
+
+static dt_real *shift_in(const dt_layer *layer, const dt_real *arena) {
+    const batch_norm_config *config = layer->config;
+    return config->shift ? (dt_real *)DT_PARAM(layer, arena, FIRST_TRAINED + config->scale) : NULL;
+}
+
+static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y) {
+    const batch_norm_config *config = layer->config;
+    int64_t cols = dt_shape_last(&layer->in), rows = pass->rows * (dt_shape_count(&layer->in) / cols);
+    const dt_real *scale = scale_in(layer, pass->weights), *shift = shift_in(layer, pass->weights);
+    bool relu = config->activation == DT_RECTIFIER_RELU;
+    dt_real *work = layer->scratch[0];
+    if (pass->training) {
+        pass->kernels->batch_norm(y, work, x, scale, shift, rows, cols, (dt_real)config->eps, relu);
+        return;
+    }
+    const dt_real *mean = DT_PARAM(layer, pass->weights, RUNNING_MEAN);
+    const dt_real *variance = DT_PARAM(layer, pass->weights, RUNNING_VARIANCE);
+    for (int64_t j = 0; j < cols; j++)
+        work[j] = (dt_real)((scale ? (double)scale[j] : 1) / sqrt((double)variance[j] + config->eps));
+    pass->kernels->normalise(y, x, mean, work, shift, rows, cols, relu);
+}
+
+/* What the batch showed, weighted by its samples, into the gradient's arena. */
+static void leave_statistic(const dt_layer *layer, const dt_pass *pass, int param, const dt_real *seen, double weight) {
+    dt_real *out = DT_PARAM(layer, pass->grads, param);
+    for (int64_t j = 0; j < dt_shape_last(&layer->in); j++)
+        out[j] = (pass->accumulate ? out[j] : 0) + (dt_real)(weight * (double)seen[j]);
+}
+
+static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
+                     dt_real *dx) {
+    (void)y;
+    const batch_norm_config *config = layer->config;
+    int64_t cols = dt_shape_last(&layer->in), rows = pass->rows * (dt_shape_count(&layer->in) / cols);
+    dt_real *work = layer->scratch[0];
+    double samples = (double)pass->rows, unbiased = rows > 1 ? (double)rows / (double)(rows - 1) : 1;
+    leave_statistic(layer, pass, RUNNING_MEAN, work, samples);
+    leave_statistic(layer, pass, RUNNING_VARIANCE, work + cols, samples * unbiased);
+    pass->kernels->batch_norm_backward(dx, scale_in(layer, pass->grads), shift_in(layer, pass->grads), work, dy, x,
+                                       shift_in(layer, pass->weights), rows, cols,
+                                       config->activation == DT_RECTIFIER_RELU, pass->accumulate);
+}
+
+const dt_layer_kind dt_layer_batch_norm = {
+    .name = "batch_norm",
+    .help = "(x - mean)/sqrt(variance + eps)*scale + shift, by channel (the last dimension) over a shard",
+    .fields = fields,
+    .config_size = sizeof(batch_norm_config),
+    .plan = plan,
+    .init = init,
+    .forward = forward,
+    .backward = backward,
+};

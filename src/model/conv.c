@@ -1,0 +1,192 @@
+/* Convolutions of pictures [height, width, channels] and of series [length, channels], y = act(x * w + b). A series is
+ * a picture of height 1. Activation and bias belong to the layer for the reason they do in dense.c: linear, ReLU and
+ * leaky ReLU even run inside the convolution. One-channel data need no last dimension: [28, 28] is taken for [28, 28,
+ * 1]. */
+#include <math.h>
+
+#include "dtrain/memory.h"
+#include "model_internal.h"
+
+typedef struct conv_config {
+    dt_layer_common common;
+    int64_t out;
+    dt_window_config window;
+    int64_t groups;
+    int activation; /* dt_activation */
+    double slope;
+    bool bias;
+    int init; /* dt_init */
+    double std;
+} conv_config;
+
+typedef struct conv_state {
+    dt_conv_shape shape;
+    dt_conv *conv;
+} conv_state;
+
+static const char *const activations[] = {"linear", "sigmoid", "tanh", "relu", "leaky_relu", "gelu", "silu", NULL};
+
+#define FIELD(name) .key = #name, .offset = offsetof(conv_config, name)
+#define SIZE "a number or height x width (3x5); a series has a length only"
+
+static const dt_field fields[] = {
+    {FIELD(out), .type = DT_FIELD_INT, .min = 1, .max = 0x1p31,
+     .flags = DT_FIELD_REQUIRED | DT_FIELD_SHORTHAND | DT_FIELD_ARITHMETIC, .help = "number of output channels"},
+    DT_WINDOW_FIELD(conv_config, kernel, "3", 0, "pixels of the window: " SIZE),
+    DT_WINDOW_FIELD(conv_config, stride, "1", 0, "pixels from one window to the next, as kernel"),
+    DT_WINDOW_FIELD(
+        conv_config, padding, "same", 0,
+        "pixels of zeros around the picture: same (ceil(size/stride) pixels remain), valid (none) or a number"),
+    DT_WINDOW_FIELD(conv_config, dilation, "1", 0, "distance of neighbours in the window, as kernel"),
+    {FIELD(groups), .type = DT_FIELD_INT, .fallback = "1", .min = 1, .max = 0x1p31, .flags = DT_FIELD_ARITHMETIC,
+     .help = "groups of channels that do not see each other; as many as input channels: depthwise"},
+    {FIELD(activation), .type = DT_FIELD_CHOICE, .fallback = "linear", .choices = activations,
+     .flags = DT_FIELD_ARITHMETIC, .help = "what is applied to x * w + b"},
+    {FIELD(slope), .type = DT_FIELD_REAL, .fallback = "0.01", .min = 0, .max = 1, .flags = DT_FIELD_ARITHMETIC,
+     .help = "slope of leaky_relu below zero"},
+    {FIELD(bias), .type = DT_FIELD_BOOL, .fallback = "true", .flags = DT_FIELD_ARITHMETIC,
+     .help = "whether there is a b"},
+    {FIELD(init), .type = DT_FIELD_CHOICE, .fallback = "auto", .choices = dt_init_names, .flags = DT_FIELD_ARITHMETIC,
+     .help = "initial w; auto is he_normal before relu, leaky_relu, gelu and silu, else glorot_uniform"},
+    {FIELD(std), .type = DT_FIELD_REAL, .fallback = "0.01", .min = 0, .max = 1e6,
+     .flags = DT_FIELD_ARITHMETIC | DT_FIELD_ABOVE, .help = "standard deviation of init: normal"},
+    DT_LAYER_NAME_FIELD,
+    {.key = NULL},
+};
+
+/* Whether going back through the activation takes its input. */
+static bool needs_z(const conv_config *config) {
+    return config->activation == DT_GELU || config->activation == DT_SILU;
+}
+
+/* Whether the convolution itself applies the activation. */
+static bool is_fused(const conv_config *config) {
+    return config->activation == DT_LINEAR || config->activation == DT_RELU || config->activation == DT_LEAKY_RELU;
+}
+
+/* Pixels and channels of the input. */
+static dt_status read_input(const dt_layer *layer, int64_t size[2], int64_t *channels) {
+    int dimensions = layer->kind->variant, rank = layer->in.rank;
+    if (rank != dimensions && rank != dimensions + 1) {
+        char shape[96];
+        dt_shape_text(&layer->in, shape);
+        return dt_layer_fail(layer, "its input has the shape %s but %s takes %s", shape, layer->kind->name,
+                             dimensions == 2 ? "pictures, [height, width] or [height, width, channels]"
+                                             : "series, [length] or [length, channels]");
+    }
+    size[0] = dimensions == 2 ? layer->in.dim[0] : 1;
+    size[1] = layer->in.dim[dimensions - 1];
+    *channels = rank > dimensions ? layer->in.dim[dimensions] : 1;
+    return dt_ok();
+}
+
+static dt_status check_groups(const dt_layer *layer, const conv_config *config, int64_t channels) {
+    if (channels % config->groups == 0 && config->out % config->groups == 0) return dt_ok();
+    return dt_layer_fail(layer, "groups is %lld; it must divide its %lld input channels and its %lld outputs",
+                         (long long)config->groups, (long long)channels, (long long)config->out);
+}
+
+static dt_status plan_params(dt_layer *layer, dt_plan *plan, const dt_conv_shape *shape, bool bias) {
+    const int64_t *kernel = shape->window.kernel;
+    int64_t in = shape->in_channels / shape->groups, out = shape->out_channels;
+    dt_shape w = {4, {kernel[0], kernel[1], in, out}};
+    if (layer->kind->variant == 1) w = (dt_shape){3, {kernel[1], in, out}};
+    DT_TRY(dt_plan_param(plan, layer, "w", &w, DT_TENSOR_DECAY));
+    return bias ? dt_plan_param(plan, layer, "b", &(dt_shape){1, {out}}, 0) : dt_ok();
+}
+
+static dt_status plan(dt_layer *layer, dt_plan *plan) {
+    const conv_config *config = layer->config;
+    conv_state *state = layer->state = dt_alloc(1, sizeof *state);
+    if (!state) return dt_fail_memory("a convolution", sizeof *state);
+    dt_conv_shape *shape = &state->shape;
+    int64_t size[2];
+    DT_TRY(read_input(layer, size, &shape->in_channels));
+    DT_TRY(dt_window_plan(&shape->window, layer, &config->window, layer->kind->variant, size));
+    DT_TRY(check_groups(layer, config, shape->in_channels));
+    shape->rows = dt_plan_rows(plan);
+    shape->out_channels = config->out;
+    shape->groups = config->groups;
+    shape->bias = config->bias;
+    shape->activation = is_fused(config) ? (dt_activation)config->activation : DT_LINEAR;
+    shape->slope = (dt_real)config->slope;
+    const int64_t *out = shape->window.out;
+    layer->out = (dt_shape){3, {out[0], out[1], config->out}};
+    if (layer->kind->variant == 1) layer->out = (dt_shape){2, {out[1], config->out}};
+    layer->flops = 2.0 * (double)(out[0] * out[1] * config->out) *
+                   (double)(shape->window.kernel[0] * shape->window.kernel[1] * shape->in_channels / shape->groups);
+    layer->reads_input = true;
+    layer->reads_output = config->activation != DT_LINEAR && !needs_z(config);
+    layer->fixed_rows = true;
+    layer->squash = config->activation == DT_SIGMOID ? "sigmoid" : NULL;
+    DT_TRY(plan_params(layer, plan, shape, config->bias));
+    if (needs_z(config) && dt_plan_training(plan)) DT_TRY(dt_plan_scratch(plan, layer, dt_shape_count(&layer->out)));
+    DT_TRY(dt_status_within(dt_conv_create(&state->conv, shape, dt_plan_training(plan)), "recipe %s: layer %s",
+                            layer->source, layer->name));
+    return dt_plan_workspace(plan, layer, dt_conv_workspace(state->conv));
+}
+
+static void finish(dt_layer *layer) {
+    conv_state *state = layer->state;
+    dt_conv_destroy(state->conv);
+    dt_free(state);
+}
+
+static void init(const dt_layer *layer, dt_real *weights, uint64_t seed) {
+    const conv_config *config = layer->config;
+    const dt_conv_shape *shape = &((const conv_state *)layer->state)->shape;
+    int64_t pixels = shape->window.kernel[0] * shape->window.kernel[1];
+    int64_t in = pixels * (shape->in_channels / shape->groups), out = pixels * (shape->out_channels / shape->groups);
+    bool leaky = config->activation == DT_LEAKY_RELU;
+    bool rectifies = leaky || config->activation == DT_RELU || needs_z(config);
+    dt_init how = config->init != DT_INIT_AUTO ? (dt_init)config->init
+                  : rectifies                  ? DT_INIT_HE_NORMAL
+                                               : DT_INIT_GLOROT_UNIFORM;
+    double gain = leaky ? sqrt(1 / (1 + config->slope * config->slope)) : 1;
+    dt_init_fill(DT_PARAM(layer, weights, 0), layer->table->tensors[layer->param[0]].count, how, in, out, gain,
+                 config->std, seed, layer->param[0]);
+}
+
+/* The batch's output as a matrix of pixels by channels. */
+static int64_t pixels_of(const dt_layer *layer, const dt_pass *pass) {
+    return pass->rows * (dt_shape_count(&layer->out) / ((const conv_config *)layer->config)->out);
+}
+
+static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y) {
+    const conv_config *config = layer->config;
+    const conv_state *state = layer->state;
+    const dt_real *b = config->bias ? DT_PARAM(layer, pass->weights, 1) : NULL;
+    dt_conv_forward(state->conv, y, x, DT_PARAM(layer, pass->weights, 0), b, layer->workspace);
+    if (is_fused(config)) return;
+    dt_real *z = pass->training && layer->scratch_count > 0 ? layer->scratch[0] : NULL;
+    pass->kernels->bias_activate(y, z, NULL, pixels_of(layer, pass), config->out, (dt_activation)config->activation,
+                                 (dt_real)config->slope);
+}
+
+static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
+                     dt_real *dx) {
+    const conv_config *config = layer->config;
+    const conv_state *state = layer->state;
+    dt_real *db = config->bias ? DT_PARAM(layer, pass->grads, 1) : NULL;
+    pass->kernels->activate_backward(dy, db, y, layer->scratch[0], pixels_of(layer, pass), config->out,
+                                     (dt_activation)config->activation, (dt_real)config->slope, pass->accumulate);
+    dt_conv_backward_weights(state->conv, DT_PARAM(layer, pass->grads, 0), x, dy, pass->accumulate, layer->workspace);
+    if (dx) dt_conv_backward_data(state->conv, dx, dy, DT_PARAM(layer, pass->weights, 0), layer->workspace);
+}
+
+#define CONVOLUTION(symbol, text, meaning, dimensions)                                                                 \
+    const dt_layer_kind dt_layer_##symbol = {                                                                          \
+        .name = text,                                                                                                  \
+        .help = meaning,                                                                                               \
+        .fields = fields,                                                                                              \
+        .config_size = sizeof(conv_config),                                                                            \
+        .variant = dimensions,                                                                                         \
+        .plan = plan,                                                                                                  \
+        .init = init,                                                                                                  \
+        .forward = forward,                                                                                            \
+        .backward = backward,                                                                                          \
+        .finish = finish,                                                                                              \
+    }
+
+CONVOLUTION(conv2d, "conv2d", "y = act(x * w + b), a window over pictures [height, width, channels]", 2);
+CONVOLUTION(conv1d, "conv1d", "y = act(x * w + b), a window along series [length, channels]", 1);

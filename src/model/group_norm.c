@@ -1,0 +1,91 @@
+/* Group normalisation (Wu and He 2018): within a sample, over all places and the channels of a group. Nothing depends
+ * on the other samples, so it is for batches too small for batch_norm. One group is layer normalisation over a whole
+ * sample; as many as channels is instance normalisation. */
+#include "model_internal.h"
+
+typedef struct group_norm_config {
+    dt_layer_common common;
+    int64_t groups;
+    double eps;
+    bool scale, shift;
+} group_norm_config;
+
+#define FIELD(name) .key = #name, .offset = offsetof(group_norm_config, name)
+
+static const dt_field fields[] = {
+    {FIELD(groups), .type = DT_FIELD_INT, .min = 1, .max = 0x1p31,
+     .flags = DT_FIELD_REQUIRED | DT_FIELD_SHORTHAND | DT_FIELD_ARITHMETIC,
+     .help = "groups of neighbouring channels; divides their number"},
+    {FIELD(eps), .type = DT_FIELD_REAL, .fallback = "1e-5", .max = 1, .flags = DT_FIELD_ARITHMETIC | DT_FIELD_ABOVE,
+     .help = "added to the variance"},
+    {FIELD(scale), .type = DT_FIELD_BOOL, .fallback = "true", .flags = DT_FIELD_ARITHMETIC,
+     .help = "whether a trained factor follows, a number a channel"},
+    {FIELD(shift), .type = DT_FIELD_BOOL, .fallback = "true", .flags = DT_FIELD_ARITHMETIC,
+     .help = "whether a trained term follows, a number a channel"},
+    DT_LAYER_NAME_FIELD,
+    {.key = NULL},
+};
+
+enum { STATS, WORK }; /* its scratch */
+
+static dt_status plan(dt_layer *layer, dt_plan *plan) {
+    const group_norm_config *config = layer->config;
+    dt_shape channels = {1, {dt_shape_last(&layer->in)}};
+    if (channels.dim[0] % config->groups != 0)
+        return dt_layer_fail(layer, "%lld channels cannot be divided into %lld groups; groups must divide them",
+                             (long long)channels.dim[0], (long long)config->groups);
+    if (config->scale) DT_TRY(dt_plan_param(plan, layer, "scale", &channels, 0));
+    if (config->shift) DT_TRY(dt_plan_param(plan, layer, "shift", &channels, 0));
+    DT_TRY(dt_plan_scratch(plan, layer, 2 * config->groups));
+    DT_TRY(dt_plan_fixed(plan, layer, DT_NORM_WORK * channels.dim[0]));
+    layer->out = layer->in;
+    layer->in_place = true;
+    layer->reads_input = true;
+    return dt_ok();
+}
+
+static void init(const dt_layer *layer, dt_real *weights, uint64_t seed) {
+    (void)seed;
+    const group_norm_config *config = layer->config;
+    for (int64_t j = 0; config->scale && j < dt_shape_last(&layer->in); j++) DT_PARAM(layer, weights, 0)[j] = 1;
+}
+
+static dt_real *scale_in(const dt_layer *layer, const dt_real *arena) {
+    const group_norm_config *config = layer->config;
+    return config->scale ? (dt_real *)DT_PARAM(layer, arena, 0) : NULL;
+}
+
+static dt_real *shift_in(const dt_layer *layer, const dt_real *arena) {
+    const group_norm_config *config = layer->config;
+    return config->shift ? (dt_real *)DT_PARAM(layer, arena, config->scale) : NULL;
+}
+
+static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y) {
+    const group_norm_config *config = layer->config;
+    int64_t cols = dt_shape_last(&layer->in), places = dt_shape_count(&layer->in) / cols;
+    pass->kernels->group_norm(y, layer->scratch[STATS], layer->scratch[WORK], x, scale_in(layer, pass->weights),
+                              shift_in(layer, pass->weights), pass->rows, places, cols, config->groups,
+                              (dt_real)config->eps);
+}
+
+static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
+                     dt_real *dx) {
+    (void)y;
+    const group_norm_config *config = layer->config;
+    int64_t cols = dt_shape_last(&layer->in), places = dt_shape_count(&layer->in) / cols;
+    pass->kernels->group_norm_backward(dx, scale_in(layer, pass->grads), shift_in(layer, pass->grads),
+                                       layer->scratch[WORK], dy, x, layer->scratch[STATS],
+                                       scale_in(layer, pass->weights), pass->rows, places, cols, config->groups,
+                                       pass->accumulate);
+}
+
+const dt_layer_kind dt_layer_group_norm = {
+    .name = "group_norm",
+    .help = "(x - mean)/sqrt(variance + eps)*scale + shift over a sample's places and a group of its channels",
+    .fields = fields,
+    .config_size = sizeof(group_norm_config),
+    .plan = plan,
+    .init = init,
+    .forward = forward,
+    .backward = backward,
+};
