@@ -91,8 +91,10 @@ static unsigned long long start_time(long pid) {
 
 static const char *job_id(void) {
     static const char *const names[] = {"SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (getenv(names[i])) return getenv(names[i]);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *job = getenv(names[i]);
+        if (job && *job) return job;
+    }
     return "-";
 }
 
@@ -103,6 +105,7 @@ static owner myself(void) {
     me.pid = getpid();
     me.started = start_time(me.pid);
     snprintf(me.job, sizeof me.job, "%s", job_id());
+    for (char *c = me.job; (c = strpbrk(c, " \t\n\v\f\r")) != NULL;) *c = '_'; /* the lock is read word by word */
     dt_clock_utc(me.since);
     return me;
 }
