@@ -241,6 +241,7 @@ static dt_status fail_digest(const char *path, uint64_t stored, uint64_t found) 
 static dt_status load_items(dt_h5 *file, dt_state *state, bool weights_only) {
     for (int i = 0; i < dt_state_count(state); i++) {
         dt_item item = dt_state_item(state, i);
+        if (weights_only && strncmp(item.dataset, "/weights/", strlen("/weights/")) != 0) continue;
         DT_TRY(read_item(file, &item, item.data));
     }
     int64_t datasets;
