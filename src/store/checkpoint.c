@@ -67,6 +67,7 @@ static dt_status write_structure(dt_h5 *file, const dt_state *state, const char 
 static dt_status write_part(dt_h5 *file, const dt_state *state, int rank, int ranks) {
     for (int i = 0; i < dt_state_count(state); i++) {
         dt_item item = dt_state_item(state, i);
+        if (item.bytes == 0) continue;
         int64_t rows = item.shape.rank ? item.shape.dim[0] : 1, first = 0, count = rows;
         if (item.bytes > SPLIT_BYTES && rows >= ranks) {
             first = rows * rank / ranks;
