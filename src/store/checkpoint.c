@@ -67,6 +67,7 @@ static dt_status write_structure(dt_h5 *file, const dt_state *state, const char 
 static dt_status write_part(dt_h5 *file, const dt_state *state, int rank, int ranks) {
     for (int i = 0; i < dt_state_count(state); i++) {
         dt_item item = dt_state_item(state, i);
+        if (item.bytes == 0) continue;
         int64_t rows = item.shape.rank ? item.shape.dim[0] : 1, first = 0, count = rows;
         if (item.bytes > SPLIT_BYTES && rows >= ranks) {
             first = rows * rank / ranks;
@@ -241,6 +242,7 @@ static dt_status fail_digest(const char *path, uint64_t stored, uint64_t found) 
 static dt_status load_items(dt_h5 *file, dt_state *state, bool weights_only) {
     for (int i = 0; i < dt_state_count(state); i++) {
         dt_item item = dt_state_item(state, i);
+        if (weights_only && strncmp(item.dataset, "/weights/", strlen("/weights/")) != 0) continue;
         DT_TRY(read_item(file, &item, item.data));
     }
     int64_t datasets;
@@ -351,14 +353,15 @@ dt_status dt_checkpoint_verify(const char *path, uint64_t *digest) {
 
 /* The step of "step-000000042.h5"; -1 for other names. */
 static int64_t step_of(const char *name) {
-    long long step = -1;
-    int used = 0;
-    if (sscanf(name, "step-%9lld.h5%n", &step, &used) != 1 || used == 0 || name[used] != '\0') return -1;
-    return step;
+    if (strncmp(name, "step-", 5) != 0) return -1;
+    size_t digits = strspn(name + 5, "0123456789");
+    if (digits < 1 || digits > 18 || strcmp(name + 5 + digits, ".h5") != 0) return -1;
+    return strtoll(name + 5, NULL, 10);
 }
 
 static int newer_first(const void *a, const void *b) {
-    return strcmp(b, a);
+    int64_t x = step_of(strrchr(a, '/') + 1), y = step_of(strrchr(b, '/') + 1);
+    return (x < y) - (x > y);
 }
 
 dt_status dt_checkpoint_list(const char *directory, char (**paths)[4096], int *count) {

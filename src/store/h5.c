@@ -339,17 +339,39 @@ dt_status dt_h5_attribute_text(dt_h5 *file, const char *object, const char *name
     return status.code != DT_OK || *text ? status : dt_fail_memory("an attribute", sizeof line);
 }
 
-bool dt_h5_has(dt_h5 *file, const char *object) {
+static herr_t refuse_link(const char *parent, const char *group, const char *file, const char *object, unsigned *flags,
+                          hid_t access, void *met) {
+    (void)parent, (void)group, (void)file, (void)object, (void)flags, (void)access;
+    *(bool *)met = true;
+    return -1;
+}
+
+/* Access that follows no link into another file; *met tells that there was one on the way. */
+static hid_t access_within(bool *met) {
+    hid_t list = H5Pcreate(H5P_DATASET_ACCESS);
+    H5Pset_elink_cb(list, refuse_link, met);
+    return list;
+}
+
+static bool exists(dt_h5 *file, const char *object, hid_t access) {
     /* every prefix must exist, or H5Lexists fails */
     char path[1024];
     snprintf(path, sizeof path, "%s", object);
     for (char *slash = path + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
         *slash = '\0';
-        bool there = H5Lexists(file->file, path, H5P_DEFAULT) > 0;
+        bool there = H5Lexists(file->file, path, access) > 0;
         *slash = '/';
         if (!there) return false;
     }
-    return strcmp(object, "/") == 0 || H5Lexists(file->file, object, H5P_DEFAULT) > 0;
+    return strcmp(object, "/") == 0 || H5Lexists(file->file, object, access) > 0;
+}
+
+bool dt_h5_has(dt_h5 *file, const char *object) {
+    bool elsewhere = false;
+    hid_t access = access_within(&elsewhere);
+    bool there = exists(file, object, access);
+    H5Pclose(access);
+    return there;
 }
 
 bool dt_h5_has_attribute(dt_h5 *file, const char *object, const char *name) {
@@ -378,12 +400,19 @@ dt_status dt_h5_make_group(dt_h5 *file, const char *path) {
 }
 
 static dt_status open_dataset(dt_h5 *file, const char *dataset, hid_t *out) {
-    if (!dt_h5_has(file, dataset)) return dt_fail(DT_ERR_INPUT, "%s: there is no %s", file->path, dataset);
-    H5L_info_t link;
-    if (H5Lget_info(file->file, dataset, &link, H5P_DEFAULT) >= 0 && link.type == H5L_TYPE_EXTERNAL)
-        return dt_fail(DT_ERR_INPUT, "%s: %s is a link to another file; name that file instead", file->path, dataset);
-    *out = H5Dopen2(file->file, dataset, H5P_DEFAULT);
-    return *out < 0 ? fail_h5(file, dataset, "opening the dataset") : dt_ok();
+    bool elsewhere = false;
+    hid_t access = access_within(&elsewhere);
+    bool there = exists(file, dataset, access);
+    *out = there ? H5Dopen2(file->file, dataset, access) : H5I_INVALID_HID;
+    dt_status status = dt_ok();
+    if (elsewhere)
+        status = dt_fail(DT_ERR_INPUT, "%s: %s is a link to another file; name that file instead", file->path, dataset);
+    else if (!there)
+        status = dt_fail(DT_ERR_INPUT, "%s: there is no %s", file->path, dataset);
+    else if (*out < 0)
+        status = fail_h5(file, dataset, "opening the dataset");
+    H5Pclose(access);
+    return status;
 }
 
 static dt_status describe_type(dt_h5 *file, const char *dataset, hid_t id, dt_h5_info *info) {
@@ -505,9 +534,9 @@ static dt_status transfer(dt_h5 *file, const char *dataset, dt_dtype dtype, int6
     int64_t row_bytes = (int64_t)dt_dtype_size(dtype);
     for (int i = 1; i < rank; i++) row_bytes *= (int64_t)dims[i];
     dt_status status = dt_ok();
-    if (first < 0 || count < 0 || first + count > (int64_t)dims[0])
-        status = dt_fail(DT_ERR_INPUT, "%s: %s has %lld rows; rows %lld to %lld were asked for", file->path, dataset,
-                         (long long)dims[0], (long long)first, (long long)(first + count));
+    if (first < 0 || count < 0 || count > (int64_t)dims[0] - first)
+        status = dt_fail(DT_ERR_INPUT, "%s: %s has %lld rows; %lld from row %lld on were asked for", file->path,
+                         dataset, (long long)dims[0], (long long)count, (long long)first);
     int64_t at_once = row_bytes > 0 && PIECE_BYTES / row_bytes > 0 ? PIECE_BYTES / row_bytes : 1;
     for (int64_t done = 0; done < count && status.code == DT_OK; done += at_once) {
         hsize_t block[H5S_MAX_RANK];

@@ -58,6 +58,14 @@ static bool row_value(const char *line, const char *name, double *value) {
     return end != at;
 }
 
+/* In nine digits where that is the number, in seventeen where it is not: what is read back is what was recorded. */
+static void put_number(FILE *twin, double value) {
+    char text[32];
+    snprintf(text, sizeof text, "%.9g", value);
+    if (strtod(text, NULL) < value || strtod(text, NULL) > value) snprintf(text, sizeof text, "%.17g", value);
+    fputs(isfinite(value) ? text : "null", twin);
+}
+
 static int row_series(const dt_metrics *m, const char *line) {
     for (int i = 0; i < m->series_count; i++) {
         char key[96];
@@ -179,10 +187,7 @@ dt_status dt_metrics_append(dt_metrics *m, int series, const double *values) {
     fprintf(m->twin, "{\"series\":\"%s\"", m->series[series].name);
     for (int i = 0; m->series[series].columns[i]; i++) {
         fprintf(m->twin, ",\"%s\":", m->series[series].columns[i]);
-        if (isfinite(values[i]))
-            fprintf(m->twin, "%.9g", values[i]);
-        else
-            fputs("null", m->twin);
+        put_number(m->twin, values[i]);
     }
     fputs("}\n", m->twin);
     if (fflush(m->twin) != 0) return dt_fail(DT_ERR_IO, "metrics.jsonl: %s", strerror(errno));

@@ -3,8 +3,8 @@
  * Parallel HDF5 opens take no lock, so two jobs on one run would write over each other; the lock file prevents it. It
  * is made with link(2), which is atomic on NFS too, and holds host, pid, the process's start time (against reuse of
  * pids) and the scheduler's job id. A lock is stale when its process is gone, which can be told on its own host only,
- * or when it carries our own job id, as after a requeue on another machine. A stale lock is renamed away first: of two
- * jobs that find it, one gets the rename. */
+ * or when it carries our own job id, as after a requeue on another machine. Of several jobs that find a stale lock one
+ * claims the right to remove it, with a second file made like the first. */
 #include "dtrain/rundir.h"
 
 #include <errno.h>
@@ -36,7 +36,7 @@ dt_status dt_path_join(char out[4096], const char *directory, const char *name) 
     size_t length = strlen(directory);
     const char *slash = length > 0 && directory[length - 1] == '/' ? "" : "/";
     if (snprintf(out, 4096, "%s%s%s", directory, slash, name) >= 4096)
-        return dt_fail(DT_ERR_INPUT, "%.60s…/%s: the path is too long", directory, name);
+        return dt_fail(DT_ERR_INPUT, "%.60s…/%.60s: the path is too long", directory, name);
     return dt_ok();
 }
 
@@ -91,8 +91,10 @@ static unsigned long long start_time(long pid) {
 
 static const char *job_id(void) {
     static const char *const names[] = {"SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (getenv(names[i])) return getenv(names[i]);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *job = getenv(names[i]);
+        if (job && *job) return job;
+    }
     return "-";
 }
 
@@ -103,6 +105,7 @@ static owner myself(void) {
     me.pid = getpid();
     me.started = start_time(me.pid);
     snprintf(me.job, sizeof me.job, "%s", job_id());
+    for (char *c = me.job; (c = strpbrk(c, " \t\n\v\f\r")) != NULL;) *c = '_'; /* the lock is read word by word */
     dt_clock_utc(me.since);
     return me;
 }
@@ -117,6 +120,10 @@ static bool read_owner(const char *path, owner *o) {
     return fields == 5;
 }
 
+static bool is_same(const owner *a, const owner *b) {
+    return a->pid == b->pid && a->started == b->started && strcmp(a->host, b->host) == 0;
+}
+
 static bool is_stale(const owner *holder, const owner *me) {
     if (strcmp(holder->host, me->host) == 0) return start_time(holder->pid) != holder->started;
     return strcmp(holder->job, "-") != 0 && strcmp(holder->job, me->job) == 0;
@@ -124,7 +131,7 @@ static bool is_stale(const owner *holder, const owner *me) {
 
 /* *taken: the lock is ours. */
 static dt_status try_lock(const char *lock, const owner *me, bool *taken) {
-    char own[4096 + 64];
+    char own[4096 + 768];
     snprintf(own, sizeof own, "%s.%s.%ld", lock, me->host, me->pid);
     FILE *file = fopen(own, "w");
     if (!file) return dt_fail(DT_ERR_IO, "%s: %s", own, strerror(errno));
@@ -136,6 +143,22 @@ static dt_status try_lock(const char *lock, const owner *me, bool *taken) {
     if (written) reason = *taken ? 0 : errno;
     unlink(own);
     return *taken || reason == EEXIST ? dt_ok() : dt_fail(DT_ERR_IO, "%s: %s", lock, strerror(reason));
+}
+
+/* Of all who find a lock stale the first claims its owner's place, and only who holds that claim removes the lock: none
+ * removes one that was taken over meanwhile. */
+static dt_status remove_stale(const char *lock, const char *path, const owner *holder, const owner *me) {
+    char claim[4096 + 384];
+    snprintf(claim, sizeof claim, "%s.stale.%s.%ld.%llu", lock, holder->host, holder->pid, holder->started);
+    bool claimed = false;
+    DT_TRY(try_lock(claim, me, &claimed));
+    if (!claimed) return dt_ok();
+    owner found;
+    if (read_owner(lock, &found) && is_same(&found, holder) && unlink(lock) == 0)
+        dt_log_warn("%s: taking over from process %ld on %s, which is gone (since %s)", path, holder->pid, holder->host,
+                    holder->since);
+    unlink(claim);
+    return dt_ok();
 }
 
 static dt_status take_lock(const char *lock, const char *path) {
@@ -153,20 +176,10 @@ static dt_status take_lock(const char *lock, const char *path) {
             return dt_fail(DT_ERR_BUSY,
                            "%s is in use by process %ld on %s (job %s, since %s); if that job is gone, remove %s", path,
                            holder.pid, holder.host, holder.job, holder.since, lock);
-        char aside[4096 + 64];
-        snprintf(aside, sizeof aside, "%s.stale.%s.%ld", lock, me.host, me.pid);
-        if (rename(lock, aside) == 0) {
-            owner moved;
-            bool same = read_owner(aside, &moved) && moved.pid == holder.pid && moved.started == holder.started &&
-                        strcmp(moved.host, holder.host) == 0;
-            if (!same && link(aside, lock) != 0) dt_log_warn("%s: another job took the lock in the same moment", path);
-            unlink(aside);
-            if (same)
-                dt_log_warn("%s: taking over from process %ld on %s, which is gone (since %s)", path, holder.pid,
-                            holder.host, holder.since);
-        }
+        DT_TRY(remove_stale(lock, path, &holder, &me));
     }
-    return dt_fail(DT_ERR_BUSY, "%s: another job is taking the lock %s; try again", path, lock);
+    return dt_fail(DT_ERR_BUSY, "%s: another job is taking the lock; try again, and if there is none remove %s*", path,
+                   lock);
 }
 
 dt_status dt_rundir_open(dt_rundir **out, const char *path) {
@@ -188,8 +201,6 @@ dt_status dt_rundir_open(dt_rundir **out, const char *path) {
 void dt_rundir_close(dt_rundir *dir) {
     if (!dir) return;
     owner holder, me = myself();
-    if (read_owner(dir->lock, &holder) && holder.pid == me.pid && holder.started == me.started &&
-        strcmp(holder.host, me.host) == 0)
-        unlink(dir->lock);
+    if (read_owner(dir->lock, &holder) && is_same(&holder, &me)) unlink(dir->lock);
     dt_free(dir);
 }
