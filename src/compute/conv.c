@@ -19,6 +19,22 @@
 #include "compute_internal.h"
 #include "dtrain/memory.h"
 
+/* Arrays that would not fit into any memory are refused before a size overflows. */
+static dt_status check_sizes(const dt_conv_shape *s) {
+    const int64_t *const pixels[] = {s->window.in, s->window.out};
+    const int64_t channels[] = {s->in_channels, s->out_channels};
+    for (int i = 0; i < 2; i++) {
+        size_t count = sizeof(dt_real);
+        const int64_t factors[] = {s->rows, pixels[i][0], pixels[i][1], channels[i]};
+        for (int f = 0; f < 4; f++)
+            if (!dt_size_mul(count, (size_t)factors[f], &count) || count > (size_t)1 << 56)
+                return dt_fail(DT_ERR_MEMORY, "%lld pictures of [%lld, %lld, %lld] are beyond any memory",
+                               (long long)factors[0], (long long)factors[1], (long long)factors[2],
+                               (long long)factors[3]);
+    }
+    return dt_ok();
+}
+
 #ifdef DT_REAL_DOUBLE
 
 #    include <string.h>
@@ -29,6 +45,8 @@ struct dt_conv {
 
 dt_status dt_conv_create(dt_conv **out, const dt_conv_shape *shape, bool training) {
     (void)training;
+    *out = NULL;
+    DT_TRY(check_sizes(shape));
     *out = dt_alloc(1, sizeof **out);
     if (!*out) return dt_fail_memory("a convolution", sizeof **out);
     (*out)->shape = *shape;
@@ -312,6 +330,7 @@ static dt_status plan(dt_conv *conv, const dt_conv_shape *s, bool training) {
 
 dt_status dt_conv_create(dt_conv **out, const dt_conv_shape *shape, bool training) {
     *out = NULL;
+    DT_TRY(check_sizes(shape));
     dt_conv *conv = dt_alloc(1, sizeof *conv);
     if (!conv) return dt_fail_memory("a convolution", sizeof *conv);
     conv->bias = shape->bias;

@@ -120,9 +120,9 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     layer->fixed_rows = true;
     layer->squash = config->activation == DT_SIGMOID ? "sigmoid" : NULL;
     DT_TRY(plan_params(layer, plan, shape, config->bias));
-    if (needs_z(config) && dt_plan_training(plan)) DT_TRY(dt_plan_scratch(plan, layer, dt_shape_count(&layer->out)));
     DT_TRY(dt_status_within(dt_conv_create(&state->conv, shape, dt_plan_training(plan)), "recipe %s: layer %s",
                             layer->source, layer->name));
+    if (needs_z(config) && dt_plan_training(plan)) DT_TRY(dt_plan_scratch(plan, layer, dt_shape_count(&layer->out)));
     return dt_plan_workspace(plan, layer, dt_conv_workspace(state->conv));
 }
 

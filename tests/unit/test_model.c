@@ -1070,6 +1070,14 @@ START_TEST(memory_that_cannot_be_had_is_an_error_not_a_crash) {
         ck_assert_ptr_null(model);
     }
     dt_model *model;
+    for (int i = 0; i < COUNT(rows); i++) {
+        dt_status status =
+            try_model(&model, "[{conv2d: 9}]", &cross_entropy, (dt_shape){2, {4, 4}}, 0, true, rows[i], true);
+        ck_assert_msg(status.code == DT_ERR_MEMORY, "%s", status.message);
+    }
+    dt_shape large = {2, {1 << 20, 1 << 20}};
+    dt_status status = try_model(&model, "[{conv2d: 2147483648}]", &cross_entropy, large, 0, true, 1, true);
+    ck_assert_msg(status.code == DT_ERR_MEMORY, "%s", status.message);
     ck_assert_int_eq(try_model(&model, "[{dense: 9}]", &cross_entropy, vector(4), 0, true, 0, true).code, DT_ERR_INPUT);
     dt_model_destroy(NULL);
 }
