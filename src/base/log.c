@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "dtrain/memory.h"
+
 static dt_log_level threshold = DT_LOG_INFO;
 static int speaks = 1;
 
@@ -21,14 +23,26 @@ static void emit(FILE *stream, const char *prefix, const char *format, va_list a
     __attribute__((format(printf, 3, 0)));
 
 static void emit(FILE *stream, const char *prefix, const char *format, va_list args) {
-    char line[2048];
-    int used = snprintf(line, sizeof line, "%s", prefix);
-    int more = vsnprintf(line + used, sizeof line - (size_t)used, format, args);
+    char brief[2048], *line = brief;
+    size_t room = sizeof brief;
+    va_list again;
+    va_copy(again, args);
+    int used = snprintf(line, room, "%s", prefix);
+    int more = vsnprintf(line + used, room - (size_t)used, format, args);
     size_t length = (size_t)used + (more > 0 ? (size_t)more : 0);
-    if (length > sizeof line - 2) length = sizeof line - 2;
+    char *whole = length > room - 2 ? dt_alloc(length + 2, 1) : NULL; /* --help-recipe is such a line */
+    if (whole) {
+        line = whole;
+        room = length + 2;
+        snprintf(line, room, "%s", prefix);
+        vsnprintf(line + used, room - (size_t)used, format, again);
+    }
+    va_end(again);
+    if (length > room - 2) length = room - 2;
     line[length] = '\n';
     fwrite(line, 1, length + 1, stream);
     fflush(stream);
+    dt_free(whole);
 }
 
 void dt_log_info(const char *format, ...) {
