@@ -850,11 +850,11 @@ static void max_pool(dt_real *restrict y, int32_t *restrict winner, const dt_rea
     })
 }
 
-/* Whether every pixel of the picture is in exactly one window: then a backward pass can write instead of add. */
-static bool tiles(const dt_window *window) {
+/* Whether windows of 2x2 cover the picture without overlap: a backward pass then writes where it adds otherwise. */
+static bool squares_tile(const dt_window *window) {
     for (int d = 0; d < 2; d++)
-        if (window->stride[d] != window->kernel[d] || window->before[d] != 0 ||
-            window->out[d] * window->kernel[d] < window->in[d])
+        if (window->kernel[d] != 2 || window->stride[d] != 2 || window->before[d] != 0 ||
+            window->in[d] != 2 * window->out[d])
             return false;
     return true;
 }
@@ -874,22 +874,18 @@ static inline void give_to_one_of_four(dt_real *restrict dx, const dt_real *rest
 
 static void max_pool_backward(dt_real *restrict dx, const dt_real *restrict dy, const int32_t *restrict winner,
                               const dt_window *window, int64_t rows, int64_t channels) {
-    const bool fresh = tiles(window);
-    if (!fresh) memset(dx, 0, (size_t)(rows * window->in[0] * window->in[1] * channels) * sizeof *dx);
+    const bool write = squares_tile(window);
+    if (!write) memset(dx, 0, (size_t)(rows * window->in[0] * window->in[1] * channels) * sizeof *dx);
     FOR_WINDOWS({
         const dt_real *restrict d = dy + out;
         const int32_t *restrict won = winner + out;
-        if (fresh && is_square_of_two(window, v)) {
+        if (write) {
             give_to_one_of_four(dx + in, d, won, window->in[1] * channels, channels);
             continue;
         }
         FOR_TAPS({
             dt_real *restrict to = dx + at;
-            if (fresh) {
-                SIMD for (int64_t c = 0; c < channels; c++) to[c] = won[c] == tap ? d[c] : 0;
-            } else {
-                SIMD for (int64_t c = 0; c < channels; c++) to[c] += won[c] == tap ? d[c] : 0;
-            }
+            SIMD for (int64_t c = 0; c < channels; c++) to[c] += won[c] == tap ? d[c] : 0;
         })
     })
 }
@@ -911,19 +907,14 @@ static void avg_pool(dt_real *restrict y, const dt_real *restrict x, const dt_wi
 
 static void avg_pool_backward(dt_real *restrict dx, const dt_real *restrict dy, const dt_window *window, int64_t rows,
                               int64_t channels) {
-    const bool fresh = tiles(window);
-    if (!fresh) memset(dx, 0, (size_t)(rows * window->in[0] * window->in[1] * channels) * sizeof *dx);
+    memset(dx, 0, (size_t)(rows * window->in[0] * window->in[1] * channels) * sizeof *dx);
     FOR_WINDOWS({
         const dt_real *restrict d = dy + out;
         const dt_real share = 1 / (dt_real)(v.n[0] * v.n[1]);
         FOR_TAPS({
             (void)tap;
             dt_real *restrict to = dx + at;
-            if (fresh) {
-                SIMD for (int64_t c = 0; c < channels; c++) to[c] = d[c] * share;
-            } else {
-                SIMD for (int64_t c = 0; c < channels; c++) to[c] += d[c] * share;
-            }
+            SIMD for (int64_t c = 0; c < channels; c++) to[c] += d[c] * share;
         })
     })
 }

@@ -8,6 +8,7 @@
  * A layer of fixed rows (a convolution) runs on all the rows there is room for, whatever the batch. The rows beyond the
  * batch are filled with zeros here: in our own buffers in place, and the caller's x, which is not ours to write to nor
  * known to have the room, in a copy. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -166,6 +167,7 @@ static const dt_real *fill_input(const dt_sequence *sequence, const dt_pass *pas
                                  const dt_real *at, const dt_real *x) {
     int64_t width = dt_shape_count(&layer->in);
     dt_real *filled = (dt_real *)at;
+    assert(at != x || sequence->filled);
     if (at == x) filled = memcpy(sequence->filled, x, (size_t)(pass->rows * width) * sizeof *x);
     zero_rows(filled, pass->rows, sequence->max_rows, width);
     return filled;

@@ -1,7 +1,7 @@
 /* Kernel, stride, dilation and padding of convolutions and pools: from the words of the recipe to a place over the
  * picture. Sizes are written as one number for both directions or as height x width (3x5). Padding is symmetric when it
  * is a number; `same` gives ceil(in/stride) pixels and pads the odd one after, as TensorFlow does. */
-#include <stdio.h>
+#include <assert.h>
 #include <string.h>
 
 #include "model_internal.h"
@@ -44,6 +44,7 @@ static int64_t span_of(const dt_window *window, int d) {
 }
 
 static void pad_to_same(dt_window *window, int d) {
+    assert(window->stride[d] > 0);
     int64_t out = (window->in[d] + window->stride[d] - 1) / window->stride[d];
     int64_t total = (out - 1) * window->stride[d] + span_of(window, d) - window->in[d];
     if (total < 0) total = 0;
@@ -94,6 +95,7 @@ dt_status dt_window_plan(dt_window *out, const dt_layer *layer, const dt_window_
                                  "dilation or `padding: same`",
                                  (long long)span_of(out, 0), (long long)span_of(out, 1), shape);
         }
+        assert(out->stride[d] > 0);
         out->out[d] = room / out->stride[d] + 1;
     }
     return dt_ok();

@@ -47,4 +47,8 @@ run 1 eval one
 expect_last "eval loss=$loss accuracy=[0-9.]+ samples=100 digest=$want" "eval says what training said"
 run 1 inspect one
 expect_in "$out" '/weights/.*float32.*\[3, 3, 32, 64\]' "inspect shows a kernel of [height, width, in, out]"
+
+run 1 train --help-recipe
+expect_in "$out" '^ *conv2d\.padding .*same' "the help has the fields of convolutions"
+expect_in "$out" '^global_avg_pool: ' "and of the last pool"
 finish
