@@ -166,9 +166,9 @@ static void zero_rows(dt_real *array, int64_t from, int64_t to, int64_t width) {
 static const dt_real *fill_input(const dt_sequence *sequence, const dt_pass *pass, const dt_layer *layer,
                                  const dt_real *at, const dt_real *x) {
     int64_t width = dt_shape_count(&layer->in);
-    dt_real *filled = (dt_real *)at;
-    assert(at != x || sequence->filled);
-    if (at == x) filled = memcpy(sequence->filled, x, (size_t)(pass->rows * width) * sizeof *x);
+    dt_real *filled = at == x ? sequence->filled : (dt_real *)at;
+    assert(filled);
+    if (at == x) memcpy(filled, x, (size_t)(pass->rows * width) * sizeof *x);
     zero_rows(filled, pass->rows, sequence->max_rows, width);
     return filled;
 }
