@@ -113,8 +113,9 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     const int64_t *out = shape->window.out;
     layer->out = (dt_shape){3, {out[0], out[1], config->out}};
     if (layer->kind->variant == 1) layer->out = (dt_shape){2, {out[1], config->out}};
-    layer->flops = 2.0 * (double)(out[0] * out[1] * config->out) *
-                   (double)(shape->window.kernel[0] * shape->window.kernel[1] * shape->in_channels / shape->groups);
+    const int64_t *kernel = shape->window.kernel;
+    int64_t products = kernel[0] * kernel[1] * (shape->in_channels / shape->groups); /* an output is the sum of */
+    layer->flops = 2.0 * (double)products * (double)(out[0] * out[1]) * (double)config->out;
     layer->reads_input = true;
     layer->reads_output = config->activation != DT_LINEAR && !needs_z(config);
     layer->fixed_rows = true;

@@ -159,6 +159,7 @@ void dt_sequence_init(const dt_sequence *sequence, dt_real *weights, uint64_t se
 }
 
 static void zero_rows(dt_real *array, int64_t from, int64_t to, int64_t width) {
+    assert(array);
     memset(array + from * width, 0, (size_t)((to - from) * width) * sizeof *array);
 }
 
