@@ -24,8 +24,8 @@ const dt_rule *dt_rule_of(const dt_recipe_optimizer *config);
  */
 double dt_schedule_rate(const dt_recipe_schedule *schedule, double lr, int64_t step, int64_t total);
 
-/* The sum of the squares of elements [begin, end) of a gradient, statistics left out; g[0] is element `begin`. Summed in double, tensor by
- * tensor, in an order that depends on begin and end alone. */
+/* The sum of the squares of elements [begin, end) of a gradient, statistics left out; g[0] is element `begin`. Summed
+ * in double, tensor by tensor, in an order that depends on begin and end alone. */
 double dt_grad_squares(const dt_kernels *kernels, const dt_table *table, const dt_real *g, size_t begin, size_t end);
 
 /* One update of elements [begin, end) of the arena (whole tensors or parts); g[0] is element `begin` of the global
