@@ -164,6 +164,8 @@ typedef struct dt_kernels {
     double (*sum_squares)(const dt_real *x, int64_t n);
     /* w = keep*w + share*g */
     void (*blend)(dt_real *w, const dt_real *g, int64_t n, dt_real keep, dt_real share);
+    /* The largest |x[i]|, infinity and NaN being larger than all numbers; 0 for n = 0. */
+    double (*largest)(const dt_real *x, int64_t n);
     /* y += x */
     void (*add)(dt_real *y, const dt_real *x, int64_t n);
     void (*add_i32)(int32_t *y, const int32_t *x, int64_t n); /* wraps, as MPI_SUM does */

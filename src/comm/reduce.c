@@ -250,7 +250,7 @@ static void add_floats(dt_reducer *r) {
     const dt_real *g = dt_reduce_next(r);
     for (int i = 0; i < r->table->count; i++) {
         const dt_tensor *t = &r->table->tensors[i];
-        if (sqrt(r->kernels->sum_squares(g + t->offset, (int64_t)t->count)) < r->limit) continue;
+        if (r->kernels->largest(g + t->offset, (int64_t)t->count) < r->limit) continue;
         dt_reduce_raise(r, DT_FLAG_NOT_FINITE);
         if (!r->not_finite) r->not_finite = i + 1;
     }

@@ -1049,6 +1049,15 @@ static inline double bits_value(real_bits bits) {
     return (double)value;
 }
 
+static double largest(const dt_real *restrict x, int64_t n) {
+    real_bits top = 0;
+    _Pragma("omp simd reduction(max : top)") for (int64_t i = 0; i < n; i++) {
+        real_bits bits = magnitude_bits(x[i]);
+        top = bits > top ? bits : top;
+    }
+    return bits_value(top);
+}
+
 static inline int32_t round_i32(dt_real x) {
 #ifdef DT_REAL_DOUBLE
     return (int32_t)rint(x);
@@ -1146,6 +1155,7 @@ const dt_kernels DT_KERNELS = {
     .rmsprop = rmsprop,
     .adagrad = adagrad,
     .sum_squares = sum_squares,
+    .largest = largest,
     .blend = blend,
     .add = add,
     .add_i32 = add_i32,

@@ -9,7 +9,7 @@
 #include "dtrain/random.h"
 #include "dtrain/reduce.h"
 
-enum { SHARDS = 8, STEPS = 40, LARGEST_TEAM = 3 };
+enum { SHARDS = 8, STEPS = 24, LARGEST_TEAM = 3 };
 static const dt_kernels *kernels;
 static dt_table table;
 
@@ -101,7 +101,7 @@ static void integer_wire_is_order_free(dt_wire wire, int shards, int most) {
     rig_open(&many, world, most, shards, wire);
     rig_open(&one, alone, 0, shards, wire);
     for (int step = 0; step < STEPS; step++) {
-        double size = step == 20 ? 1e6 : 1; /* a sudden jump, and back */
+        double size = step == STEPS / 2 ? 1e6 : 1; /* a sudden jump, and back */
         reduce_step(&many, step, shards, size);
         reduce_step(&one, step, shards, size);
         ranks_assert(same_slice(&many, &one));
@@ -186,7 +186,7 @@ static double worst_error(dt_wire wire, int shards) {
     double *exact = dt_alloc(table.total, sizeof *exact);
     ranks_assert(g && exact);
     double worst = 0;
-    for (int step = 0; step < STEPS / 4; step++) {
+    for (int step = 0; step < STEPS / 2; step++) {
         reduce_step(&r, step, shards, 1);
         memset(exact, 0, table.total * sizeof *exact);
         for (int s = 0; s < shards; s++) {
