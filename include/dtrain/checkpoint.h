@@ -73,9 +73,9 @@ dt_status dt_checkpoint_head_read(const char *path, dt_checkpoint_head *head);
 void dt_checkpoint_head_finish(dt_checkpoint_head *head);
 
 /* Reads a checkpoint into state's memory (position, shards, seed and the arrays; state->recipe is left alone). Every
- * tensor must be there with its shape and hash, and the digest must match. Not collective: rank 0 reads, then
- * broadcasts. With `weights_only` just the section "/weights" is filled, and the digest is not recomputed. */
-dt_status dt_checkpoint_load(const char *path, dt_state *state, bool weights_only);
+ * array of `state` must be there with its shape and hash, and the digest must match. Not collective: rank 0 reads, then
+ * broadcasts. With `part` the file may hold more than `state` asks for, and the digest is not recomputed. */
+dt_status dt_checkpoint_load(const char *path, dt_state *state, bool part);
 
 /* Reads everything in the file and compares every hash and the digest, without knowing the model: the datasets are
  * taken in the order the file's `order` attributes give. *digest may be NULL. */

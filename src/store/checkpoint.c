@@ -239,33 +239,32 @@ static dt_status fail_digest(const char *path, uint64_t stored, uint64_t found) 
                    (unsigned long long)stored, (unsigned long long)found);
 }
 
-static dt_status load_items(dt_h5 *file, dt_state *state, bool weights_only) {
+static dt_status load_items(dt_h5 *file, dt_state *state, bool part) {
     for (int i = 0; i < dt_state_count(state); i++) {
         dt_item item = dt_state_item(state, i);
-        if (weights_only && strncmp(item.dataset, "/weights/", strlen("/weights/")) != 0) continue;
         DT_TRY(read_item(file, &item, item.data));
     }
     int64_t datasets;
     DT_TRY(dt_h5_get_int(file, "/", "datasets", &datasets));
-    if (!weights_only && datasets != dt_state_count(state))
+    if (!part && datasets != dt_state_count(state))
         return dt_fail(DT_ERR_INPUT, "%s: it has %lld datasets, but the recipe makes %d: another network or optimizer",
                        dt_h5_path(file), (long long)datasets, dt_state_count(state));
     return dt_ok();
 }
 
-dt_status dt_checkpoint_load(const char *path, dt_state *state, bool weights_only) {
+dt_status dt_checkpoint_load(const char *path, dt_state *state, bool part) {
     dt_h5 *file;
     dt_checkpoint_head head;
     DT_TRY(open_checkpoint(&file, path, &head));
     dt_checkpoint_head_finish(&head);
-    dt_status status = load_items(file, state, weights_only);
+    dt_status status = load_items(file, state, part);
     dt_status closed = dt_h5_close(&file);
     if (status.code == DT_OK) status = closed;
     DT_TRY(status);
     state->position = head.position;
     state->shards = head.shards;
     state->seed = head.seed;
-    if (weights_only) return dt_ok();
+    if (part) return dt_ok();
     uint64_t digest = dt_state_digest(state);
     return digest == head.digest ? dt_ok() : fail_digest(path, head.digest, digest);
 }
