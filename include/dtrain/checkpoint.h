@@ -78,7 +78,8 @@ void dt_checkpoint_head_finish(dt_checkpoint_head *head);
 dt_status dt_checkpoint_load(const char *path, dt_state *state, bool part);
 
 /* Reads everything in the file and compares every hash and the digest, without knowing the model: the datasets are
- * taken in the order the file's `order` attributes give. *digest may be NULL. */
+ * taken in the order the file's `order` attributes give. Done by a child process, for HDF5 may crash on a damaged
+ * file; verify before any other reading of a file that may be. *digest may be NULL. */
 dt_status dt_checkpoint_verify(const char *path, uint64_t *digest);
 
 /* The checkpoints of a directory, newest first (by step). Leftovers (*.tmp) are not listed. *paths is an array of

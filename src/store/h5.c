@@ -29,19 +29,26 @@ struct dt_h5 {
 /* ---- errors --------------------------------------------------------------------------------------------------------
  */
 
-static herr_t keep_deepest(unsigned depth, const H5E_error2_t *error, void *context) {
+#define REASON_BYTES 160
+
+/* The first visited is the innermost; "…, errno = 28, error message = 'No space left on device', …" wins over all. */
+static herr_t keep_reason(unsigned depth, const H5E_error2_t *error, void *context) {
+    static const char mark[] = "error message = '";
     (void)depth;
-    snprintf(context, 160, "%s", error->desc ? error->desc : "");
+    char *reason = context;
+    const char *text = error->desc ? error->desc : "", *system = strstr(text, mark);
+    if (system)
+        snprintf(reason, REASON_BYTES, "%.*s", (int)strcspn(system + sizeof mark - 1, "'"), system + sizeof mark - 1);
+    else if (!*reason)
+        snprintf(reason, REASON_BYTES, "%.*s", (int)strcspn(text, "\n"), text);
     return 0;
 }
 
-/* The innermost reason HDF5 gives, with the system's where it has one. */
+/* The innermost reason HDF5 gives, or the system's where it has one. */
 static dt_status fail_h5(const dt_h5 *file, const char *object, const char *what) {
-    char reason[160] = "";
-    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_deepest, reason);
+    char reason[REASON_BYTES] = "";
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_reason, reason);
     H5Eclear2(H5E_DEFAULT);
-    char *newline = strchr(reason, '\n');
-    if (newline) *newline = '\0';
     return dt_fail(DT_ERR_IO, "%s: %s%s%s failed: %s", file->path, object, *object ? ": " : "", what,
                    *reason ? reason : "no reason given");
 }

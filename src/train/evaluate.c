@@ -92,7 +92,7 @@ static dt_status find_checkpoint(const char *target, char path[4096]) {
     if (stat(target, &info) != 0) return dt_fail(DT_ERR_INPUT, "%s: no such checkpoint or run directory", target);
     if (!S_ISDIR(info.st_mode)) {
         snprintf(path, 4096, "%s", target);
-        return dt_ok();
+        return dt_checkpoint_verify(target, NULL);
     }
     char directory[4096];
     DT_TRY(dt_path_join(directory, target, "checkpoints"));

@@ -1,79 +1,110 @@
-/* What publish_faults.sh runs: publishes a state that is known by its step, or says what a directory holds.
+/* What publish.sh runs: a program that goes on from the newest checkpoint of a directory and publishes the next, as
+ * training does, with a state that is known by its step. Faults (faultshim.c) are armed for the publication alone.
  *
- *   publish write DIR STEP [odd|network|large [TIMES]]  on any number of ranks; exit 0, or 3 with the message
- *   publish check DIR                                   the step of the newest checkpoint, after every bit was
- * compared; exit 1 when any checkpoint in the directory is not whole
- */
+ *   publish step DIR [SIZE]   on any number of ranks; exit 0, or 1 with the message
+ *   publish check DIR [SIZE]  prints the step of the newest checkpoint, after every bit of each was compared; exit 1
+ *                             when any of them is not whole
+ *
+ * SIZE: odd (a few kB, the default), network (1.2 MB) or large (14 MB, tensors that several ranks write together). */
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "../support/sample.h"
-#include "dtrain/clock.h"
 #include "dtrain/comm.h"
-#include "dtrain/h5.h"
+#include "dtrain/log.h"
+#include "sample.h"
+
+static void arm(bool armed) {
+    void (*call)(bool);
+    *(void **)(&call) = dlsym(RTLD_DEFAULT, "dt_fault_arm");
+    if (call) call(armed);
+}
+
+/* The state of the newest checkpoint that verifies; that of step 0 when there is none yet. */
+static dt_status resume(const char *directory, sample *s, sample_size size) {
+    char(*paths)[4096];
+    int count;
+    DT_TRY(dt_checkpoint_list(directory, &paths, &count));
+    dt_status status = dt_ok();
+    for (int i = 0; i < count; i++) {
+        status = dt_checkpoint_verify(paths[i], NULL);
+        if (status.code != DT_OK) continue;
+        status = dt_checkpoint_load(paths[i], &s->state, false);
+        break;
+    }
+    dt_free(paths);
+    DT_TRY(status);
+    return sample_is_whole(s, size) ? status : dt_fail(DT_ERR_CORRUPT, "a checkpoint loads, but is of no one step");
+}
+
+static dt_status publish_next(dt_comm *comm, const char *directory, sample *s, sample_size size) {
+    bool first = dt_comm_rank(comm) == 0;
+    DT_TRY(dt_comm_agree(comm, first ? resume(directory, s, size) : dt_ok()));
+    int64_t step = s->state.position.step + 1;
+    DT_TRY(dt_comm_broadcast(comm, &step, sizeof step, 0));
+    sample_set(s, step);
+    arm(true);
+    dt_status status = dt_checkpoint_publish(comm, directory, &s->state, NULL, NULL);
+    if (status.code == DT_OK) status = dt_comm_agree(comm, first ? dt_checkpoint_prune(directory, 2, 0, -1) : dt_ok());
+    arm(false);
+    return status;
+}
+
+static int publish(const char *directory, sample_size size) {
+    dt_comm *comm;
+    sample s;
+    if (dt_comm_open(&comm, NULL, NULL).code != DT_OK) return 2;
+    sample_init(&s, size, 0);
+    dt_status status = publish_next(comm, directory, &s, size);
+    if (dt_comm_rank(comm) == 0 && status.code == DT_OK) printf("published %lld\n", (long long)s.state.position.step);
+    if (dt_comm_rank(comm) == 0 && status.code != DT_OK) dt_log_error("%s", status.message);
+    fflush(stdout);
+    sample_finish(&s);
+    if (status.code != DT_OK) dt_comm_leave(comm, 1);
+    dt_comm_close(comm);
+    return 0;
+}
+
+static dt_status check_file(const char *path, sample_size size, int64_t *step) {
+    sample s;
+    sample_init(&s, size, 0);
+    dt_status status = dt_checkpoint_verify(path, NULL);
+    if (status.code == DT_OK) status = dt_checkpoint_load(path, &s.state, false);
+    if (status.code == DT_OK && !sample_is_whole(&s, size))
+        status = dt_fail(DT_ERR_CORRUPT, "%s: loads, but is of no one step", path);
+    char name[64];
+    snprintf(name, sizeof name, "/step-%09lld.h5", (long long)s.state.position.step);
+    if (status.code == DT_OK && !strstr(path, name))
+        status = dt_fail(DT_ERR_CORRUPT, "%s: holds step %lld", path, (long long)s.state.position.step);
+    *step = s.state.position.step;
+    sample_finish(&s);
+    return status;
+}
+
+static int check(const char *directory, sample_size size) {
+    char(*paths)[4096];
+    int count;
+    int64_t newest = 0, step;
+    dt_status status = dt_checkpoint_list(directory, &paths, &count);
+    for (int i = 0; i < count && status.code == DT_OK; i++) {
+        status = check_file(paths[i], size, &step);
+        if (i == 0) newest = step;
+    }
+    dt_free(paths);
+    if (status.code != DT_OK) printf("%s\n", status.message);
+    if (status.code == DT_OK) printf("%lld\n", (long long)newest);
+    return status.code != DT_OK;
+}
 
 static sample_size size_of(const char *name) {
     return strcmp(name, "large") == 0 ? SAMPLE_LARGE : strcmp(name, "network") == 0 ? SAMPLE_NETWORK : SAMPLE_ODD;
 }
 
-static int publish(const char *directory, int64_t step, sample_size size, int times) {
-    dt_comm *comm;
-    sample s;
-    if (dt_comm_open(&comm, NULL, NULL).code != DT_OK) return 2;
-    int rank = dt_comm_rank(comm);
-    dt_status status = dt_ok();
-    double best = 1e9;
-    sample_init(&s, size, step);
-    for (int i = 0; i < times && status.code == DT_OK; i++) {
-        dt_comm_barrier(comm);
-        double start = dt_clock_now();
-        status = dt_checkpoint_publish(comm, directory, &s.state, NULL, NULL);
-        double took = dt_clock_now() - start;
-        if (took < best) best = took;
-    }
-    sample_finish(&s);
-    if (status.code != DT_OK) { /* every rank says what it was told, and leaves as the program does */
-        printf("rank %d: %s\n", rank, status.message);
-        fflush(stdout);
-        dt_comm_barrier(comm);
-        _exit(3);
-    }
-    if (rank == 0) printf("published step %lld in %.2f ms\n", (long long)step, 1e3 * best);
-    dt_comm_close(comm);
-    return 0;
-}
-
-/* Any of them must be whole: the newest one is what a resumed run starts from, the others what it falls back to. */
-static int check(const char *directory, sample_size size) {
-    char(*paths)[4096];
-    int count;
-    if (dt_checkpoint_list(directory, &paths, &count).code != DT_OK || count == 0) return 1;
-    int64_t newest = -1;
-    for (int i = 0; i < count; i++) {
-        sample s;
-        sample_init(&s, size, 0);
-        dt_status status = dt_checkpoint_verify(paths[i], NULL);
-        if (status.code == DT_OK) status = dt_checkpoint_load(paths[i], &s.state, false);
-        int whole = status.code == DT_OK && sample_is_whole(&s, size);
-        if (i == 0) newest = s.state.position.step;
-        sample_finish(&s);
-        if (whole) continue;
-        printf("%s is not whole: %s\n", paths[i], status.message);
-        dt_free(paths);
-        return 1;
-    }
-    dt_free(paths);
-    printf("%lld\n", (long long)newest);
-    return 0;
-}
-
 int main(int argc, char **argv) {
-    if (argc >= 4 && strcmp(argv[1], "write") == 0)
-        return publish(argv[2], strtoll(argv[3], NULL, 10), size_of(argc > 4 ? argv[4] : "odd"),
-                       argc > 5 ? (int)strtol(argv[5], NULL, 10) : 1);
-    if (argc >= 3 && strcmp(argv[1], "check") == 0) return check(argv[2], size_of(argc > 3 ? argv[3] : "odd"));
-    fprintf(stderr, "publish write DIR STEP [SIZE [TIMES]] | publish check DIR [SIZE]\n");
+    sample_size size = size_of(argc > 3 ? argv[3] : "odd");
+    if (argc >= 3 && strcmp(argv[1], "step") == 0) return publish(argv[2], size);
+    if (argc >= 3 && strcmp(argv[1], "check") == 0) return check(argv[2], size);
+    fprintf(stderr, "publish step|check DIR [odd|network|large]\n");
     return 2;
 }

@@ -13,8 +13,16 @@ err=$work/err
 code=0
 failures=0
 limit=${DTRAIN_LIMIT:-60} # seconds a run may take before it counts as hung
-trap 'end_jobs; rm -rf "$work"' EXIT
+trap clean_up EXIT
 cd "$work" || exit 1
+
+# Memory that ranks share is a file, and stays when they are killed: those of a test go with it.
+shared=$(mktemp -d /dev/shm/dtrain-test.XXXXXX 2>/dev/null) || shared=$work
+export OMPI_MCA_btl_vader_backing_directory=$shared OMPI_MCA_osc_sm_backing_directory=$shared
+clean_up() {
+    end_jobs
+    rm -rf "$work" "$shared"
+}
 
 pass() { echo "ok    $*"; }
 fail() {
