@@ -43,6 +43,17 @@ else
     fail "digests ${digests[*]}, untouched $wanted"
 fi
 
+# Many times in one run. A signal must not disturb the arithmetic it comes in the middle of.
+for ((i = 1; i <= 12; i++)); do
+    start 2 train "${arguments[@]}" --run often
+    until_true 30 has_steps often $((i * 200)) || fail "it does not get to step $((i * 200))"
+    kill -USR1 "$job"
+    await
+    ((code == 75)) || { fail "interruption $i: exit code $code" && show "$err"; }
+done
+run 3 train "${arguments[@]}" --run often
+expect_last "done run=often step=7500 .* digest=$wanted" "interrupted 12 times: the same digest"
+
 run 2 train "${arguments[@]}" --run timed --set train.stop_after="100 steps"
 expect_code 75 "stop_after"
 expect_last "stopped run=timed step=100 .*" "stops where it says"
