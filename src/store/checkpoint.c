@@ -483,7 +483,11 @@ dt_status dt_checkpoint_list(const char *directory, char (**paths)[4096], int *c
     if (!dir) return dt_fail(DT_ERR_IO, "%s: %s", directory, strerror(errno));
     dt_status status = dt_ok();
     int capacity = 0;
-    for (struct dirent *entry; (entry = readdir(dir)) != NULL && status.code == DT_OK;) {
+    while (status.code == DT_OK) {
+        errno = 0;
+        struct dirent *entry = readdir(dir);
+        if (!entry && errno) status = dt_fail(DT_ERR_IO, "%s: cannot be listed: %s", directory, strerror(errno));
+        if (!entry) break;
         if (step_of(entry->d_name) < 0) continue;
         if (*count == capacity) {
             capacity = capacity ? 2 * capacity : 16;

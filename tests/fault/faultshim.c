@@ -7,7 +7,8 @@
  *
  * rank   of the job (OMPI_COMM_WORLD_RANK); every rank when it is not given
  * path   a part of the file's path; every path when it is not given
- * call   open, write, read, truncate, sync, rename, unlink or close, each with its relatives; all when it is not given
+ * call   open, write, read, truncate, sync, rename, unlink or close, each with its relatives, all of these when it is
+ *        not given; or list, a directory
  * nth    counted among this process's matching calls, from 1; "3+" is the third and all later ones
  * do     ENOSPC, EIO, EDQUOT, EACCES: fail with it;  short: transfer half, say so;  torn: transfer half, then die;
  *        kill: die before the call;  lie: do nothing and report success;  delay: 20 ms late
@@ -15,6 +16,7 @@
  *
  * DTRAIN_FAULT_LOG=FILE receives a line for every matching call, "rank number call function", with " fault" at its end
  * where one was made: by the first a test learns what there is to try, by the second that it tried it. */
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -118,7 +120,8 @@ static void log_call(long number, const char *call, const char *name, bool fault
 
 /* What is to become of this call. */
 static action judge(const char *call, const char *name, const char *path) {
-    if (!fault.armed || (fault.call[0] && strcmp(call, fault.call) != 0) || !strstr(path, fault.path)) return NOTHING;
+    bool chosen = fault.call[0] ? strcmp(call, fault.call) == 0 : strcmp(call, "list") != 0;
+    if (!fault.armed || !chosen || !strstr(path, fault.path)) return NOTHING;
     long number = __atomic_add_fetch(&fault.seen, 1, __ATOMIC_RELAXED);
     bool faulty = fault.nth > 0 && (fault.and_later ? number >= fault.nth : number == fault.nth);
     if (fault.log[0]) log_call(number, call, name, faulty);
@@ -232,6 +235,16 @@ int close(int fd) {
     errno = fault.code;
     return -1;
 }
+
+/* A directory that cannot be read to its end: all other actions than to fail leave it alone. */
+#define LIST(name, entry)                                                                                              \
+    struct entry *name(DIR *dir) {                                                                                     \
+        REAL(name, struct entry *, (DIR *));                                                                           \
+        return judge_fd("list", #name, dirfd(dir)) == FAIL ? NULL : real(dir);                                         \
+    }
+
+LIST(readdir, dirent)
+LIST(readdir64, dirent64)
 
 #define OPEN(name, path_parameters, type_parameters, path_arguments)                                                   \
     int name path_parameters;                                                                                          \

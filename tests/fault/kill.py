@@ -211,6 +211,8 @@ def one_run(options, dice, reference, folder):
         story[-1] += f", exit {code}"
         if code not in (0, 75) and what == "nothing":
             raise Failure("; ".join(story) + f": {errors}")
+        if code % 128 in (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE):
+            raise Failure("; ".join(story) + f": {errors}")
         if what == "stop rank" and code == 0 and "done " not in output:
             raise Failure("; ".join(story) + ": exit 0 without an end")
         step = newest_step(run)

@@ -123,6 +123,14 @@ for ranks in 2 3; do
     done
 done
 
+# A directory that cannot be listed is not one without checkpoints.
+before=$(newest)
+for nth in 1 2 3 4; do
+    faulty 2 "armed=1 rank=0 call=list nth=$nth do=EIO"
+    expect_bad 1 "$directory: cannot be listed: Input/output error" "an error at entry $nth of the directory"
+    [[ $(newest) == "$before" ]] || fail "after a directory that cannot be listed the newest checkpoint is $(newest)"
+done
+
 run 3 step "$directory"
 expect_code 0 "a publication that nothing happens to, after all that"
 left=$(cd "$directory" && ls)
