@@ -15,6 +15,9 @@
 
 #define MAX_WINDOWS 32
 #define PAGE ((size_t)4096)
+/* The update walks several arrays side by side. Each begins elsewhere in its page: at the same distance from a page's
+ * start they would get in one another's way in the first-level cache (measured: 5 of 34 us in Adam on 100 000 weights). */
+#define STAGGER ((size_t)576)
 #define SPINS 4000 /* some 50 us */
 
 typedef struct seat {
@@ -117,7 +120,7 @@ MPI_Comm dt_team_across_mpi(const dt_team *team) {
 
 /* Collective over the team. */
 static dt_status alloc_window(dt_team *team, size_t bytes, MPI_Win *window, char **memory) {
-    MPI_Aint wanted = team->rank == 0 ? (MPI_Aint)(bytes + PAGE) : 0;
+    MPI_Aint wanted = team->rank == 0 ? (MPI_Aint)(bytes + 2 * PAGE) : 0;
     int unit = 1;
     dt_status status = dt_comm_check(MPI_Win_allocate_shared(wanted, 1, MPI_INFO_NULL, team->local, memory, window),
                                      "MPI_Win_allocate_shared");
@@ -140,7 +143,7 @@ dt_status dt_team_alloc(dt_team *team, size_t count, size_t size, void **out) {
     if (status.code == DT_OK && team->size > 1) {
         status = alloc_window(team, bytes, &window, &memory);
     } else if (status.code == DT_OK) {
-        memory = dt_alloc(bytes + PAGE, 1);
+        memory = dt_alloc(bytes + 2 * PAGE, 1);
         if (!memory) status = dt_fail_memory("a replica", bytes);
     }
     if (memory) {
@@ -149,7 +152,8 @@ dt_status dt_team_alloc(dt_team *team, size_t count, size_t size, void **out) {
     }
     DT_TRY(dt_comm_agree(team->comm, status));
     assert(memory);
-    size_t skew = (size_t)(-(uintptr_t)memory % PAGE); /* the same on every rank: what is shared is pages */
+    /* The same on every rank: what is shared is pages. */
+    size_t skew = (size_t)(-(uintptr_t)memory % PAGE) + (size_t)team->window_count * STAGGER % PAGE;
     if (team->size > 1) {
         size_t pages = (bytes + PAGE - 1) / PAGE, own = (size_t)team->rank, all = (size_t)team->size;
         size_t begin = pages * own / all * PAGE, end = pages * (own + 1) / all * PAGE;
