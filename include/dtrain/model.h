@@ -33,6 +33,9 @@ typedef struct dt_pass {
     uint64_t seed, step, first; /* key the random draws: seed, step, position of row 0 in the global batch */
     const dt_real *weights;     /* arena */
     dt_real *grads;             /* arena; NULL outside training */
+    /* Called on the way back, where not NULL: the gradients from element `begin` of the arena on are final. */
+    void (*ready)(void *context, size_t begin);
+    void *ready_context;
 } dt_pass;
 
 /* A key of a kind's configuration that holds layers. */
@@ -94,6 +97,7 @@ struct dt_layer {
     void *state;           /* what plan computed and the kind's other functions use; freed by finish */
     dt_real *output;       /* [max_rows, out]; NULL where y is x */
     uint64_t index;        /* position in the model: keys random draws */
+    size_t begin;          /* its tensors, and those of the layers behind it, are from this element of the arena on */
     double flops;          /* set by plan: of its products, for one row forward */
     int trace[2];          /* kinds of span: forward, backward */
     const dt_table *table; /* the model's */

@@ -29,6 +29,10 @@ void dt_reduce_state(dt_reducer *reducer, int32_t **exponents, int64_t *count);
 void dt_reduce_begin(dt_reducer *reducer);
 /* Where the next shard's gradient [table->total] is to be written; every element must be. Borrowed. */
 dt_real *dt_reduce_next(dt_reducer *reducer);
+/* In the buffer of dt_reduce_next every element from `begin` on is final: they can be worked on while the others are
+ * computed. `begin` falls from call to call. `last`: no further shard of this rank follows in this step. Need not be
+ * called. */
+void dt_reduce_ready(dt_reducer *reducer, size_t begin, bool last);
 /* The buffer of dt_reduce_next now holds a shard's gradient. */
 void dt_reduce_add(dt_reducer *reducer);
 

@@ -1,10 +1,14 @@
 /* The gradient's way across.
  *
- * Each rank writes its message, the gradient of its shards with some words behind it, where its team sees it. When all
+ * Each rank writes its message, some words and behind them the gradient of its shards, where its team sees it. When all
  * have, each owner of a slice adds that slice up over the team and, with other teams, over the owners of the same slice
- * by one MPI_Allreduce; the words behind are added up by everyone. A team of one that owns everything is the plain
+ * by MPI_Allreduce; the words in front are added up by everyone. A team of one that owns everything is the plain
  * MPI_Allreduce over everything. Sums are made block by block where they are used, so they are in the cache when the
  * update reads them.
+ *
+ * Going back through the layers, a gradient is complete from its end on. What is complete is turned into the message at
+ * once, while it is in the cache, and crosses to other teams in chunks, the last chunk first, while the layers before
+ * are still at work (crossing.c). The first chunk goes with the words in front, when all is done.
  *
  * Floating-point sums depend on their order, hence on the number of ranks; integer sums do not. So on the integer wires
  * a shard's gradient g is sent as q = round(g 2^k), with one exponent k per tensor, and Σq 2^-k comes out.
@@ -30,7 +34,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "comm_internal.h"
+#include "crossing.h"
 #include "dtrain/memory.h"
 
 #define BUCKETS 64 /* room from -32 to 31 bits */
@@ -56,23 +60,24 @@ struct dt_reducer {
     dt_wire wire; /* in use: f32 for one or two shards */
     int64_t shards;
     dt_real *shard; /* [total]: gradient of a shard; at the end, of all. On the f32 wire: only for further shards */
-    void *message;  /* float, int32 or int64 [total + buckets + flags], in memory of the team */
+    void *message;  /* float, int32 or int64 [buckets + flags + total], in memory of the team */
     char *messages; /* of all ranks of the team, `stride` bytes apart */
     size_t stride;
-    void *crossing;    /* [slice + buckets + flags]: what goes to other teams; NULL where this rank's message does */
-    void *tail;        /* the buckets and flags that count: this rank's, and after dt_reduce_finish the sums */
-    void *tail_sum;    /* [buckets + flags]; NULL in a team of one */
-    void *shared_tail; /* the same, in memory of a team that has ranks without a slice */
-    void *words;       /* [DT_REDUCE_BLOCK]: sums over the team; NULL in a team of one */
-    dt_real *block;    /* [DT_REDUCE_BLOCK]: dequantised; NULL on the f32 wire */
-    size_t begin, end; /* the slice */
-    size_t buckets;    /* elements of the message that are buckets: tensors * BUCKETS, 0 on the f32 wire */
-    int32_t *taken;    /* [tensors]: the exponents the present sums were made with */
-    scale *scales;     /* [tensors], then the step of the window; NULL on the f32 wire */
+    dt_crossing *crossing; /* of the slice to other teams; NULL where there are none, or no slice */
+    void *head;            /* the buckets and flags that count: this rank's, and after dt_reduce_finish the sums */
+    void *head_sum;        /* [buckets + flags]; NULL for a rank alone */
+    void *shared_head;     /* the same, in memory of a team that has ranks without a slice */
+    void *words;           /* [DT_REDUCE_BLOCK]: sums over the team; NULL in a team of one */
+    dt_real *block;        /* [DT_REDUCE_BLOCK]: dequantised; NULL on the f32 wire */
+    size_t begin, end;     /* the slice */
+    size_t buckets;        /* elements of the message that are buckets: tensors * BUCKETS, 0 on the f32 wire */
+    int32_t *taken;        /* [tensors]: the exponents the present sums were made with */
+    scale *scales;         /* [tensors], then the step of the window; NULL on the f32 wire */
     int64_t state_words;
     double limit; /* of Σ|q|; on the f32 wire, of a tensor's norm in one shard */
     int coarse;   /* more room than this is redone */
     int added;
+    int pending;    /* tensors of the present shard that have not been added */
     int not_finite; /* tensor index + 1 */
 };
 
@@ -80,20 +85,21 @@ static bool is_integer(const dt_reducer *r) {
     return r->wire != DT_WIRE_F32;
 }
 
-static size_t message_words(const dt_reducer *r) {
-    return r->table->total + r->buckets + DT_FLAG_COUNT;
-}
-
 static size_t word_size(const dt_reducer *r) {
     return r->wire == DT_WIRE_I64 ? sizeof(int64_t) : sizeof(int32_t);
 }
 
-static size_t tail_words(const dt_reducer *r) {
+static size_t head_words(const dt_reducer *r) {
     return r->buckets + DT_FLAG_COUNT;
 }
 
-static void *own_tail(const dt_reducer *r) {
-    return (char *)r->message + r->table->total * word_size(r);
+/* The gradient in rank `rank`'s message, from element `at` on. */
+static void *words_of(const dt_reducer *r, int rank, size_t at) {
+    return r->messages + (size_t)rank * r->stride + (head_words(r) + at) * word_size(r);
+}
+
+static void *own_words(const dt_reducer *r, size_t at) {
+    return (char *)r->message + (head_words(r) + at) * word_size(r);
 }
 
 /* Owners get whole blocks, as equal as can be. */
@@ -106,9 +112,8 @@ static void choose_slice(dt_reducer *r) {
 }
 
 static dt_status alloc_own(dt_reducer *r, int64_t shards_per_rank, bool stateful) {
-    bool team = dt_team_size(r->team) > 1, crosses = team && dt_team_count(r->team) > 1 && r->end > r->begin;
     size_t word = word_size(r);
-    bool complete = true;
+    bool alone = dt_team_size(r->team) == 1, complete = true;
     if (stateful) {
         r->state_words = 2 * ((int64_t)r->table->count + 1);
         r->scales = dt_alloc((size_t)r->table->count + 1, sizeof *r->scales);
@@ -117,20 +122,21 @@ static dt_status alloc_own(dt_reducer *r, int64_t shards_per_rank, bool stateful
     if (is_integer(r) || shards_per_rank > 1) complete &= (r->shard = dt_alloc(r->table->total, sizeof *r->shard)) != 0;
     if (is_integer(r)) complete &= (r->taken = dt_alloc((size_t)r->table->count, sizeof *r->taken)) != 0;
     if (is_integer(r)) complete &= (r->block = dt_alloc(DT_REDUCE_BLOCK, sizeof *r->block)) != 0;
-    if (team) complete &= (r->words = dt_alloc(DT_REDUCE_BLOCK, word)) != 0;
-    if (team) complete &= (r->tail_sum = dt_alloc(tail_words(r), word)) != 0;
-    if (crosses) complete &= (r->crossing = dt_alloc(r->end - r->begin + tail_words(r), word)) != 0;
+    if (!alone) complete &= (r->words = dt_alloc(DT_REDUCE_BLOCK, word)) != 0;
+    if (!alone) complete &= (r->head_sum = dt_alloc(head_words(r), word)) != 0;
     return complete ? dt_ok() : dt_fail_memory("the gradient", r->table->total * (word + sizeof *r->shard));
 }
 
 static dt_status alloc_shared(dt_reducer *r) {
     const size_t page = 4096;
-    r->stride = (message_words(r) * word_size(r) + page - 1) / page * page;
+    r->stride = ((head_words(r) + r->table->total) * word_size(r) + page - 1) / page * page;
     DT_TRY(dt_team_alloc(r->team, (size_t)dt_team_size(r->team), r->stride, (void **)&r->messages));
     r->message = r->messages + (size_t)dt_team_rank(r->team) * r->stride;
-    r->tail = own_tail(r);
-    bool some_own_nothing = dt_comm_any(dt_team_comm(r->team), dt_team_size(r->team) > dt_team_owners(r->team));
-    return some_own_nothing ? dt_team_alloc(r->team, tail_words(r), word_size(r), &r->shared_tail) : dt_ok();
+    r->head = r->message;
+    DT_TRY(dt_crossing_create(&r->crossing, r->team, r->wire, r->message, head_words(r), r->table->total, r->begin,
+                              r->end));
+    bool some_own_nothing = dt_comm_any(dt_team_comm(r->team), dt_team_count(r->team) > 1 && r->end == r->begin);
+    return some_own_nothing ? dt_team_alloc(r->team, head_words(r), word_size(r), &r->shared_head) : dt_ok();
 }
 
 dt_status dt_reduce_create(dt_reducer **out, dt_team *team, const dt_kernels *kernels, const dt_table *table,
@@ -168,8 +174,8 @@ void dt_reduce_destroy(dt_reducer *r) {
     dt_free(r->taken);
     dt_free(r->block);
     dt_free(r->words);
-    dt_free(r->tail_sum);
-    dt_free(r->crossing);
+    dt_free(r->head_sum);
+    dt_crossing_destroy(r->crossing);
     dt_free(r);
 }
 
@@ -178,20 +184,20 @@ void dt_reduce_state(dt_reducer *r, int32_t **exponents, int64_t *count) {
     *count = r->scales ? r->state_words : 0;
 }
 
-/* A word of the tail: a bucket or a flag. */
+/* A word of the head: a bucket or a flag. */
 static void put_word(dt_reducer *r, size_t at, int value) {
     switch (r->wire) {
-    case DT_WIRE_F32: ((float *)r->tail)[at] = (float)value; break;
-    case DT_WIRE_I32: ((int32_t *)r->tail)[at] = value; break;
-    case DT_WIRE_I64: ((int64_t *)r->tail)[at] = value; break;
+    case DT_WIRE_F32: ((float *)r->head)[at] = (float)value; break;
+    case DT_WIRE_I32: ((int32_t *)r->head)[at] = value; break;
+    case DT_WIRE_I64: ((int64_t *)r->head)[at] = value; break;
     }
 }
 
 static int get_word(const dt_reducer *r, size_t at) {
     switch (r->wire) {
-    case DT_WIRE_F32: return (int)((const float *)r->tail)[at];
-    case DT_WIRE_I32: return ((const int32_t *)r->tail)[at];
-    case DT_WIRE_I64: return (int)((const int64_t *)r->tail)[at];
+    case DT_WIRE_F32: return (int)((const float *)r->head)[at];
+    case DT_WIRE_I32: return ((const int32_t *)r->head)[at];
+    case DT_WIRE_I64: return (int)((const int64_t *)r->head)[at];
     }
     return 0;
 }
@@ -207,12 +213,18 @@ int dt_reduce_raised(const dt_reducer *r, dt_flag flag) {
 void dt_reduce_begin(dt_reducer *r) {
     r->added = 0;
     r->not_finite = 0;
-    r->tail = own_tail(r);
-    memset(r->tail, 0, tail_words(r) * word_size(r));
+    r->head = r->message;
+    memset(r->head, 0, head_words(r) * word_size(r));
+    dt_crossing_begin(r->crossing);
+}
+
+static dt_real *gradient_of_shard(const dt_reducer *r) {
+    return is_integer(r) || r->added > 0 ? r->shard : own_words(r, 0);
 }
 
 dt_real *dt_reduce_next(dt_reducer *r) {
-    return is_integer(r) || r->added > 0 ? r->shard : r->message;
+    r->pending = r->table->count;
+    return gradient_of_shard(r);
 }
 
 /* Powers of two between a shard's largest |q|, which is not 0, and the limit. */
@@ -222,46 +234,56 @@ static int room_of_shard(const dt_reducer *r, double largest, int exponent) {
     return room > most ? most : room < -BUCKET_ZERO ? -BUCKET_ZERO : room;
 }
 
-static void add_integers(dt_reducer *r) {
+static void find_not_finite(dt_reducer *r, int tensor) {
+    dt_reduce_raise(r, DT_FLAG_NOT_FINITE);
+    if (!r->not_finite || tensor < r->not_finite) r->not_finite = tensor + 1;
+}
+
+static void add_integers(dt_reducer *r, int tensor) {
+    const dt_tensor *t = &r->table->tensors[tensor];
     bool fresh = r->added == 0;
-    for (int i = 0; i < r->table->count; i++) {
-        const dt_tensor *t = &r->table->tensors[i];
-        int exponent = r->scales[i].exponent;
-        double factor = ldexp(1.0, exponent);
-        double largest = r->wire == DT_WIRE_I32
-                             ? r->kernels->quantise_i32((int32_t *)r->message + t->offset, r->shard + t->offset,
-                                                        (int64_t)t->count, (dt_real)factor, fresh)
-                             : r->kernels->quantise_i64((int64_t *)r->message + t->offset, r->shard + t->offset,
-                                                        (int64_t)t->count, factor, fresh);
-        if (!isfinite(largest)) {
-            dt_reduce_raise(r, DT_FLAG_NOT_FINITE);
-            if (!r->not_finite) r->not_finite = i + 1;
-            continue;
-        }
-        if (largest == 0) continue;
-        size_t bucket = (size_t)i * BUCKETS + (size_t)(room_of_shard(r, largest, exponent) + BUCKET_ZERO);
+    int exponent = r->scales[tensor].exponent;
+    double factor = ldexp(1.0, exponent);
+    const dt_real *g = r->shard + t->offset;
+    void *words = own_words(r, t->offset);
+    double largest = r->wire == DT_WIRE_I32
+                         ? r->kernels->quantise_i32(words, g, (int64_t)t->count, (dt_real)factor, fresh)
+                         : r->kernels->quantise_i64(words, g, (int64_t)t->count, factor, fresh);
+    if (!isfinite(largest)) {
+        find_not_finite(r, tensor);
+    } else if (largest > 0) {
+        size_t bucket = (size_t)tensor * BUCKETS + (size_t)(room_of_shard(r, largest, exponent) + BUCKET_ZERO);
         put_word(r, bucket, get_word(r, bucket) + 1);
     }
 }
 
 /* The shard is judged, not the sum, whose bits may be infinite on one number of ranks alone: none of the shards may
  * have more than its share of what a float holds. */
-static void add_floats(dt_reducer *r) {
-    const dt_real *g = dt_reduce_next(r);
-    for (int i = 0; i < r->table->count; i++) {
-        const dt_tensor *t = &r->table->tensors[i];
-        if (r->kernels->largest(g + t->offset, (int64_t)t->count) < r->limit) continue;
-        dt_reduce_raise(r, DT_FLAG_NOT_FINITE);
-        if (!r->not_finite) r->not_finite = i + 1;
+static void add_floats(dt_reducer *r, int tensor) {
+    const dt_tensor *t = &r->table->tensors[tensor];
+    const dt_real *g = gradient_of_shard(r) + t->offset;
+    if (!(r->kernels->largest(g, (int64_t)t->count) < r->limit)) find_not_finite(r, tensor);
+    if (r->added > 0) r->kernels->add(own_words(r, t->offset), g, (int64_t)t->count);
+}
+
+/* Turns what is complete of the present shard into the message. */
+static void add_from(dt_reducer *r, size_t begin) {
+    while (r->pending > 0 && r->table->tensors[r->pending - 1].offset >= begin) {
+        r->pending--;
+        if (is_integer(r))
+            add_integers(r, r->pending);
+        else
+            add_floats(r, r->pending);
     }
-    if (r->added > 0) r->kernels->add(r->message, r->shard, (int64_t)r->table->total);
+}
+
+void dt_reduce_ready(dt_reducer *r, size_t begin, bool last) {
+    add_from(r, begin);
+    if (last) dt_crossing_ready(r->crossing, r, begin);
 }
 
 void dt_reduce_add(dt_reducer *r) {
-    if (is_integer(r))
-        add_integers(r);
-    else
-        add_floats(r);
+    add_from(r, 0);
     r->added++;
 }
 
@@ -314,12 +336,11 @@ static void adapt_exponents(dt_reducer *r) {
     }
 }
 
-/* Sums of `words` words at `first` of every rank's message, in the order of the ranks. */
-static void sum_team(const dt_reducer *r, void *sum, size_t first, size_t words) {
-    size_t word = word_size(r);
-    memcpy(sum, r->messages + first * word, words * word);
+/* Sums over the team of `words` words, which rank 0 has at `first`. */
+static void sum_words(const dt_reducer *r, void *sum, const char *first, size_t words) {
+    memcpy(sum, first, words * word_size(r));
     for (int i = 1; i < dt_team_size(r->team); i++) {
-        const char *more = r->messages + (size_t)i * r->stride + first * word;
+        const char *more = first + (size_t)i * r->stride;
         switch (r->wire) {
         case DT_WIRE_F32: r->kernels->add(sum, (const void *)more, (int64_t)words); break;
         case DT_WIRE_I32: r->kernels->add_i32(sum, (const void *)more, (int64_t)words); break;
@@ -328,47 +349,32 @@ static void sum_team(const dt_reducer *r, void *sum, size_t first, size_t words)
     }
 }
 
-/* Collective over the owners of a slice. */
-static dt_status cross(dt_reducer *r, void *buffer, size_t words) {
-    MPI_Datatype type = r->wire == DT_WIRE_F32 ? MPI_FLOAT : r->wire == DT_WIRE_I32 ? MPI_INT32_T : MPI_INT64_T;
-    const size_t piece = (size_t)1 << 28;
-    for (size_t at = 0; at < words; at += piece)
-        DT_TRY(dt_comm_check(MPI_Allreduce(MPI_IN_PLACE, (char *)buffer + at * word_size(r),
-                                           (int)(words - at < piece ? words - at : piece), type, MPI_SUM,
-                                           dt_team_across_mpi(r->team)),
-                             "MPI_Allreduce of the gradient"));
-    return dt_ok();
+void dt_reduce_sum_team(const dt_reducer *r, void *sum, size_t begin, size_t words) {
+    sum_words(r, sum, words_of(r, 0, begin), words);
 }
 
-/* Adds up, and sends to the other teams, what is summed before the update: with one team the tail alone, with more the
+/* Adds up, and sends to the other teams, what is summed before the update: with one team the head alone, with more the
  * slice too. */
 static dt_status sum_messages(dt_reducer *r) {
-    if (dt_team_size(r->team) == 1)
-        return dt_team_count(r->team) == 1 ? dt_ok() : cross(r, r->message, message_words(r));
+    bool alone = dt_team_size(r->team) == 1;
     dt_team_meet(r->team);
-    r->tail = r->tail_sum;
-    if (!r->crossing) sum_team(r, r->tail, r->table->total, tail_words(r));
-    if (r->crossing) {
-        size_t slice = r->end - r->begin;
-        r->tail = (char *)r->crossing + slice * word_size(r);
-        sum_team(r, r->crossing, r->begin, slice);
-        sum_team(r, r->tail, r->table->total, tail_words(r));
-        DT_TRY(cross(r, r->crossing, slice + tail_words(r)));
-    }
-    if (!r->shared_tail) return dt_ok();
-    if (dt_team_rank(r->team) == 0) memcpy(r->shared_tail, r->tail, tail_words(r) * word_size(r));
+    if (!alone) sum_words(r, r->head = r->head_sum, r->messages, head_words(r));
+    if (r->crossing) DT_TRY(dt_crossing_finish(r->crossing, r, &r->head));
+    if (!r->shared_head) return dt_ok();
+    if (dt_team_rank(r->team) == dt_team_owners(r->team) - 1)
+        memcpy(r->shared_head, r->head, head_words(r) * word_size(r));
     dt_team_meet(r->team);
-    if (r->end == r->begin) memcpy(r->tail, r->shared_tail, tail_words(r) * word_size(r));
+    if (r->end == r->begin) memcpy(r->head, r->shared_head, head_words(r) * word_size(r));
     return dt_ok();
 }
 
 dt_status dt_reduce_finish(dt_reducer *r, bool *redo) {
     *redo = false;
-    if (r->added == 0) memset(r->message, 0, r->table->total * word_size(r));
+    if (r->added == 0) memset(own_words(r, 0), 0, r->table->total * word_size(r));
     if (r->shards == 2 && r->added == 1 && dt_comm_size(dt_team_comm(r->team)) == 1) {
         /* the other shard is empty: add its zeros, as another rank would, or a -0 would stay one here only */
         memset(r->shard, 0, r->table->total * sizeof *r->shard);
-        r->kernels->add(r->message, r->shard, (int64_t)r->table->total);
+        r->kernels->add(own_words(r, 0), r->shard, (int64_t)r->table->total);
     }
     DT_TRY(sum_messages(r));
     if (!is_integer(r) || dt_reduce_raised(r, DT_FLAG_NOT_FINITE) > 0) return dt_ok();
@@ -405,12 +411,12 @@ static void dequantise(const dt_reducer *r, const void *words, size_t begin, siz
 
 const dt_real *dt_reduce_take(dt_reducer *r, size_t begin, size_t end) {
     const void *words = r->words;
-    if (dt_team_size(r->team) == 1)
-        words = (const char *)r->message + begin * word_size(r);
-    else if (r->crossing)
-        words = (const char *)r->crossing + (begin - r->begin) * word_size(r);
+    if (r->crossing)
+        words = dt_crossing_sums(r->crossing, begin);
+    else if (dt_team_size(r->team) == 1)
+        words = own_words(r, begin);
     else
-        sum_team(r, r->words, begin, end - begin);
+        dt_reduce_sum_team(r, r->words, begin, end - begin);
     if (!is_integer(r)) return words;
     dequantise(r, words, begin, end);
     return r->block;
@@ -421,7 +427,7 @@ void dt_reduce_done(dt_reducer *r) {
 }
 
 void dt_reduce_traffic(const dt_reducer *r, size_t *shared, size_t *crossing) {
-    size_t words = r->end - r->begin + tail_words(r);
+    size_t words = r->end - r->begin + head_words(r);
     *shared = words * word_size(r) * (size_t)(dt_team_size(r->team) - 1);
     *crossing = dt_team_count(r->team) > 1 && r->end > r->begin ? words * word_size(r) : 0;
 }

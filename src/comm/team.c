@@ -16,7 +16,8 @@
 #define MAX_WINDOWS 32
 #define PAGE ((size_t)4096)
 /* The update walks several arrays side by side. Each begins elsewhere in its page: at the same distance from a page's
- * start they would get in one another's way in the first-level cache (measured: 5 of 34 us in Adam on 100 000 weights). */
+ * start they would get in one another's way in the first-level cache (measured: 5 of 34 us in Adam on 100 000 weights).
+ */
 #define STAGGER ((size_t)576)
 #define SPINS 4000 /* some 50 us */
 

@@ -67,6 +67,7 @@ dt_status dt_model_create(dt_model **out, const dt_node *layers, const dt_recipe
     model->kernels = kernels;
     model->max_rows = max_rows;
     model->training = training;
+    model->sequence.outermost = true;
     dt_plan plan = {.table = &model->table, .max_rows = max_rows, .training = training};
     dt_status status = build(model, &plan, layers, input, outputs, labels);
     dt_plan_finish(&plan);

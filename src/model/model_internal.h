@@ -54,6 +54,7 @@ struct dt_sequence {
     dt_layer *layers;
     int count;
     int first_trained;    /* the first layer with parameters, its own or of layers in it; count when none has */
+    bool outermost;       /* the model's own list */
     bool keeps_output;    /* a backward pass reads the last output, or it is the caller's x: do not overwrite it */
     dt_real *gradient[2]; /* [max_rows, widest], taken in turn by layers that are not in place */
     int64_t max_rows;

@@ -92,6 +92,7 @@ static dt_status plan_outputs(dt_sequence *sequence, dt_plan *plan, const char *
         layer->in = i == 0 ? *input : sequence->layers[i - 1].out;
         layer->table = plan->table;
         layer->index = plan->layers++;
+        layer->begin = plan->table->total;
         DT_TRY(widen_name(layer, scope));
         DT_TRY(layer->kind->plan(layer, plan));
         layer->trace[0] = dt_trace_kind("forward", layer->name);
@@ -216,6 +217,7 @@ dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, 
         const dt_real *input = fill_gradient(sequence, pass, layer, input_of(sequence, i, x), x, dy);
         layer->kind->backward(layer, pass, input, input_of(sequence, i + 1, x), dy, dx);
         dt_trace_end(layer->trace[1], began, layer->flops * (double)pass->rows * (dx ? 2 : 1));
+        if (sequence->outermost && pass->ready) pass->ready(pass->ready_context, layer->begin);
         dy = dx;
     }
     return wants_dx ? dy : NULL;

@@ -28,14 +28,25 @@ void dt_run_spend(dt_run *run, dt_phase phase, double *mark) {
     *mark = now;
 }
 
-/* The gradient of one shard: positions [first, first + count) of the epoch's order, in pieces that fit the model. */
-static void compute_shard(dt_run *run, const dt_sampler *sampler, int64_t offset, int64_t count, double *mark) {
+static void gradient_ready(void *reducer, size_t begin) {
+    dt_reduce_ready(reducer, begin, false);
+}
+
+static void last_gradient_ready(void *reducer, size_t begin) {
+    dt_reduce_ready(reducer, begin, true);
+}
+
+/* The gradient of one shard: positions [offset, offset + count) of the step, in pieces that fit the model. `last`: no
+ * other shard of this rank follows. */
+static void compute_shard(dt_run *run, const dt_sampler *sampler, int64_t offset, int64_t count, bool last,
+                          double *mark) {
     dt_pass pass = {.kernels = run->kernels,
                     .training = true,
                     .seed = (uint64_t)run->recipe->seed,
                     .step = (uint64_t)run->position.step,
                     .weights = run->weights,
-                    .grads = dt_reduce_next(run->reducer)};
+                    .grads = dt_reduce_next(run->reducer),
+                    .ready_context = run->reducer};
     dt_augment augment = dt_augment_at(&run->recipe->data, run->recipe->seed, run->position.epoch);
     int64_t at_once = run->recipe->train.micro_batch > 0 ? run->recipe->train.micro_batch : count;
     for (int64_t done = 0; done < count; done += at_once) {
@@ -46,6 +57,7 @@ static void compute_shard(dt_run *run, const dt_sampler *sampler, int64_t offset
         dt_split_gather(&run->train, run->kernels, &run->scaling, &augment, run->index, rows, &run->batch);
         dt_run_spend(run, DT_PHASE_INPUT, mark);
         pass.accumulate = done > 0;
+        if (done + rows == count) pass.ready = last ? last_gradient_ready : gradient_ready;
         dt_model_train(run->model, pass, &run->batch, &run->local_tally);
         dt_run_spend(run, DT_PHASE_COMPUTE, mark);
     }
@@ -90,9 +102,11 @@ static dt_status compute_gradient(dt_run *run, const dt_sampler *sampler, int64_
         run->local_tally = before;
         dt_reduce_begin(run->reducer);
         for (int64_t shard = first_shard; shard < first_shard + own_shards; shard++) {
-            int64_t offset, count;
+            int64_t offset, count, next_offset, next_count = 0;
             dt_shard_range(rows, run->shards, shard, &offset, &count);
-            if (count > 0) compute_shard(run, sampler, offset, count, mark);
+            if (shard + 1 < first_shard + own_shards)
+                dt_shard_range(rows, run->shards, shard + 1, &next_offset, &next_count);
+            if (count > 0) compute_shard(run, sampler, offset, count, next_count == 0, mark);
         }
         raise_flags(run);
         dt_watchdog_note(run->watchdog, DT_ACTIVITY_MEET, run->position.step);

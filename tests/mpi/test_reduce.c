@@ -2,6 +2,7 @@
  * a replica and ranks that do not. Gradients are drawn per (step, shard), so every rank can compute every shard's. */
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../support/ranks.h"
 #include "dtrain/dataset.h"
@@ -124,6 +125,53 @@ START_TEST(the_i32_wire_gives_one_rank_s_bits_on_any_number_of_ranks_and_teams) 
 END_TEST
 START_TEST(the_i64_wire_gives_one_rank_s_bits_on_any_number_of_ranks_and_teams) {
     for (int most = 0; most <= LARGEST_TEAM; most++) integer_wire_is_order_free(DT_WIRE_I64, SHARDS, most);
+}
+END_TEST
+
+/* A large gradient that is computed from its end on, by ranks of different speed; also in teams with ranks that own
+ * nothing. */
+static void early_step(rig *r, int step, int shards) {
+    int64_t first, count;
+    dt_rank_shards(shards, dt_comm_size(r->comm), dt_comm_rank(r->comm), &first, &count);
+    for (bool redo = true; redo;) {
+        dt_reduce_begin(r->reducer);
+        for (int64_t s = first; s < first + count; s++) {
+            dt_real *g = dt_reduce_next(r->reducer);
+            for (int t = table.count - 1; t >= 0; t--) {
+                const dt_tensor *tensor = &table.tensors[t];
+                for (size_t i = tensor->offset; i < tensor->offset + tensor->count; i++)
+                    g[i] = (dt_real)((double)((i + 7) * (size_t)(s + 3) * (size_t)(step + 1) % 10007) - 5003);
+                if (dt_comm_rank(r->comm) == step % dt_comm_size(r->comm)) usleep(2000);
+                dt_reduce_ready(r->reducer, tensor->offset, s + 1 == first + count);
+            }
+            dt_reduce_add(r->reducer);
+        }
+        ranks_assert_ok(dt_reduce_finish(r->reducer, &redo));
+    }
+    take_slice(r);
+}
+
+START_TEST(what_is_ready_crosses_early_and_gives_the_same_bits) {
+    dt_table_finish(&table);
+    memset(&table, 0, sizeof table);
+    const char *names[] = {"a", "b", "c", "d", "e"};
+    for (int i = 0; i < 5; i++)
+        ranks_assert_ok(dt_table_add(&table, names[i], &(dt_shape){1, {i == 2 ? 10 : 150000 + i}}, 0));
+    dt_comm *alone;
+    ranks_assert_ok(dt_comm_alone(&alone, world));
+    for (int most = 0; most <= LARGEST_TEAM; most++) {
+        rig many, one;
+        rig_open(&many, world, most, SHARDS, DT_WIRE_I32);
+        rig_open(&one, alone, 0, SHARDS, DT_WIRE_I32);
+        for (int step = 0; step < 4; step++) {
+            early_step(&many, step, SHARDS);
+            early_step(&one, step, SHARDS);
+            ranks_assert(same_slice(&many, &one));
+        }
+        rig_close(&many);
+        rig_close(&one);
+    }
+    dt_comm_close(alone);
 }
 END_TEST
 
@@ -287,18 +335,28 @@ START_TEST(flags_cross_with_the_gradient_on_every_wire) {
 }
 END_TEST
 
+START_TEST(flags_cross_with_a_gradient_of_fewer_blocks_than_ranks) {
+    dt_table_finish(&table);
+    memset(&table, 0, sizeof table);
+    ranks_assert_ok(dt_table_add(&table, "a", &(dt_shape){1, {5}}, 0));
+    for (int most = 0; most <= LARGEST_TEAM; most++) flags_cross(DT_WIRE_I32, most);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("reduce");
     TCase *tests = tcase_create("reduce");
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, the_i32_wire_gives_one_rank_s_bits_on_any_number_of_ranks_and_teams);
     tcase_add_test(tests, the_i64_wire_gives_one_rank_s_bits_on_any_number_of_ranks_and_teams);
+    tcase_add_test(tests, what_is_ready_crosses_early_and_gives_the_same_bits);
     tcase_add_test(tests, slices_cover_the_arena);
     tcase_add_test(tests, two_shards_give_one_rank_s_bits_on_two_ranks_though_sent_as_floats);
     tcase_add_test(tests, the_error_against_float64_is_small_up_to_64_shards);
     tcase_add_test(tests, the_f32_wire_sums_up_to_rounding);
     tcase_add_test(tests, a_gradient_that_is_no_number_is_raised_and_named_where_it_is);
     tcase_add_test(tests, flags_cross_with_the_gradient_on_every_wire);
+    tcase_add_test(tests, flags_cross_with_a_gradient_of_fewer_blocks_than_ranks);
     suite_add_tcase(suite, tests);
     return run_on_ranks(suite);
 }
