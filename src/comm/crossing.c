@@ -134,7 +134,7 @@ static dt_status wait_for_chunks(dt_crossing *c) {
 dt_status dt_crossing_finish(dt_crossing *c, const dt_reducer *reducer, void **head) {
     if (c->begin == c->end) return dt_ok();
     dt_crossing_ready(c, reducer, 0);
-    DT_TRY(c->status);
+    if (c->status.code != DT_OK) return c->status;
     if (dt_team_size(c->team) > 1) {
         memcpy(c->sent, *head, c->head * c->word);
         dt_reduce_sum_team(reducer, sent_at(c, c->begin), c->begin, c->next - c->begin);
