@@ -29,7 +29,7 @@ struct dt_crossing {
     char *summed; /* [head + slice]: over all teams */
     MPI_Request requests[MOST_CHUNKS];
     int request_count;
-    dt_status status; /* the first failure of the step */
+    int code; /* MPI's, of the first chunk that could not be started */
 };
 
 static size_t round_up(size_t n, size_t unit) {
@@ -78,7 +78,7 @@ void dt_crossing_begin(dt_crossing *c) {
     if (!c) return;
     c->steps++;
     c->next = c->end;
-    c->status = dt_ok();
+    c->code = MPI_SUCCESS;
 }
 
 static void *sent_at(const dt_crossing *c, size_t element) {
@@ -105,10 +105,9 @@ static bool is_complete(const dt_crossing *c, size_t begin) {
 static void start_chunk(dt_crossing *c, const dt_reducer *reducer, size_t begin) {
     size_t words = c->next - begin;
     if (dt_team_size(c->team) > 1) dt_reduce_sum_team(reducer, sent_at(c, begin), begin, words);
-    c->status = dt_comm_check(MPI_Iallreduce(sent_at(c, begin), summed_at(c, begin), (int)words, c->type, MPI_SUM,
-                                             dt_team_across_mpi(c->team), &c->requests[c->request_count]),
-                              "MPI_Iallreduce of the gradient");
-    if (c->status.code == DT_OK) c->request_count++;
+    c->code = MPI_Iallreduce(sent_at(c, begin), summed_at(c, begin), (int)words, c->type, MPI_SUM,
+                             dt_team_across_mpi(c->team), &c->requests[c->request_count]);
+    if (c->code == MPI_SUCCESS) c->request_count++;
     c->next = begin;
 }
 
@@ -116,7 +115,7 @@ void dt_crossing_ready(dt_crossing *c, const dt_reducer *reducer, size_t begin) 
     if (!c) return;
     publish(c, begin);
     /* All chunks but the first: that one goes with the head. */
-    while (c->status.code == DT_OK && c->next - c->begin > c->chunk) {
+    while (c->code == MPI_SUCCESS && c->next - c->begin > c->chunk) {
         size_t from = c->begin + (c->next - c->begin - 1) / c->chunk * c->chunk;
         if (!is_complete(c, from)) break;
         start_chunk(c, reducer, from);
@@ -134,7 +133,7 @@ static dt_status wait_for_chunks(dt_crossing *c) {
 dt_status dt_crossing_finish(dt_crossing *c, const dt_reducer *reducer, void **head) {
     if (c->begin == c->end) return dt_ok();
     dt_crossing_ready(c, reducer, 0);
-    if (c->status.code != DT_OK) return c->status;
+    DT_TRY(dt_comm_check(c->code, "MPI_Iallreduce of the gradient"));
     if (dt_team_size(c->team) > 1) {
         memcpy(c->sent, *head, c->head * c->word);
         dt_reduce_sum_team(reducer, sent_at(c, c->begin), c->begin, c->next - c->begin);
