@@ -5,6 +5,7 @@
  * layers each start also looks after the chunks on their way. */
 #include "crossing.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -62,6 +63,7 @@ dt_status dt_crossing_create(dt_crossing **out, dt_team *team, dt_wire wire, voi
     DT_TRY(dt_team_alloc(team, (size_t)dt_team_size(team), sizeof *marks, (void **)&marks));
     dt_status status = alloc(out, team, wire, message, head, begin, end);
     DT_TRY(dt_comm_agree(dt_team_comm(team), status));
+    assert(*out);
     (*out)->marks = marks;
     (*out)->total = total;
     return dt_ok();
