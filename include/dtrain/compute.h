@@ -28,8 +28,8 @@ typedef enum dt_activation { DT_LINEAR, DT_SIGMOID, DT_TANH, DT_RELU, DT_LEAKY_R
 
 /* What a batch adds up to. Integers only, so sums over samples, shards and ranks are exact in any order. */
 typedef struct dt_tally {
-    int64_t samples;
-    int64_t loss;    /* sum of per-sample losses, in units of 2^-24 */
+    int64_t samples; /* or, where a sample has several labels, those that count */
+    int64_t loss;    /* sum of their losses, in units of 2^-24 */
     int64_t correct; /* samples whose largest output is the label's */
     int64_t correct_top5;
     int64_t abs_error;  /* sum over samples of the mean |output - target|, in units of 2^-24 */
@@ -128,7 +128,7 @@ typedef struct dt_kernels {
 
     /* Losses on output[rows, cols]; targets are labels[rows] (class numbers, one-hot where the loss wants vectors) or
      * values[rows, cols], the other NULL. The gradient of the *sum* over rows replaces output when `gradient`.
-     * Adds to tally. See model.h for the formulas. */
+     * Adds to tally. A row whose label is -1 does not count: its gradient is zero. See model.h for the formulas. */
     void (*softmax_cross_entropy)(dt_real *output, const int32_t *labels, const dt_real *values, int64_t rows,
                                   int64_t cols, dt_real smoothing, bool gradient, dt_tally *tally);
     void (*mean_squared_error)(dt_real *output, const int32_t *labels, const dt_real *values, int64_t rows,

@@ -25,13 +25,37 @@ dt_shape dt_array_row_shape(const dt_array *array); /* the shape without its fir
 dt_dtype dt_array_dtype(const dt_array *array);
 const void *dt_array_row(const dt_array *array, int64_t row);
 
+/* How samples lie in a text of `tokens` tokens. A sample sees `context` of them; its targets are the tokens one to the
+ * right (next), some of them that it cannot see (masked), or a class. The number of a sample, below `samples`, says
+ * where it is:
+ *
+ *   random   of a training epoch, anywhere: drawn from (seed, epoch, number). There are floor((tokens-1)/context).
+ *   stream   the text is cut into `streams` equal parts; sample w*streams + s is window w of part s. What is left
+ *            behind the last whole window of each is not used for training.
+ *   in order for evaluation: windows follow each other, so that every token is predicted once. The last window of a
+ *            text begins earlier, for it to be whole, and what it predicts again does not count. In streams, whose
+ *            lengths differ by at most one token, the last windows are filled up with id 0, which does not count. */
+typedef struct dt_text {
+    int64_t context; /* 0: the samples are no text */
+    int64_t tokens, streams;
+    int64_t vocabulary;  /* token ids are below this; the id of a masked token is this */
+    int64_t masked;      /* tokens masked in a window; 0: none */
+    int64_t pad;         /* the id of no token in short rows, besides -1 */
+    double chars;        /* characters of a token, on the average; 0: not known */
+    bool in_order, rows; /* rows: samples are rows of tokens, with classes */
+} dt_text;
+
 /* A split: inputs and targets with the same number of rows. */
 typedef struct dt_split {
     dt_array *x, *y;
+    dt_text text;
     int64_t samples;
+    int64_t ids;     /* inputs are whole numbers below this, or -1 for no token; 0: inputs are any numbers */
     dt_shape input;  /* of a sample */
     bool labels;     /* y is one integer per sample (class numbers); else values */
     int64_t width;   /* values per sample in y; 1 with labels */
+    int64_t targets; /* labels per sample; 0 without */
+    int64_t counted; /* those that count in every training sample, or 1 where there are values */
     int64_t classes; /* with labels: largest label + 1 */
 } dt_split;
 
@@ -41,13 +65,25 @@ dt_status dt_split_open(dt_split *out, dt_comm *comm, const char *file, const ch
                         const char *spool);
 void dt_split_close(dt_split *split);
 
+/* Collective. The training or, with `test`, the test data of `file` as a recipe describes it; a text `in_order` for an
+ * evaluation. `vocabulary` is the size of the file's own; `streams` how many there are to be (at most: as many as
+ * tokens), used only if the recipe asks for streams. Every token is looked at; the first that is not in the vocabulary
+ * is named. */
+dt_status dt_data_open(dt_split *out, dt_comm *comm, const char *file, const dt_recipe_data *data, int64_t vocabulary,
+                       int64_t streams, bool test, bool in_order);
+
 /* A batch in the model's terms; the arrays belong to the caller. */
 typedef struct dt_batch {
     int64_t rows;
     uint64_t first;  /* position of row 0 in the global batch: keys random draws */
     dt_real *x;      /* [rows, inputs] */
-    int32_t *labels; /* [rows], or NULL */
+    int32_t *labels; /* [rows, targets], or NULL; -1: this one does not count */
     dt_real *values; /* [rows, width], or NULL */
+    int64_t targets; /* labels of a sample; 0 means 1 */
+    /* Row r is the next window of stream first + r of so many, all of which go on in the next batch; 0: rows stand
+     * alone. `fresh`: these are the streams' first windows, before which nothing was read. */
+    int64_t streams;
+    bool fresh;
 } dt_batch;
 
 /* How samples become inputs: (x - mean)/std, the same for all numbers or by channel. A sample is `planes` of [height,
@@ -75,7 +111,7 @@ void dt_scaling_settle(dt_scaling *scaling);
 typedef struct dt_augment {
     int64_t crop_padding;
     bool flip;
-    dt_stream stream;
+    dt_stream stream, window, mask; /* of pictures; of texts: where samples are, and what is masked */
 } dt_augment;
 dt_augment dt_augment_at(const dt_recipe_data *data, int64_t seed, int64_t epoch);
 /* Where sample `index` is moved to (a pixel at (y, x) comes from (y + down, x + right)), and whether it is mirrored
@@ -87,9 +123,12 @@ typedef struct dt_augment_draw {
 dt_augment_draw dt_augment_draw_of(const dt_augment *augment, int64_t index);
 
 /* Fills batch->x and its labels or values with the samples index[0 … rows), scaled and, unless `augment` is NULL,
- * augmented. */
+ * augmented. A text not in order needs `augment`. */
 void dt_split_gather(const dt_split *split, const dt_kernels *kernels, const dt_scaling *scaling,
                      const dt_augment *augment, const int64_t *index, int64_t rows, dt_batch *batch);
+
+/* Where sample `index` of a text begins, in tokens. */
+int64_t dt_text_start(const dt_split *split, const dt_augment *augment, int64_t index);
 
 /* The order of an epoch: a keyed permutation of [0, samples), evaluated per index in O(1) memory. */
 #define DT_SAMPLER_ROUNDS 8

@@ -9,7 +9,10 @@
  *   binary_cross_entropy    -sum t log s(o) + (1-t) log(1-s(o)), s the logistic function
  *                           label smoothing e: t = (1-e)*t + e/2
  *
- * The loss of a batch is the mean over its samples; a gradient travels as the sum over samples. */
+ * The loss of a batch is the mean over its samples; a gradient travels as the sum over samples.
+ *
+ * A sample with several labels has one for each position of an output [positions…, cols], and the loss is that of the
+ * positions whose label is not -1: they take the place of samples in all of the above. */
 #ifndef DTRAIN_MODEL_H
 #define DTRAIN_MODEL_H
 
@@ -129,11 +132,12 @@ dt_status dt_layer_fail(const dt_layer *layer, const char *format, ...) __attrib
 extern const dt_layer_kind *const dt_layer_kinds[];
 
 /* `layers` is model.layers of a recipe; `input` a sample's shape; at most `max_rows` samples at once. `outputs` is what
- * the data asks of the last layer, or 0 for nothing: with `labels` the number of classes, and at least as many outputs
- * are needed; else the values per sample, and exactly as many are. With `training` false no memory for gradients is
- * planned. `layers` is needed during the call only. */
+ * the data asks of the last layer, or 0 for nothing. `targets` is the number of labels of a sample, and `outputs` that
+ * of classes: at least as many outputs are needed at each of as many positions as there are labels. With `targets` 0
+ * the data has values, `outputs` of them per sample, and exactly as many are needed. With `training` false no memory
+ * for gradients is planned. `layers` is needed during the call only. */
 dt_status dt_model_create(dt_model **out, const dt_node *layers, const dt_recipe_loss *loss, const dt_shape *input,
-                          int64_t outputs, bool labels, int64_t max_rows, bool training, const dt_kernels *kernels);
+                          int64_t outputs, int64_t targets, int64_t max_rows, bool training, const dt_kernels *kernels);
 void dt_model_destroy(dt_model *model); /* accepts NULL */
 
 const dt_table *dt_model_table(const dt_model *model);

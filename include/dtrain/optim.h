@@ -29,10 +29,11 @@ double dt_schedule_rate(const dt_recipe_schedule *schedule, double lr, int64_t s
 double dt_grad_squares(const dt_kernels *kernels, const dt_table *table, const dt_real *g, size_t begin, size_t end);
 
 /* One update of elements [begin, end) of the arena (whole tensors or parts); g[0] is element `begin` of the global
- * batch's summed gradient. `step` is the 0-based number of this update, `samples` the size of that batch, `norm` the
- * gradient's Euclidean norm (of the mean; used when clip_norm is on), `rate` the learning rate. */
+ * batch's summed gradient. `step` is the 0-based number of this update, `samples` the size of that batch (a
+ * statistic's divisor), `targets` how many of its targets count (the gradient's), `norm` the gradient's Euclidean norm
+ * (of the mean; used when clip_norm is on), `rate` the learning rate. */
 void dt_optim_update(const dt_kernels *kernels, const dt_recipe_optimizer *config, const dt_table *table, dt_real *w,
                      dt_real *const slots[DT_MAX_SLOTS], const dt_real *g, size_t begin, size_t end, int64_t step,
-                     int64_t samples, double norm, double rate);
+                     int64_t samples, int64_t targets, double norm, double rate);
 
 #endif

@@ -11,6 +11,9 @@ typedef enum dt_purpose {
     DT_RANDOM_ORDER = 2,   /* a: epoch */
     DT_RANDOM_DROPOUT = 3, /* a: step, b: layer */
     DT_RANDOM_AUGMENT = 4, /* a: epoch */
+    DT_RANDOM_WINDOW = 5,  /* a: epoch */
+    DT_RANDOM_MASK = 6,    /* a: epoch */
+    DT_RANDOM_TEST = 7,    /* masks of an evaluation, with seed 0: the same for all runs */
 } dt_purpose;
 
 /* The key of one stream of draws. */

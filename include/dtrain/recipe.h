@@ -26,6 +26,9 @@ typedef enum dt_path { DT_PATH_AUTO, DT_PATH_NODE, DT_PATH_FLAT } dt_path;
 typedef enum dt_normalize { DT_NORMALIZE_GIVEN, DT_NORMALIZE_COMPUTED } dt_normalize;
 typedef enum dt_channels { DT_CHANNELS_AUTO, DT_CHANNELS_NONE, DT_CHANNELS_FIRST, DT_CHANNELS_LAST } dt_channels;
 
+typedef enum dt_windows { DT_WINDOWS_RANDOM, DT_WINDOWS_STREAM } dt_windows;
+typedef enum dt_objective { DT_OBJECTIVE_NEXT, DT_OBJECTIVE_MASKED, DT_OBJECTIVE_CLASS } dt_objective;
+
 typedef struct dt_recipe_data {
     char file[DT_TEXT_MAX];
     char train_x[DT_TEXT_MAX], train_y[DT_TEXT_MAX], test_x[DT_TEXT_MAX], test_y[DT_TEXT_MAX];
@@ -33,8 +36,15 @@ typedef struct dt_recipe_data {
     double mean, std; /* x is used as (x - mean) / std */
     int channels;     /* dt_channels: which dimension of a sample they are */
     bool shuffle;
-    int64_t crop_padding;    /* pixels a training picture may move in each direction; 0: stays */
-    bool flip;               /* half of the training pictures are mirrored */
+    int64_t crop_padding; /* pixels a training picture may move in each direction; 0: stays */
+    bool flip;            /* half of the training pictures are mirrored */
+    int64_t context;      /* tokens of a sample; 0: the data is no text, and what follows is not used */
+    char train_tokens[DT_TEXT_MAX], test_tokens[DT_TEXT_MAX];
+    int64_t vocabulary;      /* token ids are below this; 0: as the file's own vocabulary says */
+    int windows;             /* dt_windows: where samples begin */
+    int objective;           /* dt_objective: what is predicted */
+    double mask_rate;        /* share of a window's tokens that are predicted, of masked */
+    int64_t pad;             /* the id that fills up short rows, of class; -1 is always one */
     char spool[DT_TEXT_MAX]; /* where data that cannot be mapped is unpacked; "" is $TMPDIR or /tmp */
 } dt_recipe_data;
 
@@ -64,6 +74,7 @@ typedef struct dt_recipe_schedule {
 
 typedef struct dt_recipe_train {
     int64_t epochs, batch, micro_batch, shards;
+    int64_t steps; /* of the run; 0: as many as the epochs have */
     dt_span stop_after;
     dt_span eval_every;
     dt_span log_every;
@@ -112,6 +123,9 @@ extern const dt_field dt_recipe_fields[];
 /* The text of the compiled-in default recipe, and its name in messages. */
 extern const char dt_recipe_default_text[];
 #define DT_RECIPE_DEFAULT_NAME "the default recipe"
+
+/* Whether there is test data. */
+bool dt_recipe_has_test(const dt_recipe_data *data);
 
 /* Decodes a tree. A missing `name` becomes `fallback_name` (a file's base name without its suffix). Checks that need
  * two fields are made here (micro_batch <= batch, shards <= batch, …). */

@@ -263,6 +263,13 @@ static void tally_loss(dt_tally *tally, double loss, double abs_error) {
     tally->abs_error += llrint(abs_error / DT_TALLY_UNIT);
 }
 
+/* Whether row i counts; where it does not its gradient is zero. */
+static inline bool row_counts(const int32_t *labels, int64_t row, dt_real *output, int64_t cols, bool gradient) {
+    if (!labels || labels[row] >= 0) return true;
+    if (gradient) memset(output, 0, (size_t)cols * sizeof *output);
+    return false;
+}
+
 static inline dt_real target_at(const int32_t *labels, const dt_real *values, int64_t row, int64_t col, int64_t cols) {
     if (values) return values[row * cols + col];
     return labels[row] == col ? LITERAL(1.0) : LITERAL(0.0);
@@ -273,6 +280,7 @@ static void softmax_cross_entropy(dt_real *output, const int32_t *labels, const 
     dt_real even = smoothing / (dt_real)cols;
     for (int64_t i = 0; i < rows; i++) {
         dt_real *o = output + i * cols;
+        if (!row_counts(labels, i, o, cols, gradient)) continue;
         const dt_real *t = values ? values + i * cols : NULL;
         dt_real top = row_max(o, cols);
         /* sum of t*(o - top), and of t, for the smoothed target t */
@@ -317,6 +325,7 @@ static void mean_squared_error(dt_real *output, const int32_t *labels, const dt_
                                int64_t cols, bool gradient, dt_tally *tally) {
     for (int64_t i = 0; i < rows; i++) {
         dt_real *o = output + i * cols;
+        if (!row_counts(labels, i, o, cols, gradient)) continue;
         tally_vector(tally, o, labels, i, cols);
         double loss = 0, absolute = 0;
         for (int64_t j = 0; j < cols; j++) {
@@ -334,6 +343,7 @@ static void binary_cross_entropy(dt_real *output, const int32_t *labels, const d
                                  int64_t cols, dt_real smoothing, bool gradient, dt_tally *tally) {
     for (int64_t i = 0; i < rows; i++) {
         dt_real *o = output + i * cols;
+        if (!row_counts(labels, i, o, cols, gradient)) continue;
         tally_vector(tally, o, labels, i, cols);
         double loss = 0, absolute = 0;
         int64_t right = 0;

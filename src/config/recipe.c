@@ -19,6 +19,8 @@ static const char *const schedules[] = {"constant", "step", "cosine", "linear", 
 static const char *const paths[] = {"auto", "node", "flat", NULL};
 static const char *const normalizes[] = {"given", "computed", NULL};
 static const char *const channels[] = {"auto", "none", "first", "last", NULL};
+static const char *const windows[] = {"random", "stream", NULL};
+static const char *const objectives[] = {"next", "masked", "class", NULL};
 static const char *const wires[] = {"i32", "i64", "f32", NULL};
 static const char *const not_finite[] = {"stop", "skip", "rollback", NULL};
 static const char *const bests[] = {"none", "test_loss", "test_accuracy", NULL};
@@ -61,6 +63,22 @@ const dt_field dt_recipe_fields[] = {
      .help = "most pixels a training picture is moved up, down and sideways, zeros (of the file) following; 0: none"},
     {ROW("data.augment.flip", BOOL, data.flip, "false"), .flags = NUMBERS,
      .help = "half of the training pictures, drawn anew every epoch, are mirrored left to right"},
+    {ROW("data.context", INT, data.context, "0"), .max = 1e6, .flags = NUMBERS,
+     .help = "for text: tokens of a sample, the T of what follows; 0: the data is no text"},
+    {ROW("data.train_tokens", TEXT, data.train_tokens, "/train/tokens"), .min = 1, .flags = NUMBERS,
+     .help = "dataset of the training text's token ids, [N]; with objective class rows of them, [N, T]"},
+    {ROW("data.test_tokens", TEXT, data.test_tokens, "/test/tokens"), .flags = NUMBERS,
+     .help = "dataset of the test text's; \"\" for none"},
+    {ROW("data.vocabulary", INT, data.vocabulary, "0"), .max = 16777215, .flags = NUMBERS,
+     .help = "token ids are below this; 0: as many as the file's /vocab has"},
+    {ROW("data.windows", CHOICE, data.windows, "random"), .choices = windows, .flags = NUMBERS,
+     .help = "where a text's samples begin: anywhere, or each where the one in the same place of the last batch ended"},
+    {ROW("data.objective", CHOICE, data.objective, "next"), .choices = objectives, .flags = NUMBERS,
+     .help = "what is predicted: the next token at every place, masked tokens, or the class of a row (see data.train_y)"},
+    {ROW("data.mask_rate", REAL, data.mask_rate, "0.15"), .max = 1, .flags = NUMBERS | DT_FIELD_ABOVE,
+     .help = "share of a window's tokens that masked predicts, at least one: 80 % of them seen as the extra id, 10 % as another"},
+    {ROW("data.pad", INT, data.pad, "-1"), .min = -1, .max = 16777215, .flags = NUMBERS,
+     .help = "the id that fills up short rows, of class; the model sees -1 there"},
     {ROW("data.spool", TEXT, data.spool, ""),
      .help = "where data that cannot be mapped is unpacked (default: $TMPDIR or /tmp)"},
 
@@ -111,6 +129,8 @@ const dt_field dt_recipe_fields[] = {
 
     {ROW("train.epochs", INT, train.epochs, "5"), .min = 1, .max = 1e9,
      .help = "passes over the training data"},
+    {ROW("train.steps", INT, train.steps, "0"), .max = 1e12,
+     .help = "steps of the run, whatever train.epochs says; 0: as many as the epochs have"},
     {ROW("train.batch", INT, train.batch, "32"), .min = 1, .max = 1e9, .flags = NUMBERS,
      .help = "samples a step, over all ranks"},
     {ROW("train.micro_batch", INT, train.micro_batch, "0"), .max = 1e9, .flags = NUMBERS,
@@ -184,6 +204,8 @@ static const struct reader {
 } readers[] = {
     {"data.mean", "data.normalize", BIT(DT_NORMALIZE_GIVEN)},
     {"data.std", "data.normalize", BIT(DT_NORMALIZE_GIVEN)},
+    {"data.mask_rate", "data.objective", BIT(DT_OBJECTIVE_MASKED)},
+    {"data.pad", "data.objective", BIT(DT_OBJECTIVE_CLASS)},
     {"model.label_smoothing", "model.loss", BIT(DT_LOSS_SOFTMAX_CROSS_ENTROPY) | BIT(DT_LOSS_BINARY_CROSS_ENTROPY)},
     {"optimizer.momentum", "optimizer.kind", BIT(DT_SGD) | BIT(DT_RMSPROP)},
     {"optimizer.nesterov", "optimizer.kind", BIT(DT_SGD)},
@@ -224,6 +246,47 @@ static dt_status check_reader(const dt_recipe *recipe, const dt_node *root, cons
                    field->fallback);
 }
 
+/* Fields that only text has, and fields that it does not have. */
+static const char *const text_keys[] = {"data.train_tokens", "data.test_tokens", "data.vocabulary",
+                                        "data.windows",      "data.objective",   NULL};
+static const char *const other_keys[] = {"data.train_x",
+                                         "data.test_x",
+                                         "data.normalize",
+                                         "data.mean",
+                                         "data.std",
+                                         "data.channels",
+                                         "data.augment.crop_padding",
+                                         "data.augment.flip",
+                                         NULL};
+static const char *const target_keys[] = {"data.train_y", "data.test_y", NULL};
+
+static dt_status check_default(const dt_recipe *recipe, const dt_node *root, const char *key, const char *why) {
+    const dt_field *field = dt_field_find(dt_recipe_fields, key);
+    if (dt_field_is_default(field, recipe)) return dt_ok();
+    char is[DT_SHOWN + 2];
+    show_value(field, recipe, is);
+    const char *source = source_of(root, key, NULL);
+    return dt_fail(DT_ERR_INPUT, "%s%s: %s is %s but %s (default %s)", dt_source_noun(source), source, key, is, why,
+                   field->fallback[0] ? field->fallback : "\"\"");
+}
+
+static dt_status check_text(const dt_recipe *recipe, const dt_node *root) {
+    bool text = recipe->data.context > 0, labels = !text || recipe->data.objective == DT_OBJECTIVE_CLASS;
+    for (int i = 0; !text && text_keys[i]; i++)
+        DT_TRY(check_default(recipe, root, text_keys[i], "data.context is 0: it is for text"));
+    for (int i = 0; text && other_keys[i]; i++)
+        DT_TRY(check_default(recipe, root, other_keys[i],
+                             "data.context makes the data a text, which has data.train_tokens instead"));
+    for (int i = 0; !labels && target_keys[i]; i++)
+        DT_TRY(check_default(recipe, root, target_keys[i],
+                             "only a text with data.objective class has targets besides its tokens"));
+    return dt_ok();
+}
+
+bool dt_recipe_has_test(const dt_recipe_data *data) {
+    return (data->context > 0 ? data->test_tokens : data->test_x)[0] != '\0';
+}
+
 /* Pairs of fields that do not go together. */
 static bool micro_batch_too_large(const dt_recipe *r) {
     return r->train.micro_batch > r->train.batch;
@@ -238,10 +301,23 @@ static bool patience_without_measure(const dt_recipe *r) {
     return r->train.patience > 0 && r->checkpoint.best == DT_BEST_NONE;
 }
 static bool best_without_test(const dt_recipe *r) {
-    return r->checkpoint.best != DT_BEST_NONE && !r->data.test_x[0];
+    return r->checkpoint.best != DT_BEST_NONE && r->data.context == 0 && !r->data.test_x[0];
+}
+static bool best_without_test_text(const dt_recipe *r) {
+    return r->checkpoint.best != DT_BEST_NONE && r->data.context > 0 && !r->data.test_tokens[0];
 }
 static bool test_without_targets(const dt_recipe *r) {
-    return r->data.test_x[0] && !r->data.test_y[0];
+    return dt_recipe_has_test(&r->data) && !r->data.test_y[0];
+}
+static bool streams_without_next(const dt_recipe *r) {
+    return r->data.windows == DT_WINDOWS_STREAM && r->data.objective != DT_OBJECTIVE_NEXT;
+}
+static bool text_in_order(const dt_recipe *r) {
+    return r->data.context > 0 && r->data.objective != DT_OBJECTIVE_CLASS && !r->data.shuffle;
+}
+static bool text_without_classes(const dt_recipe *r) {
+    return r->data.context > 0 && r->data.objective != DT_OBJECTIVE_CLASS &&
+           r->loss.kind != DT_LOSS_SOFTMAX_CROSS_ENTROPY;
 }
 
 static const struct pair {
@@ -253,6 +329,11 @@ static const struct pair {
     {nesterov_without_momentum, "optimizer.nesterov", "optimizer.momentum", "it needs momentum above 0 (try 0.9)"},
     {patience_without_measure, "train.patience", "checkpoint.best", "patience needs a measure (try test_loss)"},
     {best_without_test, "checkpoint.best", "data.test_x", "the best is judged on test data"},
+    {best_without_test_text, "checkpoint.best", "data.test_tokens", "the best is judged on test data"},
+    {streams_without_next, "data.windows", "data.objective",
+     "streams are read from left to right, so they predict next"},
+    {text_in_order, "data.shuffle", "data.context", "a text's windows are in no order; see data.windows"},
+    {text_without_classes, "model.loss", "data.objective", "tokens are predicted with softmax_cross_entropy"},
     {test_without_targets, "data.test_y", "data.test_x", "name both, or set data.test_x: \"\" for no test"},
 };
 
@@ -313,6 +394,7 @@ static dt_status decode(dt_recipe *out, const dt_node *root, const char *fallbac
     if (!out->name[0]) take_fallback_name(out, fallback_name);
     DT_TRY(check_name(out, root));
     for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++) DT_TRY(check_reader(out, root, &readers[i]));
+    DT_TRY(check_text(out, root));
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) DT_TRY(check_pair(out, root, &pairs[i]));
     return take_layers(out, root);
 }
@@ -389,7 +471,9 @@ static void differ(comparison *c, const char *key, const char *old, const char *
 
 /* Whether a field decides what is computed, in these two recipes. */
 static bool matters(const comparison *c, const dt_field *field) {
-    if (strcmp(field->key, "train.epochs") == 0) /* they stretch every schedule but a constant one */
+    bool steps = strcmp(field->key, "train.steps") == 0;
+    if (strcmp(field->key, "train.epochs") == 0 && c->old.train.steps > 0 && c->new.train.steps > 0) return false;
+    if (steps || strcmp(field->key, "train.epochs") == 0) /* they stretch every schedule but a constant one */
         return c->old.schedule.kind != DT_SCHEDULE_CONSTANT || c->new.schedule.kind != DT_SCHEDULE_CONSTANT;
     if (strcmp(field->key, "train.shards") == 0 && c->new.train.shards == 0)
         return false; /* as the checkpoint has it */

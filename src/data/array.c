@@ -4,7 +4,7 @@
  * its name before the first byte is in it, so neither a crash nor a kill leaves anything behind, and then it is mapped
  * too: reading a sample is the same pointer arithmetic for all. What is given up: the spool needs the unpacked size on
  * a local disk, and labels and values, but not inputs, are looked at when the set is opened. */
-#include "dtrain/dataset.h"
+#include "data_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "dtrain/h5.h"
 #include "dtrain/memory.h"
 
 #define BLOCK_BYTES ((size_t)8 << 20)
@@ -53,10 +52,10 @@ static bool list_name(void *context, const char *path, char kind) {
     return true;
 }
 
-static dt_status fail_missing(const char *file) {
+dt_status dt_fail_missing(const char *file) {
     const char *slash = strrchr(file, '/');
     const char *name = slash ? slash + 1 : file;
-    if (strcmp(name, "fashion-mnist.h5") == 0 || strcmp(name, "mnist.h5") == 0)
+    if (strcmp(name, "fashion-mnist.h5") == 0 || strcmp(name, "mnist.h5") == 0 || strcmp(name, "shakespeare.h5") == 0)
         return dt_fail(DT_ERR_IO, "%s: no such file (run data/fetch.sh %.*s to make it)", file, (int)strlen(name) - 3,
                        name);
     return dt_fail(DT_ERR_IO, "%s: no such file", file);
@@ -78,7 +77,7 @@ static dt_status check_shape(const dt_h5_info *info, const char *file, const cha
 
 /* Leaves the file open in *h5, also on failure, where it could be opened. */
 static dt_status look(dt_h5 **h5, dt_h5_info *info, const char *file, const char *dataset) {
-    if (access(file, F_OK) != 0 && errno == ENOENT) return fail_missing(file);
+    if (access(file, F_OK) != 0 && errno == ENOENT) return dt_fail_missing(file);
     DT_TRY(dt_h5_open(h5, file));
     if (!dt_h5_has(*h5, dataset)) {
         name_list list = {.used = 0};

@@ -5,7 +5,9 @@
 
 dt_augment dt_augment_at(const dt_recipe_data *data, int64_t seed, int64_t epoch) {
     return (dt_augment){data->crop_padding, data->flip,
-                        dt_stream_at((uint64_t)seed, DT_RANDOM_AUGMENT, (uint64_t)epoch, 0)};
+                        dt_stream_at((uint64_t)seed, DT_RANDOM_AUGMENT, (uint64_t)epoch, 0),
+                        dt_stream_at((uint64_t)seed, DT_RANDOM_WINDOW, (uint64_t)epoch, 0),
+                        dt_stream_at((uint64_t)seed, DT_RANDOM_MASK, (uint64_t)epoch, 0)};
 }
 
 dt_augment_draw dt_augment_draw_of(const dt_augment *augment, int64_t index) {

@@ -2,7 +2,14 @@
 #ifndef DTRAIN_DATA_INTERNAL_H
 #define DTRAIN_DATA_INTERNAL_H
 
+#include <stddef.h>
+
 #include "dtrain/dataset.h"
+#include "dtrain/h5.h"
+#include "dtrain/tokenizer.h"
+
+/* That a file is not there, and how to make it where that is known (array.c). */
+dt_status dt_fail_missing(const char *file);
 
 /* One sample as an input, augmented (augment.c). `sample` is its bytes in the file's format. */
 void dt_augment_sample(dt_real *out, const void *sample, dt_dtype dtype, const dt_kernels *kernels,
@@ -23,5 +30,51 @@ static inline void dt_plane_scale(const dt_scaling *scaling, int64_t plane, dt_r
     *factor = later ? 1 : (dt_real)(1 / scaling->std[channel]);
     *term = later ? 0 : (dt_real)(-scaling->mean[channel] / scaling->std[channel]);
 }
+
+/* An integer of any width; uint64 beyond int64 saturates. */
+static inline int64_t dt_integer_at(const void *values, dt_dtype dtype, int64_t i) {
+    switch (dtype) {
+    case DT_U8: return ((const uint8_t *)values)[i];
+    case DT_I8: return ((const int8_t *)values)[i];
+    case DT_U16: return ((const uint16_t *)values)[i];
+    case DT_I16: return ((const int16_t *)values)[i];
+    case DT_U32: return ((const uint32_t *)values)[i];
+    case DT_I32: return ((const int32_t *)values)[i];
+    case DT_I64: return ((const int64_t *)values)[i];
+    case DT_U64: {
+        uint64_t value = ((const uint64_t *)values)[i];
+        return value < INT64_MAX ? (int64_t)value : INT64_MAX;
+    }
+    default: return -1;
+    }
+}
+
+/* The samples index[0 … rows) of a text (text.c). */
+void dt_text_gather(const dt_split *split, const dt_augment *augment, const int64_t *index, int64_t rows,
+                    dt_batch *batch);
+
+/* Room for `size` tokens of `bytes` bytes together, and for merges (vocabulary.c). */
+dt_status dt_vocabulary_reserve(dt_vocabulary *v, int64_t size, int64_t bytes, int64_t merges);
+/* As the group /vocab. */
+dt_status dt_vocabulary_write(const dt_vocabulary *v, dt_h5 *h5);
+
+/* ---- characters and words (words.c) ---- */
+
+/* The bytes of the character that begins text[bytes], 1 to 4, and its code point; 0 when they are no UTF-8 (Unicode
+ * 15.0, table 3-7), -1 when the text ends before that can be told. */
+int dt_utf8_take(const uint8_t *text, size_t bytes, uint32_t *point);
+/* Writes a code point; how many bytes. */
+size_t dt_utf8_put(uint32_t point, uint8_t out[4]);
+/* The length of the word (see tokenizer.h) that text[bytes] begins with; 0 when what may follow could change it, which
+ * `last` rules out. */
+size_t dt_word_length(const uint8_t *text, size_t bytes, bool last);
+
+/* ---- making a dataset (publish.c) ---- */
+
+/* That the destination of an import is no directory and none of its sources. */
+dt_status dt_import_check(int source_count, const char *const *sources, const char *destination);
+/* A file that appears complete or not at all: write(context, file) makes it beside its destination, whose place it then
+ * takes. */
+dt_status dt_import_publish(const char *destination, dt_status (*write)(void *context, dt_h5 *file), void *context);
 
 #endif

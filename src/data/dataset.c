@@ -16,30 +16,12 @@ static bool is_float(const dt_array *array) {
     return dtype == DT_F32 || dtype == DT_F64;
 }
 
-/* An integer of any width; uint64 beyond int64 saturates. */
-static inline int64_t label_at(const void *labels, dt_dtype dtype, int64_t row) {
-    switch (dtype) {
-    case DT_U8: return ((const uint8_t *)labels)[row];
-    case DT_I8: return ((const int8_t *)labels)[row];
-    case DT_U16: return ((const uint16_t *)labels)[row];
-    case DT_I16: return ((const int16_t *)labels)[row];
-    case DT_U32: return ((const uint32_t *)labels)[row];
-    case DT_I32: return ((const int32_t *)labels)[row];
-    case DT_I64: return ((const int64_t *)labels)[row];
-    case DT_U64: {
-        uint64_t label = ((const uint64_t *)labels)[row];
-        return label < INT64_MAX ? (int64_t)label : INT64_MAX;
-    }
-    default: return -1;
-    }
-}
-
 /* The first row of [first, end) whose label does not fit, or end; *largest of those before it. */
 static int64_t scan_labels(const dt_array *y, int64_t first, int64_t end, int64_t *largest) {
     const void *labels = dt_array_row(y, 0);
     dt_dtype dtype = dt_array_dtype(y);
     for (; first < end; first++) {
-        int64_t label = label_at(labels, dtype, first);
+        int64_t label = dt_integer_at(labels, dtype, first);
         if (label < 0 || label > INT32_MAX) break;
         if (label > *largest) *largest = label;
     }
@@ -65,7 +47,7 @@ static dt_status fail_label(const dt_array *y, int64_t row, const char *file, co
     if (dtype == DT_U64)
         snprintf(value, sizeof value, "%llu", (unsigned long long)((const uint64_t *)labels)[row]);
     else
-        snprintf(value, sizeof value, "%lld", (long long)label_at(labels, dtype, row));
+        snprintf(value, sizeof value, "%lld", (long long)dt_integer_at(labels, dtype, row));
     return dt_fail(DT_ERR_INPUT, "%s: %s row %lld is %s; labels are class numbers from 0 to 2147483647", file, dataset,
                    (long long)row, value);
 }
@@ -98,6 +80,8 @@ static dt_status open_pair(dt_split *split, dt_comm *comm, const char *file, con
     split->input = dt_array_row_shape(split->x);
     split->width = row_width(split->y);
     split->labels = !is_float(split->y) && dt_array_row_shape(split->y).rank <= 1 && split->width == 1;
+    split->targets = split->labels;
+    split->counted = 1;
     if (dt_array_rows(split->y) != split->samples)
         return dt_fail(DT_ERR_INPUT, "%s: %s has %lld rows but %s has %lld", file, x, (long long)split->samples, y,
                        (long long)dt_array_rows(split->y));
@@ -143,6 +127,12 @@ static void gather_inputs(dt_real *out, const dt_array *array, const dt_kernels 
 void dt_split_gather(const dt_split *split, const dt_kernels *kernels, const dt_scaling *scaling,
                      const dt_augment *augment, const int64_t *index, int64_t rows, dt_batch *batch) {
     batch->rows = rows;
+    batch->targets = split->targets;
+    batch->streams = 0;
+    if (split->text.context > 0) {
+        dt_text_gather(split, augment, index, rows, batch);
+        return;
+    }
     gather_inputs(batch->x, split->x, kernels, scaling, augment, index, rows);
     if (!split->labels) {
         dt_dtype dtype = dt_array_dtype(split->y);
@@ -153,5 +143,5 @@ void dt_split_gather(const dt_split *split, const dt_kernels *kernels, const dt_
     }
     const void *labels = dt_array_row(split->y, 0);
     dt_dtype dtype = dt_array_dtype(split->y);
-    for (int64_t i = 0; i < rows; i++) batch->labels[i] = (int32_t)label_at(labels, dtype, index[i]);
+    for (int64_t i = 0; i < rows; i++) batch->labels[i] = (int32_t)dt_integer_at(labels, dtype, index[i]);
 }

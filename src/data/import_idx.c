@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "dtrain/h5.h"
+#include "data_internal.h"
 #include "dtrain/import.h"
 #include "dtrain/memory.h"
 
@@ -274,58 +274,32 @@ static dt_status describe(dt_h5 *file, const idx *files, int count) {
     return dt_h5_put_text(file, "/", "sources", sources);
 }
 
-static dt_status write_dataset(const char *path, idx *files, int count) {
+typedef struct pairs {
+    idx *files;
+    int count;
+} pairs;
+
+static dt_status write_dataset(void *context, dt_h5 *file) {
     static const char *const names[MOST_SOURCES] = {"/train/x", "/train/y", "/test/x", "/test/y"};
-    dt_h5 *file;
-    DT_TRY(dt_h5_create(&file, path));
-    dt_status status = describe(file, files, count);
-    for (int i = 0; i < count && status.code == DT_OK; i++) status = copy(&files[i], file, names[i]);
-    dt_status closed = dt_h5_close(&file);
-    return status.code == DT_OK ? closed : status;
-}
-
-/* fsync of the directory `path` is in. `path` is cut at its last slash. */
-static dt_status sync_directory(char *path) {
-    char *slash = strrchr(path, '/');
-    if (slash) slash[slash == path] = '\0';
-    return dt_fsync_path(slash ? path : ".");
-}
-
-/* Writes beside the destination, then takes its place. */
-static dt_status publish(const char *destination, idx *files, int count) {
-    size_t size = strlen(destination) + 32;
-    char *temporary = dt_alloc(size, 1);
-    if (!temporary) return dt_fail_memory("a file name", size);
-    snprintf(temporary, size, "%s.tmp.%ld", destination, (long)getpid());
-    dt_status status = write_dataset(temporary, files, count);
-    if (status.code == DT_OK) status = dt_fsync_path(temporary);
-    if (status.code == DT_OK && rename(temporary, destination) != 0)
-        status = dt_fail(DT_ERR_IO, "%s: cannot take the place of %s: %s", temporary, destination, strerror(errno));
-    if (status.code != DT_OK)
-        unlink(temporary);
-    else
-        status = sync_directory(temporary);
-    dt_free(temporary);
-    return status;
-}
-
-static dt_status check_destination(int count, const char *const *sources, const char *destination) {
-    struct stat there, source;
-    if (stat(destination, &there) != 0) return dt_ok();
-    if (S_ISDIR(there.st_mode))
-        return dt_fail(DT_ERR_USAGE, "%s: is a directory; the destination is a file", destination);
-    for (int i = 0; i < count; i++)
-        if (stat(sources[i], &source) == 0 && source.st_dev == there.st_dev && source.st_ino == there.st_ino)
-            return dt_fail(DT_ERR_USAGE, "%s is both a source and the destination; the last file named is written",
-                           destination);
+    pairs *all = context;
+    DT_TRY(describe(file, all->files, all->count));
+    for (int i = 0; i < all->count; i++) DT_TRY(copy(&all->files[i], file, names[i]));
     return dt_ok();
 }
 
-dt_status dt_import_idx(int source_count, const char *const *sources, const char *destination) {
+static dt_status check_options(const dt_import *import) {
+    bool any = import->tokens || import->vocab || import->split || import->vocab_json || import->merges;
+    return any ? dt_fail(DT_ERR_USAGE, "import idx takes no options; those are for import text") : dt_ok();
+}
+
+dt_status dt_import_idx(const dt_import *import) {
+    DT_TRY(check_options(import));
+    int source_count = import->source_count;
+    const char *const *sources = import->sources, *destination = import->destination;
     if (source_count != 2 && source_count != MOST_SOURCES)
         return dt_fail(DT_ERR_USAGE, "import idx needs IMAGES LABELS [TEST_IMAGES TEST_LABELS] DEST.h5, not %d files",
                        source_count + 1);
-    DT_TRY(check_destination(source_count, sources, destination));
+    DT_TRY(dt_import_check(source_count, sources, destination));
     idx files[MOST_SOURCES];
     memset(files, 0, sizeof files);
     for (int i = 0; i < MOST_SOURCES; i++) files[i].in.fd = -1;
@@ -333,7 +307,7 @@ dt_status dt_import_idx(int source_count, const char *const *sources, const char
     for (int i = 0; i < source_count && status.code == DT_OK; i++) status = idx_open(&files[i], sources[i]);
     for (int i = 0; i < source_count && status.code == DT_OK; i += 2) status = check_pair(&files[i], &files[i + 1]);
     if (source_count == MOST_SOURCES && status.code == DT_OK) status = check_splits(&files[0], &files[2]);
-    if (status.code == DT_OK) status = publish(destination, files, source_count);
+    if (status.code == DT_OK) status = dt_import_publish(destination, write_dataset, &(pairs){files, source_count});
     for (int i = 0; i < MOST_SOURCES; i++) reader_close(&files[i].in);
     return status;
 }

@@ -10,24 +10,24 @@ typedef struct loss_kind {
     const char *contains; /* the squashing function in it */
     int64_t least;        /* outputs it makes sense for */
     int64_t one_output;   /* with labels, one output serves up to this many classes */
-    void (*run)(const dt_kernels *kernels, dt_real *output, const dt_batch *batch, int64_t cols, dt_real smoothing,
-                bool gradient, dt_tally *tally);
+    void (*run)(const dt_kernels *kernels, dt_real *output, const dt_batch *batch, int64_t rows, int64_t cols,
+                dt_real smoothing, bool gradient, dt_tally *tally);
 } loss_kind;
 
-static void softmax_cross_entropy(const dt_kernels *kernels, dt_real *output, const dt_batch *batch, int64_t cols,
-                                  dt_real smoothing, bool gradient, dt_tally *tally) {
-    kernels->softmax_cross_entropy(output, batch->labels, batch->values, batch->rows, cols, smoothing, gradient, tally);
+static void softmax_cross_entropy(const dt_kernels *kernels, dt_real *output, const dt_batch *batch, int64_t rows,
+                                  int64_t cols, dt_real smoothing, bool gradient, dt_tally *tally) {
+    kernels->softmax_cross_entropy(output, batch->labels, batch->values, rows, cols, smoothing, gradient, tally);
 }
 
-static void mean_squared_error(const dt_kernels *kernels, dt_real *output, const dt_batch *batch, int64_t cols,
-                               dt_real smoothing, bool gradient, dt_tally *tally) {
+static void mean_squared_error(const dt_kernels *kernels, dt_real *output, const dt_batch *batch, int64_t rows,
+                               int64_t cols, dt_real smoothing, bool gradient, dt_tally *tally) {
     (void)smoothing;
-    kernels->mean_squared_error(output, batch->labels, batch->values, batch->rows, cols, gradient, tally);
+    kernels->mean_squared_error(output, batch->labels, batch->values, rows, cols, gradient, tally);
 }
 
-static void binary_cross_entropy(const dt_kernels *kernels, dt_real *output, const dt_batch *batch, int64_t cols,
-                                 dt_real smoothing, bool gradient, dt_tally *tally) {
-    kernels->binary_cross_entropy(output, batch->labels, batch->values, batch->rows, cols, smoothing, gradient, tally);
+static void binary_cross_entropy(const dt_kernels *kernels, dt_real *output, const dt_batch *batch, int64_t rows,
+                                 int64_t cols, dt_real smoothing, bool gradient, dt_tally *tally) {
+    kernels->binary_cross_entropy(output, batch->labels, batch->values, rows, cols, smoothing, gradient, tally);
 }
 
 static const loss_kind kinds[] = {
@@ -36,8 +36,20 @@ static const loss_kind kinds[] = {
     [DT_LOSS_BINARY_CROSS_ENTROPY] = {"binary_cross_entropy", "sigmoid", 1, 2, binary_cross_entropy},
 };
 
-static dt_status check_width(const loss_kind *kind, const dt_layer *last, int64_t outputs, bool labels) {
-    long long width = dt_shape_count(&last->out), wanted = outputs;
+/* A sample with several labels needs as many positions, each with the classes in its last dimension. */
+static dt_status check_positions(const dt_layer *last, const dt_shape *out, int64_t targets) {
+    if (dt_shape_count(out) == targets * dt_shape_last(out) && out->rank > 1) return dt_ok();
+    char shape[96];
+    dt_shape_text(out, shape);
+    return dt_layer_fail(last,
+                         "it gives %s but a sample has %lld labels; the last layer must give [%lld, classes], a row "
+                         "for each label",
+                         shape, (long long)targets, (long long)targets);
+}
+
+static dt_status check_width(const loss_kind *kind, const dt_layer *last, long long width, int64_t outputs,
+                             bool labels) {
+    long long wanted = outputs;
     if (width < kind->least)
         return dt_layer_fail(last,
                              "it gives %lld value but %s is about choosing between classes; give one output for each "
@@ -55,15 +67,20 @@ static dt_status check_width(const loss_kind *kind, const dt_layer *last, int64_
     return dt_ok();
 }
 
-dt_status dt_loss_check(const dt_recipe_loss *loss, const dt_layer *last, int64_t outputs, bool labels) {
+dt_status dt_loss_check(const dt_recipe_loss *loss, const dt_layer *last, const dt_shape *out, int64_t outputs,
+                        int64_t targets) {
     const loss_kind *kind = &kinds[loss->kind];
     if (last->squash && kind->contains && strcmp(last->squash, kind->contains) == 0)
         return dt_layer_fail(last, "it ends with %s, but the loss %s already contains one; remove it", last->squash,
                              kind->name);
-    return check_width(kind, last, outputs, labels);
+    if (targets > 1 && outputs > 0) DT_TRY(check_positions(last, out, targets));
+    int64_t positions = targets > 1 && outputs > 0 ? targets : 1;
+    return check_width(kind, last, dt_shape_count(out) / positions, outputs, targets > 0);
 }
 
 void dt_loss_run(const dt_recipe_loss *loss, const dt_kernels *kernels, dt_real *output, const dt_batch *batch,
                  int64_t outputs, bool gradient, dt_tally *tally) {
-    kinds[loss->kind].run(kernels, output, batch, outputs, (dt_real)loss->label_smoothing, gradient, tally);
+    int64_t positions = batch->targets > 1 ? batch->targets : 1;
+    kinds[loss->kind].run(kernels, output, batch, batch->rows * positions, outputs / positions,
+                          (dt_real)loss->label_smoothing, gradient, tally);
 }

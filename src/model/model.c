@@ -40,15 +40,16 @@ static bool has_weights(const dt_table *table) {
 
 /* Everything that is planned, then the arena. */
 static dt_status build(dt_model *model, dt_plan *plan, const dt_node *layers, const dt_shape *input, int64_t outputs,
-                       bool labels) {
+                       int64_t targets) {
     DT_TRY(check_input(input));
     DT_TRY(dt_sequence_decode(&model->sequence, layers, "model.layers"));
     DT_TRY(dt_sequence_plan(&model->sequence, plan, "", input, false));
     const dt_layer *last = &model->sequence.layers[model->sequence.count - 1];
     if (!has_weights(&model->table))
         return dt_layer_fail(last, "no layer up to this last one has anything to train; add one, as in `- dense: 10`");
+    const dt_shape *out = &last->out;
     while (last->view && last > model->sequence.layers) last--;
-    DT_TRY(dt_loss_check(&model->loss, last, outputs, labels));
+    DT_TRY(dt_loss_check(&model->loss, last, out, outputs, targets));
     model->outputs = dt_shape_count(&last->out);
     model->trace = dt_trace_kind("loss", "loss");
     if (model->training && model->sequence.keeps_output) DT_TRY(dt_plan_memory(plan, &model->dy, model->outputs));
@@ -58,7 +59,8 @@ static dt_status build(dt_model *model, dt_plan *plan, const dt_node *layers, co
 }
 
 dt_status dt_model_create(dt_model **out, const dt_node *layers, const dt_recipe_loss *loss, const dt_shape *input,
-                          int64_t outputs, bool labels, int64_t max_rows, bool training, const dt_kernels *kernels) {
+                          int64_t outputs, int64_t targets, int64_t max_rows, bool training,
+                          const dt_kernels *kernels) {
     *out = NULL;
     if (max_rows < 1) return dt_fail(DT_ERR_INPUT, "a batch of %lld samples is too small", (long long)max_rows);
     dt_model *model = dt_alloc(1, sizeof *model);
@@ -69,7 +71,7 @@ dt_status dt_model_create(dt_model **out, const dt_node *layers, const dt_recipe
     model->training = training;
     model->sequence.outermost = true;
     dt_plan plan = {.table = &model->table, .max_rows = max_rows, .training = training};
-    dt_status status = build(model, &plan, layers, input, outputs, labels);
+    dt_status status = build(model, &plan, layers, input, outputs, targets);
     dt_plan_finish(&plan);
     if (status.code != DT_OK) {
         dt_model_destroy(model);

@@ -98,9 +98,9 @@ double dt_grad_squares(const dt_kernels *kernels, const dt_table *table, const d
 }
 
 /* The numbers of one step; decay and l2 are the tensor's business. */
-static dt_update update_of(const dt_recipe_optimizer *config, int64_t step, int64_t samples, double norm, double rate) {
+static dt_update update_of(const dt_recipe_optimizer *config, int64_t step, int64_t targets, double norm, double rate) {
     bool clips = config->clip_norm > 0 && norm > config->clip_norm;
-    double scale = (clips ? config->clip_norm / norm : 1) / (double)samples;
+    double scale = (clips ? config->clip_norm / norm : 1) / (double)targets;
     double t = (double)step + 1;
     return (dt_update){
         .lr = (dt_real)rate,
@@ -119,9 +119,9 @@ static dt_update update_of(const dt_recipe_optimizer *config, int64_t step, int6
 
 void dt_optim_update(const dt_kernels *kernels, const dt_recipe_optimizer *config, const dt_table *table, dt_real *w,
                      dt_real *const slots[DT_MAX_SLOTS], const dt_real *g, size_t begin, size_t end, int64_t step,
-                     int64_t samples, double norm, double rate) {
+                     int64_t samples, int64_t targets, double norm, double rate) {
     const dt_rule *rule = dt_rule_of(config);
-    dt_update update = update_of(config, step, samples, norm, rate);
+    dt_update update = update_of(config, step, targets, norm, rate);
     for (int i = dt_table_at(table, begin); i < table->count && table->tensors[i].offset < end; i++) {
         const dt_tensor *tensor = &table->tensors[i];
         size_t first = tensor->offset > begin ? tensor->offset : begin;

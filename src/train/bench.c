@@ -111,7 +111,7 @@ static dt_status one_step(stage *s, bool update, int64_t step, double *seconds) 
         size_t to = end - at < DT_REDUCE_BLOCK ? end : at + DT_REDUCE_BLOCK;
         const dt_real *sum = dt_reduce_take(s->reducer, at, to);
         if (update)
-            dt_optim_update(s->kernels, &s->adam, &s->table, s->weights, s->slots, sum, at, to, step, 1, 0, 1e-3);
+            dt_optim_update(s->kernels, &s->adam, &s->table, s->weights, s->slots, sum, at, to, step, 1, 1, 0, 1e-3);
     }
     dt_reduce_done(s->reducer);
     *seconds = dt_clock_now() - began;

@@ -15,7 +15,7 @@ dt_status dt_batch_create(dt_batch *batch, int64_t **index, const dt_split *spli
     size_t inputs = (size_t)dt_shape_count(&split->input), bytes = 0;
     if (dt_size_mul((size_t)rows, inputs, &bytes)) batch->x = dt_alloc(bytes, sizeof *batch->x);
     if (split->labels)
-        batch->labels = dt_alloc((size_t)rows, sizeof *batch->labels);
+        batch->labels = dt_alloc((size_t)(rows * split->targets), sizeof *batch->labels);
     else
         batch->values = dt_alloc((size_t)rows * (size_t)split->width, sizeof *batch->values);
     if (*index && batch->x && (batch->labels || batch->values)) return dt_ok();
@@ -39,18 +39,34 @@ int dt_scaling_extras(const dt_recipe_data *data, const dt_scaling *scaling, dt_
     return 2;
 }
 
+int dt_vocabulary_extras(dt_vocabulary *v, dt_extra *out) {
+    if (v->size == 0) return 0;
+    out[0] = (dt_extra){"vocab_kind", DT_I32, 1, &v->kind};
+    out[1] = (dt_extra){"vocab_bytes", DT_U8, v->offsets[v->size], v->bytes};
+    out[2] = (dt_extra){"vocab_offsets", DT_I64, v->size + 1, v->offsets};
+    if (v->merge_count == 0) return 3;
+    out[3] = (dt_extra){"vocab_merges", DT_I32, 3 * v->merge_count, v->merges};
+    return 4;
+}
+
+/* Samples of streams come in the order of a stream, all streams of a batch in step; a rank that has some of the streams
+ * has all of their samples. Other samples are streams of one. */
 dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *kernels, const dt_scaling *scaling,
                             const dt_real *weights, const dt_split *split, int64_t rows_at_once, dt_tally *tally) {
     dt_batch batch;
     int64_t *index;
     DT_TRY(dt_comm_agree(comm, dt_batch_create(&batch, &index, split, rows_at_once)));
     memset(tally, 0, sizeof *tally);
+    int64_t streams = split->text.streams > 0 ? split->text.streams : split->samples;
     int64_t stride = rows_at_once * dt_comm_size(comm);
-    for (int64_t at = rows_at_once * dt_comm_rank(comm); at < split->samples; at += stride) {
-        int64_t rows = split->samples - at < rows_at_once ? split->samples - at : rows_at_once;
-        for (int64_t i = 0; i < rows; i++) index[i] = at + i;
-        dt_split_gather(split, kernels, scaling, NULL, index, rows, &batch);
-        dt_model_evaluate(model, weights, &batch, tally);
+    for (int64_t at = rows_at_once * dt_comm_rank(comm); at < streams; at += stride) {
+        int64_t rows = streams - at < rows_at_once ? streams - at : rows_at_once;
+        batch.first = (uint64_t)at;
+        for (int64_t ahead = 0; ahead < split->samples; ahead += streams) {
+            for (int64_t i = 0; i < rows; i++) index[i] = ahead + at + i;
+            dt_split_gather(split, kernels, scaling, NULL, index, rows, &batch);
+            dt_model_evaluate(model, weights, &batch, tally);
+        }
     }
     dt_batch_destroy(&batch, index);
     int64_t words[DT_TALLY_WORDS];
@@ -60,6 +76,16 @@ dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *ke
     return dt_ok();
 }
 
+double dt_perplexity(const dt_tally *tally, const dt_split *split) {
+    bool tokens = split->text.context > 0 && !split->text.rows;
+    return tokens ? exp(dt_tally_loss(tally)) : (double)NAN;
+}
+
+double dt_bits_per_char(const dt_tally *tally, const dt_split *split) {
+    bool counted = split->text.chars > 0 && !split->text.masked;
+    return counted ? dt_tally_loss(tally) / log(2) / split->text.chars : (double)NAN;
+}
+
 void dt_tally_text(char *out, size_t size, const char *prefix, const dt_tally *tally, dt_loss loss,
                    const dt_split *split, bool all) {
     double samples = (double)tally->samples;
@@ -67,6 +93,11 @@ void dt_tally_text(char *out, size_t size, const char *prefix, const dt_tally *t
     int used = snprintf(out, size, " %sloss=%.6f", prefix, dt_tally_loss(tally));
     if (classes || loss == DT_LOSS_BINARY_CROSS_ENTROPY)
         used += snprintf(out + used, size - (size_t)used, " %saccuracy=%.4f", prefix, (double)tally->correct / samples);
+    if (!isnan(dt_perplexity(tally, split)))
+        used += snprintf(out + used, size - (size_t)used, " %sperplexity=%.4f", prefix, dt_perplexity(tally, split));
+    if (all && !isnan(dt_bits_per_char(tally, split)))
+        used +=
+            snprintf(out + used, size - (size_t)used, " %sbits_per_char=%.4f", prefix, dt_bits_per_char(tally, split));
     if (all && classes && (split->labels ? split->classes : split->width) > 5)
         used +=
             snprintf(out + used, size - (size_t)used, " %stop5=%.4f", prefix, (double)tally->correct_top5 / samples);
@@ -80,6 +111,7 @@ typedef struct dt_evaluation {
     dt_checkpoint_head head;
     dt_recipe recipe;
     dt_split split;
+    dt_vocabulary vocabulary; /* the checkpoint's */
     dt_scaling scaling;
     dt_model *model;
     const dt_kernels *kernels;
@@ -125,7 +157,7 @@ static dt_status read_recipe(dt_evaluation *e, const char *path) {
 static dt_status load_weights(dt_evaluation *e, const char *path, int64_t rows) {
     DT_TRY(dt_compute_open(&e->kernels, (dt_isa)e->recipe.compute.isa, (int)e->recipe.compute.threads));
     DT_TRY(dt_model_create(&e->model, e->recipe.layers, &e->recipe.loss, &e->split.input,
-                           e->split.labels ? e->split.classes : e->split.width, e->split.labels, rows, false,
+                           e->split.labels ? e->split.classes : e->split.width, e->split.targets, rows, false,
                            e->kernels));
     const dt_table *table = dt_model_table(e->model);
     e->weights = dt_alloc(table->total, sizeof *e->weights);
@@ -140,14 +172,27 @@ static dt_status load_weights(dt_evaluation *e, const char *path, int64_t rows) 
     return dt_ok();
 }
 
+/* Collective. The checkpoint's vocabulary, which the data's must be. */
+static dt_status open_vocabulary(dt_evaluation *e, dt_comm *comm, const char *path, const char *file) {
+    dt_vocabulary data;
+    DT_TRY(dt_vocabulary_open(&e->vocabulary, comm, path));
+    DT_TRY(dt_vocabulary_open(&data, comm, file));
+    bool same = data.size == 0 || dt_vocabulary_hash(&data) == dt_vocabulary_hash(&e->vocabulary);
+    dt_vocabulary_finish(&data);
+    if (same) return dt_ok();
+    return dt_fail(DT_ERR_INPUT, "%s: its vocabulary is another than that of %s, so its numbers mean other tokens",
+                   file, path);
+}
+
 static dt_status evaluate_checkpoint(dt_comm *comm, const dt_eval_options *options, dt_evaluation *e, char path[4096]) {
     DT_TRY(dt_comm_agree(comm, dt_comm_rank(comm) == 0 ? find_checkpoint(options->target, path) : dt_ok()));
     DT_TRY(dt_comm_broadcast(comm, path, 4096, 0));
     DT_TRY(dt_comm_agree(comm, read_recipe(e, path)));
     bool train = strcmp(options->split, "train") == 0;
     const dt_recipe_data *data = &e->recipe.data;
-    DT_TRY(dt_split_open(&e->split, comm, options->data ? options->data : data->file,
-                         train ? data->train_x : data->test_x, train ? data->train_y : data->test_y, data->spool));
+    const char *file = options->data ? options->data : data->file;
+    if (data->context > 0) DT_TRY(open_vocabulary(e, comm, path, file));
+    DT_TRY(dt_data_open(&e->split, comm, file, data, e->vocabulary.size, e->recipe.train.batch, !train, true));
     int64_t rows = dt_rows_at_once(&e->recipe, e->head.shards);
     DT_TRY(dt_comm_agree(comm, load_weights(e, path, rows)));
     dt_tally tally;
@@ -168,6 +213,7 @@ dt_status dt_eval_run(dt_comm *comm, const dt_eval_options *options) {
     char path[4096] = "";
     dt_status status = evaluate_checkpoint(comm, options, &evaluation, path);
     dt_split_close(&evaluation.split);
+    dt_vocabulary_finish(&evaluation.vocabulary);
     dt_scaling_close(&evaluation.scaling);
     dt_model_destroy(evaluation.model);
     dt_free(evaluation.weights);

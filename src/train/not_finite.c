@@ -33,10 +33,14 @@ static bool find_cause(dt_run *run, const dt_sampler *sampler, int64_t position,
     const dt_recipe_data *data = &run->recipe->data;
     int64_t row = dt_sampler_index(sampler, run->position.sample + position);
     run->batch.first = (uint64_t)position;
-    dt_split_gather(&run->train, run->kernels, &run->scaling, NULL, &row, 1, &run->batch);
+    dt_augment augment = dt_augment_at(data, run->recipe->seed, run->position.epoch);
+    bool text = data->context > 0 && !run->train.text.rows;
+    dt_split_gather(&run->train, run->kernels, &run->scaling, text ? &augment : NULL, &row, 1, &run->batch);
+    if (text) row = dt_text_start(&run->train, &augment, row);
+    const char *samples = data->context > 0 ? data->train_tokens : data->train_x;
     const char *dataset = NULL, *layer = NULL;
     if (!all_finite(run, run->batch.x, dt_shape_count(&run->train.input)))
-        dataset = data->train_x;
+        dataset = samples;
     else if (run->batch.values && !all_finite(run, run->batch.values, run->train.width))
         dataset = data->train_y;
     else
@@ -44,8 +48,8 @@ static bool find_cause(dt_run *run, const dt_sampler *sampler, int64_t position,
     if (dataset)
         snprintf(out, size, "row %lld of %s is not finite: correct the data", (long long)row, dataset);
     else if (layer)
-        snprintf(out, size, "%s overflows at row %lld of %s: lower optimizer.lr or set optimizer.clip_norm", layer,
-                 (long long)row, data->train_x);
+        snprintf(out, size, "%s overflows at %s %lld of %s: lower optimizer.lr or set optimizer.clip_norm", layer,
+                 text ? "token" : "row", (long long)row, samples);
     return dataset || layer;
 }
 

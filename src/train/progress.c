@@ -9,17 +9,27 @@
 #include "train_internal.h"
 
 static const char *const train_columns[] = {
-    "step",       "epoch",      "loss",        "learning_rate", "grad_norm",   "samples_per_s", "input_min",
-    "input_mean", "input_max",  "compute_min", "compute_mean",  "compute_max", "reduce_min",    "reduce_mean",
-    "reduce_max", "update_min", "update_mean", "update_max",    NULL};
-static const char *const epoch_columns[] = {"step",          "epoch",     "train_loss", "train_accuracy", "test_loss",
-                                            "test_accuracy", "test_top5", "test_mae",   "seconds",        NULL};
+    "step",       "epoch",       "loss",       "learning_rate", "grad_norm",   "samples_per_s", "tokens_per_s",
+    "perplexity", "input_min",   "input_mean", "input_max",     "compute_min", "compute_mean",  "compute_max",
+    "reduce_min", "reduce_mean", "reduce_max", "update_min",    "update_mean", "update_max",    NULL};
+static const char *const epoch_columns[] = {
+    "step",      "epoch",    "train_loss",      "train_accuracy",     "test_loss", "test_accuracy",
+    "test_top5", "test_mae", "test_perplexity", "test_bits_per_char", "seconds",   NULL};
 
 const dt_metrics_series dt_run_series[2] = {{"train", train_columns}, {"epoch", epoch_columns}};
 enum { SERIES_TRAIN, SERIES_EPOCH };
 
 static double epochs_done(const dt_run *run) {
     return (double)run->position.epoch + (double)run->position.sample / (double)run->train.samples;
+}
+
+/* The epochs of the whole run. */
+static const char *all_epochs(const dt_run *run, char out[32]) {
+    if (run->recipe->train.steps > 0)
+        snprintf(out, 32, "%.4g", (double)run->total_steps / (double)run->steps_per_epoch);
+    else
+        snprintf(out, 32, "%lld", (long long)run->recipe->train.epochs);
+    return out;
 }
 
 static double share(int64_t part, const dt_tally *tally) {
@@ -36,6 +46,13 @@ static void duration_text(double seconds, char out[32]) {
 
 static double rate_of(int64_t samples, double seconds) {
     return seconds > 0 ? (double)samples / seconds : 0;
+}
+
+/* What is counted a second: tokens of a text, else samples. */
+static double shown_rate(const dt_run *run, double samples_per_s, const char **unit) {
+    int64_t context = run->train.text.context;
+    *unit = context > 0 ? "tokens/s" : "samples/s";
+    return context > 0 ? samples_per_s * (double)context : samples_per_s;
 }
 
 static double seconds_left(const dt_run *run) {
@@ -57,13 +74,14 @@ void dt_progress_live(dt_progress *progress, const dt_run *run) {
     if (now - progress->shown < 0.1) return;
     progress->shown = now;
     progress->live_line = true;
-    char left[32];
+    char left[32], all[32];
+    const char *unit;
+    double shown = shown_rate(run, rate_of(run->loop_samples, run->loop_seconds), &unit);
     duration_text(seconds_left(run), left);
     /* the loss of this rank's samples since the last record stands in for the run's */
     double loss = run->local_tally.samples > 0 ? dt_tally_loss(&run->local_tally) : progress->loss;
-    printf("\r\033[Kepoch %.2f/%lld  step %lld/%lld  loss %.4f  %.0f samples/s  %s left", epochs_done(run),
-           (long long)run->recipe->train.epochs, (long long)run->position.step, (long long)run->total_steps, loss,
-           rate_of(run->loop_samples, run->loop_seconds), left);
+    printf("\r\033[Kepoch %.2f/%s  step %lld/%lld  loss %.4f  %.0f %s  %s left", epochs_done(run), all_epochs(run, all),
+           (long long)run->position.step, (long long)run->total_steps, loss, shown, unit, left);
     fflush(stdout);
 }
 
@@ -93,12 +111,15 @@ dt_status dt_progress_record(dt_progress *progress, dt_run *run) {
     progress->loop_seconds = run->loop_seconds;
 
     if (dt_comm_rank(run->comm) != 0) return dt_ok();
+    double tokens = run->train.text.context > 0 ? (double)run->train.text.context : (double)NAN;
     double row[] = {(double)run->position.step,
                     epochs_done(run),
                     progress->loss,
                     run->rate,
                     run->grad_norm,
                     rate,
+                    rate * tokens,
+                    dt_perplexity(&interval, &run->train),
                     min[DT_PHASE_INPUT],
                     mean[DT_PHASE_INPUT],
                     max[DT_PHASE_INPUT],
@@ -113,10 +134,13 @@ dt_status dt_progress_record(dt_progress *progress, dt_run *run) {
                     max[DT_PHASE_UPDATE]};
     dt_status status = dt_metrics_append(run->metrics, SERIES_TRAIN, row);
     if (status.code != DT_OK) dt_log_warn("%s", status.message);
+    const char *unit;
+    char all[32];
+    double shown = shown_rate(run, rate, &unit);
     if (!run->options->live)
-        dt_log_info("epoch %.2f/%lld step %lld/%lld loss %.4f lr %.3g grad_norm %.3g samples/s %.0f", epochs_done(run),
-                    (long long)run->recipe->train.epochs, (long long)run->position.step, (long long)run->total_steps,
-                    progress->loss, run->rate, run->grad_norm, rate);
+        dt_log_info("epoch %.2f/%s step %lld/%lld loss %.4f lr %.3g grad_norm %.3g %s %.0f", epochs_done(run),
+                    all_epochs(run, all), (long long)run->position.step, (long long)run->total_steps, progress->loss,
+                    run->rate, run->grad_norm, unit, shown);
     return dt_ok();
 }
 
@@ -135,32 +159,36 @@ dt_status dt_progress_evaluated(dt_progress *progress, dt_run *run) {
                     classes ? share(test->correct, test) : (double)NAN,
                     classes ? share(test->correct_top5, test) : (double)NAN,
                     vectors ? share(test->abs_error, test) * DT_TALLY_UNIT : (double)NAN,
+                    run->has_test ? dt_perplexity(test, &run->test) : (double)NAN,
+                    run->has_test ? dt_bits_per_char(test, &run->test) : (double)NAN,
                     dt_clock_now() - run->started};
     dt_status status = dt_metrics_append(run->metrics, SERIES_EPOCH, row);
     if (status.code != DT_OK) dt_log_warn("%s", status.message);
-    char trained[256] = "", tested[256] = "", elapsed[32];
+    char trained[256] = "", tested[256] = "", elapsed[32], all[32];
     dt_loss loss = (dt_loss)run->recipe->loss.kind;
     dt_tally_text(trained, sizeof trained, "train_", train, loss, &run->train, false);
     if (run->has_test) dt_tally_text(tested, sizeof tested, "test_", test, loss, &run->test, true);
     duration_text(dt_clock_now() - run->started, elapsed);
     dt_progress_clear(progress);
-    dt_log_info("epoch %.4g/%lld step %lld%s%s  %s", epochs_done(run), (long long)run->recipe->train.epochs,
+    dt_log_info("epoch %.4g/%s step %lld%s%s  %s", epochs_done(run), all_epochs(run, all),
                 (long long)run->position.step, trained, tested, elapsed);
     return dt_ok();
 }
 
 void dt_progress_last_line(const dt_run *run, dt_outcome outcome, uint64_t digest) {
-    char test[256] = "", skipped[48] = "", hex[17];
+    char test[256] = "", skipped[48] = "", tokens[48] = "", hex[17];
     if (run->test_tally.samples > 0)
         dt_tally_text(test, sizeof test, "test_", &run->test_tally, (dt_loss)run->recipe->loss.kind, &run->test, false);
     if (run->skips.count > 0) snprintf(skipped, sizeof skipped, " skipped=%lld", (long long)run->skips.count);
+    double rate = rate_of(run->loop_samples, run->loop_seconds);
+    if (run->train.text.context > 0)
+        snprintf(tokens, sizeof tokens, " tokens_per_s=%.0f", rate * (double)run->train.text.context);
     dt_digest_text(digest, hex);
     const dt_tally *train = run->epoch_tally.samples > 0 ? &run->epoch_tally : &run->last_tally;
     dt_log_info(
-        "%s run=%s step=%lld epoch=%lld train_loss=%.6f%s%s samples_per_s=%.0f seconds=%.2f ranks=%d shards=%lld "
+        "%s run=%s step=%lld epoch=%lld train_loss=%.6f%s%s samples_per_s=%.0f%s seconds=%.2f ranks=%d shards=%lld "
         "digest=%s",
         outcome == DT_OUTCOME_STOPPED ? "stopped" : "done", run->directory, (long long)run->position.step,
-        (long long)run->position.epoch, dt_tally_loss(train), test, skipped,
-        rate_of(run->loop_samples, run->loop_seconds), dt_clock_now() - run->started, dt_comm_size(run->comm),
-        (long long)run->shards, hex);
+        (long long)run->position.epoch, dt_tally_loss(train), test, skipped, rate, tokens,
+        dt_clock_now() - run->started, dt_comm_size(run->comm), (long long)run->shards, hex);
 }

@@ -26,10 +26,13 @@ int64_t dt_rows_at_once(const dt_recipe *recipe, int64_t shards) {
 
 static dt_status open_data(dt_run *run) {
     const dt_recipe_data *data = &run->recipe->data;
-    DT_TRY(dt_split_open(&run->train, run->comm, data->file, data->train_x, data->train_y, data->spool));
-    run->has_test = data->test_x[0] != '\0';
+    int64_t streams = run->recipe->train.batch;
+    if (data->context > 0) DT_TRY(dt_vocabulary_open(&run->vocabulary, run->comm, data->file));
+    int64_t vocabulary = run->vocabulary.size;
+    DT_TRY(dt_data_open(&run->train, run->comm, data->file, data, vocabulary, streams, false, false));
+    run->has_test = dt_recipe_has_test(data);
     if (!run->has_test) return dt_ok();
-    DT_TRY(dt_split_open(&run->test, run->comm, data->file, data->test_x, data->test_y, data->spool));
+    DT_TRY(dt_data_open(&run->test, run->comm, data->file, data, vocabulary, streams, true, true));
     char train[96], test[96];
     dt_shape_text(&run->train.input, train);
     dt_shape_text(&run->test.input, test);
@@ -46,7 +49,7 @@ static dt_status plan_model(dt_run *run) {
     const dt_recipe *recipe = run->recipe;
     run->rows_at_once = dt_rows_at_once(recipe, run->shards);
     DT_TRY(dt_model_create(&run->model, recipe->layers, &recipe->loss, &run->train.input,
-                           run->train.labels ? run->train.classes : run->train.width, run->train.labels,
+                           run->train.labels ? run->train.classes : run->train.width, run->train.targets,
                            run->rows_at_once, true, run->kernels));
     run->table = dt_model_table(run->model);
     DT_TRY(dt_batch_create(&run->batch, &run->index, &run->train, run->rows_at_once));
@@ -151,6 +154,7 @@ static void describe_state(dt_run *run) {
     run->extras[3] = (dt_extra){"skips", DT_I64, sizeof run->skips / sizeof(int64_t), &run->skips};
     int extras = 4;
     if (words > 0) run->extras[extras++] = (dt_extra){"wire_exponents", DT_I32, words, exponents};
+    extras += dt_vocabulary_extras(&run->vocabulary, run->extras + extras);
     extras += dt_scaling_extras(&run->recipe->data, &run->scaling, run->extras + extras);
     run->state = (dt_state){.seed = run->recipe->seed,
                             .shards = run->shards,
@@ -233,7 +237,11 @@ static dt_status load_checkpoint(dt_run *run, const char *path) {
     dt_status status = dt_recipe_compare(head.recipe, run->resolved, run->options->allowed);
     dt_checkpoint_head_finish(&head);
     if (status.code != DT_OK) return dt_status_within(status, "%s", path);
+    uint64_t vocabulary = dt_vocabulary_hash(&run->vocabulary);
     DT_TRY(dt_checkpoint_load(path, &run->state, false));
+    if (dt_vocabulary_hash(&run->vocabulary) != vocabulary)
+        return dt_fail(DT_ERR_INPUT, "%s: the vocabulary of %s is another than the checkpoint's", path,
+                       run->recipe->data.file);
     run->position = run->state.position;
     run->state.seed = run->recipe->seed;
     run->state.shards = run->shards;
@@ -327,7 +335,8 @@ static dt_status open_run(dt_run *run) {
     DT_TRY(plan_team(run));
     describe_state(run);
     run->steps_per_epoch = (run->train.samples + run->recipe->train.batch - 1) / run->recipe->train.batch;
-    run->total_steps = run->steps_per_epoch * run->recipe->train.epochs;
+    run->total_steps =
+        run->recipe->train.steps > 0 ? run->recipe->train.steps : run->steps_per_epoch * run->recipe->train.epochs;
     if (path[0]) {
         DT_TRY(dt_comm_agree(run->comm, first ? load_checkpoint(run, path) : dt_ok()));
         DT_TRY(share_state(run));
@@ -361,6 +370,7 @@ void dt_run_close(dt_run *run) {
     dt_model_destroy(run->model);
     dt_split_close(&run->train);
     dt_split_close(&run->test);
+    dt_vocabulary_finish(&run->vocabulary);
     dt_scaling_close(&run->scaling);
     dt_free(run->resolved);
     dt_rundir_close(run->lock);

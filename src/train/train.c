@@ -119,7 +119,7 @@ static dt_status compute_gradient(dt_run *run, const dt_sampler *sampler, int64_
 }
 
 /* The norm of the mean gradient. Every rank of a team measures the blocks of its slice. */
-static double gradient_norm(dt_run *run, size_t begin, size_t end, int64_t rows) {
+static double gradient_norm(dt_run *run, size_t begin, size_t end, int64_t targets) {
     for (size_t at = begin; at < end; at += DT_REDUCE_BLOCK) {
         size_t to = end - at < DT_REDUCE_BLOCK ? end : at + DT_REDUCE_BLOCK;
         run->squares[at / DT_REDUCE_BLOCK] =
@@ -128,7 +128,7 @@ static double gradient_norm(dt_run *run, size_t begin, size_t end, int64_t rows)
     dt_team_meet(run->team);
     double sum = 0;
     for (size_t at = 0; at < run->table->total; at += DT_REDUCE_BLOCK) sum += run->squares[at / DT_REDUCE_BLOCK];
-    return sqrt(sum) / (double)rows;
+    return sqrt(sum) / (double)targets;
 }
 
 /* Every rank of a team updates its slice, block by block: what the sums bring into the cache, the rule uses there. */
@@ -136,14 +136,16 @@ static void update_weights(dt_run *run, int64_t rows, bool last_of_epoch) {
     const dt_recipe_optimizer *optimizer = &run->recipe->optimizer;
     run->rate = dt_schedule_rate(&run->recipe->schedule, optimizer->lr, run->position.step, run->total_steps);
     int64_t every = span_steps(run, run->recipe->train.log_every);
-    bool logged = last_of_epoch || (every > 0 && (run->position.step + 1) % every == 0);
+    bool logged = last_of_epoch || run->position.step + 1 == run->total_steps ||
+                  (every > 0 && (run->position.step + 1) % every == 0);
+    int64_t targets = rows * run->train.counted;
     size_t begin, end;
     dt_reduce_slice(run->reducer, &begin, &end);
-    if (optimizer->clip_norm > 0 || logged) run->grad_norm = gradient_norm(run, begin, end, rows);
+    if (optimizer->clip_norm > 0 || logged) run->grad_norm = gradient_norm(run, begin, end, targets);
     for (size_t at = begin; at < end; at += DT_REDUCE_BLOCK) {
         size_t to = end - at < DT_REDUCE_BLOCK ? end : at + DT_REDUCE_BLOCK;
         dt_optim_update(run->kernels, optimizer, run->table, run->weights, run->slots,
-                        dt_reduce_take(run->reducer, at, to), at, to, run->position.step, rows, run->grad_norm,
+                        dt_reduce_take(run->reducer, at, to), at, to, run->position.step, rows, targets, run->grad_norm,
                         run->rate);
     }
 }
@@ -246,7 +248,8 @@ static bool is_finished(const dt_run *run) {
 static dt_status after_step(dt_run *run, dt_progress *progress, bool *stop) {
     const dt_recipe *recipe = run->recipe;
     bool epoch_ends = run->position.sample == run->train.samples;
-    if (steps_due(run, recipe->train.log_every) || epoch_ends) DT_TRY(dt_progress_record(progress, run));
+    bool ends = epoch_ends || run->position.step == run->total_steps;
+    if (steps_due(run, recipe->train.log_every) || ends) DT_TRY(dt_progress_record(progress, run));
     if (epoch_ends) {
         run->last_tally = run->epoch_tally;
         run->epoch_tally = (dt_tally){0};
@@ -270,7 +273,8 @@ static dt_status after_step(dt_run *run, dt_progress *progress, bool *stop) {
 
 /* The order of the epoch in progress. */
 static dt_sampler epoch_order(const dt_run *run) {
-    return dt_sampler_at(run->train.samples, run->recipe->data.shuffle, run->recipe->seed, run->position.epoch);
+    bool shuffle = run->recipe->data.shuffle && run->train.text.streams == 0;
+    return dt_sampler_at(run->train.samples, shuffle, run->recipe->seed, run->position.epoch);
 }
 
 static dt_status train_loop(dt_run *run, dt_outcome *outcome) {
@@ -305,6 +309,9 @@ static dt_status finished_already(dt_run *run) {
     if (out_of_patience(run))
         snprintf(more, sizeof more, "%.0f evaluations without a better one; for more, raise train.patience (now %lld)",
                  run->best.since, (long long)train->patience);
+    else if (train->steps > 0)
+        snprintf(more, sizeof more, "for more, raise train.steps (--set train.steps=%lld)",
+                 (long long)(2 * train->steps));
     else
         snprintf(more, sizeof more, "for more, raise train.epochs (--set train.epochs=%lld)",
                  (long long)(2 * train->epochs));

@@ -13,6 +13,7 @@
 #include "dtrain/reduce.h"
 #include "dtrain/rundir.h"
 #include "dtrain/team.h"
+#include "dtrain/tokenizer.h"
 #include "dtrain/train.h"
 #include "dtrain/watchdog.h"
 
@@ -42,6 +43,7 @@ typedef struct dt_run {
 
     dt_split train, test;
     bool has_test;
+    dt_vocabulary vocabulary; /* of a text's file */
     dt_scaling scaling;
 
     dt_model *model;
@@ -76,7 +78,7 @@ typedef struct dt_run {
     } skips;
 
     dt_section sections[1 + DT_MAX_SLOTS];
-    dt_extra extras[7];
+    dt_extra extras[16];
     dt_state state; /* views into the above, for the store */
 
     double started;       /* clock at start-up */
@@ -114,13 +116,19 @@ dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *ke
                             const dt_real *weights, const dt_split *split, int64_t rows_at_once, dt_tally *tally);
 /* Where computed scales are in a checkpoint: into out[2], or nothing when they are given. Returns how many. */
 int dt_scaling_extras(const dt_recipe_data *data, const dt_scaling *scaling, dt_extra *out);
+/* Where a vocabulary is in a checkpoint: into out[4], or nothing when there is none. Returns how many. */
+int dt_vocabulary_extras(dt_vocabulary *vocabulary, dt_extra *out);
 /* A batch and an index for `rows` samples of `split`; and their end. */
 dt_status dt_batch_create(dt_batch *batch, int64_t **index, const dt_split *split, int64_t rows);
 void dt_batch_destroy(dt_batch *batch, int64_t *index);
 /* Rows computed at once, in training and evaluation: a function of the recipe and the number of shards alone. */
 int64_t dt_rows_at_once(const dt_recipe *recipe, int64_t shards);
+/* e^loss, of a text's tokens; NaN when that is not what is predicted. */
+double dt_perplexity(const dt_tally *tally, const dt_split *split);
+/* Bits for a character of the text; NaN when its characters were not counted. */
+double dt_bits_per_char(const dt_tally *tally, const dt_split *split);
 /* " test_loss=… test_accuracy=…": the keys that apply to this loss and these targets, each with `prefix`; with `all`
- * also top-5 accuracy and mean absolute error. */
+ * also top-5 accuracy, mean absolute error and bits per character. */
 void dt_tally_text(char *out, size_t size, const char *prefix, const dt_tally *tally, dt_loss loss,
                    const dt_split *split, bool all);
 

@@ -44,7 +44,8 @@ static void open_data(void) {
     snprintf(path, sizeof path, "%s/dtrain-gradients-%ld.h5", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp",
              (long)getpid());
     bool first = dt_comm_rank(world) == 0;
-    ranks_assert_ok(first ? dt_import_idx(2, sources, path) : dt_ok());
+    ranks_assert_ok(first ? dt_import_idx(&(dt_import){.source_count = 2, .sources = sources, .destination = path})
+                          : dt_ok());
     ranks_assert_ok(dt_comm_broadcast(world, path, sizeof path, 0));
     dt_status status = dt_split_open(&split, world, path, "/train/x", "/train/y", "");
     if (first) unlink(path);
@@ -113,7 +114,7 @@ static void compute(int step, int64_t offset, int64_t count, dt_real *g) {
 static void train(int step) {
     dt_recipe_optimizer adam = {.kind = DT_ADAM, .lr = 0.001, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8};
     compute(step, 0, BATCH, gradient);
-    dt_optim_update(kernels, &adam, table, weights, moments, gradient, 0, table->total, step, BATCH, 0, adam.lr);
+    dt_optim_update(kernels, &adam, table, weights, moments, gradient, 0, table->total, step, BATCH, BATCH, 0, adam.lr);
 }
 
 /* All shards' gradients, and their sum in float64. */

@@ -234,6 +234,11 @@ ref_tally ref_loss(int kind, double *gradient, const double *output, const int32
     ref_tally tally = {0};
     double *hard = calloc((size_t)(2 * cols), sizeof *hard), *t = hard + cols;
     for (int64_t i = 0; i < rows; i++) {
+        if (!values && labels[i] < 0) {
+            for (int64_t j = 0; gradient && j < cols; j++) gradient[i * cols + j] = 0;
+            continue;
+        }
+        tally.rows++;
         for (int64_t j = 0; j < cols; j++)
             hard[j] = values ? values[i * cols + j] : cols == 1 ? labels[i] : labels[i] == j;
         for (int64_t j = 0; j < cols; j++)

@@ -46,11 +46,11 @@ double ref_upsampled(const double *x, int64_t height, int64_t width, int64_t col
 /* Sums over a batch. */
 typedef struct ref_tally {
     double loss, abs_error;
-    int64_t correct, correct_top5;
+    int64_t rows, correct, correct_top5; /* rows: those that count */
 } ref_tally;
 
-/* The losses by the number dt_loss gives them, on outputs[rows, cols]; labels or values, the other NULL. gradient may
- * be NULL. */
+/* The losses by the number dt_loss gives them, on outputs[rows, cols]; labels or values, the other NULL. A row whose
+ * label is -1 does not count. gradient may be NULL. */
 ref_tally ref_loss(int kind, double *gradient, const double *output, const int32_t *labels, const double *values,
                    int64_t rows, int64_t cols, double smoothing);
 

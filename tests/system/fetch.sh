@@ -67,6 +67,11 @@ expect_refused 'bad/t10k-labels.idx1-ubyte: wrong content: SHA-256 should be 040
     "one changed byte is refused"
 fetch mnist --from "$idx" --dest dest.h5
 expect_refused 'wrong content' "Fashion-MNIST is not MNIST"
+printf 'First Citizen:\n' >play.txt
+fetch shakespeare --from play.txt --dest dest.h5
+expect_refused 'play.txt: wrong content: SHA-256 should be 86c4e6aa.*, is [0-9a-f]{64}$' "another text is not shakespeare"
+fetch shakespeare --from plain --dest dest.h5
+expect_refused 'plain: no such file' "a directory is no text"
 fetch cifar
 expect_code 2 "a set it does not know"
 

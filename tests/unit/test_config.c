@@ -155,6 +155,12 @@ START_TEST(a_number_outside_its_range_is_refused_and_one_at_its_edge_is_not) {
         {"data.train_y", {"\"\""}, {"x"}, "not empty"},
         {"data.mean", {"1e400"}, {"-1e300", "0"}, "within ±1.7e308"},
         {"data.std", {"0", "-1"}, {"1e-300", "+.5"}, "greater than 0"},
+        {"data.train_tokens", {"\"\""}, {NULL}, "not empty"},
+        {"data.context", {"-1", "1000001"}, {"0", "1000000"}, "at least 0 and at most 1000000"},
+        {"data.vocabulary", {"-1", "16777216"}, {"0"}, "at least 0 and at most 16777215"},
+        {"data.mask_rate", {"0", "1.5"}, {"0.15"}, "greater than 0 and at most 1"},
+        {"data.pad", {"-2", "16777216"}, {"-1"}, "at least -1 and at most 16777215"},
+        {"train.steps", {"-1"}, {"0", "100000"}, "at least 0"},
         {"data.augment.crop_padding", {"-1"}, {"0", "4"}, "at least 0"},
         {"model.label_smoothing", {"1", "-0.1"}, {"0", "0.99"}, "at least 0 and less than 1"},
         {"optimizer.lr", {"0", "-0.1", "1e-400"}, {"1e-3", "1e9", "5"}, "greater than 0"},
@@ -490,6 +496,47 @@ START_TEST(fields_that_contradict_each_other_are_refused_at_the_line_of_the_firs
 }
 END_TEST
 
+START_TEST(fields_of_text_and_of_other_data_do_not_mix) {
+    static const struct {
+        const char *data, *more, *message;
+    } rows[] = {
+        {"windows: stream", "",
+         "recipe t.yaml:1: data.windows is stream but data.context is 0: it is for text (default random)"},
+        {"objective: masked", "", "data.objective is masked but data.context is 0"},
+        {"vocabulary: 5", "", "data.vocabulary is 5 but data.context is 0"},
+        {"test_tokens: \"\"", "", "data.test_tokens is \"\" but data.context is 0"},
+        {"mask_rate: 0.2", "", "data.mask_rate is 0.2 but data.objective is next"},
+        {"pad: 3", "", "data.pad is 3 but data.objective is next"},
+        {"context: 8, train_x: /x", "", "data.train_x is \"/x\" but data.context makes the data a text"},
+        {"context: 8, mean: 3", "", "data.mean is 3 but data.context makes the data a text"},
+        {"context: 8, augment: {flip: true}", "", "data.augment.flip is true but data.context makes"},
+        {"context: 8, train_y: /y", "", "data.train_y is \"/y\" but only a text with data.objective class"},
+        {"context: 8, shuffle: false", "", "data.shuffle is false but data.context is 8"},
+        {"context: 8, windows: stream, objective: masked", "", "data.windows is stream but data.objective is masked"},
+        {"context: 8, windows: stream, objective: class", "", "data.windows is stream but data.objective is class"},
+        {"context: 8", "\nmodel: {loss: mean_squared_error, layers: [a]}",
+         "model.loss is mean_squared_error but data.objective is next"},
+        {"context: 8, test_tokens: \"\"", "\ncheckpoint: {best: test_loss}",
+         "checkpoint.best is test_loss but data.test_tokens is \"\""},
+    };
+    static const char *const fine[] = {"context: 8", "context: 8, windows: stream",
+                                       "context: 8, objective: masked, mask_rate: 0.3",
+                                       "context: 8, objective: class, train_y: /y, pad: 0, shuffle: false",
+                                       "context: 8, test_tokens: \"\", vocabulary: 70"};
+    char text[512];
+    for (int i = 0; i < COUNT(rows); i++) {
+        bool model = strstr(rows[i].more, "model") != NULL;
+        snprintf(text, sizeof text, "data: {file: d, %s}%s%s", rows[i].data, rows[i].more,
+                 model ? "" : "\nmodel: {layers: [a]}");
+        assert_fails(decode_status(text), DT_ERR_INPUT, rows[i].message);
+    }
+    for (int i = 0; i < COUNT(fine); i++) {
+        snprintf(text, sizeof text, "data: {file: d, %s}\nmodel: {layers: [a]}", fine[i]);
+        assert_ok(decode_status(text));
+    }
+}
+END_TEST
+
 START_TEST(fields_that_go_together_are_accepted) {
     static const char *const rows[] = {
         "train: {batch: 32, micro_batch: 32, shards: 32}",
@@ -638,6 +685,8 @@ static const struct change {
     {"seed", "2", "", true},
     {"train.epochs", "9", "", false},
     {"train.epochs", "9", "schedule: {kind: cosine}", true},
+    {"train.steps", "9", "", false},
+    {"train.steps", "9", "schedule: {kind: cosine}", true},
     {"train.batch", "64", "", true},
     {"train.micro_batch", "8", "", true},
     {"train.shards", "8", "", true},
@@ -1172,6 +1221,7 @@ static void add_recipe(Suite *suite) {
     TCase *recipe = tcase_create("recipe");
     tcase_add_test(recipe, fields_that_contradict_each_other_are_refused_at_the_line_of_the_first);
     tcase_add_test(recipe, fields_that_go_together_are_accepted);
+    tcase_add_test(recipe, fields_of_text_and_of_other_data_do_not_mix);
     tcase_add_test(recipe, missing_layers_are_refused_with_an_example);
     tcase_add_test(recipe, a_recipe_without_a_name_takes_the_file_s_made_fit_for_a_directory);
     tcase_add_test(recipe, a_resolved_recipe_reads_back_to_itself);

@@ -405,8 +405,12 @@ static bytes gzipped(bytes file) {
     return packed;
 }
 
+static dt_status import_idx(int count, const char *const *sources, const char *destination) {
+    return dt_import_idx(&(dt_import){.source_count = count, .sources = sources, .destination = destination});
+}
+
 static dt_status import(const char *x, const char *y) {
-    return dt_import_idx(2, (const char *const[]){x, y}, "dest.h5");
+    return import_idx(2, (const char *const[]){x, y}, "dest.h5");
 }
 
 /* What was there before an import that is going to fail. */
@@ -579,10 +583,10 @@ START_TEST(files_that_do_not_fit_are_refused) {
     assert_failed(import("images", "four"), DT_ERR_INPUT, "four", "has 4 labels");
     assert_failed(import("images", "flat"), DT_ERR_INPUT, "flat", "one dimension");
     assert_failed(import("labels", "images"), DT_ERR_INPUT, "images", "IMAGES LABELS?");
-    assert_failed(dt_import_idx(4, (const char *const[]){"images", "labels", "wide", "labels"}, "dest.h5"),
-                  DT_ERR_INPUT, "wide", "[3, 2, 3]");
-    assert_failed(dt_import_idx(4, (const char *const[]){"images", "labels", "images", "four"}, "dest.h5"),
-                  DT_ERR_INPUT, "four", "has 4 labels");
+    assert_failed(import_idx(4, (const char *const[]){"images", "labels", "wide", "labels"}, "dest.h5"), DT_ERR_INPUT,
+                  "wide", "[3, 2, 3]");
+    assert_failed(import_idx(4, (const char *const[]){"images", "labels", "images", "four"}, "dest.h5"), DT_ERR_INPUT,
+                  "four", "has 4 labels");
 }
 END_TEST
 
@@ -593,9 +597,9 @@ START_TEST(missing_files_and_directories_are_named) {
     mkdir("folder", 0755);
     assert_failed(import("images", "nowhere"), DT_ERR_IO, "nowhere", "No such file");
     assert_failed(import("folder", "labels"), DT_ERR_IO, "folder", "is a directory");
-    dt_status status = dt_import_idx(2, (const char *const[]){"images", "labels"}, "folder");
+    dt_status status = import_idx(2, (const char *const[]){"images", "labels"}, "folder");
     assert_failed(status, DT_ERR_USAGE, "folder", "is a directory");
-    status = dt_import_idx(2, (const char *const[]){"images", "labels"}, "nowhere/dest.h5");
+    status = import_idx(2, (const char *const[]){"images", "labels"}, "nowhere/dest.h5");
     ck_assert_int_ne(status.code, DT_OK);
     ck_assert_ptr_nonnull(strstr(status.message, "nowhere/dest.h5"));
     ck_assert_int_eq(files_in(".", false), 4);
@@ -605,10 +609,9 @@ END_TEST
 START_TEST(a_source_is_never_overwritten) {
     put("images", images());
     put("labels", labels());
-    ck_assert_int_eq(dt_import_idx(2, (const char *const[]){"images", "labels"}, "./labels").code, DT_ERR_USAGE);
-    ck_assert_int_eq(dt_import_idx(1, (const char *const[]){"images"}, "labels").code, DT_ERR_USAGE);
-    ck_assert_int_eq(dt_import_idx(3, (const char *const[]){"images", "labels", "images"}, "dest.h5").code,
-                     DT_ERR_USAGE);
+    ck_assert_int_eq(import_idx(2, (const char *const[]){"images", "labels"}, "./labels").code, DT_ERR_USAGE);
+    ck_assert_int_eq(import_idx(1, (const char *const[]){"images"}, "labels").code, DT_ERR_USAGE);
+    ck_assert_int_eq(import_idx(3, (const char *const[]){"images", "labels", "images"}, "dest.h5").code, DT_ERR_USAGE);
     put_destination();
     assert_failed(import("nowhere", "labels"), DT_ERR_IO, "nowhere", ""); /* labels are still what they were … */
     put("images", images());
@@ -686,8 +689,7 @@ START_TEST(both_splits_are_imported_and_the_file_says_what_it_is) {
     put("labels.gz", gzipped(labels()));
     put("t-images", idx_of(3, (uint32_t[]){5, 2, 2}));
     put("t-labels", idx_of(1, (uint32_t[]){5}));
-    dt_status status =
-        dt_import_idx(4, (const char *const[]){"./images", "labels.gz", "t-images", "t-labels"}, "dest.h5");
+    dt_status status = import_idx(4, (const char *const[]){"./images", "labels.gz", "t-images", "t-labels"}, "dest.h5");
     ck_assert_msg(status.code == DT_OK, "%s", status.message);
     ck_assert_int_eq(files_in(".", false), 5);
     unsigned char counting[20];

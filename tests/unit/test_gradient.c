@@ -22,7 +22,7 @@ enum { ROWS = 5, DIRECTIONS = 8, ENOUGH = 5 };
 #define STEP 1e-5
 #define TOLERANCE 1e-6
 
-typedef enum targets { LABELS, VALUES } targets;
+typedef enum targets { LABELS, VALUES, POSITIONS } targets; /* POSITIONS: a label for each of the three */
 
 typedef struct gradient_case {
     const char *layers;
@@ -65,6 +65,12 @@ static const gradient_case cases[] = {
     {"[{dense: 4}]", VECTOR(6), BINARY, VALUES},
     {"[{dense: 4}]", VECTOR(6), {DT_LOSS_BINARY_CROSS_ENTROPY, 0.2}, VALUES},
     {"[{dense: 1}]", VECTOR(6), BINARY, LABELS},
+    /* a label for each position, of which some do not count */
+    {"[{dense: 12}, {reshape: [3, 4]}]", VECTOR(6), CROSS_ENTROPY, POSITIONS},
+    {"[{dense: 12}, {reshape: [3, 4]}, layer_norm]", VECTOR(6), {DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0.1}, POSITIONS},
+    {"[{reshape: [3, 2]}, {conv1d: {out: 4, kernel: 1}}]", VECTOR(6), CROSS_ENTROPY, POSITIONS},
+    {"[{dense: 12}, {reshape: [3, 4]}, tanh]", VECTOR(6), SQUARED_ERROR, POSITIONS},
+    {"[{dense: 12}, {reshape: [3, 4]}]", VECTOR(6), BINARY, POSITIONS},
     /* the dense layer's own activations, inside and at the end */
     {"[{dense: {out: 7, activation: linear}}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
     {"[{dense: {out: 7, activation: sigmoid}}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
@@ -241,7 +247,8 @@ typedef struct fixture {
     int64_t inputs, outputs;
     size_t weights;
     double *w, *grads, *x;
-    int32_t labels[ROWS];
+    int64_t positions; /* labels of a row */
+    int32_t labels[3 * ROWS];
     double *values;
     dt_batch batch;
     dt_pass pass;
@@ -285,9 +292,17 @@ static void fixture_init(fixture *f, const gradient_case *c) {
     f->x = doubles((size_t)(ROWS * f->inputs), 3);
     f->values = doubles((size_t)(ROWS * f->outputs), 4);
     for (int64_t i = 0; i < ROWS * f->outputs; i++) f->values[i] = 0.5 + f->values[i] / 2;
-    for (int i = 0; i < ROWS; i++) f->labels[i] = i % (f->outputs > 1 ? (int)f->outputs : 2);
-    bool labels = c->targets == LABELS;
-    f->batch = (dt_batch){ROWS, 3, f->x, labels ? f->labels : NULL, labels ? NULL : f->values};
+    f->positions = c->targets == POSITIONS ? 3 : 1;
+    int64_t classes = f->outputs > f->positions ? f->outputs / f->positions : 2;
+    for (int i = 0; i < f->positions * ROWS; i++) f->labels[i] = (int32_t)(i % classes);
+    for (int i = 0; c->targets == POSITIONS && i < 3 * ROWS; i += 4) f->labels[i] = -1;
+    bool labels = c->targets != VALUES;
+    f->batch = (dt_batch){.rows = ROWS,
+                          .first = 3,
+                          .x = f->x,
+                          .labels = labels ? f->labels : NULL,
+                          .values = labels ? NULL : f->values,
+                          .targets = f->positions};
     f->pass = (dt_pass){.kernels = kernels,
                         .rows = ROWS,
                         .training = true,
@@ -315,8 +330,8 @@ static double loss_at(const fixture *f, const double *w, const double *x) {
     dt_pass pass = f->pass;
     pass.weights = w;
     const double *output = dt_model_forward(f->model, pass, x);
-    return ref_loss(f->c->loss.kind, NULL, output, f->batch.labels, f->batch.values, ROWS, f->outputs,
-                    f->c->loss.label_smoothing)
+    return ref_loss(f->c->loss.kind, NULL, output, f->batch.labels, f->batch.values, ROWS * f->positions,
+                    f->outputs / f->positions, f->c->loss.label_smoothing)
         .loss;
 }
 
@@ -419,7 +434,7 @@ START_TEST(the_tally_s_loss_is_the_reference_s) {
     dt_tally tally = {0};
     double want = loss_at(&f, f.w, f.x);
     dt_model_train(f.model, f.pass, &f.batch, &tally);
-    ck_assert_int_eq(tally.samples, ROWS);
+    ck_assert_int_eq(tally.samples, f.c->targets == POSITIONS ? 11 : ROWS);
     ck_assert_double_le(fabs((double)tally.loss * DT_TALLY_UNIT - want), ROWS * DT_TALLY_UNIT / 2 + 1e-12 * fabs(want));
     fixture_finish(&f);
 }

@@ -391,7 +391,7 @@ END_TEST
 
 /* ---- losses ---- */
 
-enum { LABELS, VALUES };
+enum { LABELS, VALUES, SOME_LABELS };
 
 typedef struct loss_case {
     dt_loss kind;
@@ -428,8 +428,9 @@ static void check_loss(const dt_kernels *kernels, const loss_case *c, int64_t ro
     float *output = floats(n, 41, c->scale), *values = floats(n, 42, 0.5), *gradient = copy(output, n);
     for (int64_t i = 0; i < n; i++) values[i] += 0.5F;
     int32_t *labels = some_labels(rows, cols, 43);
-    if (c->targets == LABELS) values = NULL;
+    if (c->targets != VALUES) values = NULL;
     if (c->targets == VALUES) labels = NULL;
+    for (int64_t i = 0; c->targets == SOME_LABELS && i < rows; i += 3) labels[i] = -1;
     double *want = zeros(n);
     ref_tally expected = ref_loss((int)c->kind, want, widen(output, n), labels, values ? widen(values, n) : NULL, rows,
                                   cols, (double)c->smoothing);
@@ -446,8 +447,8 @@ static void check_loss(const dt_kernels *kernels, const loss_case *c, int64_t ro
                         relative * expected.abs_error + absolute);
     ck_assert_double_le(fabs((double)(plain.loss - tally.loss) * DT_TALLY_UNIT),
                         relative * fabs(expected.loss) + absolute);
-    ck_assert_int_eq(tally.samples, rows);
-    ck_assert_int_eq(plain.samples, rows + 5);
+    ck_assert_int_eq(tally.samples, expected.rows);
+    ck_assert_int_eq(plain.samples, expected.rows + 5);
     ck_assert_int_eq(tally.correct, expected.correct);
     ck_assert_int_eq(tally.correct_top5, expected.correct_top5);
     ck_assert_int_eq(tally.not_finite, 0);
@@ -461,7 +462,8 @@ static const loss_case loss_cases[] = {
     {DT_LOSS_SOFTMAX_CROSS_ENTROPY, VALUES, 0.1F, 50}, {DT_LOSS_MEAN_SQUARED_ERROR, LABELS, 0, 2},
     {DT_LOSS_MEAN_SQUARED_ERROR, VALUES, 0, 2},        {DT_LOSS_BINARY_CROSS_ENTROPY, LABELS, 0, 4},
     {DT_LOSS_BINARY_CROSS_ENTROPY, LABELS, 0.2F, 4},   {DT_LOSS_BINARY_CROSS_ENTROPY, VALUES, 0, 1e4},
-    {DT_LOSS_BINARY_CROSS_ENTROPY, VALUES, 0.2F, 4},
+    {DT_LOSS_BINARY_CROSS_ENTROPY, VALUES, 0.2F, 4},   {DT_LOSS_SOFTMAX_CROSS_ENTROPY, SOME_LABELS, 0.1F, 4},
+    {DT_LOSS_MEAN_SQUARED_ERROR, SOME_LABELS, 0, 2},   {DT_LOSS_BINARY_CROSS_ENTROPY, SOME_LABELS, 0, 4},
 };
 
 START_TEST(losses_gradients_and_counts_match_the_reference) {

@@ -110,7 +110,8 @@ static dt_pass pass_of(const fixture *f, dt_real *grads, bool accumulate) {
 }
 
 static dt_batch rows_of(fixture *f, int64_t first, int64_t rows) {
-    return (dt_batch){rows, 1000 + (uint64_t)first, f->x + first * INPUTS, f->labels + first, NULL};
+    return (dt_batch){
+        .rows = rows, .first = 1000 + (uint64_t)first, .x = f->x + first * INPUTS, .labels = f->labels + first};
 }
 
 /* The gradient of rows [first, first + rows). */
@@ -285,8 +286,9 @@ START_TEST(the_batch_is_not_modified) {
         dt_real *w = reals(total, 1), *grads = reals(total, 2), *x = reals(24, 3), *before = reals(24, 3);
         int32_t labels[4] = {0, 1, 2, 0};
         dt_tally tally = {0};
-        dt_model_train(model, (dt_pass){.weights = w, .grads = grads}, &(dt_batch){4, 0, x, labels, NULL}, &tally);
-        dt_model_evaluate(model, w, &(dt_batch){4, 0, x, labels, NULL}, &tally);
+        dt_model_train(model, (dt_pass){.weights = w, .grads = grads}, &(dt_batch){.rows = 4, .x = x, .labels = labels},
+                       &tally);
+        dt_model_evaluate(model, w, &(dt_batch){.rows = 4, .x = x, .labels = labels}, &tally);
         ck_assert_msg(memcmp(x, before, 24 * sizeof *x) == 0, "%s writes to its batch", lists[i]);
         dt_model_destroy(model);
         dt_free(w), dt_free(grads), dt_free(x), dt_free(before);
@@ -324,7 +326,8 @@ START_TEST(convolutional_networks_and_their_gradients_are_pytorch_s) {
     const dt_real *y = dt_model_forward(model, (dt_pass){.rows = 3, .weights = w}, x);
     expect_golden(layers, "output", y, golden_networks[_i].y, (int)(3 * outputs));
     dt_tally tally = {0};
-    dt_model_train(model, (dt_pass){.weights = w, .grads = grads}, &(dt_batch){3, 0, x, NULL, target}, &tally);
+    dt_model_train(model, (dt_pass){.weights = w, .grads = grads}, &(dt_batch){.rows = 3, .x = x, .values = target},
+                   &tally);
     const double *want = golden_networks[_i].grads;
     for (int t = 0; t < table->count; want += table->tensors[t++].count)
         expect_golden(layers, table->tensors[t].name, grads + table->tensors[t].offset, want,
@@ -361,18 +364,18 @@ START_TEST(rows_beyond_the_batch_change_nothing) {
     pass.grads = grads;
     dt_real *poison = reals((size_t)(all * INPUTS), 5);
     for (int64_t i = 0; i < all * INPUTS; i++) poison[i] = (dt_real)NAN;
-    dt_model_train(model, pass, &(dt_batch){all, 0, poison, labels, NULL}, &tally);
+    dt_model_train(model, pass, &(dt_batch){.rows = all, .x = poison, .labels = labels}, &tally);
     ck_assert_int_eq(tally.not_finite, all);
     dt_real *five = reals((size_t)(few * INPUTS), 3); /* no room for more: a longer read is an error */
-    dt_model_train(model, pass, &(dt_batch){few, 0, five, labels, NULL}, &one);
+    dt_model_train(model, pass, &(dt_batch){.rows = few, .x = five, .labels = labels}, &one);
     pass.grads = again;
-    dt_model_train(fresh, pass, &(dt_batch){few, 0, five, labels, NULL}, &two);
+    dt_model_train(fresh, pass, &(dt_batch){.rows = few, .x = five, .labels = labels}, &two);
     pass.grads = want;
-    dt_model_train(exact, pass, &(dt_batch){few, 0, five, labels, NULL}, &three);
+    dt_model_train(exact, pass, &(dt_batch){.rows = few, .x = five, .labels = labels}, &three);
     ck_assert_int_eq(memcmp(grads, again, total * sizeof *grads), 0);
     ck_assert_int_eq(memcmp(&one, &two, sizeof one), 0);
     expect_near(grads, want, total, 2e-6);
-    dt_model_train(model, pass, &(dt_batch){all, 0, poison, labels, NULL}, &tally);
+    dt_model_train(model, pass, &(dt_batch){.rows = all, .x = poison, .labels = labels}, &tally);
     pass.rows = few;
     const dt_real *rows = dt_model_forward(model, pass, five);
     ck_assert_int_eq(memcmp(rows, y, (size_t)(few * CLASSES) * sizeof *y), 0);
@@ -665,8 +668,10 @@ START_TEST(statistics_of_micro_batches_are_weighted_by_their_samples) {
     dt_tally tally = {0};
     for (int i = 0; i + 1 < COUNT(cuts); i++) {
         int first = cuts[i], rows = cuts[i + 1] - cuts[i];
-        dt_model_train(model, (dt_pass){.accumulate = i > 0, .weights = w, .grads = grads},
-                       &(dt_batch){rows, (uint64_t)first, x + first * WIDE, labels + first, NULL}, &tally);
+        dt_model_train(
+            model, (dt_pass){.accumulate = i > 0, .weights = w, .grads = grads},
+            &(dt_batch){.rows = rows, .first = (uint64_t)first, .x = x + first * WIDE, .labels = labels + first},
+            &tally);
         for (int j = 0; j < WIDE; j++) {
             double own = 0, square = 0;
             for (int r = first; r < first + rows; r++) own += (double)x[r * WIDE + j] / rows;
@@ -1061,6 +1066,36 @@ START_TEST(widths_that_fit_the_targets_are_accepted) {
 }
 END_TEST
 
+START_TEST(an_output_must_have_a_position_for_each_label) {
+    static const struct {
+        const char *layers, *says;
+        int64_t classes, targets;
+    } rows[] = {
+        {"[{dense: 12}, {reshape: [3, 4]}]", NULL, 4, 3},
+        {"[{dense: 12}, {reshape: [3, 4]}]", NULL, 3, 3},
+        {"[{dense: 12}, {reshape: [3, 1, 4]}]", NULL, 4, 3},
+        {"[{dense: 12}, {reshape: [3, 4]}]", "gives 4 values but the data has 5 classes", 5, 3},
+        {"[{dense: 12}, {reshape: [3, 4]}]", "it gives [3, 4] but a sample has 4 labels", 3, 4},
+        {"[{dense: 12}]", "it gives [12] but a sample has 3 labels", 4, 3},
+        {"[{dense: 12}, {reshape: [3, 4]}]", NULL, 12, 1},
+    };
+    for (int i = 0; i < COUNT(rows); i++) {
+        dt_node *root;
+        dt_model *model;
+        char text[256];
+        snprintf(text, sizeof text, "layers: %s", rows[i].layers);
+        ck_assert_int_eq(dt_node_parse_text(&root, "m.yaml", text).code, DT_OK);
+        dt_shape input = vector(4);
+        dt_status status = dt_model_create(&model, dt_node_get(root, "layers"), &cross_entropy, &input, rows[i].classes,
+                                           rows[i].targets, 2, true, kernels);
+        dt_node_destroy(root);
+        ck_assert_int_eq(status.code, rows[i].says ? DT_ERR_INPUT : DT_OK);
+        ck_assert_msg(!rows[i].says || strstr(status.message, rows[i].says), "%s", status.message);
+        dt_model_destroy(model);
+    }
+}
+END_TEST
+
 START_TEST(memory_that_cannot_be_had_is_an_error_not_a_crash) {
     static const int64_t rows[] = {INT64_MAX, INT64_MAX / 8, (int64_t)1 << 50};
     for (int i = 0; i < COUNT(rows); i++) {
@@ -1116,6 +1151,7 @@ int main(void) {
     tcase_add_test(group, the_help_names_every_kind_and_field);
     tcase_add_loop_test(group, a_list_that_cannot_be_used_is_refused_with_layer_and_line, 0, COUNT(refusals));
     tcase_add_test(group, widths_that_fit_the_targets_are_accepted);
+    tcase_add_test(group, an_output_must_have_a_position_for_each_label);
     tcase_add_test(group, memory_that_cannot_be_had_is_an_error_not_a_crash);
     suite_add_tcase(suite, group);
     SRunner *runner = srunner_create(suite);

@@ -96,7 +96,8 @@ START_TEST(layers_do_what_pytorch_s_do) {
     /* what a step makes of the running statistics; the weights are kept from it by a rate of 0 */
     const dt_recipe_optimizer config = {.kind = DT_SGD};
     dt_real *slots[DT_MAX_SLOTS] = {NULL};
-    dt_optim_update(f.kernels, &config, &f.table, f.w, slots, f.grads, 0, f.table.total, 0, GOLDEN_NORM_ROWS, 1, 0);
+    dt_optim_update(f.kernels, &config, &f.table, f.w, slots, f.grads, 0, f.table.total, 0, GOLDEN_NORM_ROWS,
+                    GOLDEN_NORM_ROWS, 1, 0);
     const double *after = golden_norms[_i].after;
     for (int t = 0; t < f.table.count; t++) {
         const dt_tensor *tensor = &f.table.tensors[t];

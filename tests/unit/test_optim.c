@@ -59,12 +59,12 @@ static void scatter(const arena *a, dt_real *to, const double *from, double scal
     for (int i = 0; i < GOLDEN_MATRIX + GOLDEN_BIAS; i++) to[place(a, i)] = (dt_real)(from[i] * scale);
 }
 
-/* One golden step: the summed gradient of 7 samples. */
+/* One golden step: the summed gradient of 7 targets, of 3 samples. */
 static void take_step(arena *a, const dt_recipe_optimizer *config, int step, size_t begin, size_t end) {
-    const int64_t samples = 7;
-    scatter(a, a->g, golden_grads[step], (double)samples);
-    double norm = sqrt(dt_grad_squares(kernels, &a->table, a->g, 0, a->table.total)) / (double)samples;
-    dt_optim_update(kernels, config, &a->table, a->w, a->slots, a->g + begin, begin, end, step, samples, norm,
+    const int64_t targets = 7;
+    scatter(a, a->g, golden_grads[step], (double)targets);
+    double norm = sqrt(dt_grad_squares(kernels, &a->table, a->g, 0, a->table.total)) / (double)targets;
+    dt_optim_update(kernels, config, &a->table, a->w, a->slots, a->g + begin, begin, end, step, 3, targets, norm,
                     golden_rate[step]);
 }
 
@@ -143,7 +143,7 @@ START_TEST(clipping_by_norm_scales_the_whole_gradient_or_nothing) {
     for (int big = 0; big < 2; big++) {
         memset(a.w, 0, a.table.total * sizeof *a.w);
         double used = big ? 8 : 1.99;
-        dt_optim_update(kernels, &config, &a.table, a.w, a.slots, a.g, 0, a.table.total, 0, 1, used, 1);
+        dt_optim_update(kernels, &config, &a.table, a.w, a.slots, a.g, 0, a.table.total, 0, 1, 1, used, 1);
         for (int i = 0; i < GOLDEN_MATRIX; i++) ck_assert(a.w[i] == -a.g[i] * (dt_real)(big ? 0.25 : 1));
     }
     arena_finish(&a);
@@ -170,7 +170,7 @@ START_TEST(statistics_are_running_means_and_have_no_part_in_the_norm) {
     a.w[32] = 8, a.g[32] = 10; /* keep is 0 */
     double norm = sqrt(dt_grad_squares(kernels, &a.table, a.g, 0, a.table.total));
     ck_assert_double_eq_tol(norm, 5, 1e-6);
-    dt_optim_update(kernels, &config, &a.table, a.w, a.slots, a.g, 0, a.table.total, 0, 5, norm, 0.1);
+    dt_optim_update(kernels, &config, &a.table, a.w, a.slots, a.g, 0, a.table.total, 0, 5, 9, norm, 0.1);
     for (int i = 0; i < 3; i++) ck_assert_double_eq_tol((double)a.w[i], 0.75 * i + 0.25 * (i + 10), 1e-5);
     ck_assert_double_eq_tol((double)a.w[32], 2, 1e-6);
     ck_assert(a.w[16] != 0 && a.w[3] == 0 && a.w[33] == 0);

@@ -1,0 +1,326 @@
+/* Text into a dataset of tokens. The files are read as one text, in blocks, a first time for the vocabulary (and its
+ * check), then for the tokens: how many there are has to be known before the first is written, for a dataset that can
+ * be mapped has a fixed length. */
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "data_internal.h"
+#include "dtrain/import.h"
+#include "dtrain/memory.h"
+
+#define BLOCK_BYTES ((size_t)1 << 20)
+#define POINTS 0x110000U
+#define MOST_TOKENS 16777215
+
+typedef struct source {
+    const char *path;
+    int fd;
+    int64_t begin, end; /* of its bytes in the text */
+} source;
+
+typedef struct part {
+    const char *dataset;
+    int64_t begin, end; /* bytes of the text */
+    int64_t tokens, chars;
+} part;
+
+typedef struct text {
+    source *sources;
+    int source_count;
+    int64_t bytes;
+    part parts[2]; /* training, test */
+    int part_count;
+    dt_token_kind kind;
+    int64_t vocab;
+    dt_tokenizer *tokenizer;
+    uint8_t *block;
+    int32_t *ids;  /* [BLOCK_BYTES] */
+    uint8_t *seen; /* [POINTS] of characters */
+} text;
+
+/* ---- reading ---- */
+
+static dt_status open_sources(text *t, const dt_import *import) {
+    t->sources = dt_alloc((size_t)import->source_count, sizeof *t->sources);
+    if (!t->sources) return dt_fail_memory("reading text", (size_t)import->source_count * sizeof *t->sources);
+    for (int i = 0; i < import->source_count; i++) {
+        source *s = &t->sources[t->source_count++];
+        struct stat about;
+        s->path = import->sources[i];
+        s->fd = open(s->path, O_RDONLY | O_CLOEXEC);
+        if (s->fd < 0) return dt_fail(DT_ERR_IO, "%s: cannot open: %s", s->path, strerror(errno));
+        if (fstat(s->fd, &about) != 0) return dt_fail(DT_ERR_IO, "%s: cannot stat: %s", s->path, strerror(errno));
+        if (!S_ISREG(about.st_mode))
+            return dt_fail(DT_ERR_IO, "%s: is no regular file; a text is read more than once", s->path);
+        s->begin = t->bytes;
+        t->bytes = s->end = s->begin + (int64_t)about.st_size;
+    }
+    return dt_ok();
+}
+
+/* The bytes [from, from + count) of the text. */
+static dt_status read_bytes(const text *t, int64_t from, size_t count, uint8_t *out) {
+    for (int i = 0; i < t->source_count; i++) {
+        const source *s = &t->sources[i];
+        while (count > 0 && from >= s->begin && from < s->end) {
+            size_t here = s->end - from < (int64_t)count ? (size_t)(s->end - from) : count;
+            ssize_t got = pread(s->fd, out, here, (off_t)(from - s->begin));
+            if (got < 0 && errno == EINTR) continue;
+            if (got < 0) return dt_fail(DT_ERR_IO, "%s: cannot read: %s", s->path, strerror(errno));
+            if (got == 0) return dt_fail(DT_ERR_IO, "%s: became shorter while it was read", s->path);
+            out += got;
+            from += got;
+            count -= (size_t)got;
+        }
+    }
+    return dt_ok();
+}
+
+/* The file that byte `at` of the text is in, and where. */
+static const source *place_of(const text *t, int64_t at, int64_t *offset) {
+    int i = 0;
+    while (i + 1 < t->source_count && at >= t->sources[i].end) i++;
+    *offset = at - t->sources[i].begin;
+    return &t->sources[i];
+}
+
+/* Calls step(text, part, block, bytes, offset, last, &used) with the bytes of a part; what a step leaves is given to
+ * the next. */
+typedef dt_status (*step)(text *t, part *p, const uint8_t *block, size_t bytes, int64_t offset, bool last, size_t *used,
+                          void *context);
+
+static dt_status walk(text *t, part *p, step take, void *context) {
+    size_t held = 0, used = 0;
+    for (int64_t at = p->begin; at < p->end || held > 0;) {
+        size_t more = BLOCK_BYTES - held;
+        if (p->end - at < (int64_t)more) more = (size_t)(p->end - at);
+        DT_TRY(read_bytes(t, at, more, t->block + held));
+        held += more;
+        at += (int64_t)more;
+        DT_TRY(take(t, p, t->block, held, at - (int64_t)held, at == p->end, &used, context));
+        held -= used;
+        memmove(t->block, t->block + used, held);
+    }
+    return dt_ok();
+}
+
+/* ---- the vocabulary ---- */
+
+static dt_status fail_utf8(const text *t, int64_t at, uint8_t byte) {
+    int64_t offset;
+    const source *s = place_of(t, at, &offset);
+    return dt_fail(
+        DT_ERR_INPUT,
+        "%s: the byte 0x%02x at offset %lld does not belong to a character of UTF-8; --tokens byte or bpe take "
+        "any bytes",
+        s->path, byte, (long long)offset);
+}
+
+static dt_status see_chars(text *t, part *p, const uint8_t *block, size_t bytes, int64_t offset, bool last,
+                           size_t *used, void *context) {
+    (void)p, (void)context;
+    for (*used = 0; *used < bytes;) {
+        uint32_t point = 0;
+        int length = dt_utf8_take(block + *used, bytes - *used, &point);
+        if (length < 0 && !last) return dt_ok();
+        if (length <= 0) return fail_utf8(t, offset + (int64_t)*used, block[*used]);
+        t->seen[point] = 1;
+        *used += (size_t)length;
+    }
+    return dt_ok();
+}
+
+static dt_status find_chars(text *t, dt_vocabulary *v) {
+    t->seen = dt_alloc(POINTS, 1);
+    uint32_t *points = dt_alloc(POINTS, sizeof *points);
+    dt_status status = t->seen && points ? dt_ok() : dt_fail_memory("the characters", 5 * (size_t)POINTS);
+    for (int i = 0; i < t->part_count && status.code == DT_OK; i++) status = walk(t, &t->parts[i], see_chars, NULL);
+    int64_t count = 0;
+    for (uint32_t i = 0; i < POINTS && status.code == DT_OK; i++)
+        if (t->seen[i]) points[count++] = i;
+    if (status.code == DT_OK) status = dt_vocabulary_chars(v, points, count);
+    dt_free(points);
+    return status;
+}
+
+static dt_status count_words(text *t, part *p, const uint8_t *block, size_t bytes, int64_t offset, bool last,
+                             size_t *used, void *context) {
+    (void)t, (void)p, (void)offset;
+    return dt_bpe_count(context, block, bytes, last, used);
+}
+
+static dt_status train_bpe(text *t, dt_vocabulary *v) {
+    dt_bpe_trainer *trainer;
+    DT_TRY(dt_bpe_open(&trainer));
+    dt_status status = walk(t, &t->parts[0], count_words, trainer);
+    if (status.code == DT_OK) status = dt_bpe_train(trainer, t->vocab, v);
+    dt_bpe_close(trainer);
+    return status;
+}
+
+static dt_status make_tokenizer(text *t, const dt_import *import) {
+    dt_vocabulary vocabulary;
+    if (t->kind == DT_TOKENS_CHAR)
+        DT_TRY(find_chars(t, &vocabulary));
+    else if (t->kind == DT_TOKENS_BYTE)
+        DT_TRY(dt_vocabulary_bytes(&vocabulary));
+    else if (import->vocab_json)
+        DT_TRY(dt_vocabulary_gpt2(&vocabulary, import->vocab_json, import->merges));
+    else
+        DT_TRY(train_bpe(t, &vocabulary));
+    return dt_tokenizer_create(&t->tokenizer, &vocabulary);
+}
+
+/* ---- the tokens ---- */
+
+static dt_status count_tokens(text *t, part *p, const uint8_t *block, size_t bytes, int64_t offset, bool last,
+                              size_t *used, void *context) {
+    (void)offset, (void)context;
+    int64_t count;
+    DT_TRY(dt_tokenizer_piece(t->tokenizer, block, bytes, last, t->ids, &count, used));
+    p->tokens += count;
+    for (size_t i = 0; i < *used; i++) p->chars += (block[i] & 0xc0) != 0x80;
+    return dt_ok();
+}
+
+typedef struct writer {
+    dt_h5 *file;
+    dt_dtype dtype;
+    int64_t written;
+} writer;
+
+static dt_status write_tokens(text *t, part *p, const uint8_t *block, size_t bytes, int64_t offset, bool last,
+                              size_t *used, void *context) {
+    (void)offset;
+    writer *w = context;
+    int64_t count;
+    DT_TRY(dt_tokenizer_piece(t->tokenizer, block, bytes, last, t->ids, &count, used));
+    if (count > p->tokens - w->written)
+        return dt_fail(DT_ERR_IO, "the text changed while it was read; nothing is written");
+    /* narrowed in place: an id is never behind the place it goes to */
+    for (int64_t i = 0; w->dtype == DT_U8 && i < count; i++) ((uint8_t *)t->ids)[i] = (uint8_t)t->ids[i];
+    for (int64_t i = 0; w->dtype == DT_U16 && i < count; i++) {
+        uint16_t id = (uint16_t)t->ids[i];
+        memcpy((char *)t->ids + (size_t)i * sizeof id, &id, sizeof id);
+    }
+    if (count > 0) DT_TRY(dt_h5_write_rows(w->file, p->dataset, w->dtype, w->written, count, t->ids));
+    w->written += count;
+    return dt_ok();
+}
+
+static dt_status write_part(text *t, part *p, writer *w) {
+    w->written = 0;
+    DT_TRY(dt_h5_create_dataset(w->file, p->dataset, w->dtype, &(dt_shape){1, {p->tokens}}, 0));
+    DT_TRY(dt_h5_put_int(w->file, p->dataset, "chars", p->chars));
+    DT_TRY(walk(t, p, write_tokens, w));
+    return w->written == p->tokens ? dt_ok()
+                                   : dt_fail(DT_ERR_IO, "the text changed while it was read; nothing is written");
+}
+
+static dt_status describe(const text *t, dt_h5 *file) {
+    char sources[1024] = "";
+    for (int i = 0, used = 0; i < t->source_count && used < (int)sizeof sources; i++) {
+        const char *path = t->sources[i].path, *slash = strrchr(path, '/');
+        used +=
+            snprintf(sources + used, sizeof sources - (size_t)used, "%s%s", i ? ", " : "", slash ? slash + 1 : path);
+    }
+    DT_TRY(dt_h5_put_text(file, "/", "format", "dtrain dataset"));
+    DT_TRY(dt_h5_put_int(file, "/", "version", 1));
+    return dt_h5_put_text(file, "/", "sources", sources);
+}
+
+static dt_status write_dataset(void *context, dt_h5 *file) {
+    text *t = context;
+    int64_t size = dt_tokenizer_vocabulary(t->tokenizer)->size;
+    writer w = {.file = file, .dtype = size <= 256 ? DT_U8 : size <= 65536 ? DT_U16 : DT_I32};
+    DT_TRY(describe(t, file));
+    for (int i = 0; i < t->part_count; i++) DT_TRY(write_part(t, &t->parts[i], &w));
+    return dt_vocabulary_write(dt_tokenizer_vocabulary(t->tokenizer), file);
+}
+
+/* ---- options ---- */
+
+static dt_status read_kind(text *t, const dt_import *import) {
+    bool files = import->vocab_json || import->merges;
+    if (!import->tokens) return dt_fail(DT_ERR_USAGE, "import text needs --tokens char, byte or bpe");
+    int kind = 0;
+    while (dt_token_kinds[kind] && strcmp(dt_token_kinds[kind], import->tokens) != 0) kind++;
+    if (!dt_token_kinds[kind])
+        return dt_fail(DT_ERR_USAGE, "--tokens is \"%s\"; it must be char, byte or bpe", import->tokens);
+    t->kind = (dt_token_kind)kind;
+    if (t->kind != DT_TOKENS_BPE && (files || import->vocab))
+        return dt_fail(DT_ERR_USAGE, "--vocab, --vocab-json and --merges are for --tokens bpe, not %s", import->tokens);
+    if (files && !(import->vocab_json && import->merges))
+        return dt_fail(DT_ERR_USAGE,
+                       "--vocab-json and --merges go together: the one numbers tokens, the other makes them");
+    if (files && import->vocab)
+        return dt_fail(DT_ERR_USAGE, "--vocab %s is for a vocabulary trained here; --vocab-json brings its size",
+                       import->vocab);
+    return dt_ok();
+}
+
+static dt_status read_options(text *t, const dt_import *import, double *split) {
+    char *end = NULL;
+    DT_TRY(read_kind(t, import));
+    errno = 0;
+    t->vocab = import->vocab ? strtoll(import->vocab, &end, 10) : 4096;
+    if (import->vocab && (end == import->vocab || *end || errno || t->vocab < 256 || t->vocab > MOST_TOKENS))
+        return dt_fail(DT_ERR_USAGE, "--vocab is \"%s\"; it must be a number from 256 (the bytes) to %d", import->vocab,
+                       MOST_TOKENS);
+    *split = import->split ? strtod(import->split, &end) : 0.9;
+    if (import->split && (end == import->split || *end || !(*split > 0) || *split > 1))
+        return dt_fail(DT_ERR_USAGE, "--split is \"%s\"; it is the share of the training data, above 0 and up to 1",
+                       import->split);
+    return dt_ok();
+}
+
+/* Where the training part ends: before a character. */
+static dt_status split_text(text *t, double split) {
+    int64_t cut = split < 1 ? (int64_t)floor(split * (double)t->bytes) : t->bytes;
+    uint8_t byte = 0x80;
+    for (int back = 0; split < 1 && back < 3 && cut > 0 && cut < t->bytes; back++, cut--) {
+        DT_TRY(read_bytes(t, cut, 1, &byte));
+        if ((byte & 0xc0) != 0x80) break;
+    }
+    t->part_count = split < 1 ? 2 : 1;
+    t->parts[0] = (part){.dataset = "/train/tokens", .end = cut};
+    t->parts[1] = (part){.dataset = "/test/tokens", .begin = cut, .end = t->bytes};
+    if (t->bytes == 0) return dt_fail(DT_ERR_INPUT, "%s: the text is empty", t->sources[0].path);
+    if (cut > 0 && (t->part_count == 1 || cut < t->bytes)) return dt_ok();
+    return dt_fail(DT_ERR_INPUT, "%s: a text of %lld bytes, split at %g, has an empty part; choose another --split",
+                   t->sources[0].path, (long long)t->bytes, split);
+}
+
+static dt_status import_text(text *t, const dt_import *import) {
+    double split = 0;
+    DT_TRY(read_options(t, import, &split));
+    DT_TRY(dt_import_check(import->source_count, import->sources, import->destination));
+    DT_TRY(open_sources(t, import));
+    DT_TRY(split_text(t, split));
+    t->block = dt_alloc(BLOCK_BYTES, 1);
+    t->ids = dt_alloc(BLOCK_BYTES, sizeof *t->ids);
+    if (!t->block || !t->ids) return dt_fail_memory("reading text", 5 * BLOCK_BYTES);
+    DT_TRY(make_tokenizer(t, import));
+    for (int i = 0; i < t->part_count; i++) DT_TRY(walk(t, &t->parts[i], count_tokens, NULL));
+    return dt_import_publish(import->destination, write_dataset, t);
+}
+
+dt_status dt_import_text(const dt_import *import) {
+    text t;
+    memset(&t, 0, sizeof t);
+    dt_status status = import_text(&t, import);
+    for (int i = 0; i < t.source_count; i++)
+        if (t.sources[i].fd >= 0) close(t.sources[i].fd);
+    dt_tokenizer_close(t.tokenizer);
+    dt_free(t.sources);
+    dt_free(t.block);
+    dt_free(t.ids);
+    dt_free(t.seen);
+    return status;
+}

@@ -1,0 +1,169 @@
+/* Vocabularies: how they are stored, and what is checked before one is used. A file may come from anywhere, so nothing
+ * in it is taken for granted: an offset or a merge that points outside would be read from somewhere else in memory. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <xxhash.h>
+
+#include "data_internal.h"
+#include "dtrain/h5.h"
+#include "dtrain/memory.h"
+
+#define MOST_TOKENS ((int64_t)1 << 24) /* ids travel as float32 */
+
+const char *const dt_token_kinds[4] = {"char", "byte", "bpe", NULL};
+
+void dt_vocabulary_finish(dt_vocabulary *vocabulary) {
+    dt_free(vocabulary->bytes);
+    dt_free(vocabulary->offsets);
+    dt_free(vocabulary->merges);
+    memset(vocabulary, 0, sizeof *vocabulary);
+}
+
+uint64_t dt_vocabulary_hash(const dt_vocabulary *v) {
+    if (v->size == 0) return 0;
+    XXH64_hash_t hash = XXH3_64bits_withSeed(v->offsets, (size_t)(v->size + 1) * sizeof *v->offsets, (uint64_t)v->kind);
+    hash = XXH3_64bits_withSeed(v->bytes, (size_t)v->offsets[v->size], hash);
+    return v->merge_count ? XXH3_64bits_withSeed(v->merges, (size_t)(3 * v->merge_count) * sizeof *v->merges, hash)
+                          : hash;
+}
+
+/* Room for `size` tokens of `bytes` bytes and for merges. */
+dt_status dt_vocabulary_reserve(dt_vocabulary *v, int64_t size, int64_t bytes, int64_t merges) {
+    v->size = size;
+    v->merge_count = merges;
+    v->bytes = dt_alloc((size_t)bytes + 1, 1);
+    v->offsets = dt_alloc((size_t)size + 1, sizeof *v->offsets);
+    v->merges = dt_alloc((size_t)(3 * merges) + 1, sizeof *v->merges);
+    if (v->bytes && v->offsets && v->merges) return dt_ok();
+    dt_vocabulary_finish(v);
+    return dt_fail_memory("a vocabulary", (unsigned long long)(bytes + 8 * size + 12 * merges));
+}
+
+dt_status dt_vocabulary_bytes(dt_vocabulary *out) {
+    memset(out, 0, sizeof *out);
+    DT_TRY(dt_vocabulary_reserve(out, 256, 256, 0));
+    out->kind = DT_TOKENS_BYTE;
+    for (int i = 0; i < 256; i++) out->bytes[i] = (uint8_t)i;
+    for (int i = 0; i <= 256; i++) out->offsets[i] = i;
+    return dt_ok();
+}
+
+dt_status dt_vocabulary_chars(dt_vocabulary *out, const uint32_t *points, int64_t count) {
+    memset(out, 0, sizeof *out);
+    DT_TRY(dt_vocabulary_reserve(out, count, 4 * count, 0));
+    out->kind = DT_TOKENS_CHAR;
+    for (int64_t i = 0; i < count; i++)
+        out->offsets[i + 1] = out->offsets[i] + (int64_t)dt_utf8_put(points[i], out->bytes + out->offsets[i]);
+    return dt_ok();
+}
+
+/* ---- reading ---- */
+
+typedef struct source {
+    dt_h5 *h5;
+    const char *file, *prefix; /* of the datasets: "/vocab/" or "/state/vocab_" */
+} source;
+
+/* One dataset as `count` values of a type; *count -1: any number, which is set. `out` is to dt_free. */
+static dt_status read_part(const source *from, const char *name, dt_dtype dtype, int64_t *count, void **out) {
+    char dataset[64];
+    dt_h5_info info;
+    snprintf(dataset, sizeof dataset, "%s%s", from->prefix, name);
+    if (!dt_h5_has(from->h5, dataset))
+        return dt_fail(DT_ERR_CORRUPT, "%s: the vocabulary has no %s", from->file, dataset);
+    DT_TRY(dt_h5_describe(from->h5, dataset, &info));
+    int64_t there = info.shape.rank == 1 ? info.shape.dim[0] : -1;
+    if (info.dtype != dtype || there < 0 || (*count >= 0 && there != *count))
+        return dt_fail(DT_ERR_CORRUPT, "%s: %s is not a list of %s as a vocabulary has", from->file, dataset,
+                       dt_dtype_name(dtype));
+    *out = dt_alloc((size_t)there + 1, dt_dtype_size(dtype));
+    if (!*out) return dt_fail_memory("a vocabulary", (unsigned long long)there * dt_dtype_size(dtype));
+    *count = there;
+    return there > 0 ? dt_h5_read_rows(from->h5, dataset, dtype, 0, there, *out) : dt_ok();
+}
+
+static dt_status read_parts(dt_vocabulary *v, const source *from) {
+    int64_t one = 1, offsets = -1, bytes = -1, numbers = -1;
+    int32_t *kind = NULL;
+    dt_status status = read_part(from, "kind", DT_I32, &one, (void **)&kind);
+    if (status.code == DT_OK) v->kind = *kind;
+    dt_free(kind);
+    DT_TRY(status);
+    DT_TRY(read_part(from, "offsets", DT_I64, &offsets, (void **)&v->offsets));
+    DT_TRY(read_part(from, "bytes", DT_U8, &bytes, (void **)&v->bytes));
+    v->size = offsets - 1;
+    if (v->size < 1 || v->size >= MOST_TOKENS || v->offsets[0] != 0 || v->offsets[v->size] != bytes)
+        return dt_fail(DT_ERR_CORRUPT, "%s: the vocabulary's offsets do not fit its bytes", from->file);
+    for (int64_t i = 0; i < v->size; i++)
+        if (v->offsets[i + 1] <= v->offsets[i] || v->offsets[i + 1] > bytes)
+            return dt_fail(DT_ERR_CORRUPT, "%s: the vocabulary's token %lld has no bytes", from->file, (long long)i);
+    char merges[64];
+    snprintf(merges, sizeof merges, "%smerges", from->prefix);
+    if (v->kind != DT_TOKENS_BPE || !dt_h5_has(from->h5, merges)) return dt_ok();
+    DT_TRY(read_part(from, "merges", DT_I32, &numbers, (void **)&v->merges));
+    v->merge_count = numbers / 3;
+    for (int64_t i = 0; i < numbers; i++)
+        if (v->merges[i] < 0 || v->merges[i] >= v->size || numbers % 3 != 0)
+            return dt_fail(DT_ERR_CORRUPT, "%s: the vocabulary's merge %lld is of a token that is not there",
+                           from->file, (long long)(i / 3));
+    return dt_ok();
+}
+
+dt_status dt_vocabulary_read(dt_vocabulary *out, const char *file) {
+    memset(out, 0, sizeof *out);
+    source from = {.file = file};
+    if (access(file, F_OK) != 0 && errno == ENOENT) return dt_fail_missing(file);
+    DT_TRY(dt_h5_open(&from.h5, file));
+    dt_status status = dt_ok();
+    if (dt_h5_has(from.h5, "/vocab"))
+        from.prefix = "/vocab/";
+    else if (dt_h5_has(from.h5, "/state/vocab_kind"))
+        from.prefix = "/state/vocab_";
+    if (from.prefix) status = read_parts(out, &from);
+    if (status.code == DT_OK && from.prefix && (out->kind < DT_TOKENS_CHAR || out->kind > DT_TOKENS_BPE))
+        status = dt_fail(DT_ERR_CORRUPT, "%s: the vocabulary's kind is %d; known are 0 to 2", file, (int)out->kind);
+    dt_status closed = dt_h5_close(&from.h5);
+    if (status.code == DT_OK) status = closed;
+    if (status.code != DT_OK) dt_vocabulary_finish(out);
+    return status;
+}
+
+/* Collective. Memory and contents on the ranks that did not read. */
+static dt_status share(dt_vocabulary *v, dt_comm *comm) {
+    int64_t head[4] = {v->kind, v->size, v->size ? v->offsets[v->size] : 0, v->merge_count};
+    DT_TRY(dt_comm_broadcast(comm, head, sizeof head, 0));
+    if (head[1] == 0) return dt_ok();
+    dt_status status = dt_comm_rank(comm) == 0 ? dt_ok() : dt_vocabulary_reserve(v, head[1], head[2], head[3]);
+    DT_TRY(dt_comm_agree(comm, status));
+    v->kind = (int32_t)head[0];
+    DT_TRY(dt_comm_broadcast(comm, v->bytes, (size_t)head[2], 0));
+    DT_TRY(dt_comm_broadcast(comm, v->offsets, (size_t)(head[1] + 1) * sizeof *v->offsets, 0));
+    return head[3] ? dt_comm_broadcast(comm, v->merges, (size_t)(3 * head[3]) * sizeof *v->merges, 0) : dt_ok();
+}
+
+dt_status dt_vocabulary_open(dt_vocabulary *out, dt_comm *comm, const char *file) {
+    memset(out, 0, sizeof *out);
+    dt_status status = dt_comm_agree(comm, dt_comm_rank(comm) == 0 ? dt_vocabulary_read(out, file) : dt_ok());
+    if (status.code == DT_OK) status = share(out, comm);
+    if (status.code != DT_OK) dt_vocabulary_finish(out);
+    return status;
+}
+
+/* ---- writing ---- */
+
+static dt_status write_part(dt_h5 *h5, const char *dataset, dt_dtype dtype, int64_t count, const void *data) {
+    DT_TRY(dt_h5_create_dataset(h5, dataset, dtype, &(dt_shape){1, {count}}, 0));
+    return dt_h5_write_rows(h5, dataset, dtype, 0, count, data);
+}
+
+dt_status dt_vocabulary_write(const dt_vocabulary *v, dt_h5 *h5) {
+    DT_TRY(write_part(h5, "/vocab/kind", DT_I32, 1, &v->kind));
+    DT_TRY(write_part(h5, "/vocab/bytes", DT_U8, v->offsets[v->size], v->bytes));
+    DT_TRY(write_part(h5, "/vocab/offsets", DT_I64, v->size + 1, v->offsets));
+    if (v->kind == DT_TOKENS_BPE && v->merge_count > 0)
+        DT_TRY(write_part(h5, "/vocab/merges", DT_I32, 3 * v->merge_count, v->merges));
+    return dt_ok();
+}
