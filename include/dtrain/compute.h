@@ -21,6 +21,9 @@ typedef double dt_real;
 typedef float dt_real;
 #endif
 
+/* The upper half of a float32: 8 bits of precision. */
+typedef uint16_t dt_bf16;
+
 typedef enum dt_isa { DT_ISA_AUTO, DT_ISA_BASELINE, DT_ISA_AVX2, DT_ISA_AVX512 } dt_isa;
 const char *dt_isa_name(dt_isa isa);
 
@@ -177,6 +180,8 @@ typedef struct dt_kernels {
     /* g = q*scale */
     void (*dequantise_i32)(dt_real *g, const int32_t *q, int64_t n, dt_real scale);
     void (*dequantise_i64)(dt_real *g, const int64_t *q, int64_t n, double scale);
+    /* y = x, rounded to the nearest, ties to even; NaN stays NaN. */
+    void (*to_bf16)(dt_bf16 *y, const dt_real *x, int64_t n);
     /* y = x*scale + shift, x of the given format; the scaling is in float32 (double for dt_real double). */
     void (*convert)(dt_real *y, const void *x, dt_dtype dtype, int64_t n, dt_real scale, dt_real shift);
 } dt_kernels;
@@ -192,6 +197,11 @@ dt_status dt_compute_open(const dt_kernels **out, dt_isa isa, int threads);
 typedef enum dt_transpose { DT_PLAIN, DT_TRANSPOSED } dt_transpose;
 void dt_gemm(dt_transpose ta, dt_transpose tb, int64_t m, int64_t n, int64_t k, const dt_real *a, int64_t lda,
              const dt_real *b, int64_t ldb, dt_real beta, dt_real *c, int64_t ldc);
+/* The same of bfloat16 operands; products and sums are float32. Only where dt_compute_has_bf16. */
+void dt_gemm_bf16(dt_transpose ta, dt_transpose tb, int64_t m, int64_t n, int64_t k, const dt_bf16 *a, int64_t lda,
+                  const dt_bf16 *b, int64_t ldb, dt_real beta, dt_real *c, int64_t ldc);
+/* Whether this processor multiplies bfloat16 numbers, and dt_compute_open left it the instruction set for it. */
+bool dt_compute_has_bf16(void);
 
 /* ---- convolutions (conv.c) ---- */
 

@@ -27,6 +27,22 @@ typedef struct dt_layer dt_layer;
 typedef struct dt_plan dt_plan;
 typedef struct dt_sequence dt_sequence;
 
+/* What the data is to a model, and what the model is for. */
+typedef struct dt_model_spec {
+    dt_shape input; /* of a sample */
+    int64_t ids;    /* inputs are token ids below this, or -1 for none; 0: they are any numbers */
+    /* `targets` is the number of labels of a sample and `outputs` that of classes: at least as many outputs are needed
+     * at each of as many places as there are labels. With `targets` 0 the data has values, `outputs` of them per
+     * sample, and exactly as many are needed. `outputs` 0: any. */
+    int64_t outputs, targets;
+    int64_t rows;  /* samples at once, at most */
+    bool training; /* else no memory for gradients is planned */
+    bool bf16;     /* products multiply bfloat16 numbers, of pass->weights16 and of activations rounded to them */
+    /* Not 0: samples are token sequences of up to so many places, computed one place at a time (dt_pass.place). `input`
+     * is then [1]. Fails for models that look at places behind the present one. */
+    int64_t decoding;
+} dt_model_spec;
+
 /* What a layer sees of one pass over `rows` samples. */
 typedef struct dt_pass {
     const dt_kernels *kernels;
@@ -35,7 +51,14 @@ typedef struct dt_pass {
     bool accumulate;            /* gradients are added to what is there, instead of replacing it */
     uint64_t seed, step, first; /* key the random draws: seed, step, position of row 0 in the global batch */
     const dt_real *weights;     /* arena */
+    const dt_bf16 *weights16;   /* the same, rounded; where the model was created for bf16 */
     dt_real *grads;             /* arena; NULL outside training */
+    const dt_real *tokens;      /* [rows, places]: the model's input where it is token ids; set by the model */
+    int64_t place;              /* of the one place that is computed, when decoding */
+    /* State that rows carry from one batch to the next, [rows, dt_model_carried]: what it was (NULL: zeros), and where
+     * what it becomes is written (NULL: nowhere). */
+    const dt_real *carried;
+    dt_real *carry;
     /* Called on the way back, where not NULL: the gradients from element `begin` of the arena on are final. */
     void (*ready)(void *context, size_t begin);
     void *ready_context;
@@ -96,12 +119,16 @@ struct dt_layer {
     int param_count;
     dt_real *scratch[DT_LAYER_MAX_SCRATCH]; /* as asked for, kept from forward to backward */
     int scratch_count;
-    dt_real *workspace;    /* shared by all layers: nothing stays in it between calls */
-    void *state;           /* what plan computed and the kind's other functions use; freed by finish */
-    dt_real *output;       /* [max_rows, out]; NULL where y is x */
-    uint64_t index;        /* position in the model: keys random draws */
-    size_t begin;          /* its tensors, and those of the layers behind it, are from this element of the arena on */
-    double flops;          /* set by plan: of its products, for one row forward */
+    dt_real *workspace; /* shared by all layers: nothing stays in it between calls */
+    void *state;        /* what plan computed and the kind's other functions use; freed by finish */
+    dt_real *output;    /* [max_rows, out]; NULL where y is x */
+    uint64_t index;     /* position in the model: keys random draws */
+    size_t begin;       /* its tensors, and those of the layers behind it, are from this element of the arena on */
+    double flops;       /* set by plan: of its products, for one row forward */
+    /* Set by plan: what it gives at a place (along all dimensions but the last) follows from its input there alone, or,
+     * when decoding, from what it keeps of the places before. */
+    bool pointwise;
+    int64_t carried;       /* where its part of a row's carried state begins, of dt_plan_carried */
     int trace[2];          /* kinds of span: forward, backward */
     const dt_table *table; /* the model's */
 };
@@ -109,6 +136,11 @@ struct dt_layer {
 /* For plan functions. Scratch is asked for in elements per row and is there from the end of planning on. */
 bool dt_plan_training(const dt_plan *plan);
 int64_t dt_plan_rows(const dt_plan *plan); /* at most this many at once */
+const dt_model_spec *dt_plan_spec(const dt_plan *plan);
+/* Places of a sample that is a sequence: its first dimension or, when decoding, as many as there can be. */
+int64_t dt_plan_places(const dt_plan *plan, const dt_layer *layer);
+/* Elements of a row's carried state, at layer->carried. Once a layer. */
+dt_status dt_plan_carried(dt_plan *plan, dt_layer *layer, int64_t per_row);
 dt_status dt_plan_param(dt_plan *plan, dt_layer *layer, const char *name, const dt_shape *shape, unsigned flags);
 /* A running mean of what the batches show (DT_TENSOR_STATISTIC); `keep` as in the table. */
 dt_status dt_plan_statistic(dt_plan *plan, dt_layer *layer, const char *name, const dt_shape *shape, double keep);
@@ -131,20 +163,17 @@ dt_status dt_layer_fail(const dt_layer *layer, const char *format, ...) __attrib
 /* Ends with a NULL row. */
 extern const dt_layer_kind *const dt_layer_kinds[];
 
-/* `layers` is model.layers of a recipe; `input` a sample's shape; at most `max_rows` samples at once. `outputs` is what
- * the data asks of the last layer, or 0 for nothing. `targets` is the number of labels of a sample, and `outputs` that
- * of classes: at least as many outputs are needed at each of as many positions as there are labels. With `targets` 0
- * the data has values, `outputs` of them per sample, and exactly as many are needed. With `training` false no memory
- * for gradients is planned. `layers` is needed during the call only. */
-dt_status dt_model_create(dt_model **out, const dt_node *layers, const dt_recipe_loss *loss, const dt_shape *input,
-                          int64_t outputs, int64_t targets, int64_t max_rows, bool training, const dt_kernels *kernels);
+/* `layers` is model.layers of a recipe, needed during the call only. */
+dt_status dt_model_create(dt_model **out, const dt_node *layers, const dt_recipe_loss *loss, const dt_model_spec *spec,
+                          const dt_kernels *kernels);
 void dt_model_destroy(dt_model *model); /* accepts NULL */
 
 const dt_table *dt_model_table(const dt_model *model);
 int dt_model_layer_count(const dt_model *model);
 const dt_layer *dt_model_layer(const dt_model *model, int i);
 int64_t dt_model_outputs(const dt_model *model);
-size_t dt_model_memory(const dt_model *model); /* bytes of activations and scratch */
+size_t dt_model_memory(const dt_model *model);   /* bytes of activations and scratch */
+int64_t dt_model_carried(const dt_model *model); /* elements a row carries from batch to batch */
 
 /* model.layers with every default filled in, to dt_node_destroy. */
 dt_status dt_model_resolved(const dt_model *model, dt_node **out);
@@ -156,8 +185,8 @@ void dt_model_init(const dt_model *model, dt_real *weights, uint64_t seed);
  * the gradient of the summed loss; tally gains the batch. pass->rows and pass->first are taken from the batch. */
 void dt_model_train(dt_model *model, dt_pass pass, const dt_batch *batch, dt_tally *tally);
 
-/* Forward and loss without gradients. */
-void dt_model_evaluate(dt_model *model, const dt_real *weights, const dt_batch *batch, dt_tally *tally);
+/* Forward and loss without gradients; of the pass only weights and carried state are used. */
+void dt_model_evaluate(dt_model *model, dt_pass pass, const dt_batch *batch, dt_tally *tally);
 
 /* Forward only: the outputs [rows, outputs], before the loss's softmax or logistic function. Borrowed, until the next
  * call. */

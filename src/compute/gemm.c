@@ -1,6 +1,8 @@
 /* Matrix products. oneDNN's sgemm was within 5 % of the peak for every shape of a batch-32 to batch-256 network on Zen
  * 4, with code generated for AVX2, AVX-512 and AMX at run time, so one function is all this room needs of it. Compiled
  * for double (the gradient checks) it is three plain loops. */
+#include <assert.h>
+
 #include "compute_internal.h"
 
 #ifdef DT_REAL_DOUBLE
@@ -23,6 +25,18 @@ void dt_gemm(dt_transpose ta, dt_transpose tb, int64_t m, int64_t n, int64_t k, 
             c[i * ldc + j] = (beta == 0 ? 0 : beta * c[i * ldc + j]) + sum;
         }
     }
+}
+
+/* Gradient checks have no use for it: what they check must not be rounded. */
+void dt_gemm_bf16(dt_transpose ta, dt_transpose tb, int64_t m, int64_t n, int64_t k, const dt_bf16 *a, int64_t lda,
+                  const dt_bf16 *b, int64_t ldb, dt_real beta, dt_real *c, int64_t ldc) {
+    (void)ta, (void)tb, (void)m, (void)n, (void)k, (void)a, (void)lda, (void)b, (void)ldb, (void)beta, (void)c,
+        (void)ldc;
+    assert(!"no bfloat16 in double");
+}
+
+bool dt_compute_has_bf16(void) {
+    return false;
 }
 
 #else
@@ -50,6 +64,21 @@ dt_status dt_products_open(dt_isa isa, int threads, void (*each_thread)(void)) {
 void dt_gemm(dt_transpose ta, dt_transpose tb, int64_t m, int64_t n, int64_t k, const dt_real *a, int64_t lda,
              const dt_real *b, int64_t ldb, dt_real beta, dt_real *c, int64_t ldc) {
     dnnl_sgemm(ta == DT_PLAIN ? 'N' : 'T', tb == DT_PLAIN ? 'N' : 'T', m, n, k, 1.0F, a, lda, b, ldb, beta, c, ldc);
+}
+
+/* Exported by the library, and left out of its headers. */
+dnnl_status_t dnnl_gemm_bf16bf16f32(char transa, char transb, dnnl_dim_t m, dnnl_dim_t n, dnnl_dim_t k, float alpha,
+                                    const dt_bf16 *a, dnnl_dim_t lda, const dt_bf16 *b, dnnl_dim_t ldb, float beta,
+                                    float *c, dnnl_dim_t ldc);
+
+void dt_gemm_bf16(dt_transpose ta, dt_transpose tb, int64_t m, int64_t n, int64_t k, const dt_bf16 *a, int64_t lda,
+                  const dt_bf16 *b, int64_t ldb, dt_real beta, dt_real *c, int64_t ldc) {
+    dnnl_gemm_bf16bf16f32(ta == DT_PLAIN ? 'N' : 'T', tb == DT_PLAIN ? 'N' : 'T', m, n, k, 1.0F, a, lda, b, ldb, beta,
+                          c, ldc);
+}
+
+bool dt_compute_has_bf16(void) {
+    return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
 }
 
 #endif

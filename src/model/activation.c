@@ -30,6 +30,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     dt_activation act = (dt_activation)layer->kind->variant;
     layer->out = layer->in;
     layer->in_place = true;
+    layer->pointwise = true;
     layer->reads_input = act == DT_GELU || act == DT_SILU;
     layer->reads_output = !layer->reads_input;
     layer->squash = act == DT_SIGMOID ? "sigmoid" : NULL;
@@ -56,6 +57,7 @@ static dt_status softmax_plan(dt_layer *layer, dt_plan *plan) {
     (void)plan;
     layer->out = layer->in;
     layer->in_place = true;
+    layer->pointwise = layer->in.rank > 1;
     layer->reads_output = true;
     layer->squash = "softmax";
     return dt_ok();

@@ -1,8 +1,9 @@
-/* The fully connected layer, y = act(x w + b). The activation belongs to it because bias and activation are then one
- * pass over y while it is in cache, and sigmoid, tanh and (leaky) ReLU need nothing but y to go back. GELU and SiLU
- * keep their input as well. */
+/* The fully connected layer, y = act(x w + b), along the last dimension: of [places, in] at each place by itself. The
+ * activation belongs to it because bias and activation are then one pass over y while it is in cache, and sigmoid, tanh
+ * and (leaky) ReLU need nothing but y to go back. GELU and SiLU keep their input as well. */
 #include <math.h>
 
+#include "dtrain/memory.h"
 #include "model_internal.h"
 
 typedef struct dense_config {
@@ -43,27 +44,31 @@ static bool needs_z(const dense_config *config) {
 
 static dt_status plan(dt_layer *layer, dt_plan *plan) {
     const dense_config *config = layer->config;
-    if (layer->in.rank > 1) {
-        char shape[96];
-        dt_shape_text(&layer->in, shape);
-        return dt_layer_fail(layer, "its input has the shape %s but dense takes a vector; put `- flatten` before it",
-                             shape);
-    }
-    int64_t in = dt_shape_count(&layer->in);
+    int64_t in = dt_shape_last(&layer->in), places = dt_shape_count(&layer->in) / in;
+    dt_linear *linear = layer->state = dt_alloc(1, sizeof *linear);
+    if (!linear) return dt_fail_memory("a dense layer", sizeof *linear);
     DT_TRY(dt_plan_param(plan, layer, "w", &(dt_shape){2, {in, config->out}}, DT_TENSOR_DECAY));
     if (config->bias) DT_TRY(dt_plan_param(plan, layer, "b", &(dt_shape){1, {config->out}}, 0));
-    if (needs_z(config) && dt_plan_training(plan)) DT_TRY(dt_plan_scratch(plan, layer, config->out));
-    layer->out = (dt_shape){1, {config->out}};
-    layer->flops = 2.0 * (double)in * (double)config->out;
+    DT_TRY(dt_linear_plan(linear, plan, layer, 0, false, places));
+    if (needs_z(config) && dt_plan_training(plan)) DT_TRY(dt_plan_scratch(plan, layer, places * config->out));
+    layer->out = layer->in;
+    if (layer->out.rank == 0) layer->out.rank = 1;
+    layer->out.dim[layer->out.rank - 1] = config->out;
+    layer->pointwise = layer->in.rank > 1;
+    layer->flops = 2.0 * (double)places * (double)in * (double)config->out;
     layer->reads_input = true;
     layer->reads_output = config->activation != DT_LINEAR && !needs_z(config);
     layer->squash = config->activation == DT_SIGMOID ? "sigmoid" : NULL;
     return dt_ok();
 }
 
+static void finish(dt_layer *layer) {
+    dt_free(layer->state);
+}
+
 static void init(const dt_layer *layer, dt_real *weights, uint64_t seed) {
     const dense_config *config = layer->config;
-    int64_t in = dt_shape_count(&layer->in), out = config->out;
+    int64_t in = dt_shape_last(&layer->in), out = config->out;
     bool leaky = config->activation == DT_LEAKY_RELU;
     bool rectifies = leaky || config->activation == DT_RELU || needs_z(config);
     dt_init how = config->init != DT_INIT_AUTO ? (dt_init)config->init
@@ -74,37 +79,38 @@ static void init(const dt_layer *layer, dt_real *weights, uint64_t seed) {
                  layer->param[0]);
 }
 
+/* The batch as a matrix: its rows' places. */
+static int64_t rows_of(const dt_layer *layer, const dt_pass *pass) {
+    return pass->rows * (dt_shape_count(&layer->in) / dt_shape_last(&layer->in));
+}
+
 static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y) {
     const dense_config *config = layer->config;
-    int64_t rows = pass->rows, in = dt_shape_count(&layer->in), out = config->out;
-    const dt_real *w = DT_PARAM(layer, pass->weights, 0);
+    int64_t rows = rows_of(layer, pass);
     const dt_real *b = config->bias ? DT_PARAM(layer, pass->weights, 1) : NULL;
     dt_real *z = pass->training && layer->scratch_count > 0 ? layer->scratch[0] : NULL;
-    dt_gemm(DT_PLAIN, DT_PLAIN, rows, out, in, x, in, w, out, 0, y, out);
-    pass->kernels->bias_activate(y, z, b, rows, out, (dt_activation)config->activation, (dt_real)config->slope);
+    dt_linear_forward(layer->state, layer, pass, x, rows, 0, y);
+    pass->kernels->bias_activate(y, z, b, rows, config->out, (dt_activation)config->activation, (dt_real)config->slope);
 }
 
 static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
                      dt_real *dx) {
     const dense_config *config = layer->config;
-    int64_t rows = pass->rows, in = dt_shape_count(&layer->in), out = config->out;
-    dt_real *dw = DT_PARAM(layer, pass->grads, 0);
+    int64_t rows = rows_of(layer, pass);
     dt_real *db = config->bias ? DT_PARAM(layer, pass->grads, 1) : NULL;
-    pass->kernels->activate_backward(dy, db, y, layer->scratch[0], rows, out, (dt_activation)config->activation,
+    pass->kernels->activate_backward(dy, db, y, layer->scratch[0], rows, config->out, (dt_activation)config->activation,
                                      (dt_real)config->slope, pass->accumulate);
-    dt_gemm(DT_TRANSPOSED, DT_PLAIN, in, out, rows, x, in, dy, out, pass->accumulate ? 1 : 0, dw, out);
-    if (!dx) return;
-    const dt_real *w = DT_PARAM(layer, pass->weights, 0);
-    dt_gemm(DT_PLAIN, DT_TRANSPOSED, rows, in, out, dy, out, w, out, 0, dx, in);
+    dt_linear_backward(layer->state, layer, pass, x, dy, rows, pass->accumulate, 0, dx);
 }
 
 const dt_layer_kind dt_layer_dense = {
     .name = "dense",
-    .help = "y = act(x w + b), every output from every input",
+    .help = "y = act(x w + b) along the last dimension, every output from every input",
     .fields = fields,
     .config_size = sizeof(dense_config),
     .plan = plan,
     .init = init,
     .forward = forward,
     .backward = backward,
+    .finish = finish,
 };

@@ -53,11 +53,26 @@ dt_status dt_layer_fail(const dt_layer *layer, const char *format, ...) {
 /* ---- planning ---- */
 
 bool dt_plan_training(const dt_plan *plan) {
-    return plan->training;
+    return plan->spec->training;
 }
 
 int64_t dt_plan_rows(const dt_plan *plan) {
-    return plan->max_rows;
+    return plan->spec->rows;
+}
+
+const dt_model_spec *dt_plan_spec(const dt_plan *plan) {
+    return plan->spec;
+}
+
+int64_t dt_plan_places(const dt_plan *plan, const dt_layer *layer) {
+    return plan->spec->decoding > 0 ? plan->spec->decoding : layer->in.dim[0];
+}
+
+dt_status dt_plan_carried(dt_plan *plan, dt_layer *layer, int64_t per_row) {
+    layer->carried = plan->carried;
+    if (__builtin_add_overflow(plan->carried, per_row, &plan->carried))
+        return dt_layer_fail(layer, "the state of a row is beyond any memory");
+    return dt_ok();
 }
 
 /* A tensor of this name would be the file's group of another, or the reverse. */
@@ -115,7 +130,7 @@ static dt_status request(dt_plan *plan, dt_real **where, int64_t rows, int64_t p
 }
 
 dt_status dt_plan_memory(dt_plan *plan, dt_real **where, int64_t per_row) {
-    return request(plan, where, plan->max_rows, per_row);
+    return request(plan, where, plan->spec->rows, per_row);
 }
 
 static dt_status request_scratch(dt_plan *plan, dt_layer *layer, int64_t rows, int64_t per_row) {
@@ -125,7 +140,7 @@ static dt_status request_scratch(dt_plan *plan, dt_layer *layer, int64_t rows, i
 }
 
 dt_status dt_plan_scratch(dt_plan *plan, dt_layer *layer, int64_t per_row) {
-    return request_scratch(plan, layer, plan->max_rows, per_row);
+    return request_scratch(plan, layer, plan->spec->rows, per_row);
 }
 
 dt_status dt_plan_fixed(dt_plan *plan, dt_layer *layer, int64_t count) {

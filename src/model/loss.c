@@ -36,11 +36,18 @@ static const loss_kind kinds[] = {
     [DT_LOSS_BINARY_CROSS_ENTROPY] = {"binary_cross_entropy", "sigmoid", 1, 2, binary_cross_entropy},
 };
 
-/* A sample with several labels needs as many positions, each with the classes in its last dimension. */
+/* A sample with several labels needs as many positions, each with the classes in its last dimension; one with one label
+ * needs one. */
 static dt_status check_positions(const dt_layer *last, const dt_shape *out, int64_t targets) {
-    if (dt_shape_count(out) == targets * dt_shape_last(out) && out->rank > 1) return dt_ok();
+    bool fits = dt_shape_count(out) == targets * dt_shape_last(out);
+    if (fits && (targets == 1 || out->rank > 1)) return dt_ok();
     char shape[96];
     dt_shape_text(out, shape);
+    if (targets == 1)
+        return dt_layer_fail(last,
+                             "it gives %s, classes at each of several places, but a sample has one label; put `- "
+                             "flatten`, or a pool over the places, before the last layer that should see all of them",
+                             shape);
     return dt_layer_fail(last,
                          "it gives %s but a sample has %lld labels; the last layer must give [%lld, classes], a row "
                          "for each label",
@@ -73,7 +80,7 @@ dt_status dt_loss_check(const dt_recipe_loss *loss, const dt_layer *last, const 
     if (last->squash && kind->contains && strcmp(last->squash, kind->contains) == 0)
         return dt_layer_fail(last, "it ends with %s, but the loss %s already contains one; remove it", last->squash,
                              kind->name);
-    if (targets > 1 && outputs > 0) DT_TRY(check_positions(last, out, targets));
+    if (targets > 0 && outputs > 0) DT_TRY(check_positions(last, out, targets));
     int64_t positions = targets > 1 && outputs > 0 ? targets : 1;
     return check_width(kind, last, dt_shape_count(out) / positions, outputs, targets > 0);
 }

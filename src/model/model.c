@@ -13,8 +13,8 @@ struct dt_model {
     dt_table table;
     dt_recipe_loss loss;
     const dt_kernels *kernels;
-    int64_t max_rows, outputs;
-    bool training;
+    dt_model_spec spec;
+    int64_t outputs, carried;
     dt_real *arena;
     size_t bytes;
     int trace;   /* kind of the loss's spans */
@@ -39,39 +39,38 @@ static bool has_weights(const dt_table *table) {
 }
 
 /* Everything that is planned, then the arena. */
-static dt_status build(dt_model *model, dt_plan *plan, const dt_node *layers, const dt_shape *input, int64_t outputs,
-                       int64_t targets) {
-    DT_TRY(check_input(input));
+static dt_status build(dt_model *model, dt_plan *plan, const dt_node *layers) {
+    const dt_model_spec *spec = &model->spec;
+    DT_TRY(check_input(&spec->input));
     DT_TRY(dt_sequence_decode(&model->sequence, layers, "model.layers"));
-    DT_TRY(dt_sequence_plan(&model->sequence, plan, "", input, false));
+    DT_TRY(dt_sequence_plan(&model->sequence, plan, "", &spec->input, false));
     const dt_layer *last = &model->sequence.layers[model->sequence.count - 1];
     if (!has_weights(&model->table))
         return dt_layer_fail(last, "no layer up to this last one has anything to train; add one, as in `- dense: 10`");
     const dt_shape *out = &last->out;
     while (last->view && last > model->sequence.layers) last--;
-    DT_TRY(dt_loss_check(&model->loss, last, out, outputs, targets));
+    DT_TRY(dt_loss_check(&model->loss, last, out, spec->outputs, spec->targets));
     model->outputs = dt_shape_count(&last->out);
+    model->carried = plan->carried;
     model->trace = dt_trace_kind("loss", "loss");
-    if (model->training && model->sequence.keeps_output) DT_TRY(dt_plan_memory(plan, &model->dy, model->outputs));
+    if (spec->training && model->sequence.keeps_output) DT_TRY(dt_plan_memory(plan, &model->dy, model->outputs));
     DT_TRY(dt_plan_bind(plan, &model->arena));
     model->bytes = plan->total * sizeof *model->arena;
     return dt_ok();
 }
 
-dt_status dt_model_create(dt_model **out, const dt_node *layers, const dt_recipe_loss *loss, const dt_shape *input,
-                          int64_t outputs, int64_t targets, int64_t max_rows, bool training,
+dt_status dt_model_create(dt_model **out, const dt_node *layers, const dt_recipe_loss *loss, const dt_model_spec *spec,
                           const dt_kernels *kernels) {
     *out = NULL;
-    if (max_rows < 1) return dt_fail(DT_ERR_INPUT, "a batch of %lld samples is too small", (long long)max_rows);
+    if (spec->rows < 1) return dt_fail(DT_ERR_INPUT, "a batch of %lld samples is too small", (long long)spec->rows);
     dt_model *model = dt_alloc(1, sizeof *model);
     if (!model) return dt_fail_memory("a model", sizeof *model);
     model->loss = *loss;
     model->kernels = kernels;
-    model->max_rows = max_rows;
-    model->training = training;
+    model->spec = *spec;
     model->sequence.outermost = true;
-    dt_plan plan = {.table = &model->table, .max_rows = max_rows, .training = training};
-    dt_status status = build(model, &plan, layers, input, outputs, targets);
+    dt_plan plan = {.table = &model->table, .spec = &model->spec};
+    dt_status status = build(model, &plan, layers);
     dt_plan_finish(&plan);
     if (status.code != DT_OK) {
         dt_model_destroy(model);
@@ -104,6 +103,9 @@ int64_t dt_model_outputs(const dt_model *model) {
 size_t dt_model_memory(const dt_model *model) {
     return model->bytes;
 }
+int64_t dt_model_carried(const dt_model *model) {
+    return model->carried;
+}
 
 dt_status dt_model_resolved(const dt_model *model, dt_node **out) {
     const dt_sequence *sequence = &model->sequence;
@@ -121,12 +123,21 @@ void dt_model_init(const dt_model *model, dt_real *weights, uint64_t seed) {
     dt_sequence_init(&model->sequence, weights, seed);
 }
 
-void dt_model_train(dt_model *model, dt_pass pass, const dt_batch *batch, dt_tally *tally) {
-    assert(model->training && batch->rows <= model->max_rows);
+/* The pass of a batch through this model. */
+static dt_pass pass_through(const dt_model *model, dt_pass pass, const dt_real *x) {
+    assert(pass.rows <= model->spec.rows);
     pass.kernels = model->kernels;
+    pass.training = pass.training && model->spec.training;
+    pass.tokens = model->spec.ids > 0 ? x : NULL;
+    return pass;
+}
+
+void dt_model_train(dt_model *model, dt_pass pass, const dt_batch *batch, dt_tally *tally) {
+    assert(model->spec.training);
     pass.training = true;
     pass.rows = batch->rows;
     pass.first = batch->first;
+    pass = pass_through(model, pass, batch->x);
     if (batch->rows == 0) { /* a shard without a sample has a gradient too: zero */
         if (!pass.accumulate) memset(pass.grads, 0, model->table.total * sizeof *pass.grads);
         return;
@@ -139,16 +150,16 @@ void dt_model_train(dt_model *model, dt_pass pass, const dt_batch *batch, dt_tal
     dt_sequence_backward(&model->sequence, &pass, batch->x, dy, false);
 }
 
-void dt_model_evaluate(dt_model *model, const dt_real *weights, const dt_batch *batch, dt_tally *tally) {
-    dt_pass pass = {.rows = batch->rows, .first = batch->first, .weights = weights};
+void dt_model_evaluate(dt_model *model, dt_pass pass, const dt_batch *batch, dt_tally *tally) {
+    pass.training = false;
+    pass.rows = batch->rows;
+    pass.first = batch->first;
     /* The loss leaves the outputs alone when no gradient is asked for. */
     dt_real *output = (dt_real *)dt_model_forward(model, pass, batch->x);
     dt_loss_run(&model->loss, model->kernels, output, batch, model->outputs, false, tally);
 }
 
 const dt_real *dt_model_forward(dt_model *model, dt_pass pass, const dt_real *x) {
-    assert(pass.rows <= model->max_rows);
-    pass.kernels = model->kernels;
-    if (!model->training) pass.training = false;
+    pass = pass_through(model, pass, x);
     return dt_sequence_forward(&model->sequence, &pass, x);
 }

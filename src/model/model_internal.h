@@ -32,8 +32,8 @@ typedef struct dt_request {
 
 struct dt_plan {
     dt_table *table;
-    int64_t max_rows;
-    bool training;
+    const dt_model_spec *spec;
+    int64_t carried; /* elements of a row's carried state, so far */
     uint64_t layers; /* planned so far, nested ones included: gives each its index */
     dt_request *requests;
     size_t count, capacity;
@@ -58,6 +58,7 @@ struct dt_sequence {
     bool keeps_output;    /* a backward pass reads the last output, or it is the caller's x: do not overwrite it */
     dt_real *gradient[2]; /* [max_rows, widest], taken in turn by layers that are not in place */
     int64_t max_rows;
+    bool pointwise;  /* all its layers are (dt_layer.pointwise) */
     dt_real *filled; /* [max_rows, in]: x, filled up with zeros, for a layer of fixed_rows that reads it; or NULL */
 };
 
@@ -101,6 +102,29 @@ dt_status dt_window_plan(dt_window *out, const dt_layer *layer, const dt_window_
                          const int64_t size[2]);
 /* Whether a text says two numbers, as in 3x5. */
 bool dt_window_is_pair(const char *text);
+
+/* ---- products with weights (linear.c) ---- */
+
+/* y = x w, w a parameter of the layer, [in, out], or as it is stored, [out, in], when `transposed`. Planned into
+ * layer->state, or wherever it stays until the model ends. */
+typedef struct dt_linear {
+    int param;
+    bool transposed;
+    int64_t in, out;
+    dt_bf16 *x16; /* [rows, in]: what forward multiplied, for backward; NULL in float32 */
+    dt_bf16 *dy16;
+} dt_linear;
+
+/* `param` counts the layer's parameters, as DT_PARAM does; `per_row`: rows of x in a sample. */
+dt_status dt_linear_plan(dt_linear *linear, dt_plan *plan, dt_layer *layer, int param, bool transposed,
+                         int64_t per_row);
+/* y[rows, out] = x[rows, in] w + beta*y. */
+void dt_linear_forward(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
+                       int64_t rows, dt_real beta, dt_real *y);
+/* dw = x^T dy, added to what is there when `accumulate`; and dx[rows, in] = dy w^T + beta*dx, unless dx is NULL. After
+ * the forward call of the same x. */
+void dt_linear_backward(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
+                        const dt_real *dy, int64_t rows, bool accumulate, dt_real beta, dt_real *dx);
 
 /* ---- decoding (layers.c) ---- */
 

@@ -86,7 +86,8 @@ static dt_status plan_outputs(dt_sequence *sequence, dt_plan *plan, const char *
     bool keep = true;  /* the current buffer: first the caller's x */
     bool given = true; /* the current buffer is the caller's x */
     sequence->first_trained = sequence->count;
-    sequence->max_rows = plan->max_rows;
+    sequence->max_rows = plan->spec->rows;
+    sequence->pointwise = true;
     for (int i = 0; i < sequence->count; i++) {
         dt_layer *layer = &sequence->layers[i];
         layer->in = i == 0 ? *input : sequence->layers[i - 1].out;
@@ -95,6 +96,12 @@ static dt_status plan_outputs(dt_sequence *sequence, dt_plan *plan, const char *
         layer->begin = plan->table->total;
         DT_TRY(widen_name(layer, scope));
         DT_TRY(layer->kind->plan(layer, plan));
+        if (plan->spec->decoding > 0 && !layer->pointwise)
+            return dt_layer_fail(layer,
+                                 "%s looks at more than one place of a sample, so there is no going on from place "
+                                 "to place",
+                                 layer->kind->name);
+        sequence->pointwise = sequence->pointwise && layer->pointwise;
         layer->trace[0] = dt_trace_kind("forward", layer->name);
         layer->trace[1] = dt_trace_kind("backward", layer->name);
         if (i < sequence->first_trained && is_trained(layer)) sequence->first_trained = i;
@@ -103,11 +110,11 @@ static dt_status plan_outputs(dt_sequence *sequence, dt_plan *plan, const char *
             DT_TRY(dt_status_within(dt_plan_memory(plan, &sequence->filled, dt_shape_count(&layer->in)),
                                     "recipe %s: layer %s", layer->source, layer->name));
         given = false;
-        bool share = layer->in_place && !keep && !(plan->training && layer->reads_input);
+        bool share = layer->in_place && !keep && !(plan->spec->training && layer->reads_input);
         if (!share)
             DT_TRY(dt_status_within(dt_plan_memory(plan, &layer->output, dt_shape_count(&layer->out)),
                                     "recipe %s: layer %s", layer->source, layer->name));
-        keep = plan->training && layer->reads_output;
+        keep = plan->spec->training && layer->reads_output;
     }
     sequence->keeps_output = keep;
     return dt_ok();
@@ -136,7 +143,7 @@ static dt_status plan_gradients(dt_sequence *sequence, dt_plan *plan, bool wants
 dt_status dt_sequence_plan(dt_sequence *sequence, dt_plan *plan, const char *scope, const dt_shape *input,
                            bool wants_dx) {
     DT_TRY(plan_outputs(sequence, plan, scope, input));
-    return plan->training ? plan_gradients(sequence, plan, wants_dx) : dt_ok();
+    return plan->spec->training ? plan_gradients(sequence, plan, wants_dx) : dt_ok();
 }
 
 void dt_sequence_finish(dt_sequence *sequence) {

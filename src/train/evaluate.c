@@ -32,6 +32,15 @@ void dt_batch_destroy(dt_batch *batch, int64_t *index) {
     memset(batch, 0, sizeof *batch);
 }
 
+dt_model_spec dt_model_spec_of(const dt_split *split, int64_t rows, bool training) {
+    return (dt_model_spec){.input = split->input,
+                           .ids = split->ids,
+                           .outputs = split->labels ? split->classes : split->width,
+                           .targets = split->targets,
+                           .rows = rows,
+                           .training = training};
+}
+
 int dt_scaling_extras(const dt_recipe_data *data, const dt_scaling *scaling, dt_extra *out) {
     if (data->normalize == DT_NORMALIZE_GIVEN) return 0;
     out[0] = (dt_extra){"input_mean", DT_F64, scaling->channels, scaling->mean};
@@ -65,7 +74,7 @@ dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *ke
         for (int64_t ahead = 0; ahead < split->samples; ahead += streams) {
             for (int64_t i = 0; i < rows; i++) index[i] = ahead + at + i;
             dt_split_gather(split, kernels, scaling, NULL, index, rows, &batch);
-            dt_model_evaluate(model, weights, &batch, tally);
+            dt_model_evaluate(model, (dt_pass){.weights = weights}, &batch, tally);
         }
     }
     dt_batch_destroy(&batch, index);
@@ -156,9 +165,8 @@ static dt_status read_recipe(dt_evaluation *e, const char *path) {
 
 static dt_status load_weights(dt_evaluation *e, const char *path, int64_t rows) {
     DT_TRY(dt_compute_open(&e->kernels, (dt_isa)e->recipe.compute.isa, (int)e->recipe.compute.threads));
-    DT_TRY(dt_model_create(&e->model, e->recipe.layers, &e->recipe.loss, &e->split.input,
-                           e->split.labels ? e->split.classes : e->split.width, e->split.targets, rows, false,
-                           e->kernels));
+    dt_model_spec spec = dt_model_spec_of(&e->split, rows, false);
+    DT_TRY(dt_model_create(&e->model, e->recipe.layers, &e->recipe.loss, &spec, e->kernels));
     const dt_table *table = dt_model_table(e->model);
     e->weights = dt_alloc(table->total, sizeof *e->weights);
     if (!e->weights) return dt_fail_memory("the weights", table->total * sizeof *e->weights);

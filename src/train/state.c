@@ -48,9 +48,8 @@ static dt_status open_data(dt_run *run) {
 static dt_status plan_model(dt_run *run) {
     const dt_recipe *recipe = run->recipe;
     run->rows_at_once = dt_rows_at_once(recipe, run->shards);
-    DT_TRY(dt_model_create(&run->model, recipe->layers, &recipe->loss, &run->train.input,
-                           run->train.labels ? run->train.classes : run->train.width, run->train.targets,
-                           run->rows_at_once, true, run->kernels));
+    dt_model_spec spec = dt_model_spec_of(&run->train, run->rows_at_once, true);
+    DT_TRY(dt_model_create(&run->model, recipe->layers, &recipe->loss, &spec, run->kernels));
     run->table = dt_model_table(run->model);
     DT_TRY(dt_batch_create(&run->batch, &run->index, &run->train, run->rows_at_once));
     run->rule = dt_rule_of(&recipe->optimizer);

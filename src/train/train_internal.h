@@ -118,6 +118,8 @@ dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *ke
 int dt_scaling_extras(const dt_recipe_data *data, const dt_scaling *scaling, dt_extra *out);
 /* Where a vocabulary is in a checkpoint: into out[4], or nothing when there is none. Returns how many. */
 int dt_vocabulary_extras(dt_vocabulary *vocabulary, dt_extra *out);
+/* What a model is to do with the samples of `split`. */
+dt_model_spec dt_model_spec_of(const dt_split *split, int64_t rows, bool training);
 /* A batch and an index for `rows` samples of `split`; and their end. */
 dt_status dt_batch_create(dt_batch *batch, int64_t **index, const dt_split *split, int64_t rows);
 void dt_batch_destroy(dt_batch *batch, int64_t *index);

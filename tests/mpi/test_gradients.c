@@ -58,8 +58,9 @@ static void open_model(void) {
     dt_recipe_loss loss = {.kind = DT_LOSS_SOFTMAX_CROSS_ENTROPY};
     ranks_assert_ok(dt_node_parse_text(&root, "the test's layers",
                                        "layers: [flatten, dense: {out: 128, activation: relu}, dense: 10]\n"));
-    ranks_assert_ok(dt_model_create(&model, dt_node_get(root, "layers"), &loss, &split.input, split.classes, true,
-                                    BATCH, true, kernels));
+    dt_model_spec spec = {
+        .input = split.input, .outputs = split.classes, .targets = 1, .rows = BATCH, .training = true};
+    ranks_assert_ok(dt_model_create(&model, dt_node_get(root, "layers"), &loss, &spec, kernels));
     dt_node_destroy(root);
     table = dt_model_table(model);
 }

@@ -68,6 +68,7 @@ static const gradient_case cases[] = {
     /* a label for each position, of which some do not count */
     {"[{dense: 12}, {reshape: [3, 4]}]", VECTOR(6), CROSS_ENTROPY, POSITIONS},
     {"[{dense: 12}, {reshape: [3, 4]}, layer_norm]", VECTOR(6), {DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0.1}, POSITIONS},
+    {"[{reshape: [3, 2]}, {dense: {out: 5, activation: gelu}}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, POSITIONS},
     {"[{reshape: [3, 2]}, {conv1d: {out: 4, kernel: 1}}]", VECTOR(6), CROSS_ENTROPY, POSITIONS},
     {"[{dense: 12}, {reshape: [3, 4]}, tanh]", VECTOR(6), SQUARED_ERROR, POSITIONS},
     {"[{dense: 12}, {reshape: [3, 4]}]", VECTOR(6), BINARY, POSITIONS},
@@ -270,8 +271,9 @@ static void build(fixture *f, const dt_kernels *kernels) {
     snprintf(text, sizeof text, "layers: %s", f->c->layers);
     expect_ok(f, dt_node_parse_text(&f->root, "gradient.yaml", text));
     const dt_node *layers = dt_node_get(f->root, "layers");
-    expect_ok(f, dt_model_create(&f->model, layers, &f->c->loss, &f->c->input, 0, false, ROWS, true, kernels));
-    dt_plan plan = {.table = &f->table, .max_rows = ROWS, .training = true};
+    dt_model_spec spec = {.input = f->c->input, .rows = ROWS, .training = true};
+    expect_ok(f, dt_model_create(&f->model, layers, &f->c->loss, &spec, kernels));
+    dt_plan plan = {.table = &f->table, .spec = &spec};
     expect_ok(f, dt_sequence_decode(&f->sequence, layers, "layers"));
     expect_ok(f, dt_sequence_plan(&f->sequence, &plan, "", &f->c->input, true));
     expect_ok(f, dt_plan_bind(&plan, &f->arena));

@@ -33,8 +33,9 @@ static dt_status try_model(dt_model **model, const char *layers, const dt_recipe
     *model = NULL;
     dt_status status = dt_node_parse_text(&root, "test.yaml", text);
     ck_assert_msg(status.code == DT_OK, "%s: %s", layers, status.message);
-    status =
-        dt_model_create(model, dt_node_get(root, "layers"), loss, &input, outputs, labels, max_rows, training, kernels);
+    dt_model_spec spec = {
+        .input = input, .outputs = outputs, .targets = labels, .rows = max_rows, .training = training};
+    status = dt_model_create(model, dt_node_get(root, "layers"), loss, &spec, kernels);
     dt_node_destroy(root);
     return status;
 }
@@ -288,7 +289,7 @@ START_TEST(the_batch_is_not_modified) {
         dt_tally tally = {0};
         dt_model_train(model, (dt_pass){.weights = w, .grads = grads}, &(dt_batch){.rows = 4, .x = x, .labels = labels},
                        &tally);
-        dt_model_evaluate(model, w, &(dt_batch){.rows = 4, .x = x, .labels = labels}, &tally);
+        dt_model_evaluate(model, (dt_pass){.weights = w}, &(dt_batch){.rows = 4, .x = x, .labels = labels}, &tally);
         ck_assert_msg(memcmp(x, before, 24 * sizeof *x) == 0, "%s writes to its batch", lists[i]);
         dt_model_destroy(model);
         dt_free(w), dt_free(grads), dt_free(x), dt_free(before);
@@ -453,9 +454,9 @@ START_TEST(evaluation_is_without_dropout_and_the_same_in_a_model_that_cannot_tra
     dt_model *lean = new_model(RICH, (dt_shape){2, {3, 4}}, ROWS, false);
     dt_batch batch = rows_of(&f, 0, ROWS);
     dt_tally trained = {0}, evaluated = {0}, alone = {0};
-    dt_model_evaluate(f.model, f.w, &batch, &trained);
-    dt_model_evaluate(lean, f.w, &batch, &evaluated);
-    dt_model_evaluate(plain, f.w, &batch, &alone);
+    dt_model_evaluate(f.model, (dt_pass){.weights = f.w}, &batch, &trained);
+    dt_model_evaluate(lean, (dt_pass){.weights = f.w}, &batch, &evaluated);
+    dt_model_evaluate(plain, (dt_pass){.weights = f.w}, &batch, &alone);
     ck_assert_int_eq(trained.samples, ROWS);
     ck_assert_int_eq(memcmp(&trained, &evaluated, sizeof trained), 0);
     ck_assert_int_eq(memcmp(&trained, &alone, sizeof trained), 0);
@@ -586,8 +587,8 @@ START_TEST(the_resolved_list_is_the_same_model_and_resolves_to_itself) {
         dt_model *model = new_model(lists[i], (dt_shape){2, {3, 4}}, 3, true), *again;
         dt_node *resolved, *twice;
         ck_assert_int_eq(dt_model_resolved(model, &resolved).code, DT_OK);
-        dt_shape input = {2, {3, 4}};
-        dt_status status = dt_model_create(&again, resolved, &cross_entropy, &input, 0, true, 3, true, kernels);
+        dt_model_spec spec = {.input = {2, {3, 4}}, .targets = 1, .rows = 3, .training = true};
+        dt_status status = dt_model_create(&again, resolved, &cross_entropy, &spec, kernels);
         ck_assert_msg(status.code == DT_OK, "%s", status.message);
         ck_assert_int_eq(dt_model_resolved(again, &twice).code, DT_OK);
         char *one = dt_node_emit(resolved), *two = dt_node_emit(twice);
@@ -798,7 +799,7 @@ static const refusal refusals[] = {
      0,
      true,
      {"test.yaml:3", "dense2", "test.yaml:2"}},
-    {"\n- relu\n- dense: 3", &cross_entropy, {2, {4, 4}}, 0, true, {"test.yaml:3", "[4, 4]", "flatten"}},
+    {"\n- relu\n- dense: 3", &cross_entropy, {2, {4, 4}}, 3, true, {"test.yaml:3", "[4, 3]", "flatten"}},
     {"\n- flatten\n- relu", &cross_entropy, {1, {4}}, 0, true, {"test.yaml:3", "layer relu1", "train"}},
     {"\n- dense: 8",
      &cross_entropy,
@@ -923,7 +924,7 @@ static const refusal refusals[] = {
      0,
      true,
      {"test.yaml:2: layer group_norm1", "4 channels", "3 groups"}},
-    {"\n- batch_norm\n- dense: 3", &cross_entropy, {2, {4, 4}}, 0, true, {"test.yaml:3", "flatten"}},
+    {"\n- batch_norm\n- dense: 3", &cross_entropy, {2, {4, 4}}, 3, true, {"test.yaml:3", "flatten"}},
     {"\n- batch_norm: {scale: no, shift: no}",
      &cross_entropy,
      {1, {4}},
@@ -1003,7 +1004,12 @@ static const refusal refusals[] = {
      true,
      {"transpose.order is [0, 6]", "at most 5"}},
     {"[{dense: 3}]", &cross_entropy, {1, {0}}, 0, true, {"[0]"}},
-    PICTURE_REFUSED("\n- conv2d: 3\n- dense: 4", "test.yaml:3: layer dense1", "[6, 5, 3]", "flatten"),
+    {"\n- conv2d: 3\n- dense: 4",
+     &cross_entropy,
+     {3, {6, 5, 2}},
+     4,
+     true,
+     {"test.yaml:3: layer dense1", "[6, 5, 4]", "flatten"}},
     PICTURE_REFUSED("\n- flatten\n- conv2d: 3", "test.yaml:3: layer conv2d1", "[60]", "[height, width, channels]"),
     PICTURE_REFUSED("\n- conv1d: 3", "test.yaml:2: layer conv1d1", "[6, 5, 2]", "[length, channels]"),
     PICTURE_REFUSED("\n- conv2d: {kernel: 3}", "test.yaml:2", "conv2d.out", NULL),
@@ -1077,7 +1083,9 @@ START_TEST(an_output_must_have_a_position_for_each_label) {
         {"[{dense: 12}, {reshape: [3, 4]}]", "gives 4 values but the data has 5 classes", 5, 3},
         {"[{dense: 12}, {reshape: [3, 4]}]", "it gives [3, 4] but a sample has 4 labels", 3, 4},
         {"[{dense: 12}]", "it gives [12] but a sample has 3 labels", 4, 3},
-        {"[{dense: 12}, {reshape: [3, 4]}]", NULL, 12, 1},
+        {"[{dense: 12}, {reshape: [3, 4]}]", "it gives [3, 4], classes at each of several places", 4, 1},
+        {"[{dense: 12}, {reshape: [1, 12]}]", NULL, 12, 1},
+        {"[{reshape: [4, 1]}, {dense: 3}]", NULL, 3, 4},
     };
     for (int i = 0; i < COUNT(rows); i++) {
         dt_node *root;
@@ -1085,9 +1093,9 @@ START_TEST(an_output_must_have_a_position_for_each_label) {
         char text[256];
         snprintf(text, sizeof text, "layers: %s", rows[i].layers);
         ck_assert_int_eq(dt_node_parse_text(&root, "m.yaml", text).code, DT_OK);
-        dt_shape input = vector(4);
-        dt_status status = dt_model_create(&model, dt_node_get(root, "layers"), &cross_entropy, &input, rows[i].classes,
-                                           rows[i].targets, 2, true, kernels);
+        dt_model_spec spec = {
+            .input = vector(4), .outputs = rows[i].classes, .targets = rows[i].targets, .rows = 2, .training = true};
+        dt_status status = dt_model_create(&model, dt_node_get(root, "layers"), &cross_entropy, &spec, kernels);
         dt_node_destroy(root);
         ck_assert_int_eq(status.code, rows[i].says ? DT_ERR_INPUT : DT_OK);
         ck_assert_msg(!rows[i].says || strstr(status.message, rows[i].says), "%s", status.message);

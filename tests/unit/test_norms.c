@@ -55,7 +55,8 @@ static void fixture_init(fixture *f, int row) {
     snprintf(text, sizeof text, "layers: %s", golden_norms[row].layers);
     expect_ok(dt_node_parse_text(&f->root, "golden.yaml", text));
     f->input = golden_norms[row].input;
-    dt_plan plan = {.table = &f->table, .max_rows = GOLDEN_NORM_ROWS, .training = true};
+    dt_model_spec spec = {.rows = GOLDEN_NORM_ROWS, .training = true};
+    dt_plan plan = {.table = &f->table, .spec = &spec};
     expect_ok(dt_sequence_decode(&f->sequence, dt_node_get(f->root, "layers"), "layers"));
     expect_ok(dt_sequence_plan(&f->sequence, &plan, "", &f->input, true));
     expect_ok(dt_plan_bind(&plan, &f->arena));

@@ -1,0 +1,125 @@
+/* Elementary functions for kernels, written so that they inline and loops around them vectorise: no branches, no calls,
+ * NaN passes. Each file of kernels is compiled once per instruction set and includes its own copy. */
+#ifndef DTRAIN_ELEMENTARY_H
+#define DTRAIN_ELEMENTARY_H
+
+#include <math.h>
+#include <string.h>
+
+#include "dtrain/compute.h"
+
+#define SIMD _Pragma("omp simd")
+
+/* A name of this instruction set's own: DT_OF_ISA(softmax) is softmax_avx512 in the files compiled for that. */
+#define DT_OF_ISA_(name, suffix) name##_##suffix
+#define DT_OF_ISA__(name, suffix) DT_OF_ISA_(name, suffix)
+#define DT_OF_ISA(name) DT_OF_ISA__(name, DT_KERNELS_SUFFIX)
+
+#ifdef DT_REAL_DOUBLE
+static inline double exp_real(double x) {
+    return exp(x);
+}
+static inline double tanh_real(double x) {
+    return tanh(x);
+}
+#    define LITERAL(x) x
+#else
+#    define LITERAL(x) x##F
+
+static inline float power_of_two(int32_t n) {
+    uint32_t bits = (uint32_t)(n + 127) << 23;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* e^x within 1.5 ulp: x = n ln2 + r, a degree-6 polynomial in r (Cephes, expf), the exponent added as bits. Overflow
+ * gives infinity, underflow zero. The limits are written so that NaN passes, and there is no other branch: loops around
+ * it must vectorise. */
+static inline float exp_real(float x) {
+    float clamped = x < -104.0F ? -104.0F : x;
+    clamped = clamped > 89.0F ? 89.0F : clamped;
+    float scaled = clamped * 1.44269504088896341F;
+    int32_t n = (int32_t)(scaled + copysignf(0.5F, scaled));
+    float fn = (float)n;
+    float r = clamped - fn * 0.693359375F;
+    r = r - fn * -2.12194440e-4F;
+    float p = 1.9875691500e-4F;
+    p = p * r + 1.3981999507e-3F;
+    p = p * r + 8.3334519073e-3F;
+    p = p * r + 4.1665795894e-2F;
+    p = p * r + 1.6666665459e-1F;
+    p = p * r + 5.0000001201e-1F;
+    p = p * r * r + r + 1.0F;
+    /* In two factors, so that n = 128 does not overflow before the product does. */
+    return p * power_of_two(n / 2) * power_of_two(n - n / 2);
+}
+
+/* tanh within 4 ulp: the rational approximation of degree 13 over 6 that Eigen uses, one division and no branch. Beyond
+ * the limits tanh is 1 in float. NaN passes. */
+static inline float tanh_real(float x) {
+    float c = x < -7.90531110763549805F ? -7.90531110763549805F : x;
+    c = c > 7.90531110763549805F ? 7.90531110763549805F : c;
+    float s = c * c;
+    float p = -2.76076847742355e-16F;
+    p = p * s + 2.00018790482477e-13F;
+    p = p * s - 8.60467152213735e-11F;
+    p = p * s + 5.12229709037114e-08F;
+    p = p * s + 1.48572235717979e-05F;
+    p = p * s + 6.37261928875436e-04F;
+    p = p * s + 4.89352455891786e-03F;
+    float q = 1.19825839466702e-06F;
+    q = q * s + 1.18534705686654e-04F;
+    q = q * s + 2.26843463243900e-03F;
+    q = q * s + 4.89352518554385e-03F;
+    return c * p / q;
+}
+#endif
+
+static inline dt_real sqrt_real(dt_real x) {
+#ifdef DT_REAL_DOUBLE
+    return sqrt(x);
+#else
+    return sqrtf(x);
+#endif
+}
+
+static inline dt_real sigmoid_real(dt_real x) {
+    return 1 / (1 + exp_real(-x));
+}
+
+/* GELU in its tanh form (Hendrycks and Gimpel 2016), 0.5x(1 + tanh u) with u = sqrt(2/pi)(x + 0.044715x³). */
+#define GELU_A LITERAL(0.7978845608028654)
+#define GELU_B LITERAL(0.044715)
+
+static inline dt_real gelu_real(dt_real x) {
+    dt_real u = GELU_A * (x + GELU_B * x * x * x);
+    return LITERAL(0.5) * x * (1 + tanh_real(u));
+}
+
+static inline dt_real gelu_slope(dt_real x) {
+    dt_real t = tanh_real(GELU_A * (x + GELU_B * x * x * x));
+    return LITERAL(0.5) * (1 + t) + LITERAL(0.5) * x * (1 - t * t) * GELU_A * (1 + 3 * GELU_B * x * x);
+}
+
+static inline dt_real silu_slope(dt_real x) {
+    dt_real s = sigmoid_real(x);
+    return s * (1 + x * (1 - s));
+}
+
+static inline dt_bf16 round_bf16(dt_real x) {
+    float value = (float)x;
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    uint32_t rounded = (bits + 0x7fffU + (bits >> 16 & 1)) >> 16;
+    return (dt_bf16)((bits & 0x7fffffffU) > 0x7f800000U ? bits >> 16 | 0x40U : rounded);
+}
+
+static inline dt_real from_bf16(dt_bf16 x) {
+    uint32_t bits = (uint32_t)x << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return (dt_real)value;
+}
+
+#endif
