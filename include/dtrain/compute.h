@@ -139,6 +139,23 @@ typedef struct dt_kernels {
     void (*binary_cross_entropy)(dt_real *output, const int32_t *labels, const dt_real *values, int64_t rows,
                                  int64_t cols, dt_real smoothing, bool gradient, dt_tally *tally);
 
+    /* y[rows, places, cols] = table[id, cols] + at_place[place, cols], for ids[rows, places]; no row of the table where
+     * the id is -1. at_place may be NULL. The reverse adds each dy to the rows it came from; dat_place may be NULL. */
+    void (*embed)(dt_real *y, const dt_real *table, const dt_real *at_place, const dt_real *ids, int64_t rows,
+                  int64_t places, int64_t cols);
+    void (*embed_backward)(dt_real *dtable, dt_real *dat_place, const dt_real *dy, const dt_real *ids, int64_t rows,
+                           int64_t places, int64_t cols);
+    /* y[rows, cols] = the mean of x[rows, places, cols] over the places, those whose id is -1 left out unless all are;
+     * ids may be NULL. */
+    void (*mean_of_places)(dt_real *y, const dt_real *x, const dt_real *ids, int64_t rows, int64_t places,
+                           int64_t cols);
+    void (*mean_of_places_backward)(dt_real *dx, const dt_real *dy, const dt_real *ids, int64_t rows, int64_t places,
+                                    int64_t cols);
+    /* y[rows, cols] = silu(g)*u, where g and u are the halves of each row of z[rows, 2*cols]. The reverse replaces z by
+     * its gradient. */
+    void (*swiglu)(dt_real *y, const dt_real *z, int64_t rows, int64_t cols);
+    void (*swiglu_backward)(dt_real *z, const dt_real *dy, int64_t rows, int64_t cols);
+
     /* y = x*m/(1-rate), m drawn anew per element from (stream, first_sample + row, element): the same call on the
      * gradient is the backward pass. y may be x. */
     void (*dropout)(dt_real *y, const dt_real *x, int64_t rows, int64_t cols, dt_real rate, dt_stream stream,

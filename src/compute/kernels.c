@@ -4,7 +4,7 @@
  * The code is plain C that the compiler vectorises: loops over columns or flat arrays, no branches inside, elementary
  * functions written so that they inline. Reductions are marked `omp simd`, which fixes their order for a given
  * instruction set and length; nothing depends on alignment, thread or rank. */
-#include "elementary.h"
+#include "kernels_internal.h"
 
 #define LOSS_LIMIT 0x1p38 /* a sample's loss above this would overflow a tally's sum */
 
@@ -1060,6 +1060,12 @@ const dt_kernels DT_KERNELS = {
     .softmax_cross_entropy = softmax_cross_entropy,
     .mean_squared_error = mean_squared_error,
     .binary_cross_entropy = binary_cross_entropy,
+    .embed = DT_OF_ISA(embed),
+    .embed_backward = DT_OF_ISA(embed_backward),
+    .mean_of_places = DT_OF_ISA(mean_of_places),
+    .mean_of_places_backward = DT_OF_ISA(mean_of_places_backward),
+    .swiglu = DT_OF_ISA(swiglu),
+    .swiglu_backward = DT_OF_ISA(swiglu_backward),
     .dropout = dropout,
     .max_pool = max_pool,
     .max_pool_backward = max_pool_backward,

@@ -209,6 +209,12 @@ START_TEST(merges_are_those_of_the_plainest_trainer) {
 }
 END_TEST
 
+#ifdef __SANITIZE_ADDRESS__ /* which puts something around every allocation */
+#    define MOST_MEGABYTES 900
+#else
+#    define MOST_MEGABYTES 450
+#endif
+
 /* More different words, or bytes of them, than are kept: what is frequent stays, and memory is bounded. */
 START_TEST(words_seen_least_are_forgotten) {
     dt_bpe_trainer *trainer;
@@ -221,10 +227,10 @@ START_TEST(words_seen_least_are_forgotten) {
         for (size_t j = 0; j < length; j++)
             text[j] = (uint8_t)("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN"[i * (j + 1) >> 3 & 31]);
         for (size_t j = 0, rest = i; j < 4; j++, rest /= 50) text[j] = (uint8_t)(0x80 + rest % 50);
-        memcpy(text + length, " qz", 3);
+        for (size_t j = 0; j < 3; j++) text[length + j] = (uint8_t)" qz"[j];
         assert_ok(dt_bpe_count(trainer, text, length + 3, true, &used));
     }
-    ck_assert_int_lt((int)((dt_memory_peak() - before) >> 20), 450);
+    ck_assert_int_lt((int)((dt_memory_peak() - before) >> 20), MOST_MEGABYTES);
     assert_ok(dt_bpe_train(trainer, 258, &v));
     ck_assert_int_eq(v.merge_count, 2);
     ck_assert(_i == 1 || (v.merges[0] == ' ' && v.merges[1] == 'q' && v.merges[3] == 256 && v.merges[4] == 'z'));
