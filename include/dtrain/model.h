@@ -54,6 +54,7 @@ typedef struct dt_pass {
     const dt_bf16 *weights16;   /* the same, rounded; where the model was created for bf16 */
     dt_real *grads;             /* arena; NULL outside training */
     const dt_real *tokens;      /* [rows, places]: the model's input where it is token ids; set by the model */
+    int64_t places;             /* of a sample of tokens */
     int64_t place;              /* of the one place that is computed, when decoding */
     /* State that rows carry from one batch to the next, [rows, dt_model_carried]: what it was (NULL: zeros), and where
      * what it becomes is written (NULL: nowhere). */
@@ -128,8 +129,10 @@ struct dt_layer {
     /* Set by plan: what it gives at a place (along all dimensions but the last) follows from its input there alone, or,
      * when decoding, from what it keeps of the places before. */
     bool pointwise;
-    int64_t carried;       /* where its part of a row's carried state begins, of dt_plan_carried */
-    int trace[2];          /* kinds of span: forward, backward */
+    bool in_pieces;  /* set by plan: pointwise, and nothing is kept for backward but x: it may be run on any part of the
+                      * places, forward and backward */
+    int64_t carried; /* where its part of a row's carried state begins, of dt_plan_carried */
+    int trace[2];    /* kinds of span: forward, backward */
     const dt_table *table; /* the model's */
 };
 
@@ -142,6 +145,9 @@ int64_t dt_plan_places(const dt_plan *plan, const dt_layer *layer);
 /* Elements of a row's carried state, at layer->carried. Once a layer. */
 dt_status dt_plan_carried(dt_plan *plan, dt_layer *layer, int64_t per_row);
 dt_status dt_plan_param(dt_plan *plan, dt_layer *layer, const char *name, const dt_shape *shape, unsigned flags);
+/* Another layer's parameter, [any, width], as the layer's own next one; both add to its gradient. `owner` must be a
+ * layer planned before, and one that knows of DT_TENSOR_SHARED. */
+dt_status dt_plan_share(dt_plan *plan, dt_layer *layer, const char *owner, const char *name, int64_t width);
 /* A running mean of what the batches show (DT_TENSOR_STATISTIC); `keep` as in the table. */
 dt_status dt_plan_statistic(dt_plan *plan, dt_layer *layer, const char *name, const dt_shape *shape, double keep);
 dt_status dt_plan_scratch(dt_plan *plan, dt_layer *layer, int64_t per_row);
@@ -189,8 +195,10 @@ void dt_model_train(dt_model *model, dt_pass pass, const dt_batch *batch, dt_tal
 void dt_model_evaluate(dt_model *model, dt_pass pass, const dt_batch *batch, dt_tally *tally);
 
 /* Forward only: the outputs [rows, outputs], before the loss's softmax or logistic function. Borrowed, until the next
- * call. */
+ * call. NULL where the last layer is run in pieces, because there are too many outputs (dt_model_pieces). */
 const dt_real *dt_model_forward(dt_model *model, dt_pass pass, const dt_real *x);
+/* Places whose outputs and loss are computed at once; 0: all of a batch. */
+int64_t dt_model_pieces(const dt_model *model);
 
 /* Help on every layer kind, for --help-recipe. Free with dt_free. */
 char *dt_model_help(void);

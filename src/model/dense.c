@@ -55,6 +55,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     if (layer->out.rank == 0) layer->out.rank = 1;
     layer->out.dim[layer->out.rank - 1] = config->out;
     layer->pointwise = layer->in.rank > 1;
+    layer->in_pieces = config->activation == DT_LINEAR;
     layer->flops = 2.0 * (double)places * (double)in * (double)config->out;
     layer->reads_input = true;
     layer->reads_output = config->activation != DT_LINEAR && !needs_z(config);

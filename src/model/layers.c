@@ -28,6 +28,10 @@ const dt_layer_kind *const dt_layer_kinds[] = {
     &dt_layer_upsample,
     &dt_layer_reshape,
     &dt_layer_transpose,
+    &dt_layer_embedding,
+    &dt_layer_unembed,
+    &dt_layer_swiglu,
+    &dt_layer_token_pool,
     &dt_layer_relu,
     &dt_layer_leaky_relu,
     &dt_layer_gelu,
@@ -100,6 +104,27 @@ dt_status dt_plan_param(dt_plan *plan, dt_layer *layer, const char *name, const 
 dt_status dt_plan_statistic(dt_plan *plan, dt_layer *layer, const char *name, const dt_shape *shape, double keep) {
     DT_TRY(dt_plan_param(plan, layer, name, shape, DT_TENSOR_STATISTIC));
     plan->table->tensors[plan->table->count - 1].keep = keep;
+    return dt_ok();
+}
+
+dt_status dt_plan_share(dt_plan *plan, dt_layer *layer, const char *owner, const char *name, int64_t width) {
+    char full[sizeof((dt_tensor *)0)->name];
+    snprintf(full, sizeof full, "%s/%s", owner, name);
+    int found = 0;
+    while (found < plan->table->count && strcmp(plan->table->tensors[found].name, full) != 0) found++;
+    if (found == plan->table->count)
+        return dt_layer_fail(layer, "there is no %s before it; `of` must be the name of the model's embedding", full);
+    dt_tensor *tensor = &plan->table->tensors[found];
+    if (tensor->shape.rank != 2 || tensor->shape.dim[1] != width) {
+        char shape[96];
+        dt_shape_text(&tensor->shape, shape);
+        return dt_layer_fail(layer,
+                             "its input has %lld numbers at a place but %s is %s; they must be as many as its second "
+                             "dimension",
+                             (long long)width, full, shape);
+    }
+    tensor->flags |= DT_TENSOR_SHARED;
+    layer->param[layer->param_count++] = found;
     return dt_ok();
 }
 
@@ -181,7 +206,7 @@ static const dt_layer_kind *find_kind(const char *name) {
 }
 
 static dt_status unknown_kind(const char *source, const char *name) {
-    char known[256] = "";
+    char known[512] = "";
     size_t used = 0;
     for (const dt_layer_kind *const *kind = dt_layer_kinds; *kind && used < sizeof known; kind++)
         used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", (*kind)->name);
@@ -351,6 +376,7 @@ char *dt_model_help(void) {
         fprintf(stream, "%s", fields ? fields : "");
         dt_free(fields);
     }
+    complete = dt_presets_help(stream) && complete;
     bool written = fclose(stream) == 0;
     char *copy = written && complete ? dt_strdup(text) : NULL;
     free(text);

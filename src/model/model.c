@@ -18,7 +18,11 @@ struct dt_model {
     dt_real *arena;
     size_t bytes;
     int trace;   /* kind of the loss's spans */
-    dt_real *dy; /* [max_rows, outputs]; NULL when the loss may overwrite the outputs with their gradient */
+    dt_real *dy; /* [rows, outputs]; NULL when the loss may overwrite the outputs with their gradient */
+    /* Where the last layer is run in pieces: it, as a layer of one place; how many places at once; their outputs. */
+    dt_layer head;
+    int64_t piece;
+    dt_real *logits;
 };
 
 static dt_status check_input(const dt_shape *input) {
@@ -38,11 +42,36 @@ static bool has_weights(const dt_table *table) {
     return false;
 }
 
+/* As many places as fill a second-level cache with outputs, but enough for a product to be worth its weights. */
+#define PIECE_OUTPUTS (INT64_C(1) << 18)
+#define PIECE_LEAST 256
+
+/* Places whose outputs are computed at once, when they are computed in pieces. */
+static int64_t piece_of(const dt_model *model, int64_t width) {
+    int64_t piece = PIECE_OUTPUTS / width, all = model->spec.rows * model->spec.targets;
+    if (piece < PIECE_LEAST) piece = PIECE_LEAST;
+    return piece < all ? piece : all;
+}
+
+static dt_status plan_head(dt_model *model, dt_plan *plan) {
+    const dt_layer *last = model->sequence.head;
+    if (!last) return dt_ok();
+    int64_t width = dt_shape_last(&last->out);
+    model->piece = piece_of(model, width);
+    model->head = *last;
+    model->head.in = (dt_shape){1, {dt_shape_last(&last->in)}};
+    model->head.out = (dt_shape){1, {width}};
+    model->head.flops = last->flops / (double)model->spec.targets;
+    /* A row of the plan is a sample: as many as hold the piece. */
+    return dt_plan_memory(plan, &model->logits, (model->piece + model->spec.rows - 1) / model->spec.rows * width);
+}
+
 /* Everything that is planned, then the arena. */
 static dt_status build(dt_model *model, dt_plan *plan, const dt_node *layers) {
     const dt_model_spec *spec = &model->spec;
     DT_TRY(check_input(&spec->input));
     DT_TRY(dt_sequence_decode(&model->sequence, layers, "model.layers"));
+    model->sequence.apart = spec->targets > 1;
     DT_TRY(dt_sequence_plan(&model->sequence, plan, "", &spec->input, false));
     const dt_layer *last = &model->sequence.layers[model->sequence.count - 1];
     if (!has_weights(&model->table))
@@ -53,7 +82,9 @@ static dt_status build(dt_model *model, dt_plan *plan, const dt_node *layers) {
     model->outputs = dt_shape_count(&last->out);
     model->carried = plan->carried;
     model->trace = dt_trace_kind("loss", "loss");
-    if (spec->training && model->sequence.keeps_output) DT_TRY(dt_plan_memory(plan, &model->dy, model->outputs));
+    DT_TRY(plan_head(model, plan));
+    if (spec->training && model->sequence.keeps_output && !model->sequence.head)
+        DT_TRY(dt_plan_memory(plan, &model->dy, model->outputs));
     DT_TRY(dt_plan_bind(plan, &model->arena));
     model->bytes = plan->total * sizeof *model->arena;
     return dt_ok();
@@ -106,6 +137,9 @@ size_t dt_model_memory(const dt_model *model) {
 int64_t dt_model_carried(const dt_model *model) {
     return model->carried;
 }
+int64_t dt_model_pieces(const dt_model *model) {
+    return model->piece;
+}
 
 dt_status dt_model_resolved(const dt_model *model, dt_node **out) {
     const dt_sequence *sequence = &model->sequence;
@@ -129,7 +163,32 @@ static dt_pass pass_through(const dt_model *model, dt_pass pass, const dt_real *
     pass.kernels = model->kernels;
     pass.training = pass.training && model->spec.training;
     pass.tokens = model->spec.ids > 0 ? x : NULL;
+    pass.places = dt_shape_count(&model->spec.input);
     return pass;
+}
+
+/* The last layer and the loss, a piece of the batch's places at a time: what it gives is never there as a whole. With
+ * gradients, dx[places, in] is what the layers before go back from. */
+static void run_head(const dt_model *model, dt_pass pass, const dt_batch *batch, const dt_real *x, dt_real *dx,
+                     dt_tally *tally) {
+    const dt_layer *head = &model->head;
+    int64_t places = batch->rows * model->spec.targets, width = head->in.dim[0];
+    for (int64_t at = 0; at < places; at += model->piece) {
+        pass.rows = places - at < model->piece ? places - at : model->piece;
+        double began = dt_trace_begin();
+        head->kind->forward(head, &pass, x + at * width, model->logits);
+        if (pass.training) dt_trace_end(head->trace[0], began, head->flops * (double)pass.rows);
+        began = dt_trace_begin();
+        dt_batch piece = {.rows = pass.rows, .labels = batch->labels + at};
+        dt_loss_run(&model->loss, model->kernels, model->logits, &piece, head->out.dim[0], pass.training, tally);
+        if (!pass.training) continue;
+        dt_trace_end(model->trace, began, 0);
+        began = dt_trace_begin();
+        head->kind->backward(head, &pass, x + at * width, model->logits, model->logits, dx ? dx + at * width : NULL);
+        dt_trace_end(head->trace[1], began, (dx ? 2 : 1) * head->flops * (double)pass.rows);
+        pass.accumulate = true;
+    }
+    if (pass.training && pass.ready) pass.ready(pass.ready_context, head->begin);
 }
 
 void dt_model_train(dt_model *model, dt_pass pass, const dt_batch *batch, dt_tally *tally) {
@@ -143,10 +202,15 @@ void dt_model_train(dt_model *model, dt_pass pass, const dt_batch *batch, dt_tal
         return;
     }
     dt_real *dy = (dt_real *)dt_sequence_forward(&model->sequence, &pass, batch->x);
-    if (model->dy) dy = memcpy(model->dy, dy, (size_t)(batch->rows * model->outputs) * sizeof *dy);
-    double began = dt_trace_begin();
-    dt_loss_run(&model->loss, model->kernels, dy, batch, model->outputs, true, tally);
-    dt_trace_end(model->trace, began, 0);
+    if (model->sequence.head) {
+        run_head(model, pass, batch, dy, model->sequence.gradient[0], tally);
+        dy = model->sequence.gradient[0];
+    } else {
+        if (model->dy) dy = memcpy(model->dy, dy, (size_t)(batch->rows * model->outputs) * sizeof *dy);
+        double began = dt_trace_begin();
+        dt_loss_run(&model->loss, model->kernels, dy, batch, model->outputs, true, tally);
+        dt_trace_end(model->trace, began, 0);
+    }
     dt_sequence_backward(&model->sequence, &pass, batch->x, dy, false);
 }
 
@@ -154,12 +218,16 @@ void dt_model_evaluate(dt_model *model, dt_pass pass, const dt_batch *batch, dt_
     pass.training = false;
     pass.rows = batch->rows;
     pass.first = batch->first;
-    /* The loss leaves the outputs alone when no gradient is asked for. */
-    dt_real *output = (dt_real *)dt_model_forward(model, pass, batch->x);
-    dt_loss_run(&model->loss, model->kernels, output, batch, model->outputs, false, tally);
+    pass = pass_through(model, pass, batch->x);
+    dt_real *output = (dt_real *)dt_sequence_forward(&model->sequence, &pass, batch->x);
+    if (model->sequence.head)
+        run_head(model, pass, batch, output, NULL, tally);
+    else /* the loss leaves the outputs alone when no gradient is asked for */
+        dt_loss_run(&model->loss, model->kernels, output, batch, model->outputs, false, tally);
 }
 
 const dt_real *dt_model_forward(dt_model *model, dt_pass pass, const dt_real *x) {
     pass = pass_through(model, pass, x);
-    return dt_sequence_forward(&model->sequence, &pass, x);
+    const dt_real *output = dt_sequence_forward(&model->sequence, &pass, x);
+    return model->sequence.head ? NULL : output;
 }

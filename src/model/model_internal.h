@@ -2,6 +2,8 @@
 #ifndef DTRAIN_MODEL_INTERNAL_H
 #define DTRAIN_MODEL_INTERNAL_H
 
+#include <stdio.h>
+
 #include "dtrain/model.h"
 
 /* What every kind's configuration begins with. */
@@ -16,6 +18,7 @@ extern const dt_layer_kind dt_layer_dense, dt_layer_sigmoid, dt_layer_tanh, dt_l
 extern const dt_layer_kind dt_layer_conv1d, dt_layer_conv2d, dt_layer_max_pool, dt_layer_avg_pool,
     dt_layer_global_max_pool, dt_layer_global_avg_pool;
 extern const dt_layer_kind dt_layer_batch_norm, dt_layer_layer_norm, dt_layer_rms_norm, dt_layer_group_norm;
+extern const dt_layer_kind dt_layer_embedding, dt_layer_unembed, dt_layer_swiglu, dt_layer_token_pool;
 extern const dt_layer_kind dt_layer_residual, dt_layer_concat, dt_layer_upsample, dt_layer_reshape, dt_layer_transpose;
 
 /* Choices of an `activation` field that is fused into a pass which needs the output alone to go back. */
@@ -55,6 +58,8 @@ struct dt_sequence {
     int count;
     int first_trained;    /* the first layer with parameters, its own or of layers in it; count when none has */
     bool outermost;       /* the model's own list */
+    bool apart;           /* the last layer, if it can, is run by the caller, a part of the places at a time */
+    dt_layer *head;       /* that layer; NULL when it is run with the others */
     bool keeps_output;    /* a backward pass reads the last output, or it is the caller's x: do not overwrite it */
     dt_real *gradient[2]; /* [max_rows, widest], taken in turn by layers that are not in place */
     int64_t max_rows;
@@ -125,6 +130,14 @@ void dt_linear_forward(const dt_linear *linear, const dt_layer *layer, const dt_
  * the forward call of the same x. */
 void dt_linear_backward(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
                         const dt_real *dy, int64_t rows, bool accumulate, dt_real beta, dt_real *dx);
+
+/* ---- presets (presets.c) ---- */
+
+/* The list with items that name a preset (`- gpt: {…}`) replaced by the layers these stand for; *out is NULL when there
+ * is none. To dt_node_destroy. */
+dt_status dt_presets_expand(const dt_node *nodes, const char *path, dt_node **out);
+/* Help on every preset, into `stream`. False when memory is short. */
+bool dt_presets_help(FILE *stream);
 
 /* ---- decoding (layers.c) ---- */
 

@@ -40,7 +40,7 @@ static dt_status name_layer(dt_sequence *sequence, int position) {
     return dt_ok();
 }
 
-dt_status dt_sequence_decode(dt_sequence *sequence, const dt_node *nodes, const char *path) {
+static dt_status decode_items(dt_sequence *sequence, const dt_node *nodes, const char *path) {
     if (!nodes || nodes->kind != DT_NODE_LIST || !nodes->first)
         return dt_fail(DT_ERR_INPUT,
                        "recipe %s: %s must be a list of layers with at least one, as in [flatten, {dense: 10}]",
@@ -55,6 +55,14 @@ dt_status dt_sequence_decode(dt_sequence *sequence, const dt_node *nodes, const 
         DT_TRY(name_layer(sequence, position));
     }
     return dt_ok();
+}
+
+dt_status dt_sequence_decode(dt_sequence *sequence, const dt_node *nodes, const char *path) {
+    dt_node *expanded = NULL;
+    if (nodes && nodes->kind == DT_NODE_LIST) DT_TRY(dt_presets_expand(nodes, path, &expanded));
+    dt_status status = decode_items(sequence, expanded ? expanded : nodes, path);
+    dt_node_destroy(expanded);
+    return status;
 }
 
 /* The layer's whole name, behind those of the layers it is in. */
@@ -110,6 +118,10 @@ static dt_status plan_outputs(dt_sequence *sequence, dt_plan *plan, const char *
             DT_TRY(dt_status_within(dt_plan_memory(plan, &sequence->filled, dt_shape_count(&layer->in)),
                                     "recipe %s: layer %s", layer->source, layer->name));
         given = false;
+        if (i == sequence->count - 1 && sequence->apart && layer->in_pieces) {
+            sequence->head = layer;
+            break;
+        }
         bool share = layer->in_place && !keep && !(plan->spec->training && layer->reads_input);
         if (!share)
             DT_TRY(dt_status_within(dt_plan_memory(plan, &layer->output, dt_shape_count(&layer->out)),
@@ -166,6 +178,11 @@ void dt_sequence_init(const dt_sequence *sequence, dt_real *weights, uint64_t se
     }
 }
 
+/* The layers forward and backward run. */
+static int run_count(const dt_sequence *sequence) {
+    return sequence->count - (sequence->head != NULL);
+}
+
 static void zero_rows(dt_real *array, int64_t from, int64_t to, int64_t width) {
     assert(array);
     memset(array + from * width, 0, (size_t)((to - from) * width) * sizeof *array);
@@ -184,7 +201,7 @@ static const dt_real *fill_input(const dt_sequence *sequence, const dt_pass *pas
 
 const dt_real *dt_sequence_forward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x) {
     const dt_real *at = x;
-    for (int i = 0; i < sequence->count; i++) {
+    for (int i = 0; i < run_count(sequence); i++) {
         const dt_layer *layer = &sequence->layers[i];
         if (layer->view) continue;
         if (layer->fixed_rows && pass->rows < sequence->max_rows) at = fill_input(sequence, pass, layer, at, x);
@@ -215,7 +232,7 @@ static const dt_real *fill_gradient(const dt_sequence *sequence, const dt_pass *
 dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x, dt_real *dy,
                               bool wants_dx) {
     int last = last_visited(sequence, wants_dx);
-    for (int i = sequence->count - 1; i >= last && dy; i--) {
+    for (int i = run_count(sequence) - 1; i >= last && dy; i--) {
         const dt_layer *layer = &sequence->layers[i];
         if (layer->view) continue;
         dt_real *dx = layer->in_place ? dy : sequence->gradient[dy == sequence->gradient[0]];

@@ -22,7 +22,9 @@ enum { ROWS = 5, DIRECTIONS = 8, ENOUGH = 5 };
 #define STEP 1e-5
 #define TOLERANCE 1e-6
 
-typedef enum targets { LABELS, VALUES, POSITIONS } targets; /* POSITIONS: a label for each of the three */
+/* POSITIONS: a label for each of the three; TOKENS: likewise, and inputs are token ids; ROWS_OF_TOKENS: one label. */
+typedef enum targets { LABELS, VALUES, POSITIONS, TOKENS, ROWS_OF_TOKENS } targets;
+#define IDS 4 /* token ids are below this, or -1 */
 
 typedef struct gradient_case {
     const char *layers;
@@ -72,6 +74,23 @@ static const gradient_case cases[] = {
     {"[{reshape: [3, 2]}, {conv1d: {out: 4, kernel: 1}}]", VECTOR(6), CROSS_ENTROPY, POSITIONS},
     {"[{dense: 12}, {reshape: [3, 4]}, tanh]", VECTOR(6), SQUARED_ERROR, POSITIONS},
     {"[{dense: 12}, {reshape: [3, 4]}]", VECTOR(6), BINARY, POSITIONS},
+    /* tokens: tables shared and not, places with and without vectors, what pools leave out */
+    {"[{embedding: 6}, {dense: 4}]", VECTOR(3), CROSS_ENTROPY, TOKENS},
+    {"[{embedding: {width: 6, positions: learned}}, tanh, {unembed: embedding1}]", VECTOR(3), CROSS_ENTROPY, TOKENS},
+    {"[{embedding: {width: 5, name: table}}, {residual: [layer_norm, {dense: 5}]}, {unembed: {of: table, bias: true}}]",
+     VECTOR(3),
+     {DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0.1},
+     TOKENS},
+    {"[{embedding: 6}, {unembed: {of: \"\", bias: true}}]", VECTOR(3), CROSS_ENTROPY, TOKENS},
+    {"[{embedding: 6}, {swiglu: {out: 5, bias: true}}, {dense: 4}]", VECTOR(3), CROSS_ENTROPY, TOKENS},
+    {"[{reshape: [3, 2]}, {swiglu: 5}, {swiglu: 3}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, POSITIONS},
+    {"[{embedding: {width: 6, positions: learned}}, token_pool, {dense: 4}]", VECTOR(3), CROSS_ENTROPY, ROWS_OF_TOKENS},
+    {"[{reshape: [3, 2]}, {dense: {out: 3, activation: tanh}}, token_pool, {dense: 4}]", VECTOR(6), CROSS_ENTROPY,
+     LABELS},
+    {"[{reshape: [3, 2]}, {dense: {out: 3, activation: tanh}}, {token_pool: first}, {dense: 4}]", VECTOR(6),
+     CROSS_ENTROPY, LABELS},
+    {"[{reshape: [3, 2]}, {dense: {out: 3, activation: tanh}}, {token_pool: last}, {dense: 4}]", VECTOR(6),
+     CROSS_ENTROPY, LABELS},
     /* the dense layer's own activations, inside and at the end */
     {"[{dense: {out: 7, activation: linear}}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
     {"[{dense: {out: 7, activation: sigmoid}}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
@@ -238,6 +257,14 @@ static const gradient_case cases[] = {
 
 /* ---- a model, a list of the same layers that also gives the gradient of its input, and a batch ---- */
 
+static bool has_positions(const gradient_case *c) {
+    return c->targets == POSITIONS || c->targets == TOKENS;
+}
+
+static bool has_ids(const gradient_case *c) {
+    return c->targets == TOKENS || c->targets == ROWS_OF_TOKENS;
+}
+
 typedef struct fixture {
     const gradient_case *c;
     dt_node *root;
@@ -271,11 +298,17 @@ static void build(fixture *f, const dt_kernels *kernels) {
     snprintf(text, sizeof text, "layers: %s", f->c->layers);
     expect_ok(f, dt_node_parse_text(&f->root, "gradient.yaml", text));
     const dt_node *layers = dt_node_get(f->root, "layers");
-    dt_model_spec spec = {.input = f->c->input, .rows = ROWS, .training = true};
+    bool positions = has_positions(f->c);
+    dt_model_spec spec = {.input = f->c->input,
+                          .ids = has_ids(f->c) ? IDS : 0,
+                          .outputs = positions ? 4 : 0,
+                          .targets = positions ? 3 : 0,
+                          .rows = ROWS,
+                          .training = true};
     expect_ok(f, dt_model_create(&f->model, layers, &f->c->loss, &spec, kernels));
     dt_plan plan = {.table = &f->table, .spec = &spec};
     expect_ok(f, dt_sequence_decode(&f->sequence, layers, "layers"));
-    expect_ok(f, dt_sequence_plan(&f->sequence, &plan, "", &f->c->input, true));
+    expect_ok(f, dt_sequence_plan(&f->sequence, &plan, "", &f->c->input, !has_ids(f->c)));
     expect_ok(f, dt_plan_bind(&plan, &f->arena));
     dt_plan_finish(&plan);
 }
@@ -292,12 +325,13 @@ static void fixture_init(fixture *f, const gradient_case *c) {
     f->w = doubles(f->weights, 1); /* not the initial values: those of biases are zero */
     f->grads = doubles(f->weights, 2);
     f->x = doubles((size_t)(ROWS * f->inputs), 3);
+    for (int64_t i = 0; has_ids(c) && i < ROWS * f->inputs; i++) f->x[i] = (double)(i * 7 % (IDS + 1)) - 1;
     f->values = doubles((size_t)(ROWS * f->outputs), 4);
     for (int64_t i = 0; i < ROWS * f->outputs; i++) f->values[i] = 0.5 + f->values[i] / 2;
-    f->positions = c->targets == POSITIONS ? 3 : 1;
+    f->positions = has_positions(c) ? 3 : 1;
     int64_t classes = f->outputs > f->positions ? f->outputs / f->positions : 2;
     for (int i = 0; i < f->positions * ROWS; i++) f->labels[i] = (int32_t)(i % classes);
-    for (int i = 0; c->targets == POSITIONS && i < 3 * ROWS; i += 4) f->labels[i] = -1;
+    for (int i = 0; has_positions(c) && i < 3 * ROWS; i += 4) f->labels[i] = -1;
     bool labels = c->targets != VALUES;
     f->batch = (dt_batch){.rows = ROWS,
                           .first = 3,
@@ -312,7 +346,9 @@ static void fixture_init(fixture *f, const gradient_case *c) {
                         .step = 11,
                         .first = 3,
                         .weights = f->w,
-                        .grads = f->grads};
+                        .grads = f->grads,
+                        .tokens = has_ids(c) ? f->x : NULL,
+                        .places = f->inputs};
 }
 
 static void fixture_finish(fixture *f) {
@@ -331,7 +367,7 @@ static void fixture_finish(fixture *f) {
 static double loss_at(const fixture *f, const double *w, const double *x) {
     dt_pass pass = f->pass;
     pass.weights = w;
-    const double *output = dt_model_forward(f->model, pass, x);
+    const double *output = dt_sequence_forward(&f->sequence, &pass, x);
     return ref_loss(f->c->loss.kind, NULL, output, f->batch.labels, f->batch.values, ROWS * f->positions,
                     f->outputs / f->positions, f->c->loss.label_smoothing)
         .loss;
@@ -348,7 +384,7 @@ static uint64_t layer_sides(const dt_layer *layer, uint64_t hash) {
 
 static uint64_t sides(const fixture *f) {
     uint64_t hash = 14695981039346656037U;
-    for (int i = 0; i < dt_model_layer_count(f->model); i++) hash = layer_sides(dt_model_layer(f->model, i), hash);
+    for (int i = 0; i < f->sequence.count; i++) hash = layer_sides(&f->sequence.layers[i], hash);
     return hash;
 }
 
@@ -417,8 +453,8 @@ START_TEST(input_gradients_equal_central_differences) {
     const double *output = dt_sequence_forward(&f.sequence, &f.pass, f.x);
     memcpy(dy, output, (size_t)(ROWS * f.outputs) * sizeof *dy);
     dt_loss_run(&f.c->loss, f.pass.kernels, dy, &f.batch, f.outputs, true, &tally);
-    const double *dx = dt_sequence_backward(&f.sequence, &f.pass, f.x, dy, true);
-    check_directions(&f, "inputs", f.x, dx, (size_t)(ROWS * f.inputs));
+    const double *dx = dt_sequence_backward(&f.sequence, &f.pass, f.x, dy, !has_ids(f.c));
+    if (dx) check_directions(&f, "inputs", f.x, dx, (size_t)(ROWS * f.inputs));
     /* asked for less, the list gives the same gradients of its weights */
     double *grads = doubles(f.weights, 2);
     f.pass.grads = grads;
@@ -436,7 +472,7 @@ START_TEST(the_tally_s_loss_is_the_reference_s) {
     dt_tally tally = {0};
     double want = loss_at(&f, f.w, f.x);
     dt_model_train(f.model, f.pass, &f.batch, &tally);
-    ck_assert_int_eq(tally.samples, f.c->targets == POSITIONS ? 11 : ROWS);
+    ck_assert_int_eq(tally.samples, has_positions(f.c) ? 11 : ROWS);
     ck_assert_double_le(fabs((double)tally.loss * DT_TALLY_UNIT - want), ROWS * DT_TALLY_UNIT / 2 + 1e-12 * fabs(want));
     fixture_finish(&f);
 }

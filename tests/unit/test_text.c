@@ -227,7 +227,7 @@ START_TEST(words_seen_least_are_forgotten) {
         for (size_t j = 0; j < length; j++)
             text[j] = (uint8_t)("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN"[i * (j + 1) >> 3 & 31]);
         for (size_t j = 0, rest = i; j < 4; j++, rest /= 50) text[j] = (uint8_t)(0x80 + rest % 50);
-        for (size_t j = 0; j < 3; j++) text[length + j] = (uint8_t)" qz"[j];
+        for (size_t j = 0; j < 3; j++) text[length + j] = (uint8_t) " qz"[j];
         assert_ok(dt_bpe_count(trainer, text, length + 3, true, &used));
     }
     ck_assert_int_lt((int)((dt_memory_peak() - before) >> 20), MOST_MEGABYTES);

@@ -1,0 +1,93 @@
+/* Kernels on sequences of token ids: rows of a table by their ids, and places of a sequence taken together. Ids come as
+ * dt_real, whole numbers, -1 for no token. Sums go place by place in the order of the batch. */
+#include "kernels_internal.h"
+
+void DT_OF_ISA(embed)(dt_real *y, const dt_real *table, const dt_real *at_place, const dt_real *ids, int64_t rows,
+                      int64_t places, int64_t cols) {
+    for (int64_t i = 0; i < rows * places; i++) {
+        dt_real *restrict out = y + i * cols;
+        const dt_real *restrict own = at_place ? at_place + i % places * cols : NULL;
+        if (ids[i] < 0) {
+            memset(out, 0, (size_t)cols * sizeof *out);
+        } else {
+            memcpy(out, table + (int64_t)ids[i] * cols, (size_t)cols * sizeof *out);
+        }
+        if (own) SIMD for (int64_t j = 0; j < cols; j++) out[j] += own[j];
+    }
+}
+
+void DT_OF_ISA(embed_backward)(dt_real *dtable, dt_real *dat_place, const dt_real *dy, const dt_real *ids, int64_t rows,
+                               int64_t places, int64_t cols) {
+    for (int64_t i = 0; i < rows * places; i++) {
+        const dt_real *restrict d = dy + i * cols;
+        if (ids[i] >= 0) {
+            dt_real *restrict to = dtable + (int64_t)ids[i] * cols;
+            SIMD for (int64_t j = 0; j < cols; j++) to[j] += d[j];
+        }
+        if (dat_place) {
+            dt_real *restrict to = dat_place + i % places * cols;
+            SIMD for (int64_t j = 0; j < cols; j++) to[j] += d[j];
+        }
+    }
+}
+
+/* Tokens of one row, all its places where there are no ids or none is a token. */
+static int64_t tokens_in(const dt_real *ids, int64_t places) {
+    int64_t count = 0;
+    for (int64_t t = 0; ids && t < places; t++) count += ids[t] >= 0;
+    return count > 0 ? count : places;
+}
+
+static bool counts(const dt_real *ids, int64_t t, int64_t tokens, int64_t places) {
+    return !ids || tokens == places || ids[t] >= 0;
+}
+
+void DT_OF_ISA(mean_of_places)(dt_real *y, const dt_real *x, const dt_real *ids, int64_t rows, int64_t places,
+                               int64_t cols) {
+    for (int64_t i = 0; i < rows; i++) {
+        const dt_real *own = ids ? ids + i * places : NULL;
+        const int64_t tokens = tokens_in(own, places);
+        const dt_real share = 1 / (dt_real)tokens;
+        dt_real *restrict out = y + i * cols;
+        memset(out, 0, (size_t)cols * sizeof *out);
+        for (int64_t t = 0; t < places; t++) {
+            const dt_real *restrict in = x + (i * places + t) * cols;
+            if (counts(own, t, tokens, places)) SIMD for (int64_t j = 0; j < cols; j++) out[j] += in[j];
+        }
+        SIMD for (int64_t j = 0; j < cols; j++) out[j] *= share;
+    }
+}
+
+void DT_OF_ISA(mean_of_places_backward)(dt_real *dx, const dt_real *dy, const dt_real *ids, int64_t rows,
+                                        int64_t places, int64_t cols) {
+    for (int64_t i = 0; i < rows; i++) {
+        const dt_real *own = ids ? ids + i * places : NULL;
+        const int64_t tokens = tokens_in(own, places);
+        const dt_real *restrict d = dy + i * cols;
+        for (int64_t t = 0; t < places; t++) {
+            const dt_real share = counts(own, t, tokens, places) ? 1 / (dt_real)tokens : 0;
+            dt_real *restrict to = dx + (i * places + t) * cols;
+            SIMD for (int64_t j = 0; j < cols; j++) to[j] = share * d[j];
+        }
+    }
+}
+
+void DT_OF_ISA(swiglu)(dt_real *y, const dt_real *z, int64_t rows, int64_t cols) {
+    for (int64_t i = 0; i < rows; i++) {
+        dt_real *restrict out = y + i * cols;
+        const dt_real *restrict gate = z + 2 * i * cols, *restrict up = gate + cols;
+        SIMD for (int64_t j = 0; j < cols; j++) out[j] = gate[j] * sigmoid_real(gate[j]) * up[j];
+    }
+}
+
+void DT_OF_ISA(swiglu_backward)(dt_real *z, const dt_real *dy, int64_t rows, int64_t cols) {
+    for (int64_t i = 0; i < rows; i++) {
+        const dt_real *restrict d = dy + i * cols;
+        dt_real *restrict gate = z + 2 * i * cols, *restrict up = gate + cols;
+        SIMD for (int64_t j = 0; j < cols; j++) {
+            const dt_real g = gate[j], s = sigmoid_real(g);
+            gate[j] = d[j] * up[j] * s * (1 + g * (1 - s));
+            up[j] = d[j] * g * s;
+        }
+    }
+}

@@ -1,0 +1,93 @@
+/* Token ids as vectors: a row of a table for each, and, with learned positions, one for each place added to it (Vaswani
+ * et al. 2017, section 3.4; learned positions as in Devlin et al. 2019 and Radford et al. 2019). The table may be used
+ * again at the end (unembed.c); its gradient then has that part in it when this layer, the first, comes to add its own.
+ * The id -1 is no token: it is a vector of zeros, and learns nothing. */
+#include <string.h>
+
+#include "model_internal.h"
+
+typedef struct embedding_config {
+    dt_layer_common common;
+    int64_t width;
+    int positions; /* index into positions[] */
+    double std;
+} embedding_config;
+
+enum { W, P }; /* parameters */
+static const char *const positions[] = {"none", "learned", NULL};
+#define LEARNED 1
+
+#define FIELD(name) .key = #name, .offset = offsetof(embedding_config, name)
+
+static const dt_field fields[] = {
+    {FIELD(width), .type = DT_FIELD_INT, .min = 1, .max = 0x1p31,
+     .flags = DT_FIELD_REQUIRED | DT_FIELD_SHORTHAND | DT_FIELD_ARITHMETIC, .help = "numbers of a token's vector"},
+    {FIELD(positions), .type = DT_FIELD_CHOICE, .fallback = "none", .choices = positions, .flags = DT_FIELD_ARITHMETIC,
+     .help = "whether each place has a vector too, which is added"},
+    {FIELD(std), .type = DT_FIELD_REAL, .fallback = "0.02", .min = 0, .max = 1e6,
+     .flags = DT_FIELD_ARITHMETIC | DT_FIELD_ABOVE, .help = "standard deviation of the initial vectors"},
+    DT_LAYER_NAME_FIELD,
+    {.key = NULL},
+};
+
+static bool learns_positions(const dt_layer *layer) {
+    return ((const embedding_config *)layer->config)->positions == LEARNED;
+}
+
+static dt_status plan(dt_layer *layer, dt_plan *plan) {
+    const embedding_config *config = layer->config;
+    const dt_model_spec *spec = dt_plan_spec(plan);
+    if (layer->index > 0 || layer->in.rank != 1)
+        return dt_layer_fail(layer, "an embedding turns the data's token ids into vectors; it must be the first layer");
+    if (spec->ids == 0)
+        return dt_layer_fail(layer, "the data is no text; an embedding needs token ids (set data.context)");
+    int64_t places = dt_plan_places(plan, layer);
+    DT_TRY(dt_plan_param(plan, layer, "w", &(dt_shape){2, {spec->ids, config->width}}, DT_TENSOR_DECAY));
+    if (learns_positions(layer))
+        DT_TRY(dt_plan_param(plan, layer, "p", &(dt_shape){2, {places, config->width}}, DT_TENSOR_DECAY));
+    layer->out = (dt_shape){2, {layer->in.dim[0], config->width}};
+    layer->pointwise = true;
+    return dt_ok();
+}
+
+static void init(const dt_layer *layer, dt_real *weights, uint64_t seed) {
+    const embedding_config *config = layer->config;
+    for (int i = 0; i < layer->param_count; i++)
+        dt_init_fill(DT_PARAM(layer, weights, i), layer->table->tensors[layer->param[i]].count, DT_INIT_NORMAL, 1, 1, 1,
+                     config->std, seed, layer->param[i]);
+}
+
+static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y) {
+    (void)x; /* the tokens */
+    int64_t width = layer->out.dim[1];
+    const dt_real *at_place = learns_positions(layer) ? DT_PARAM(layer, pass->weights, P) + pass->place * width : NULL;
+    pass->kernels->embed(y, DT_PARAM(layer, pass->weights, W), at_place, pass->tokens, pass->rows, layer->in.dim[0],
+                         width);
+}
+
+static void clear(const dt_layer *layer, const dt_pass *pass, int param) {
+    const dt_tensor *tensor = &layer->table->tensors[layer->param[param]];
+    bool written = pass->accumulate || (tensor->flags & DT_TENSOR_SHARED);
+    if (!written) memset(pass->grads + tensor->offset, 0, tensor->count * sizeof *pass->grads);
+}
+
+static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
+                     dt_real *dx) {
+    (void)x, (void)y, (void)dx; /* nobody asks for the gradient of ids */
+    bool learned = learns_positions(layer);
+    clear(layer, pass, W);
+    if (learned) clear(layer, pass, P);
+    pass->kernels->embed_backward(DT_PARAM(layer, pass->grads, W), learned ? DT_PARAM(layer, pass->grads, P) : NULL, dy,
+                                  pass->tokens, pass->rows, layer->in.dim[0], layer->out.dim[1]);
+}
+
+const dt_layer_kind dt_layer_embedding = {
+    .name = "embedding",
+    .help = "a vector for each token id of a text: [places] becomes [places, width]",
+    .fields = fields,
+    .config_size = sizeof(embedding_config),
+    .plan = plan,
+    .init = init,
+    .forward = forward,
+    .backward = backward,
+};

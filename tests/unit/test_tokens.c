@@ -1,0 +1,132 @@
+/* Models of token sequences: tables of vectors, losses computed in pieces, presets. */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "dtrain/memory.h"
+#include "model_internal.h"
+#include "reference.h"
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
+
+static const dt_kernels *kernels;
+static const dt_recipe_loss cross_entropy = {DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0};
+
+static void setup(void) {
+    ck_assert_int_eq(dt_compute_open(&kernels, DT_ISA_AUTO, 1).code, DT_OK);
+}
+
+static dt_real *reals(size_t n, uint64_t seed) {
+    dt_real *x = dt_alloc(n ? n : 1, sizeof *x);
+    ck_assert_ptr_nonnull(x);
+    for (size_t i = 0; i < n; i++) x[i] = (dt_real)ref_uniform(seed, i);
+    return x;
+}
+
+static dt_model *new_model(const char *layers, const dt_model_spec *spec) {
+    char text[1024];
+    snprintf(text, sizeof text, "layers: %s\n", layers);
+    dt_node *root;
+    dt_model *model;
+    dt_status status = dt_node_parse_text(&root, "test.yaml", text);
+    ck_assert_msg(status.code == DT_OK, "%s", status.message);
+    status = dt_model_create(&model, dt_node_get(root, "layers"), &cross_entropy, spec, kernels);
+    ck_assert_msg(status.code == DT_OK, "%s: %s", layers, status.message);
+    dt_node_destroy(root);
+    return model;
+}
+
+START_TEST(an_embedding_gives_the_rows_of_its_table) {
+    enum { IDS = 9, WIDTH = 19, PLACES = 4, ROWS = 3 };
+    dt_model_spec spec = {.input = {1, {PLACES}}, .ids = IDS, .rows = ROWS};
+    dt_model *model = new_model("[embedding: {width: 19, positions: learned}]", &spec);
+    const dt_table *table = dt_model_table(model);
+    ck_assert_int_eq(table->count, 2);
+    ck_assert_str_eq(table->tensors[1].name, "embedding1/p");
+    dt_real *w = reals(table->total, 1), ids[ROWS * PLACES] = {0, 8, -1, 3, 3, 3, -1, -1, 1, 2, 3, 4};
+    const dt_real *y = dt_model_forward(model, (dt_pass){.rows = ROWS, .weights = w}, ids);
+    const dt_real *p = w + table->tensors[1].offset;
+    for (int i = 0; i < ROWS * PLACES; i++)
+        for (int j = 0; j < WIDTH; j++) {
+            dt_real token = ids[i] < 0 ? 0 : w[(int)ids[i] * WIDTH + j];
+            ck_assert(y[i * WIDTH + j] == token + p[i % PLACES * WIDTH + j]);
+        }
+    dt_model_destroy(model);
+    dt_free(w);
+}
+END_TEST
+
+/* Rows of many places with many outputs each: a batch's outputs are never there as a whole, and it is the sum of its
+ * rows, which are. */
+START_TEST(a_loss_in_pieces_is_that_of_the_rows) {
+    enum { IDS = 3000, PLACES = 130, ROWS = 6, ALL = ROWS * PLACES };
+    static const char *const models[] = {"[embedding: 8, unembed: embedding1]", "[embedding: 8, tanh, dense: 3000]",
+                                         "[embedding: 8, unembed: {of: \"\", bias: true}]"};
+    dt_model_spec spec = {.input = {1, {PLACES}}, .ids = IDS, .outputs = IDS, .targets = PLACES, .rows = ROWS};
+    spec.training = true;
+    dt_model *model = new_model(models[_i], &spec);
+    ck_assert_int_eq(dt_model_pieces(model), 256);
+    ck_assert_uint_lt(dt_model_memory(model), (size_t)ALL * IDS * sizeof(dt_real) / 2);
+    size_t total = dt_model_table(model)->total;
+    dt_real *w = reals(total, 5), *whole = reals(total, 6), *sum = reals(total, 7), x[ALL];
+    int32_t labels[ALL];
+    for (int i = 0; i < ALL; i++) {
+        x[i] = (dt_real)(i * 37 % IDS);
+        labels[i] = i % 11 == 0 ? -1 : (i * 101 + 7) % IDS;
+    }
+    dt_tally all = {0}, parts = {0}, evaluated = {0};
+    dt_batch batch = {.rows = ROWS, .x = x, .labels = labels, .targets = PLACES};
+    dt_model_train(model, (dt_pass){.weights = w, .grads = whole}, &batch, &all);
+    dt_model_evaluate(model, (dt_pass){.weights = w}, &batch, &evaluated);
+    for (int i = 0; i < ROWS; i++) {
+        dt_batch row = {.rows = 1, .x = x + i * PLACES, .labels = labels + i * PLACES, .targets = PLACES};
+        dt_model_train(model, (dt_pass){.weights = w, .grads = sum, .accumulate = i > 0}, &row, &parts);
+    }
+    ck_assert_int_eq(all.samples, ALL - (ALL + 10) / 11);
+    ck_assert_int_eq(parts.samples, all.samples);
+    ck_assert_int_eq(evaluated.loss, all.loss);
+    ck_assert_int_eq(evaluated.correct, all.correct);
+    ck_assert_double_le(fabs(dt_tally_loss(&all) - dt_tally_loss(&parts)), 1e-6);
+    double largest = 0;
+    const dt_table *table = dt_model_table(model);
+    for (int t = 0; t < table->count; t++)
+        for (size_t i = 0; i < table->tensors[t].count; i++) {
+            size_t at = table->tensors[t].offset + i;
+            largest = fmax(largest, fabs((double)whole[at]));
+            ck_assert_double_le(fabs((double)(whole[at] - sum[at])), 1e-4);
+        }
+    ck_assert_double_gt(largest, 0.5);
+    dt_model_destroy(model);
+    dt_free(w), dt_free(whole), dt_free(sum);
+}
+END_TEST
+
+START_TEST(a_pool_leaves_out_what_is_no_token) {
+    enum { PLACES = 3, WIDTH = 2 };
+    dt_model_spec spec = {.input = {1, {PLACES}}, .ids = 4, .rows = 3};
+    dt_model *model = new_model("[embedding: 2, token_pool]", &spec);
+    dt_real w[16] = {1, 10, 2, 20, 3, 30, 4, 40};
+    dt_real ids[] = {0, 1, 3, 2, -1, 3, -1, -1, -1};
+    const dt_real wanted[] = {(dt_real)(7 / 3.0), (dt_real)(70 / 3.0), 3.5, 35, 0, 0};
+    const dt_real *y = dt_model_forward(model, (dt_pass){.rows = 3, .weights = w}, ids);
+    for (int i = 0; i < COUNT(wanted); i++) ck_assert_double_le(fabs((double)(y[i] - wanted[i])), 1e-5);
+    dt_model_destroy(model);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("tokens");
+    TCase *group = tcase_create("models");
+    tcase_add_checked_fixture(group, setup, NULL);
+    tcase_set_timeout(group, 60);
+    tcase_add_test(group, an_embedding_gives_the_rows_of_its_table);
+    tcase_add_loop_test(group, a_loss_in_pieces_is_that_of_the_rows, 0, 3);
+    tcase_add_test(group, a_pool_leaves_out_what_is_no_token);
+    suite_add_tcase(suite, group);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed > 0;
+}
