@@ -28,6 +28,7 @@ const dt_layer_kind *const dt_layer_kinds[] = {
     &dt_layer_upsample,
     &dt_layer_reshape,
     &dt_layer_transpose,
+    &dt_layer_attention,
     &dt_layer_relu,
     &dt_layer_leaky_relu,
     &dt_layer_gelu,
