@@ -76,6 +76,24 @@ typedef struct dt_window {
     int64_t before[2], after[2];
 } dt_window;
 
+#define DT_ATTENTION_BLOCK 64 /* queries, and keys, that are worked on at once */
+
+/* Attention of `rows` samples. Heads are [places, heads, size]; qkv[rows, places, (heads + 2 kv_heads)*size] has in
+ * each place the queries' heads, the keys' and the values'. Queries of head h meet the keys and values of head
+ * h/(heads/kv_heads) (grouped queries; Ainslie et al. 2023). */
+typedef struct dt_attention {
+    int64_t rows, places, heads, kv_heads, size;
+    bool causal;           /* a query sees the keys of its own place and of those before */
+    const dt_real *tokens; /* [rows, places] or NULL: nobody sees the keys where it is below 0 */
+} dt_attention;
+
+/* Elements that attend and attend_backward work with, however many rows there are. */
+static inline int64_t dt_attention_work(int64_t places, int64_t size, bool training) {
+    int64_t block = DT_ATTENTION_BLOCK, tall = (places + block - 1) / block * block, wide = (size + 15) / 16 * 16;
+    return training ? 9 * tall * wide + 3 * tall + 2 * block * block
+                    : 2 * tall * wide + tall + 3 * block * wide + block * block;
+}
+
 /* One instruction set's kernels. Shapes are row-major. Unless said otherwise outputs do not overlap inputs. */
 typedef struct dt_kernels {
     dt_isa isa;
@@ -171,6 +189,22 @@ typedef struct dt_kernels {
     /* y = the mean of each window's pixels inside the picture. */
     void (*avg_pool)(dt_real *y, const dt_real *x, const dt_window *window, int64_t rows, int64_t channels);
     void (*avg_pool_backward)(dt_real *dx, const dt_real *dy, const dt_window *window, int64_t rows, int64_t channels);
+
+    /* y[rows, places, heads*size] = softmax(q k^T/sqrt(size)) v, head by head. log_sum[rows, heads, places] (NULL: not
+     * wanted) receives the logarithm of each softmax's sum. A query that sees no key gets zeros. work: as many elements
+     * as dt_attention_work says. */
+    void (*attend)(dt_real *y, dt_real *log_sum, const dt_real *qkv, const dt_attention *shape, dt_real *work);
+    /* dqkv from dy, and from what attend saw and gave. */
+    void (*attend_backward)(dt_real *dqkv, const dt_real *dy, const dt_real *y, const dt_real *log_sum,
+                            const dt_real *qkv, const dt_attention *shape, dt_real *work);
+    /* The last of place + 1 places alone: y[rows, heads*size] from qkv[rows, (heads + 2 kv_heads)*size]. Keys and
+     * values [rows, places, kv_heads*size] hold those of the places before, and gain this one's. work[places]. */
+    void (*attend_place)(dt_real *y, dt_real *keys, dt_real *values, const dt_real *qkv, const dt_attention *shape,
+                         int64_t place, dt_real *work);
+    /* Turns the queries and keys of qkv by the angles of their places, in place: numbers i and i + size/2 of a head as
+     * one plane (RoFormer, Su et al. 2021, section 3.2.2, paired as in GPT-NeoX). turns[places, size]: size/2 cosines,
+     * then as many sines. `back`: by the opposite angles, which is what a gradient needs. */
+    void (*rotate)(dt_real *qkv, const dt_real *turns, const dt_attention *shape, bool back);
 
     /* Update rules on flat arrays of n elements. */
     void (*sgd)(dt_real *w, dt_real *velocity, const dt_real *g, int64_t n,

@@ -4,7 +4,9 @@
  * The code is plain C that the compiler vectorises: loops over columns or flat arrays, no branches inside, elementary
  * functions written so that they inline. Reductions are marked `omp simd`, which fixes their order for a given
  * instruction set and length; nothing depends on alignment, thread or rank. */
-#include "kernels_internal.h"
+#include "attention.h"
+#include "elementary.h"
+#include "tokens.h"
 
 #define LOSS_LIMIT 0x1p38 /* a sample's loss above this would overflow a tally's sum */
 
@@ -1071,6 +1073,10 @@ const dt_kernels DT_KERNELS = {
     .max_pool_backward = max_pool_backward,
     .avg_pool = avg_pool,
     .avg_pool_backward = avg_pool_backward,
+    .attend = DT_OF_ISA(attend),
+    .attend_backward = DT_OF_ISA(attend_backward),
+    .attend_place = DT_OF_ISA(attend_place),
+    .rotate = DT_OF_ISA(rotate),
     .sgd = sgd,
     .adam = adam,
     .rmsprop = rmsprop,

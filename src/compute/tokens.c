@@ -1,6 +1,6 @@
 /* Kernels on sequences of token ids: rows of a table by their ids, and places of a sequence taken together. Ids come as
  * dt_real, whole numbers, -1 for no token. Sums go place by place in the order of the batch. */
-#include "kernels_internal.h"
+#include "tokens.h"
 
 void DT_OF_ISA(embed)(dt_real *y, const dt_real *table, const dt_real *at_place, const dt_real *ids, int64_t rows,
                       int64_t places, int64_t cols) {

@@ -32,6 +32,7 @@ const dt_layer_kind *const dt_layer_kinds[] = {
     &dt_layer_unembed,
     &dt_layer_swiglu,
     &dt_layer_token_pool,
+    &dt_layer_attention,
     &dt_layer_relu,
     &dt_layer_leaky_relu,
     &dt_layer_gelu,

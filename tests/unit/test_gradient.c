@@ -246,6 +246,29 @@ static const gradient_case cases[] = {
     {"[{concat: [[{conv2d: 2}, {max_pool: {kernel: 3, stride: 1, padding: same}}], [], [{conv2d: {out: 3, kernel: 1}}, "
      "{layer_norm: {eps: 0.1}}]]}, {upsample: 2}, {conv2d: {out: 3, stride: 2}}, flatten, {dense: 4}]",
      IMAGE, CROSS_ENTROPY, LABELS},
+    /* attention: causal and not, keys shared by queries, turned, of one place and of more than a block of them */
+    {"[{attention: 2}, flatten, {dense: 4}]", {2, {5, 6}}, CROSS_ENTROPY, LABELS},
+    {"[{attention: {heads: 2, causal: no}}, flatten, {dense: 4}]", {2, {5, 6}}, CROSS_ENTROPY, LABELS},
+    {"[{attention: {heads: 3, bias: no}}, flatten, {dense: 4}]", {2, {1, 6}}, CROSS_ENTROPY, LABELS},
+    {"[{attention: {heads: 4, kv_heads: 2}}, tanh, {attention: {heads: 4, kv_heads: 1, causal: no}}, flatten, {dense: "
+     "4}]",
+     {2, {7, 8}},
+     CROSS_ENTROPY,
+     LABELS},
+    {"[{attention: {heads: 1, rotary: yes}}, flatten, {dense: 4}]", {2, {6, 8}}, CROSS_ENTROPY, LABELS},
+    {"[layer_norm, {attention: {heads: 4, kv_heads: 2, rotary: yes, rotary_base: 10, causal: no}}, flatten, {dense: "
+     "4}]",
+     {2, {9, 8}},
+     CROSS_ENTROPY,
+     LABELS},
+    {"[{residual: [layer_norm, {attention: {heads: 2, rotary: yes}}]}, {dense: {out: 3, activation: gelu}}, flatten, "
+     "{dense: 4}]",
+     {2, {70, 4}},
+     CROSS_ENTROPY,
+     LABELS},
+    {"[{attention: {heads: 1, causal: no}}, flatten, {dense: 4}]", {2, {131, 3}}, CROSS_ENTROPY, LABELS},
+    {"[{attention: 1}, flatten, {dense: 4}]", {2, {6, 32}}, CROSS_ENTROPY, LABELS},
+    {"[{attention: 1}, flatten, {dense: 4}]", {2, {129, 2}}, CROSS_ENTROPY, LABELS},
     /* deeper, narrowing and widening, so that gradient buffers are used in turn */
     {"[flatten, {dense: {out: 11, activation: silu}}, {dense: {out: 3, activation: tanh}}, {dense: {out: 8, "
      "activation: "

@@ -1,0 +1,480 @@
+/* Attention without its matrix of weights: blocks of queries meet blocks of keys, the softmax is kept up online, and of
+ * each query nothing is stored but the logarithm of its sum; going back computes the weights again (Dao et al. 2022,
+ * FlashAttention; Dao 2023).
+ *
+ * A block of scores is held transposed, [keys, queries]: with queries in the lanes the softmax's maxima and sums are
+ * plain element-wise loops, and all seven products of the two passes become one form, rows of scalars times rows of
+ * vectors. That form is written with the compiler's vector types, because a tile of sums has to stay in registers,
+ * which loops over arrays do not promise. Heads are copied out of qkv first, filled up with zeros to whole vectors, so
+ * that no loop has a remainder; the sizes of most models, 32 and 64, are constants of their own copies of the code. */
+#include "attention.h"
+
+#if defined __AVX512F__
+#    define VECTOR_BYTES 64
+#elif defined __AVX__
+#    define VECTOR_BYTES 32
+#else
+#    define VECTOR_BYTES 16
+#endif
+
+typedef dt_real vector __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(dt_real)), may_alias));
+
+enum {
+    LANES = VECTOR_BYTES / sizeof(dt_real),
+    TILE = VECTOR_BYTES == 64 ? 8 : 4, /* rows of a tile of sums, which is two vectors wide */
+    BLOCK = DT_ATTENTION_BLOCK
+};
+
+#define INLINE static inline __attribute__((always_inline))
+#define LOWEST LITERAL(-1e30) /* below all scores, and still a number when another is subtracted */
+
+static inline int64_t round_up(int64_t n, int64_t unit) {
+    return (n + unit - 1) / unit * unit;
+}
+
+static inline int64_t smaller(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+#ifdef DT_REAL_DOUBLE
+static inline double exp_below(double x) {
+    return exp(x);
+}
+#else
+/* e^x for x that is not above 0 but by rounding: exp_real without what only larger numbers need. Below -88 it is 0. */
+static inline float exp_below(float x) {
+    float clamped = x < -88.0F ? -88.0F : x;
+    int32_t n = (int32_t)(clamped * 1.44269504088896341F - 0.5F);
+    float fn = (float)n;
+    float r = clamped - fn * 0.693359375F;
+    r = r - fn * -2.12194440e-4F;
+    float p = 1.9875691500e-4F;
+    p = p * r + 1.3981999507e-3F;
+    p = p * r + 8.3334519073e-3F;
+    p = p * r + 4.1665795894e-2F;
+    p = p * r + 1.6666665459e-1F;
+    p = p * r + 5.0000001201e-1F;
+    return (p * r * r + r + 1.0F) * power_of_two(n);
+}
+#endif
+
+/* ---- products ---- */
+
+/* Rows of scalars: element (i, l) is at[i*down + l*across]. */
+typedef struct scalars {
+    const dt_real *at;
+    int64_t down, across;
+} scalars;
+
+/* c[TILE, width vectors] = a[TILE, depth] b[depth, width vectors], or += with `add`. */
+INLINE void tile(dt_real *c, int64_t ldc, scalars a, const dt_real *b, int64_t ldb, int64_t depth, bool add,
+                 const int width) {
+    vector sum[TILE][2];
+#pragma GCC unroll 8
+    for (int i = 0; i < TILE; i++)
+#pragma GCC unroll 2
+        for (int v = 0; v < width; v++) sum[i][v] = add ? *(const vector *)(c + i * ldc + v * LANES) : (vector){0};
+    for (int64_t l = 0; l < depth; l++) {
+        vector row[2];
+#pragma GCC unroll 2
+        for (int v = 0; v < width; v++) row[v] = *(const vector *)(b + l * ldb + v * LANES);
+#pragma GCC unroll 8
+        for (int i = 0; i < TILE; i++)
+#pragma GCC unroll 2
+            for (int v = 0; v < width; v++) sum[i][v] += a.at[i * a.down + l * a.across] * row[v];
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < TILE; i++)
+#pragma GCC unroll 2
+        for (int v = 0; v < width; v++) *(vector *)(c + i * ldc + v * LANES) = sum[i][v];
+}
+
+/* The same for columns [from, to), whole vectors. */
+INLINE void strip(dt_real *c, int64_t ldc, scalars a, const dt_real *b, int64_t ldb, int64_t depth, bool add,
+                  int64_t from, int64_t to) {
+    int64_t j = from;
+    for (; j + 2 * LANES <= to; j += 2 * LANES) tile(c + j, ldc, a, b + j, ldb, depth, add, 2);
+    if (j < to) tile(c + j, ldc, a, b + j, ldb, depth, add, 1);
+}
+
+/* ---- where things are ---- */
+
+/* A head filled up to whole vectors, and what is known of where a block of scores lies. */
+typedef struct block {
+    int64_t keys, queries; /* that exist */
+    bool diagonal;         /* queries see keys up to their own number only */
+    const dt_real *hidden; /* [BLOCK]: keys that nobody sees are not 0; NULL: there are none */
+} block;
+
+/* The first column of scores that is computed for the keys from `key` on. */
+INLINE int64_t first_query(const block *b, int64_t key) {
+    return b->diagonal ? key / LANES * LANES : 0;
+}
+
+/* s[keys, queries] = rows of one side [keys, width] times columns of the other, [width, BLOCK]. */
+INLINE void scores(dt_real *s, const block *b, const dt_real *keys, const dt_real *queries, const int64_t width) {
+    int64_t to = round_up(b->queries, LANES);
+    for (int64_t k = 0; k < b->keys; k += TILE)
+        strip(s + k * BLOCK, BLOCK, (scalars){keys + k * width, width, 1}, queries, BLOCK, width, false,
+              first_query(b, k), to);
+}
+
+/* Scores of keys that a query does not see become -infinity. */
+static void hide(dt_real *restrict s, const block *b) {
+    int64_t to = round_up(b->queries, LANES);
+    for (int64_t k = 0; k < round_up(b->keys, TILE); k++) {
+        dt_real *row = s + k * BLOCK;
+        bool gone = k >= b->keys || (b->hidden && b->hidden[k] != 0);
+        int64_t end = gone ? to : b->diagonal ? k : 0;
+        for (int64_t q = first_query(b, k / TILE * TILE); q < end; q++) row[q] = -(dt_real)INFINITY;
+    }
+}
+
+/* sums[queries, width] += weights^T values: over the keys. */
+INLINE void gather_keys(dt_real *sums, const block *b, const dt_real *weights, const dt_real *values,
+                        const int64_t width) {
+    for (int64_t q = 0; q < b->queries; q += TILE) {
+        int64_t depth = b->diagonal ? smaller(b->keys, q + TILE) : b->keys;
+        strip(sums + q * width, width, (scalars){weights + q, 1, BLOCK}, values, width, depth, true, 0, width);
+    }
+}
+
+/* sums[keys, width] += weights values: over the queries. */
+INLINE void gather_queries(dt_real *sums, const block *b, const dt_real *weights, const dt_real *values,
+                           const int64_t width) {
+    for (int64_t k = 0; k < b->keys; k += TILE) {
+        int64_t from = b->diagonal ? k : 0;
+        if (from >= b->queries) continue;
+        strip(sums + k * width, width, (scalars){weights + k * BLOCK + from, BLOCK, 1}, values + from * width, width,
+              b->queries - from, true, 0, width);
+    }
+}
+
+/* ---- copies of heads ---- */
+
+/* to[round_up(n), width] = from[n, size], rows `stride` apart, times `scale`; the rest is zero. */
+static void pack(dt_real *restrict to, const dt_real *restrict from, int64_t n, int64_t size, int64_t stride,
+                 int64_t width, dt_real scale) {
+    for (int64_t i = 0; i < n; i++) {
+        SIMD for (int64_t j = 0; j < size; j++) to[i * width + j] = from[i * stride + j] * scale;
+        for (int64_t j = size; j < width; j++) to[i * width + j] = 0;
+    }
+    memset(to + n * width, 0, (size_t)((round_up(n, TILE) - n) * width) * sizeof *to);
+}
+
+/* to[n, size] = from[n, width] times `scale`. */
+static void unpack(dt_real *restrict to, const dt_real *restrict from, int64_t n, int64_t size, int64_t stride,
+                   int64_t width, dt_real scale) {
+    for (int64_t i = 0; i < n; i++)
+        SIMD for (int64_t j = 0; j < size; j++) to[i * stride + j] = from[i * width + j] * scale;
+}
+
+/* to[width, BLOCK] = the transposed from[n, width], n at most BLOCK; the rest is zero. */
+static void turn(dt_real *restrict to, const dt_real *restrict from, int64_t n, int64_t width) {
+    int64_t end = round_up(n, LANES);
+    for (int64_t j = 0; j < width; j++) {
+        for (int64_t i = 0; i < n; i++) to[j * BLOCK + i] = from[i * width + j];
+        for (int64_t i = n; i < end; i++) to[j * BLOCK + i] = 0;
+    }
+}
+
+/* Which of the keys of a block are padding; NULL where none can be. */
+static const dt_real *hidden_keys(dt_real *hidden, const dt_attention *shape, int64_t row) {
+    if (!shape->tokens) return NULL;
+    const dt_real *tokens = shape->tokens + row * shape->places;
+    for (int64_t t = 0; t < shape->places; t++) hidden[t] = tokens[t] < 0 ? 1 : 0;
+    return hidden;
+}
+
+static block block_at(const dt_attention *shape, int64_t q0, int64_t k0, const dt_real *hidden) {
+    return (block){.keys = smaller(BLOCK, shape->places - k0),
+                   .queries = smaller(BLOCK, shape->places - q0),
+                   .diagonal = shape->causal && q0 == k0,
+                   .hidden = hidden ? hidden + k0 : NULL};
+}
+
+static inline bool needs_hiding(const block *b) {
+    return b->diagonal || b->hidden || b->keys % TILE != 0;
+}
+
+static inline dt_real scale_of(const dt_attention *shape) {
+    return 1 / sqrt_real((dt_real)shape->size);
+}
+
+/* ---- forward ---- */
+
+/* What the queries of a block have so far. */
+typedef struct running {
+    dt_real top[BLOCK], sum[BLOCK], factor[BLOCK];
+} running;
+
+/* Scores become weights, relative to the largest so far; factor says what older weights are worth now. */
+static void soften(dt_real *restrict s, running *restrict run, const block *b) {
+    int64_t to = round_up(b->queries, LANES), keys = round_up(b->keys, TILE);
+    dt_real top[BLOCK], sum[BLOCK];
+    SIMD for (int64_t q = 0; q < to; q++) top[q] = run->top[q], sum[q] = 0;
+    for (int64_t k = 0; k < keys; k++) {
+        const dt_real *row = s + k * BLOCK;
+        SIMD for (int64_t q = first_query(b, k / TILE * TILE); q < to; q++) top[q] = row[q] > top[q] ? row[q] : top[q];
+    }
+    for (int64_t k = 0; k < keys; k++) {
+        dt_real *row = s + k * BLOCK;
+        SIMD for (int64_t q = first_query(b, k / TILE * TILE); q < to; q++) {
+            dt_real e = exp_below(row[q] - top[q]);
+            row[q] = e;
+            sum[q] += e;
+        }
+    }
+    SIMD for (int64_t q = 0; q < to; q++) {
+        dt_real factor = exp_below(run->top[q] - top[q]);
+        run->factor[q] = factor;
+        run->sum[q] = run->sum[q] * factor + sum[q];
+        run->top[q] = top[q];
+    }
+}
+
+/* Where a call keeps its copies; from one piece of memory, in this order. */
+typedef struct forward_work {
+    dt_real *k, *v;    /* [places, width] */
+    dt_real *q, *qt;   /* [BLOCK, width] and transposed */
+    dt_real *s, *sums; /* [BLOCK, BLOCK], [BLOCK, width] */
+    dt_real *hidden;   /* [places] */
+} forward_work;
+
+static dt_real *cut(dt_real **work, int64_t count) {
+    dt_real *piece = *work;
+    *work += round_up(count, 16);
+    return piece;
+}
+
+INLINE void attend_head(dt_real *y, dt_real *log_sum, const dt_real *q, const forward_work *w, const dt_real *hidden,
+                        const dt_attention *shape, const int64_t width) {
+    int64_t stride = (shape->heads + 2 * shape->kv_heads) * shape->size, out = shape->heads * shape->size;
+    for (int64_t q0 = 0; q0 < shape->places; q0 += BLOCK) {
+        running run;
+        int64_t queries = smaller(BLOCK, shape->places - q0), end = shape->causal ? q0 + queries : shape->places;
+        pack(w->q, q + q0 * stride, queries, shape->size, stride, width, scale_of(shape));
+        turn(w->qt, w->q, queries, width);
+        memset(w->sums, 0, (size_t)(BLOCK * width) * sizeof *w->sums);
+        for (int64_t i = 0; i < BLOCK; i++) run.top[i] = LOWEST, run.sum[i] = 0;
+        for (int64_t k0 = 0; k0 < end; k0 += BLOCK) {
+            block b = block_at(shape, q0, k0, hidden);
+            scores(w->s, &b, w->k + k0 * width, w->qt, width);
+            if (needs_hiding(&b)) hide(w->s, &b);
+            soften(w->s, &run, &b);
+            for (int64_t i = 0; k0 > 0 && i < queries; i++)
+                SIMD for (int64_t j = 0; j < width; j++) w->sums[i * width + j] *= run.factor[i];
+            gather_keys(w->sums, &b, w->s, w->v + k0 * width, width);
+        }
+        for (int64_t i = 0; i < queries; i++) {
+            dt_real sum = run.sum[i], share = sum == 0 ? 0 : 1 / sum; /* 0: a query that sees no key */
+            unpack(y + (q0 + i) * out, w->sums + i * width, 1, shape->size, 0, width, share);
+            if (log_sum) log_sum[q0 + i] = sum == 0 ? 0 : run.top[i] + log_real(sum);
+        }
+    }
+}
+
+INLINE void attend_rows(dt_real *y, dt_real *log_sum, const dt_real *qkv, const dt_attention *shape, dt_real *work,
+                        const int64_t width) {
+    int64_t places = shape->places, size = shape->size, group = shape->heads / shape->kv_heads;
+    int64_t stride = (shape->heads + 2 * shape->kv_heads) * size, out = shape->heads * size;
+    int64_t rows = round_up(places, BLOCK);
+    forward_work w = {.k = cut(&work, rows * width), .v = cut(&work, rows * width)};
+    w.q = cut(&work, BLOCK * width), w.qt = cut(&work, BLOCK * width), w.s = cut(&work, BLOCK * BLOCK);
+    w.sums = cut(&work, BLOCK * width), w.hidden = cut(&work, rows);
+    for (int64_t r = 0; r < shape->rows; r++) {
+        const dt_real *q = qkv + r * places * stride, *k = q + shape->heads * size, *v = k + shape->kv_heads * size;
+        const dt_real *hidden = hidden_keys(w.hidden, shape, r);
+        for (int64_t h = 0; h < shape->heads; h++) {
+            if (h % group == 0) {
+                pack(w.k, k + h / group * size, places, size, stride, width, 1);
+                pack(w.v, v + h / group * size, places, size, stride, width, 1);
+            }
+            attend_head(y + r * places * out + h * size, log_sum ? log_sum + (r * shape->heads + h) * places : NULL,
+                        q + h * size, &w, hidden, shape, width);
+        }
+    }
+}
+
+void DT_OF_ISA(attend)(dt_real *y, dt_real *log_sum, const dt_real *qkv, const dt_attention *shape, dt_real *work) {
+    switch (shape->size) {
+    case 32: attend_rows(y, log_sum, qkv, shape, work, 32); break;
+    case 64: attend_rows(y, log_sum, qkv, shape, work, 64); break;
+    default: attend_rows(y, log_sum, qkv, shape, work, round_up(shape->size, LANES));
+    }
+}
+
+/* ---- backward ---- */
+
+typedef struct backward_work {
+    dt_real *k, *v, *q, *g;   /* [places, width]; q is scaled, g is dy */
+    dt_real *qt, *gt;         /* q and g transposed, block by block */
+    dt_real *dk, *dv, *dq;    /* [places, width] */
+    dt_real *p, *ds;          /* [BLOCK, BLOCK] */
+    dt_real *log_sum, *delta; /* [places] */
+    dt_real *hidden;
+} backward_work;
+
+/* From scores and dy·v: the weights into p, and the gradient of the scores into ds. */
+static void harden(dt_real *restrict p, dt_real *restrict ds, const dt_real *restrict log_sum,
+                   const dt_real *restrict delta, const block *b) {
+    int64_t to = round_up(b->queries, LANES);
+    for (int64_t k = 0; k < round_up(b->keys, TILE); k++) {
+        dt_real *restrict weight = p + k * BLOCK, *restrict slope = ds + k * BLOCK;
+        SIMD for (int64_t q = first_query(b, k / TILE * TILE); q < to; q++) {
+            dt_real e = exp_below(weight[q] - log_sum[q]);
+            weight[q] = e;
+            slope[q] = e * (slope[q] - delta[q]);
+        }
+    }
+}
+
+/* delta[i] = the sum of dy*y of query i, which is that of weights times their gradients. */
+static void sum_products(dt_real *restrict delta, const dt_real *restrict dy, const dt_real *restrict y, int64_t n,
+                         int64_t size, int64_t stride) {
+    for (int64_t i = 0; i < n; i++) {
+        dt_real sum = 0;
+        _Pragma("omp simd reduction(+ : sum)") for (int64_t j = 0; j < size; j++) sum +=
+            dy[i * stride + j] * y[i * stride + j];
+        delta[i] = sum;
+    }
+}
+
+INLINE void back_through_head(const backward_work *w, const dt_real *hidden, const dt_attention *shape,
+                              const int64_t width) {
+    int64_t places = shape->places;
+    for (int64_t k0 = 0; k0 < places; k0 += BLOCK) {
+        for (int64_t q0 = shape->causal ? k0 : 0; q0 < places; q0 += BLOCK) {
+            block b = block_at(shape, q0, k0, hidden);
+            scores(w->p, &b, w->k + k0 * width, w->qt + q0 * width, width);
+            scores(w->ds, &b, w->v + k0 * width, w->gt + q0 * width, width);
+            if (needs_hiding(&b)) hide(w->p, &b);
+            harden(w->p, w->ds, w->log_sum + q0, w->delta + q0, &b);
+            gather_queries(w->dv + k0 * width, &b, w->p, w->g + q0 * width, width);
+            gather_queries(w->dk + k0 * width, &b, w->ds, w->q + q0 * width, width);
+            gather_keys(w->dq + q0 * width, &b, w->ds, w->k + k0 * width, width);
+        }
+    }
+}
+
+/* What one head of queries needs: its copies, and the numbers of each query, zero beyond the last. */
+static void prepare_head(const backward_work *w, const dt_real *q, const dt_real *dy, const dt_real *y,
+                         const dt_real *log_sum, const dt_attention *shape, int64_t width) {
+    int64_t places = shape->places, size = shape->size, rows = round_up(places, BLOCK);
+    int64_t stride = (shape->heads + 2 * shape->kv_heads) * size, out = shape->heads * size;
+    pack(w->q, q, places, size, stride, width, scale_of(shape));
+    pack(w->g, dy, places, size, out, width, 1);
+    for (int64_t q0 = 0; q0 < places; q0 += BLOCK) {
+        turn(w->qt + q0 * width, w->q + q0 * width, smaller(BLOCK, places - q0), width);
+        turn(w->gt + q0 * width, w->g + q0 * width, smaller(BLOCK, places - q0), width);
+    }
+    memset(w->dq, 0, (size_t)(rows * width) * sizeof *w->dq);
+    memset(w->log_sum + places, 0, (size_t)(rows - places) * sizeof *w->log_sum);
+    memset(w->delta + places, 0, (size_t)(rows - places) * sizeof *w->delta);
+    memcpy(w->log_sum, log_sum, (size_t)places * sizeof *w->log_sum);
+    sum_products(w->delta, dy, y, places, size, out);
+}
+
+static backward_work divide(dt_real *work, int64_t rows, int64_t width) {
+    backward_work w;
+    dt_real **const whole[] = {&w.k, &w.v, &w.q, &w.g, &w.qt, &w.gt, &w.dk, &w.dv, &w.dq};
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) *whole[i] = cut(&work, rows * width);
+    w.p = cut(&work, BLOCK * BLOCK), w.ds = cut(&work, BLOCK * BLOCK);
+    w.log_sum = cut(&work, rows), w.delta = cut(&work, rows), w.hidden = cut(&work, rows);
+    return w;
+}
+
+INLINE void back_through_rows(dt_real *dqkv, const dt_real *dy, const dt_real *y, const dt_real *log_sum,
+                              const dt_real *qkv, const dt_attention *shape, dt_real *work, const int64_t width) {
+    int64_t places = shape->places, size = shape->size, group = shape->heads / shape->kv_heads;
+    int64_t stride = (shape->heads + 2 * shape->kv_heads) * size, out = shape->heads * size;
+    int64_t rows = round_up(places, BLOCK), to_k = shape->heads * size, to_v = to_k + shape->kv_heads * size;
+    backward_work w = divide(work, rows, width);
+    for (int64_t r = 0; r < shape->rows; r++) {
+        const dt_real *from = qkv + r * places * stride;
+        dt_real *to = dqkv + r * places * stride;
+        const dt_real *hidden = hidden_keys(w.hidden, shape, r);
+        for (int64_t h = 0; h < shape->heads; h++) {
+            int64_t at = r * places * out + h * size, pair = h / group * size;
+            if (h % group == 0) {
+                pack(w.k, from + to_k + pair, places, size, stride, width, 1);
+                pack(w.v, from + to_v + pair, places, size, stride, width, 1);
+                memset(w.dk, 0, (size_t)(rows * width) * sizeof *w.dk);
+                memset(w.dv, 0, (size_t)(rows * width) * sizeof *w.dv);
+            }
+            prepare_head(&w, from + h * size, dy + at, y + at, log_sum + (r * shape->heads + h) * places, shape, width);
+            back_through_head(&w, hidden, shape, width);
+            unpack(to + h * size, w.dq, places, size, stride, width, scale_of(shape));
+            if ((h + 1) % group == 0) {
+                unpack(to + to_k + pair, w.dk, places, size, stride, width, 1);
+                unpack(to + to_v + pair, w.dv, places, size, stride, width, 1);
+            }
+        }
+    }
+}
+
+void DT_OF_ISA(attend_backward)(dt_real *dqkv, const dt_real *dy, const dt_real *y, const dt_real *log_sum,
+                                const dt_real *qkv, const dt_attention *shape, dt_real *work) {
+    switch (shape->size) {
+    case 32: back_through_rows(dqkv, dy, y, log_sum, qkv, shape, work, 32); break;
+    case 64: back_through_rows(dqkv, dy, y, log_sum, qkv, shape, work, 64); break;
+    default: back_through_rows(dqkv, dy, y, log_sum, qkv, shape, work, round_up(shape->size, LANES));
+    }
+}
+
+/* ---- one place at a time ---- */
+
+static void attend_one(dt_real *restrict y, dt_real *restrict weights, const dt_real *restrict q,
+                       const dt_real *restrict keys, const dt_real *restrict values, int64_t count, int64_t size,
+                       int64_t stride) {
+    dt_real top = LOWEST, sum = 0, scale = 1 / sqrt_real((dt_real)size);
+    for (int64_t t = 0; t < count; t++) {
+        dt_real score = 0;
+        _Pragma("omp simd reduction(+ : score)") for (int64_t j = 0; j < size; j++) score +=
+            q[j] * keys[t * stride + j];
+        weights[t] = score * scale;
+        top = weights[t] > top ? weights[t] : top;
+    }
+    SIMD for (int64_t t = 0; t < count; t++) weights[t] = exp_below(weights[t] - top);
+    for (int64_t t = 0; t < count; t++) sum += weights[t];
+    memset(y, 0, (size_t)size * sizeof *y);
+    for (int64_t t = 0; t < count; t++) {
+        const dt_real share = weights[t] / sum;
+        SIMD for (int64_t j = 0; j < size; j++) y[j] += share * values[t * stride + j];
+    }
+}
+
+void DT_OF_ISA(attend_place)(dt_real *y, dt_real *keys, dt_real *values, const dt_real *qkv, const dt_attention *shape,
+                             int64_t place, dt_real *work) {
+    int64_t size = shape->size, pairs = shape->kv_heads * size, group = shape->heads / shape->kv_heads;
+    int64_t out = shape->heads * size, stride = out + 2 * pairs;
+    for (int64_t r = 0; r < shape->rows; r++) {
+        const dt_real *q = qkv + r * stride;
+        dt_real *k = keys + r * shape->places * pairs, *v = values + r * shape->places * pairs;
+        memcpy(k + place * pairs, q + out, (size_t)pairs * sizeof *k);
+        memcpy(v + place * pairs, q + out + pairs, (size_t)pairs * sizeof *v);
+        for (int64_t h = 0; h < shape->heads; h++) {
+            int64_t pair = h / group * size;
+            attend_one(y + r * out + h * size, work, q + h * size, k + pair, v + pair, place + 1, size, pairs);
+        }
+    }
+}
+
+/* ---- rotary positions ---- */
+
+void DT_OF_ISA(rotate)(dt_real *qkv, const dt_real *turns, const dt_attention *shape, bool back) {
+    int64_t size = shape->size, half = size / 2, heads = shape->heads + shape->kv_heads;
+    int64_t stride = (heads + shape->kv_heads) * size;
+    const dt_real sign = back ? -1 : 1;
+    for (int64_t i = 0; i < shape->rows * shape->places; i++) {
+        const dt_real *restrict cosine = turns + i % shape->places * size, *restrict sine = cosine + half;
+        for (int64_t h = 0; h < heads; h++) {
+            dt_real *restrict low = qkv + i * stride + h * size, *restrict high = low + half;
+            SIMD for (int64_t j = 0; j < half; j++) {
+                dt_real a = low[j], b = high[j], s = sign * sine[j];
+                low[j] = a * cosine[j] - b * s;
+                high[j] = b * cosine[j] + a * s;
+            }
+        }
+    }
+}
