@@ -27,7 +27,7 @@ TIMEOUT = 4  # seconds of train.timeout while ranks are being stopped: they must
 PATIENCE = 60  # the same for starts that nothing happens to, on a machine busy with other things
 BOUND = 180  # seconds any one start may take
 
-RECIPES = [
+IMAGES = [
     "model.layers=[flatten, {dense: {out: 64, activation: relu}}, {dropout: 0.3}, {dense: 10}] optimizer.kind=adamw"
     " optimizer.weight_decay=0.01 train.batch=61 schedule.kind=cosine schedule.warmup=100",
     "train.batch=64 optimizer.kind=sgd optimizer.lr=0.05 optimizer.momentum=0.9 optimizer.clip_norm=1",
@@ -35,6 +35,17 @@ RECIPES = [
     " schedule.kind=step schedule.period=200 schedule.factor=0.5",
     "train.batch=47 optimizer.kind=adagrad optimizer.lr=0.02 optimizer.l2=0.0001 train.micro_batch=3",
 ]
+TEXTS = [
+    "model.layers=[gpt: {layers: 2, heads: 2, width: 32, dropout: 0.1}] optimizer.clip_norm=1 train.batch=12",
+    "model.layers=[lstm: {units: 24, layers: 2, dropout: 0.1}, dense: 256] data.windows=stream train.batch=13 schedule.kind=cosine",
+    "model.layers=[bert: {layers: 1, heads: 2, width: 32}] data.objective=masked train.batch=16 optimizer.kind=adamw"
+    " optimizer.weight_decay=0.1",
+]
+# What is trained on: what all runs set, and how they differ.
+FAMILIES = {
+    "images": (["data.train_x=/test/x", "data.train_y=/test/y", "train.epochs=6"], IMAGES),
+    "text": (["data.context=16", "data.mean=0", "data.std=1", "train.steps=900"], TEXTS),
+}
 
 
 class Failure(Exception):
@@ -50,8 +61,8 @@ def command(options, ranks, shards, run, recipe, extra=()):
     return (
         ["mpirun", "-n", str(ranks), options.program, "train", options.recipe, "--run", run]
         + ["--set", f"data.file={options.data}", "--set", f"train.shards={shards}"]
-        + ["--set", "data.train_x=/test/x", "--set", "data.train_y=/test/y", "--set", "train.log_every=50"]
-        + ["--set", "train.epochs=6", "--set", f"train.timeout={PATIENCE}"]
+        + ["--set", "train.log_every=50", "--set", f"train.timeout={PATIENCE}"]
+        + [word for field in FAMILIES[options.family][0] for word in ("--set", field)]
         + sets(recipe)
         + list(extra)
     )
@@ -180,12 +191,13 @@ def check_run(options, run):
 
 
 def one_run(options, dice, reference, folder):
-    recipe = dice.randrange(len(RECIPES))
+    recipes = FAMILIES[options.family][1]
+    recipe = dice.randrange(len(recipes))
     shards = dice.choice([2, 3, 4, 8])
     every = dice.choice(["100 steps", "37 steps", "0.3 s", "1 epoch"])
     if (recipe, shards) not in reference:
         ranks = dice.randint(1, min(shards, 3))
-        output, errors, code = finish(start(command(options, ranks, shards, f"{folder}/whole-{recipe}-{shards}", RECIPES[recipe])), options)
+        output, errors, code = finish(start(command(options, ranks, shards, f"{folder}/whole-{recipe}-{shards}", recipes[recipe])), options)
         if code:
             raise Failure(f"the uninterrupted run failed: {errors}")
         reference[recipe, shards] = digest_of(output, "done")
@@ -197,7 +209,7 @@ def one_run(options, dice, reference, folder):
         disturbed = attempt < 6
         extra = ["--set", f"checkpoint.every={every}"] + (["--set", f"train.timeout={TIMEOUT}"] if disturbed else [])
         environment = dict(ENVIRONMENT, DTRAIN_LAUNCH_TIMEOUT=str(2 * TIMEOUT)) if disturbed else ENVIRONMENT
-        process = start(command(options, ranks, shards, run, RECIPES[recipe], extra), environment)
+        process = start(command(options, ranks, shards, run, recipes[recipe], extra), environment)
         pids, what = [], "nothing"
         if disturbed:
             time.sleep(dice.uniform(0.15, 1.2))
@@ -232,6 +244,7 @@ def main():
     parser.add_argument("--program", required=True)
     parser.add_argument("--recipe", required=True, help="the recipe whose fields the runs change")
     parser.add_argument("--data", required=True)
+    parser.add_argument("--family", choices=FAMILIES, default="images", help="what --data is")
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--hours", type=float, default=0, help="go on for so long, instead of --runs")
     parser.add_argument("--seed", type=int, default=1)

@@ -136,6 +136,9 @@ expect_bad() {
 # last_value KEY: of the machine-readable last line
 last_value() { tail -n 1 "$out" | tr ' ' '\n' | sed -n "s/^$1=//p"; }
 
+# figures: that line without what may differ from run to run
+figures() { tail -n 1 "$out" | sed -E 's/^[a-z]+ (run=[^ ]+ )?//; s/ (samples_per_s|tokens_per_s|seconds|ranks)=[^ ]+//g'; }
+
 # Fashion-MNIST from Debian's package, imported once per build: $data.
 idx=/usr/share/datasets/fashion-mnist
 data=$build/test-data/fashion-mnist.h5
