@@ -115,6 +115,63 @@ START_TEST(a_pool_leaves_out_what_is_no_token) {
 }
 END_TEST
 
+/* Presets are the models that were published: GPT-2 small has 124 439 808 weights. BERT base with its head for masked
+ * tokens has 109 514 298, of which 2*768 are for segments; ours has no segments, but a last norm of as many. nanoGPT's
+ * small model has 10.65 million without its 256*384 positions. */
+START_TEST(presets_have_as_many_weights_as_their_papers_say) {
+    static const struct {
+        const char *layers;
+        int64_t places, ids, outputs;
+        size_t weights;
+    } rows[] = {
+        {"[gpt: {layers: 12, heads: 12, width: 768}]", 1024, 50257, 50257, 124439808},
+        {"[bert: {layers: 12, heads: 12, width: 768}]", 512, 30522, 30522, 109514298},
+        {"[gpt: {layers: 6, heads: 6, width: 384, bias: false}]", 256, 65, 65, 10745088},
+    };
+    dt_model_spec spec = {.input = {1, {rows[_i].places}},
+                          .ids = rows[_i].ids,
+                          .outputs = rows[_i].outputs,
+                          .targets = rows[_i].places,
+                          .rows = 1};
+    dt_model *model = new_model(rows[_i].layers, &spec);
+    ck_assert_uint_eq(dt_table_elements(dt_model_table(model)), rows[_i].weights);
+    dt_model_destroy(model);
+}
+END_TEST
+
+/* What a preset stands for, resolved, stands for itself. */
+START_TEST(a_resolved_preset_is_the_same_model) {
+    static const char *const models[] = {
+        "[gpt: {layers: 2, heads: 2, width: 16, dropout: 0.125}]",
+        "[gpt: {layers: 1, heads: 4, kv_heads: 2, width: 16, mlp: swiglu, norm: rms_norm, positions: rotary, bias: "
+        "false, "
+        "tied: false, hidden: 20, std: 0.1}]",
+        "[bert: {layers: 2, heads: 2, width: 16, dropout: 0.1}]",
+        "[bert: {layers: 1, heads: 2, width: 16, classes: 4}]",
+    };
+    dt_model_spec spec = {.input = {1, {5}}, .ids = 7, .outputs = 4, .targets = 5, .rows = 2, .training = true};
+    if (_i == 3) spec.targets = 1;
+    dt_model *model = new_model(models[_i], &spec), *again;
+    dt_node *resolved, *twice;
+    ck_assert_int_eq(dt_model_resolved(model, &resolved).code, DT_OK);
+    dt_status status = dt_model_create(&again, resolved, &cross_entropy, &spec, kernels);
+    ck_assert_msg(status.code == DT_OK, "%s", status.message);
+    ck_assert_int_eq(dt_model_resolved(again, &twice).code, DT_OK);
+    char *one = dt_node_emit(resolved), *two = dt_node_emit(twice);
+    ck_assert_str_eq(one, two);
+    ck_assert_ptr_null(strstr(one, "gpt"));
+    size_t total = dt_model_table(model)->total;
+    ck_assert_uint_eq(total, dt_model_table(again)->total);
+    dt_real *w = reals(total, 1), *v = reals(total, 2);
+    dt_model_init(model, w, 8);
+    dt_model_init(again, v, 8);
+    ck_assert_int_eq(memcmp(w, v, total * sizeof *w), 0);
+    dt_free(one), dt_free(two), dt_free(w), dt_free(v);
+    dt_node_destroy(resolved), dt_node_destroy(twice);
+    dt_model_destroy(model), dt_model_destroy(again);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("tokens");
     TCase *group = tcase_create("models");
@@ -123,6 +180,8 @@ int main(void) {
     tcase_add_test(group, an_embedding_gives_the_rows_of_its_table);
     tcase_add_loop_test(group, a_loss_in_pieces_is_that_of_the_rows, 0, 3);
     tcase_add_test(group, a_pool_leaves_out_what_is_no_token);
+    tcase_add_loop_test(group, presets_have_as_many_weights_as_their_papers_say, 0, 3);
+    tcase_add_loop_test(group, a_resolved_preset_is_the_same_model, 0, 4);
     suite_add_tcase(suite, group);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
