@@ -5,6 +5,7 @@
  * functions written so that they inline. Reductions are marked `omp simd`, which fixes their order for a given
  * instruction set and length; nothing depends on alignment, thread or rank. */
 #include "elementary.h"
+#include "recurrent.h"
 
 #define LOSS_LIMIT 0x1p38 /* a sample's loss above this would overflow a tally's sum */
 
@@ -1061,6 +1062,8 @@ const dt_kernels DT_KERNELS = {
     .mean_squared_error = mean_squared_error,
     .binary_cross_entropy = binary_cross_entropy,
     .dropout = dropout,
+    .cell_forward = {DT_OF_ISA(dt_rnn_forward), DT_OF_ISA(dt_gru_forward), DT_OF_ISA(dt_lstm_forward)},
+    .cell_backward = {DT_OF_ISA(dt_rnn_backward), DT_OF_ISA(dt_gru_backward), DT_OF_ISA(dt_lstm_backward)},
     .max_pool = max_pool,
     .max_pool_backward = max_pool_backward,
     .avg_pool = avg_pool,

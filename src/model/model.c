@@ -129,6 +129,7 @@ static dt_pass pass_through(const dt_model *model, dt_pass pass, const dt_real *
     pass.kernels = model->kernels;
     pass.training = pass.training && model->spec.training;
     pass.tokens = model->spec.ids > 0 ? x : NULL;
+    pass.carried_stride = model->carried;
     return pass;
 }
 

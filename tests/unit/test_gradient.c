@@ -22,7 +22,9 @@ enum { ROWS = 5, DIRECTIONS = 8, ENOUGH = 5 };
 #define STEP 1e-5
 #define TOLERANCE 1e-6
 
-typedef enum targets { LABELS, VALUES, POSITIONS } targets; /* POSITIONS: a label for each of the three */
+/* POSITIONS: a label for each of the three. The last two: of inputs that are token ids below IDS, and -1. */
+typedef enum targets { LABELS, VALUES, POSITIONS, TOKENS, TOKENS_LABELS } targets;
+#define IDS 4
 
 typedef struct gradient_case {
     const char *layers;
@@ -227,6 +229,25 @@ static const gradient_case cases[] = {
     {"[{concat: [[{conv2d: 2}, {max_pool: {kernel: 3, stride: 1, padding: same}}], [], [{conv2d: {out: 3, kernel: 1}}, "
      "{layer_norm: {eps: 0.1}}]]}, {upsample: 2}, {conv2d: {out: 3, stride: 2}}, flatten, {dense: 4}]",
      IMAGE, CROSS_ENTROPY, LABELS},
+    /* recurrent: every kind and option, stacked, with one number a place, within a layer, of token ids */
+    {"[{rnn: 6}, flatten, {dense: 4}]", {2, {5, 3}}, CROSS_ENTROPY, LABELS},
+    {"[{gru: 6}, flatten, {dense: 4}]", {2, {5, 3}}, CROSS_ENTROPY, LABELS},
+    {"[{lstm: 6}, flatten, {dense: 4}]", {2, {5, 3}}, CROSS_ENTROPY, LABELS},
+    {"[{rnn: {units: 5, layers: 3, last: yes}}, {dense: 4}]", {2, {4, 3}}, CROSS_ENTROPY, LABELS},
+    {"[{gru: {units: 5, layers: 3, last: yes}}, {dense: 4}]", {2, {4, 3}}, CROSS_ENTROPY, LABELS},
+    {"[{lstm: {units: 5, layers: 3, last: yes}}, {dense: 4}]", {2, {4, 3}}, CROSS_ENTROPY, LABELS},
+    {"[{rnn: {units: 5, layers: 2, bias: no, dropout: 0.3}}, {dense: 4}]", {2, {3, 2}}, CROSS_ENTROPY, POSITIONS},
+    {"[{gru: {units: 5, layers: 2, bias: no, dropout: 0.3}}, {dense: 4}]", {2, {3, 2}}, CROSS_ENTROPY, POSITIONS},
+    {"[{lstm: {units: 5, layers: 2, bias: no, dropout: 0.3}}, {dense: 4}]", {2, {3, 2}}, CROSS_ENTROPY, POSITIONS},
+    {"[{gru: 3}, {rnn: {units: 19, last: yes}}, {dense: 4}]", {1, {6}}, CROSS_ENTROPY, LABELS},
+    {"[{dense: 4}, {residual: [{lstm: 4}]}, {concat: [[{gru: 2}], [{dense: 3}]]}, {dense: 4}]",
+     {2, {3, 2}},
+     CROSS_ENTROPY,
+     POSITIONS},
+    {"[{rnn: {units: 5, layers: 2}}, {dense: 4}]", {1, {3}}, CROSS_ENTROPY, TOKENS},
+    {"[{gru: {units: 5, layers: 2}}, {dense: 4}]", {1, {3}}, CROSS_ENTROPY, TOKENS},
+    {"[{lstm: {units: 5, layers: 2}}, {dense: 4}]", {1, {3}}, CROSS_ENTROPY, TOKENS},
+    {"[{lstm: {units: 5, last: yes}}, {dense: 4}]", {1, {6}}, CROSS_ENTROPY, TOKENS_LABELS},
     /* deeper, narrowing and widening, so that gradient buffers are used in turn */
     {"[flatten, {dense: {out: 11, activation: silu}}, {dense: {out: 3, activation: tanh}}, {dense: {out: 8, "
      "activation: "
@@ -237,6 +258,14 @@ static const gradient_case cases[] = {
 };
 
 /* ---- a model, a list of the same layers that also gives the gradient of its input, and a batch ---- */
+
+static bool takes_ids(const gradient_case *c) {
+    return c->targets == TOKENS || c->targets == TOKENS_LABELS;
+}
+
+static bool has_positions(const gradient_case *c) {
+    return c->targets == POSITIONS || c->targets == TOKENS;
+}
 
 typedef struct fixture {
     const gradient_case *c;
@@ -271,7 +300,7 @@ static void build(fixture *f, const dt_kernels *kernels) {
     snprintf(text, sizeof text, "layers: %s", f->c->layers);
     expect_ok(f, dt_node_parse_text(&f->root, "gradient.yaml", text));
     const dt_node *layers = dt_node_get(f->root, "layers");
-    dt_model_spec spec = {.input = f->c->input, .rows = ROWS, .training = true};
+    dt_model_spec spec = {.input = f->c->input, .ids = takes_ids(f->c) ? IDS : 0, .rows = ROWS, .training = true};
     expect_ok(f, dt_model_create(&f->model, layers, &f->c->loss, &spec, kernels));
     dt_plan plan = {.table = &f->table, .spec = &spec};
     expect_ok(f, dt_sequence_decode(&f->sequence, layers, "layers"));
@@ -292,12 +321,13 @@ static void fixture_init(fixture *f, const gradient_case *c) {
     f->w = doubles(f->weights, 1); /* not the initial values: those of biases are zero */
     f->grads = doubles(f->weights, 2);
     f->x = doubles((size_t)(ROWS * f->inputs), 3);
+    for (int64_t i = 0; takes_ids(c) && i < ROWS * f->inputs; i++) f->x[i] = (double)(i * 3 % (IDS + 1) - 1);
     f->values = doubles((size_t)(ROWS * f->outputs), 4);
     for (int64_t i = 0; i < ROWS * f->outputs; i++) f->values[i] = 0.5 + f->values[i] / 2;
-    f->positions = c->targets == POSITIONS ? 3 : 1;
+    f->positions = has_positions(c) ? 3 : 1;
     int64_t classes = f->outputs > f->positions ? f->outputs / f->positions : 2;
     for (int i = 0; i < f->positions * ROWS; i++) f->labels[i] = (int32_t)(i % classes);
-    for (int i = 0; c->targets == POSITIONS && i < 3 * ROWS; i += 4) f->labels[i] = -1;
+    for (int i = 0; has_positions(c) && i < 3 * ROWS; i += 4) f->labels[i] = -1;
     bool labels = c->targets != VALUES;
     f->batch = (dt_batch){.rows = ROWS,
                           .first = 3,
@@ -312,7 +342,8 @@ static void fixture_init(fixture *f, const gradient_case *c) {
                         .step = 11,
                         .first = 3,
                         .weights = f->w,
-                        .grads = f->grads};
+                        .grads = f->grads,
+                        .tokens = takes_ids(c) ? f->x : NULL};
 }
 
 static void fixture_finish(fixture *f) {
@@ -418,7 +449,7 @@ START_TEST(input_gradients_equal_central_differences) {
     memcpy(dy, output, (size_t)(ROWS * f.outputs) * sizeof *dy);
     dt_loss_run(&f.c->loss, f.pass.kernels, dy, &f.batch, f.outputs, true, &tally);
     const double *dx = dt_sequence_backward(&f.sequence, &f.pass, f.x, dy, true);
-    check_directions(&f, "inputs", f.x, dx, (size_t)(ROWS * f.inputs));
+    if (!takes_ids(f.c)) check_directions(&f, "inputs", f.x, dx, (size_t)(ROWS * f.inputs));
     /* asked for less, the list gives the same gradients of its weights */
     double *grads = doubles(f.weights, 2);
     f.pass.grads = grads;
@@ -436,7 +467,7 @@ START_TEST(the_tally_s_loss_is_the_reference_s) {
     dt_tally tally = {0};
     double want = loss_at(&f, f.w, f.x);
     dt_model_train(f.model, f.pass, &f.batch, &tally);
-    ck_assert_int_eq(tally.samples, f.c->targets == POSITIONS ? 11 : ROWS);
+    ck_assert_int_eq(tally.samples, has_positions(f.c) ? 11 : ROWS);
     ck_assert_double_le(fabs((double)tally.loss * DT_TALLY_UNIT - want), ROWS * DT_TALLY_UNIT / 2 + 1e-12 * fabs(want));
     fixture_finish(&f);
 }
