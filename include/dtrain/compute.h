@@ -93,6 +93,35 @@ static inline int64_t dt_attention_work(int64_t places, int64_t size, bool train
     return training ? 9 * tall * wide + 3 * tall + 2 * block * block
                     : 2 * tall * wide + tall + 3 * block * wide + block * block;
 }
+/* One time step of a recurrent layer, over rows: h from h_before (and c from c_before), [rows, units] each, where x W
+ * and h_before U are products that were made before. s is the logistic function, * goes by elements.
+ *
+ *   rnn   h = tanh(x W + h_before U + b)
+ *   gru   r, z = s(x W + h_before U + b);  n = tanh(x W_n + b_n + r*(h_before U_n + b_state))
+ *         h = (1 - z)*n + z*h_before                          Cho et al. 2014, as PyTorch and cuDNN have it: the reset
+ *         gate comes after the product, and the candidate has a bias on both sides of it
+ *   lstm  i, f, o = s(x W + h_before U + b);  g = tanh(x W_g + h_before U_g + b_g)
+ *         c = f*c_before + i*g;  h = o*tanh(c)                Hochreiter and Schmidhuber 1997, Gers et al. 2000
+ *
+ * The columns of W, U, b and `gates` are [h], [r z n] and [i f g o], of `units` each. */
+typedef enum dt_cell_kind { DT_CELL_RNN, DT_CELL_GRU, DT_CELL_LSTM, DT_CELL_KINDS } dt_cell_kind;
+
+typedef struct dt_cell {
+    int64_t rows, units;
+    dt_real *gates; /* forward: x W + h_before U becomes what the gates are; backward: those become the gradient before
+                     * their functions. A GRU has x W in it alone. */
+    const dt_real *const *input; /* [rows]: x W row by row, and not in gates; or NULL */
+    const dt_real *product;      /* GRU: h_before U; forward */
+    dt_real *hidden;             /* GRU: forward leaves h_before U_n + b_state, which becomes its gradient */
+    const dt_real *b, *b_state;  /* [gates], GRU: [units] */
+    const dt_real *h_before, *c_before;
+    dt_real *h, *c;
+    const dt_real *dh;                 /* backward: the whole gradient of h */
+    dt_real *dh_before;                /* GRU: += the part that bypasses the product */
+    dt_real *dc;                       /* LSTM: from the gradient of c to that of c_before */
+    dt_real *db, *db_state;            /* += the sums over rows */
+    dt_bf16 *h16, *gates16, *hidden16; /* receive what becomes of h, gates and hidden, rounded; or NULL */
+} dt_cell;
 
 /* One instruction set's kernels. Shapes are row-major. Unless said otherwise outputs do not overlap inputs. */
 typedef struct dt_kernels {
@@ -178,6 +207,10 @@ typedef struct dt_kernels {
      * gradient is the backward pass. y may be x. */
     void (*dropout)(dt_real *y, const dt_real *x, int64_t rows, int64_t cols, dt_real rate, dt_stream stream,
                     uint64_t first_sample);
+
+    /* By dt_cell_kind. */
+    void (*cell_forward[DT_CELL_KINDS])(const dt_cell *cell);
+    void (*cell_backward[DT_CELL_KINDS])(const dt_cell *cell);
 
     /* y[rows, out, channels] = the largest of each window of x[rows, in, channels], NaN above all. Where `winner` is
      * not NULL it receives which of the window's pixels that is, in scan order: the first among equals. */

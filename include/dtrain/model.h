@@ -60,6 +60,7 @@ typedef struct dt_pass {
      * what it becomes is written (NULL: nowhere). */
     const dt_real *carried;
     dt_real *carry;
+    int64_t carried_stride; /* of a row: dt_model_carried; set by the model */
     /* Called on the way back, where not NULL: the gradients from element `begin` of the arena on are final. */
     void (*ready)(void *context, size_t begin);
     void *ready_context;
@@ -98,7 +99,7 @@ typedef struct dt_layer_kind {
     void (*finish)(dt_layer *layer);
 } dt_layer_kind;
 
-#define DT_LAYER_MAX_PARAMS 8
+#define DT_LAYER_MAX_PARAMS 32
 #define DT_LAYER_MAX_SCRATCH 4
 
 struct dt_layer {

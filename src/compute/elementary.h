@@ -15,12 +15,17 @@
 #define DT_OF_ISA__(name, suffix) DT_OF_ISA_(name, suffix)
 #define DT_OF_ISA(name) DT_OF_ISA__(name, DT_KERNELS_SUFFIX)
 
+/* p/q: where several are needed, they can share one division. */
+typedef struct fraction {
+    dt_real p, q;
+} fraction;
+
 #ifdef DT_REAL_DOUBLE
 static inline double exp_real(double x) {
     return exp(x);
 }
-static inline double tanh_real(double x) {
-    return tanh(x);
+static inline fraction tanh_fraction(double x) {
+    return (fraction){tanh(x), 1};
 }
 #    define LITERAL(x) x
 #else
@@ -57,7 +62,7 @@ static inline float exp_real(float x) {
 
 /* tanh within 4 ulp: the rational approximation of degree 13 over 6 that Eigen uses, one division and no branch. Beyond
  * the limits tanh is 1 in float. NaN passes. */
-static inline float tanh_real(float x) {
+static inline fraction tanh_fraction(float x) {
     float c = x < -7.90531110763549805F ? -7.90531110763549805F : x;
     c = c > 7.90531110763549805F ? 7.90531110763549805F : c;
     float s = c * c;
@@ -72,9 +77,14 @@ static inline float tanh_real(float x) {
     q = q * s + 1.18534705686654e-04F;
     q = q * s + 2.26843463243900e-03F;
     q = q * s + 4.89352518554385e-03F;
-    return c * p / q;
+    return (fraction){c * p, q};
 }
 #endif
+
+static inline dt_real tanh_real(dt_real x) {
+    fraction value = tanh_fraction(x);
+    return value.p / value.q;
+}
 
 static inline dt_real sqrt_real(dt_real x) {
 #ifdef DT_REAL_DOUBLE

@@ -7,6 +7,7 @@
 #include "attention.h"
 #include "elementary.h"
 #include "tokens.h"
+#include "recurrent.h"
 
 #define LOSS_LIMIT 0x1p38 /* a sample's loss above this would overflow a tally's sum */
 
@@ -1069,6 +1070,8 @@ const dt_kernels DT_KERNELS = {
     .swiglu = DT_OF_ISA(swiglu),
     .swiglu_backward = DT_OF_ISA(swiglu_backward),
     .dropout = dropout,
+    .cell_forward = {DT_OF_ISA(dt_rnn_forward), DT_OF_ISA(dt_gru_forward), DT_OF_ISA(dt_lstm_forward)},
+    .cell_backward = {DT_OF_ISA(dt_rnn_backward), DT_OF_ISA(dt_gru_backward), DT_OF_ISA(dt_lstm_backward)},
     .max_pool = max_pool,
     .max_pool_backward = max_pool_backward,
     .avg_pool = avg_pool,

@@ -164,6 +164,7 @@ static dt_pass pass_through(const dt_model *model, dt_pass pass, const dt_real *
     pass.training = pass.training && model->spec.training;
     pass.tokens = model->spec.ids > 0 ? x : NULL;
     pass.places = dt_shape_count(&model->spec.input);
+    pass.carried_stride = model->carried;
     return pass;
 }
 

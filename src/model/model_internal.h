@@ -21,6 +21,7 @@ extern const dt_layer_kind dt_layer_batch_norm, dt_layer_layer_norm, dt_layer_rm
 extern const dt_layer_kind dt_layer_embedding, dt_layer_unembed, dt_layer_swiglu, dt_layer_token_pool;
 extern const dt_layer_kind dt_layer_residual, dt_layer_concat, dt_layer_upsample, dt_layer_reshape, dt_layer_transpose;
 extern const dt_layer_kind dt_layer_attention;
+extern const dt_layer_kind dt_layer_rnn, dt_layer_gru, dt_layer_lstm;
 
 /* Choices of an `activation` field that is fused into a pass which needs the output alone to go back. */
 extern const char *const dt_rectifier_names[]; /* index DT_RECTIFIER_RELU is relu */
