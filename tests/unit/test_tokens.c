@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../golden/transformers.h"
 #include "dtrain/memory.h"
 #include "model_internal.h"
 #include "reference.h"
@@ -172,6 +173,71 @@ START_TEST(a_resolved_preset_is_the_same_model) {
 }
 END_TEST
 
+/* ---- whole transformers against PyTorch ---- */
+
+#define GPT(options) "[gpt: {layers: " options ", heads: 2, width: 8, hidden: 16}]"
+#define POST_NORM_BLOCK                                                                                                \
+    "{residual: [{attention: {heads: 2, causal: no}}]}, layer_norm, {residual: [{dense: {out: 16, activation: "        \
+    "gelu}}, "                                                                                                         \
+    "{dense: 8}]}, layer_norm, "
+#define BERT(pool)                                                                                                     \
+    "[{embedding: {width: 8, positions: learned}}, layer_norm, " POST_NORM_BLOCK POST_NORM_BLOCK pool ", {dense: 3}]"
+
+static const char *const transformers[] = {GPT("2, bias: no"), GPT("1"), BERT("token_pool"),
+                                           BERT("{token_pool: first}")};
+
+#ifdef DT_REAL_DOUBLE
+#    define TOLERANCE 1e-10
+#else
+#    define TOLERANCE 2e-5
+#endif
+
+static void expect_near(int row, const char *what, const dt_real *got, const double *want, size_t n) {
+    double largest = 0;
+    for (size_t i = 0; i < n; i++) largest = fmax(largest, fabs(want[i]));
+    for (size_t i = 0; i < n; i++)
+        ck_assert_msg(fabs((double)got[i] - want[i]) <= TOLERANCE * largest,
+                      "%s %s, element %zu: %.9g, PyTorch has %.9g", golden_transformers[row].name, what, i,
+                      (double)got[i], want[i]);
+}
+
+START_TEST(whole_transformers_are_pytorch_s) {
+    enum { ROWS = GOLDEN_TRANSFORMER_ROWS, PLACES = GOLDEN_TRANSFORMER_PLACES };
+    dt_model_spec spec = {.input = {1, {PLACES}},
+                          .ids = GOLDEN_TRANSFORMER_VOCABULARY,
+                          .targets = golden_transformers[_i].label_count / ROWS,
+                          .rows = ROWS,
+                          .training = true};
+    dt_model *model = new_model(transformers[_i], &spec);
+    spec.targets = 0; /* outputs as a whole */
+    dt_model *whole = new_model(transformers[_i], &spec);
+    const dt_table *table = dt_model_table(model);
+    ck_assert_int_eq(table->count, golden_transformers[_i].tensor_count);
+    dt_real *w = reals(table->total, 1), *grads = reals(table->total, 2), x[ROWS * PLACES];
+    const double *from = golden_transformers[_i].weights;
+    for (int t = 0; t < table->count; t++)
+        for (size_t i = 0; i < table->tensors[t].count; i++) w[table->tensors[t].offset + i] = (dt_real)*from++;
+    for (int i = 0; i < ROWS * PLACES; i++) x[i] = (dt_real)golden_transformers[_i].tokens[i];
+    dt_tally tally = {0};
+    int32_t labels[ROWS * PLACES];
+    for (int i = 0; i < golden_transformers[_i].label_count; i++) labels[i] = golden_transformers[_i].labels[i];
+    dt_batch batch = {.rows = ROWS, .x = x, .labels = labels, .targets = golden_transformers[_i].label_count / ROWS};
+    expect_near(_i, "logits", dt_model_forward(whole, (dt_pass){.rows = ROWS, .training = true, .weights = w}, x),
+                golden_transformers[_i].logits,
+                (size_t)(golden_transformers[_i].label_count * golden_transformers[_i].outputs));
+    dt_model_train(model, (dt_pass){.weights = w, .grads = grads}, &batch, &tally);
+    ck_assert_int_eq(tally.samples, golden_transformers[_i].label_count);
+    ck_assert_double_le(fabs((double)tally.loss * DT_TALLY_UNIT - golden_transformers[_i].loss), 1e-4);
+    const double *want = golden_transformers[_i].gradient;
+    for (int t = 0; t < table->count; t++) {
+        expect_near(_i, table->tensors[t].name, grads + table->tensors[t].offset, want, table->tensors[t].count);
+        want += table->tensors[t].count;
+    }
+    dt_model_destroy(model), dt_model_destroy(whole);
+    dt_free(w), dt_free(grads);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("tokens");
     TCase *group = tcase_create("models");
@@ -182,6 +248,7 @@ int main(void) {
     tcase_add_test(group, a_pool_leaves_out_what_is_no_token);
     tcase_add_loop_test(group, presets_have_as_many_weights_as_their_papers_say, 0, 3);
     tcase_add_loop_test(group, a_resolved_preset_is_the_same_model, 0, 4);
+    tcase_add_loop_test(group, whole_transformers_are_pytorch_s, 0, COUNT(transformers));
     suite_add_tcase(suite, group);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
