@@ -121,12 +121,13 @@ struct dt_layer {
     int param_count;
     dt_real *scratch[DT_LAYER_MAX_SCRATCH]; /* as asked for, kept from forward to backward */
     int scratch_count;
-    dt_real *workspace; /* shared by all layers: nothing stays in it between calls */
-    void *state;        /* what plan computed and the kind's other functions use; freed by finish */
-    dt_real *output;    /* [max_rows, out]; NULL where y is x */
-    uint64_t index;     /* position in the model: keys random draws */
-    size_t begin;       /* its tensors, and those of the layers behind it, are from this element of the arena on */
-    double flops;       /* set by plan: of its products, for one row forward */
+    dt_real *workspace;   /* shared by all layers: nothing stays in it between calls */
+    void *state;          /* what plan computed and the kind's other functions use; freed by finish */
+    dt_real *output;      /* [max_rows, out]; NULL where y is x */
+    dt_real *const *over; /* set by plan: output of a layer in it, that its own may be written over; or NULL */
+    uint64_t index;       /* position in the model: keys random draws */
+    size_t begin;         /* its tensors, and those of the layers behind it, are from this element of the arena on */
+    double flops;         /* set by plan: of its products, for one row forward */
     /* Set by plan: what it gives at a place (along all dimensions but the last) follows from its input there alone, or,
      * when decoding, from what it keeps of the places before. */
     bool pointwise;

@@ -47,7 +47,6 @@ const dt_layer_kind *const dt_layer_kinds[] = {
 };
 
 #define ALIGN_ELEMENTS ((size_t)16)
-#define WORKSPACE SIZE_MAX /* the offset of what is in the workspace, which comes last */
 
 dt_status dt_layer_fail(const dt_layer *layer, const char *format, ...) {
     char text[320];
@@ -132,7 +131,7 @@ dt_status dt_plan_share(dt_plan *plan, dt_layer *layer, const char *owner, const
     return dt_ok();
 }
 
-static dt_status add_request(dt_plan *plan, dt_real **where, size_t offset) {
+static dt_status add_request(dt_plan *plan, dt_real **where, int pool, size_t offset) {
     if (plan->count == plan->capacity) {
         size_t capacity = plan->capacity ? 2 * plan->capacity : 32;
         dt_request *grown = dt_alloc(capacity, sizeof *grown);
@@ -142,24 +141,49 @@ static dt_status add_request(dt_plan *plan, dt_real **where, size_t offset) {
         plan->requests = grown;
         plan->capacity = capacity;
     }
-    plan->requests[plan->count++] = (dt_request){where, offset};
+    plan->requests[plan->count++] = (dt_request){where, offset, pool};
     return dt_ok();
 }
 
-static dt_status request(dt_plan *plan, dt_real **where, int64_t rows, int64_t per_row) {
+/* Elements of so many rows, as what comes next in the arena begins behind them. */
+static dt_status elements_of(const dt_plan *plan, int64_t rows, int64_t per_row, size_t *out) {
     size_t count, total, bytes;
     if (!dt_size_mul((size_t)rows, (size_t)per_row, &count) ||
         __builtin_add_overflow(count, plan->total + ALIGN_ELEMENTS, &total) ||
         !dt_size_mul(total, sizeof(dt_real), &bytes))
         return dt_fail(DT_ERR_MEMORY, "activations of %lld samples with %lld values each are beyond any memory",
                        (long long)rows, (long long)per_row);
-    DT_TRY(add_request(plan, where, plan->total));
-    plan->total += (count + ALIGN_ELEMENTS - 1) / ALIGN_ELEMENTS * ALIGN_ELEMENTS;
+    *out = (count + ALIGN_ELEMENTS - 1) / ALIGN_ELEMENTS * ALIGN_ELEMENTS;
     return dt_ok();
+}
+
+static dt_status request(dt_plan *plan, dt_real **where, int64_t rows, int64_t per_row) {
+    size_t count = 0;
+    DT_TRY(elements_of(plan, rows, per_row, &count));
+    DT_TRY(add_request(plan, where, -1, plan->total));
+    plan->total += count;
+    return dt_ok();
+}
+
+static dt_status request_pool(dt_plan *plan, dt_real **where, int pool, size_t count) {
+    if (count > plan->pools[pool]) plan->pools[pool] = count;
+    return add_request(plan, where, pool, 0);
 }
 
 dt_status dt_plan_memory(dt_plan *plan, dt_real **where, int64_t per_row) {
     return request(plan, where, plan->spec->rows, per_row);
+}
+
+dt_status dt_plan_gradient(dt_plan *plan, dt_real **where, int which, int64_t per_row) {
+    size_t count = 0;
+    DT_TRY(elements_of(plan, plan->spec->rows, per_row, &count));
+    return request_pool(plan, where, DT_POOL_GRADIENTS + 2 * (plan->depth - 1) + which, count);
+}
+
+dt_status dt_plan_same(dt_plan *plan, dt_real **where, dt_real *const *of) {
+    size_t i = 0;
+    while (plan->requests[i].where != of) i++;
+    return add_request(plan, where, plan->requests[i].pool, plan->requests[i].offset);
 }
 
 static dt_status request_scratch(dt_plan *plan, dt_layer *layer, int64_t rows, int64_t per_row) {
@@ -178,19 +202,22 @@ dt_status dt_plan_fixed(dt_plan *plan, dt_layer *layer, int64_t count) {
 
 dt_status dt_plan_workspace(dt_plan *plan, dt_layer *layer, size_t bytes) {
     size_t wanted = bytes / sizeof(dt_real) + (bytes % sizeof(dt_real) != 0);
-    if (wanted > plan->workspace) plan->workspace = wanted;
-    return add_request(plan, &layer->workspace, WORKSPACE);
+    return request_pool(plan, &layer->workspace, DT_POOL_WORKSPACE,
+                        (wanted + ALIGN_ELEMENTS - 1) / ALIGN_ELEMENTS * ALIGN_ELEMENTS);
 }
 
 dt_status dt_plan_bind(dt_plan *plan, dt_real **arena) {
-    size_t workspace = plan->total;
-    if (__builtin_add_overflow(plan->total, plan->workspace, &plan->total))
-        return dt_fail_memory("activations", SIZE_MAX);
+    size_t pool_at[DT_POOLS];
+    for (int i = 0; i < DT_POOLS; i++) {
+        pool_at[i] = plan->total;
+        if (__builtin_add_overflow(plan->total, plan->pools[i], &plan->total))
+            return dt_fail_memory("activations", SIZE_MAX);
+    }
     *arena = dt_alloc(plan->total, sizeof **arena);
     if (!*arena) return dt_fail_memory("activations", (unsigned long long)plan->total * sizeof **arena);
     for (size_t i = 0; i < plan->count; i++) {
         const dt_request *request = &plan->requests[i];
-        *request->where = *arena + (request->offset == WORKSPACE ? workspace : request->offset);
+        *request->where = *arena + request->offset + (request->pool < 0 ? 0 : pool_at[request->pool]);
     }
     return dt_ok();
 }

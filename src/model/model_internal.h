@@ -32,22 +32,33 @@ extern const char *const dt_rectifier_names[]; /* index DT_RECTIFIER_RELU is rel
 /* One request for elements of the model's arena: *where is set once the arena exists. */
 typedef struct dt_request {
     dt_real **where;
-    size_t offset; /* elements */
+    size_t offset; /* elements; in the pool */
+    int pool;      /* which of dt_plan.pools; -1: memory of its own */
 } dt_request;
+
+/* Memory that several take in turn: the layers' workspace, and the two gradients of the lists of a depth, of which one
+ * goes back at a time. */
+#define DT_MAX_DEPTH 32
+enum { DT_POOL_WORKSPACE, DT_POOL_GRADIENTS, DT_POOLS = DT_POOL_GRADIENTS + 2 * DT_MAX_DEPTH };
 
 struct dt_plan {
     dt_table *table;
     const dt_model_spec *spec;
     int64_t carried; /* elements of a row's carried state, so far */
     uint64_t layers; /* planned so far, nested ones included: gives each its index */
+    int depth;       /* of the list that is planned: 1 is the model's own */
     dt_request *requests;
     size_t count, capacity;
-    size_t total;     /* elements */
-    size_t workspace; /* elements: the largest that was asked for */
+    size_t total;           /* elements */
+    size_t pools[DT_POOLS]; /* elements: the largest that was asked for */
 };
 
 /* Asks for [max_rows, per_row] elements at *where, which must stay where it is until dt_plan_bind. */
 dt_status dt_plan_memory(dt_plan *plan, dt_real **where, int64_t per_row);
+/* The same, of the list's gradient number `which`, which lists of the same depth share. */
+dt_status dt_plan_gradient(dt_plan *plan, dt_real **where, int which, int64_t per_row);
+/* *where will be where *of is, which has been asked for. */
+dt_status dt_plan_same(dt_plan *plan, dt_real **where, dt_real *const *of);
 /* Allocates one arena for all requests and sets their pointers. The caller frees it. */
 dt_status dt_plan_bind(dt_plan *plan, dt_real **arena);
 void dt_plan_finish(dt_plan *plan);
@@ -58,12 +69,13 @@ void dt_plan_finish(dt_plan *plan);
 struct dt_sequence {
     dt_layer *layers;
     int count;
-    int first_trained;    /* the first layer with parameters, its own or of layers in it; count when none has */
-    bool outermost;       /* the model's own list */
-    bool apart;           /* the last layer, if it can, is run by the caller, a part of the places at a time */
-    dt_layer *head;       /* that layer; NULL when it is run with the others */
-    bool keeps_output;    /* a backward pass reads the last output, or it is the caller's x: do not overwrite it */
-    dt_real *gradient[2]; /* [max_rows, widest], taken in turn by layers that are not in place */
+    int first_trained;      /* the first layer with parameters, its own or of layers in it; count when none has */
+    bool outermost;         /* the model's own list */
+    bool apart;             /* the last layer, if it can, is run by the caller, a part of the places at a time */
+    dt_real *const *result; /* where the last output will be; NULL: it is the caller's x */
+    dt_layer *head;         /* that layer; NULL when it is run with the others */
+    bool keeps_output;      /* a backward pass reads the last output, or it is the caller's x: do not overwrite it */
+    dt_real *gradient[2];   /* [max_rows, widest], taken in turn by layers that are not in place */
     int64_t max_rows;
     bool pointwise;  /* all its layers are (dt_layer.pointwise) */
     dt_real *filled; /* [max_rows, in]: x, filled up with zeros, for a layer of fixed_rows that reads it; or NULL */
@@ -84,7 +96,8 @@ void dt_sequence_init(const dt_sequence *sequence, dt_real *weights, uint64_t se
 
 /* The last layer's output; x is not modified. */
 const dt_real *dt_sequence_forward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x);
-/* Parameter gradients from dy (overwritten), and the gradient of x, borrowed, when `wants_dx`; else NULL, and layers
+/* Parameter gradients from dy (overwritten), and the gradient of x, borrowed until another list of the same depth goes
+ * back, when `wants_dx`; else NULL, and layers
  * before the first with parameters are left out. */
 dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x, dt_real *dy,
                               bool wants_dx);

@@ -54,6 +54,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
                              has_shortcut(layer) ? "it must be one" : "add a `shortcut`, a list of layers");
     layer->out = *f;
     layer->pointwise = layer->inner[0].pointwise && (!has_shortcut(layer) || layer->inner[1].pointwise);
+    layer->over = layer->inner[0].keeps_output ? NULL : layer->inner[0].result;
     layer->reads_input = true;
     layer->reads_output = config->activation == DT_RECTIFIER_RELU;
     return dt_ok();
@@ -67,22 +68,24 @@ static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x
                                 config->activation == DT_RECTIFIER_RELU);
 }
 
+/* The two ways back use the same memory, one after the other: what f's gives is in dx before x's other way begins. */
 static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
                      dt_real *dx) {
     const residual_config *config = layer->config;
-    int64_t cols = dt_shape_count(&layer->out), n = pass->rows * cols;
-    size_t bytes = (size_t)n * sizeof *dy;
+    int64_t cols = dt_shape_count(&layer->out), in = pass->rows * dt_shape_count(&layer->in);
+    size_t bytes = (size_t)(pass->rows * cols) * sizeof *dy;
     if (config->activation == DT_RECTIFIER_RELU)
         pass->kernels->activate_backward(dy, NULL, y, NULL, pass->rows, cols, DT_RELU, 0, false);
-    dt_real *copy = NULL; /* of dy, which f's way back overwrites */
-    if (has_shortcut(layer))
-        copy = memcpy(layer->scratch[0], dy, bytes);
-    else if (dx)
-        copy = memcpy(dx, dy, bytes);
+    dt_real *copy = has_shortcut(layer) ? layer->scratch[0] : dx; /* of dy, which f's way back overwrites */
+    if (copy) memcpy(copy, dy, bytes);
     const dt_real *f = dt_sequence_backward(&layer->inner[0], pass, x, dy, dx != NULL);
-    const dt_real *s = copy;
-    if (has_shortcut(layer)) s = dt_sequence_backward(&layer->inner[1], pass, x, copy, dx != NULL);
-    if (dx) pass->kernels->sum_activate(dx, f, s, pass->rows * dt_shape_count(&layer->in), false);
+    if (!has_shortcut(layer)) {
+        if (dx) pass->kernels->add(dx, f, in);
+        return;
+    }
+    if (dx) memcpy(dx, f, (size_t)in * sizeof *dx);
+    const dt_real *s = dt_sequence_backward(&layer->inner[1], pass, x, copy, dx != NULL);
+    if (dx) pass->kernels->add(dx, s, in);
 }
 
 const dt_layer_kind dt_layer_residual = {

@@ -89,6 +89,13 @@ const dt_shape *dt_sequence_out(const dt_sequence *sequence, const dt_shape *inp
     return sequence->count > 0 ? &sequence->layers[sequence->count - 1].out : input;
 }
 
+static dt_status plan_output(dt_sequence *sequence, dt_plan *plan, dt_layer *layer) {
+    sequence->result = &layer->output;
+    if (layer->over) return dt_plan_same(plan, &layer->output, layer->over);
+    return dt_status_within(dt_plan_memory(plan, &layer->output, dt_shape_count(&layer->out)), "recipe %s: layer %s",
+                            layer->source, layer->name);
+}
+
 /* Plans every layer and the buffers of outputs that cannot share their input's. */
 static dt_status plan_outputs(dt_sequence *sequence, dt_plan *plan, const char *scope, const dt_shape *input) {
     bool keep = true;  /* the current buffer: first the caller's x */
@@ -123,9 +130,7 @@ static dt_status plan_outputs(dt_sequence *sequence, dt_plan *plan, const char *
             break;
         }
         bool share = layer->in_place && !keep && !(plan->spec->training && layer->reads_input);
-        if (!share)
-            DT_TRY(dt_status_within(dt_plan_memory(plan, &layer->output, dt_shape_count(&layer->out)),
-                                    "recipe %s: layer %s", layer->source, layer->name));
+        if (!share) DT_TRY(plan_output(sequence, plan, layer));
         keep = plan->spec->training && layer->reads_output;
     }
     sequence->keeps_output = keep;
@@ -148,14 +153,19 @@ static dt_status plan_gradients(dt_sequence *sequence, dt_plan *plan, bool wants
         if (width > widest) widest = width;
         needed++;
     }
-    for (int i = 0; i < 2 && i < needed; i++) DT_TRY(dt_plan_memory(plan, &sequence->gradient[i], widest));
+    for (int i = 0; i < 2 && i < needed; i++) DT_TRY(dt_plan_gradient(plan, &sequence->gradient[i], i, widest));
     return dt_ok();
 }
 
 dt_status dt_sequence_plan(dt_sequence *sequence, dt_plan *plan, const char *scope, const dt_shape *input,
                            bool wants_dx) {
+    if (plan->depth == DT_MAX_DEPTH)
+        return dt_fail(DT_ERR_INPUT, "layers are nested deeper than %d lists, at %s", DT_MAX_DEPTH, scope);
+    plan->depth++;
     DT_TRY(plan_outputs(sequence, plan, scope, input));
-    return plan->spec->training ? plan_gradients(sequence, plan, wants_dx) : dt_ok();
+    if (plan->spec->training) DT_TRY(plan_gradients(sequence, plan, wants_dx));
+    plan->depth--;
+    return dt_ok();
 }
 
 void dt_sequence_finish(dt_sequence *sequence) {
