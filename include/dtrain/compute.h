@@ -224,8 +224,8 @@ typedef struct dt_kernels {
     void (*avg_pool_backward)(dt_real *dx, const dt_real *dy, const dt_window *window, int64_t rows, int64_t channels);
 
     /* y[rows, places, heads*size] = softmax(q k^T/sqrt(size)) v, head by head. log_sum[rows, heads, places] (NULL: not
-     * wanted) receives the logarithm of each softmax's sum. A query that sees no key gets zeros. work: as many elements
-     * as dt_attention_work says. */
+     * wanted) receives the logarithm to base 2 of each softmax's sum. A query that sees no key gets zeros. work: as
+     * many elements as dt_attention_work says. */
     void (*attend)(dt_real *y, dt_real *log_sum, const dt_real *qkv, const dt_attention *shape, dt_real *work);
     /* dqkv from dy, and from what attend saw and gave. */
     void (*attend_backward)(dt_real *dqkv, const dt_real *dy, const dt_real *y, const dt_real *log_sum,

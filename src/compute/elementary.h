@@ -94,14 +94,6 @@ static inline dt_real sqrt_real(dt_real x) {
 #endif
 }
 
-static inline dt_real log_real(dt_real x) {
-#ifdef DT_REAL_DOUBLE
-    return log(x);
-#else
-    return logf(x);
-#endif
-}
-
 static inline dt_real sigmoid_real(dt_real x) {
     return 1 / (1 + exp_real(-x));
 }

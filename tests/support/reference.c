@@ -359,6 +359,78 @@ double ref_dropout_factor(void (*words)(uint32_t out[4], uint64_t sample, uint64
     return draw < rate ? 0 : 1 / (1 - rate);
 }
 
+/* ---- attention ---- */
+
+/* Where a number of a head is in qkv. */
+static int64_t ref_qkv_at(const ref_attention_shape *s, int64_t row, int64_t place, int64_t head, int64_t i) {
+    return ((row * s->places + place) * (s->heads + 2 * s->kv_heads) + head) * s->size + i;
+}
+
+static bool ref_sees(const ref_attention_shape *s, int64_t row, int64_t query, int64_t key) {
+    if (s->hidden && s->hidden[row * s->places + key]) return false;
+    return !s->causal || key <= query;
+}
+
+/* The weights of the keys for one query. Returns the logarithm to base 2 of the sum; 0 where no key is seen. */
+static double ref_attention_weights(double *weights, const double *qkv, const ref_attention_shape *s, int64_t row,
+                                    int64_t head, int64_t query) {
+    int64_t k_head = s->heads + head / (s->heads / s->kv_heads);
+    double largest = -INFINITY, sum = 0;
+    for (int64_t key = 0; key < s->places; key++) {
+        double score = 0;
+        for (int64_t i = 0; i < s->size; i++)
+            score += qkv[ref_qkv_at(s, row, query, head, i)] * qkv[ref_qkv_at(s, row, key, k_head, i)];
+        weights[key] = ref_sees(s, row, query, key) ? score / sqrt((double)s->size) : -INFINITY;
+        largest = fmax(largest, weights[key]);
+    }
+    for (int64_t key = 0; key < s->places; key++) {
+        weights[key] = isinf(weights[key]) ? 0 : exp(weights[key] - largest);
+        sum += weights[key];
+    }
+    for (int64_t key = 0; key < s->places && sum > 0; key++) weights[key] /= sum;
+    return sum > 0 ? (largest + log(sum)) / log(2) : 0;
+}
+
+void ref_attention(double *y, double *log2_sum, double *dqkv, const double *dy, const double *qkv,
+                   const ref_attention_shape *s) {
+    double *weights = malloc((size_t)s->places * sizeof *weights);
+    double *slopes = malloc((size_t)s->places * sizeof *slopes);
+    int64_t width = s->heads + 2 * s->kv_heads;
+    for (int64_t i = 0; i < s->rows * s->places * width * s->size; i++) dqkv[i] = 0;
+    for (int64_t row = 0; row < s->rows; row++) {
+        for (int64_t head = 0; head < s->heads; head++) {
+            int64_t k_head = s->heads + head / (s->heads / s->kv_heads), v_head = k_head + s->kv_heads;
+            for (int64_t query = 0; query < s->places; query++) {
+                int64_t out = ((row * s->places + query) * s->heads + head) * s->size;
+                log2_sum[(row * s->heads + head) * s->places + query] =
+                    ref_attention_weights(weights, qkv, s, row, head, query);
+                for (int64_t key = 0; key < s->places; key++) slopes[key] = 0;
+                for (int64_t i = 0; i < s->size; i++) {
+                    y[out + i] = 0;
+                    for (int64_t key = 0; key < s->places; key++) {
+                        int64_t v = ref_qkv_at(s, row, key, v_head, i);
+                        y[out + i] += weights[key] * qkv[v];
+                        slopes[key] += dy[out + i] * qkv[v];
+                        dqkv[v] += weights[key] * dy[out + i];
+                    }
+                }
+                double mean = 0;
+                for (int64_t key = 0; key < s->places; key++) mean += weights[key] * slopes[key];
+                for (int64_t key = 0; key < s->places; key++) slopes[key] = weights[key] * (slopes[key] - mean);
+                for (int64_t key = 0; key < s->places; key++) {
+                    for (int64_t i = 0; i < s->size; i++) {
+                        int64_t q = ref_qkv_at(s, row, query, head, i), k = ref_qkv_at(s, row, key, k_head, i);
+                        dqkv[q] += slopes[key] * qkv[k] / sqrt((double)s->size);
+                        dqkv[k] += slopes[key] * qkv[q] / sqrt((double)s->size);
+                    }
+                }
+            }
+        }
+    }
+    free(weights);
+    free(slopes);
+}
+
 /* ---- update rules ---- */
 
 static double effective(double w, double g, const ref_update *u) {

@@ -77,6 +77,17 @@ void ref_max_pool(double *y, double *dx, const double *dy, const double *x, cons
 void ref_avg_pool(double *y, double *dx, const double *dy, const double *x, const ref_window *window, int64_t rows,
                   int64_t channels);
 
+/* Attention on qkv[rows, places, heads + 2 kv_heads, size]: queries' heads first, then keys', then values'. */
+typedef struct ref_attention_shape {
+    int64_t rows, places, heads, kv_heads, size;
+    bool causal;
+    const bool *hidden; /* [rows, places]: keys nobody sees; or NULL */
+} ref_attention_shape;
+
+/* y[rows, places, heads, size], and dqkv, the gradient of sum(dy*y). log2_sum[rows, heads, places]: see dt_kernels. */
+void ref_attention(double *y, double *log2_sum, double *dqkv, const double *dy, const double *qkv,
+                   const ref_attention_shape *shape);
+
 /* One element through one update rule. */
 typedef struct ref_update {
     double lr, grad_scale, grad_limit, l2, decay, momentum, beta1, beta2, rho, eps;

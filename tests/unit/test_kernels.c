@@ -1071,6 +1071,129 @@ START_TEST(a_max_pool_lets_nan_through) {
 }
 END_TEST
 
+/* ---- attention ---- */
+
+typedef struct attention_case {
+    int64_t rows, places, heads, kv_heads, size;
+    bool causal, padded;
+} attention_case;
+
+static const attention_case attention_cases[] = {
+    {1, 1, 1, 1, 1, true, false},     {2, 1, 2, 1, 32, false, false},   {2, 5, 2, 2, 8, true, false},
+    {1, 17, 3, 1, 20, false, false},  {2, 64, 4, 4, 32, true, false},   {1, 64, 2, 2, 64, false, true},
+    {1, 65, 2, 1, 64, true, false},   {1, 130, 4, 2, 33, true, true},   {3, 100, 2, 2, 16, false, true},
+    {1, 200, 1, 1, 100, true, false}, {1, 129, 2, 1, 32, false, false}, {1, 191, 1, 1, 64, true, false},
+};
+
+/* Tokens of which some are padding: the beginning of a row, its end, places between, and all of row 1. */
+static float *some_tokens(const attention_case *c, bool *hidden) {
+    float *tokens = take((size_t)(c->rows * c->places) * sizeof *tokens);
+    for (int64_t i = 0; i < c->rows * c->places; i++) {
+        int64_t t = i % c->places;
+        hidden[i] = t < 2 || t > c->places - 20 || t % 7 == 3 || i / c->places == 1;
+        tokens[i] = hidden[i] ? -1 : (float)t;
+    }
+    return tokens;
+}
+
+static void check_attention(const dt_kernels *kernels, const attention_case *c, double scale) {
+    int64_t places = c->rows * c->places, width = (c->heads + 2 * c->kv_heads) * c->size, out = c->heads * c->size;
+    bool *hidden = take((size_t)places);
+    dt_attention shape = {c->rows, c->places, c->heads, c->kv_heads, c->size, c->causal, NULL};
+    ref_attention_shape ref = {c->rows, c->places, c->heads, c->kv_heads, c->size, c->causal, NULL};
+    if (c->padded) shape.tokens = some_tokens(c, hidden), ref.hidden = hidden;
+    float *qkv = floats(places * width, 1, scale), *dy = floats(places * out, 2, 1);
+    float *y = floats(places * out, 3, NAN), *sums = floats(c->heads * places, 4, NAN);
+    float *dqkv = floats(places * width, 5, NAN);
+    double *want = zeros(places * out), *want_sums = zeros(c->heads * places), *want_dqkv = zeros(places * width);
+    ref_attention(want, want_sums, want_dqkv, widen(dy, places * out), widen(qkv, places * width), &ref);
+    kernels->attend(y, sums, qkv, &shape, floats(dt_attention_work(c->places, c->size, false), 6, NAN));
+    expect_close("attention", y, want, places * out, 0, 40 * U * scale * (1 + scale * scale));
+    expect_close("its sums", sums, want_sums, c->heads * places, 8 * U, 40 * U * (1 + scale * scale));
+    kernels->attend_backward(dqkv, dy, y, sums, qkv, &shape,
+                             floats(dt_attention_work(c->places, c->size, true), 7, NAN));
+    double largest = 0;
+    for (int64_t i = 0; i < places * width; i++) largest = fmax(largest, fabs(want_dqkv[i]));
+    expect_close("its gradient", dqkv, want_dqkv, places * width, 0, 40 * U * largest * (1 + scale * scale));
+}
+
+START_TEST(attention_and_its_gradient_match_the_reference) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    for (int i = 0; i < COUNT(attention_cases); i++) {
+        check_attention(kernels, &attention_cases[i], 1);
+        check_attention(kernels, &attention_cases[i], 4); /* weights that differ by many powers of ten */
+        release();
+    }
+}
+END_TEST
+
+START_TEST(a_query_that_sees_no_key_gets_zeros_and_passes_none_on) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    enum { PLACES = 70, SIZE = 8 };
+    const dt_attention shape = {1, PLACES, 1, 1, SIZE, false, floats(PLACES, 1, 0)};
+    for (int i = 0; i < PLACES; i++) ((float *)shape.tokens)[i] = -1;
+    float *qkv = floats(3 * PLACES * SIZE, 2, 1), *y = floats(PLACES * SIZE, 3, NAN), *sums = floats(PLACES, 4, NAN);
+    float *dqkv = floats(3 * PLACES * SIZE, 5, NAN);
+    kernels->attend(y, sums, qkv, &shape, floats(dt_attention_work(PLACES, SIZE, false), 6, NAN));
+    expect_close("outputs", y, zeros(PLACES * SIZE), PLACES * SIZE, 0, 0);
+    kernels->attend_backward(dqkv, floats(PLACES * SIZE, 7, 1), y, sums, qkv, &shape,
+                             floats(dt_attention_work(PLACES, SIZE, true), 8, NAN));
+    expect_close("gradient", dqkv, zeros(3 * PLACES * SIZE), 3 * PLACES * SIZE, 0, 0);
+}
+END_TEST
+
+START_TEST(attention_lets_nan_through_to_those_that_see_it) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    enum { PLACES = 70, SIZE = 8, BAD = 66 };
+    const dt_attention shape = {1, PLACES, 1, 1, SIZE, true, NULL};
+    for (int part = 0; part < 3; part++) { /* of the query, the key, the value */
+        float *qkv = floats(3 * PLACES * SIZE, 1, 1), *y = floats(PLACES * SIZE, 2, 1);
+        qkv[(BAD * 3 + part) * SIZE] = NAN;
+        kernels->attend(y, NULL, qkv, &shape, floats(dt_attention_work(PLACES, SIZE, false), 3, 1));
+        for (int i = 0; i < PLACES; i++) {
+            bool sees = part == 0 ? i == BAD : i >= BAD;
+            bool may = part == 2 && i >= BAD - 7; /* where its weight is 0, and 0 times none is none */
+            ck_assert_msg(may || isnan(y[i * SIZE]) == sees, "part %d, place %d: %g", part, i, (double)y[i * SIZE]);
+            ck_assert(isnan(y[i * SIZE]) || !sees);
+        }
+        release();
+    }
+}
+END_TEST
+
+START_TEST(rows_of_attention_are_apart) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    enum {
+        SAMPLES = 5,
+        PLACES = 75,
+        HEADS = 2,
+        SIZE = 12,
+        IN = PLACES * 3 * HEADS * SIZE,
+        OUT = PLACES * HEADS * SIZE
+    };
+    dt_attention shape = {SAMPLES, PLACES, HEADS, HEADS, SIZE, true, NULL};
+    float *qkv = floats(SAMPLES * IN, 1, 1), *dy = floats(SAMPLES * OUT, 2, 1), *work = floats(100000, 3, NAN);
+    float *y = floats(SAMPLES * OUT, 4, 1), *dqkv = floats(SAMPLES * IN, 5, 1),
+          *sums = floats(SAMPLES * HEADS * PLACES, 6, 1);
+    float *one = floats(OUT, 7, 1), *d_one = floats(IN, 8, 1), *sums_one = floats(HEADS * PLACES, 9, 1);
+    ck_assert_int_le(dt_attention_work(PLACES, SIZE, true), 100000);
+    kernels->attend(y, sums, qkv, &shape, work);
+    kernels->attend_backward(dqkv, dy, y, sums, qkv, &shape, work);
+    shape.rows = 1;
+    for (int r = 0; r < SAMPLES; r++) {
+        kernels->attend(one, sums_one, qkv + r * IN, &shape, work);
+        expect_same_bits("outputs", one, y + r * OUT, OUT * sizeof *one);
+        expect_same_bits("sums", sums_one, sums + r * HEADS * PLACES, HEADS * PLACES * sizeof *one);
+        kernels->attend_backward(d_one, dy + r * OUT, one, sums_one, qkv + r * IN, &shape, work);
+        expect_same_bits("gradient", d_one, dqkv + r * IN, IN * sizeof *one);
+    }
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = {
         activations_with_and_without_bias_match_the_reference,
@@ -1102,6 +1225,10 @@ int main(void) {
         a_relu_in_a_convolution_lets_nan_through,
         pools_and_their_gradients_match_the_reference,
         a_max_pool_lets_nan_through,
+        attention_and_its_gradient_match_the_reference,
+        a_query_that_sees_no_key_gets_zeros_and_passes_none_on,
+        attention_lets_nan_through_to_those_that_see_it,
+        rows_of_attention_are_apart,
     };
     Suite *suite = suite_create("kernels");
     TCase *group = tcase_create("every instruction set");

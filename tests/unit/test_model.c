@@ -1045,6 +1045,15 @@ static const refusal refusals[] = {
     {"\n- gpt: {layers: 1, heads: 2}", &cross_entropy, {1, {4}}, 0, true, {"model.layers.0.gpt.width"}},
     {"\n- bert: {layers: 1, heads: 3, width: 4}", &cross_entropy, {1, {4}}, 0, true, {"test.yaml:2", "divide width"}},
     {"\n- conv1d: {out: 3, kernel: 3x3}", &cross_entropy, {2, {9, 2}}, 0, true, {"kernel is `3x3`", "at least 1"}},
+    {"\n- attention: 3", &cross_entropy, {2, {5, 8}}, 0, true, {"test.yaml:2", "8 channels", "3 heads"}},
+    {"\n- attention: 2", &cross_entropy, {1, {8}}, 0, true, {"layer attention1", "[8]", "[places, channels]"}},
+    {"\n- attention: 2", &cross_entropy, {3, {4, 4, 8}}, 0, true, {"layer attention1", "[4, 4, 8]", NULL}},
+    {"\n- attention: 0", &cross_entropy, {2, {5, 8}}, 0, true, {"attention.heads", "0", NULL}},
+    {"\n- attention: {causal: no}", &cross_entropy, {2, {5, 8}}, 0, true, {"attention.heads", NULL}},
+    {"\n- attention: {heads: 4, kv_heads: 3}", &cross_entropy, {2, {5, 8}}, 0, true, {"kv_heads is 3", "heads, 4"}},
+    {"\n- attention: {heads: 4, kv_heads: 8}", &cross_entropy, {2, {5, 8}}, 0, true, {"kv_heads is 8", "heads, 4"}},
+    {"\n- attention: {heads: 2, rotary: yes}", &cross_entropy, {2, {5, 6}}, 0, true, {"rotary", "has 3", "even"}},
+    {"\n- attention: {heads: 2, rotary_base: 1}", &cross_entropy, {2, {5, 8}}, 0, true, {"rotary_base", "1", NULL}},
     {"\n- global_max_pool\n- dense: 2", &cross_entropy, {4, {2, 2, 2, 2}}, 0, true, {"[2, 2, 2, 2]", "[length"}},
 };
 
