@@ -58,6 +58,15 @@ int dt_vocabulary_extras(dt_vocabulary *v, dt_extra *out) {
     return 4;
 }
 
+static dt_status take_carried(dt_real *carried[2], int64_t rows, int64_t width) {
+    for (int i = 0; i < 2; i++) {
+        size_t count = 0;
+        if (dt_size_mul((size_t)rows, (size_t)width, &count)) carried[i] = dt_alloc(count, sizeof *carried[i]);
+        if (!carried[i]) return dt_fail_memory("the state of the streams", (unsigned long long)rows * width);
+    }
+    return dt_ok();
+}
+
 /* Samples of streams come in the order of a stream, all streams of a batch in step; a rank that has some of the streams
  * has all of their samples. Other samples are streams of one. */
 dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *kernels, const dt_scaling *scaling,
@@ -65,8 +74,13 @@ dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *ke
     dt_batch batch;
     int64_t *index;
     DT_TRY(dt_comm_agree(comm, dt_batch_create(&batch, &index, split, rows_at_once)));
+    dt_real *carried[2] = {NULL, NULL}; /* what the rows carried, and what they go on with */
+    bool carries = split->text.streams > 0 && dt_model_carried(model) > 0;
+    dt_status status = carries ? take_carried(carried, rows_at_once, dt_model_carried(model)) : dt_ok();
+    status = dt_comm_agree(comm, status);
     memset(tally, 0, sizeof *tally);
     int64_t streams = split->text.streams > 0 ? split->text.streams : split->samples;
+    if (status.code != DT_OK) streams = 0;
     int64_t stride = rows_at_once * dt_comm_size(comm);
     for (int64_t at = rows_at_once * dt_comm_rank(comm); at < streams; at += stride) {
         int64_t rows = streams - at < rows_at_once ? streams - at : rows_at_once;
@@ -74,10 +88,16 @@ dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *ke
         for (int64_t ahead = 0; ahead < split->samples; ahead += streams) {
             for (int64_t i = 0; i < rows; i++) index[i] = ahead + at + i;
             dt_split_gather(split, kernels, scaling, NULL, index, rows, &batch);
-            dt_model_evaluate(model, (dt_pass){.weights = weights}, &batch, tally);
+            dt_pass pass = {.weights = weights, .carried = batch.fresh ? NULL : carried[0], .carry = carried[1]};
+            dt_model_evaluate(model, pass, &batch, tally);
+            carried[1] = carried[0];
+            carried[0] = pass.carry;
         }
     }
     dt_batch_destroy(&batch, index);
+    dt_free(carried[0]);
+    dt_free(carried[1]);
+    DT_TRY(status);
     int64_t words[DT_TALLY_WORDS];
     memcpy(words, tally, sizeof words);
     DT_TRY(dt_comm_sum_i64(comm, words, DT_TALLY_WORDS));

@@ -20,6 +20,8 @@ static const char *overflowing_layer(dt_run *run) {
                     .step = (uint64_t)run->position.step,
                     .first = run->batch.first,
                     .weights = run->weights};
+    dt_carried_pass(run, &pass, (int64_t)run->batch.first, run->batch.fresh);
+    pass.carry = NULL;
     dt_model_forward(run->model, pass, run->batch.x);
     for (int i = 0; i < dt_model_layer_count(run->model); i++) {
         const dt_layer *layer = dt_model_layer(run->model, i);

@@ -66,6 +66,7 @@ static dt_status open_team(dt_run *run, int64_t most) {
     for (int i = 0; run->slot_names[i]; i++)
         DT_TRY(dt_team_alloc(run->team, total, sizeof *run->slots[i], (void **)&run->slots[i]));
     DT_TRY(dt_team_alloc(run->team, blocks, sizeof *run->squares, (void **)&run->squares));
+    DT_TRY(dt_carried_open(run));
     return dt_reduce_create(&run->reducer, run->team, run->kernels, run->table, run->shards,
                             (run->shards + ranks - 1) / ranks, (dt_wire)run->recipe->reduce.wire);
 }
@@ -75,6 +76,7 @@ static dt_status plan_team(dt_run *run) {
     dt_status status = open_team(run, reduce->path == DT_PATH_FLAT ? 1 : reduce->team);
     if (status.code != DT_OK && reduce->path == DT_PATH_AUTO && dt_team_size(run->team) > 1) {
         if (dt_comm_rank(run->comm) == 0) dt_log_warn("%s; going on with reduce.path=flat", status.message);
+        dt_carried_close(run);
         dt_team_close(run->team);
         status = open_team(run, 1);
     }
@@ -155,6 +157,7 @@ static void describe_state(dt_run *run) {
     if (words > 0) run->extras[extras++] = (dt_extra){"wire_exponents", DT_I32, words, exponents};
     extras += dt_vocabulary_extras(&run->vocabulary, run->extras + extras);
     extras += dt_scaling_extras(&run->recipe->data, &run->scaling, run->extras + extras);
+    extras += dt_carried_extras(run, run->extras + extras);
     run->state = (dt_state){.seed = run->recipe->seed,
                             .shards = run->shards,
                             .recipe = run->resolved,
@@ -251,9 +254,13 @@ static dt_status share_state(dt_run *run) {
     DT_TRY(dt_comm_broadcast(run->comm, &run->position, sizeof run->position, 0));
     for (int i = 0; i < run->state.section_count; i++)
         DT_TRY(dt_team_share(run->team, run->sections[i].data, run->table->total * sizeof(float)));
-    for (int i = 0; i < run->state.extra_count; i++)
-        DT_TRY(dt_comm_broadcast(run->comm, run->extras[i].data,
-                                 (size_t)run->extras[i].count * dt_dtype_size(run->extras[i].dtype), 0));
+    for (int i = 0; i < run->state.extra_count; i++) {
+        const dt_extra *extra = &run->extras[i];
+        size_t bytes = (size_t)extra->count * dt_dtype_size(extra->dtype);
+        DT_TRY(extra == run->carried.extra ? dt_team_share(run->team, extra->data, bytes)
+                                           : dt_comm_broadcast(run->comm, extra->data, bytes, 0));
+    }
+    run->carried.whole = true;
     return dt_ok();
 }
 
@@ -364,6 +371,7 @@ void dt_run_close(dt_run *run) {
     dt_status status = dt_metrics_close(run->metrics);
     if (status.code != DT_OK) dt_log_warn("%s", status.message);
     dt_reduce_destroy(run->reducer);
+    dt_carried_close(run);
     dt_batch_destroy(&run->batch, run->index);
     dt_team_close(run->team);
     dt_model_destroy(run->model);
@@ -398,6 +406,7 @@ static dt_status prune(const dt_run *run) {
 
 dt_status dt_run_publish(dt_run *run) {
     DT_TRY(dt_run_gather_tally(run));
+    DT_TRY(dt_carried_gather(run));
     if (run->checkpoint_step == run->position.step) return dt_ok();
     if (!isfinite(run->kernels->sum_squares(run->weights, (int64_t)run->table->total)))
         return dt_fail(DT_ERR_DIVERGED, "step %lld: the weights are no longer numbers; no checkpoint is made of them",

@@ -57,6 +57,7 @@ static void compute_shard(dt_run *run, const dt_sampler *sampler, int64_t offset
         dt_split_gather(&run->train, run->kernels, &run->scaling, &augment, run->index, rows, &run->batch);
         dt_run_spend(run, DT_PHASE_INPUT, mark);
         pass.accumulate = done > 0;
+        dt_carried_pass(run, &pass, offset + done, run->batch.fresh);
         if (done + rows == count) pass.ready = last ? last_gradient_ready : gradient_ready;
         dt_model_train(run->model, pass, &run->batch, &run->local_tally);
         dt_run_spend(run, DT_PHASE_COMPUTE, mark);
@@ -168,7 +169,12 @@ static dt_status train_step(dt_run *run, const dt_sampler *sampler, bool *redo) 
             run->local_tally = before;
         }
     }
-    if (!skip) update_weights(run, rows, left <= rows);
+    if (skip) {
+        dt_carried_skip(run);
+    } else {
+        update_weights(run, rows, left <= rows);
+        dt_carried_commit(run);
+    }
     dt_run_spend(run, DT_PHASE_UPDATE, &mark);
     dt_watchdog_note(run->watchdog, DT_ACTIVITY_MEET, run->position.step);
     dt_reduce_done(run->reducer);
@@ -187,6 +193,7 @@ static dt_status train_step(dt_run *run, const dt_sampler *sampler, bool *redo) 
 static dt_status check_replicas(dt_run *run) {
     int ranks = dt_comm_size(run->comm);
     if (dt_team_count(run->team) == 1) return dt_ok();
+    DT_TRY(dt_carried_gather(run));
     uint64_t *all = dt_alloc((size_t)ranks, sizeof *all);
     DT_TRY(dt_comm_agree(run->comm, all ? dt_ok() : dt_fail_memory("hashes of the replicas", (size_t)ranks * 8)));
     dt_status status = dt_comm_gather_u64(run->comm, dt_state_digest(dt_run_state(run)), all);

@@ -30,6 +30,16 @@ typedef enum dt_phase {
     DT_PHASE_COUNT
 } dt_phase;
 
+/* State that streams carry from batch to batch (carried.c); count 0: there is none. */
+typedef struct dt_carried {
+    dt_real *now, *next; /* [streams, width], the team's: of the last step that counted, and of the one in progress */
+    int64_t streams, width, count;
+    bool whole; /* rows of other teams are in `now` too */
+    int64_t *words;
+    size_t word_count;
+    dt_extra *extra; /* `now`, for the store */
+} dt_carried;
+
 typedef struct dt_run {
     dt_comm *comm;
     dt_recipe *recipe;
@@ -55,6 +65,7 @@ typedef struct dt_run {
     char slot_groups[DT_MAX_SLOTS][64];
     dt_real *slots[DT_MAX_SLOTS];
     dt_reducer *reducer;
+    dt_carried carried;
     double *squares; /* of the gradient, a sum for each block of DT_REDUCE_BLOCK elements */
     dt_batch batch;  /* [rows_at_once] */
     int64_t *index;  /* [rows_at_once] */
@@ -110,6 +121,19 @@ bool dt_run_skips(const dt_run *run, int64_t step);
 /* Collective. What train.not_finite says is to be done about the step at the present position, of `rows` samples: a
  * failure, or to pass it over; *redo: the position is that of the last checkpoint now. */
 dt_status dt_run_not_finite(dt_run *run, const dt_sampler *sampler, int64_t rows, bool *redo);
+
+/* carried.c. dt_carried_open is collective, and once the team is there. */
+dt_status dt_carried_open(dt_run *run);
+void dt_carried_close(dt_run *run);
+/* Where it is in a checkpoint: into out[1], which stays there, or nothing. Returns how many. */
+int dt_carried_extras(dt_run *run, dt_extra *out);
+/* For a pass whose row 0 is `row` of the global batch; `fresh`: nothing was before it. */
+void dt_carried_pass(const dt_run *run, dt_pass *pass, int64_t row, bool fresh);
+/* The step counts, or it is passed over: then its rows go on from where they were, from zeros at an epoch's start. */
+void dt_carried_commit(dt_run *run);
+void dt_carried_skip(dt_run *run);
+/* Collective. All rows, in every team; between steps. */
+dt_status dt_carried_gather(dt_run *run);
 
 /* evaluate.c. Collective. *tally is the sum over the split, the same for every number of ranks. */
 dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *kernels, const dt_scaling *scaling,
