@@ -39,7 +39,8 @@ const dt_layer_kind *const dt_layer_kinds[] = {
 };
 
 #define ALIGN_ELEMENTS ((size_t)16)
-#define WORKSPACE SIZE_MAX /* the offset of what is in the workspace, which comes last */
+#define WORKSPACE SIZE_MAX      /* the offset of what is in the workspace, which comes last */
+#define ROUNDED (WORKSPACE - 1) /* of one in the memory for rounded numbers */
 
 dt_status dt_layer_fail(const dt_layer *layer, const char *format, ...) {
     char text[320];
@@ -153,15 +154,25 @@ dt_status dt_plan_workspace(dt_plan *plan, dt_layer *layer, size_t bytes) {
     return add_request(plan, &layer->workspace, WORKSPACE);
 }
 
+dt_status dt_plan_rounded(dt_plan *plan, dt_real **where, int64_t per_row) {
+    size_t count;
+    if (!dt_size_mul((size_t)plan->spec->rows, (size_t)per_row, &count)) return dt_fail_memory("activations", SIZE_MAX);
+    if (count > plan->rounded) plan->rounded = (count + ALIGN_ELEMENTS - 1) / ALIGN_ELEMENTS * ALIGN_ELEMENTS;
+    return add_request(plan, where, ROUNDED);
+}
+
 dt_status dt_plan_bind(dt_plan *plan, dt_real **arena) {
-    size_t workspace = plan->total;
-    if (__builtin_add_overflow(plan->total, plan->workspace, &plan->total))
+    size_t rounded = plan->total, workspace = rounded + plan->rounded;
+    if (__builtin_add_overflow(plan->total, plan->rounded, &plan->total) ||
+        __builtin_add_overflow(plan->total, plan->workspace, &plan->total))
         return dt_fail_memory("activations", SIZE_MAX);
     *arena = dt_alloc(plan->total, sizeof **arena);
     if (!*arena) return dt_fail_memory("activations", (unsigned long long)plan->total * sizeof **arena);
     for (size_t i = 0; i < plan->count; i++) {
         const dt_request *request = &plan->requests[i];
-        *request->where = *arena + (request->offset == WORKSPACE ? workspace : request->offset);
+        *request->where = *arena + (request->offset == WORKSPACE ? workspace
+                                    : request->offset == ROUNDED ? rounded
+                                                                 : request->offset);
     }
     return dt_ok();
 }

@@ -39,10 +39,13 @@ struct dt_plan {
     size_t count, capacity;
     size_t total;     /* elements */
     size_t workspace; /* elements: the largest that was asked for */
+    size_t rounded;   /* the same */
 };
 
 /* Asks for [max_rows, per_row] elements at *where, which must stay where it is until dt_plan_bind. */
 dt_status dt_plan_memory(dt_plan *plan, dt_real **where, int64_t per_row);
+/* The same, shared by all who ask here: nothing stays in it between calls. */
+dt_status dt_plan_rounded(dt_plan *plan, dt_real **where, int64_t per_row);
 /* Allocates one arena for all requests and sets their pointers. The caller frees it. */
 dt_status dt_plan_bind(dt_plan *plan, dt_real **arena);
 void dt_plan_finish(dt_plan *plan);
@@ -111,8 +114,9 @@ typedef struct dt_linear {
     int param;
     bool transposed;
     int64_t in, out;
-    dt_bf16 *x16; /* [rows, in]: what forward multiplied, for backward; NULL in float32 */
-    dt_bf16 *dy16;
+    bool rounds;  /* in bf16; layers of few inputs or outputs, where that gains nothing, are always float32 */
+    dt_real *x16; /* a dt_rounded: of what forward multiplied, kept for backward when training */
+    dt_real *dy16;
 } dt_linear;
 
 /* `param` counts the layer's parameters, as DT_PARAM does; `per_row`: rows of x in a sample. */
@@ -122,7 +126,7 @@ dt_status dt_linear_plan(dt_linear *linear, dt_plan *plan, dt_layer *layer, int 
 void dt_linear_forward(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
                        int64_t rows, dt_real beta, dt_real *y);
 /* dw = x^T dy, added to what is there when `accumulate`; and dx[rows, in] = dy w^T + beta*dx, unless dx is NULL. After
- * the forward call of the same x. */
+ * the forward call of the same x; when the last one was with the same address and rows, they hold the same numbers. */
 void dt_linear_backward(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
                         const dt_real *dy, int64_t rows, bool accumulate, dt_real beta, dt_real *dx);
 
