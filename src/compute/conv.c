@@ -16,9 +16,9 @@
  * same time, and NaN stays NaN.
  *
  * In bf16 x, w and dy are rounded and y, dx and dw stay float32: the formats oneDNN 2.6 has code for in all three
- * directions (Zen 5: 520, 490 and 415 GF/s against 260 for 32 to 64 channels). To round x and dy costs as much as a
- * product over some 20 elements saves, so convolutions of few channels stay float32; so do those for which it has plain
- * loops only, which it calls ref.
+ * directions (520, 490 and 415 GF/s against 260 in float32 from 32 to 64 channels). To round x and dy costs about what
+ * is saved on outputs that are sums of 15 products, and of one channel it is no faster at all: convolutions of few stay
+ * float32. So do those for which oneDNN has plain loops only, which it calls ref.
  *
  * Compiled for double (the gradient checks) it is plain loops. */
 #include "compute_internal.h"

@@ -19,7 +19,8 @@ static const char *overflowing_layer(dt_run *run) {
                     .seed = (uint64_t)run->recipe->seed,
                     .step = (uint64_t)run->position.step,
                     .first = run->batch.first,
-                    .weights = run->weights};
+                    .weights = run->weights,
+                    .weights16 = run->weights16};
     dt_model_forward(run->model, pass, run->batch.x);
     for (int i = 0; i < dt_model_layer_count(run->model); i++) {
         const dt_layer *layer = dt_model_layer(run->model, i);
