@@ -186,26 +186,21 @@ static void unpack(dt_real *restrict to, const dt_real *restrict from, int64_t n
         SIMD for (int64_t j = 0; j < size; j++) to[i * stride + j] = from[i * width + j] * scale;
 }
 
-#ifdef DT_REAL_DOUBLE
-typedef int64_t order __attribute__((vector_size(VECTOR_BYTES)));
-#else
-typedef int32_t order __attribute__((vector_size(VECTOR_BYTES)));
+/* The first halves of two vectors taken in turn, and their second halves. */
+#if VECTOR_BYTES == 64 && !defined DT_REAL_DOUBLE
+#    define FIRST_HALVES(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#    define SECOND_HALVES(a, b)                                                                                        \
+        __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#elif VECTOR_BYTES == 32 && !defined DT_REAL_DOUBLE
+#    define FIRST_HALVES(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
+#    define SECOND_HALVES(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
+#elif !defined DT_REAL_DOUBLE
+#    define FIRST_HALVES(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
+#    define SECOND_HALVES(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
+#else /* double is for tests, which are compiled for the baseline */
+#    define FIRST_HALVES(a, b) __builtin_shufflevector(a, b, 0, 2)
+#    define SECOND_HALVES(a, b) __builtin_shufflevector(a, b, 1, 3)
 #endif
-
-/* The first halves of two vectors taken in turn; their second halves are LANES/2 further on in both. */
-static const order in_turn = {
-#define PAIR(i) (i), LANES + (i)
-    PAIR(0),
-#if VECTOR_BYTES >= 32 || !defined DT_REAL_DOUBLE
-    PAIR(1),
-#endif
-#if VECTOR_BYTES >= 32
-    PAIR(2), PAIR(3),
-#endif
-#if VECTOR_BYTES >= 64
-    PAIR(4), PAIR(5), PAIR(6), PAIR(7),
-#endif
-};
 
 /* A square of LANES rows, transposed: a perfect shuffle of its numbers, log2(LANES) times. */
 INLINE void transpose_square(dt_real *restrict to, int64_t to_stride, const dt_real *restrict from,
@@ -217,8 +212,8 @@ INLINE void transpose_square(dt_real *restrict to, int64_t to_stride, const dt_r
     for (int left = LANES; left > 1; left /= 2) {
 #pragma GCC unroll 8
         for (int i = 0; i < LANES / 2; i++) {
-            b[2 * i] = __builtin_shuffle(a[i], a[i + LANES / 2], in_turn);
-            b[2 * i + 1] = __builtin_shuffle(a[i], a[i + LANES / 2], in_turn + LANES / 2);
+            b[2 * i] = FIRST_HALVES(a[i], a[i + LANES / 2]);
+            b[2 * i + 1] = SECOND_HALVES(a[i], a[i + LANES / 2]);
         }
 #pragma GCC unroll 16
         for (int i = 0; i < LANES; i++) a[i] = b[i];

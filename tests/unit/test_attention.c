@@ -166,22 +166,22 @@ START_TEST(only_the_causal_decodes) {
 END_TEST
 
 START_TEST(a_batch_is_its_rows_bit_for_bit) {
-    enum { ROWS = 5, PLACES = 70, CHANNELS = 12, COUNT_ = PLACES * CHANNELS };
+    enum { ROWS = 5, PLACES = 70, CHANNELS = 12, SIZE = PLACES * CHANNELS };
     static const char *const layers[] = {"[{attention: 3}]", "[{attention: {heads: 2, causal: no, rotary: yes}}]"};
     dt_model_spec spec = {.input = {2, {PLACES, CHANNELS}}, .rows = ROWS, .training = true};
     fixture f;
     fixture_init(&f, layers[_i], &spec);
-    dt_real *x = reals(ROWS * COUNT_, 3), *dy = reals(ROWS * COUNT_, 4), *y = reals(ROWS * COUNT_, 0);
-    dt_real *dx = reals(ROWS * COUNT_, 0), *back = reals(ROWS * COUNT_, 4);
+    dt_real *x = reals(ROWS * SIZE, 3), *dy = reals(ROWS * SIZE, 4), *y = reals(ROWS * SIZE, 0);
+    dt_real *dx = reals(ROWS * SIZE, 0), *back = reals(ROWS * SIZE, 4);
     dt_pass pass = pass_of(&f, ROWS, true);
-    memcpy(y, dt_sequence_forward(&f.sequence, &pass, x), ROWS * COUNT_ * sizeof *y);
-    memcpy(dx, dt_sequence_backward(&f.sequence, &pass, x, back, true), ROWS * COUNT_ * sizeof *y);
+    memcpy(y, dt_sequence_forward(&f.sequence, &pass, x), ROWS * SIZE * sizeof *y);
+    memcpy(dx, dt_sequence_backward(&f.sequence, &pass, x, back, true), ROWS * SIZE * sizeof *y);
     pass.rows = 1;
     for (int r = 0; r < ROWS; r++) {
-        const dt_real *one = dt_sequence_forward(&f.sequence, &pass, x + r * COUNT_);
-        ck_assert_msg(memcmp(one, y + r * COUNT_, COUNT_ * sizeof *y) == 0, "outputs of row %d", r);
-        one = dt_sequence_backward(&f.sequence, &pass, x + r * COUNT_, dy + r * COUNT_, true);
-        ck_assert_msg(memcmp(one, dx + r * COUNT_, COUNT_ * sizeof *y) == 0, "gradient of row %d", r);
+        const dt_real *one = dt_sequence_forward(&f.sequence, &pass, x + r * SIZE);
+        ck_assert_msg(memcmp(one, y + r * SIZE, SIZE * sizeof *y) == 0, "outputs of row %d", r);
+        one = dt_sequence_backward(&f.sequence, &pass, x + r * SIZE, dy + r * SIZE, true);
+        ck_assert_msg(memcmp(one, dx + r * SIZE, SIZE * sizeof *y) == 0, "gradient of row %d", r);
     }
     fixture_finish(&f);
     dt_free(x), dt_free(dy), dt_free(y), dt_free(dx), dt_free(back);
@@ -190,15 +190,15 @@ END_TEST
 
 /* With bits that hang on nothing but the place, padded rows and all: what is behind a query, or hidden, has no say. */
 START_TEST(what_is_not_seen_has_no_say) {
-    enum { PLACES = 70, CHANNELS = 8, COUNT_ = PLACES * CHANNELS, CHANGED = 40 };
+    enum { PLACES = 70, CHANNELS = 8, SIZE = PLACES * CHANNELS, CHANGED = 40 };
     dt_model_spec spec = {.input = {2, {PLACES, CHANNELS}}, .rows = 1, .training = true};
     fixture f;
     fixture_init(&f, _i ? "[{attention: {heads: 2, causal: no}}]" : "[{attention: 2}]", &spec);
-    dt_real *x = reals(COUNT_, 3), *y = reals(COUNT_, 0), *tokens = reals(PLACES, 0);
+    dt_real *x = reals(SIZE, 3), *y = reals(SIZE, 0), *tokens = reals(PLACES, 0);
     for (int t = 0; t < PLACES; t++) tokens[t] = _i && t == CHANGED ? -1 : 1;
     dt_pass pass = pass_of(&f, 1, true);
     pass.tokens = tokens;
-    memcpy(y, dt_sequence_forward(&f.sequence, &pass, x), COUNT_ * sizeof *y);
+    memcpy(y, dt_sequence_forward(&f.sequence, &pass, x), SIZE * sizeof *y);
     for (int t = CHANGED; t < (_i ? CHANGED + 1 : PLACES); t++)
         for (int c = 0; c < CHANNELS; c++) x[t * CHANNELS + c] += 1;
     const dt_real *now = dt_sequence_forward(&f.sequence, &pass, x);
