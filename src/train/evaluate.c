@@ -1,5 +1,6 @@
 /* Evaluation of a split, and the eval command's work. The split is cut into pieces of a fixed size, dealt to the ranks
  * in turn, and the results are integers: the figures do not depend on the number of ranks. */
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,11 +60,14 @@ int dt_vocabulary_extras(dt_vocabulary *v, dt_extra *out) {
     return 4;
 }
 
-static dt_status take_carried(dt_real *carried[2], int64_t rows, int64_t width) {
-    for (int i = 0; i < 2; i++) {
+/* What rows carry along their streams: [0] what the batch before left, [1] where this one leaves it. Nothing where the
+ * model carries nothing. */
+static dt_status take_carried(dt_real *carried[2], const dt_model *model, const dt_split *split, int64_t rows) {
+    int64_t width = split->text.streams > 0 ? dt_model_carried(model) : 0;
+    for (int i = 0; i < 2 && width > 0; i++) {
         size_t count = 0;
         if (dt_size_mul((size_t)rows, (size_t)width, &count)) carried[i] = dt_alloc(count, sizeof *carried[i]);
-        if (!carried[i]) return dt_fail_memory("the state of the streams", (unsigned long long)rows * width);
+        if (!carried[i]) return dt_fail_memory("the state of the streams", (unsigned long long)count * sizeof(dt_real));
     }
     return dt_ok();
 }
@@ -74,17 +78,16 @@ dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *ke
                             const dt_pass *pass, const dt_split *split, int64_t rows_at_once, dt_tally *tally) {
     dt_batch batch;
     int64_t *index;
-    DT_TRY(dt_comm_agree(comm, dt_batch_create(&batch, &index, split, rows_at_once)));
-    dt_real *carried[2] = {NULL, NULL}; /* what the rows carried, and what they go on with */
-    bool carries = split->text.streams > 0 && dt_model_carried(model) > 0;
-    dt_status status = carries ? take_carried(carried, rows_at_once, dt_model_carried(model)) : dt_ok();
+    dt_real *carried[2] = {NULL, NULL};
+    dt_status status = dt_batch_create(&batch, &index, split, rows_at_once);
+    if (status.code == DT_OK) status = take_carried(carried, model, split, rows_at_once);
     status = dt_comm_agree(comm, status);
     memset(tally, 0, sizeof *tally);
     int64_t streams = split->text.streams > 0 ? split->text.streams : split->samples;
-    if (status.code != DT_OK) streams = 0;
     int64_t stride = rows_at_once * dt_comm_size(comm);
-    for (int64_t at = rows_at_once * dt_comm_rank(comm); at < streams; at += stride) {
+    for (int64_t at = rows_at_once * dt_comm_rank(comm); status.code == DT_OK && at < streams; at += stride) {
         int64_t rows = streams - at < rows_at_once ? streams - at : rows_at_once;
+        assert(index);
         batch.first = (uint64_t)at;
         for (int64_t ahead = 0; ahead < split->samples; ahead += streams) {
             for (int64_t i = 0; i < rows; i++) index[i] = ahead + at + i;

@@ -111,123 +111,162 @@ static double logistic(double x) {
     return 1 / (1 + exp(-x));
 }
 
-/* One unit of one row: gates (in: before their functions), what becomes of h and c, the GRU's hidden. */
-static void plain_forward(int kind, const double *z, double product_n, double h_before, double c_before, double *gates,
-                          double *h, double *c) {
-    if (kind == DT_CELL_RNN) {
-        *h = tanh(z[0]);
-    } else if (kind == DT_CELL_GRU) {
-        gates[0] = logistic(z[0]), gates[1] = logistic(z[1]);
-        gates[2] = tanh(z[2] + gates[0] * product_n);
-        *h = (1 - gates[1]) * gates[2] + gates[1] * h_before;
+/* A step of random numbers, and what the formulas make of it. */
+typedef struct trial {
+    char name[64];
+    int kind;
+    int64_t rows, units, gates, cols;
+    bool apart; /* the input's share is not in the gates */
+    const dt_real **input;
+    dt_real *g, *x, *product, *b, *bs, *hb, *cb, *h, *c, *hidden, *dh, *dc, *dhb, *db, *dbs;
+    dt_bf16 *h16, *g16, *hidden16, *rounded;
+    double *want_g, *want_h, *want_c, *want_s, *want_db, *want_dbs;
+} trial;
+
+static void trial_init(trial *s, const dt_kernels *kernels, int kind, int64_t rows, int64_t n, bool apart) {
+    memset(s, 0, sizeof *s);
+    snprintf(s->name, sizeof s->name, "%s, %s, %d rows of %d", kinds[kind], dt_isa_name(kernels->isa), (int)rows,
+             (int)n);
+    s->kind = kind, s->rows = rows, s->units = n, s->apart = apart;
+    s->gates = gate_count[kind], s->cols = s->gates * n;
+    dt_real **wide[] = {&s->g, &s->x, &s->product},
+            **narrow_ones[] = {&s->hb, &s->cb, &s->h, &s->c, &s->hidden, &s->dh, &s->dc, &s->dhb};
+    for (int i = 0; i < COUNT(wide); i++) *wide[i] = reals(rows * s->cols, 1 + (uint64_t)i);
+    for (int i = 0; i < COUNT(narrow_ones); i++) *narrow_ones[i] = reals(rows * n, 10 + (uint64_t)i);
+    s->b = reals(s->cols, 20), s->db = reals(s->cols, 21), s->bs = reals(n, 22), s->dbs = reals(n, 23);
+    dt_bf16 **halves[] = {&s->h16, &s->g16, &s->hidden16, &s->rounded};
+    for (int i = 0; i < COUNT(halves); i++) *halves[i] = dt_alloc((size_t)(rows * s->cols), sizeof **halves[i]);
+    double **wants[] = {&s->want_g, &s->want_h, &s->want_c, &s->want_s, &s->want_db, &s->want_dbs};
+    for (int i = 0; i < COUNT(wants); i++) *wants[i] = dt_alloc((size_t)(rows * s->cols), sizeof **wants[i]);
+    s->input = dt_alloc((size_t)rows, sizeof *s->input);
+    for (int64_t i = 0; i < rows * s->cols; i++) s->g[i] *= 3;
+    for (int64_t r = 0; r < rows; r++) s->input[r] = s->x + (rows - 1 - r) * s->cols;
+}
+
+static void trial_finish(trial *s) {
+    void *all[] = {s->input,    s->g,       s->x,      s->product, s->b,      s->bs,     s->hb,      s->cb,      s->h,
+                   s->c,        s->hidden,  s->dh,     s->dc,      s->dhb,    s->db,     s->dbs,     s->h16,     s->g16,
+                   s->hidden16, s->rounded, s->want_g, s->want_h,  s->want_c, s->want_s, s->want_db, s->want_dbs};
+    for (int i = 0; i < COUNT(all); i++) dt_free(all[i]);
+}
+
+static dt_cell cell_of(const trial *s) {
+    return (dt_cell){.rows = s->rows,
+                     .units = s->units,
+                     .gates = s->g,
+                     .input = s->apart ? s->input : NULL,
+                     .product = s->product,
+                     .hidden = s->hidden,
+                     .b = s->b,
+                     .b_state = s->bs,
+                     .h_before = s->hb,
+                     .c_before = s->cb,
+                     .h = s->h,
+                     .c = s->c,
+                     .dh = s->dh,
+                     .dh_before = s->dhb,
+                     .dc = s->dc,
+                     .db = s->db,
+                     .db_state = s->dbs,
+                     .h16 = s->h16,
+                     .gates16 = s->g16,
+                     .hidden16 = s->hidden16};
+}
+
+/* What goes into gate k of a unit's, but for the GRU's share that is reset. */
+static double before_gate(const trial *s, int64_t row, int64_t j, int64_t k) {
+    int64_t at = row * s->cols + k * s->units + j;
+    double z = (double)s->b[k * s->units + j] + (s->apart ? (double)s->input[row][k * s->units + j] : 0);
+    if (s->kind != DT_CELL_GRU) return z + (double)s->g[at];
+    return z + (s->apart ? 0 : (double)s->g[at]) + (k < 2 ? (double)s->product[at] : 0);
+}
+
+static void want_forward(trial *s, int64_t row, int64_t j) {
+    int64_t i = row * s->units + j, n = s->units;
+    double *gate = s->want_g + row * s->cols + j, z[4] = {0};
+    for (int64_t k = 0; k < s->gates; k++) z[k] = before_gate(s, row, j, k);
+    if (s->kind == DT_CELL_RNN) {
+        s->want_h[i] = tanh(z[0]);
+    } else if (s->kind == DT_CELL_GRU) {
+        s->want_s[i] = (double)s->product[row * s->cols + 2 * n + j] + (double)s->bs[j];
+        gate[0] = logistic(z[0]), gate[n] = logistic(z[1]);
+        gate[2 * n] = tanh(z[2] + gate[0] * s->want_s[i]);
+        s->want_h[i] = (1 - gate[n]) * gate[2 * n] + gate[n] * (double)s->hb[i];
     } else {
-        gates[0] = logistic(z[0]), gates[1] = logistic(z[1]), gates[2] = tanh(z[2]), gates[3] = logistic(z[3]);
-        *c = gates[1] * c_before + gates[0] * gates[2];
-        *h = gates[3] * tanh(*c);
+        gate[0] = logistic(z[0]), gate[n] = logistic(z[1]), gate[2 * n] = tanh(z[2]), gate[3 * n] = logistic(z[3]);
+        s->want_c[i] = gate[n] * (double)s->cb[i] + gate[0] * gate[2 * n];
+        s->want_h[i] = gate[3 * n] * tanh(s->want_c[i]);
     }
 }
 
-/* A step of random numbers, forward and back. */
+/* From what the kernel has kept; want_h becomes the GRU's dh_before, want_c the LSTM's dc. */
+static void want_backward(trial *s, int64_t row, int64_t j) {
+    int64_t i = row * s->units + j, n = s->units;
+    double v[4] = {0}, d[4] = {0}, up = (double)s->dh[i];
+    for (int64_t k = 0; k < s->gates; k++) v[k] = (double)s->g[row * s->cols + k * n + j];
+    if (s->kind == DT_CELL_RNN) {
+        d[0] = up * (1 - (double)s->h[i] * (double)s->h[i]);
+    } else if (s->kind == DT_CELL_GRU) {
+        d[2] = up * (1 - v[1]) * (1 - v[2] * v[2]);
+        d[1] = up * ((double)s->hb[i] - v[2]) * v[1] * (1 - v[1]);
+        d[0] = d[2] * (double)s->hidden[i] * v[0] * (1 - v[0]);
+        s->want_s[i] = d[2] * v[0];
+        s->want_dbs[j] += s->want_s[i];
+        s->want_h[i] = (double)s->dhb[i] + up * v[1];
+    } else {
+        double t = tanh((double)s->c[i]), state = (double)s->dc[i] + up * v[3] * (1 - t * t);
+        d[0] = state * v[2] * v[0] * (1 - v[0]), d[1] = state * (double)s->cb[i] * v[1] * (1 - v[1]);
+        d[2] = state * v[0] * (1 - v[2] * v[2]), d[3] = up * t * v[3] * (1 - v[3]);
+        s->want_c[i] = state * v[1];
+    }
+    for (int64_t k = 0; k < s->gates; k++) {
+        s->want_g[row * s->cols + k * n + j] = d[k];
+        s->want_db[k * n + j] += d[k];
+    }
+}
+
+static void expect_rounded(const dt_kernels *kernels, const trial *s, const dt_bf16 *got, const dt_real *from,
+                           int64_t n) {
+    kernels->to_bf16(s->rounded, from, n);
+    ck_assert_msg(memcmp(got, s->rounded, (size_t)n * sizeof *got) == 0, "%s: bfloat16", s->name);
+}
+
+static void try_forward(const dt_kernels *kernels, trial *s) {
+    int64_t all = s->rows * s->units;
+    dt_cell cell = cell_of(s);
+    for (int64_t i = 0; i < all; i++) want_forward(s, i / s->units, i % s->units);
+    kernels->cell_forward[s->kind](&cell);
+    expect_near("h", s->name, s->h, s->want_h, all);
+    expect_rounded(kernels, s, s->h16, s->h, all);
+    if (s->kind == DT_CELL_LSTM) expect_near("c", s->name, s->c, s->want_c, all);
+    if (s->kind == DT_CELL_GRU) expect_near("hidden", s->name, s->hidden, s->want_s, all);
+    if (s->kind != DT_CELL_RNN) expect_near("gates", s->name, s->g, s->want_g, s->rows * s->cols);
+}
+
+static void try_backward(const dt_kernels *kernels, trial *s) {
+    int64_t all = s->rows * s->units;
+    dt_cell cell = cell_of(s);
+    for (int64_t i = 0; i < s->cols; i++) s->want_db[i] = (double)s->db[i];
+    for (int64_t i = 0; i < s->units; i++) s->want_dbs[i] = (double)s->dbs[i];
+    for (int64_t i = 0; i < all; i++) want_backward(s, i / s->units, i % s->units);
+    kernels->cell_backward[s->kind](&cell);
+    expect_near("gradient of the gates", s->name, s->g, s->want_g, s->rows * s->cols);
+    expect_near("gradient of b", s->name, s->db, s->want_db, s->cols);
+    expect_rounded(kernels, s, s->g16, s->g, s->rows * s->cols);
+    if (s->kind == DT_CELL_LSTM) expect_near("gradient of c", s->name, s->dc, s->want_c, all);
+    if (s->kind != DT_CELL_GRU) return;
+    expect_near("gradient of h before", s->name, s->dhb, s->want_h, all);
+    expect_near("gradient of hidden", s->name, s->hidden, s->want_s, all);
+    expect_near("gradient of b_state", s->name, s->dbs, s->want_dbs, s->units);
+    expect_rounded(kernels, s, s->hidden16, s->hidden, all);
+}
+
 static void try_cell(const dt_kernels *kernels, int kind, int64_t rows, int64_t n, bool apart) {
-    char name[64];
-    snprintf(name, sizeof name, "%s, %s, %d rows of %d", kinds[kind], dt_isa_name(kernels->isa), (int)rows, (int)n);
-    int64_t gates = gate_count[kind], cols = gates * n;
-    dt_real *g = reals(rows * cols, 1), *x = reals(rows * cols, 2), *product = reals(rows * cols, 3),
-            *b = reals(cols, 4);
-    dt_real *bs = reals(n, 5), *hb = reals(rows * n, 6), *cb = reals(rows * n, 7), *h = reals(rows * n, 8);
-    dt_real *c = reals(rows * n, 9), *hidden = reals(rows * n, 10), *dh = reals(rows * n, 11),
-            *dc = reals(rows * n, 12);
-    dt_real *dhb = reals(rows * n, 13), *db = reals(cols, 14), *dbs = reals(n, 15);
-    dt_bf16 *h16 = dt_alloc((size_t)(rows * n), sizeof *h16), *g16 = dt_alloc((size_t)(rows * cols), sizeof *g16);
-    dt_bf16 *hidden16 = dt_alloc((size_t)(rows * n), sizeof *hidden16), *want16 = dt_alloc((size_t)(rows * cols), 2);
-    const dt_real **input = dt_alloc((size_t)rows, sizeof *input);
-    for (int64_t i = 0; i < rows * cols; i++) g[i] *= 3;
-    for (int64_t r = 0; r < rows; r++) input[r] = x + (rows - 1 - r) * cols;
-    dt_cell cell = {.rows = rows, .units = n, .gates = g, .input = apart ? input : NULL, .product = product};
-    cell.hidden = hidden, cell.b = b, cell.b_state = bs, cell.h_before = hb, cell.c_before = cb, cell.h = h, cell.c = c;
-    cell.dh = dh, cell.dh_before = dhb, cell.dc = dc, cell.db = db, cell.db_state = dbs;
-    cell.h16 = h16, cell.gates16 = g16, cell.hidden16 = hidden16;
-
-    size_t wide = (size_t)(rows * cols), narrow_count = (size_t)(rows * n);
-    double *want_g = dt_alloc(wide, 8), *want_h = dt_alloc(narrow_count, 8), *want_c = dt_alloc(narrow_count, 8);
-    double *want_s = dt_alloc(narrow_count, 8);
-    for (int64_t r = 0; r < rows; r++) {
-        for (int64_t j = 0; j < n; j++) {
-            double z[4], out[4] = {0}, s = 0;
-            for (int64_t k = 0; k < gates; k++) {
-                int64_t at = r * cols + k * n + j;
-                bool own = kind != DT_CELL_GRU || !apart; /* a GRU's gates hold the input's share, or nothing */
-                z[k] = (own ? (double)g[at] : 0) + (double)b[k * n + j] + (apart ? (double)input[r][k * n + j] : 0);
-                if (kind == DT_CELL_GRU && k < 2) z[k] += (double)product[at];
-                if (kind == DT_CELL_GRU && k == 2) s = (double)product[at] + (double)bs[j];
-            }
-            int64_t i = r * n + j;
-            plain_forward(kind, z, s, (double)hb[i], (double)cb[i], out, &want_h[i], &want_c[i]);
-            for (int64_t k = 0; k < gates; k++) want_g[r * cols + k * n + j] = out[k];
-            want_s[i] = s;
-        }
-    }
-    kernels->cell_forward[kind](&cell);
-    expect_near("h", name, h, want_h, rows * n);
-    if (kind == DT_CELL_LSTM) expect_near("c", name, c, want_c, rows * n);
-    if (kind == DT_CELL_GRU) expect_near("hidden", name, hidden, want_s, rows * n);
-    if (kind != DT_CELL_RNN) expect_near("gates", name, g, want_g, rows * cols);
-    kernels->to_bf16(want16, h, rows * n);
-    ck_assert_int_eq(memcmp(h16, want16, narrow_count * 2), 0);
-
-    /* back, from what the kernel has kept: differences of the plain formulas are test_gradient.c's */
-    double *want_db = dt_alloc((size_t)cols, 8), *want_dhb = dt_alloc(narrow_count, 8),
-           *want_dc = dt_alloc(narrow_count, 8);
-    double *want_dbs = dt_alloc((size_t)n, 8);
-    for (int64_t i = 0; i < cols; i++) want_db[i] = (double)db[i];
-    for (int64_t i = 0; i < n; i++) want_dbs[i] = (double)dbs[i];
-    for (int64_t r = 0; r < rows; r++) {
-        for (int64_t j = 0; j < n; j++) {
-            double v[4] = {0}, d[4] = {0}, ds = 0;
-            int64_t i = r * n + j;
-            double up = (double)dh[i];
-            for (int64_t k = 0; k < gates; k++) v[k] = (double)g[r * cols + k * n + j];
-            if (kind == DT_CELL_RNN) {
-                d[0] = up * (1 - (double)h[i] * (double)h[i]);
-            } else if (kind == DT_CELL_GRU) {
-                d[2] = up * (1 - v[1]) * (1 - v[2] * v[2]);
-                d[1] = up * ((double)hb[i] - v[2]) * v[1] * (1 - v[1]);
-                d[0] = d[2] * (double)hidden[i] * v[0] * (1 - v[0]);
-                ds = d[2] * v[0];
-                want_dhb[i] = (double)dhb[i] + up * v[1];
-            } else {
-                double t = tanh((double)c[i]), state = (double)dc[i] + up * v[3] * (1 - t * t);
-                d[0] = state * v[2] * v[0] * (1 - v[0]);
-                d[1] = state * (double)cb[i] * v[1] * (1 - v[1]);
-                d[2] = state * v[0] * (1 - v[2] * v[2]);
-                d[3] = up * t * v[3] * (1 - v[3]);
-                want_dc[i] = state * v[1];
-            }
-            for (int64_t k = 0; k < gates; k++) {
-                want_g[r * cols + k * n + j] = d[k];
-                want_db[k * n + j] += d[k];
-            }
-            want_s[i] = ds;
-            want_dbs[j] += ds;
-        }
-    }
-    kernels->cell_backward[kind](&cell);
-    expect_near("gradient of the gates", name, g, want_g, rows * cols);
-    expect_near("gradient of b", name, db, want_db, cols);
-    kernels->to_bf16(want16, g, rows * cols);
-    ck_assert_int_eq(memcmp(g16, want16, wide * 2), 0);
-    if (kind == DT_CELL_LSTM) expect_near("gradient of c", name, dc, want_dc, rows * n);
-    if (kind == DT_CELL_GRU) {
-        expect_near("gradient of h before", name, dhb, want_dhb, rows * n);
-        expect_near("gradient of hidden", name, hidden, want_s, rows * n);
-        expect_near("gradient of b_state", name, dbs, want_dbs, n);
-        kernels->to_bf16(want16, hidden, rows * n);
-        ck_assert_int_eq(memcmp(hidden16, want16, narrow_count * 2), 0);
-    }
-    void *all[] = {g,      x,      product, b,      bs,      hb,       cb,      h,        c,      hidden,
-                   dh,     dc,     dhb,     db,     dbs,     h16,      g16,     hidden16, want16, input,
-                   want_g, want_h, want_c,  want_s, want_db, want_dhb, want_dc, want_dbs};
-    for (int i = 0; i < COUNT(all); i++) dt_free(all[i]);
+    trial s;
+    trial_init(&s, kernels, kind, rows, n, apart);
+    try_forward(kernels, &s);
+    try_backward(kernels, &s);
+    trial_finish(&s);
 }
 
 START_TEST(steps_follow_the_formulas) {
