@@ -45,6 +45,7 @@ struct dt_plan {
     dt_table *table;
     const dt_model_spec *spec;
     int64_t carried; /* elements of a row's carried state, so far */
+    bool bounded;    /* a layer has something for each place */
     uint64_t layers; /* planned so far, nested ones included: gives each its index */
     int depth;       /* of the list that is planned: 1 is the model's own */
     dt_request *requests;
@@ -131,7 +132,8 @@ typedef struct dt_linear {
     int param;
     bool transposed;
     int64_t in, out;
-    dt_bf16 *x16; /* [rows, in]: what forward multiplied, for backward; NULL in float32 */
+    bool decoding; /* a few rows at a time */
+    dt_bf16 *x16;  /* [rows, in]: what forward multiplied, for backward; NULL in float32 */
     dt_bf16 *dy16;
 } dt_linear;
 
