@@ -39,8 +39,8 @@ typedef struct dt_model_spec {
     bool training; /* else no memory for gradients is planned */
     bool bf16;     /* products multiply bfloat16 numbers, of pass->weights16 and of activations rounded to them */
     /* Not 0: samples are token sequences of up to so many places, computed one place at a time (dt_pass.place). `input`
-     * is then [1]. Fails for models that look at places behind the present one. With bf16 it is the weights alone that
-     * are rounded. */
+     * is then [1]. Fails for models that look at places behind the present one. Products then read
+     * pass->weights16 instead of pass->weights where it is not NULL, and round nothing: bf16 stays false. */
     int64_t decoding;
 } dt_model_spec;
 

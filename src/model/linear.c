@@ -13,9 +13,8 @@ dt_status dt_linear_plan(dt_linear *linear, dt_plan *plan, dt_layer *layer, int 
     return dt_ok();
 }
 
-/* A few rows, and weights as they come: float32, or rounded to bfloat16, which x is not. */
-static void decode(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x, int64_t rows,
-                   dt_real beta, dt_real *y) {
+void dt_linear_decode(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
+                      int64_t rows, dt_real beta, dt_real *y) {
     if (pass->weights16)
         pass->kernels->matvec_bf16(y, x, DT_PARAM(layer, pass->weights16, linear->param), rows, linear->in, linear->out,
                                    linear->transposed, beta);
@@ -27,7 +26,7 @@ static void decode(const dt_linear *linear, const dt_layer *layer, const dt_pass
 void dt_linear_forward(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
                        int64_t rows, dt_real beta, dt_real *y) {
     if (linear->decoding) {
-        decode(linear, layer, pass, x, rows, beta, y);
+        dt_linear_decode(linear, layer, pass, x, rows, beta, y);
         return;
     }
     int64_t in = linear->in, out = linear->out;

@@ -143,6 +143,10 @@ dt_status dt_linear_plan(dt_linear *linear, dt_plan *plan, dt_layer *layer, int 
 /* y[rows, out] = x[rows, in] w + beta*y. */
 void dt_linear_forward(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
                        int64_t rows, dt_real beta, dt_real *y);
+/* The same for the few rows of a decoding model, which forward calls: with weights rounded to bfloat16 where the pass
+ * has them, and x as it is; of `linear` only param, transposed, in and out are used. */
+void dt_linear_decode(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
+                      int64_t rows, dt_real beta, dt_real *y);
 /* dw = x^T dy, added to what is there when `accumulate`; and dx[rows, in] = dy w^T + beta*dx, unless dx is NULL. After
  * the forward call of the same x. */
 void dt_linear_backward(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,

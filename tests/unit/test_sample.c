@@ -21,6 +21,12 @@ static const char *const models[] = {
     "[gpt: {layers: 2, heads: 4, kv_heads: 2, width: 24, positions: rotary, norm: rms_norm, mlp: swiglu, bias: false}]",
 };
 
+static const char *const recurrent[] = {
+    "[lstm: {units: 20, layers: 2}, dense: 11]",
+    "[embedding: 16, gru: 20, dense: 11]",
+    "[simple_rnn: 24, dense: 11]",
+};
+
 static void setup(void) {
     ck_assert_int_eq(dt_compute_open(&kernels, DT_ISA_AUTO, 1).code, DT_OK);
 }
@@ -115,6 +121,35 @@ START_TEST(a_text_is_the_same_alone_and_from_its_last_window) {
     }
     dt_decoder_destroy(together);
     dt_decoder_destroy(alone);
+}
+END_TEST
+
+/* What recurrent layers carry has no window: they go on for ever. */
+START_TEST(a_recurrent_text_goes_on_beyond_the_context) {
+    dt_node *root = parse(recurrent[_i]);
+    dt_model_spec spec = {.input = {1, {TOKENS}}, .ids = IDS, .rows = ROWS};
+    dt_model *model;
+    assert_ok(dt_model_create(&model, dt_node_get(root, "layers"), &cross_entropy, &spec, kernels));
+    dt_node_destroy(root);
+    dt_real *w = new_weights(dt_model_table(model)), x[ROWS * TOKENS];
+    for (int i = 0; i < ROWS * TOKENS; i++) x[i] = (dt_real)token(i / TOKENS, i % TOKENS);
+    const dt_real *all = dt_model_forward(model, (dt_pass){.rows = ROWS, .weights = w}, x);
+    dt_decoder *decoder = new_decoder(recurrent[_i], ROWS, false), *alone = new_decoder(recurrent[_i], 1, false);
+    for (int again = 0; again < 2; again++) {
+        dt_decoder_restart(decoder, ROWS);
+        dt_decoder_restart(alone, 1);
+        for (int64_t at = 0; at < TOKENS; at++) {
+            const dt_real *one = read_tokens(decoder, ROWS, at);
+            ck_assert_int_eq(dt_decoder_first(decoder, at + 1), 0);
+            for (int r = 0; r < ROWS; r++)
+                ck_assert_double_le(largest_gap(one + r * IDS, all + (r * TOKENS + at) * IDS, IDS), 1e-4);
+            ck_assert_int_eq(memcmp(one, read_tokens(alone, 1, at), IDS * sizeof *one), 0);
+        }
+    }
+    dt_decoder_destroy(decoder);
+    dt_decoder_destroy(alone);
+    dt_model_destroy(model);
+    dt_free(w);
 }
 END_TEST
 
@@ -215,6 +250,7 @@ int main(void) {
     tcase_set_timeout(group, 60);
     tcase_add_loop_test(group, a_place_at_a_time_gives_what_the_whole_window_gives, 0, COUNT(models));
     tcase_add_loop_test(group, a_text_is_the_same_alone_and_from_its_last_window, 0, COUNT(models));
+    tcase_add_loop_test(group, a_recurrent_text_goes_on_beyond_the_context, 0, COUNT(recurrent));
     tcase_add_loop_test(group, rounded_weights_give_nearly_the_same, 0, COUNT(models));
     tcase_add_loop_test(group, tokens_come_as_often_as_the_definition_says, 0, COUNT(choices));
     tcase_add_test(group, the_likeliest_is_the_first_of_the_largest);
