@@ -23,6 +23,7 @@ typedef struct command {
 static const command commands[] = {
     {"train", true, dt_cli_train, dt_usage_train, "train a recipe, or go on with a run (the default command)"},
     {"eval", true, dt_cli_eval, dt_usage_eval, "loss and accuracy of a checkpoint on a dataset"},
+    {"sample", false, dt_cli_sample, dt_usage_sample, "text from a checkpoint of a text model"},
     {"inspect", false, dt_cli_inspect, dt_usage_inspect,
      "what is in a checkpoint, dataset, metrics file or any HDF5 file"},
     {"verify", false, dt_cli_verify, dt_usage_verify, "check every hash of a checkpoint, or of all of a run"},
@@ -96,8 +97,8 @@ static int run_with_ranks(const command *chosen, int argc, char **argv) {
 static int refuse_command(dt_comm *comm, int argc, char **argv) {
     (void)argc;
     dt_status status = dt_fail(DT_ERR_USAGE,
-                               "\"%s\" is not a command; there are train, eval, bench, inspect, verify and import "
-                               "(dtrain --help)",
+                               "\"%s\" is not a command; there are train, eval, sample, bench, inspect, verify and "
+                               "import (dtrain --help)",
                                argv[0]);
     return dt_cli_report(comm, &status);
 }

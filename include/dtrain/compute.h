@@ -239,6 +239,14 @@ typedef struct dt_kernels {
      * then as many sines. `back`: by the opposite angles, which is what a gradient needs. */
     void (*rotate)(dt_real *qkv, const dt_real *turns, const dt_attention *shape, bool back);
 
+    /* y[rows, out] = x[rows, in] w + beta*y for a few rows, w [in, out], or [out, in] when `transposed`: reads each
+     * weight once. The sums of a row do not depend on how many rows there are. With weights of bfloat16 products and
+     * sums are of dt_real all the same. */
+    void (*matvec)(dt_real *y, const dt_real *x, const dt_real *w, int64_t rows, int64_t in, int64_t out,
+                   bool transposed, dt_real beta);
+    void (*matvec_bf16)(dt_real *y, const dt_real *x, const dt_bf16 *w, int64_t rows, int64_t in, int64_t out,
+                        bool transposed, dt_real beta);
+
     /* Update rules on flat arrays of n elements. */
     void (*sgd)(dt_real *w, dt_real *velocity, const dt_real *g, int64_t n,
                 const dt_update *u); /* velocity NULL: no momentum */

@@ -39,7 +39,8 @@ typedef struct dt_model_spec {
     bool training; /* else no memory for gradients is planned */
     bool bf16;     /* products multiply bfloat16 numbers, of pass->weights16 and of activations rounded to them */
     /* Not 0: samples are token sequences of up to so many places, computed one place at a time (dt_pass.place). `input`
-     * is then [1]. Fails for models that look at places behind the present one. */
+     * is then [1]. Fails for models that look at places behind the present one. Products then read
+     * pass->weights16 instead of pass->weights where it is not NULL, and round nothing: bf16 stays false. */
     int64_t decoding;
 } dt_model_spec;
 
@@ -142,8 +143,9 @@ struct dt_layer {
 bool dt_plan_training(const dt_plan *plan);
 int64_t dt_plan_rows(const dt_plan *plan); /* at most this many at once */
 const dt_model_spec *dt_plan_spec(const dt_plan *plan);
-/* Places of a sample that is a sequence: its first dimension or, when decoding, as many as there can be. */
-int64_t dt_plan_places(const dt_plan *plan, const dt_layer *layer);
+/* Places of a sample that is a sequence: its first dimension or, when decoding, as many as there can be. For layers
+ * that have something for each place, and so can go on no further. */
+int64_t dt_plan_places(dt_plan *plan, const dt_layer *layer);
 /* Elements of a row's carried state, at layer->carried. Once a layer. */
 dt_status dt_plan_carried(dt_plan *plan, dt_layer *layer, int64_t per_row);
 dt_status dt_plan_param(dt_plan *plan, dt_layer *layer, const char *name, const dt_shape *shape, unsigned flags);
@@ -182,6 +184,9 @@ const dt_layer *dt_model_layer(const dt_model *model, int i);
 int64_t dt_model_outputs(const dt_model *model);
 size_t dt_model_memory(const dt_model *model);   /* bytes of activations and scratch */
 int64_t dt_model_carried(const dt_model *model); /* elements a row carries from batch to batch */
+/* Whether decoding ends after spec.decoding places; else, with all that was before in its carried state, a row may go
+ * on for ever. */
+bool dt_model_bounded(const dt_model *model);
 
 /* model.layers with every default filled in, to dt_node_destroy. */
 dt_status dt_model_resolved(const dt_model *model, dt_node **out);

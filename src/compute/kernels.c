@@ -6,6 +6,7 @@
  * instruction set and length; nothing depends on alignment, thread or rank. */
 #include "attention.h"
 #include "elementary.h"
+#include "matvec.h"
 #include "tokens.h"
 #include "recurrent.h"
 
@@ -1096,6 +1097,8 @@ const dt_kernels DT_KERNELS = {
     .attend_backward = DT_OF_ISA(attend_backward),
     .attend_place = DT_OF_ISA(attend_place),
     .rotate = DT_OF_ISA(rotate),
+    .matvec = DT_OF_ISA(matvec),
+    .matvec_bf16 = DT_OF_ISA(matvec_bf16),
     .sgd = sgd,
     .adam = adam,
     .rmsprop = rmsprop,

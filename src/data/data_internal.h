@@ -60,9 +60,6 @@ dt_status dt_vocabulary_write(const dt_vocabulary *v, dt_h5 *h5);
 
 /* ---- characters and words (words.c) ---- */
 
-/* The bytes of the character that begins text[bytes], 1 to 4, and its code point; 0 when they are no UTF-8 (Unicode
- * 15.0, table 3-7), -1 when the text ends before that can be told. */
-int dt_utf8_take(const uint8_t *text, size_t bytes, uint32_t *point);
 /* Writes a code point; how many bytes. */
 size_t dt_utf8_put(uint32_t point, uint8_t out[4]);
 /* The length of the word (see tokenizer.h) that text[bytes] begins with; 0 when what may follow could change it, which

@@ -41,10 +41,10 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
         return dt_layer_fail(layer, "an embedding turns the data's token ids into vectors; it must be the first layer");
     if (spec->ids == 0)
         return dt_layer_fail(layer, "the data is no text; an embedding needs token ids (set data.context)");
-    int64_t places = dt_plan_places(plan, layer);
     DT_TRY(dt_plan_param(plan, layer, "w", &(dt_shape){2, {spec->ids, config->width}}, DT_TENSOR_DECAY));
     if (learns_positions(layer))
-        DT_TRY(dt_plan_param(plan, layer, "p", &(dt_shape){2, {places, config->width}}, DT_TENSOR_DECAY));
+        DT_TRY(dt_plan_param(plan, layer, "p", &(dt_shape){2, {dt_plan_places(plan, layer), config->width}},
+                             DT_TENSOR_DECAY));
     layer->out = (dt_shape){2, {layer->in.dim[0], config->width}};
     layer->pointwise = true;
     return dt_ok();

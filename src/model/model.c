@@ -15,6 +15,7 @@ struct dt_model {
     const dt_kernels *kernels;
     dt_model_spec spec;
     int64_t outputs, carried;
+    bool bounded;
     dt_real *arena;
     size_t bytes;
     int trace;   /* kind of the loss's spans */
@@ -81,6 +82,7 @@ static dt_status build(dt_model *model, dt_plan *plan, const dt_node *layers) {
     DT_TRY(dt_loss_check(&model->loss, last, out, spec->outputs, spec->targets));
     model->outputs = dt_shape_count(&last->out);
     model->carried = plan->carried;
+    model->bounded = plan->bounded;
     model->trace = dt_trace_kind("loss", "loss");
     DT_TRY(plan_head(model, plan));
     if (spec->training && model->sequence.keeps_output && !model->sequence.head)
@@ -136,6 +138,9 @@ size_t dt_model_memory(const dt_model *model) {
 }
 int64_t dt_model_carried(const dt_model *model) {
     return model->carried;
+}
+bool dt_model_bounded(const dt_model *model) {
+    return model->bounded;
 }
 int64_t dt_model_pieces(const dt_model *model) {
     return model->piece;

@@ -45,6 +45,7 @@ struct dt_plan {
     dt_table *table;
     const dt_model_spec *spec;
     int64_t carried; /* elements of a row's carried state, so far */
+    bool bounded;    /* a layer has something for each place */
     uint64_t layers; /* planned so far, nested ones included: gives each its index */
     int depth;       /* of the list that is planned: 1 is the model's own */
     dt_request *requests;
@@ -133,8 +134,9 @@ typedef struct dt_linear {
     int param;
     bool transposed;
     int64_t in, out;
-    bool rounds;  /* in bf16; layers of few inputs or outputs, where that gains nothing, are always float32 */
-    dt_real *x16; /* a dt_rounded: of what forward multiplied, kept for backward when training */
+    bool decoding; /* a few rows at a time */
+    bool rounds;   /* in bf16; layers of few inputs or outputs, where that gains nothing, are always float32 */
+    dt_real *x16;  /* a dt_rounded: of what forward multiplied, kept for backward when training */
     dt_real *dy16;
 } dt_linear;
 
@@ -144,6 +146,10 @@ dt_status dt_linear_plan(dt_linear *linear, dt_plan *plan, dt_layer *layer, int 
 /* y[rows, out] = x[rows, in] w + beta*y. */
 void dt_linear_forward(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
                        int64_t rows, dt_real beta, dt_real *y);
+/* The same for the few rows of a decoding model, which forward calls: with weights rounded to bfloat16 where the pass
+ * has them, and x as it is; of `linear` only param, transposed, in and out are used. */
+void dt_linear_decode(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
+                      int64_t rows, dt_real beta, dt_real *y);
 /* dw = x^T dy, added to what is there when `accumulate`; and dx[rows, in] = dy w^T + beta*dx, unless dx is NULL. After
  * the forward call of the same x; when the last one was with the same address and rows, they hold the same numbers. */
 void dt_linear_backward(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,

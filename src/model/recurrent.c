@@ -95,7 +95,7 @@ typedef struct stack {
 typedef struct recurrent {
     dt_cell_kind kind;
     int64_t units, cols, places; /* cols: of all gates */
-    bool ids, bf16, carries;
+    bool ids, bf16, carries, decoding;
     int count;
     stack stacks[MAX_STACKED];
     /* In the workspace, elements: dh[1 + places, rows, units], dc[rows, units], product[rows, cols], dx[places, rows,
@@ -187,6 +187,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     net->places = layer->in.dim[0];
     net->ids = spec->ids > 0 && layer->in.rank == 1 && layer->index == 0;
     net->bf16 = spec->bf16;
+    net->decoding = spec->decoding > 0;
     net->carries = config->carry || spec->decoding > 0;
     net->count = (int)config->layers;
     net->stacks[0].in = net->ids ? spec->ids : layer->in.rank == 2 ? layer->in.dim[1] : 1;
@@ -314,7 +315,10 @@ static void multiply_state(const dt_layer *layer, const dt_pass *pass, const sta
                            dt_real *y) {
     const recurrent *net = layer->state;
     int64_t rows = pass->rows, units = net->units, cols = net->cols, at = t * rows * units;
-    if (net->bf16)
+    if (net->decoding)
+        dt_linear_decode(&(dt_linear){.param = s->w_state, .in = units, .out = cols}, layer, pass, s->h + at, rows,
+                         beta, y);
+    else if (net->bf16)
         dt_gemm_bf16(DT_PLAIN, DT_PLAIN, rows, cols, units, halves(s->h16, at), units,
                      DT_PARAM(layer, pass->weights16, s->w_state), cols, beta, y, cols);
     else

@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "dtrain/log.h"
 #include "dtrain/memory.h"
@@ -154,54 +153,14 @@ typedef struct dt_evaluation {
     dt_bf16 *weights16; /* for bf16 */
 } dt_evaluation;
 
-/* `target` itself, or the newest checkpoint of a run directory that loads. */
-static dt_status find_checkpoint(const char *target, char path[4096]) {
-    struct stat info;
-    if (stat(target, &info) != 0) return dt_fail(DT_ERR_INPUT, "%s: no such checkpoint or run directory", target);
-    if (!S_ISDIR(info.st_mode)) {
-        snprintf(path, 4096, "%s", target);
-        return dt_checkpoint_verify(target, NULL);
-    }
-    char directory[4096];
-    DT_TRY(dt_path_join(directory, target, "checkpoints"));
-    char(*paths)[4096];
-    int count;
-    DT_TRY(dt_checkpoint_list(directory, &paths, &count));
-    for (int i = 0; i < count; i++) {
-        dt_status status = dt_checkpoint_verify(paths[i], NULL);
-        if (status.code != DT_OK) {
-            dt_log_warn("%s; trying an older one", status.message);
-            continue;
-        }
-        snprintf(path, 4096, "%s", paths[i]);
-        dt_free(paths);
-        return dt_ok();
-    }
-    dt_free(paths);
-    return dt_fail(DT_ERR_INPUT, "%s: no checkpoint %s", target, count ? "that verifies" : "here yet");
-}
-
-static dt_status read_recipe(dt_evaluation *e, const char *path) {
-    DT_TRY(dt_checkpoint_head_read(path, &e->head));
-    dt_node *root;
-    DT_TRY(dt_node_parse_text(&root, path, e->head.recipe));
-    dt_status status = dt_recipe_decode(&e->recipe, root, "run");
-    dt_node_destroy(root);
-    return status;
-}
-
 static dt_status load_weights(dt_evaluation *e, const char *path, int64_t rows) {
     dt_model_spec spec = dt_model_spec_of(&e->split, &e->recipe, rows, false);
     DT_TRY(dt_model_create(&e->model, e->recipe.layers, &e->recipe.loss, &spec, e->kernels));
     const dt_table *table = dt_model_table(e->model);
-    e->weights = dt_alloc(table->total, sizeof *e->weights);
-    if (!e->weights) return dt_fail_memory("the weights", table->total * sizeof *e->weights);
-    dt_section section = {.group = "/weights", .table = table, .data = e->weights};
     dt_extra extras[2];
     DT_TRY(dt_scaling_open(&e->scaling, &e->split, &e->recipe.data));
     int extra_count = dt_scaling_extras(&e->recipe.data, &e->scaling, extras);
-    dt_state state = {.sections = &section, .section_count = 1, .extras = extras, .extra_count = extra_count};
-    DT_TRY(dt_checkpoint_load(path, &state, true));
+    DT_TRY(dt_trained_weights(path, table, extras, extra_count, &e->weights));
     dt_scaling_settle(&e->scaling);
     if (!spec.bf16) return dt_ok();
     e->weights16 = dt_alloc(table->total, sizeof *e->weights16);
@@ -232,9 +191,9 @@ static dt_status open_vocabulary(dt_evaluation *e, dt_comm *comm, const char *pa
 }
 
 static dt_status evaluate_checkpoint(dt_comm *comm, const dt_eval_options *options, dt_evaluation *e, char path[4096]) {
-    DT_TRY(dt_comm_agree(comm, dt_comm_rank(comm) == 0 ? find_checkpoint(options->target, path) : dt_ok()));
+    DT_TRY(dt_comm_agree(comm, dt_comm_rank(comm) == 0 ? dt_trained_find(options->target, path) : dt_ok()));
     DT_TRY(dt_comm_broadcast(comm, path, 4096, 0));
-    DT_TRY(dt_comm_agree(comm, read_recipe(e, path)));
+    DT_TRY(dt_comm_agree(comm, dt_trained_recipe(path, &e->head, &e->recipe)));
     bool train = strcmp(options->split, "train") == 0;
     const dt_recipe_data *data = &e->recipe.data;
     const char *file = options->data ? options->data : data->file;

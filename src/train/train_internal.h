@@ -174,6 +174,46 @@ double dt_bits_per_char(const dt_tally *tally, const dt_split *split);
 void dt_tally_text(char *out, size_t size, const char *prefix, const dt_tally *tally, dt_loss loss,
                    const dt_split *split, bool all);
 
+/* trained.c. `target` itself, or the newest checkpoint of a run directory that verifies. */
+dt_status dt_trained_find(const char *target, char path[4096]);
+/* Both are to be finished, also after a failure. */
+dt_status dt_trained_recipe(const char *path, dt_checkpoint_head *head, dt_recipe *recipe);
+/* The weights of a model with this table, to dt_free also after a failure; and what else is asked for. */
+dt_status dt_trained_weights(const char *path, const dt_table *table, dt_extra *extras, int extra_count,
+                             dt_real **weights);
+
+/* decoder.c: a text model read token by token. */
+typedef struct dt_decoder dt_decoder;
+/* `rows` texts at once, of tokens below `vocabulary`, by a model trained on windows of `context` tokens. */
+dt_status dt_decoder_create(dt_decoder **out, const dt_node *layers, const dt_recipe_loss *loss, int64_t vocabulary,
+                            int64_t context, int64_t rows, const dt_kernels *kernels);
+void dt_decoder_destroy(dt_decoder *decoder); /* accepts NULL */
+const dt_table *dt_decoder_table(const dt_decoder *decoder);
+/* Weights for all that follows, taken over; with `bf16` products read a rounded copy. */
+dt_status dt_decoder_weights(dt_decoder *decoder, dt_real *weights, bool bf16);
+/* Forgets what was read; from now on `rows` texts. */
+void dt_decoder_restart(dt_decoder *decoder, int64_t rows);
+/* Reads the next token of each text. The outputs for the one after it, [rows, vocabulary]; borrowed until the next
+ * call. When the window is full and the model cannot go on beyond it, the newest half of it is read again first. */
+const dt_real *dt_decoder_read(dt_decoder *decoder, const int32_t *tokens);
+/* Of `count` tokens from an empty window on, the first that is still in the window when the last was read. */
+int64_t dt_decoder_first(const dt_decoder *decoder, int64_t count);
+
+/* choose.c: the next token. */
+typedef struct dt_choice {
+    double temperature; /* 0: the largest output, the first among equals */
+    int64_t top_k;      /* only this many of the largest; 0: all */
+    double top_p;       /* only the fewest that have this share of the probability together */
+} dt_choice;
+typedef struct dt_candidate {
+    double share;
+    float output;
+    int32_t id;
+} dt_candidate;
+/* One of the tokens [0, count) by their outputs and a number `draw` in [0, 1); -1 when an output is not a number or
+ * infinite. work[count]. */
+int64_t dt_choose(const dt_choice *choice, const dt_real *outputs, int64_t count, double draw, dt_candidate *work);
+
 /* Adds the seconds since *mark to a phase and moves the mark. */
 void dt_run_spend(dt_run *run, dt_phase phase, double *mark);
 

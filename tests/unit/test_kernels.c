@@ -1052,6 +1052,41 @@ START_TEST(convolutions_in_bf16_match_the_reference) {
         release();
     }
     ck_assert(dt_compute_has_bf16() ? rounds >= 8 : rounds == 0);
+    release();
+}
+END_TEST
+
+/* A row's sums are in the same order alone and among others. */
+static void check_matvec(const dt_kernels *kernels, int64_t rows, int64_t in, int64_t out, bool transposed, bool half) {
+    const float beta = half ? 0.5F : 0;
+    float *x = floats(rows * in, 1, 1), *w = floats(in * out, 2, 1), *y = floats(rows * out, 3, 1);
+    float *alone = copy(y, rows * out);
+    dt_bf16 *rounded = take((size_t)(in * out) * sizeof *rounded);
+    kernels->to_bf16(rounded, w, in * out);
+    for (int64_t i = 0; half && i < in * out; i++) {
+        uint32_t bits = (uint32_t)rounded[i] << 16;
+        memcpy(&w[i], &bits, sizeof bits);
+    }
+    double *want = widen(y, rows * out);
+    ref_gemm(false, transposed, rows, out, in, widen(x, rows * in), widen(w, in * out), (double)beta, want);
+    for (int64_t r = 0; r <= rows; r++) { /* all, then one by one */
+        float *to = r == 0 ? y : alone + (r - 1) * out, *from = r == 0 ? x : x + (r - 1) * in;
+        if (half)
+            kernels->matvec_bf16(to, from, rounded, r == 0 ? rows : 1, in, out, transposed, beta);
+        else
+            kernels->matvec(to, from, w, r == 0 ? rows : 1, in, out, transposed, beta);
+    }
+    expect_close("matvec", y, want, rows * out, 0, 2 * U * (double)(in + 1));
+    expect_same_bits("rows of a matvec", y, alone, (size_t)(rows * out) * sizeof *y);
+}
+
+START_TEST(products_of_few_rows_match_the_reference_and_keep_rows_apart) {
+    static const int64_t sizes[][3] = {{1, 1, 1}, {1, 8, 64}, {3, 17, 130}, {2, 9, 63}, {1, 100, 65}, {5, 64, 257}};
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    for (int i = 0; i < COUNT(sizes); i++)
+        for (int variant = 0; variant < 4; variant++)
+            check_matvec(kernels, sizes[i][0], sizes[i][1], sizes[i][2], variant & 1, variant & 2);
 }
 END_TEST
 
@@ -1325,6 +1360,7 @@ int main(void) {
         rounding_is_to_the_nearest_ties_to_even,
         products_of_bf16_match_the_reference,
         only_avx512_multiplies_bf16,
+        products_of_few_rows_match_the_reference_and_keep_rows_apart,
         convolutions_match_the_reference,
         convolutions_in_bf16_match_the_reference,
         rows_of_a_convolution_are_apart,

@@ -1,0 +1,52 @@
+/* What a checkpoint is to those who use it: which one of a run is meant, the recipe it was made by, its weights. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "dtrain/log.h"
+#include "dtrain/memory.h"
+#include "train_internal.h"
+
+dt_status dt_trained_find(const char *target, char path[4096]) {
+    struct stat info;
+    if (stat(target, &info) != 0) return dt_fail(DT_ERR_INPUT, "%s: no such checkpoint or run directory", target);
+    if (!S_ISDIR(info.st_mode)) {
+        snprintf(path, 4096, "%s", target);
+        return dt_checkpoint_verify(target, NULL);
+    }
+    char directory[4096];
+    DT_TRY(dt_path_join(directory, target, "checkpoints"));
+    char(*paths)[4096];
+    int count;
+    DT_TRY(dt_checkpoint_list(directory, &paths, &count));
+    for (int i = 0; i < count; i++) {
+        dt_status status = dt_checkpoint_verify(paths[i], NULL);
+        if (status.code != DT_OK) {
+            dt_log_warn("%s; trying an older one", status.message);
+            continue;
+        }
+        snprintf(path, 4096, "%s", paths[i]);
+        dt_free(paths);
+        return dt_ok();
+    }
+    dt_free(paths);
+    return dt_fail(DT_ERR_INPUT, "%s: no checkpoint %s", target, count ? "that verifies" : "here yet");
+}
+
+dt_status dt_trained_recipe(const char *path, dt_checkpoint_head *head, dt_recipe *recipe) {
+    DT_TRY(dt_checkpoint_head_read(path, head));
+    dt_node *root;
+    DT_TRY(dt_node_parse_text(&root, path, head->recipe));
+    dt_status status = dt_recipe_decode(recipe, root, "run");
+    dt_node_destroy(root);
+    return status;
+}
+
+dt_status dt_trained_weights(const char *path, const dt_table *table, dt_extra *extras, int extra_count,
+                             dt_real **weights) {
+    *weights = dt_alloc(table->total, sizeof **weights);
+    if (!*weights) return dt_fail_memory("the weights", table->total * sizeof **weights);
+    dt_section section = {.group = "/weights", .table = table, .data = *weights};
+    dt_state state = {.sections = &section, .section_count = 1, .extras = extras, .extra_count = extra_count};
+    return dt_checkpoint_load(path, &state, true);
+}
