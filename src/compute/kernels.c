@@ -124,6 +124,12 @@ static inline dt_real row_exp(dt_real *y, const dt_real *x, int64_t n, dt_real t
     return sum;
 }
 
+static inline dt_real sum_exp(const dt_real *x, int64_t n, dt_real top) {
+    dt_real sum = 0;
+    _Pragma("omp simd reduction(+ : sum)") for (int64_t j = 0; j < n; j++) sum += exp_real(x[j] - top);
+    return sum;
+}
+
 static void softmax(dt_real *y, const dt_real *x, int64_t rows, int64_t cols) {
     for (int64_t i = 0; i < rows; i++) {
         dt_real *out = y + i * cols;
@@ -157,7 +163,8 @@ static int64_t row_argmax(const dt_real *x, int64_t n) {
 static void tally_classes(dt_tally *tally, const dt_real *output, int64_t label, int64_t cols) {
     int64_t above = 0;
     dt_real mine = output[label];
-    for (int64_t j = 0; j < cols; j++) above += output[j] > mine || (output[j] == mine && j < label);
+    _Pragma("omp simd reduction(+ : above)") for (int64_t j = 0; j < cols; j++) above +=
+        (output[j] > mine) | ((output[j] == mine) & (j < label));
     tally->correct += above == 0;
     tally->correct_top5 += above < 5;
 }
@@ -184,14 +191,28 @@ static inline dt_real target_at(const int32_t *labels, const dt_real *values, in
     return labels[row] == col ? LITERAL(1.0) : LITERAL(0.0);
 }
 
+/* Rows of few classes are worked on in whole vectors: a loop over ten elements is mostly its scalar rest. */
+#define NARROW 64
+#define WHOLE 16
+
+/* The row and, up to a multiple of WHOLE, classes that cannot be; their number. */
+static inline int64_t widen_row(dt_real *restrict to, const dt_real *restrict row, int64_t cols) {
+    int64_t width = (cols + WHOLE - 1) / WHOLE * WHOLE;
+    SIMD for (int64_t j = 0; j < width; j++) to[j] = j < cols ? row[j] : (dt_real)-INFINITY;
+    return width;
+}
+
 static void softmax_cross_entropy(dt_real *output, const int32_t *labels, const dt_real *values, int64_t rows,
                                   int64_t cols, dt_real smoothing, bool gradient, dt_tally *tally) {
-    dt_real even = smoothing / (dt_real)cols;
+    const dt_real even = smoothing / (dt_real)cols;
     for (int64_t i = 0; i < rows; i++) {
         dt_real *o = output + i * cols;
         if (!row_counts(labels, i, o, cols, gradient)) continue;
         const dt_real *t = values ? values + i * cols : NULL;
-        dt_real top = row_max(o, cols);
+        dt_real narrow[NARROW], *row = o;
+        int64_t width = cols;
+        if (cols < NARROW) width = widen_row(row = narrow, o, cols);
+        dt_real top = row_max(row, width);
         /* sum of t*(o - top), and of t, for the smoothed target t */
         dt_real dot = 0, mass = 0;
         if (t) {
@@ -206,21 +227,16 @@ static void softmax_cross_entropy(dt_real *output, const int32_t *labels, const 
             dot += (1 - smoothing) * (o[labels[i]] - top);
             mass = 1;
         }
-        tally_classes(tally, o, t ? row_argmax(t, cols) : labels[i], cols);
-        if (gradient) {
-            dt_real sum = row_exp(o, o, cols, top);
-            dt_real scale = mass / sum;
-            if (t) {
-                for (int64_t j = 0; j < cols; j++) o[j] = o[j] * scale - ((1 - smoothing) * t[j] + even);
-            } else {
-                SIMD for (int64_t j = 0; j < cols; j++) o[j] = o[j] * scale - even;
-                o[labels[i]] -= 1 - smoothing;
-            }
-            tally_loss(tally, (double)mass * log((double)sum) - (double)dot, 0);
+        tally_classes(tally, row, t ? row_argmax(t, cols) : labels[i], width);
+        dt_real sum = gradient || row == narrow ? row_exp(row, row, width, top) : sum_exp(row, width, top);
+        tally_loss(tally, (double)mass * log((double)sum) - (double)dot, 0);
+        if (!gradient) continue;
+        dt_real scale = mass / sum;
+        if (t) {
+            for (int64_t j = 0; j < cols; j++) o[j] = row[j] * scale - ((1 - smoothing) * t[j] + even);
         } else {
-            dt_real sum = 0;
-            _Pragma("omp simd reduction(+ : sum)") for (int64_t j = 0; j < cols; j++) sum += exp_real(o[j] - top);
-            tally_loss(tally, (double)mass * log((double)sum) - (double)dot, 0);
+            SIMD for (int64_t j = 0; j < width; j++) if (j < cols) o[j] = row[j] * scale - even;
+            o[labels[i]] -= 1 - smoothing;
         }
     }
 }

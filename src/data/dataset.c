@@ -102,6 +102,8 @@ void dt_split_close(dt_split *split) {
     memset(split, 0, sizeof *split);
 }
 
+#define AHEAD 4 /* samples */
+
 /* Samples are drawn at random, so the hardware cannot guess the next one; we know it. */
 static void prefetch_row(const char *row, size_t bytes) {
     for (size_t i = 0; i < bytes && i < 4096; i += 64) __builtin_prefetch(row + i);
@@ -113,8 +115,9 @@ static void gather_inputs(dt_real *out, const dt_array *array, const dt_kernels 
     dt_dtype dtype = dt_array_dtype(array);
     size_t row_bytes = (size_t)width * dt_dtype_size(dtype);
     bool moves = augment && (augment->crop_padding > 0 || augment->flip);
+    for (int64_t i = 0; i < rows && i < AHEAD; i++) prefetch_row(dt_array_row(array, index[i]), row_bytes);
     for (int64_t i = 0; i < rows; i++, out += width) {
-        if (i + 2 < rows) prefetch_row(dt_array_row(array, index[i + 2]), row_bytes);
+        if (i + AHEAD < rows) prefetch_row(dt_array_row(array, index[i + AHEAD]), row_bytes);
         if (moves) {
             dt_augment_draw draw = dt_augment_draw_of(augment, index[i]);
             dt_augment_sample(out, dt_array_row(array, index[i]), dtype, kernels, scaling, &draw);
