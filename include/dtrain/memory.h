@@ -22,5 +22,8 @@ bool dt_size_mul(size_t a, size_t b, size_t *product);
 
 /* The peak resident size of this process in bytes (VmHWM); 0 where it cannot be read. */
 size_t dt_memory_peak(void);
+/* The resident size now, of pages that processes share this one's part (Pss): they add up; 0 where it cannot be read.
+ */
+size_t dt_memory_share(void);
 
 #endif

@@ -66,6 +66,9 @@ void dt_reduce_done(dt_reducer *reducer);
 /* Bytes a step of this rank reads from other ranks' messages in shared memory, and sends to other teams. */
 void dt_reduce_traffic(const dt_reducer *reducer, size_t *shared, size_t *crossing);
 
+/* Bytes that the ranks of a team have in common for it, and that this rank has to itself. */
+void dt_reduce_memory(const dt_reducer *reducer, size_t *shared, size_t *own);
+
 /* The name of a tensor whose gradient was not finite on this rank in this step; NULL when none was. */
 const char *dt_reduce_not_finite(const dt_reducer *reducer);
 

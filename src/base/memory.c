@@ -38,13 +38,22 @@ char *dt_strdup(const char *text) {
     return copy;
 }
 
-size_t dt_memory_peak(void) {
-    FILE *file = fopen("/proc/self/status", "r");
+/* What a file of /proc says in KiB, in bytes; 0 where it does not. */
+static size_t read_kib(const char *path, const char *key) {
+    FILE *file = fopen(path, "r");
     if (!file) return 0;
-    size_t kib = 0;
+    size_t kib = 0, length = strlen(key);
     char line[256];
     while (fgets(line, sizeof line, file))
-        if (sscanf(line, "VmHWM: %zu kB", &kib) == 1) break;
+        if (strncmp(line, key, length) == 0 && sscanf(line + length, "%zu", &kib) == 1) break;
     fclose(file);
     return kib * 1024;
+}
+
+size_t dt_memory_peak(void) {
+    return read_kib("/proc/self/status", "VmHWM:");
+}
+
+size_t dt_memory_share(void) {
+    return read_kib("/proc/self/smaps_rollup", "Pss:");
 }

@@ -76,6 +76,10 @@ void dt_crossing_destroy(dt_crossing *c) {
     dt_free(c);
 }
 
+size_t dt_crossing_memory(const dt_crossing *c) {
+    return c ? (dt_team_size(c->team) > 1 ? 2 : 1) * (c->head + c->end - c->begin) * c->word : 0;
+}
+
 void dt_crossing_begin(dt_crossing *c) {
     if (!c) return;
     c->steps++;

@@ -14,6 +14,9 @@ dt_status dt_crossing_create(dt_crossing **out, dt_team *team, dt_wire wire, voi
                              size_t begin, size_t end);
 void dt_crossing_destroy(dt_crossing *crossing); /* accepts NULL */
 
+/* Bytes of this rank's own. Accepts NULL. */
+size_t dt_crossing_memory(const dt_crossing *crossing);
+
 /* A step begins. Accepts NULL. */
 void dt_crossing_begin(dt_crossing *crossing);
 /* This rank's message is complete from element `begin` on: starts what can be started. Accepts NULL. */

@@ -432,6 +432,12 @@ void dt_reduce_traffic(const dt_reducer *r, size_t *shared, size_t *crossing) {
     *crossing = dt_team_count(r->team) > 1 && r->end > r->begin ? words * word_size(r) : 0;
 }
 
+void dt_reduce_memory(const dt_reducer *r, size_t *shared, size_t *own) {
+    *shared = r->stride * (size_t)dt_team_size(r->team);
+    *own = dt_crossing_memory(r->crossing);
+    if (r->shard) *own += r->table->total * sizeof *r->shard;
+}
+
 const char *dt_reduce_not_finite(const dt_reducer *r) {
     return r->not_finite ? r->table->tensors[r->not_finite - 1].name : NULL;
 }

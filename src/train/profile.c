@@ -22,6 +22,7 @@ dt_status dt_profile_open(dt_run *run) {
     bool opened = dt_trace_open(run->options->trace ? events : 0);
     DT_TRY(dt_comm_agree(run->comm, opened ? dt_ok() : dt_fail_memory("the trace", 24 * events)));
     for (int i = 0; i < DT_PHASE_COUNT; i++) run->trace[i] = dt_trace_kind("phase", phases[i]);
+    run->memory_before = (int64_t)dt_memory_share();
     DT_TRY(dt_comm_barrier(run->comm));
     run->trace_origin = dt_clock_now();
     return dt_ok();
@@ -146,5 +147,6 @@ static dt_status write_trace(dt_run *run) {
 dt_status dt_profile_finish(dt_run *run) {
     if (!dt_trace_on) return dt_ok();
     DT_TRY(print_table(run));
+    DT_TRY(dt_run_print_memory(run));
     return run->options->trace ? write_trace(run) : dt_ok();
 }

@@ -88,6 +88,7 @@ typedef struct dt_run {
     double phases[DT_PHASE_COUNT];
     int trace[DT_PHASE_COUNT];               /* kinds of span */
     double trace_origin;                     /* clock; the same moment on all ranks */
+    int64_t memory_before;                   /* what this process had when it began, where a profile is wanted */
     double checkpoint_clock, evaluate_clock; /* rank 0: when the last one was */
     int64_t checkpoint_step;                 /* step of the newest checkpoint; -1: none */
     double grad_norm, rate;                  /* of the last step that measured them */
@@ -140,6 +141,9 @@ void dt_run_spend(dt_run *run, dt_phase phase, double *mark);
 /* profile.c. Collective; they do nothing unless the options ask for a profile or a trace. */
 dt_status dt_profile_open(dt_run *run);
 dt_status dt_profile_finish(dt_run *run);
+
+/* memory.c. Collective. What the run keeps in memory, as planned and as measured. */
+dt_status dt_run_print_memory(const dt_run *run);
 
 /* measure.c: floating-point operations a second of one core in products of n by n matrices, measured for about so many
  * seconds. */

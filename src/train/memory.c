@@ -1,0 +1,49 @@
+/* What a run keeps in memory: as it was planned, and what the system says its processes have grown by since it began. A
+ * figure nothing is held against is soon wrong. */
+#include "dtrain/memory.h"
+
+#include "dtrain/log.h"
+#include "train_internal.h"
+
+/* Bytes that the ranks of a team have in common, and that each has to itself. */
+typedef struct item {
+    const char *what;
+    size_t shared, own;
+} item;
+
+enum { WEIGHTS, MOMENTS, GRADIENT, ACTIVATIONS, INPUT, ITEMS };
+
+static void list_items(const dt_run *run, item items[ITEMS]) {
+    size_t weights = run->table->total * sizeof *run->weights, slots = 0;
+    while (run->slot_names[slots]) slots++;
+    size_t targets = run->batch.labels ? (size_t)run->train.targets * sizeof *run->batch.labels
+                                       : (size_t)run->train.width * sizeof *run->batch.values;
+    size_t sample = (size_t)dt_shape_count(&run->train.input) * sizeof *run->batch.x + targets + sizeof *run->index;
+    items[WEIGHTS] = (item){"weights", weights, 0};
+    items[MOMENTS] = (item){"moments", slots * weights, 0};
+    items[GRADIENT] = (item){"gradient", 0, 0};
+    dt_reduce_memory(run->reducer, &items[GRADIENT].shared, &items[GRADIENT].own);
+    items[ACTIVATIONS] = (item){"activations, scratch", 0, dt_model_memory(run->model)};
+    items[INPUT] = (item){"input", 0, (size_t)run->rows_at_once * sample};
+}
+
+dt_status dt_run_print_memory(const dt_run *run) {
+    int64_t grown = (int64_t)dt_memory_share() - run->memory_before;
+    int64_t total = 0, lasting = 0, machine = dt_comm_node_size(run->comm), team = dt_team_size(run->team);
+    DT_TRY(dt_comm_sum_i64(run->comm, &grown, 1));
+    int64_t teams = (machine + team - 1) / team;
+    item items[ITEMS];
+    list_items(run, items);
+    dt_log_info("memory of a machine with %lld ranks, MB: in common, a rank, all", (long long)machine);
+    for (int i = 0; i < ITEMS; i++) {
+        int64_t all = teams * (int64_t)items[i].shared + machine * (int64_t)items[i].own;
+        dt_log_info("  %-24s %10.1f %10.1f %10.1f", items[i].what, (double)items[i].shared / 1e6,
+                    (double)items[i].own / 1e6, (double)all / 1e6);
+        total += all;
+        if (i <= MOMENTS) lasting += all;
+    }
+    dt_log_info("  planned %.1f MB, %.1f bytes a parameter but for gradients, activations and input; grown by %.1f MB",
+                (double)total / 1e6, (double)lasting / (double)run->table->total,
+                (double)grown / 1e6 * (double)machine / dt_comm_size(run->comm));
+    return dt_ok();
+}
