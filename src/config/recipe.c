@@ -171,8 +171,9 @@ const dt_field dt_recipe_fields[] = {
 
     {ROW("compute.isa", CHOICE, compute.isa, "auto"), .choices = isas,
      .help = "instruction set; auto is the best this machine has"},
-    {ROW("compute.threads", INT, compute.threads, "1"), .min = 1, .max = 1024,
-     .help = "threads of a rank"},
+    {ROW("compute.threads", INT, compute.threads, "1"), .min = 1, .max = 1024, .flags = DT_FIELD_ARITHMETIC,
+     .help = "threads of a rank, for models too large for one rank a core; another number can give other bits: oneDNN "
+             "cuts some sums in parts"},
     {.key = NULL},
 };
 /* clang-format on */
