@@ -20,8 +20,8 @@ export OMPI_MCA_btl_vader_single_copy_mechanism=none # process_vm_readv is forbi
 export OMPI_MCA_btl=self,vader OMPI_MCA_pml=ob1      # one machine: shared memory, and no look at its networks
 export OMPI_MCA_odls_base_sigkill_timeout=0          # one rank has failed: the others cannot go on, do not wait
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
-binding=none
-((ranks > cores)) || binding=core
+binding=none # with cores to spare a rank may have threads (compute.threads): they need more than its one
+((ranks > cores || 2 * ranks <= cores)) || binding=core
 
 # Of what mpirun says at the end we keep the lines that name a rank and a signal; the rest only says that dtrain failed.
 exec 3> >(trap '' INT TERM USR1 HUP && exec sed -u '/^-\{60,\}$/d; /^$/d; /^mpirun: Forwarding signal/d

@@ -281,9 +281,17 @@ typedef struct dt_kernels {
 /* The kernels compiled for `isa` (DT_ISA_AUTO: the best this machine has), or NULL when this machine lacks it. */
 const dt_kernels *dt_kernels_for(dt_isa isa);
 
-/* Prepares the process: *out is dt_kernels_for(isa), oneDNN is pinned to the same instruction set and to `threads`
- * threads, and flush-to-zero is set on all of them. oneDNN can be pinned once: a second call with another isa fails. */
+/* Prepares the process: *out is dt_kernels_for(isa), or those on `threads` threads, oneDNN is pinned to the same
+ * instruction set and number of threads, and flush-to-zero is set on all of them. oneDNN can be pinned once: a second
+ * call with another isa fails. */
 dt_status dt_compute_open(const dt_kernels **out, dt_isa isa, int threads);
+
+/* task(context, begin, end) for [0, count): all at once on one thread, else in blocks of `block`, some on each thread
+ * of the rank. The task's results must not depend on how the range is cut at multiples of `block`. */
+typedef void (*dt_task)(void *context, int64_t begin, int64_t end);
+void dt_parallel(int64_t count, int64_t block, dt_task task, void *context);
+int dt_threads(void); /* how many there are */
+int dt_thread(void);  /* which of them this is; within a task */
 
 /* c[m, n] = op(a)·op(b) + beta*c, row-major, leading dimensions of the arrays as stored. */
 typedef enum dt_transpose { DT_PLAIN, DT_TRANSPOSED } dt_transpose;

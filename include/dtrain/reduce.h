@@ -56,7 +56,7 @@ dt_status dt_reduce_finish(dt_reducer *reducer, bool *redo);
  * the arena's end. In a team the slices of its ranks are the arena; begin = end where a rank has none. */
 void dt_reduce_slice(const dt_reducer *reducer, size_t *begin, size_t *end);
 /* The sums of elements [begin, end), at most DT_REDUCE_BLOCK of this rank's slice; 0 between tensors. Borrowed, until
- * the next call. */
+ * the next call of this thread. */
 #define DT_REDUCE_BLOCK ((size_t)4096)
 const dt_real *dt_reduce_take(dt_reducer *reducer, size_t begin, size_t end);
 /* Ends every step, redone ones excepted: returns when no rank of the team needs the sums any more, and what all wrote

@@ -67,8 +67,8 @@ struct dt_reducer {
     void *head;            /* the buckets and flags that count: this rank's, and after dt_reduce_finish the sums */
     void *head_sum;        /* [buckets + flags]; NULL for a rank alone */
     void *shared_head;     /* the same, in memory of a team that has ranks without a slice */
-    void *words;           /* [DT_REDUCE_BLOCK]: sums over the team; NULL in a team of one */
-    dt_real *block;        /* [DT_REDUCE_BLOCK]: dequantised; NULL on the f32 wire */
+    char *words;           /* [threads, DT_REDUCE_BLOCK]: sums over the team; NULL in a team of one */
+    dt_real *block;        /* [threads, DT_REDUCE_BLOCK]: dequantised; NULL on the f32 wire */
     size_t begin, end;     /* the slice */
     size_t buckets;        /* elements of the message that are buckets: tensors * BUCKETS, 0 on the f32 wire */
     int32_t *taken;        /* [tensors]: the exponents the present sums were made with */
@@ -121,8 +121,9 @@ static dt_status alloc_own(dt_reducer *r, int64_t shards_per_rank, bool stateful
     }
     if (is_integer(r) || shards_per_rank > 1) complete &= (r->shard = dt_alloc(r->table->total, sizeof *r->shard)) != 0;
     if (is_integer(r)) complete &= (r->taken = dt_alloc((size_t)r->table->count, sizeof *r->taken)) != 0;
-    if (is_integer(r)) complete &= (r->block = dt_alloc(DT_REDUCE_BLOCK, sizeof *r->block)) != 0;
-    if (!alone) complete &= (r->words = dt_alloc(DT_REDUCE_BLOCK, word)) != 0;
+    size_t block = (size_t)dt_threads() * DT_REDUCE_BLOCK;
+    if (is_integer(r)) complete &= (r->block = dt_alloc(block, sizeof *r->block)) != 0;
+    if (!alone) complete &= (r->words = dt_alloc(block, word)) != 0;
     if (!alone) complete &= (r->head_sum = dt_alloc(head_words(r), word)) != 0;
     return complete ? dt_ok() : dt_fail_memory("the gradient", r->table->total * (word + sizeof *r->shard));
 }
@@ -392,8 +393,8 @@ void dt_reduce_slice(const dt_reducer *r, size_t *begin, size_t *end) {
     *end = r->end;
 }
 
-static void dequantise(const dt_reducer *r, const void *words, size_t begin, size_t end) {
-    memset(r->block, 0, (end - begin) * sizeof *r->block);
+static void dequantise(const dt_reducer *r, dt_real *block, const void *words, size_t begin, size_t end) {
+    memset(block, 0, (end - begin) * sizeof *block);
     for (int i = dt_table_at(r->table, begin); i < r->table->count && r->table->tensors[i].offset < end; i++) {
         const dt_tensor *t = &r->table->tensors[i];
         size_t first = t->offset > begin ? t->offset : begin;
@@ -401,25 +402,26 @@ static void dequantise(const dt_reducer *r, const void *words, size_t begin, siz
         if (first >= last) continue;
         double factor = ldexp(1.0, -r->taken[i]);
         if (r->wire == DT_WIRE_I32)
-            r->kernels->dequantise_i32(r->block + (first - begin), (const int32_t *)words + (first - begin),
+            r->kernels->dequantise_i32(block + (first - begin), (const int32_t *)words + (first - begin),
                                        (int64_t)(last - first), (dt_real)factor);
         else
-            r->kernels->dequantise_i64(r->block + (first - begin), (const int64_t *)words + (first - begin),
+            r->kernels->dequantise_i64(block + (first - begin), (const int64_t *)words + (first - begin),
                                        (int64_t)(last - first), factor);
     }
 }
 
 const dt_real *dt_reduce_take(dt_reducer *r, size_t begin, size_t end) {
-    const void *words = r->words;
+    size_t scratch = (size_t)dt_thread() * DT_REDUCE_BLOCK;
+    const void *words;
     if (r->crossing)
         words = dt_crossing_sums(r->crossing, begin);
     else if (dt_team_size(r->team) == 1)
         words = own_words(r, begin);
     else
-        dt_reduce_sum_team(r, r->words, begin, end - begin);
+        dt_reduce_sum_team(r, (void *)(words = r->words + scratch * word_size(r)), begin, end - begin);
     if (!is_integer(r)) return words;
-    dequantise(r, words, begin, end);
-    return r->block;
+    dequantise(r, r->block + scratch, words, begin, end);
+    return r->block + scratch;
 }
 
 void dt_reduce_done(dt_reducer *r) {

@@ -1,4 +1,4 @@
-/* Between dispatch.c and gemm.c. */
+/* Between the files of the compute room. */
 #ifndef DTRAIN_COMPUTE_INTERNAL_H
 #define DTRAIN_COMPUTE_INTERNAL_H
 
@@ -7,5 +7,8 @@
 /* Pins the product library to an instruction set and a number of threads; runs `each_thread` once on every one of them.
  */
 dt_status dt_products_open(dt_isa isa, int threads, void (*each_thread)(void));
+
+/* The same kernels, with those that pay by blocks on the threads of this rank (parallel.c). */
+const dt_kernels *dt_kernels_threaded(const dt_kernels *kernels);
 
 #endif

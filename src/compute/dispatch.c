@@ -49,7 +49,9 @@ dt_status dt_compute_open(const dt_kernels **out, dt_isa isa, int threads) {
         return dt_fail(DT_ERR_INPUT, "compute.isa is %s, which this machine does not have; it has %s", dt_isa_name(isa),
                        dt_isa_name(dt_kernels_for(DT_ISA_AUTO)->isa));
     flush_denormals();
-    return dt_products_open((*out)->isa, threads, flush_denormals);
+    DT_TRY(dt_products_open((*out)->isa, threads, flush_denormals));
+    if (threads > 1) *out = dt_kernels_threaded(*out);
+    return dt_ok();
 }
 
 void dt_tally_add(dt_tally *sum, const dt_tally *more) {

@@ -102,27 +102,39 @@ void dt_split_close(dt_split *split) {
     memset(split, 0, sizeof *split);
 }
 
-#define AHEAD 4 /* samples */
+#define AHEAD 4        /* samples */
+#define GATHERED 16384 /* numbers at least that are worth a thread's start */
 
 /* Samples are drawn at random, so the hardware cannot guess the next one; we know it. */
 static void prefetch_row(const char *row, size_t bytes) {
     for (size_t i = 0; i < bytes && i < 4096; i += 64) __builtin_prefetch(row + i);
 }
 
-static void gather_inputs(dt_real *out, const dt_array *array, const dt_kernels *kernels, const dt_scaling *scaling,
-                          const dt_augment *augment, const int64_t *index, int64_t rows) {
-    int64_t width = row_width(array);
-    dt_dtype dtype = dt_array_dtype(array);
+typedef struct gathering {
+    dt_real *out;
+    const dt_array *array;
+    const dt_kernels *kernels;
+    const dt_scaling *scaling;
+    const dt_augment *augment;
+    const int64_t *index;
+} gathering;
+
+static void gather_inputs(void *context, int64_t begin, int64_t end) {
+    const gathering *g = context;
+    int64_t width = row_width(g->array);
+    dt_dtype dtype = dt_array_dtype(g->array);
     size_t row_bytes = (size_t)width * dt_dtype_size(dtype);
-    bool moves = augment && (augment->crop_padding > 0 || augment->flip);
-    for (int64_t i = 0; i < rows && i < AHEAD; i++) prefetch_row(dt_array_row(array, index[i]), row_bytes);
-    for (int64_t i = 0; i < rows; i++, out += width) {
-        if (i + AHEAD < rows) prefetch_row(dt_array_row(array, index[i + AHEAD]), row_bytes);
+    bool moves = g->augment && (g->augment->crop_padding > 0 || g->augment->flip);
+    for (int64_t i = begin; i < end && i < begin + AHEAD; i++)
+        prefetch_row(dt_array_row(g->array, g->index[i]), row_bytes);
+    for (int64_t i = begin; i < end; i++) {
+        dt_real *out = g->out + i * width;
+        if (i + AHEAD < end) prefetch_row(dt_array_row(g->array, g->index[i + AHEAD]), row_bytes);
         if (moves) {
-            dt_augment_draw draw = dt_augment_draw_of(augment, index[i]);
-            dt_augment_sample(out, dt_array_row(array, index[i]), dtype, kernels, scaling, &draw);
+            dt_augment_draw draw = dt_augment_draw_of(g->augment, g->index[i]);
+            dt_augment_sample(out, dt_array_row(g->array, g->index[i]), dtype, g->kernels, g->scaling, &draw);
         } else {
-            dt_scale_sample(out, dt_array_row(array, index[i]), dtype, kernels, scaling);
+            dt_scale_sample(out, dt_array_row(g->array, g->index[i]), dtype, g->kernels, g->scaling);
         }
     }
 }
@@ -136,7 +148,8 @@ void dt_split_gather(const dt_split *split, const dt_kernels *kernels, const dt_
         dt_text_gather(split, augment, index, rows, batch);
         return;
     }
-    gather_inputs(batch->x, split->x, kernels, scaling, augment, index, rows);
+    dt_parallel(rows, 1 + GATHERED / row_width(split->x), gather_inputs,
+                &(gathering){batch->x, split->x, kernels, scaling, augment, index});
     if (!split->labels) {
         dt_dtype dtype = dt_array_dtype(split->y);
         for (int64_t i = 0; i < rows; i++)

@@ -120,37 +120,66 @@ static dt_status compute_gradient(dt_run *run, const dt_sampler *sampler, int64_
     return dt_ok();
 }
 
-/* The norm of the mean gradient. Every rank of a team measures the blocks of its slice. */
-static double gradient_norm(dt_run *run, size_t begin, size_t end, int64_t targets) {
-    for (size_t at = begin; at < end; at += DT_REDUCE_BLOCK) {
-        size_t to = end - at < DT_REDUCE_BLOCK ? end : at + DT_REDUCE_BLOCK;
+/* What is done to the blocks of this rank's slice, on its threads: both measure and update go block by block, so that
+ * the rule finds in the cache what the sums brought there. */
+typedef struct slice_work {
+    dt_run *run;
+    size_t begin, end;
+    int64_t rows, targets;
+} slice_work;
+
+static size_t block_end(const slice_work *work, size_t at) {
+    return work->end - at < DT_REDUCE_BLOCK ? work->end : at + DT_REDUCE_BLOCK;
+}
+
+static void measure_blocks(void *context, int64_t first, int64_t last) {
+    const slice_work *work = context;
+    dt_run *run = work->run;
+    for (size_t at = work->begin + (size_t)first, to; at < work->begin + (size_t)last; at = to) {
+        to = block_end(work, at);
         run->squares[at / DT_REDUCE_BLOCK] =
             dt_grad_squares(run->kernels, run->table, dt_reduce_take(run->reducer, at, to), at, to);
     }
+}
+
+static void update_blocks(void *context, int64_t first, int64_t last) {
+    const slice_work *work = context;
+    dt_run *run = work->run;
+    for (size_t at = work->begin + (size_t)first, to; at < work->begin + (size_t)last; at = to) {
+        to = block_end(work, at);
+        dt_optim_update(run->kernels, &run->recipe->optimizer, run->table, run->weights, run->slots,
+                        dt_reduce_take(run->reducer, at, to), at, to, run->position.step, work->rows, work->targets,
+                        run->grad_norm, run->rate);
+        if (run->weights16) run->kernels->to_bf16(run->weights16 + at, run->weights + at, (int64_t)(to - at));
+    }
+}
+
+static void over_slice(slice_work *work, dt_task task) {
+    const int64_t block = 4 * DT_REDUCE_BLOCK; /* less is not worth a thread's start */
+    dt_parallel((int64_t)(work->end - work->begin), block, task, work);
+}
+
+/* The norm of the mean gradient. Every rank of a team measures the blocks of its slice. */
+static double gradient_norm(slice_work *work) {
+    const dt_run *run = work->run;
+    over_slice(work, measure_blocks);
     dt_team_meet(run->team);
     double sum = 0;
     for (size_t at = 0; at < run->table->total; at += DT_REDUCE_BLOCK) sum += run->squares[at / DT_REDUCE_BLOCK];
-    return sqrt(sum) / (double)targets;
+    return sqrt(sum) / (double)work->targets;
 }
 
-/* Every rank of a team updates its slice, block by block: what the sums bring into the cache, the rule uses there. */
+/* Every rank of a team updates its slice. */
 static void update_weights(dt_run *run, int64_t rows, bool last_of_epoch) {
     const dt_recipe_optimizer *optimizer = &run->recipe->optimizer;
     run->rate = dt_schedule_rate(&run->recipe->schedule, optimizer->lr, run->position.step, run->total_steps);
     int64_t every = span_steps(run, run->recipe->train.log_every);
     bool logged = last_of_epoch || run->position.step + 1 == run->total_steps ||
                   (every > 0 && (run->position.step + 1) % every == 0);
-    int64_t targets = rows * run->train.counted;
-    size_t begin, end;
-    dt_reduce_slice(run->reducer, &begin, &end);
-    if (optimizer->clip_norm > 0 || logged) run->grad_norm = gradient_norm(run, begin, end, targets);
-    for (size_t at = begin; at < end; at += DT_REDUCE_BLOCK) {
-        size_t to = end - at < DT_REDUCE_BLOCK ? end : at + DT_REDUCE_BLOCK;
-        dt_optim_update(run->kernels, optimizer, run->table, run->weights, run->slots,
-                        dt_reduce_take(run->reducer, at, to), at, to, run->position.step, rows, targets, run->grad_norm,
-                        run->rate);
-        if (run->weights16) run->kernels->to_bf16(run->weights16 + at, run->weights + at, (int64_t)(to - at));
-    }
+    slice_work work = {.run = run, .rows = rows, .targets = rows * run->train.counted};
+    dt_reduce_slice(run->reducer, &work.begin, &work.end);
+    if (optimizer->clip_norm > 0 || logged) run->grad_norm = gradient_norm(&work);
+    over_slice(&work, update_blocks);
 }
 
 /* One step: gradient and update. After a rollback *redo is true, and the position is another. */

@@ -40,6 +40,27 @@ for ranks in 1 3; do
     check_trace "$ranks" trace.json
 done
 
+cut_data small.h5 600 64
+# 5.1 million parameters on 8 ranks: what is planned is what the processes grow by, within 10 MB a rank (buffers of the
+# libraries, their code), where a copy of the weights a rank would be 20.
+cat >large.yaml <<END
+name: large
+data: {file: small.h5, mean: 73, std: 90}
+model:
+  layers: [flatten, {dense: {out: 1900, activation: relu}}, {dense: {out: 1900, activation: relu}}, {dense: 10}]
+  loss: softmax_cross_entropy
+train: {batch: 16, shards: 8, stop_after: 2, eval_every: never}
+END
+run 8 train large.yaml --run large --profile
+expect_code 75 "a large model on 8 ranks"
+expect_in "$out" '^  planned [0-9.]+ MB, 12.0 bytes a parameter but for' "weights and moments are there once"
+read -r planned grown < <(sed -nE 's/^  planned ([0-9.]+) MB.*grown by ([0-9.]+) MB$/\1 \2/p' "$out")
+if awk -v p="$planned" -v g="$grown" 'BEGIN {exit !(g > 0.95 * p && g < p + 80)}'; then
+    pass "it takes $grown MB where $planned are planned"
+else
+    fail "it takes $grown MB where $planned are planned"
+fi
+
 run 2 bench --set "data.file=$data" --steps 10
 expect_code 0 "a bench on 2 ranks"
 expect_in "$out" '^products .* GF/s a rank' "it measures products"

@@ -719,7 +719,7 @@ static const struct change {
     {"reduce.team", "2", "", false},
     {"compute.isa", "avx2", "", false},
     {"compute.precision", "bf16", "", true},
-    {"compute.threads", "2", "", false},
+    {"compute.threads", "2", "", true},
 };
 
 static dt_status compare_change(const struct change *change, const char *const *allowed) {

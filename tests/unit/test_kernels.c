@@ -913,8 +913,66 @@ START_TEST(products_of_bf16_match_the_reference) {
 }
 END_TEST
 
+/* ---- threads ---- */
+
+#define THREADED ((int64_t)130000)
+
+typedef struct threaded {
+    float bias[300 * 300], loss[300 * 300], sum[THREADED];
+    int32_t q[THREADED];
+    int64_t wide[THREADED];
+    double tops[3];
+    dt_tally tally;
+} threaded;
+
+/* What `threads` threads make of random numbers. */
+static void run_on_threads(threaded *out, dt_isa isa, int threads) {
+    const dt_kernels *kernels;
+    ck_assert(dt_compute_open(&kernels, isa, threads).code == DT_OK);
+    const float *x = floats(THREADED, 303, 3);
+    memset(out, 0, sizeof *out);
+    memcpy(out->bias, x, sizeof out->bias);
+    kernels->bias_activate(out->bias, NULL, x, 300, 300, DT_GELU, 0);
+    memcpy(out->loss, x, sizeof out->loss);
+    kernels->softmax_cross_entropy(out->loss, some_labels(300, 300, 304), NULL, 300, 300, 0.1F, true, &out->tally);
+    out->tops[0] = kernels->largest(x, THREADED);
+    out->tops[1] = kernels->quantise_i32(out->q, x, THREADED, 0x1p20F, true);
+    kernels->quantise_i32(out->q, x, THREADED, 0x1p19F, false);
+    out->tops[2] = kernels->quantise_i64(out->wide, x, THREADED, 0x1p40, true);
+    kernels->add(out->sum, x, THREADED);
+    ck_assert(dt_compute_open(&kernels, isa, 1).code == DT_OK);
+}
+
+START_TEST(our_passes_do_not_depend_on_the_number_of_threads) {
+    if (!open_kernels(_i)) return;
+    threaded *alone = take(sizeof *alone), *several = take(sizeof *several);
+    run_on_threads(alone, isas[_i], 1);
+    ck_assert_int_eq(alone->tally.samples, 300);
+    for (int threads = 2; threads <= 5; threads++) {
+        run_on_threads(several, isas[_i], threads);
+        expect_same_bits("on threads", several, alone, sizeof *alone);
+    }
+}
+END_TEST
+
 START_TEST(only_avx512_multiplies_bf16) {
     if (open_kernels(_i) && isas[_i] != DT_ISA_AVX512) ck_assert(!dt_compute_has_bf16());
+}
+END_TEST
+
+START_TEST(a_number_that_is_none_is_the_largest_on_any_number_of_threads) {
+    const dt_kernels *kernels;
+    if (!open_kernels(_i)) return;
+    ck_assert(dt_compute_open(&kernels, isas[_i], 3).code == DT_OK);
+    float *x = floats(THREADED, 305, 1);
+    for (int64_t at = 7; at < THREADED; at += THREADED / 5) {
+        float kept = x[at];
+        x[at] = NAN;
+        ck_assert(isnan(kernels->largest(x, THREADED)));
+        x[at] = kept;
+    }
+    ck_assert(isfinite(kernels->largest(x, THREADED)));
+    ck_assert(dt_compute_open(&kernels, isas[_i], 1).code == DT_OK);
 }
 END_TEST
 
@@ -1361,6 +1419,8 @@ int main(void) {
         products_of_bf16_match_the_reference,
         only_avx512_multiplies_bf16,
         products_of_few_rows_match_the_reference_and_keep_rows_apart,
+        our_passes_do_not_depend_on_the_number_of_threads,
+        a_number_that_is_none_is_the_largest_on_any_number_of_threads,
         convolutions_match_the_reference,
         convolutions_in_bf16_match_the_reference,
         rows_of_a_convolution_are_apart,

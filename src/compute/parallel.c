@@ -1,0 +1,149 @@
+/* Threads of a rank (compute.threads). Work is cut into blocks whose bounds follow from its size alone, and no block's
+ * result depends on another's, so the bits are the same on any number of threads. Only what walks all weights or is as
+ * long as the model's output is worth a thread's start (some microseconds): the kernels of such passes get a thread's
+ * turn here, by a table of their own, and the loops of other rooms call dt_parallel. What oneDNN does with its threads
+ * is its own business: it cuts some sums in parts. */
+#include <omp.h>
+
+#include "compute_internal.h"
+
+#define FLAT ((int64_t)1 << 15)  /* elements of a block of a flat array: whole vectors, some microseconds */
+#define CELLS ((int64_t)1 << 14) /* elements of a block of rows */
+
+int dt_threads(void) {
+    return omp_get_max_threads();
+}
+
+int dt_thread(void) {
+    return omp_get_thread_num();
+}
+
+void dt_parallel(int64_t count, int64_t block, dt_task task, void *context) {
+    int64_t blocks = (count + block - 1) / block;
+    if (blocks < 2 || omp_get_max_threads() == 1) {
+        if (count > 0) task(context, 0, count);
+        return;
+    }
+#pragma omp parallel for schedule(static)
+    for (int64_t b = 0; b < blocks; b++) task(context, b * block, b + 1 < blocks ? (b + 1) * block : count);
+}
+
+/* ---- kernels by blocks ---------------------------------------------------------------------------------------------
+ */
+
+static const dt_kernels *serial; /* of this process, which has one instruction set (dt_compute_open) */
+
+static int64_t rows_of_block(int64_t cols) {
+    return cols < CELLS ? CELLS / cols : 1;
+}
+
+typedef struct bias_work {
+    dt_real *y, *z;
+    const dt_real *b;
+    int64_t cols;
+    dt_activation act;
+    dt_real slope;
+} bias_work;
+
+static void bias_task(void *context, int64_t begin, int64_t end) {
+    const bias_work *w = context;
+    dt_real *z = w->z ? w->z + begin * w->cols : NULL;
+    serial->bias_activate(w->y + begin * w->cols, z, w->b, end - begin, w->cols, w->act, w->slope);
+}
+
+static void bias_activate(dt_real *y, dt_real *z, const dt_real *b, int64_t rows, int64_t cols, dt_activation act,
+                          dt_real slope) {
+    dt_parallel(rows, rows_of_block(cols), bias_task, &(bias_work){y, z, b, cols, act, slope});
+}
+
+typedef struct loss_work {
+    dt_real *output;
+    const int32_t *labels;
+    const dt_real *values;
+    int64_t cols;
+    dt_real smoothing;
+    bool gradient;
+    dt_tally *tally;
+} loss_work;
+
+static void loss_task(void *context, int64_t begin, int64_t end) {
+    const loss_work *w = context;
+    dt_tally own = {0};
+    serial->softmax_cross_entropy(w->output + begin * w->cols, w->labels ? w->labels + begin : NULL,
+                                  w->values ? w->values + begin * w->cols : NULL, end - begin, w->cols, w->smoothing,
+                                  w->gradient, &own);
+#pragma omp critical(dt_loss)
+    dt_tally_add(w->tally, &own);
+}
+
+static void softmax_cross_entropy(dt_real *output, const int32_t *labels, const dt_real *values, int64_t rows,
+                                  int64_t cols, dt_real smoothing, bool gradient, dt_tally *tally) {
+    dt_parallel(rows, rows_of_block(cols), loss_task,
+                &(loss_work){output, labels, values, cols, smoothing, gradient, tally});
+}
+
+/* A pass over flat arrays that looks for the largest |x|. */
+typedef struct flat_work {
+    const dt_real *x;
+    void *q;
+    double scale, top;
+    bool fresh, wide;
+} flat_work;
+
+/* The larger; NaN is larger than all. */
+static void raise_top(flat_work *w, double top) {
+#pragma omp critical(dt_top)
+    if (!(top <= w->top) && w->top == w->top) w->top = top;
+}
+
+static void largest_task(void *context, int64_t begin, int64_t end) {
+    flat_work *w = context;
+    raise_top(w, serial->largest(w->x + begin, end - begin));
+}
+
+static double largest(const dt_real *x, int64_t n) {
+    flat_work work = {.x = x};
+    dt_parallel(n, FLAT, largest_task, &work);
+    return work.top;
+}
+
+static void quantise_task(void *context, int64_t begin, int64_t end) {
+    flat_work *w = context;
+    raise_top(w, w->wide ? serial->quantise_i64((int64_t *)w->q + begin, w->x + begin, end - begin, w->scale, w->fresh)
+                         : serial->quantise_i32((int32_t *)w->q + begin, w->x + begin, end - begin, (dt_real)w->scale,
+                                                w->fresh));
+}
+
+static double quantise_i32(int32_t *q, const dt_real *g, int64_t n, dt_real scale, bool fresh) {
+    flat_work work = {.x = g, .q = q, .scale = (double)scale, .fresh = fresh};
+    dt_parallel(n, FLAT, quantise_task, &work);
+    return work.top;
+}
+
+static double quantise_i64(int64_t *q, const dt_real *g, int64_t n, double scale, bool fresh) {
+    flat_work work = {.x = g, .q = q, .scale = scale, .fresh = fresh, .wide = true};
+    dt_parallel(n, FLAT, quantise_task, &work);
+    return work.top;
+}
+
+static void add_task(void *context, int64_t begin, int64_t end) {
+    const flat_work *w = context;
+    serial->add((dt_real *)w->q + begin, w->x + begin, end - begin);
+}
+
+static void add(dt_real *y, const dt_real *x, int64_t n) {
+    dt_parallel(n, FLAT, add_task, &(flat_work){.x = x, .q = y});
+}
+
+const dt_kernels *dt_kernels_threaded(const dt_kernels *kernels) {
+    static dt_kernels threaded;
+    serial = kernels;
+    threaded = *kernels;
+    threaded.bias_activate = bias_activate;
+    threaded.softmax_cross_entropy = softmax_cross_entropy;
+    threaded.largest = largest;
+    threaded.quantise_i32 = quantise_i32;
+    threaded.quantise_i64 = quantise_i64;
+    threaded.add = add;
+    return &threaded;
+}
