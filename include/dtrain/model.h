@@ -193,7 +193,7 @@ void dt_model_init(const dt_model *model, dt_real *weights, uint64_t seed);
  * the gradient of the summed loss; tally gains the batch. pass->rows and pass->first are taken from the batch. */
 void dt_model_train(dt_model *model, dt_pass pass, const dt_batch *batch, dt_tally *tally);
 
-/* Forward and loss without gradients; of the pass only weights and carried state are used. */
+/* Forward and loss without gradients; of the pass only weights, weights16 and carried state are used. */
 void dt_model_evaluate(dt_model *model, dt_pass pass, const dt_batch *batch, dt_tally *tally);
 
 /* Forward only: the outputs [rows, outputs], before the loss's softmax or logistic function. Borrowed, until the next

@@ -21,6 +21,7 @@ typedef enum dt_schedule_kind {
 typedef enum dt_not_finite { DT_NOT_FINITE_STOP, DT_NOT_FINITE_SKIP, DT_NOT_FINITE_ROLLBACK } dt_not_finite;
 typedef enum dt_best { DT_BEST_NONE, DT_BEST_TEST_LOSS, DT_BEST_TEST_ACCURACY } dt_best;
 typedef enum dt_wire { DT_WIRE_I32, DT_WIRE_I64, DT_WIRE_F32 } dt_wire;
+typedef enum dt_precision { DT_PRECISION_FLOAT32, DT_PRECISION_BF16 } dt_precision;
 typedef enum dt_path { DT_PATH_AUTO, DT_PATH_NODE, DT_PATH_FLAT } dt_path;
 
 typedef enum dt_normalize { DT_NORMALIZE_GIVEN, DT_NORMALIZE_COMPUTED } dt_normalize;
@@ -98,7 +99,8 @@ typedef struct dt_recipe_reduce {
 } dt_recipe_reduce;
 
 typedef struct dt_recipe_compute {
-    int isa; /* auto, baseline, avx2, avx512: dt_isa */
+    int isa;       /* auto, baseline, avx2, avx512: dt_isa */
+    int precision; /* dt_precision */
     int64_t threads;
 } dt_recipe_compute;
 

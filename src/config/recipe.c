@@ -24,6 +24,7 @@ static const char *const objectives[] = {"next", "masked", "class", NULL};
 static const char *const wires[] = {"i32", "i64", "f32", NULL};
 static const char *const not_finite[] = {"stop", "skip", "rollback", NULL};
 static const char *const bests[] = {"none", "test_loss", "test_accuracy", NULL};
+static const char *const precisions[] = {"float32", "bf16", NULL};
 static const char *const isas[] = {"auto", "baseline", "avx2", "avx512", NULL};
 
 #define NUMBERS DT_FIELD_ARITHMETIC
@@ -171,6 +172,9 @@ const dt_field dt_recipe_fields[] = {
 
     {ROW("compute.isa", CHOICE, compute.isa, "auto"), .choices = isas,
      .help = "instruction set; auto is the best this machine has"},
+    {ROW("compute.precision", CHOICE, compute.precision, "float32"), .choices = precisions, .flags = NUMBERS,
+     .help = "what products multiply: bf16 rounds weights and activations to 8 bits for them, sums stay float32, and so "
+             "do weights, gradients and all else; where some machine of the job cannot, a new run is float32"},
     {ROW("compute.threads", INT, compute.threads, "1"), .min = 1, .max = 1024,
      .help = "threads of a rank"},
     {.key = NULL},

@@ -22,6 +22,8 @@ typedef struct conv_config {
 typedef struct conv_state {
     dt_conv_shape shape;
     dt_conv *conv;
+    dt_real *x16; /* [rows, in] of dt_bf16, kept for backward when training */
+    dt_real *dy16;
 } conv_state;
 
 static const char *const activations[] = {"linear", "sigmoid", "tanh", "relu", "leaky_relu", "gelu", "silu", NULL};
@@ -95,6 +97,15 @@ static dt_status plan_params(dt_layer *layer, dt_plan *plan, const dt_conv_shape
     return bias ? dt_plan_param(plan, layer, "b", &(dt_shape){1, {out}}, 0) : dt_ok();
 }
 
+/* Memory for what is rounded; two numbers take an element of scratch. */
+static dt_status plan_rounded(dt_layer *layer, dt_plan *plan) {
+    conv_state *state = layer->state;
+    int64_t in = (dt_shape_count(&layer->in) + 1) / 2, out = (dt_shape_count(&layer->out) + 1) / 2;
+    if (!dt_plan_training(plan)) return dt_plan_rounded(plan, &state->x16, in);
+    DT_TRY(dt_plan_memory(plan, &state->x16, in));
+    return dt_plan_rounded(plan, &state->dy16, out);
+}
+
 static dt_status plan(dt_layer *layer, dt_plan *plan) {
     const conv_config *config = layer->config;
     conv_state *state = layer->state = dt_alloc(1, sizeof *state);
@@ -110,6 +121,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     shape->bias = config->bias;
     shape->activation = is_fused(config) ? (dt_activation)config->activation : DT_LINEAR;
     shape->slope = (dt_real)config->slope;
+    shape->bf16 = dt_plan_spec(plan)->bf16;
     const int64_t *out = shape->window.out;
     layer->out = (dt_shape){3, {out[0], out[1], config->out}};
     if (layer->kind->variant == 1) layer->out = (dt_shape){2, {out[1], config->out}};
@@ -123,6 +135,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     DT_TRY(plan_params(layer, plan, shape, config->bias));
     DT_TRY(dt_status_within(dt_conv_create(&state->conv, shape, dt_plan_training(plan)), "recipe %s: layer %s",
                             layer->source, layer->name));
+    if (dt_conv_rounds(state->conv)) DT_TRY(plan_rounded(layer, plan));
     if (needs_z(config) && dt_plan_training(plan)) DT_TRY(dt_plan_scratch(plan, layer, dt_shape_count(&layer->out)));
     return dt_plan_workspace(plan, layer, dt_conv_workspace(state->conv));
 }
@@ -157,7 +170,12 @@ static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x
     const conv_config *config = layer->config;
     const conv_state *state = layer->state;
     const dt_real *b = config->bias ? DT_PARAM(layer, pass->weights, 1) : NULL;
-    dt_conv_forward(state->conv, y, x, DT_PARAM(layer, pass->weights, 0), b, layer->workspace);
+    if (dt_conv_rounds(state->conv)) {
+        pass->kernels->to_bf16((dt_bf16 *)state->x16, x, state->shape.rows * dt_shape_count(&layer->in));
+        dt_conv_forward(state->conv, y, state->x16, DT_PARAM(layer, pass->weights16, 0), b, layer->workspace);
+    } else {
+        dt_conv_forward(state->conv, y, x, DT_PARAM(layer, pass->weights, 0), b, layer->workspace);
+    }
     if (is_fused(config)) return;
     dt_real *z = pass->training && layer->scratch_count > 0 ? layer->scratch[0] : NULL;
     pass->kernels->bias_activate(y, z, NULL, pixels_of(layer, pass), config->out, (dt_activation)config->activation,
@@ -171,8 +189,16 @@ static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *
     dt_real *db = config->bias ? DT_PARAM(layer, pass->grads, 1) : NULL;
     pass->kernels->activate_backward(dy, db, y, layer->scratch[0], pixels_of(layer, pass), config->out,
                                      (dt_activation)config->activation, (dt_real)config->slope, pass->accumulate);
-    dt_conv_backward_weights(state->conv, DT_PARAM(layer, pass->grads, 0), x, dy, pass->accumulate, layer->workspace);
-    if (dx) dt_conv_backward_data(state->conv, dx, dy, DT_PARAM(layer, pass->weights, 0), layer->workspace);
+    const void *x_read = x, *dy_read = dy, *w = DT_PARAM(layer, pass->weights, 0);
+    if (dt_conv_rounds(state->conv)) {
+        pass->kernels->to_bf16((dt_bf16 *)state->dy16, dy, state->shape.rows * dt_shape_count(&layer->out));
+        x_read = state->x16;
+        dy_read = state->dy16;
+        w = DT_PARAM(layer, pass->weights16, 0);
+    }
+    dt_conv_backward_weights(state->conv, DT_PARAM(layer, pass->grads, 0), x_read, dy_read, pass->accumulate,
+                             layer->workspace);
+    if (dx) dt_conv_backward_data(state->conv, dx, dy_read, w, layer->workspace);
 }
 
 #define CONVOLUTION(symbol, text, meaning, dimensions)                                                                 \

@@ -206,6 +206,12 @@ dt_status dt_plan_workspace(dt_plan *plan, dt_layer *layer, size_t bytes) {
                         (wanted + ALIGN_ELEMENTS - 1) / ALIGN_ELEMENTS * ALIGN_ELEMENTS);
 }
 
+dt_status dt_plan_rounded(dt_plan *plan, dt_real **where, int64_t per_row) {
+    size_t count = 0;
+    DT_TRY(elements_of(plan, plan->spec->rows, per_row, &count));
+    return request_pool(plan, where, DT_POOL_ROUNDED, count);
+}
+
 dt_status dt_plan_bind(dt_plan *plan, dt_real **arena) {
     size_t pool_at[DT_POOLS];
     for (int i = 0; i < DT_POOLS; i++) {

@@ -1,35 +1,128 @@
-/* Products of activations with weights, in the precision the model was planned for: the one place that knows both. */
+/* Products of activations with weights, in the precision the model was planned for: the one place that knows both.
+ *
+ * In bf16 the weights come rounded, from the pass; x is rounded in forward and kept for the way back, dy there. What is
+ * kept says of which x it was made: a layer that goes forward place by place has it made again for each place on the
+ * way back. */
+#include "dtrain/memory.h"
 #include "model_internal.h"
+
+#define NARROW 16 /* a vector: below so many inputs or outputs float32 is as fast, and exacter */
+
+/* x[rows, in] rounded, as scratch holds it. */
+typedef struct dt_rounded {
+    const dt_real *x;
+    int64_t rows;
+    _Alignas(DT_ALIGNMENT) dt_bf16 values[];
+} dt_rounded;
+
+/* Elements of scratch a row with `values` numbers takes, with room for the rest of a dt_rounded. */
+static int64_t scratch_for(int64_t values) {
+    return (int64_t)((values * (int64_t)sizeof(dt_bf16) + (int64_t)sizeof(dt_rounded)) / (int64_t)sizeof(dt_real)) + 1;
+}
 
 dt_status dt_linear_plan(dt_linear *linear, dt_plan *plan, dt_layer *layer, int param, bool transposed,
                          int64_t per_row) {
-    (void)plan, (void)per_row;
     const dt_shape *shape = &layer->table->tensors[layer->param[param]].shape;
     *linear = (dt_linear){.param = param,
                           .transposed = transposed,
                           .in = shape->dim[transposed ? 1 : 0],
                           .out = shape->dim[transposed ? 0 : 1]};
-    return dt_ok();
+    linear->rounds = dt_plan_spec(plan)->bf16 && linear->in >= NARROW && linear->out >= NARROW;
+    if (!linear->rounds) return dt_ok();
+    if (!dt_plan_training(plan)) return dt_plan_rounded(plan, &linear->x16, scratch_for(per_row * linear->in));
+    DT_TRY(dt_plan_memory(plan, &linear->x16, scratch_for(per_row * linear->in)));
+    return dt_plan_rounded(plan, &linear->dy16, scratch_for(per_row * linear->out));
 }
 
-void dt_linear_forward(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
-                       int64_t rows, dt_real beta, dt_real *y) {
+/* ---- float32 ---- */
+
+static void forward32(const dt_linear *linear, const dt_real *w, const dt_real *x, int64_t rows, dt_real beta,
+                      dt_real *y) {
     int64_t in = linear->in, out = linear->out;
-    const dt_real *w = DT_PARAM(layer, pass->weights, linear->param);
     dt_gemm(DT_PLAIN, linear->transposed ? DT_TRANSPOSED : DT_PLAIN, rows, out, in, x, in, w,
             linear->transposed ? in : out, beta, y, out);
 }
 
-void dt_linear_backward(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
-                        const dt_real *dy, int64_t rows, bool accumulate, dt_real beta, dt_real *dx) {
+static void weights32(const dt_linear *linear, const dt_real *x, const dt_real *dy, int64_t rows, dt_real keep,
+                      dt_real *dw) {
     int64_t in = linear->in, out = linear->out;
-    dt_real *dw = DT_PARAM(layer, pass->grads, linear->param), keep = accumulate ? 1 : 0;
     if (linear->transposed)
         dt_gemm(DT_TRANSPOSED, DT_PLAIN, out, in, rows, dy, out, x, in, keep, dw, in);
     else
         dt_gemm(DT_TRANSPOSED, DT_PLAIN, in, out, rows, x, in, dy, out, keep, dw, out);
-    if (!dx) return;
-    const dt_real *w = DT_PARAM(layer, pass->weights, linear->param);
+}
+
+static void data32(const dt_linear *linear, const dt_real *w, const dt_real *dy, int64_t rows, dt_real beta,
+                   dt_real *dx) {
+    int64_t in = linear->in, out = linear->out;
     dt_gemm(DT_PLAIN, linear->transposed ? DT_PLAIN : DT_TRANSPOSED, rows, in, out, dy, out, w,
             linear->transposed ? in : out, beta, dx, in);
+}
+
+/* ---- bf16: the same ---- */
+
+static const dt_bf16 *round_x(const dt_linear *linear, const dt_pass *pass, const dt_real *x, int64_t rows) {
+    dt_rounded *kept = (dt_rounded *)linear->x16;
+    kept->x = x;
+    kept->rows = rows;
+    pass->kernels->to_bf16(kept->values, x, rows * linear->in);
+    return kept->values;
+}
+
+static const dt_bf16 *rounded_x(const dt_linear *linear, const dt_pass *pass, const dt_real *x, int64_t rows) {
+    const dt_rounded *kept = (const dt_rounded *)linear->x16;
+    return kept->x == x && kept->rows == rows ? kept->values : round_x(linear, pass, x, rows);
+}
+
+static void forward16(const dt_linear *linear, const dt_bf16 *w, const dt_bf16 *x, int64_t rows, dt_real beta,
+                      dt_real *y) {
+    int64_t in = linear->in, out = linear->out;
+    dt_gemm_bf16(DT_PLAIN, linear->transposed ? DT_TRANSPOSED : DT_PLAIN, rows, out, in, x, in, w,
+                 linear->transposed ? in : out, beta, y, out);
+}
+
+static void weights16(const dt_linear *linear, const dt_bf16 *x, const dt_bf16 *dy, int64_t rows, dt_real keep,
+                      dt_real *dw) {
+    int64_t in = linear->in, out = linear->out;
+    if (linear->transposed)
+        dt_gemm_bf16(DT_TRANSPOSED, DT_PLAIN, out, in, rows, dy, out, x, in, keep, dw, in);
+    else
+        dt_gemm_bf16(DT_TRANSPOSED, DT_PLAIN, in, out, rows, x, in, dy, out, keep, dw, out);
+}
+
+static void data16(const dt_linear *linear, const dt_bf16 *w, const dt_bf16 *dy, int64_t rows, dt_real beta,
+                   dt_real *dx) {
+    int64_t in = linear->in, out = linear->out;
+    dt_gemm_bf16(DT_PLAIN, linear->transposed ? DT_PLAIN : DT_TRANSPOSED, rows, in, out, dy, out, w,
+                 linear->transposed ? in : out, beta, dx, in);
+}
+
+/* ---- either ---- */
+
+void dt_linear_forward(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
+                       int64_t rows, dt_real beta, dt_real *y) {
+    if (linear->rounds)
+        forward16(linear, DT_PARAM(layer, pass->weights16, linear->param), round_x(linear, pass, x, rows), rows, beta,
+                  y);
+    else
+        forward32(linear, DT_PARAM(layer, pass->weights, linear->param), x, rows, beta, y);
+}
+
+static void backward16(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
+                       const dt_real *dy, int64_t rows, dt_real keep, dt_real beta, dt_real *dx) {
+    dt_bf16 *dy16 = (dt_bf16 *)linear->dy16;
+    pass->kernels->to_bf16(dy16, dy, rows * linear->out);
+    weights16(linear, rounded_x(linear, pass, x, rows), dy16, rows, keep, DT_PARAM(layer, pass->grads, linear->param));
+    if (dx) data16(linear, DT_PARAM(layer, pass->weights16, linear->param), dy16, rows, beta, dx);
+}
+
+void dt_linear_backward(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
+                        const dt_real *dy, int64_t rows, bool accumulate, dt_real beta, dt_real *dx) {
+    dt_real keep = accumulate ? 1 : 0;
+    if (linear->rounds) {
+        backward16(linear, layer, pass, x, dy, rows, keep, beta, dx);
+        return;
+    }
+    weights32(linear, x, dy, rows, keep, DT_PARAM(layer, pass->grads, linear->param));
+    if (dx) data32(linear, DT_PARAM(layer, pass->weights, linear->param), dy, rows, beta, dx);
 }

@@ -160,6 +160,7 @@ void dt_model_init(const dt_model *model, dt_real *weights, uint64_t seed) {
 /* The pass of a batch through this model. */
 static dt_pass pass_through(const dt_model *model, dt_pass pass, const dt_real *x) {
     assert(pass.rows <= model->spec.rows);
+    assert(pass.weights16 || !model->spec.bf16);
     pass.kernels = model->kernels;
     pass.training = pass.training && model->spec.training;
     pass.tokens = model->spec.ids > 0 ? x : NULL;

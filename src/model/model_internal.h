@@ -36,10 +36,10 @@ typedef struct dt_request {
     int pool;      /* which of dt_plan.pools; -1: memory of its own */
 } dt_request;
 
-/* Memory that several take in turn: the layers' workspace, and the two gradients of the lists of a depth, of which one
- * goes back at a time. */
+/* Memory that several take in turn: the layers' workspace, what is rounded for one product, and the two gradients of
+ * the lists of a depth, of which one goes back at a time. */
 #define DT_MAX_DEPTH 32
-enum { DT_POOL_WORKSPACE, DT_POOL_GRADIENTS, DT_POOLS = DT_POOL_GRADIENTS + 2 * DT_MAX_DEPTH };
+enum { DT_POOL_WORKSPACE, DT_POOL_ROUNDED, DT_POOL_GRADIENTS, DT_POOLS = DT_POOL_GRADIENTS + 2 * DT_MAX_DEPTH };
 
 struct dt_plan {
     dt_table *table;
@@ -59,6 +59,8 @@ dt_status dt_plan_memory(dt_plan *plan, dt_real **where, int64_t per_row);
 dt_status dt_plan_gradient(dt_plan *plan, dt_real **where, int which, int64_t per_row);
 /* *where will be where *of is, which has been asked for. */
 dt_status dt_plan_same(dt_plan *plan, dt_real **where, dt_real *const *of);
+/* The same, shared by all who ask here: nothing stays in it between calls. */
+dt_status dt_plan_rounded(dt_plan *plan, dt_real **where, int64_t per_row);
 /* Allocates one arena for all requests and sets their pointers. The caller frees it. */
 dt_status dt_plan_bind(dt_plan *plan, dt_real **arena);
 void dt_plan_finish(dt_plan *plan);
@@ -131,8 +133,9 @@ typedef struct dt_linear {
     int param;
     bool transposed;
     int64_t in, out;
-    dt_bf16 *x16; /* [rows, in]: what forward multiplied, for backward; NULL in float32 */
-    dt_bf16 *dy16;
+    bool rounds;  /* in bf16; layers of few inputs or outputs, where that gains nothing, are always float32 */
+    dt_real *x16; /* a dt_rounded: of what forward multiplied, kept for backward when training */
+    dt_real *dy16;
 } dt_linear;
 
 /* `param` counts the layer's parameters, as DT_PARAM does; `per_row`: rows of x in a sample. */
@@ -142,7 +145,7 @@ dt_status dt_linear_plan(dt_linear *linear, dt_plan *plan, dt_layer *layer, int 
 void dt_linear_forward(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
                        int64_t rows, dt_real beta, dt_real *y);
 /* dw = x^T dy, added to what is there when `accumulate`; and dx[rows, in] = dy w^T + beta*dx, unless dx is NULL. After
- * the forward call of the same x. */
+ * the forward call of the same x; when the last one was with the same address and rows, they hold the same numbers. */
 void dt_linear_backward(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
                         const dt_real *dy, int64_t rows, bool accumulate, dt_real beta, dt_real *dx);
 

@@ -28,16 +28,24 @@ static double median(double *values, int count) {
 /* ---- products and memory -------------------------------------------------------------------------------------------
  */
 
-static dt_status bench_products(dt_comm *comm) {
+static dt_status bench_products_in(dt_comm *comm, dt_precision precision) {
     static const int64_t sizes[] = {64, 256, 512, 1024};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         DT_TRY(dt_comm_barrier(comm));
-        double rate = dt_measure_products(sizes[i], 0.2), least, mean;
+        double rate = dt_measure_products(sizes[i], precision, 0.2), least, mean;
         DT_TRY(dt_comm_spread(comm, &rate, 1, &least, &mean, NULL));
-        dt_log_info("products   float32 %4lld x %4lld          %8.1f GF/s a rank, %.1f the slowest",
-                    (long long)sizes[i], (long long)sizes[i], mean / 1e9, least / 1e9);
+        dt_log_info("products   %-7s %4lld x %4lld          %8.1f GF/s a rank, %.1f the slowest",
+                    precision == DT_PRECISION_BF16 ? "bf16" : "float32", (long long)sizes[i], (long long)sizes[i],
+                    mean / 1e9, least / 1e9);
     }
     return dt_ok();
+}
+
+static dt_status bench_products(dt_comm *comm) {
+    bool all;
+    DT_TRY(dt_precision_everywhere(comm, &all));
+    DT_TRY(bench_products_in(comm, DT_PRECISION_FLOAT32));
+    return all ? bench_products_in(comm, DT_PRECISION_BF16) : dt_ok();
 }
 
 /* y += x over arrays larger than any cache: three words of traffic for one of result. */

@@ -32,13 +32,14 @@ void dt_batch_destroy(dt_batch *batch, int64_t *index) {
     memset(batch, 0, sizeof *batch);
 }
 
-dt_model_spec dt_model_spec_of(const dt_split *split, int64_t rows, bool training) {
+dt_model_spec dt_model_spec_of(const dt_split *split, const dt_recipe *recipe, int64_t rows, bool training) {
     return (dt_model_spec){.input = split->input,
                            .ids = split->ids,
                            .outputs = split->labels ? split->classes : split->width,
                            .targets = split->targets,
                            .rows = rows,
-                           .training = training};
+                           .training = training,
+                           .bf16 = recipe->compute.precision == DT_PRECISION_BF16};
 }
 
 int dt_scaling_extras(const dt_recipe_data *data, const dt_scaling *scaling, dt_extra *out) {
@@ -70,7 +71,7 @@ static dt_status take_carried(dt_real *carried[2], int64_t rows, int64_t width) 
 /* Samples of streams come in the order of a stream, all streams of a batch in step; a rank that has some of the streams
  * has all of their samples. Other samples are streams of one. */
 dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *kernels, const dt_scaling *scaling,
-                            const dt_real *weights, const dt_split *split, int64_t rows_at_once, dt_tally *tally) {
+                            const dt_pass *weights, const dt_split *split, int64_t rows_at_once, dt_tally *tally) {
     dt_batch batch;
     int64_t *index;
     DT_TRY(dt_comm_agree(comm, dt_batch_create(&batch, &index, split, rows_at_once)));
@@ -88,7 +89,9 @@ dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *ke
         for (int64_t ahead = 0; ahead < split->samples; ahead += streams) {
             for (int64_t i = 0; i < rows; i++) index[i] = ahead + at + i;
             dt_split_gather(split, kernels, scaling, NULL, index, rows, &batch);
-            dt_pass pass = {.weights = weights, .carried = batch.fresh ? NULL : carried[0], .carry = carried[1]};
+            dt_pass pass = *weights;
+            pass.carried = batch.fresh ? NULL : carried[0];
+            pass.carry = carried[1];
             dt_model_evaluate(model, pass, &batch, tally);
             carried[1] = carried[0];
             carried[0] = pass.carry;
@@ -145,6 +148,7 @@ typedef struct dt_evaluation {
     dt_model *model;
     const dt_kernels *kernels;
     dt_real *weights;
+    dt_bf16 *weights16; /* for bf16 */
 } dt_evaluation;
 
 /* `target` itself, or the newest checkpoint of a run directory that loads. */
@@ -184,8 +188,7 @@ static dt_status read_recipe(dt_evaluation *e, const char *path) {
 }
 
 static dt_status load_weights(dt_evaluation *e, const char *path, int64_t rows) {
-    DT_TRY(dt_compute_open(&e->kernels, (dt_isa)e->recipe.compute.isa, (int)e->recipe.compute.threads));
-    dt_model_spec spec = dt_model_spec_of(&e->split, rows, false);
+    dt_model_spec spec = dt_model_spec_of(&e->split, &e->recipe, rows, false);
     DT_TRY(dt_model_create(&e->model, e->recipe.layers, &e->recipe.loss, &spec, e->kernels));
     const dt_table *table = dt_model_table(e->model);
     e->weights = dt_alloc(table->total, sizeof *e->weights);
@@ -197,6 +200,19 @@ static dt_status load_weights(dt_evaluation *e, const char *path, int64_t rows) 
     dt_state state = {.sections = &section, .section_count = 1, .extras = extras, .extra_count = extra_count};
     DT_TRY(dt_checkpoint_load(path, &state, true));
     dt_scaling_settle(&e->scaling);
+    if (!spec.bf16) return dt_ok();
+    e->weights16 = dt_alloc(table->total, sizeof *e->weights16);
+    if (!e->weights16) return dt_fail_memory("the weights", table->total * sizeof *e->weights16);
+    e->kernels->to_bf16(e->weights16, e->weights, (int64_t)table->total);
+    return dt_ok();
+}
+
+static dt_status open_compute(dt_evaluation *e, dt_comm *comm) {
+    const dt_recipe_compute *compute = &e->recipe.compute;
+    bool lacks;
+    DT_TRY(dt_comm_agree(comm, dt_compute_open(&e->kernels, (dt_isa)compute->isa, (int)compute->threads)));
+    DT_TRY(dt_precision_settle(comm, &e->recipe, &lacks));
+    if (lacks) dt_precision_warn(comm, &e->recipe);
     return dt_ok();
 }
 
@@ -222,9 +238,11 @@ static dt_status evaluate_checkpoint(dt_comm *comm, const dt_eval_options *optio
     if (data->context > 0) DT_TRY(open_vocabulary(e, comm, path, file));
     DT_TRY(dt_data_open(&e->split, comm, file, data, e->vocabulary.size, e->recipe.train.batch, !train, true));
     int64_t rows = dt_rows_at_once(&e->recipe, e->head.shards);
+    DT_TRY(open_compute(e, comm));
     DT_TRY(dt_comm_agree(comm, load_weights(e, path, rows)));
+    dt_pass pass = {.weights = e->weights, .weights16 = e->weights16};
     dt_tally tally;
-    DT_TRY(dt_evaluate_split(comm, e->model, e->kernels, &e->scaling, e->weights, &e->split, rows, &tally));
+    DT_TRY(dt_evaluate_split(comm, e->model, e->kernels, &e->scaling, &pass, &e->split, rows, &tally));
     char figures[256], digest[17];
     dt_loss loss = (dt_loss)e->recipe.loss.kind;
     dt_tally_text(figures, sizeof figures, "", &tally, loss, &e->split, true);
@@ -245,6 +263,7 @@ dt_status dt_eval_run(dt_comm *comm, const dt_eval_options *options) {
     dt_scaling_close(&evaluation.scaling);
     dt_model_destroy(evaluation.model);
     dt_free(evaluation.weights);
+    dt_free(evaluation.weights16);
     dt_recipe_finish(&evaluation.recipe);
     dt_checkpoint_head_finish(&evaluation.head);
     return status;

@@ -5,18 +5,29 @@
 #include "dtrain/memory.h"
 #include "train_internal.h"
 
-double dt_measure_products(int64_t n, double seconds) {
+double dt_measure_products(int64_t n, dt_precision precision, double seconds) {
+    bool bf16 = precision == DT_PRECISION_BF16;
     size_t count = (size_t)(n * n);
-    dt_real *a = dt_alloc(3 * count, sizeof *a);
-    if (!a) return (double)__builtin_nanf("");
-    for (size_t i = 0; i < 2 * count; i++) a[i] = (dt_real)(i % 17) - 8;
+    dt_real *c = dt_alloc(3 * count, sizeof *c);
+    if (!c) return (double)__builtin_nanf("");
+    dt_real *a = c + count;
+    dt_bf16 *a16 = (dt_bf16 *)a, *b16 = a16 + count;
+    for (size_t i = 0; i < 2 * count; i++) {
+        if (bf16)
+            a16[i] = (dt_bf16)(0x3f80 + i % 17);
+        else
+            a[i] = (dt_real)(i % 17) - 8;
+    }
     double best = 0, began = dt_clock_now(), end = began + seconds;
     while (began < end) {
-        dt_gemm(DT_PLAIN, DT_PLAIN, n, n, n, a, n, a + count, n, 0, a + 2 * count, n);
+        if (bf16)
+            dt_gemm_bf16(DT_PLAIN, DT_PLAIN, n, n, n, a16, n, b16, n, 0, c, n);
+        else
+            dt_gemm(DT_PLAIN, DT_PLAIN, n, n, n, a, n, a + count, n, 0, c, n);
         double now = dt_clock_now(), rate = 2.0 * (double)n * (double)n * (double)n / (now - began);
         if (rate > best) best = rate;
         began = now;
     }
-    dt_free(a);
+    dt_free(c);
     return best;
 }

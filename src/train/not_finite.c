@@ -19,7 +19,8 @@ static const char *overflowing_layer(dt_run *run) {
                     .seed = (uint64_t)run->recipe->seed,
                     .step = (uint64_t)run->position.step,
                     .first = run->batch.first,
-                    .weights = run->weights};
+                    .weights = run->weights,
+                    .weights16 = run->weights16};
     dt_carried_pass(run, &pass, (int64_t)run->batch.first, run->batch.fresh);
     pass.carry = NULL;
     dt_model_forward(run->model, pass, run->batch.x);

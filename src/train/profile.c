@@ -67,7 +67,9 @@ static dt_status slowest_rank(dt_run *run, int *rank, double *imbalance) {
 static dt_status print_table(dt_run *run) {
     const dt_trace_total *totals;
     int count = dt_trace_totals(&totals), slowest;
-    double seconds[DT_TRACE_KINDS], work = 0, busy = 0, imbalance, peak = dt_measure_products(512, 0.05), mean_peak;
+    double seconds[DT_TRACE_KINDS], work = 0, busy = 0, imbalance, mean_peak;
+    dt_precision precision = (dt_precision)run->recipe->compute.precision;
+    double peak = dt_measure_products(512, precision, 0.05);
     for (int i = 0; i < count; i++) seconds[i] = totals[i].seconds;
     spread *s = dt_alloc(1, sizeof *s);
     DT_TRY(dt_comm_agree(run->comm, s ? dt_ok() : dt_fail_memory("the profile", sizeof *s)));
@@ -80,8 +82,9 @@ static dt_status print_table(dt_run *run) {
     }
     dt_log_info(
         "profile of %lld steps: seconds a rank, mean (least to most), share of the training loop; peak %.1f GF/s a "
-        "core",
-        (long long)(run->position.step - run->first_step), mean_peak / 1e9);
+        "core in %s",
+        (long long)(run->position.step - run->first_step), mean_peak / 1e9,
+        precision == DT_PRECISION_BF16 ? "bf16" : "float32");
     for (int phase = 0; phase < DT_PHASE_COUNT; phase++) {
         for (int i = 0; i < count; i++)
             if (i == run->trace[phase] && totals[i].count > 0)

@@ -48,7 +48,7 @@ static dt_status open_data(dt_run *run) {
 static dt_status plan_model(dt_run *run) {
     const dt_recipe *recipe = run->recipe;
     run->rows_at_once = dt_rows_at_once(recipe, run->shards);
-    dt_model_spec spec = dt_model_spec_of(&run->train, run->rows_at_once, true);
+    dt_model_spec spec = dt_model_spec_of(&run->train, recipe, run->rows_at_once, true);
     DT_TRY(dt_model_create(&run->model, recipe->layers, &recipe->loss, &spec, run->kernels));
     run->table = dt_model_table(run->model);
     DT_TRY(dt_batch_create(&run->batch, &run->index, &run->train, run->rows_at_once));
@@ -63,6 +63,8 @@ static dt_status open_team(dt_run *run, int64_t most) {
     int64_t ranks = dt_comm_size(run->comm);
     DT_TRY(dt_team_open(&run->team, run->comm, most));
     DT_TRY(dt_team_alloc(run->team, total, sizeof *run->weights, (void **)&run->weights));
+    if (run->recipe->compute.precision == DT_PRECISION_BF16)
+        DT_TRY(dt_team_alloc(run->team, total, sizeof *run->weights16, (void **)&run->weights16));
     for (int i = 0; run->slot_names[i]; i++)
         DT_TRY(dt_team_alloc(run->team, total, sizeof *run->slots[i], (void **)&run->slots[i]));
     DT_TRY(dt_team_alloc(run->team, blocks, sizeof *run->squares, (void **)&run->squares));
@@ -236,7 +238,8 @@ static dt_status choose_checkpoint(const dt_run *run, char path[4096], int64_t *
 static dt_status load_checkpoint(dt_run *run, const char *path) {
     dt_checkpoint_head head;
     DT_TRY(dt_checkpoint_head_read(path, &head));
-    dt_status status = dt_recipe_compare(head.recipe, run->resolved, run->options->allowed);
+    dt_status status = run->lacks_bf16 ? dt_precision_check(head.recipe) : dt_ok();
+    if (status.code == DT_OK) status = dt_recipe_compare(head.recipe, run->resolved, run->options->allowed);
     dt_checkpoint_head_finish(&head);
     if (status.code != DT_OK) return dt_status_within(status, "%s", path);
     uint64_t vocabulary = dt_vocabulary_hash(&run->vocabulary);
@@ -283,6 +286,7 @@ dt_status dt_run_roll_back(dt_run *run) {
     if (first && status.code == DT_OK) status = load_checkpoint(run, path);
     DT_TRY(dt_comm_agree(run->comm, status));
     DT_TRY(share_state(run));
+    dt_run_round_weights(run);
     memcpy(run->skips.steps, skips.steps, sizeof skips.steps);
     memset(&run->local_tally, 0, sizeof run->local_tally);
     run->checkpoint_step = run->position.step;
@@ -325,6 +329,7 @@ static dt_status open_run(dt_run *run) {
     DT_TRY(dt_comm_agree(run->comm, dt_compute_open(&run->kernels, (dt_isa)run->recipe->compute.isa,
                                                     (int)run->recipe->compute.threads)));
     DT_TRY(check_ranks_alike(run));
+    DT_TRY(dt_precision_settle(run->comm, run->recipe, &run->lacks_bf16));
     DT_TRY(open_data(run));
     DT_TRY(dt_comm_agree(run->comm, open_directory(run)));
     DT_TRY(dt_comm_agree(run->comm, dt_scaling_open(&run->scaling, &run->train, &run->recipe->data)));
@@ -351,6 +356,8 @@ static dt_status open_run(dt_run *run) {
         dt_log_info("going on from %s (step %lld, epoch %lld)", path, (long long)run->position.step,
                     (long long)run->position.epoch);
     }
+    if (run->lacks_bf16) dt_precision_warn(run->comm, run->recipe);
+    dt_run_round_weights(run);
     run->first_step = run->position.step;
     return dt_comm_agree(run->comm, first ? open_records(run) : dt_ok());
 }

@@ -45,6 +45,7 @@ static void compute_shard(dt_run *run, const dt_sampler *sampler, int64_t offset
                     .seed = (uint64_t)run->recipe->seed,
                     .step = (uint64_t)run->position.step,
                     .weights = run->weights,
+                    .weights16 = run->weights16,
                     .grads = dt_reduce_next(run->reducer),
                     .ready_context = run->reducer};
     dt_augment augment = dt_augment_at(&run->recipe->data, run->recipe->seed, run->position.epoch);
@@ -148,6 +149,7 @@ static void update_weights(dt_run *run, int64_t rows, bool last_of_epoch) {
         dt_optim_update(run->kernels, optimizer, run->table, run->weights, run->slots,
                         dt_reduce_take(run->reducer, at, to), at, to, run->position.step, rows, targets, run->grad_norm,
                         run->rate);
+        if (run->weights16) run->kernels->to_bf16(run->weights16 + at, run->weights + at, (int64_t)(to - at));
     }
 }
 
@@ -220,12 +222,16 @@ static dt_status check_replicas(dt_run *run) {
         (long long)run->position.step, names, (long long)run->checkpoint_step);
 }
 
+static dt_status evaluate_test(dt_run *run) {
+    dt_pass pass = {.weights = run->weights, .weights16 = run->weights16};
+    return dt_evaluate_split(run->comm, run->model, run->kernels, &run->scaling, &pass, &run->test, run->rows_at_once,
+                             &run->test_tally);
+}
+
 /* Evaluates; *better: this is the best evaluation so far by checkpoint.best. */
 static dt_status evaluate(dt_run *run, dt_progress *progress, bool *better) {
     double mark = dt_clock_now();
-    if (run->has_test)
-        DT_TRY(dt_evaluate_split(run->comm, run->model, run->kernels, &run->scaling, run->weights, &run->test,
-                                 run->rows_at_once, &run->test_tally));
+    if (run->has_test) DT_TRY(evaluate_test(run));
     dt_run_spend(run, DT_PHASE_EVALUATE, &mark);
     run->evaluate_clock = mark;
     if (run->recipe->checkpoint.best != DT_BEST_NONE) {
@@ -324,9 +330,7 @@ static dt_status finished_already(dt_run *run) {
                  (long long)(2 * train->epochs));
     dt_log_info("%s is finished: %lld steps, %lld epochs; %s", run->directory, (long long)run->position.step,
                 (long long)run->position.epoch, more);
-    if (!run->has_test) return dt_ok();
-    return dt_evaluate_split(run->comm, run->model, run->kernels, &run->scaling, run->weights, &run->test,
-                             run->rows_at_once, &run->test_tally);
+    return run->has_test ? evaluate_test(run) : dt_ok();
 }
 
 dt_status dt_train_run(dt_comm *comm, dt_recipe *recipe, const dt_train_options *options, dt_outcome *outcome) {

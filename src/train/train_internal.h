@@ -60,6 +60,8 @@ typedef struct dt_run {
     const dt_table *table; /* the model's */
     dt_team *team;         /* the ranks that share the weights, the slots and the squares */
     dt_real *weights;
+    dt_bf16 *weights16; /* the same, rounded, for compute.precision bf16; else NULL */
+    bool lacks_bf16;    /* the recipe asks for bf16, which some rank's machine has not */
     const dt_rule *rule;
     const char *slot_names[DT_MAX_SLOTS + 1];
     char slot_groups[DT_MAX_SLOTS][64];
@@ -135,15 +137,28 @@ void dt_carried_skip(dt_run *run);
 /* Collective. All rows, in every team; between steps. */
 dt_status dt_carried_gather(dt_run *run);
 
-/* evaluate.c. Collective. *tally is the sum over the split, the same for every number of ranks. */
+/* precision.c. Collective, after dt_compute_open: whether every rank's machine multiplies bfloat16 numbers. */
+dt_status dt_precision_everywhere(dt_comm *comm, bool *all);
+/* Collective. Where the recipe asks for bf16 and some rank cannot, it becomes float32 on all of them, and *lacks true.
+ */
+dt_status dt_precision_settle(dt_comm *comm, dt_recipe *recipe, bool *lacks);
+/* Says so, on rank 0. */
+void dt_precision_warn(const dt_comm *comm, const dt_recipe *recipe);
+/* That a checkpoint's recipe, which is to be gone on with in float32 for want of bf16, is not one of bf16. */
+dt_status dt_precision_check(const char *recipe);
+/* Collective over the team. weights16 becomes weights, rounded; nothing when there is no weights16. */
+void dt_run_round_weights(dt_run *run);
+
+/* evaluate.c. Collective. *tally is the sum over the split, the same for every number of ranks. Of
+ * `weights` those and weights16 are used. */
 dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *kernels, const dt_scaling *scaling,
-                            const dt_real *weights, const dt_split *split, int64_t rows_at_once, dt_tally *tally);
+                            const dt_pass *weights, const dt_split *split, int64_t rows_at_once, dt_tally *tally);
 /* Where computed scales are in a checkpoint: into out[2], or nothing when they are given. Returns how many. */
 int dt_scaling_extras(const dt_recipe_data *data, const dt_scaling *scaling, dt_extra *out);
 /* Where a vocabulary is in a checkpoint: into out[4], or nothing when there is none. Returns how many. */
 int dt_vocabulary_extras(dt_vocabulary *vocabulary, dt_extra *out);
 /* What a model is to do with the samples of `split`. */
-dt_model_spec dt_model_spec_of(const dt_split *split, int64_t rows, bool training);
+dt_model_spec dt_model_spec_of(const dt_split *split, const dt_recipe *recipe, int64_t rows, bool training);
 /* A batch and an index for `rows` samples of `split`; and their end. */
 dt_status dt_batch_create(dt_batch *batch, int64_t **index, const dt_split *split, int64_t rows);
 void dt_batch_destroy(dt_batch *batch, int64_t *index);
@@ -167,7 +182,7 @@ dt_status dt_profile_finish(dt_run *run);
 
 /* measure.c: floating-point operations a second of one core in products of n by n matrices, measured for about so many
  * seconds. */
-double dt_measure_products(int64_t n, double seconds);
+double dt_measure_products(int64_t n, dt_precision precision, double seconds);
 
 /* progress.c: what a run says and records. */
 typedef struct dt_progress {

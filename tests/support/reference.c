@@ -17,6 +17,15 @@ double ref_uniform(uint64_t seed, uint64_t index) {
     return (double)(x >> 11) * 0x1p-52 - 1;
 }
 
+double ref_bf16(double x) {
+    if (!isfinite(x) || x == 0) return x;
+    int exponent;
+    frexp(x, &exponent);
+    double spacing = ldexp(1, (exponent < -125 ? -125 : exponent) - 8);
+    double rounded = rint(x / spacing) * spacing;
+    return fabs(rounded) < 0x1p128 ? rounded : copysign(INFINITY, x);
+}
+
 void ref_gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const double *a, const double *b,
               double beta, double *c) {
     for (int64_t i = 0; i < m; i++)

@@ -10,6 +10,9 @@
 /* Uniform in [-1, 1): element `index` of sequence `seed` (splitmix64). */
 double ref_uniform(uint64_t seed, uint64_t index);
 
+/* x rounded to the nearest number with 8 bits of precision and float32's exponents, ties to even. */
+double ref_bf16(double x);
+
 /* c[m, n] = op(a)[m, k] op(b)[k, n] + beta c, all densely stored. */
 void ref_gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const double *a, const double *b,
               double beta, double *c);

@@ -254,6 +254,7 @@ START_TEST(a_recipe_of_only_what_is_required_has_the_documented_defaults) {
     ck_assert(r.checkpoint.keep_every == 0 && r.checkpoint.best == DT_BEST_NONE);
     ck_assert(r.checkpoint.every.unit == DT_SPAN_EPOCHS && r.checkpoint.every.value == 1 && r.checkpoint.keep == 3);
     ck_assert(r.reduce.wire == DT_WIRE_I32 && r.compute.isa == 0 && r.compute.threads == 1);
+    ck_assert(r.compute.precision == DT_PRECISION_FLOAT32);
     ck_assert_ptr_nonnull(r.layers);
     dt_recipe_finish(&r);
 }
@@ -289,6 +290,7 @@ START_TEST(every_choice_is_the_enumerator_of_its_name) {
         {"checkpoint: {best: test_accuracy}", offsetof(dt_recipe, checkpoint.best), DT_BEST_TEST_ACCURACY},
         {"compute: {isa: baseline}", offsetof(dt_recipe, compute.isa), 1},
         {"compute: {isa: avx512}", offsetof(dt_recipe, compute.isa), 3},
+        {"compute: {precision: bf16}", offsetof(dt_recipe, compute.precision), DT_PRECISION_BF16},
     };
     static const char *const also[] = {"model.layers", NULL};
     for (int i = 0; i < COUNT(rows); i++) {
@@ -716,6 +718,7 @@ static const struct change {
     {"reduce.path", "flat", "", false},
     {"reduce.team", "2", "", false},
     {"compute.isa", "avx2", "", false},
+    {"compute.precision", "bf16", "", true},
     {"compute.threads", "2", "", false},
 };
 

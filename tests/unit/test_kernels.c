@@ -845,6 +845,79 @@ START_TEST(matrix_products_match_the_reference) {
 }
 END_TEST
 
+/* ---- bfloat16 ---- */
+
+static double from_bf16(dt_bf16 x) {
+    uint32_t bits = (uint32_t)x << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return (double)value;
+}
+
+/* The same numbers in 8 bits, in place and as bfloat16. */
+static dt_bf16 *rounded(float *x, int64_t n) {
+    dt_bf16 *y = take((size_t)n * sizeof *y);
+    for (int64_t i = 0; i < n; i++) {
+        x[i] = (float)ref_bf16((double)x[i]);
+        uint32_t bits;
+        memcpy(&bits, &x[i], sizeof bits);
+        y[i] = (dt_bf16)(bits >> 16);
+    }
+    return y;
+}
+
+START_TEST(rounding_is_to_the_nearest_ties_to_even) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    static const float chosen[] = {0.0F,          -0.0F,       1.0F,       0x1.01p0F,   0x1.03p0F,       0x1.010002p0F,
+                                   0x1.00fffep0F, 0x1.feffp3F, -0x1.ffp9F, FLT_MAX,     -FLT_MAX,        FLT_MIN,
+                                   INFINITY,      -INFINITY,   0x1p-130F,  0x1.8p-133F, 0x1.fefffep127F, NAN};
+    int64_t n = 1000 + COUNT(chosen);
+    float *x = floats(n, 131, 3);
+    memcpy(x + 500, chosen, sizeof chosen);
+    uint32_t signalling = 0xff800001U; /* whose upper half would be infinity */
+    memcpy(x, &signalling, sizeof signalling);
+    dt_bf16 *y = take((size_t)(n + 1) * sizeof *y);
+    y[n] = 0x1234;
+    kernels->to_bf16(y, x, n);
+    ck_assert_uint_eq(y[n], 0x1234);
+    for (int64_t i = 0; i < n; i++) {
+        bool nan = i == 0 || isnan(x[i]);
+        double want = nan ? (double)NAN : ref_bf16((double)x[i]), got = from_bf16(y[i]);
+        ck_assert_msg(nan ? isnan(got) : got == want && signbit(got) == signbit(want), "%a is rounded to %a, not %a",
+                      (double)x[i], got, want);
+    }
+    release();
+}
+END_TEST
+
+START_TEST(products_of_bf16_match_the_reference) {
+    if (!open_kernels(_i) || !dt_compute_has_bf16()) return;
+    static const int64_t sizes[][3] = {{1, 1, 1}, {7, 5, 3}, {16, 17, 33}, {3, 64, 100}, {65, 10, 7}, {50, 200, 130}};
+    for (int s = 0; s < COUNT(sizes); s++) {
+        for (int variant = 0; variant < 8; variant++) {
+            bool ta = variant & 1, tb = variant & 2;
+            float beta = variant & 4 ? 1.0F : 0.0F;
+            int64_t m = sizes[s][0], n = sizes[s][1], k = sizes[s][2];
+            float *a = floats(m * k, 101, 1), *b = floats(k * n, 102, 1), *c = floats(m * n, 103, 1);
+            dt_bf16 *a16 = rounded(a, m * k), *b16 = rounded(b, k * n);
+            double *want = widen(c, m * n);
+            ref_gemm(ta, tb, m, n, k, widen(a, m * k), widen(b, k * n), (double)beta, want);
+            if (beta == 0) c[0] = NAN; /* what was there must not matter */
+            dt_gemm_bf16(ta ? DT_TRANSPOSED : DT_PLAIN, tb ? DT_TRANSPOSED : DT_PLAIN, m, n, k, a16, ta ? m : k, b16,
+                         tb ? k : n, beta, c, n);
+            expect_close("product", c, want, m * n, 0, (double)(k + 2) * U);
+            release();
+        }
+    }
+}
+END_TEST
+
+START_TEST(only_avx512_multiplies_bf16) {
+    if (open_kernels(_i) && isas[_i] != DT_ISA_AVX512) ck_assert(!dt_compute_has_bf16());
+}
+END_TEST
+
 /* ---- windows over pictures ---- */
 
 /* Whole numbers from `least` to `most`, a sequence per seed. */
@@ -929,21 +1002,27 @@ static void check_conv(const dt_conv_shape *s) {
     int64_t nw = pixels * depth * s->out_channels;
     float *x = floats(nx, 111, 1), *w = floats(nw, 112, 1), *b = s->bias ? floats(s->out_channels, 113, 1) : NULL;
     float *y = guarded(ny, 114), *dx = guarded(nx, 115), *dw = guarded(nw, 116), *dy = floats(ny, 117, 1);
+    const void *x_read = x, *w_read = w, *dy_read = dy;
+    if (dt_conv_rounds(conv)) {
+        x_read = rounded(x, nx);
+        w_read = rounded(w, nw);
+        dy_read = rounded(dy, ny);
+    }
     double *wx = widen(x, nx), *ww = widen(w, nw), *want = zeros(ny), *want_dx = zeros(nx), *want_dw = zeros(nw);
     ref_conv(want, wx, ww, b ? widen(b, s->out_channels) : NULL, &window, s->rows, s->in_channels, s->out_channels,
              s->groups);
     for (int64_t i = 0; i < ny; i++) want[i] = ref_activation((int)s->activation, want[i], (double)s->slope);
-    dt_conv_forward(conv, y, x, w, b, workspace);
+    dt_conv_forward(conv, y, x_read, w_read, b, workspace);
     expect_close("convolution", y, want, ny, 4 * U, sum_tolerance(pixels * depth));
     ref_conv_backward(want_dx, want_dw, widen(dy, ny), wx, ww, &window, s->rows, s->in_channels, s->out_channels,
                       s->groups);
-    dt_conv_backward_data(conv, dx, dy, w, workspace);
+    dt_conv_backward_data(conv, dx, dy_read, w_read, workspace);
     expect_close("gradient of x", dx, want_dx, nx, 4 * U, sum_tolerance(pixels * s->out_channels / s->groups));
     double tolerance = sum_tolerance(s->rows * window.out[0] * window.out[1]);
     dw[0] = NAN; /* what was there must not matter */
-    dt_conv_backward_weights(conv, dw, x, dy, false, workspace);
+    dt_conv_backward_weights(conv, dw, x_read, dy_read, false, workspace);
     expect_close("gradient of w", dw, want_dw, nw, 4 * U, tolerance);
-    dt_conv_backward_weights(conv, dw, x, dy, true, workspace);
+    dt_conv_backward_weights(conv, dw, x_read, dy_read, true, workspace);
     for (int64_t i = 0; i < nw; i++) want_dw[i] *= 2;
     expect_close("gradient of w, added", dw, want_dw, nw, 4 * U, 2 * tolerance);
     expect_guard(y, ny);
@@ -952,6 +1031,29 @@ static void check_conv(const dt_conv_shape *s) {
     free(workspace);
     dt_conv_destroy(conv);
 }
+
+START_TEST(convolutions_in_bf16_match_the_reference) {
+    if (!open_kernels(_i)) return;
+    int rounds = 0;
+    for (uint64_t seed = 0; seed < 24; seed++) {
+        dt_conv_shape shape = some_shape(seed);
+        shape.bf16 = true;
+        if (seed % 4 == 0) shape.in_channels = shape.out_channels = 48;
+        if (seed % 4 == 2) shape.groups = 2, shape.in_channels = 64, shape.out_channels = 32;
+        check_conv(&shape);
+        dt_conv *training, *evaluating;
+        ck_assert_int_eq(dt_conv_create(&training, &shape, true).code, DT_OK);
+        ck_assert_int_eq(dt_conv_create(&evaluating, &shape, false).code, DT_OK);
+        ck_assert(dt_conv_rounds(training) == dt_conv_rounds(evaluating));
+        rounds += dt_conv_rounds(training);
+        if (shape.in_channels == 1) ck_assert(!dt_conv_rounds(training));
+        dt_conv_destroy(training);
+        dt_conv_destroy(evaluating);
+        release();
+    }
+    ck_assert(dt_compute_has_bf16() ? rounds >= 8 : rounds == 0);
+}
+END_TEST
 
 START_TEST(convolutions_match_the_reference) {
     if (!open_kernels(_i)) return;
@@ -1220,7 +1322,11 @@ int main(void) {
         every_number_format_is_converted,
         results_do_not_depend_on_alignment,
         matrix_products_match_the_reference,
+        rounding_is_to_the_nearest_ties_to_even,
+        products_of_bf16_match_the_reference,
+        only_avx512_multiplies_bf16,
         convolutions_match_the_reference,
+        convolutions_in_bf16_match_the_reference,
         rows_of_a_convolution_are_apart,
         a_relu_in_a_convolution_lets_nan_through,
         pools_and_their_gradients_match_the_reference,
