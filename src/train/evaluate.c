@@ -74,7 +74,7 @@ static dt_status take_carried(dt_real *carried[2], const dt_model *model, const 
 /* Samples of streams come in the order of a stream, all streams of a batch in step; a rank that has some of the streams
  * has all of their samples. Other samples are streams of one. */
 dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *kernels, const dt_scaling *scaling,
-                            const dt_pass *pass, const dt_split *split, int64_t rows_at_once, dt_tally *tally) {
+                            const dt_pass *weights, const dt_split *split, int64_t rows_at_once, dt_tally *tally) {
     dt_batch batch;
     int64_t *index;
     dt_real *carried[2] = {NULL, NULL};
@@ -91,12 +91,12 @@ dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *ke
         for (int64_t ahead = 0; ahead < split->samples; ahead += streams) {
             for (int64_t i = 0; i < rows; i++) index[i] = ahead + at + i;
             dt_split_gather(split, kernels, scaling, NULL, index, rows, &batch);
-            dt_pass here = *pass;
-            here.carried = batch.fresh ? NULL : carried[0];
-            here.carry = carried[1];
-            dt_model_evaluate(model, here, &batch, tally);
+            dt_pass pass = *weights;
+            pass.carried = batch.fresh ? NULL : carried[0];
+            pass.carry = carried[1];
+            dt_model_evaluate(model, pass, &batch, tally);
             carried[1] = carried[0];
-            carried[0] = here.carry;
+            carried[0] = pass.carry;
         }
     }
     dt_batch_destroy(&batch, index);

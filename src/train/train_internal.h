@@ -140,8 +140,8 @@ dt_status dt_carried_gather(dt_run *run);
 
 /* precision.c. Collective, after dt_compute_open: whether every rank's machine multiplies bfloat16 numbers. */
 dt_status dt_precision_everywhere(dt_comm *comm, bool *all);
-/* Collective. Where the recipe asks for bf16 and some rank cannot, it becomes
- * float32 on all of them, and *lacks true. */
+/* Collective. Where the recipe asks for bf16 and some rank cannot, it becomes float32 on all of them, and *lacks true.
+ */
 dt_status dt_precision_settle(dt_comm *comm, dt_recipe *recipe, bool *lacks);
 /* Says so, on rank 0. */
 void dt_precision_warn(const dt_comm *comm, const dt_recipe *recipe);
@@ -150,10 +150,10 @@ dt_status dt_precision_check(const char *recipe);
 /* Collective over the team. weights16 becomes weights, rounded; nothing when there is no weights16. */
 void dt_run_round_weights(dt_run *run);
 
-/* evaluate.c. Collective. *tally is the sum over the split, the same for every number of ranks. Of the pass weights and
- * weights16 are used. */
+/* evaluate.c. Collective. *tally is the sum over the split, the same for every number of ranks. Of
+ * `weights` those and weights16 are used. */
 dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *kernels, const dt_scaling *scaling,
-                            const dt_pass *pass, const dt_split *split, int64_t rows_at_once, dt_tally *tally);
+                            const dt_pass *weights, const dt_split *split, int64_t rows_at_once, dt_tally *tally);
 /* Where computed scales are in a checkpoint: into out[2], or nothing when they are given. Returns how many. */
 int dt_scaling_extras(const dt_recipe_data *data, const dt_scaling *scaling, dt_extra *out);
 /* Where a vocabulary is in a checkpoint: into out[4], or nothing when there is none. Returns how many. */

@@ -48,6 +48,7 @@ paths=(path=auto path=flat team=2)
 for model in "$mlp" "$cnn"; do
     for cut in 0 3; do
         what="${model%%,*}…, micro-batches of $cut"
+        before=$failures
         options=(--set "$model" --set "train.micro_batch=$cut")
         trial 2 "${options[@]}" --set compute.precision=float32 --run float32
         float32=$(last_value digest)
@@ -68,7 +69,7 @@ for model in "$mlp" "$cnn"; do
             rm -rf parts
         done
         [[ $wanted && $wanted != *"$float32" ]] || fail "$what: $wanted is the digest of float32"
-        pass "$what: $wanted"
+        ((failures > before)) || pass "$what: $wanted"
         rm -rf float32
     done
 done

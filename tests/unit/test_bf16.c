@@ -193,6 +193,9 @@ static const struct network {
     {"[{conv2d: {out: 32, activation: tanh}}, {conv2d: {out: 16, stride: 2, activation: gelu}}, flatten, {dense: 20}]",
      {3, {6, 5, 16}}},
     {"[{conv1d: {out: 32, activation: silu}}, {conv1d: {out: 32, groups: 2}}, flatten, {dense: 20}]", {2, {9, 16}}},
+    {"[{lstm: {units: 32, layers: 2}}, {dense: 20}]", {2, {5, 16}}},
+    {"[{gru: 24}, {dense: 20}]", {2, {5, 16}}},
+    {"[{residual: [{attention: {heads: 2}}]}, {swiglu: 32}, flatten, {dense: 20}]", {2, {5, 16}}},
 };
 
 static dt_batch batch_of(const struct network *network, int32_t labels[BATCH], int64_t rows) {
