@@ -457,6 +457,31 @@ START_TEST(the_gate_that_keeps_is_open_at_first) {
 }
 END_TEST
 
+/* Without products of the state and with the same input everywhere, places and rows differ by their masks alone. */
+START_TEST(masks_are_of_the_place_and_the_row) {
+    dt_model *model = new_model("[{simple_rnn: {units: 24, layers: 2, dropout: 0.5}}]", LENGTH, 0, false, STREAMS);
+    const dt_table *table = dt_model_table(model);
+    dt_real *w = reals((int64_t)table->total, 1), *x = reals(STREAMS * LENGTH * VOCABULARY, 2);
+    enum { ROW = LENGTH * 24 };
+    dt_real y[STREAMS * ROW];
+    for (int t = 0; t < table->count; t++)
+        if (strstr(table->tensors[t].name, "w_state"))
+            memset(w + table->tensors[t].offset, 0, table->tensors[t].count * sizeof *w);
+    for (int64_t i = 0; i < STREAMS * LENGTH * VOCABULARY; i++) x[i] = x[i % VOCABULARY];
+    dt_pass pass = {.weights = w, .rows = STREAMS, .training = true, .seed = 3, .step = 5, .first = 10};
+    memcpy(y, dt_model_forward(model, pass, x), sizeof y);
+    for (int64_t i = 1; i < STREAMS * LENGTH; i++)
+        ck_assert_msg(memcmp(y, y + i * 24, 24 * sizeof *y) != 0, "place %d has the mask of the first", (int)i);
+    pass.first = 12;
+    expect_same("rows that are moved", dt_model_forward(model, pass, x), y + 2 * ROW, (STREAMS - 2) * ROW);
+    pass.training = false;
+    const dt_real *all = dt_model_forward(model, pass, x);
+    for (int64_t i = 1; i < STREAMS * LENGTH; i++) expect_same("places without masks", all, all + i * 24, 24);
+    dt_model_destroy(model);
+    dt_free(w), dt_free(x);
+}
+END_TEST
+
 START_TEST(the_last_place_is_not_decoded) {
     const dt_kernels *kernels;
     expect_ok(dt_compute_open(&kernels, DT_ISA_AUTO, 1));
@@ -484,6 +509,7 @@ int main(void) {
     tcase_add_loop_test(group, rows_do_not_see_each_other, 0, COUNT(kinds));
     tcase_add_loop_test(group, without_carry_every_window_begins_with_zeros, 0, COUNT(kinds));
     tcase_add_loop_test(group, the_gate_that_keeps_is_open_at_first, 0, COUNT(kinds));
+    tcase_add_test(group, masks_are_of_the_place_and_the_row);
     tcase_add_loop_test(group, the_last_place_is_not_decoded, 0, COUNT(kinds));
     suite_add_tcase(suite, group);
     SRunner *runner = srunner_create(suite);
