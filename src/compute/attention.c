@@ -475,24 +475,58 @@ void DT_OF_ISA(attend_backward)(dt_real *dqkv, const dt_real *dy, const dt_real 
 
 /* ---- one place at a time ---- */
 
+/* weights[t] = q·keys[t] for `places` places, TOGETHER or 1: several sums at once wait for none of them. */
+INLINE void score_places(dt_real *restrict weights, const dt_real *restrict q, const dt_real *restrict keys,
+                         int64_t size, int64_t stride, const int places) {
+    dt_real s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+    _Pragma("omp simd reduction(+ : s0, s1, s2, s3)") for (int64_t j = 0; j < size; j++) {
+        s0 += q[j] * keys[j];
+        if (places == 1) continue;
+        s1 += q[j] * keys[stride + j];
+        s2 += q[j] * keys[2 * stride + j];
+        s3 += q[j] * keys[3 * stride + j];
+    }
+    weights[0] = s0;
+    if (places > 1) weights[1] = s1, weights[2] = s2, weights[3] = s3;
+}
+
+/* y += the values of `places` places, by their weights. */
+INLINE void add_places(dt_real *restrict y, const dt_real *restrict weights, const dt_real *restrict values,
+                       int64_t size, int64_t stride, const int places) {
+    SIMD for (int64_t j = 0; j < size; j++) {
+        dt_real sum = y[j] + weights[0] * values[j];
+        if (places > 1) {
+            sum += weights[1] * values[stride + j];
+            sum += weights[2] * values[2 * stride + j];
+            sum += weights[3] * values[3 * stride + j];
+        }
+        y[j] = sum;
+    }
+}
+
 static void attend_one(dt_real *restrict y, dt_real *restrict weights, const dt_real *restrict q,
                        const dt_real *restrict keys, const dt_real *restrict values, int64_t count, int64_t size,
                        int64_t stride) {
+    enum { TOGETHER = 4 };
     dt_real top = LOWEST, sum = 0, scale = LOG2_E / sqrt_real((dt_real)size);
-    for (int64_t t = 0; t < count; t++) {
-        dt_real score = 0;
-        _Pragma("omp simd reduction(+ : score)") for (int64_t j = 0; j < size; j++) score +=
-            q[j] * keys[t * stride + j];
-        weights[t] = score * scale;
+    int64_t t = 0;
+    for (; t + TOGETHER <= count; t += TOGETHER)
+        score_places(weights + t, q, keys + t * stride, size, stride, TOGETHER);
+    for (; t < count; t++) score_places(weights + t, q, keys + t * stride, size, stride, 1);
+    _Pragma("omp simd reduction(max : top)") for (t = 0; t < count; t++) {
+        weights[t] *= scale;
         top = weights[t] > top ? weights[t] : top;
     }
-    SIMD for (int64_t t = 0; t < count; t++) weights[t] = power_below(weights[t] - top);
-    for (int64_t t = 0; t < count; t++) sum += weights[t];
-    memset(y, 0, (size_t)size * sizeof *y);
-    for (int64_t t = 0; t < count; t++) {
-        const dt_real share = weights[t] / sum;
-        SIMD for (int64_t j = 0; j < size; j++) y[j] += share * values[t * stride + j];
+    _Pragma("omp simd reduction(+ : sum)") for (t = 0; t < count; t++) {
+        weights[t] = power_below(weights[t] - top);
+        sum += weights[t];
     }
+    const dt_real share = 1 / sum;
+    SIMD for (int64_t i = 0; i < count; i++) weights[i] *= share;
+    memset(y, 0, (size_t)size * sizeof *y);
+    for (t = 0; t + TOGETHER <= count; t += TOGETHER)
+        add_places(y, weights + t, values + t * stride, size, stride, TOGETHER);
+    for (; t < count; t++) add_places(y, weights + t, values + t * stride, size, stride, 1);
 }
 
 void DT_OF_ISA(attend_place)(dt_real *y, dt_real *keys, dt_real *values, const dt_real *qkv, const dt_attention *shape,

@@ -7,8 +7,8 @@
 #include "attention.h"
 #include "elementary.h"
 #include "matvec.h"
-#include "tokens.h"
 #include "recurrent.h"
+#include "tokens.h"
 
 #define LOSS_LIMIT 0x1p38 /* a sample's loss above this would overflow a tally's sum */
 
