@@ -65,14 +65,14 @@ static dt_status softmax_plan(dt_layer *layer, dt_plan *plan) {
 
 static void softmax_forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y) {
     int64_t cols = dt_shape_last(&layer->in);
-    pass->kernels->softmax(y, x, pass->rows * (dt_shape_count(&layer->in) / cols), cols);
+    pass->kernels->softmax(y, x, dt_matrix_rows(layer, pass), cols);
 }
 
 static void softmax_backward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y,
                              dt_real *dy, dt_real *dx) {
     (void)x;
     int64_t cols = dt_shape_last(&layer->in);
-    pass->kernels->softmax_backward(dx, dy, y, pass->rows * (dt_shape_count(&layer->in) / cols), cols);
+    pass->kernels->softmax_backward(dx, dy, y, dt_matrix_rows(layer, pass), cols);
 }
 
 #define ACTIVATION(symbol, act, text, meaning, table)                                                                  \

@@ -75,7 +75,7 @@ static dt_real *shift_in(const dt_layer *layer, const dt_real *arena) {
 
 static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y) {
     const batch_norm_config *config = layer->config;
-    int64_t cols = dt_shape_last(&layer->in), rows = pass->rows * (dt_shape_count(&layer->in) / cols);
+    int64_t cols = dt_shape_last(&layer->in), rows = dt_matrix_rows(layer, pass);
     const dt_real *scale = scale_in(layer, pass->weights), *shift = shift_in(layer, pass->weights);
     bool relu = config->activation == DT_RECTIFIER_RELU;
     dt_real *work = layer->scratch[0];
@@ -101,7 +101,7 @@ static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *
                      dt_real *dx) {
     (void)y;
     const batch_norm_config *config = layer->config;
-    int64_t cols = dt_shape_last(&layer->in), rows = pass->rows * (dt_shape_count(&layer->in) / cols);
+    int64_t cols = dt_shape_last(&layer->in), rows = dt_matrix_rows(layer, pass);
     dt_real *work = layer->scratch[0];
     double samples = (double)pass->rows, unbiased = rows > 1 ? (double)rows / (double)(rows - 1) : 1;
     leave_statistic(layer, pass, RUNNING_MEAN, work, samples);

@@ -80,14 +80,9 @@ static void init(const dt_layer *layer, dt_real *weights, uint64_t seed) {
                  layer->param[0]);
 }
 
-/* The batch as a matrix: its rows' places. */
-static int64_t rows_of(const dt_layer *layer, const dt_pass *pass) {
-    return pass->rows * (dt_shape_count(&layer->in) / dt_shape_last(&layer->in));
-}
-
 static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y) {
     const dense_config *config = layer->config;
-    int64_t rows = rows_of(layer, pass);
+    int64_t rows = dt_matrix_rows(layer, pass);
     const dt_real *b = config->bias ? DT_PARAM(layer, pass->weights, 1) : NULL;
     dt_real *z = pass->training && layer->scratch_count > 0 ? layer->scratch[0] : NULL;
     dt_linear_forward(layer->state, layer, pass, x, rows, 0, y);
@@ -97,7 +92,7 @@ static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x
 static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
                      dt_real *dx) {
     const dense_config *config = layer->config;
-    int64_t rows = rows_of(layer, pass);
+    int64_t rows = dt_matrix_rows(layer, pass);
     dt_real *db = config->bias ? DT_PARAM(layer, pass->grads, 1) : NULL;
     pass->kernels->activate_backward(dy, db, y, layer->scratch[0], rows, config->out, (dt_activation)config->activation,
                                      (dt_real)config->slope, pass->accumulate);

@@ -66,7 +66,7 @@ static dt_real *shift_in(const dt_layer *layer, const dt_real *arena) {
 
 static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y) {
     const layer_norm_config *config = layer->config;
-    int64_t cols = dt_shape_last(&layer->in), rows = pass->rows * (dt_shape_count(&layer->in) / cols);
+    int64_t cols = dt_shape_last(&layer->in), rows = dt_matrix_rows(layer, pass);
     pass->kernels->row_norm(y, layer->scratch[0], x, scale_in(layer, pass->weights), shift_in(layer, pass->weights),
                             rows, cols, (dt_real)config->eps, layer->kind->variant == CENTRED);
 }
@@ -74,7 +74,7 @@ static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x
 static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
                      dt_real *dx) {
     (void)y;
-    int64_t cols = dt_shape_last(&layer->in), rows = pass->rows * (dt_shape_count(&layer->in) / cols);
+    int64_t cols = dt_shape_last(&layer->in), rows = dt_matrix_rows(layer, pass);
     pass->kernels->row_norm_backward(dx, scale_in(layer, pass->grads), shift_in(layer, pass->grads), dy, x,
                                      layer->scratch[0], scale_in(layer, pass->weights), rows, cols,
                                      layer->kind->variant == CENTRED, pass->accumulate);

@@ -83,6 +83,10 @@ dt_status dt_plan_carried(dt_plan *plan, dt_layer *layer, int64_t per_row) {
     return dt_ok();
 }
 
+int64_t dt_matrix_rows(const dt_layer *layer, const dt_pass *pass) {
+    return pass->rows * (dt_shape_count(&layer->in) / dt_shape_last(&layer->in));
+}
+
 /* A tensor of this name would be the file's group of another, or the reverse. */
 static bool names_clash(const char *a, const char *b) {
     size_t length_a = strlen(a), length_b = strlen(b), shorter = length_a < length_b ? length_a : length_b;

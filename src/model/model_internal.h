@@ -126,6 +126,9 @@ dt_status dt_window_plan(dt_window *out, const dt_layer *layer, const dt_window_
 /* Whether a text says two numbers, as in 3x5. */
 bool dt_window_is_pair(const char *text);
 
+/* Rows of a batch's input as a matrix with the last dimension's columns. */
+int64_t dt_matrix_rows(const dt_layer *layer, const dt_pass *pass);
+
 /* ---- products with weights (linear.c) ---- */
 
 /* y = x w, w a parameter of the layer, [in, out], or as it is stored, [out, in], when `transposed`. Planned into

@@ -55,13 +55,9 @@ static void init(const dt_layer *layer, dt_real *weights, uint64_t seed) {
                  dt_shape_last(&layer->in), config->out, 1, config->std, seed, layer->param[0]);
 }
 
-static int64_t rows_of(const dt_layer *layer, const dt_pass *pass) {
-    return pass->rows * (dt_shape_count(&layer->in) / dt_shape_last(&layer->in));
-}
-
 static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y) {
     const swiglu_config *config = layer->config;
-    int64_t rows = rows_of(layer, pass);
+    int64_t rows = dt_matrix_rows(layer, pass);
     dt_real *z = layer->scratch[0];
     dt_linear_forward(layer->state, layer, pass, x, rows, 0, z);
     if (config->bias)
@@ -73,7 +69,7 @@ static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *
                      dt_real *dx) {
     (void)y;
     const swiglu_config *config = layer->config;
-    int64_t rows = rows_of(layer, pass);
+    int64_t rows = dt_matrix_rows(layer, pass);
     dt_real *z = layer->scratch[0], *db = config->bias ? DT_PARAM(layer, pass->grads, 1) : NULL;
     pass->kernels->swiglu_backward(z, dy, rows, config->out);
     pass->kernels->activate_backward(z, db, NULL, NULL, rows, 2 * config->out, DT_LINEAR, 0, pass->accumulate);

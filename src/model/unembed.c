@@ -71,14 +71,10 @@ static void init(const dt_layer *layer, dt_real *weights, uint64_t seed) {
                  config->std, seed, layer->param[0]);
 }
 
-static int64_t rows_of(const dt_layer *layer, const dt_pass *pass) {
-    return pass->rows * (dt_shape_count(&layer->in) / dt_shape_last(&layer->in));
-}
-
 static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y) {
     const unembed_config *config = layer->config;
     const dt_linear *linear = layer->state;
-    int64_t rows = rows_of(layer, pass);
+    int64_t rows = dt_matrix_rows(layer, pass);
     dt_linear_forward(linear, layer, pass, x, rows, 0, y);
     if (config->bias)
         pass->kernels->bias_activate(y, NULL, DT_PARAM(layer, pass->weights, 1), rows, linear->out, DT_LINEAR, 0);
@@ -88,7 +84,7 @@ static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *
                      dt_real *dx) {
     const unembed_config *config = layer->config;
     const dt_linear *linear = layer->state;
-    int64_t rows = rows_of(layer, pass);
+    int64_t rows = dt_matrix_rows(layer, pass);
     dt_real *db = config->bias ? DT_PARAM(layer, pass->grads, 1) : NULL;
     pass->kernels->activate_backward(dy, db, y, NULL, rows, linear->out, DT_LINEAR, 0, pass->accumulate);
     dt_linear_backward(linear, layer, pass, x, dy, rows, pass->accumulate, 0, dx);
