@@ -1,6 +1,6 @@
 /* Recurrent layers: simple_rnn, gru and lstm, one or several stacked, over series [places, channels] or token ids
- * [places]. [places]. The formulas are at dt_cell (compute.h). There is one bias for both products, for two would be
- * trained as their sum; but the GRU's candidate has a second one, for what the reset gate is applied to.
+ * [places]. The formulas are at dt_cell (compute.h). There is one bias for both products, for two would be trained as
+ * their sum; but the GRU's candidate has a second one, for what the reset gate is applied to.
  *
  * Inside, everything is time-major, [places, rows, …]: then a step is one product of [rows, units], of which operands
  * and result are dense, and one kernel, and everything that need not wait for the step before is one product over all
