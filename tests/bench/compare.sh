@@ -16,7 +16,7 @@ mlp=$((2 * (2 * 784 * 128 + 3 * 128 * 10)))
 cnn=$((2 * (2 * 784 * 9 * 32 + 3 * (196 * 9 * 32 * 64 + 3136 * 128 + 128 * 10))))
 lstm() { echo $((2 * 3 * (3 * 4 * $1 * $1 + 65 * $1))); } # WIDTH, of both layers
 gpt() { echo $((2 * 3 * ($1 * (12 * $2 * $2 + $2 * ($3 + 1)) + 65 * $2))); } # LAYERS WIDTH CONTEXT
-wide='model.layers=[{lstm: {units: 512, layers: 2}}, {dense: 65}]' # of shakespeare-lstm
+wide='model.layers=[rnn: {cell: lstm, layers: 2, width: 512}]'
 
 # workload | recipe | batch | steps | ranks | precision of ours | of theirs | operations | --set of ours
 rows=(
