@@ -127,11 +127,11 @@ typedef struct dt_cell {
 typedef struct dt_kernels {
     dt_isa isa;
 
-    /* y = act(y + b) for y[rows, cols], b[cols] (NULL: none). Where z is not NULL it receives y + b (GELU and SiLU need
-     * it in the backward pass). `slope` is leaky ReLU's. */
+    /* y = act(y + b) for y[rows, cols], b[cols] (NULL: none). Where z is not NULL it receives act'(y + b), for GELU
+     * and SiLU, whose way back needs it. `slope` is leaky ReLU's. */
     void (*bias_activate)(dt_real *y, dt_real *z, const dt_real *b, int64_t rows, int64_t cols, dt_activation act,
                           dt_real slope);
-    /* dy = dy * act'(·) in place, from y (the activation's output) or z (its input, GELU and SiLU); then column sums:
+    /* dy = dy * act'(·) in place, from y (the activation's output) or z (the slope, GELU and SiLU); then column sums:
      * db[cols] = sum over rows of dy, or db += … when `accumulate`. db may be NULL. */
     void (*activate_backward)(dt_real *dy, dt_real *db, const dt_real *y, const dt_real *z, int64_t rows, int64_t cols,
                               dt_activation act, dt_real slope, bool accumulate);
@@ -261,6 +261,9 @@ typedef struct dt_kernels {
     void (*blend)(dt_real *w, const dt_real *g, int64_t n, dt_real keep, dt_real share);
     /* The largest |x[i]|, infinity and NaN being larger than all numbers; 0 for n = 0. */
     double (*largest)(const dt_real *x, int64_t n);
+    /* y[cols, rows] = x[rows, cols], turned. */
+    void (*transpose)(dt_real *y, const dt_real *x, int64_t rows, int64_t cols);
+    void (*transpose_bf16)(dt_bf16 *y, const dt_bf16 *x, int64_t rows, int64_t cols);
     /* y += x */
     void (*add)(dt_real *y, const dt_real *x, int64_t n);
     void (*add_i32)(int32_t *y, const int32_t *x, int64_t n); /* wraps, as MPI_SUM does */

@@ -33,15 +33,21 @@
     }                                                                                                                  \
     break
 
+/* One row: y = expression of v and z = slope of v, where v = y + bias. What they have in common is computed once. */
+#define ROWS_FORWARD_AND_SLOPE(expression, slope)                                                                      \
+    for (int64_t i = 0; i < rows; i++) {                                                                               \
+        dt_real *restrict row = y + i * cols, *restrict way_back = z + i * cols;                                       \
+        if (b) SIMD for (int64_t j = 0; j < cols; j++) row[j] += b[j];                                                 \
+        SIMD for (int64_t j = 0; j < cols; j++) {                                                                      \
+            dt_real v = row[j];                                                                                        \
+            way_back[j] = (slope);                                                                                     \
+            row[j] = (expression);                                                                                     \
+        }                                                                                                              \
+    }                                                                                                                  \
+    return
+
 static void bias_activate(dt_real *y, dt_real *z, const dt_real *restrict b, int64_t rows, int64_t cols,
                           dt_activation act, dt_real slope) {
-    if (z) {
-        for (int64_t i = 0; i < rows; i++) {
-            dt_real *restrict to = z + i * cols;
-            const dt_real *restrict from = y + i * cols;
-            SIMD for (int64_t j = 0; j < cols; j++) to[j] = from[j] + (b ? b[j] : 0);
-        }
-    }
     switch (act) {
     case DT_LINEAR:
         if (!b) return;
@@ -50,12 +56,20 @@ static void bias_activate(dt_real *y, dt_real *z, const dt_real *restrict b, int
     case DT_TANH: ROWS_FORWARD(tanh_real(v));
     case DT_RELU: ROWS_FORWARD(v < 0 ? 0 : v);
     case DT_LEAKY_RELU: ROWS_FORWARD(v < 0 ? v * slope : v);
-    case DT_GELU: ROWS_FORWARD(gelu_real(v));
-    case DT_SILU: ROWS_FORWARD(v * sigmoid_real(v));
+    case DT_GELU:
+        if (z) {
+            ROWS_FORWARD_AND_SLOPE(gelu_real(v), gelu_slope(v));
+        }
+        ROWS_FORWARD(gelu_real(v));
+    case DT_SILU:
+        if (z) {
+            ROWS_FORWARD_AND_SLOPE(v * sigmoid_real(v), silu_slope(v));
+        }
+        ROWS_FORWARD(v * sigmoid_real(v));
     }
 }
 
-/* d *= factor, where o is the activation's output (from y) or input (from z); the column sums follow in the same pass,
+/* d *= factor, where o is the activation's output (from y) or slope (from z); the column sums follow in the same pass,
  * four rows at a time: a sum that waited for the row before would set the pace. */
 #define ROWS_BACKWARD(source, factor)                                                                                  \
     for (int64_t i = 0; i < rows; i += 4) {                                                                            \
@@ -104,8 +118,8 @@ static void activate_backward(dt_real *dy, dt_real *restrict db, const dt_real *
     case DT_TANH: ROWS_BACKWARD(y, 1 - o * o);
     case DT_RELU: ROWS_BACKWARD(y, o > 0 ? LITERAL(1.0) : LITERAL(0.0));
     case DT_LEAKY_RELU: ROWS_BACKWARD(y, o > 0 ? LITERAL(1.0) : slope);
-    case DT_GELU: ROWS_BACKWARD(z, gelu_slope(o));
-    case DT_SILU: ROWS_BACKWARD(z, silu_slope(o));
+    case DT_GELU:
+    case DT_SILU: ROWS_BACKWARD(z, o);
     }
 }
 
@@ -949,6 +963,24 @@ static void blend(dt_real *restrict w, const dt_real *restrict g, int64_t n, dt_
     SIMD for (int64_t i = 0; i < n; i++) w[i] = keep * w[i] + share * g[i];
 }
 
+/* Square by square, so that both sides stay in the cache. */
+#define TRANSPOSE(y, x, rows, cols)                                                                                    \
+    do {                                                                                                               \
+        enum { SIDE = 16 };                                                                                            \
+        for (int64_t i = 0; i < (rows); i += SIDE)                                                                     \
+            for (int64_t j = 0; j < (cols); j += SIDE)                                                                 \
+                for (int64_t b = j; b < (cols) && b < j + SIDE; b++)                                                   \
+                    for (int64_t a = i; a < (rows) && a < i + SIDE; a++) (y)[b * (rows) + a] = (x)[a * (cols) + b];    \
+    } while (0)
+
+static void transpose(dt_real *restrict y, const dt_real *restrict x, int64_t rows, int64_t cols) {
+    TRANSPOSE(y, x, rows, cols);
+}
+
+static void transpose_bf16(dt_bf16 *restrict y, const dt_bf16 *restrict x, int64_t rows, int64_t cols) {
+    TRANSPOSE(y, x, rows, cols);
+}
+
 static void add(dt_real *restrict y, const dt_real *restrict x, int64_t n) {
     SIMD for (int64_t i = 0; i < n; i++) y[i] += x[i];
 }
@@ -1106,6 +1138,8 @@ const dt_kernels DT_KERNELS = {
     .sum_squares = sum_squares,
     .largest = largest,
     .blend = blend,
+    .transpose = transpose,
+    .transpose_bf16 = transpose_bf16,
     .add = add,
     .add_i32 = add_i32,
     .add_i64 = add_i64,

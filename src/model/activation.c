@@ -1,6 +1,7 @@
 /* Element-wise activations as layers of their own, and softmax along the last dimension. After a dense layer its
- * `activation` field does the same in one pass less; these are for where there is no such field. Activations that go
- * back from their output work in place where the layer before them allows it; GELU and SiLU need their input. */
+ * `activation` field does the same in one pass less; these are for where there is no such field. They work in
+ * place where the layer before them allows it: the way back takes their output or, of GELU and SiLU, the slope, which
+ * forward keeps. */
 #include <string.h>
 
 #include "model_internal.h"
@@ -26,30 +27,29 @@ static const dt_field leaky_fields[] = {
 };
 
 static dt_status plan(dt_layer *layer, dt_plan *plan) {
-    (void)plan;
     dt_activation act = (dt_activation)layer->kind->variant;
+    bool keeps_slope = act == DT_GELU || act == DT_SILU;
     layer->out = layer->in;
     layer->in_place = true;
     layer->pointwise = true;
-    layer->reads_input = act == DT_GELU || act == DT_SILU;
-    layer->reads_output = !layer->reads_input;
+    layer->reads_output = !keeps_slope;
     layer->squash = act == DT_SIGMOID ? "sigmoid" : NULL;
-    return dt_ok();
+    return keeps_slope && dt_plan_training(plan) ? dt_plan_scratch(plan, layer, dt_shape_count(&layer->in)) : dt_ok();
 }
 
 static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y) {
     const activation_config *config = layer->config;
     int64_t cols = dt_shape_count(&layer->in);
     if (y != x) memcpy(y, x, (size_t)(pass->rows * cols) * sizeof *y);
-    pass->kernels->bias_activate(y, NULL, NULL, pass->rows, cols, (dt_activation)layer->kind->variant,
+    pass->kernels->bias_activate(y, layer->scratch[0], NULL, pass->rows, cols, (dt_activation)layer->kind->variant,
                                  (dt_real)config->slope);
 }
 
 static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
                      dt_real *dx) {
-    (void)dx; /* is dy */
+    (void)x, (void)dx; /* dx is dy */
     const activation_config *config = layer->config;
-    pass->kernels->activate_backward(dy, NULL, y, x, pass->rows, dt_shape_count(&layer->in),
+    pass->kernels->activate_backward(dy, NULL, y, layer->scratch[0], pass->rows, dt_shape_count(&layer->in),
                                      (dt_activation)layer->kind->variant, (dt_real)config->slope, false);
 }
 

@@ -56,8 +56,8 @@ static const dt_field fields[] = {
     {.key = NULL},
 };
 
-/* Whether going back through the activation takes its input. */
-static bool needs_z(const conv_config *config) {
+/* Whether the way back takes the activation's slope, which forward keeps. */
+static bool keeps_slope(const conv_config *config) {
     return config->activation == DT_GELU || config->activation == DT_SILU;
 }
 
@@ -129,14 +129,15 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     int64_t products = kernel[0] * kernel[1] * (shape->in_channels / shape->groups); /* an output is the sum of */
     layer->flops = 2.0 * (double)products * (double)(out[0] * out[1]) * (double)config->out;
     layer->reads_input = true;
-    layer->reads_output = config->activation != DT_LINEAR && !needs_z(config);
+    layer->reads_output = config->activation != DT_LINEAR && !keeps_slope(config);
     layer->fixed_rows = true;
     layer->squash = config->activation == DT_SIGMOID ? "sigmoid" : NULL;
     DT_TRY(plan_params(layer, plan, shape, config->bias));
     DT_TRY(dt_status_within(dt_conv_create(&state->conv, shape, dt_plan_training(plan)), "recipe %s: layer %s",
                             layer->source, layer->name));
     if (dt_conv_rounds(state->conv)) DT_TRY(plan_rounded(layer, plan));
-    if (needs_z(config) && dt_plan_training(plan)) DT_TRY(dt_plan_scratch(plan, layer, dt_shape_count(&layer->out)));
+    if (keeps_slope(config) && dt_plan_training(plan))
+        DT_TRY(dt_plan_scratch(plan, layer, dt_shape_count(&layer->out)));
     return dt_plan_workspace(plan, layer, dt_conv_workspace(state->conv));
 }
 
@@ -152,7 +153,7 @@ static void init(const dt_layer *layer, dt_real *weights, uint64_t seed) {
     int64_t pixels = shape->window.kernel[0] * shape->window.kernel[1];
     int64_t in = pixels * (shape->in_channels / shape->groups), out = pixels * (shape->out_channels / shape->groups);
     bool leaky = config->activation == DT_LEAKY_RELU;
-    bool rectifies = leaky || config->activation == DT_RELU || needs_z(config);
+    bool rectifies = leaky || config->activation == DT_RELU || keeps_slope(config);
     dt_init how = config->init != DT_INIT_AUTO ? (dt_init)config->init
                   : rectifies                  ? DT_INIT_HE_NORMAL
                                                : DT_INIT_GLOROT_UNIFORM;
@@ -177,8 +178,8 @@ static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x
         dt_conv_forward(state->conv, y, x, DT_PARAM(layer, pass->weights, 0), b, layer->workspace);
     }
     if (is_fused(config)) return;
-    dt_real *z = pass->training && layer->scratch_count > 0 ? layer->scratch[0] : NULL;
-    pass->kernels->bias_activate(y, z, NULL, pixels_of(layer, pass), config->out, (dt_activation)config->activation,
+    dt_real *slope = pass->training && layer->scratch_count > 0 ? layer->scratch[0] : NULL;
+    pass->kernels->bias_activate(y, slope, NULL, pixels_of(layer, pass), config->out, (dt_activation)config->activation,
                                  (dt_real)config->slope);
 }
 

@@ -1,6 +1,6 @@
 /* The fully connected layer, y = act(x w + b), along the last dimension: of [places, in] at each place by itself. The
  * activation belongs to it because bias and activation are then one pass over y while it is in cache, and sigmoid, tanh
- * and (leaky) ReLU need nothing but y to go back. GELU and SiLU keep their input as well. */
+ * and (leaky) ReLU need nothing but y to go back. GELU and SiLU keep their slope as well. */
 #include <math.h>
 
 #include "dtrain/memory.h"
@@ -37,8 +37,8 @@ static const dt_field fields[] = {
     {.key = NULL},
 };
 
-/* Whether going back through the activation takes its input; the others take its output, linear neither. */
-static bool needs_z(const dense_config *config) {
+/* Whether the way back takes the activation's slope, which forward keeps; else it takes the output, or nothing. */
+static bool keeps_slope(const dense_config *config) {
     return config->activation == DT_GELU || config->activation == DT_SILU;
 }
 
@@ -50,7 +50,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     DT_TRY(dt_plan_param(plan, layer, "w", &(dt_shape){2, {in, config->out}}, DT_TENSOR_DECAY));
     if (config->bias) DT_TRY(dt_plan_param(plan, layer, "b", &(dt_shape){1, {config->out}}, 0));
     DT_TRY(dt_linear_plan(linear, plan, layer, 0, false, places));
-    if (needs_z(config) && dt_plan_training(plan)) DT_TRY(dt_plan_scratch(plan, layer, places * config->out));
+    if (keeps_slope(config) && dt_plan_training(plan)) DT_TRY(dt_plan_scratch(plan, layer, places * config->out));
     layer->out = layer->in;
     if (layer->out.rank == 0) layer->out.rank = 1;
     layer->out.dim[layer->out.rank - 1] = config->out;
@@ -58,7 +58,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     layer->in_pieces = config->activation == DT_LINEAR;
     layer->flops = 2.0 * (double)places * (double)in * (double)config->out;
     layer->reads_input = true;
-    layer->reads_output = config->activation != DT_LINEAR && !needs_z(config);
+    layer->reads_output = config->activation != DT_LINEAR && !keeps_slope(config);
     layer->squash = config->activation == DT_SIGMOID ? "sigmoid" : NULL;
     return dt_ok();
 }
@@ -71,7 +71,7 @@ static void init(const dt_layer *layer, dt_real *weights, uint64_t seed) {
     const dense_config *config = layer->config;
     int64_t in = dt_shape_last(&layer->in), out = config->out;
     bool leaky = config->activation == DT_LEAKY_RELU;
-    bool rectifies = leaky || config->activation == DT_RELU || needs_z(config);
+    bool rectifies = leaky || config->activation == DT_RELU || keeps_slope(config);
     dt_init how = config->init != DT_INIT_AUTO ? (dt_init)config->init
                   : rectifies                  ? DT_INIT_HE_NORMAL
                                                : DT_INIT_GLOROT_UNIFORM;
@@ -84,9 +84,10 @@ static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x
     const dense_config *config = layer->config;
     int64_t rows = dt_matrix_rows(layer, pass);
     const dt_real *b = config->bias ? DT_PARAM(layer, pass->weights, 1) : NULL;
-    dt_real *z = pass->training && layer->scratch_count > 0 ? layer->scratch[0] : NULL;
+    dt_real *slope = pass->training && layer->scratch_count > 0 ? layer->scratch[0] : NULL;
     dt_linear_forward(layer->state, layer, pass, x, rows, 0, y);
-    pass->kernels->bias_activate(y, z, b, rows, config->out, (dt_activation)config->activation, (dt_real)config->slope);
+    pass->kernels->bias_activate(y, slope, b, rows, config->out, (dt_activation)config->activation,
+                                 (dt_real)config->slope);
 }
 
 static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,

@@ -99,8 +99,8 @@ typedef struct recurrent {
     int count;
     stack stacks[MAX_STACKED];
     /* In the workspace, elements: dh[1 + places, rows, units], dc[rows, units], product[rows, cols], dx[places, rows,
-     * in] and input[rows] pointers. */
-    size_t dc, product, dx, input;
+     * in], W_state turned[cols, units] and input[rows] pointers. */
+    size_t dc, product, dx, turned, input;
 } recurrent;
 
 static const int64_t gates_of[] = {[DT_CELL_RNN] = 1, [DT_CELL_GRU] = 3, [DT_CELL_LSTM] = 4};
@@ -163,8 +163,9 @@ static dt_status plan_workspace(dt_layer *layer, dt_plan *plan) {
     net->dc = training ? (1 + places) * rows * units : 0;
     net->product = net->dc + (training ? rows * units : 0);
     net->dx = net->product + rows * (size_t)net->cols;
-    net->input = net->dx + (training && !net->ids ? places * rows * (size_t)net->stacks[0].in : 0);
-    net->input += net->input % 2; /* pointers in float's arena */
+    net->turned = net->dx + (training && !net->ids ? places * rows * (size_t)net->stacks[0].in : 0);
+    net->turned = (net->turned + 15) / 16 * 16; /* a vector's boundary, and a pointer's */
+    net->input = net->turned + (training ? (size_t)(net->cols * net->units + 15) / 16 * 16 : 0);
     return dt_plan_workspace(plan, layer, net->input * sizeof(dt_real) + rows * sizeof(dt_real *));
 }
 
@@ -340,20 +341,33 @@ static int parts_of(const recurrent *net, const stack *s, part parts[2]) {
     return 2;
 }
 
-/* dh += d W_state^T, of place t. */
+/* Every place multiplies with W_state^T, which a product would turn each time: for few rows that takes half as long
+ * again. */
+static void turn_state(const dt_layer *layer, const dt_pass *pass, const stack *s) {
+    const recurrent *net = layer->state;
+    dt_real *turned = layer->workspace + net->turned;
+    if (net->bf16)
+        pass->kernels->transpose_bf16(halves(turned, 0), DT_PARAM(layer, pass->weights16, s->w_state), net->units,
+                                      net->cols);
+    else
+        pass->kernels->transpose(turned, DT_PARAM(layer, pass->weights, s->w_state), net->units, net->cols);
+}
+
+/* dh += d W_state^T, of place t; after turn_state. */
 static void multiply_gradient(const dt_layer *layer, const dt_pass *pass, const stack *s, int64_t t, dt_real *dh) {
     const recurrent *net = layer->state;
     int64_t rows = pass->rows, units = net->units;
+    dt_real *turned = layer->workspace + net->turned;
     part parts[2];
     for (int i = 0, count = parts_of(net, s, parts); i < count; i++) {
         const part *p = &parts[i];
         int64_t at = t * rows * p->stride;
         if (net->bf16)
-            dt_gemm_bf16(DT_PLAIN, DT_TRANSPOSED, rows, units, p->cols, halves(p->d16, at), p->stride,
-                         DT_PARAM(layer, pass->weights16, s->w_state) + p->first, net->cols, 1, dh, units);
+            dt_gemm_bf16(DT_PLAIN, DT_PLAIN, rows, units, p->cols, halves(p->d16, at), p->stride,
+                         halves(turned, p->first * units), units, 1, dh, units);
         else
-            dt_gemm(DT_PLAIN, DT_TRANSPOSED, rows, units, p->cols, p->d + at, p->stride,
-                    DT_PARAM(layer, pass->weights, s->w_state) + p->first, net->cols, 1, dh, units);
+            dt_gemm(DT_PLAIN, DT_PLAIN, rows, units, p->cols, p->d + at, p->stride, turned + p->first * units, units, 1,
+                    dh, units);
     }
 }
 
@@ -464,6 +478,7 @@ static void stack_backward(const dt_layer *layer, const dt_pass *pass, int i, dt
         zero_gradient(layer, pass, s->b_state);
         if (gathers) zero_gradient(layer, pass, s->w_in);
     }
+    turn_state(layer, pass, s);
     memset(layer->workspace + net->dc, 0, (size_t)(pass->rows * net->units) * sizeof(dt_real));
     for (int64_t t = net->places - 1; t >= 0; t--) {
         dt_cell cell = cell_at(layer, pass, s, t);
