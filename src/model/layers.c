@@ -131,6 +131,8 @@ dt_status dt_plan_share(dt_plan *plan, dt_layer *layer, const char *owner, const
                              "dimension",
                              (long long)width, full, shape);
     }
+    if (tensor->flags & DT_TENSOR_SHARED)
+        return dt_layer_fail(layer, "another layer uses %s already; one may", full);
     tensor->flags |= DT_TENSOR_SHARED;
     layer->param[layer->param_count++] = found;
     return dt_ok();
