@@ -150,7 +150,7 @@ int64_t dt_plan_places(dt_plan *plan, const dt_layer *layer);
 dt_status dt_plan_carried(dt_plan *plan, dt_layer *layer, int64_t per_row);
 dt_status dt_plan_param(dt_plan *plan, dt_layer *layer, const char *name, const dt_shape *shape, unsigned flags);
 /* Another layer's parameter, [any, width], as the layer's own next one; both add to its gradient. `owner` must be a
- * layer planned before, and one that knows of DT_TENSOR_SHARED. */
+ * layer planned before, and the tensor one it lends (DT_TENSOR_LENT). */
 dt_status dt_plan_share(dt_plan *plan, dt_layer *layer, const char *owner, const char *name, int64_t width);
 /* A running mean of what the batches show (DT_TENSOR_STATISTIC); `keep` as in the table. */
 dt_status dt_plan_statistic(dt_plan *plan, dt_layer *layer, const char *name, const dt_shape *shape, double keep);

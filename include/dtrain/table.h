@@ -42,7 +42,8 @@ enum {
     DT_TENSOR_DECAY = 1,     /* weight decay applies (matrices, not biases) */
     DT_TENSOR_STATISTIC = 2, /* a running mean, not a weight: no gradient, but what a batch showed times its samples,
                               * travels in the gradient's place, and an update is w = keep*w + (1 - keep)*sum/samples */
-    DT_TENSOR_SHARED = 4,    /* a later layer uses it too, and has written its part of the gradient before */
+    DT_TENSOR_LENT = 4,      /* its layer lets another use it, too, */
+    DT_TENSOR_SHARED = 8,    /* and one does, that has written its part of the gradient before */
 };
 
 typedef struct dt_tensor {

@@ -41,7 +41,8 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
         return dt_layer_fail(layer, "an embedding turns the data's token ids into vectors; it must be the first layer");
     if (spec->ids == 0)
         return dt_layer_fail(layer, "the data is no text; an embedding needs token ids (set data.context)");
-    DT_TRY(dt_plan_param(plan, layer, "w", &(dt_shape){2, {spec->ids, config->width}}, DT_TENSOR_DECAY));
+    DT_TRY(
+        dt_plan_param(plan, layer, "w", &(dt_shape){2, {spec->ids, config->width}}, DT_TENSOR_DECAY | DT_TENSOR_LENT));
     if (learns_positions(layer))
         DT_TRY(dt_plan_param(plan, layer, "p", &(dt_shape){2, {dt_plan_places(plan, layer), config->width}},
                              DT_TENSOR_DECAY));

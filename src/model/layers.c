@@ -120,9 +120,10 @@ dt_status dt_plan_share(dt_plan *plan, dt_layer *layer, const char *owner, const
     snprintf(full, sizeof full, "%s/%s", owner, name);
     int found = 0;
     while (found < plan->table->count && strcmp(plan->table->tensors[found].name, full) != 0) found++;
-    if (found == plan->table->count)
-        return dt_layer_fail(layer, "there is no %s before it; `of` must be the name of the model's embedding", full);
     dt_tensor *tensor = &plan->table->tensors[found];
+    if (found == plan->table->count || !(tensor->flags & DT_TENSOR_LENT))
+        return dt_layer_fail(
+            layer, "%s is no embedding's table before it; `of` must be the name of the model's embedding", full);
     if (tensor->shape.rank != 2 || tensor->shape.dim[1] != width) {
         char shape[96];
         dt_shape_text(&tensor->shape, shape);
@@ -131,8 +132,7 @@ dt_status dt_plan_share(dt_plan *plan, dt_layer *layer, const char *owner, const
                              "dimension",
                              (long long)width, full, shape);
     }
-    if (tensor->flags & DT_TENSOR_SHARED)
-        return dt_layer_fail(layer, "another layer uses %s already; one may", full);
+    if (tensor->flags & DT_TENSOR_SHARED) return dt_layer_fail(layer, "another layer uses %s already; one may", full);
     tensor->flags |= DT_TENSOR_SHARED;
     layer->param[layer->param_count++] = found;
     return dt_ok();

@@ -116,6 +116,26 @@ START_TEST(a_pool_leaves_out_what_is_no_token) {
 }
 END_TEST
 
+START_TEST(a_table_is_used_by_one_other_layer_that_fits) {
+    static const struct {
+        const char *layers, *says;
+    } rows[] = {
+        {"[embedding: 4, dense: 5, unembed: embedding1]", "5 numbers at a place but embedding1/w is [7, 4]"},
+        {"[embedding: 4, residual: [unembed: embedding1, dense: 4], unembed: embedding1]", "already"},
+    };
+    dt_model_spec spec = {.input = {1, {5}}, .ids = 7, .rows = 2, .training = true};
+    dt_node *root;
+    dt_model *model;
+    char text[256];
+    snprintf(text, sizeof text, "layers: %s\n", rows[_i].layers);
+    ck_assert_int_eq(dt_node_parse_text(&root, "test.yaml", text).code, DT_OK);
+    dt_status status = dt_model_create(&model, dt_node_get(root, "layers"), &cross_entropy, &spec, kernels);
+    ck_assert_int_eq(status.code, DT_ERR_INPUT);
+    ck_assert_msg(strstr(status.message, rows[_i].says) != NULL, "%s", status.message);
+    dt_node_destroy(root);
+}
+END_TEST
+
 /* Presets are the models that were published: GPT-2 small has 124 439 808 weights. BERT base with its head for masked
  * tokens has 109 514 298, of which 2*768 are for segments; ours has no segments, but a last norm of as many. nanoGPT's
  * small model has 10.65 million without its 256*384 positions. */
@@ -246,6 +266,7 @@ int main(void) {
     tcase_add_test(group, an_embedding_gives_the_rows_of_its_table);
     tcase_add_loop_test(group, a_loss_in_pieces_is_that_of_the_rows, 0, 3);
     tcase_add_test(group, a_pool_leaves_out_what_is_no_token);
+    tcase_add_loop_test(group, a_table_is_used_by_one_other_layer_that_fits, 0, 2);
     tcase_add_loop_test(group, presets_have_as_many_weights_as_their_papers_say, 0, 3);
     tcase_add_loop_test(group, a_resolved_preset_is_the_same_model, 0, 4);
     tcase_add_loop_test(group, whole_transformers_are_pytorch_s, 0, COUNT(transformers));
