@@ -7,13 +7,11 @@ number='[0-9]+(\.[0-9]+)?'
 keys="run=runs/fashion-mlp step=9375 epoch=5 train_loss=$number test_loss=$number test_accuracy=0\.[0-9]+"
 keys+=" samples_per_s=$number seconds=$number ranks=2 shards=[0-9]+ digest=[0-9a-f]{16}"
 
-# peak_memory FILE: keeps the largest VmHWM of any rank, in kB, in FILE
+# peak_memory FILE: keeps the largest VmHWM of the run's first rank, in kB, in FILE
 peak_memory() {
-    local peak=0 now
+    local pid
     while sleep 0.1; do
-        now=$(cat /proc/[0-9]*/status 2>/dev/null |
-            awk '/^Name:/ {ours = $2 == "dtrain"} /^VmHWM:/ && ours && $2 > m {m = $2} END {print m + 0}')
-        ((now <= peak)) || echo "$((peak = now))" >"$1"
+        pid=$(rank_pid 0) && awk '/^VmHWM:/ {print $2}' "/proc/$pid/status" 2>/dev/null >now && [[ -s now ]] && mv now "$1"
     done
 }
 peak_memory peak &
