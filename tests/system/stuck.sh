@@ -5,8 +5,8 @@ need_data
 
 for victim in 0 2; do
     start 3 train --set "data.file=$data" --set train.epochs=500 --set train.timeout=3 --set checkpoint.every="100 steps" \
-        --set train.log_every="20 steps" --run stuck
-    until_true 30 has_steps stuck $((victim * 100 + 200)) || fail "it does not get going"
+        --set train.log_every="20 steps" --run "stuck$victim"
+    until_true 30 has_steps "stuck$victim" 200 || fail "it does not get going"
     stopped=$(rank_pid "$victim")
     kill -STOP "$stopped"
     await
@@ -18,7 +18,7 @@ done
 export DTRAIN_LAUNCH_TIMEOUT=3
 for command in train eval; do
     options=(train --set "data.file=$data" --set train.timeout=3 --set train.epochs=500 --run early)
-    [[ $command == train ]] || options=(eval stuck --data "$data" --split train)
+    [[ $command == train ]] || options=(eval stuck2 --data "$data" --split train)
     start 3 "${options[@]}"
     until_true 30 rank_pid 1
     stopped=$(rank_pid 1)
@@ -32,7 +32,7 @@ for command in train eval; do
 done
 unset DTRAIN_LAUNCH_TIMEOUT
 
-run 2 train --set "data.file=$data" --set train.epochs=500 --set train.stop_after=10 --set train.timeout=3 --run stuck
+run 2 train --set "data.file=$data" --set train.epochs=500 --set train.stop_after=10 --set train.timeout=3 --run stuck2
 expect_code 75 "and the run goes on"
-expect_in "$out" 'going on from stuck/checkpoints/' "from its checkpoint"
+expect_in "$out" 'going on from stuck2/checkpoints/' "from its checkpoint"
 finish
