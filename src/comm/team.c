@@ -5,7 +5,9 @@
 #include <assert.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #ifdef __x86_64__
 #    include <immintrin.h>
 #endif
@@ -119,6 +121,24 @@ MPI_Comm dt_team_across_mpi(const dt_team *team) {
     return team->across;
 }
 
+/* What Open MPI keeps beside a window, and more. */
+#define WINDOW_SLACK ((size_t)1 << 20)
+
+/* Whether the teams of this machine find room for a window each. Open MPI looks too, but only where it makes the file,
+ * and leaves the other ranks waiting for it for ever. */
+static dt_status check_room(const dt_team *team, size_t bytes) {
+    const char *asked = getenv("OMPI_MCA_osc_sm_backing_directory"), *directory = asked ? asked : "/dev/shm";
+    struct statvfs about;
+    if (team->rank != 0 || statvfs(directory, &about) != 0) return dt_ok();
+    double teams = (dt_comm_node_size(team->comm) + team->size - 1) / team->size;
+    double room = (double)about.f_bavail * (double)about.f_frsize, wanted = (double)(bytes + WINDOW_SLACK) * teams;
+    if (room >= wanted) return dt_ok();
+    return dt_fail(DT_ERR_MEMORY,
+                   "%.1f MB of shared memory for the ranks of this machine are not to be had: %s has room for %.1f MB; "
+                   "make it larger, or use reduce.path=flat, where each rank has memory of its own",
+                   wanted / 1e6, directory, room / 1e6);
+}
+
 /* Collective over the team. */
 static dt_status alloc_window(dt_team *team, size_t bytes, MPI_Win *window, char **memory) {
     MPI_Aint wanted = team->rank == 0 ? (MPI_Aint)(bytes + 2 * PAGE) : 0;
@@ -139,11 +159,13 @@ dt_status dt_team_alloc(dt_team *team, size_t count, size_t size, void **out) {
     dt_status status = dt_size_mul(count, size, &bytes) && team->window_count < MAX_WINDOWS
                            ? dt_ok()
                            : dt_fail_memory("shared memory", bytes);
+    if (status.code == DT_OK && team->size > 1) status = check_room(team, bytes);
+    DT_TRY(dt_comm_agree(team->comm, status));
     char *memory = NULL;
     MPI_Win window = MPI_WIN_NULL;
-    if (status.code == DT_OK && team->size > 1) {
+    if (team->size > 1) {
         status = alloc_window(team, bytes, &window, &memory);
-    } else if (status.code == DT_OK) {
+    } else {
         memory = dt_alloc(bytes + 2 * PAGE, 1);
         if (!memory) status = dt_fail_memory("a replica", bytes);
     }

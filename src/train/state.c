@@ -75,12 +75,15 @@ static dt_status open_team(dt_run *run, int64_t most) {
 
 static dt_status plan_team(dt_run *run) {
     const dt_recipe_reduce *reduce = &run->recipe->reduce;
+    int64_t shares = reduce->path == DT_PATH_AUTO && reduce->team != 1 && dt_comm_node_size(run->comm) > 1;
+    DT_TRY(dt_comm_sum_i64(run->comm, &shares, 1)); /* of any machine: all ranks try again, or none */
     dt_status status = open_team(run, reduce->path == DT_PATH_FLAT ? 1 : reduce->team);
-    if (status.code != DT_OK && reduce->path == DT_PATH_AUTO && dt_team_size(run->team) > 1) {
-        if (dt_comm_rank(run->comm) == 0) dt_log_warn("%s; going on with reduce.path=flat", status.message);
+    if (status.code != DT_OK && shares > 0) {
         dt_carried_close(run);
         dt_team_close(run->team);
-        status = open_team(run, 1);
+        DT_TRY(open_team(run, 1));
+        if (dt_comm_rank(run->comm) == 0) dt_log_warn("%s; going on with reduce.path=flat", status.message);
+        status = dt_ok();
     }
     DT_TRY(status);
     if (dt_team_rank(run->team) == 0) dt_model_init(run->model, run->weights, (uint64_t)run->recipe->seed);
