@@ -130,7 +130,7 @@ static dt_status check_room(const dt_team *team, size_t bytes) {
     const char *asked = getenv("OMPI_MCA_osc_sm_backing_directory"), *directory = asked ? asked : "/dev/shm";
     struct statvfs about;
     if (team->rank != 0 || statvfs(directory, &about) != 0) return dt_ok();
-    double teams = (dt_comm_node_size(team->comm) + team->size - 1) / team->size;
+    int teams = (dt_comm_node_size(team->comm) + team->size - 1) / team->size;
     double room = (double)about.f_bavail * (double)about.f_frsize, wanted = (double)(bytes + WINDOW_SLACK) * teams;
     if (room >= wanted) return dt_ok();
     return dt_fail(DT_ERR_MEMORY,
