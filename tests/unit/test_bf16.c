@@ -126,7 +126,6 @@ static const struct {
 } shapes[] = {{16, 16, false}, {17, 33, true}, {64, 20, false}, {15, 40, false}, {40, 10, true}};
 
 START_TEST(products_with_weights_are_those_of_rounded_numbers) {
-    if (!dt_compute_has_bf16()) return;
     fixture f;
     fixture_init(&f, shapes[_i].in, shapes[_i].out, shapes[_i].transposed);
     ck_assert(f.linear.rounds == f.rounds);
@@ -141,7 +140,6 @@ START_TEST(products_with_weights_are_those_of_rounded_numbers) {
 END_TEST
 
 START_TEST(a_layer_may_go_back_through_what_it_went_forward_with_earlier) {
-    if (!dt_compute_has_bf16()) return;
     fixture f;
     fixture_init(&f, shapes[_i].in, shapes[_i].out, shapes[_i].transposed);
     dt_real *x = reals(ROWS * f.in, 3);
@@ -194,7 +192,6 @@ static double norm(const dt_real *x, const dt_real *y, size_t n) {
 #define EIGHT_BITS (sqrt(12) * 0x1p-9)
 
 START_TEST(a_model_in_bf16_is_the_one_in_float32_to_eight_bits) {
-    if (!dt_compute_has_bf16()) return;
     const struct network *network = &networks[_i];
     dt_model *models[2];
     dt_real *grads[2], *w = NULL;
@@ -233,7 +230,6 @@ START_TEST(a_model_in_bf16_is_the_one_in_float32_to_eight_bits) {
 END_TEST
 
 START_TEST(evaluation_gives_the_same_bits_in_a_model_that_cannot_train) {
-    if (!dt_compute_has_bf16()) return;
     const struct network *network = &networks[_i];
     int32_t labels[BATCH];
     dt_batch batch = batch_of(network, labels, BATCH);
@@ -264,6 +260,8 @@ START_TEST(evaluation_gives_the_same_bits_in_a_model_that_cannot_train) {
 END_TEST
 
 int main(void) {
+    bool open = dt_compute_open(&kernels, DT_ISA_AUTO, 1).code == DT_OK; /* or the tests fail in it */
+    if (open && !dt_compute_has_bf16()) return 77;                       /* meson counts that as skipped */
     Suite *suite = suite_create("bf16");
     TCase *group = tcase_create("bf16");
     tcase_add_checked_fixture(group, setup, NULL);
