@@ -46,6 +46,7 @@ run 2 step "$directory" network && run 2 step "$directory" network
 for ranks in 1 2 3; do
     for space in 0 4 40 300 600 1000 1200; do
         before=$("$dtrain" check "$directory" network)
+        [[ $before =~ ^[0-9]+$ ]] || give_up "no whole checkpoint: $before"
         with_space $space $ranks step "$directory" network
         expect_bad 1 'No space left on device' "$ranks ranks, $space KiB for 1218"
         [[ $("$dtrain" check "$directory" network) == "$before" ]] || fail "the checkpoint of step $before is not whole"

@@ -269,7 +269,7 @@ def main():
     finally:
         if not failures:
             shutil.rmtree(folder, ignore_errors=True)
-    return 1 if failures or not count else 0
+    return 1 if failures or not interruptions else 0  # runs that nothing happened to show nothing
 
 
 if __name__ == "__main__":

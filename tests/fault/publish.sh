@@ -120,6 +120,7 @@ for ranks in 2 3; do
     for rank in 0 $((ranks - 1)); do
         faulty "$ranks" "rank=$rank nth=1+ do=delay call=write"
         expect_code 0 "rank $rank of $ranks is late"
+        grep -q "^$rank [0-9]* write .* fault" "$log" || fail "rank $rank of $ranks was not late"
     done
 done
 

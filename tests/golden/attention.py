@@ -11,6 +11,8 @@ gradient of their sum weighted by `weight`, by each tensor and by the input.
 import torch
 from torch import nn
 
+from c_source import begin, end, enum, table
+
 torch.set_default_dtype(torch.float64)
 torch.manual_seed(20240612)
 ROWS = 2
@@ -107,28 +109,10 @@ ROWS_OF = [
 ]
 
 
-def numbers(values):
-    lines, line = [], "    "
-    for value in values:
-        text = f"{value:.15g}, "
-        if len(line) + len(text) > 118:
-            lines.append(line.rstrip())
-            line = "    "
-        line += text
-    return "\n".join(lines + [line.rstrip()])
-
-
-print("/* Attention layers as PyTorch computes them. Written by attention.py; do not edit. */")
-print("/* clang-format off */")
-print(f"enum {{ GOLDEN_ATTENTION_ROWS = {ROWS} }};")
-KEYS = ("x", "hidden", "start", "y", "weight", "grads", "dx")
-for i, r in enumerate(ROWS_OF):
-    for key in KEYS:
-        print(f"static const double golden_attention{i}_{key}[] = {{\n{numbers(r[key])}\n}};")
-print("static const struct {\n    const char *fields;\n    int places, channels, elements; /* of all tensors */")
-print("    const double " + ", ".join("*" + key for key in KEYS) + ";\n} golden_attention[] = {")
-for i, r in enumerate(ROWS_OF):
-    print(f'    {{"{r["fields"]}", {r["places"]}, {r["channels"]}, {len(r["start"])},')
-    print("     " + ", ".join(f"golden_attention{i}_{key}" for key in KEYS[:4]) + ",")
-    print("     " + ", ".join(f"golden_attention{i}_{key}" for key in KEYS[4:]) + "},")
-print("};\n/* clang-format on */")
+begin("/* Attention layers as PyTorch computes them. Written by attention.py; do not edit. */")
+enum(GOLDEN_ATTENTION_ROWS=ROWS)
+table("golden_attention", "golden_attention",
+      ["const char *fields;", "int places, channels, elements; /* of all tensors */"],
+      ("x", "hidden", "start", "y", "weight", "grads", "dx"),
+      [(f'"{r["fields"]}", {r["places"]}, {r["channels"]}, {len(r["start"])}', r) for r in ROWS_OF])
+end()

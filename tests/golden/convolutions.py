@@ -11,6 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from c_source import begin, braced, enum, shape, struct
+
 torch.set_default_dtype(torch.float64)
 ROWS = 3
 
@@ -75,40 +77,30 @@ def ours(parameter):
     return parameter if parameter.dim() == 1 else parameter.movedim((0, 1), (-1, -2))
 
 
-def numbers(values):
-    return "{" + ", ".join(f"{float(v):.9g}" for v in values.flatten()) + "}"
-
-
 def main():
     torch.manual_seed(20240502)
-    print("/* Written by tests/golden/convolutions.py with PyTorch " + torch.__version__ + "; do not edit. */")
-    print("/* clang-format off */")
-    rows, widest = [], dict(inputs=0, outputs=0, weights=0)
-    for text, shape, layers in CASES:
+    begin("/* Written by tests/golden/convolutions.py with PyTorch " + torch.__version__ + "; do not edit. */")
+    rows, widest = [], dict(GOLDEN_INPUTS=0, GOLDEN_OUTPUTS=0, GOLDEN_WEIGHTS=0)
+    for text, dims, layers in CASES:
         network = nn.Sequential(*layers)
-        x = torch.randn(ROWS, *shape)
+        x = torch.randn(ROWS, *dims)
         y = channels_last(network(x.movedim(-1, 1)))
         target = torch.randn_like(y)
         ((y - target) ** 2).sum().div(2).backward()
         weights = torch.cat([ours(p.detach()).flatten() for p in network.parameters()])
         grads = torch.cat([ours(p.grad).flatten() for p in network.parameters()])
-        rows.append((text, shape, y[0].numel(), len(weights), [x, weights, y.detach(), target, grads]))
-        widest["inputs"] = max(widest["inputs"], x.numel())
-        widest["outputs"] = max(widest["outputs"], y.numel())
-        widest["weights"] = max(widest["weights"], len(weights))
-    print(f"enum {{ GOLDEN_ROWS = {ROWS}, GOLDEN_INPUTS = {widest['inputs']}, GOLDEN_OUTPUTS = {widest['outputs']}, "
-          f"GOLDEN_WEIGHTS = {widest['weights']} }};")
-    print("static const struct {")
-    print("    const char *layers;")
-    print("    dt_shape input;")
-    print("    int outputs, weights; /* a sample's, the network's */")
-    print("    double x[GOLDEN_INPUTS], w[GOLDEN_WEIGHTS], y[GOLDEN_OUTPUTS], target[GOLDEN_OUTPUTS], "
-          "grads[GOLDEN_WEIGHTS];")
-    print("} golden_networks[] = {")
-    for text, shape, outputs, weights, arrays in rows:
-        print(f'    {{"{text}", {{{len(shape)}, {{{", ".join(map(str, shape))}}}}}, {outputs}, {weights},')
+        rows.append((text, dims, y[0].numel(), len(weights), [x, weights, y.detach(), target, grads]))
+        for name, array in zip(widest, (x, y, weights)):
+            widest[name] = max(widest[name], array.numel())
+    enum(GOLDEN_ROWS=ROWS, **widest)
+    struct("golden_networks", "const char *layers;", "dt_shape input;",
+           "int outputs, weights; /* a sample's, the network's */",
+           "double x[GOLDEN_INPUTS], w[GOLDEN_WEIGHTS], y[GOLDEN_OUTPUTS], target[GOLDEN_OUTPUTS], "
+           "grads[GOLDEN_WEIGHTS];")
+    for text, dims, outputs, weights, arrays in rows:
+        print(f'    {{"{text}", {{{shape(dims)}}}, {outputs}, {weights},')
         for array in arrays:
-            print(f"     {numbers(array)},")
+            print(f"     {braced(array.flatten().tolist(), '{:.9g}')},")
         print("    },")
     print("};")
 

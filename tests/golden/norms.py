@@ -10,7 +10,8 @@ tensor (for running statistics: their values after the step) and by the input, a
 """
 import torch
 from torch import nn
-import torch.nn.functional as F
+
+from c_source import begin, end, enum, shape, table
 
 torch.set_default_dtype(torch.float64)
 torch.manual_seed(20240611)
@@ -76,7 +77,7 @@ def flat(name, tensor):
     return (tensor.t() if name == "w" else tensor).reshape(-1).tolist()
 
 
-def row(layers, shape, model):
+def row(layers, dims, model):
     for name, tensor in tensors(model):
         if name in ("scale", "shift", "b", "w"):
             tensor.data = torch.randn_like(tensor)
@@ -86,7 +87,7 @@ def row(layers, shape, model):
             tensor.copy_(torch.rand_like(tensor) + 0.5)
     own = tensors(model)
     start = [value for name, tensor in own for value in flat(name, tensor)]
-    x = (torch.randn(ROWS, *shape) * 2 + 1).requires_grad_()
+    x = (torch.randn(ROWS, *dims) * 2 + 1).requires_grad_()
     model.train()
     y = model(x)
     weight = torch.randn_like(y)
@@ -94,7 +95,7 @@ def row(layers, shape, model):
     after = [value for name, tensor in own
              for value in flat(name, tensor.grad if tensor.requires_grad else tensor)]
     model.eval()
-    return dict(layers=layers, shape=shape, x=x.reshape(-1).tolist(), start=start, y=y.reshape(-1).tolist(),
+    return dict(layers=layers, shape=dims, x=x.reshape(-1).tolist(), start=start, y=y.reshape(-1).tolist(),
                 weight=weight.reshape(-1).tolist(), after=after, dx=x.grad.reshape(-1).tolist(),
                 evaluated=model(x).reshape(-1).tolist())
 
@@ -123,30 +124,9 @@ ROWS_OF = [
 ]
 
 
-def numbers(values):
-    values = values or [0.0]  # C has no empty arrays
-    lines, line = [], "    "
-    for value in values:
-        text = f"{value:.15g}, "
-        if len(line) + len(text) > 118:
-            lines.append(line.rstrip())
-            line = "    "
-        line += text
-    return "\n".join(lines + [line.rstrip()])
-
-
-print("/* Normalisation layers and a residual network as PyTorch computes them. Written by norms.py; do not edit. */")
-print("/* clang-format off */")
-print(f"enum {{ GOLDEN_NORM_ROWS = {ROWS} }};")
-KEYS = ("x", "start", "y", "weight", "after", "dx", "evaluated")
-for i, r in enumerate(ROWS_OF):
-    for key in KEYS:
-        print(f"static const double golden_norm{i}_{key}[] = {{\n{numbers(r[key])}\n}};")
-print("static const struct {\n    const char *layers;\n    dt_shape input;\n    int tensors; /* elements */")
-print("    const double " + ", ".join("*" + key for key in KEYS) + ";\n} golden_norms[] = {")
-for i, r in enumerate(ROWS_OF):
-    shape = ", ".join(map(str, r["shape"]))
-    print(f'    {{"{r["layers"]}",\n     {{{len(r["shape"])}, {{{shape}}}}}, {len(r["start"])},')
-    print("     " + ", ".join(f"golden_norm{i}_{key}" for key in KEYS[:4]) + ",")
-    print("     " + ", ".join(f"golden_norm{i}_{key}" for key in KEYS[4:]) + "},")
-print("};\n/* clang-format on */")
+begin("/* Normalisation layers and a residual network as PyTorch computes them. Written by norms.py; do not edit. */")
+enum(GOLDEN_NORM_ROWS=ROWS)
+table("golden_norms", "golden_norm", ["const char *layers;", "dt_shape input;", "int tensors; /* elements */"],
+      ("x", "start", "y", "weight", "after", "dx", "evaluated"),
+      [(f'"{r["layers"]}",\n     {{{shape(r["shape"])}}}, {len(r["start"])}', r) for r in ROWS_OF])
+end()

@@ -10,6 +10,8 @@ steps and some tiny, so that where eps is put shows.
 """
 import torch
 
+from c_source import begin, braced, enum, struct
+
 torch.set_default_dtype(torch.float64)
 MATRIX, BIAS, STEPS, KEEP = 15, 4, 10, (1, 2, 10)
 torch.manual_seed(20240501)
@@ -124,28 +126,24 @@ SCHEDULES = [
 
 
 def numbers(values):
-    return "{" + ", ".join(repr(float(v)) for v in values) + "}"
+    return braced(map(float, values), "{!r}")
 
 
 def fields(values):
     return "".join(f", .{k} = {str(v).lower() if isinstance(v, bool) else v}" for k, v in values.items() if v)
 
 
-print("/* Written by tests/golden/optimizers.py with PyTorch " + torch.__version__ + "; do not edit. */")
-print("/* clang-format off */")
-print(f"enum {{ GOLDEN_MATRIX = {MATRIX}, GOLDEN_BIAS = {BIAS}, GOLDEN_STEPS = {STEPS}, GOLDEN_KEPT = {len(KEEP)} }};")
-print("static const int golden_keep[GOLDEN_KEPT] = {" + ", ".join(map(str, KEEP)) + "};")
+begin("/* Written by tests/golden/optimizers.py with PyTorch " + torch.__version__ + "; do not edit. */")
+enum(GOLDEN_MATRIX=MATRIX, GOLDEN_BIAS=BIAS, GOLDEN_STEPS=STEPS, GOLDEN_KEPT=len(KEEP))
+print(f"static const int golden_keep[GOLDEN_KEPT] = {braced(KEEP)};")
 print(f"static const double golden_rate[GOLDEN_STEPS] = {numbers(map(rate, range(STEPS)))};")
 print(f"static const double golden_start[GOLDEN_MATRIX + GOLDEN_BIAS] = {numbers(START)};")
 print("static const double golden_grads[GOLDEN_STEPS][GOLDEN_MATRIX + GOLDEN_BIAS] = {")
 for g in GRADS:
     print(f"    {numbers(g)},")
 print("};")
-print("static const struct {")
-print("    const char *name;")
-print("    dt_recipe_optimizer config;")
-print("    double w[GOLDEN_KEPT][GOLDEN_MATRIX + GOLDEN_BIAS];")
-print("} golden_rules[] = {")
+struct("golden_rules", "const char *name;", "dt_recipe_optimizer config;",
+       "double w[GOLDEN_KEPT][GOLDEN_MATRIX + GOLDEN_BIAS];")
 for name, ours, extra, kept in ROWS:
     config = dict(kind="DT_SGD", beta1=0.9, beta2=0.999, rho=0.99, eps=1e-8)
     config.update(ours)
@@ -157,11 +155,8 @@ for name, ours, extra, kept in ROWS:
     print("    }},")
 print("};")
 print("/* lr 0.1 */")
-print(f"enum {{ GOLDEN_TOTAL = {N} }};")
-print("static const struct {")
-print("    dt_recipe_schedule schedule;")
-print("    double rate[GOLDEN_TOTAL];")
-print("} golden_schedules[] = {")
+enum(GOLDEN_TOTAL=N)
+struct("golden_schedules", "dt_recipe_schedule schedule;", "double rate[GOLDEN_TOTAL];")
 for kind, ours, values in SCHEDULES:
     print(f"    {{{{.kind = {kind}{fields(ours)}}}, {numbers(values)}}},")
 print("};")

@@ -11,6 +11,8 @@ input's, except that the GRU's candidate has both.
 import torch
 from torch import nn
 
+from c_source import begin, end, enum, table
+
 torch.set_default_dtype(torch.float64)
 torch.manual_seed(19971115)
 ROWS, PLACES, CHANNELS = 3, 4, 3
@@ -58,29 +60,9 @@ ROWS_OF = [
 ]
 
 
-def numbers(values):
-    lines, line = [], "    "
-    for value in values:
-        text = f"{value:.15g}, "
-        if len(line) + len(text) > 118:
-            lines.append(line.rstrip())
-            line = "    "
-        line += text
-    return "\n".join(lines + [line.rstrip()])
-
-
-print("/* Recurrent layers as PyTorch computes them. Written by recurrent.py; do not edit. */")
-print("/* clang-format off */")
-print(f"enum {{ GOLDEN_ROWS = {ROWS}, GOLDEN_PLACES = {PLACES}, GOLDEN_CHANNELS = {CHANNELS} }};")
-KEYS = ("x", "w", "before", "after", "y", "weight", "dw", "dx")
-for i, r in enumerate(ROWS_OF):
-    for key in KEYS:
-        print(f"static const double golden_recurrent{i}_{key}[] = {{\n{numbers(r[key])}\n}};")
-print("static const struct {\n    const char *layers;\n    int elements, carried, outputs;")
-print("    const double " + ", ".join("*" + key for key in KEYS) + ";\n} golden_recurrent[] = {")
-for i, r in enumerate(ROWS_OF):
-    sizes = f"{r['elements']}, {len(r['before']) // ROWS}, {len(r['y'])}"
-    print(f'    {{"{r["layers"]}", {sizes},')
-    print("     " + ", ".join(f"golden_recurrent{i}_{key}" for key in KEYS[:4]) + ",")
-    print("     " + ", ".join(f"golden_recurrent{i}_{key}" for key in KEYS[4:]) + "},")
-print("};\n/* clang-format on */")
+begin("/* Recurrent layers as PyTorch computes them. Written by recurrent.py; do not edit. */")
+enum(GOLDEN_ROWS=ROWS, GOLDEN_PLACES=PLACES, GOLDEN_CHANNELS=CHANNELS)
+table("golden_recurrent", "golden_recurrent", ["const char *layers;", "int elements, carried, outputs;"],
+      ("x", "w", "before", "after", "y", "weight", "dw", "dx"),
+      [(f'"{r["layers"]}", {r["elements"]}, {len(r["before"]) // ROWS}, {len(r["y"])}', r) for r in ROWS_OF])
+end()

@@ -20,6 +20,8 @@ entropy, and gradients are of that sum.
 import torch
 import torch.nn.functional as F
 
+from c_source import array, begin, end, shape, struct
+
 torch.set_default_dtype(torch.float64)
 torch.manual_seed(20240923)
 ROWS, PLACES, VOCABULARY, WIDTH, HEADS, CLASSES = 3, 5, 7, 8, 2, 3
@@ -154,19 +156,8 @@ def cases():
     return found
 
 
-def numbers(values, form="{:.16g}, "):
-    lines, line = [], "    "
-    for value in values:
-        text = form.format(value)
-        if len(line) + len(text) > 118:
-            lines.append(line.rstrip())
-            line = "    "
-        line += text
-    return "\n".join(lines + [line.rstrip()])
-
-
 CASES = cases()
-print("""/* Whole small transformers as PyTorch computes them. Written by transformers.py, which says what they are; do not
+begin("""/* Whole small transformers as PyTorch computes them. Written by transformers.py, which says what they are; do not
  * edit.
  *
  * Of a row of golden_transformers: `weights` and `gradient` are all its tensors one after the other, in the order of
@@ -174,7 +165,6 @@ print("""/* Whole small transformers as PyTorch computes them. Written by transf
  * the gpt rows (the next tokens) and [rows] of the bert rows (classes); `logits` [labels, outputs]; `loss` is the sum
  * of softmax cross entropy over all labels, and the gradient is of that sum. Two heads, eps 1e-5, GELU in tanh form,
  * the hidden layer of a block twice as wide as the rest. */""")
-print("/* clang-format off */")
 print(f"enum {{\n    GOLDEN_TRANSFORMER_ROWS = {ROWS},\n    GOLDEN_TRANSFORMER_PLACES = {PLACES},\n"
       f"    GOLDEN_TRANSFORMER_VOCABULARY = {VOCABULARY},\n    GOLDEN_TRANSFORMER_WIDTH = {WIDTH},\n"
       f"    GOLDEN_TRANSFORMER_HEADS = {HEADS},\n    GOLDEN_TRANSFORMER_HIDDEN = {HIDDEN},\n"
@@ -184,20 +174,21 @@ for c in CASES:
     name = "golden_" + c["name"]
     if c["shared"] == c["name"]:
         print(f"static const golden_tensor {name}_tensors[] = {{")
-        for key, shape in c["shapes"]:
-            print(f'    {{"{key}", {len(shape)}, {{{", ".join(map(str, shape))}}}}},')
+        for key, dims in c["shapes"]:
+            print(f'    {{"{key}", {shape(dims)}}},')
         print("};")
         for key in ("tokens", "labels"):
-            print(f"static const int {name}_{key}[] = {{\n{numbers(c[key].reshape(-1).tolist(), '{}, ')}\n}};")
-        print(f"static const double {name}_weights[] = {{\n{numbers(c['weights'])}\n}};")
+            array(f"{name}_{key}", c[key].reshape(-1).tolist(), "{}", "int")
+        array(f"{name}_weights", c["weights"], "{:.16g}")
     for key in ("logits", "gradient"):
-        print(f"static const double {name}_{key}[] = {{\n{numbers(c[key])}\n}};")
-print("static const struct {\n    const char *name;\n    const golden_tensor *tensors;\n    int tensor_count, elements;\n"
-      "    const int *tokens, *labels;\n    int label_count, outputs;\n    const double *weights, *logits, *gradient;\n"
-      "    double loss;\n} golden_transformers[] = {")
+        array(f"{name}_{key}", c[key], "{:.16g}")
+struct("golden_transformers", "const char *name;", "const golden_tensor *tensors;", "int tensor_count, elements;",
+       "const int *tokens, *labels;", "int label_count, outputs;", "const double *weights, *logits, *gradient;",
+       "double loss;")
 for c in CASES:
     own, shared = "golden_" + c["name"], "golden_" + c["shared"]
     print(f'    {{"{c["name"]}", {shared}_tensors, {len(c["shapes"])}, {len(c["weights"])}, {shared}_tokens, '
           f'{shared}_labels, {c["labels"].numel()}, {c["outputs"]},\n'
           f'     {shared}_weights, {own}_logits, {own}_gradient, {c["loss"]:.16g}}},')
-print("};\n/* clang-format on */")
+print("};")
+end()

@@ -13,8 +13,6 @@
 #include "dtrain/h5.h"
 #include "dtrain/memory.h"
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
-
 static char directory[64];
 
 static bool leads(void) {

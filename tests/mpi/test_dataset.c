@@ -16,8 +16,6 @@
 #include "dtrain/compute.h"
 #include "dtrain/dataset.h"
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
-
 static char directory[64], spool[80], path[80];
 
 static bool leads(void) {

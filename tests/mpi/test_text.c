@@ -12,7 +12,6 @@
 #include "dtrain/memory.h"
 #include "dtrain/tokenizer.h"
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
 enum { MOST = 100000, TOKENS = 5000 };
 
 static char path[64];

@@ -133,11 +133,15 @@ expect_bad() {
     fi
 }
 
-# last_value KEY: of the machine-readable last line
-last_value() { tail -n 1 "$out" | tr ' ' '\n' | sed -n "s/^$1=//p"; }
+# last_value KEY: of the machine-readable last line. Where there is none, what is equal to no other value.
+last_value() { tail -n 1 "$out" | tr ' ' '\n' | sed -n "s/^$1=//p" | grep . || echo "no-$1-$BASHPID-$SECONDS"; }
 
-# figures: that line without what may differ from run to run
-figures() { tail -n 1 "$out" | sed -E 's/^[a-z]+ (run=[^ ]+ )?//; s/ (samples_per_s|tokens_per_s|seconds|ranks)=[^ ]+//g'; }
+# figures: that line without what may differ from run to run; likewise
+figures() {
+    tail -n 1 "$out" | grep ' digest=' |
+        sed -E 's/^[a-z]+ (run=[^ ]+ )?//; s/ (samples_per_s|tokens_per_s|seconds|ranks)=[^ ]+//g' ||
+        echo "no-figures-$BASHPID-$SECONDS"
+}
 
 # Fashion-MNIST from Debian's package, imported once per build: $data.
 idx=/usr/share/datasets/fashion-mnist

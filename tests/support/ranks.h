@@ -9,6 +9,7 @@
 
 #include "dtrain/comm.h"
 #include "dtrain/log.h"
+#include "suite.h"
 
 static dt_comm *world;
 

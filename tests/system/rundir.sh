@@ -18,10 +18,11 @@ expect_code 75 "the first is not disturbed"
 
 # The lock of a job that was killed is taken over.
 start 2 train "${arguments[@]}" --run shared --set train.epochs=200 --set train.log_every="50 steps"
-until_true 30 grep -q 'going on' "$out"
+until_true 30 grep -q 'going on' "$out" || fail "the first job does not go on"
 sleep 0.5
 kill -KILL "$(rank_pid 0)"
 await
+expect_code 137 "the first is killed"
 run 2 train "${arguments[@]}" --run shared --set train.epochs=200 --set train.stop_after="1 steps"
 expect_code 75 "a dead job's lock is taken over"
 

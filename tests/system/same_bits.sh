@@ -53,9 +53,6 @@ for a, b in itertools.combinations(columns, 2):
     assert set(zip(a, b)) == set(itertools.product(a, b)), set(itertools.product(a, b)) - set(zip(a, b))
 PYTHON
 
-# The last line without what may differ.
-figures() { tail -n 1 "$out" | sed -E 's/^[a-z]+ run=[^ ]+ //; s/ (samples_per_s|seconds|ranks)=[^ ]+//g'; }
-
 # Ranks before and after an interruption, in turn.
 resumes=('3 5' '7 2' '1 8' '4 3')
 

@@ -14,7 +14,11 @@ script -qec "mpirun -n 2 $dtrain ${arguments[*]} --run mpirun" /dev/null >"$out"
 expect_in "$out" "$live" "a live line (mpirun)"
 expect_in "$out" '^(.*\[K)?done run=mpirun .*digest=' "and the last line on a line of its own"
 
-plain() { if LC_ALL=C grep -q $'[\x01-\x09\x0b-\x1f\x7f]' "$out"; then fail "$1: control characters"; else pass "$1"; fi; }
+# plain WHAT: a whole run's output, and no control characters in it
+plain() {
+    grep -q '^done run=' "$out" || fail "$1: no end"
+    if LC_ALL=C grep -q $'[\x01-\x09\x0b-\x1f\x7f]' "$out"; then fail "$1: control characters"; else pass "$1"; fi
+}
 "$source/launch/local.sh" -n 2 "${arguments[@]}" --run pipe1 2>"$err" </dev/null | cat >"$out"
 plain "local.sh in a pipe"
 mpirun -n 2 "$dtrain" "${arguments[@]}" --run pipe2 2>"$err" </dev/null | cat >"$out"

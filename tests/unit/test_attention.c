@@ -5,115 +5,54 @@
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "dtrain/memory.h"
-#include "model_internal.h"
-#include "reference.h"
+#include "models.h"
 
 #include "../golden/attention.h"
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
 #define TOLERANCE (sizeof(dt_real) == sizeof(double) ? 1e-12 : 2e-5)
 
-/* A list of layers, planned, and its weights. */
-typedef struct fixture {
-    const dt_kernels *kernels;
-    dt_node *root;
-    dt_sequence sequence;
-    dt_table table;
-    dt_real *arena, *w, *grads;
-    size_t elements; /* of the arena */
-} fixture;
-
-static dt_real *reals(int64_t n, uint64_t seed) {
-    dt_real *x = dt_alloc((size_t)n, sizeof *x);
-    ck_assert_ptr_nonnull(x);
-    for (int64_t i = 0; i < n; i++) x[i] = (dt_real)ref_uniform(seed, (uint64_t)i);
-    return x;
+/* The model's input is token ids, one a place, and other layers went before. */
+static dt_model_spec spec_of(int64_t places, int64_t rows, bool training) {
+    return (dt_model_spec){.input = {1, {places}}, .rows = rows, .training = training};
 }
 
-static dt_real *narrow(const double *from, int64_t n) {
-    dt_real *x = reals(n, 0);
-    for (int64_t i = 0; i < n; i++) x[i] = (dt_real)from[i];
-    return x;
+static void fixture_init(layer_list *list, const char *layers, int64_t places, int64_t channels, int64_t rows) {
+    dt_model_spec spec = spec_of(places, rows, true);
+    layer_list_init(list, layers, &spec, &(dt_shape){2, {places, channels}});
 }
 
-/* `spec` says [places, channels]; the model's input is token ids, one a place, and other layers went before. */
-static dt_status plan(fixture *f, const char *layers, const dt_model_spec *spec) {
-    dt_model_spec model = *spec;
-    model.input = (dt_shape){1, {spec->input.dim[0]}};
-    memset(f, 0, sizeof *f);
-    char text[512];
-    snprintf(text, sizeof text, "layers: %s", layers);
-    DT_TRY(dt_compute_open(&f->kernels, DT_ISA_AUTO, 1));
-    DT_TRY(dt_node_parse_text(&f->root, "test.yaml", text));
-    dt_plan plan = {.table = &f->table, .spec = &model};
-    dt_status status = dt_sequence_decode(&f->sequence, dt_node_get(f->root, "layers"), "layers");
-    if (status.code == DT_OK) status = dt_sequence_plan(&f->sequence, &plan, "", &spec->input, true);
-    if (status.code == DT_OK) status = dt_plan_bind(&plan, &f->arena);
-    f->elements = plan.total;
-    dt_plan_finish(&plan);
-    return status;
-}
-
-static void fixture_init(fixture *f, const char *layers, const dt_model_spec *spec) {
-    dt_status status = plan(f, layers, spec);
-    ck_assert_msg(status.code == DT_OK, "%s: %s", layers, status.message);
-    f->w = reals((int64_t)f->table.total, 1);
-    f->grads = reals((int64_t)f->table.total, 2);
-}
-
-static void fixture_finish(fixture *f) {
-    dt_sequence_finish(&f->sequence);
-    dt_table_finish(&f->table);
-    dt_node_destroy(f->root);
-    dt_free(f->arena), dt_free(f->w), dt_free(f->grads);
-}
-
-static dt_pass pass_of(const fixture *f, int64_t rows, bool training) {
-    return (dt_pass){.kernels = f->kernels,
+static dt_pass pass_of(const layer_list *f, int64_t rows, bool training) {
+    return (dt_pass){.kernels = best_kernels(),
                      .rows = rows,
                      .training = training,
                      .weights = f->w,
                      .grads = training ? f->grads : NULL};
 }
 
-static void expect_near(const char *fields, const char *what, const dt_real *got, const double *want, int64_t n) {
-    double largest = 1;
-    for (int64_t i = 0; i < n; i++) largest = fmax(largest, fabs(want[i]));
-    for (int64_t i = 0; i < n; i++)
-        ck_assert_msg(fabs((double)got[i] - want[i]) <= TOLERANCE * largest,
-                      "%s: %s, element %d: %.17g, PyTorch has %.17g", fields, what, (int)i, (double)got[i], want[i]);
-}
-
 START_TEST(attention_and_its_gradients_are_pytorch_s) {
     const char *fields = golden_attention[_i].fields;
     int64_t places = golden_attention[_i].places, channels = golden_attention[_i].channels;
-    int64_t count = GOLDEN_ATTENTION_ROWS * places * channels;
+    size_t rows = GOLDEN_ATTENTION_ROWS * (size_t)places, count = rows * (size_t)channels;
     char layers[256];
     snprintf(layers, sizeof layers, "[{attention: {%s}}]", fields);
-    dt_model_spec spec = {.input = {2, {places, channels}}, .rows = GOLDEN_ATTENTION_ROWS, .training = true};
-    fixture f;
-    fixture_init(&f, layers, &spec);
+    layer_list f;
+    fixture_init(&f, layers, places, channels, GOLDEN_ATTENTION_ROWS);
     ck_assert_uint_eq(dt_table_elements(&f.table), (size_t)golden_attention[_i].elements);
-    const double *start = golden_attention[_i].start;
-    for (int t = 0; t < f.table.count; t++)
-        for (size_t i = 0; i < f.table.tensors[t].count; i++) f.w[f.table.tensors[t].offset + i] = (dt_real)*start++;
+    scatter(&f.table, f.w, golden_attention[_i].start);
     dt_real *x = narrow(golden_attention[_i].x, count), *dy = narrow(golden_attention[_i].weight, count);
-    dt_real *tokens = narrow(golden_attention[_i].hidden, GOLDEN_ATTENTION_ROWS * places);
-    for (int64_t i = 0; i < GOLDEN_ATTENTION_ROWS * places; i++) tokens[i] = tokens[i] > 0 ? -1 : 5;
+    dt_real *tokens = narrow(golden_attention[_i].hidden, rows);
+    for (size_t i = 0; i < rows; i++) tokens[i] = tokens[i] > 0 ? -1 : 5;
     dt_pass pass = pass_of(&f, GOLDEN_ATTENTION_ROWS, true);
     pass.tokens = tokens;
-    expect_near(fields, "outputs", dt_sequence_forward(&f.sequence, &pass, x), golden_attention[_i].y, count);
+    expect_near(fields, "outputs", dt_sequence_forward(&f.sequence, &pass, x), golden_attention[_i].y, count,
+                TOLERANCE);
     const dt_real *dx = dt_sequence_backward(&f.sequence, &pass, x, dy, true);
-    expect_near(fields, "gradient of the input", dx, golden_attention[_i].dx, count);
-    const double *grads = golden_attention[_i].grads;
-    for (int t = 0; t < f.table.count; grads += f.table.tensors[t++].count)
-        expect_near(fields, f.table.tensors[t].name, f.grads + f.table.tensors[t].offset, grads,
-                    (int64_t)f.table.tensors[t].count);
-    fixture_finish(&f);
+    expect_near(fields, "gradient of the input", dx, golden_attention[_i].dx, count, TOLERANCE);
+    expect_tensors_near(fields, &f.table, f.grads, golden_attention[_i].grads, TOLERANCE);
+    layer_list_finish(&f);
     dt_free(x), dt_free(dy), dt_free(tokens);
 }
 END_TEST
@@ -127,16 +66,16 @@ static const char *const decoded[] = {
 START_TEST(decoding_place_by_place_gives_what_the_whole_does) {
     enum { ROWS = 3, PLACES = 67, CHANNELS = 8 };
     const char *layers = decoded[_i];
-    dt_model_spec whole = {.input = {2, {PLACES, CHANNELS}}, .rows = ROWS, .training = true};
-    dt_model_spec steps = {.input = {2, {1, CHANNELS}}, .rows = ROWS, .decoding = PLACES};
-    fixture f, g;
-    fixture_init(&f, layers, &whole);
-    fixture_init(&g, layers, &steps);
+    dt_model_spec steps = spec_of(1, ROWS, false);
+    steps.decoding = PLACES;
+    layer_list f, g;
+    fixture_init(&f, layers, PLACES, CHANNELS, ROWS);
+    layer_list_init(&g, layers, &steps, &(dt_shape){2, {1, CHANNELS}});
     ck_assert_uint_eq(f.table.total, g.table.total);
     dt_real *x = reals(ROWS * PLACES * CHANNELS, 3), here[ROWS * CHANNELS];
     dt_pass pass = pass_of(&f, ROWS, true), step = pass_of(&g, ROWS, false);
     const dt_real *y = dt_sequence_forward(&f.sequence, &pass, x);
-    int64_t width = dt_shape_last(dt_sequence_out(&f.sequence, &whole.input));
+    int64_t width = dt_shape_last(dt_sequence_out(&f.sequence, &(dt_shape){2, {PLACES, CHANNELS}}));
     for (int round = 0; round < 2; round++) { /* a second text after the first */
         for (step.place = 0; step.place < PLACES; step.place++) {
             for (int r = 0; r < ROWS; r++)
@@ -149,28 +88,28 @@ START_TEST(decoding_place_by_place_gives_what_the_whole_does) {
             }
         }
     }
-    fixture_finish(&f);
-    fixture_finish(&g);
+    layer_list_finish(&f);
+    layer_list_finish(&g);
     dt_free(x);
 }
 END_TEST
 
 START_TEST(only_the_causal_decodes) {
-    dt_model_spec spec = {.input = {2, {1, 8}}, .rows = 1, .decoding = 5};
-    fixture f;
-    dt_status status = plan(&f, "[{attention: {heads: 2, causal: no}}]", &spec);
+    dt_model_spec spec = spec_of(1, 1, false);
+    spec.decoding = 5;
+    layer_list f;
+    dt_status status = layer_list_plan(&f, "[{attention: {heads: 2, causal: no}}]", &spec, &(dt_shape){2, {1, 8}});
     ck_assert_int_eq(status.code, DT_ERR_INPUT);
     ck_assert_msg(strstr(status.message, "attention looks at more than one place"), "%s", status.message);
-    fixture_finish(&f);
+    layer_list_finish(&f);
 }
 END_TEST
 
 START_TEST(a_batch_is_its_rows_bit_for_bit) {
     enum { ROWS = 5, PLACES = 70, CHANNELS = 12, SIZE = PLACES * CHANNELS };
     static const char *const layers[] = {"[{attention: 3}]", "[{attention: {heads: 2, causal: no, rotary: yes}}]"};
-    dt_model_spec spec = {.input = {2, {PLACES, CHANNELS}}, .rows = ROWS, .training = true};
-    fixture f;
-    fixture_init(&f, layers[_i], &spec);
+    layer_list f;
+    fixture_init(&f, layers[_i], PLACES, CHANNELS, ROWS);
     dt_real *x = reals(ROWS * SIZE, 3), *dy = reals(ROWS * SIZE, 4), *y = reals(ROWS * SIZE, 0);
     dt_real *dx = reals(ROWS * SIZE, 0), *back = reals(ROWS * SIZE, 4);
     dt_pass pass = pass_of(&f, ROWS, true);
@@ -183,7 +122,7 @@ START_TEST(a_batch_is_its_rows_bit_for_bit) {
         one = dt_sequence_backward(&f.sequence, &pass, x + r * SIZE, dy + r * SIZE, true);
         ck_assert_msg(memcmp(one, dx + r * SIZE, SIZE * sizeof *y) == 0, "gradient of row %d", r);
     }
-    fixture_finish(&f);
+    layer_list_finish(&f);
     dt_free(x), dt_free(dy), dt_free(y), dt_free(dx), dt_free(back);
 }
 END_TEST
@@ -191,9 +130,8 @@ END_TEST
 /* With bits that hang on nothing but the place, padded rows and all: what is behind a query, or hidden, has no say. */
 START_TEST(what_is_not_seen_has_no_say) {
     enum { PLACES = 70, CHANNELS = 8, SIZE = PLACES * CHANNELS, CHANGED = 40 };
-    dt_model_spec spec = {.input = {2, {PLACES, CHANNELS}}, .rows = 1, .training = true};
-    fixture f;
-    fixture_init(&f, _i ? "[{attention: {heads: 2, causal: no}}]" : "[{attention: 2}]", &spec);
+    layer_list f;
+    fixture_init(&f, _i ? "[{attention: {heads: 2, causal: no}}]" : "[{attention: 2}]", PLACES, CHANNELS, 1);
     dt_real *x = reals(SIZE, 3), *y = reals(SIZE, 0), *tokens = reals(PLACES, 0);
     for (int t = 0; t < PLACES; t++) tokens[t] = _i && t == CHANGED ? -1 : 1;
     dt_pass pass = pass_of(&f, 1, true);
@@ -206,7 +144,7 @@ START_TEST(what_is_not_seen_has_no_say) {
         bool same = memcmp(now + t * CHANNELS, y + t * CHANNELS, CHANNELS * sizeof *y) == 0;
         ck_assert_msg(same == (_i ? t != CHANGED : t < CHANGED), "place %d %s", t, same ? "is as before" : "changed");
     }
-    fixture_finish(&f);
+    layer_list_finish(&f);
     dt_free(x), dt_free(y), dt_free(tokens);
 }
 END_TEST
@@ -214,11 +152,10 @@ END_TEST
 START_TEST(memory_grows_with_the_places_not_their_square) {
     size_t elements[3];
     for (int i = 0; i < 3; i++) {
-        fixture f;
-        dt_model_spec spec = {.input = {2, {256 << 2 * i, 64}}, .rows = 2, .training = true};
-        fixture_init(&f, "[{attention: 2}]", &spec);
+        layer_list f;
+        fixture_init(&f, "[{attention: 2}]", 256 << 2 * i, 64, 2);
         elements[i] = f.elements;
-        fixture_finish(&f);
+        layer_list_finish(&f);
     }
     ck_assert_uint_le(elements[1], 4 * elements[0]);
     ck_assert_uint_le(elements[2], 4 * elements[1]);
@@ -235,9 +172,5 @@ int main(void) {
     tcase_add_loop_test(group, what_is_not_seen_has_no_say, 0, 2);
     tcase_add_test(group, memory_grows_with_the_places_not_their_square);
     suite_add_tcase(suite, group);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

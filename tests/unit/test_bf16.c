@@ -3,35 +3,24 @@
  * there is nothing to test here: tests/system/bf16.sh tests what a run does then. */
 #include <check.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "dtrain/memory.h"
-#include "dtrain/model.h"
-#include "model_internal.h"
+#include "models.h"
 #include "reference.h"
 
 #define U 0x1p-24
-#define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
 
 static const dt_kernels *kernels;
 
 static void setup(void) {
-    ck_assert_int_eq(dt_compute_open(&kernels, DT_ISA_AUTO, 1).code, DT_OK);
+    kernels = best_kernels();
 }
 
-static dt_real *reals(int64_t n, uint64_t seed) {
-    dt_real *x = dt_alloc((size_t)n, sizeof *x);
-    ck_assert_ptr_nonnull(x);
-    for (int64_t i = 0; i < n; i++) x[i] = (dt_real)ref_uniform(seed, (uint64_t)i);
-    return x;
-}
-
-static dt_bf16 *rounded(const dt_real *x, int64_t n) {
-    dt_bf16 *y = dt_alloc((size_t)n, sizeof *y);
+static dt_bf16 *rounded(const dt_real *x, size_t n) {
+    dt_bf16 *y = dt_alloc(n, sizeof *y);
     ck_assert_ptr_nonnull(y);
-    kernels->to_bf16(y, x, n);
+    kernels->to_bf16(y, x, (int64_t)n);
     return y;
 }
 
@@ -62,9 +51,9 @@ static void fixture_init(fixture *f, int64_t in, int64_t out, bool transposed) {
     dt_plan_finish(&plan);
     f->in = in;
     f->out = out;
-    f->w = reals((int64_t)f->table.total, 1);
-    f->w16 = rounded(f->w, (int64_t)f->table.total);
-    f->grads = reals((int64_t)f->table.total, 2);
+    f->w = reals(f->table.total, 1);
+    f->w16 = rounded(f->w, f->table.total);
+    f->grads = reals(f->table.total, 2);
     f->rounds = in >= 16 && out >= 16;
 }
 
@@ -117,7 +106,7 @@ static void check_forward(const fixture *f, const dt_real *x, int64_t rows, dt_r
 static void check_backward(const fixture *f, const dt_real *x, int64_t rows, bool accumulate, dt_real beta) {
     dt_pass pass = pass_of(f);
     dt_real *dy = reals(rows * f->out, 6), *dx = reals(rows * f->in, 7), *before = reals(rows * f->in, 7);
-    dt_real *dw = reals((int64_t)f->table.total, 2);
+    dt_real *dw = reals(f->table.total, 2);
     memcpy(f->grads, dw, f->table.total * sizeof *dw);
     dt_linear_backward(&f->linear, &f->layer, &pass, x, dy, rows, accumulate, beta, dx);
     bool transposed = f->linear.transposed;
@@ -137,7 +126,6 @@ static const struct {
 } shapes[] = {{16, 16, false}, {17, 33, true}, {64, 20, false}, {15, 40, false}, {40, 10, true}};
 
 START_TEST(products_with_weights_are_those_of_rounded_numbers) {
-    if (!dt_compute_has_bf16()) return;
     fixture f;
     fixture_init(&f, shapes[_i].in, shapes[_i].out, shapes[_i].transposed);
     ck_assert(f.linear.rounds == f.rounds);
@@ -152,7 +140,6 @@ START_TEST(products_with_weights_are_those_of_rounded_numbers) {
 END_TEST
 
 START_TEST(a_layer_may_go_back_through_what_it_went_forward_with_earlier) {
-    if (!dt_compute_has_bf16()) return;
     fixture f;
     fixture_init(&f, shapes[_i].in, shapes[_i].out, shapes[_i].transposed);
     dt_real *x = reals(ROWS * f.in, 3);
@@ -169,18 +156,9 @@ END_TEST
 
 enum { BATCH = 6, CLASSES = 20 };
 
-static dt_model *new_model(const char *layers, dt_shape input, bool training, bool bf16) {
-    char text[1024];
-    snprintf(text, sizeof text, "layers: %s\n", layers);
-    dt_node *root;
-    dt_model *model;
-    ck_assert_int_eq(dt_node_parse_text(&root, "test.yaml", text).code, DT_OK);
+static dt_model *model_of(const char *layers, dt_shape input, bool training, bool bf16) {
     dt_model_spec spec = {.input = input, .targets = 1, .rows = BATCH, .training = training, .bf16 = bf16};
-    dt_recipe_loss loss = {DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0};
-    dt_status status = dt_model_create(&model, dt_node_get(root, "layers"), &loss, &spec, kernels);
-    ck_assert_msg(status.code == DT_OK, "%s", status.message);
-    dt_node_destroy(root);
-    return model;
+    return new_model(layers, &spec);
 }
 
 /* Every layer multiplies; all is smooth, so that an output follows its input. */
@@ -214,7 +192,6 @@ static double norm(const dt_real *x, const dt_real *y, size_t n) {
 #define EIGHT_BITS (sqrt(12) * 0x1p-9)
 
 START_TEST(a_model_in_bf16_is_the_one_in_float32_to_eight_bits) {
-    if (!dt_compute_has_bf16()) return;
     const struct network *network = &networks[_i];
     dt_model *models[2];
     dt_real *grads[2], *w = NULL;
@@ -223,14 +200,14 @@ START_TEST(a_model_in_bf16_is_the_one_in_float32_to_eight_bits) {
     dt_batch batch = batch_of(network, labels, BATCH - 1);
     const dt_table *table = NULL;
     for (int bf16 = 0; bf16 < 2; bf16++) {
-        models[bf16] = new_model(network->layers, network->input, true, bf16);
+        models[bf16] = model_of(network->layers, network->input, true, bf16);
         table = dt_model_table(models[bf16]);
         if (!bf16) {
-            w = reals((int64_t)table->total, 1);
+            w = reals(table->total, 1);
             dt_model_init(models[0], w, 5);
-            w16 = rounded(w, (int64_t)table->total);
+            w16 = rounded(w, table->total);
         }
-        grads[bf16] = reals((int64_t)table->total, 2);
+        grads[bf16] = reals(table->total, 2);
         dt_tally tally = {0};
         dt_pass pass = {.weights = w, .weights16 = bf16 ? w16 : NULL, .grads = grads[bf16]};
         dt_model_train(models[bf16], pass, &batch, &tally);
@@ -253,19 +230,18 @@ START_TEST(a_model_in_bf16_is_the_one_in_float32_to_eight_bits) {
 END_TEST
 
 START_TEST(evaluation_gives_the_same_bits_in_a_model_that_cannot_train) {
-    if (!dt_compute_has_bf16()) return;
     const struct network *network = &networks[_i];
     int32_t labels[BATCH];
     dt_batch batch = batch_of(network, labels, BATCH);
     dt_real *w = NULL, *outputs = NULL;
     dt_bf16 *w16 = NULL;
     for (int training = 1; training >= 0; training--) {
-        dt_model *model = new_model(network->layers, network->input, training, true);
+        dt_model *model = model_of(network->layers, network->input, training, true);
         size_t total = dt_model_table(model)->total, bytes = sizeof(dt_real) * BATCH * CLASSES;
         if (training) {
-            w = reals((int64_t)total, 1);
+            w = reals(total, 1);
             dt_model_init(model, w, 5);
-            w16 = rounded(w, (int64_t)total);
+            w16 = rounded(w, total);
             outputs = reals(BATCH * CLASSES, 8);
         }
         dt_pass pass = {.rows = BATCH, .weights = w, .weights16 = w16};
@@ -284,6 +260,8 @@ START_TEST(evaluation_gives_the_same_bits_in_a_model_that_cannot_train) {
 END_TEST
 
 int main(void) {
+    bool open = dt_compute_open(&kernels, DT_ISA_AUTO, 1).code == DT_OK; /* or the tests fail in it */
+    if (open && !dt_compute_has_bf16()) return 77;                       /* meson counts that as skipped */
     Suite *suite = suite_create("bf16");
     TCase *group = tcase_create("bf16");
     tcase_add_checked_fixture(group, setup, NULL);
@@ -292,9 +270,5 @@ int main(void) {
     tcase_add_loop_test(group, a_model_in_bf16_is_the_one_in_float32_to_eight_bits, 0, COUNT(networks));
     tcase_add_loop_test(group, evaluation_gives_the_same_bits_in_a_model_that_cannot_train, 0, COUNT(networks));
     suite_add_tcase(suite, group);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -10,12 +10,7 @@
 
 #include "dtrain/memory.h"
 #include "dtrain/recipe.h"
-
-#define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
-
-static void assert_ok(dt_status status) {
-    ck_assert_msg(status.code == DT_OK, "%s", status.message);
-}
+#include "suite.h"
 
 /* One line, the code, and `part` in it. */
 static void assert_fails(dt_status status, dt_code code, const char *part) {
@@ -1262,9 +1257,5 @@ int main(void) {
     add_fields(suite);
     add_recipe(suite);
     add_nodes(suite);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

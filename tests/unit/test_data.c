@@ -16,8 +16,7 @@
 
 #include "data_internal.h"
 #include "dtrain/import.h"
-
-#define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
+#include "suite.h"
 
 /* ---- the order of an epoch ---- */
 
@@ -799,9 +798,5 @@ int main(void) {
     Suite *suite = suite_create("data");
     suite_add_tcase(suite, sampler_tests());
     suite_add_tcase(suite, import_tests());
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

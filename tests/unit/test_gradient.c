@@ -4,19 +4,15 @@
  * its formula on the way. */
 #include <check.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "dtrain/memory.h"
-#include "model_internal.h"
+#include "models.h"
 #include "reference.h"
 
 #ifndef DT_REAL_DOUBLE
 #    error "compile with -DDT_REAL_DOUBLE"
 #endif
-
-#define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
 
 enum { ROWS = 5, DIRECTIONS = 8, ENOUGH = 5 };
 #define STEP 1e-5
@@ -312,71 +308,44 @@ static bool has_ids(const gradient_case *c) {
 
 typedef struct fixture {
     const gradient_case *c;
-    dt_node *root;
     dt_model *model;
-    dt_sequence sequence;
-    dt_table table; /* the list's; laid out as the model's */
-    dt_real *arena;
+    layer_list list; /* its table is laid out as the model's */
     int64_t inputs, outputs;
     size_t weights;
-    double *w, *grads, *x;
-    int64_t positions; /* labels of a row */
+    double *w, *grads, *x; /* the first two are the list's */
+    int64_t positions;     /* labels of a row */
     int32_t labels[3 * ROWS];
     double *values;
     dt_batch batch;
     dt_pass pass;
 } fixture;
 
-static double *doubles(size_t n, uint64_t seed) {
-    double *x = dt_alloc(n, sizeof *x);
-    ck_assert_ptr_nonnull(x);
-    for (size_t i = 0; i < n; i++) x[i] = ref_uniform(seed, i);
-    return x;
-}
-
-static void expect_ok(const fixture *f, dt_status status) {
-    ck_assert_msg(status.code == DT_OK, "%s: %s", f->c->layers, status.message);
-}
-
-static void build(fixture *f, const dt_kernels *kernels) {
-    char text[512];
-    snprintf(text, sizeof text, "layers: %s", f->c->layers);
-    expect_ok(f, dt_node_parse_text(&f->root, "gradient.yaml", text));
-    const dt_node *layers = dt_node_get(f->root, "layers");
-    bool positions = has_positions(f->c);
-    dt_model_spec spec = {.input = f->c->input,
-                          .ids = has_ids(f->c) ? IDS : 0,
+static void fixture_init(fixture *f, const gradient_case *c) {
+    memset(f, 0, sizeof *f);
+    f->c = c;
+    bool positions = has_positions(c);
+    dt_model_spec spec = {.input = c->input,
+                          .ids = has_ids(c) ? IDS : 0,
                           .outputs = positions ? 4 : 0,
                           .targets = positions ? 3 : 0,
                           .rows = ROWS,
                           .training = true};
-    expect_ok(f, dt_model_create(&f->model, layers, &f->c->loss, &spec, kernels));
-    dt_plan plan = {.table = &f->table, .spec = &spec};
-    expect_ok(f, dt_sequence_decode(&f->sequence, layers, "layers"));
-    expect_ok(f, dt_sequence_plan(&f->sequence, &plan, "", &f->c->input, !has_ids(f->c)));
-    expect_ok(f, dt_plan_bind(&plan, &f->arena));
-    dt_plan_finish(&plan);
-}
-
-static void fixture_init(fixture *f, const gradient_case *c) {
-    memset(f, 0, sizeof *f);
-    f->c = c;
-    const dt_kernels *kernels;
-    ck_assert_int_eq(dt_compute_open(&kernels, DT_ISA_AUTO, 1).code, DT_OK);
-    build(f, kernels);
+    dt_status status = try_model(&f->model, c->layers, &c->loss, &spec);
+    ck_assert_msg(status.code == DT_OK, "%s: %s", c->layers, status.message);
+    layer_list_init(&f->list, c->layers, &spec, &c->input);
     f->inputs = dt_shape_count(&c->input);
     f->outputs = dt_model_outputs(f->model);
     f->weights = dt_model_table(f->model)->total;
-    f->w = doubles(f->weights, 1); /* not the initial values: those of biases are zero */
-    f->grads = doubles(f->weights, 2);
-    f->x = doubles((size_t)(ROWS * f->inputs), 3);
+    f->w = f->list.w; /* not the initial values: those of biases are zero */
+    f->grads = f->list.grads;
+    f->x = reals(ROWS * f->inputs, 3);
     for (int64_t i = 0; has_ids(c) && i < ROWS * f->inputs; i++) f->x[i] = (double)(i * 7 % (IDS + 1)) - 1;
-    f->values = doubles((size_t)(ROWS * f->outputs), 4);
+    f->values = reals(ROWS * f->outputs, 4);
     for (int64_t i = 0; i < ROWS * f->outputs; i++) f->values[i] = 0.5 + f->values[i] / 2;
-    f->positions = has_positions(c) ? 3 : 1;
+    f->positions = positions ? 3 : 1;
     int64_t classes = f->outputs > f->positions ? f->outputs / f->positions : 2;
     for (int i = 0; i < f->positions * ROWS; i++) f->labels[i] = (int32_t)(i % classes);
-    for (int i = 0; has_positions(c) && i < 3 * ROWS; i += 4) f->labels[i] = -1;
+    for (int i = 0; positions && i < 3 * ROWS; i += 4) f->labels[i] = -1;
     bool labels = c->targets != VALUES;
     f->batch = (dt_batch){.rows = ROWS,
                           .first = 3,
@@ -384,7 +353,7 @@ static void fixture_init(fixture *f, const gradient_case *c) {
                           .labels = labels ? f->labels : NULL,
                           .values = labels ? NULL : f->values,
                           .targets = f->positions};
-    f->pass = (dt_pass){.kernels = kernels,
+    f->pass = (dt_pass){.kernels = best_kernels(),
                         .rows = ROWS,
                         .training = true,
                         .seed = 7,
@@ -397,13 +366,8 @@ static void fixture_init(fixture *f, const gradient_case *c) {
 }
 
 static void fixture_finish(fixture *f) {
-    dt_sequence_finish(&f->sequence);
-    dt_table_finish(&f->table);
-    dt_free(f->arena);
+    layer_list_finish(&f->list);
     dt_model_destroy(f->model);
-    dt_node_destroy(f->root);
-    dt_free(f->w);
-    dt_free(f->grads);
     dt_free(f->x);
     dt_free(f->values);
 }
@@ -412,7 +376,7 @@ static void fixture_finish(fixture *f) {
 static double loss_at(const fixture *f, const double *w, const double *x) {
     dt_pass pass = f->pass;
     pass.weights = w;
-    const double *output = dt_sequence_forward(&f->sequence, &pass, x);
+    const double *output = dt_sequence_forward(&f->list.sequence, &pass, x);
     return ref_loss(f->c->loss.kind, NULL, output, f->batch.labels, f->batch.values, ROWS * f->positions,
                     f->outputs / f->positions, f->c->loss.label_smoothing)
         .loss;
@@ -429,13 +393,13 @@ static uint64_t layer_sides(const dt_layer *layer, uint64_t hash) {
 
 static uint64_t sides(const fixture *f) {
     uint64_t hash = 14695981039346656037U;
-    for (int i = 0; i < f->sequence.count; i++) hash = layer_sides(&f->sequence.layers[i], hash);
+    for (int i = 0; i < f->list.sequence.count; i++) hash = layer_sides(&f->list.sequence.layers[i], hash);
     return hash;
 }
 
 /* Compares derivatives of the loss along random directions of `at`, one of the model's weights and its inputs. */
 static void check_directions(const fixture *f, const char *what, double *at, const double *gradient, size_t n) {
-    double *direction = doubles(n, 0), *here = doubles(n, 0);
+    double *direction = reals(n, 0), *here = reals(n, 0);
     memcpy(here, at, n * sizeof *here);
     int used = 0;
     for (int d = 0; d < DIRECTIONS; d++) {
@@ -477,9 +441,9 @@ START_TEST(weight_gradients_equal_central_differences) {
     ck_assert_msg(steepest > 1e-4, "%s: the gradient is all but zero, which checks nothing", f.c->layers);
     /* grads held noise: padding keeps it, and so must not count; nor must what statistics carry in a gradient's place
      */
-    double *gradient = doubles(f.weights, 0);
+    double *gradient = reals(f.weights, 0);
     memset(gradient, 0, f.weights * sizeof *gradient);
-    for (int i = 0; i < f.table.count; i++) {
+    for (int i = 0; i < f.list.table.count; i++) {
         const dt_tensor *t = &dt_model_table(f.model)->tensors[i];
         if (!(t->flags & DT_TENSOR_STATISTIC))
             memcpy(gradient + t->offset, f.grads + t->offset, t->count * sizeof *gradient);
@@ -493,15 +457,15 @@ END_TEST
 START_TEST(input_gradients_equal_central_differences) {
     fixture f;
     fixture_init(&f, &cases[_i]);
-    double *dy = doubles((size_t)(ROWS * f.outputs), 0);
+    double *dy = reals(ROWS * f.outputs, 0);
     dt_tally tally = {0};
-    const double *output = dt_sequence_forward(&f.sequence, &f.pass, f.x);
+    const double *output = dt_sequence_forward(&f.list.sequence, &f.pass, f.x);
     memcpy(dy, output, (size_t)(ROWS * f.outputs) * sizeof *dy);
     dt_loss_run(&f.c->loss, f.pass.kernels, dy, &f.batch, f.outputs, true, &tally);
-    const double *dx = dt_sequence_backward(&f.sequence, &f.pass, f.x, dy, !has_ids(f.c));
+    const double *dx = dt_sequence_backward(&f.list.sequence, &f.pass, f.x, dy, !has_ids(f.c));
     if (dx) check_directions(&f, "inputs", f.x, dx, (size_t)(ROWS * f.inputs));
     /* asked for less, the list gives the same gradients of its weights */
-    double *grads = doubles(f.weights, 2);
+    double *grads = reals(f.weights, 2);
     f.pass.grads = grads;
     dt_model_train(f.model, f.pass, &f.batch, &tally);
     ck_assert_int_eq(memcmp(grads, f.grads, f.weights * sizeof *grads), 0);
@@ -548,9 +512,5 @@ int main(void) {
     tcase_add_loop_test(group, the_tally_s_loss_is_the_reference_s, 0, COUNT(cases));
     tcase_add_test(group, every_layer_kind_is_in_a_case);
     suite_add_tcase(suite, group);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

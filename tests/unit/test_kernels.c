@@ -10,9 +10,9 @@
 #include "dtrain/compute.h"
 #include "dtrain/recipe.h"
 #include "reference.h"
+#include "suite.h"
 
 #define U 0x1p-24
-#define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
 
 static const dt_isa isas[] = {DT_ISA_BASELINE, DT_ISA_AVX2, DT_ISA_AVX512};
 static const int64_t widths[] = {1, 2, 7, 15, 16, 17, 33, 64, 100, 257};
@@ -1442,9 +1442,5 @@ int main(void) {
     tcase_set_timeout(group, 120);
     for (int i = 0; i < COUNT(tests); i++) tcase_add_loop_test(group, tests[i], 0, COUNT(isas));
     suite_add_tcase(suite, group);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -2,60 +2,33 @@
  * memory that is planned once, and messages that name the layer and the line. Gradients are test_gradient.c's. */
 #include <check.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dtrain/memory.h"
-#include "dtrain/model.h"
+#include "models.h"
 #include "reference.h"
 
 #include "../golden/convolutions.h"
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
-
-static const dt_recipe_loss cross_entropy = {DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0};
 static const dt_recipe_loss squared_error = {DT_LOSS_MEAN_SQUARED_ERROR, 0};
 static const dt_recipe_loss binary = {DT_LOSS_BINARY_CROSS_ENTROPY, 0};
 
-static const dt_kernels *kernels;
-
-static void setup(void) {
-    ck_assert_int_eq(dt_compute_open(&kernels, DT_ISA_AUTO, 1).code, DT_OK);
-}
-
-/* A model of `layers` (YAML, may have lines) or its failure. */
-static dt_status try_model(dt_model **model, const char *layers, const dt_recipe_loss *loss, dt_shape input,
-                           int64_t outputs, bool labels, int64_t max_rows, bool training) {
-    char text[2048];
-    snprintf(text, sizeof text, "layers: %s\n", layers);
-    dt_node *root;
-    *model = NULL;
-    dt_status status = dt_node_parse_text(&root, "test.yaml", text);
-    ck_assert_msg(status.code == DT_OK, "%s: %s", layers, status.message);
+/* A model of `layers` or its failure. */
+static dt_status try_list(dt_model **model, const char *layers, const dt_recipe_loss *loss, dt_shape input,
+                          int64_t outputs, bool labels, int64_t max_rows, bool training) {
     dt_model_spec spec = {
         .input = input, .outputs = outputs, .targets = labels, .rows = max_rows, .training = training};
-    status = dt_model_create(model, dt_node_get(root, "layers"), loss, &spec, kernels);
-    dt_node_destroy(root);
-    return status;
+    return try_model(model, layers, loss, &spec);
 }
 
-static dt_model *new_model(const char *layers, dt_shape input, int64_t max_rows, bool training) {
-    dt_model *model;
-    dt_status status = try_model(&model, layers, &cross_entropy, input, 0, true, max_rows, training);
-    ck_assert_msg(status.code == DT_OK, "%s: %s", layers, status.message);
-    return model;
+static dt_model *model_of(const char *layers, dt_shape input, int64_t max_rows, bool training) {
+    dt_model_spec spec = {.input = input, .targets = 1, .rows = max_rows, .training = training};
+    return new_model(layers, &spec);
 }
 
 static dt_shape vector(int64_t n) {
     return (dt_shape){1, {n}};
-}
-
-static dt_real *reals(size_t n, uint64_t seed) {
-    dt_real *x = dt_alloc(n, sizeof *x);
-    ck_assert_ptr_nonnull(x);
-    for (size_t i = 0; i < n; i++) x[i] = (dt_real)ref_uniform(seed, i);
-    return x;
 }
 
 /* Layers in layers, on samples of shape [3, 4]. */
@@ -89,7 +62,7 @@ typedef struct fixture {
 } fixture;
 
 static void fixture_init(fixture *f, const char *layers, int64_t max_rows) {
-    f->model = new_model(layers, (dt_shape){2, {3, 4}}, max_rows, true);
+    f->model = model_of(layers, (dt_shape){2, {3, 4}}, max_rows, true);
     f->total = dt_model_table(f->model)->total;
     f->w = reals(f->total, 1);
     dt_model_init(f->model, f->w, 5);
@@ -121,7 +94,7 @@ static void train_rows(fixture *f, dt_real *grads, bool accumulate, int64_t firs
     dt_model_train(f->model, pass_of(f, grads, accumulate), &batch, tally);
 }
 
-static void expect_near(const dt_real *a, const dt_real *b, size_t n, double tolerance) {
+static void expect_alike(const dt_real *a, const dt_real *b, size_t n, double tolerance) {
     double largest = 0;
     for (size_t i = 0; i < n; i++) largest = fmax(largest, fabs((double)b[i]));
     ck_assert_double_gt(largest, 0);
@@ -134,7 +107,7 @@ static void expect_near(const dt_real *a, const dt_real *b, size_t n, double tol
 
 START_TEST(forward_is_what_the_formulas_say) {
     dt_model *model =
-        new_model("[flatten, {dense: {out: 4, activation: tanh}}, {dense: 3}]", (dt_shape){2, {2, 3}}, 5, true);
+        model_of("[flatten, {dense: {out: 4, activation: tanh}}, {dense: 3}]", (dt_shape){2, {2, 3}}, 5, true);
     const dt_table *table = dt_model_table(model);
     dt_real *w = reals(table->total, 1), *x = reals(30, 2);
     double wide[6 * 4 + 4 + 4 * 3 + 3], wide_x[30], hidden[20], want[15];
@@ -156,7 +129,7 @@ START_TEST(forward_is_what_the_formulas_say) {
 END_TEST
 
 START_TEST(softmax_is_along_the_last_dimension) {
-    dt_model *model = new_model("[softmax, flatten, {dense: 3}]", (dt_shape){3, {2, 2, 5}}, 4, true);
+    dt_model *model = model_of("[softmax, flatten, {dense: 3}]", (dt_shape){3, {2, 2, 5}}, 4, true);
     dt_real *w = reals(dt_model_table(model)->total, 1), *x = reals(80, 2);
     dt_model_forward(model, (dt_pass){.rows = 4, .weights = w}, x);
     const dt_real *y = dt_model_layer(model, 0)->output;
@@ -180,7 +153,7 @@ START_TEST(micro_batches_add_up_to_the_batch) {
     train_rows(&f, f.grads, false, 0, ROWS, &whole_tally);
     static const int64_t cuts[] = {0, 1, 8, 8, 23, ROWS}; /* one of them empty */
     for (int i = 0; i + 1 < COUNT(cuts); i++) train_rows(&f, parts, i > 0, cuts[i], cuts[i + 1] - cuts[i], &part_tally);
-    expect_near(parts, f.grads, f.total, 1e-6);
+    expect_alike(parts, f.grads, f.total, 1e-6);
     ck_assert_int_eq(part_tally.samples, ROWS);
     ck_assert_int_eq(part_tally.correct, whole_tally.correct);
     ck_assert_int_le(llabs((long long)(part_tally.loss - whole_tally.loss)), ROWS * 16);
@@ -201,7 +174,7 @@ START_TEST(gradients_of_shards_add_up_to_the_batch_s) {
         train_rows(&f, shard, false, first, 6, &tally);
         for (size_t i = 0; i < f.total; i++) sum[i] += shard[i];
     }
-    expect_near(sum, f.grads, f.total, 1e-6);
+    expect_alike(sum, f.grads, f.total, 1e-6);
     dt_free(shard);
     dt_free(sum);
     fixture_finish(&f);
@@ -282,7 +255,7 @@ START_TEST(the_batch_is_not_modified) {
                                         "[{conv1d: 3}, flatten, {dense: 3}]",
                                         "[{max_pool: 2}, flatten, {dense: 3}]"};
     for (int i = 0; i < COUNT(lists); i++) {
-        dt_model *model = new_model(lists[i], vector(6), 4, true);
+        dt_model *model = model_of(lists[i], vector(6), 4, true);
         size_t total = dt_model_table(model)->total;
         dt_real *w = reals(total, 1), *grads = reals(total, 2), *x = reals(24, 3), *before = reals(24, 3);
         int32_t labels[4] = {0, 1, 2, 0};
@@ -299,40 +272,25 @@ END_TEST
 
 /* ---- convolutions ---- */
 
-/* The largest difference, relative to the largest number. */
-static void expect_golden(const char *layers, const char *what, const dt_real *got, const double *want, int n) {
-    double largest = 0;
-    for (int i = 0; i < n; i++) largest = fmax(largest, fabs(want[i]));
-    for (int i = 0; i < n; i++)
-        ck_assert_msg(fabs((double)got[i] - want[i]) <= 2e-6 * largest, "%s: %s %d is %.9g, not %.9g", layers, what, i,
-                      (double)got[i], want[i]);
-}
-
 START_TEST(convolutional_networks_and_their_gradients_are_pytorch_s) {
     const char *layers = golden_networks[_i].layers;
-    int64_t inputs = dt_shape_count(&golden_networks[_i].input), outputs = golden_networks[_i].outputs;
+    size_t inputs = (size_t)(GOLDEN_ROWS * dt_shape_count(&golden_networks[_i].input));
+    size_t outputs = (size_t)(GOLDEN_ROWS * golden_networks[_i].outputs);
     dt_model *model;
-    dt_status status =
-        try_model(&model, layers, &squared_error, golden_networks[_i].input, outputs, false, GOLDEN_ROWS, true);
+    dt_status status = try_list(&model, layers, &squared_error, golden_networks[_i].input, golden_networks[_i].outputs,
+                                false, GOLDEN_ROWS, true);
     ck_assert_msg(status.code == DT_OK, "%s", status.message);
     const dt_table *table = dt_model_table(model);
-    dt_real *w = reals(table->total, 1), *grads = reals(table->total, 2), *x = reals((size_t)(3 * inputs), 3);
-    dt_real *target = reals((size_t)(3 * outputs), 4);
-    const double *from = golden_networks[_i].w;
-    for (int t = 0; t < table->count; t++)
-        for (size_t i = 0; i < table->tensors[t].count; i++) w[table->tensors[t].offset + i] = (dt_real)*from++;
-    ck_assert_int_eq(from - golden_networks[_i].w, golden_networks[_i].weights);
-    for (int i = 0; i < 3 * inputs; i++) x[i] = (dt_real)golden_networks[_i].x[i];
-    for (int i = 0; i < 3 * outputs; i++) target[i] = (dt_real)golden_networks[_i].target[i];
-    const dt_real *y = dt_model_forward(model, (dt_pass){.rows = 3, .weights = w}, x);
-    expect_golden(layers, "output", y, golden_networks[_i].y, (int)(3 * outputs));
+    dt_real *w = reals(table->total, 1), *grads = reals(table->total, 2);
+    dt_real *x = narrow(golden_networks[_i].x, inputs), *target = narrow(golden_networks[_i].target, outputs);
+    ck_assert_uint_eq(dt_table_elements(table), (size_t)golden_networks[_i].weights);
+    scatter(table, w, golden_networks[_i].w);
+    const dt_real *y = dt_model_forward(model, (dt_pass){.rows = GOLDEN_ROWS, .weights = w}, x);
+    expect_near(layers, "output", y, golden_networks[_i].y, outputs, 2e-6);
     dt_tally tally = {0};
-    dt_model_train(model, (dt_pass){.weights = w, .grads = grads}, &(dt_batch){.rows = 3, .x = x, .values = target},
-                   &tally);
-    const double *want = golden_networks[_i].grads;
-    for (int t = 0; t < table->count; want += table->tensors[t++].count)
-        expect_golden(layers, table->tensors[t].name, grads + table->tensors[t].offset, want,
-                      (int)table->tensors[t].count);
+    dt_model_train(model, (dt_pass){.weights = w, .grads = grads},
+                   &(dt_batch){.rows = GOLDEN_ROWS, .x = x, .values = target}, &tally);
+    expect_tensors_near(layers, table, grads, golden_networks[_i].grads, 2e-6);
     dt_model_destroy(model);
     dt_free(w), dt_free(grads), dt_free(x), dt_free(target);
 }
@@ -352,22 +310,22 @@ static const char *const pictures[] = {
  * whatever was computed before in the same memory. */
 START_TEST(rows_beyond_the_batch_change_nothing) {
     const int64_t few = 5, all = 8;
-    dt_model *model = new_model(pictures[_i], (dt_shape){2, {3, 4}}, all, true);
-    dt_model *fresh = new_model(pictures[_i], (dt_shape){2, {3, 4}}, all, true);
-    dt_model *exact = new_model(pictures[_i], (dt_shape){2, {3, 4}}, few, true);
+    dt_model *model = model_of(pictures[_i], (dt_shape){2, {3, 4}}, all, true);
+    dt_model *fresh = model_of(pictures[_i], (dt_shape){2, {3, 4}}, all, true);
+    dt_model *exact = model_of(pictures[_i], (dt_shape){2, {3, 4}}, few, true);
     size_t total = dt_model_table(model)->total;
     dt_real *w = reals(total, 1), *grads = reals(total, 2), *again = reals(total, 2), *want = reals(total, 2);
-    dt_real *x = reals((size_t)(all * INPUTS), 3), *y = reals((size_t)(few * CLASSES), 4);
+    dt_real *x = reals(all * INPUTS, 3), *y = reals(few * CLASSES, 4);
     int32_t labels[8] = {0, 1, 2, 3, 4, 0, 1, 2};
     dt_pass pass = {.rows = all, .training = true, .seed = 3, .weights = w};
     memcpy(y, dt_model_forward(fresh, pass, x), (size_t)(few * CLASSES) * sizeof *y);
     dt_tally tally = {0}, one = {0}, two = {0}, three = {0};
     pass.grads = grads;
-    dt_real *poison = reals((size_t)(all * INPUTS), 5);
+    dt_real *poison = reals(all * INPUTS, 5);
     for (int64_t i = 0; i < all * INPUTS; i++) poison[i] = (dt_real)NAN;
     dt_model_train(model, pass, &(dt_batch){.rows = all, .x = poison, .labels = labels}, &tally);
     ck_assert_int_eq(tally.not_finite, all);
-    dt_real *five = reals((size_t)(few * INPUTS), 3); /* no room for more: a longer read is an error */
+    dt_real *five = reals(few * INPUTS, 3); /* no room for more: a longer read is an error */
     dt_model_train(model, pass, &(dt_batch){.rows = few, .x = five, .labels = labels}, &one);
     pass.grads = again;
     dt_model_train(fresh, pass, &(dt_batch){.rows = few, .x = five, .labels = labels}, &two);
@@ -375,7 +333,7 @@ START_TEST(rows_beyond_the_batch_change_nothing) {
     dt_model_train(exact, pass, &(dt_batch){.rows = few, .x = five, .labels = labels}, &three);
     ck_assert_int_eq(memcmp(grads, again, total * sizeof *grads), 0);
     ck_assert_int_eq(memcmp(&one, &two, sizeof one), 0);
-    expect_near(grads, want, total, 2e-6);
+    expect_alike(grads, want, total, 2e-6);
     dt_model_train(model, pass, &(dt_batch){.rows = all, .x = poison, .labels = labels}, &tally);
     pass.rows = few;
     const dt_real *rows = dt_model_forward(model, pass, five);
@@ -396,8 +354,8 @@ START_TEST(a_picture_without_channels_is_one_with_one) {
         {"[{avg_pool: {kernel: 3, padding: 1}}, flatten, {dense: 2}]", {1, {9}}, {2, {9, 1}}, {2, {3, 1}}},
     };
     for (int i = 0; i < COUNT(cases); i++) {
-        dt_model *bare = new_model(cases[i].layers, cases[i].bare, 2, true);
-        dt_model *full = new_model(cases[i].layers, cases[i].full, 2, true);
+        dt_model *bare = model_of(cases[i].layers, cases[i].bare, 2, true);
+        dt_model *full = model_of(cases[i].layers, cases[i].full, 2, true);
         char want[96], out[96];
         dt_shape_text(&cases[i].out, want);
         dt_shape_text(&dt_model_layer(bare, 0)->out, out);
@@ -414,7 +372,7 @@ END_TEST
 /* ---- dropout ---- */
 
 START_TEST(dropout_draws_by_step_seed_and_position_alone) {
-    dt_model *model = new_model("[{dropout: 0.5}, {dropout: 0.5}, {dense: 3}]", vector(40), 6, true);
+    dt_model *model = model_of("[{dropout: 0.5}, {dropout: 0.5}, {dense: 3}]", vector(40), 6, true);
     size_t total = dt_model_table(model)->total;
     dt_real *w = reals(total, 1), *x = reals(240, 2);
     dt_pass pass = {.rows = 6, .training = true, .seed = 1, .step = 2, .first = 50, .weights = w};
@@ -448,10 +406,10 @@ END_TEST
 START_TEST(evaluation_is_without_dropout_and_the_same_in_a_model_that_cannot_train) {
     fixture f;
     fixture_init(&f, RICH, ROWS);
-    dt_model *plain = new_model("[flatten, {dense: {out: 19, activation: relu}}, {dense: {out: 10, activation: gelu}}, "
-                                "tanh, {dense: 7}, softmax, {dense: 5}]",
-                                (dt_shape){2, {3, 4}}, ROWS, false);
-    dt_model *lean = new_model(RICH, (dt_shape){2, {3, 4}}, ROWS, false);
+    dt_model *plain = model_of("[flatten, {dense: {out: 19, activation: relu}}, {dense: {out: 10, activation: gelu}}, "
+                               "tanh, {dense: 7}, softmax, {dense: 5}]",
+                               (dt_shape){2, {3, 4}}, ROWS, false);
+    dt_model *lean = model_of(RICH, (dt_shape){2, {3, 4}}, ROWS, false);
     dt_batch batch = rows_of(&f, 0, ROWS);
     dt_tally trained = {0}, evaluated = {0}, alone = {0};
     dt_model_evaluate(f.model, (dt_pass){.weights = f.w}, &batch, &trained);
@@ -471,7 +429,7 @@ END_TEST
 
 /* Mean and variance of the first tensor of `layers`; returns its number of elements. */
 static double moments(const char *layers, dt_shape input, double *mean, double *variance, double *largest) {
-    dt_model *model = new_model(layers, input, 1, false);
+    dt_model *model = model_of(layers, input, 1, false);
     const dt_table *table = dt_model_table(model);
     dt_real *w = reals(table->total, 1);
     dt_model_init(model, w, 3);
@@ -548,9 +506,9 @@ END_TEST
 /* ---- tables, names, the resolved list ---- */
 
 START_TEST(tensors_are_named_shaped_and_flagged) {
-    dt_model *model = new_model("[flatten, {dense: 7}, {dropout: 0.1}, {dense: {out: 6, name: wide}}, dropout: 0.2, "
-                                "{dense: {out: 5, bias: false}}]",
-                                (dt_shape){2, {2, 3}}, 1, true);
+    dt_model *model = model_of("[flatten, {dense: 7}, {dropout: 0.1}, {dense: {out: 6, name: wide}}, dropout: 0.2, "
+                               "{dense: {out: 5, bias: false}}]",
+                               (dt_shape){2, {2, 3}}, 1, true);
     static const char *const layers[] = {"flatten1", "dense1", "dropout1", "wide", "dropout2", "dense3"};
     static const struct {
         const char *name;
@@ -584,37 +542,25 @@ START_TEST(the_resolved_list_is_the_same_model_and_resolves_to_itself) {
         "[{conv2d: {out: 6, kernel: 3x2, stride: 2x1, padding: 1x0, groups: 1, activation: silu}}, {max_pool: {kernel: "
         "2, padding: same}}, {conv2d: 4}, global_avg_pool, {dense: 4}]"};
     for (int i = 0; i < COUNT(lists); i++) {
-        dt_model *model = new_model(lists[i], (dt_shape){2, {3, 4}}, 3, true), *again;
-        dt_node *resolved, *twice;
-        ck_assert_int_eq(dt_model_resolved(model, &resolved).code, DT_OK);
         dt_model_spec spec = {.input = {2, {3, 4}}, .targets = 1, .rows = 3, .training = true};
-        dt_status status = dt_model_create(&again, resolved, &cross_entropy, &spec, kernels);
-        ck_assert_msg(status.code == DT_OK, "%s", status.message);
-        ck_assert_int_eq(dt_model_resolved(again, &twice).code, DT_OK);
-        char *one = dt_node_emit(resolved), *two = dt_node_emit(twice);
-        ck_assert_str_eq(one, two);
+        dt_model *model = new_model(lists[i], &spec);
+        char *one;
+        dt_model *again = resolved_again(model, &spec, &one);
         ck_assert_ptr_nonnull(strstr(one, "glorot_uniform") ? one : strstr(one, "init: auto"));
-        size_t total = dt_model_table(model)->total;
-        ck_assert_uint_eq(total, dt_model_table(again)->total);
-        dt_real *w = reals(total, 1), *v = reals(total, 2);
-        dt_model_init(model, w, 8);
-        dt_model_init(again, v, 8);
-        ck_assert_int_eq(memcmp(w, v, total * sizeof *w), 0);
         for (int l = 0; l < dt_model_layer_count(model); l++) {
             const dt_layer *a = dt_model_layer(model, l), *b = dt_model_layer(again, l);
             ck_assert_ptr_eq(a->kind, b->kind);
             ck_assert_str_eq(a->name, b->name);
             ck_assert_int_eq(memcmp(a->config, b->config, a->kind->config_size), 0);
         }
-        dt_free(w), dt_free(v), dt_free(one), dt_free(two);
-        dt_node_destroy(resolved), dt_node_destroy(twice);
+        dt_free(one);
         dt_model_destroy(model), dt_model_destroy(again);
     }
 }
 END_TEST
 
 START_TEST(layers_in_layers_have_names_indices_and_draws_of_their_own) {
-    dt_model *model = new_model(NESTED, (dt_shape){2, {3, 4}}, 2, true);
+    dt_model *model = model_of(NESTED, (dt_shape){2, {3, 4}}, 2, true);
     static const char *const names[] = {"block/group_norm1/scale",
                                         "block/group_norm1/shift",
                                         "block/layer_norm1/scale",
@@ -659,7 +605,7 @@ END_TEST
 /* 12 rows in pieces: what stands in the statistics' place is the pieces' own mean and variance, by their samples. */
 START_TEST(statistics_of_micro_batches_are_weighted_by_their_samples) {
     enum { WIDE = 3, ALL = 12 };
-    dt_model *model = new_model("[batch_norm, {dense: 2}]", vector(WIDE), ALL, true);
+    dt_model *model = model_of("[batch_norm, {dense: 2}]", vector(WIDE), ALL, true);
     const dt_tensor *tensors = dt_model_table(model)->tensors;
     size_t total = dt_model_table(model)->total;
     dt_real *w = reals(total, 1), *grads = reals(total, 2), *x = reals(ALL * WIDE, 3);
@@ -692,8 +638,8 @@ END_TEST
 
 START_TEST(evaluation_uses_running_statistics_and_no_other_row) {
     enum { WIDE = 4, ALL = 6 };
-    dt_model *model = new_model("[{batch_norm: {eps: 0.5}}, {dense: 2}]", vector(WIDE), ALL, true);
-    dt_model *lean = new_model("[{batch_norm: {eps: 0.5}}, {dense: 2}]", vector(WIDE), ALL, false);
+    dt_model *model = model_of("[{batch_norm: {eps: 0.5}}, {dense: 2}]", vector(WIDE), ALL, true);
+    dt_model *lean = model_of("[{batch_norm: {eps: 0.5}}, {dense: 2}]", vector(WIDE), ALL, false);
     const dt_tensor *tensors = dt_model_table(model)->tensors;
     dt_real *w = reals(dt_model_table(model)->total, 1), *x = reals(ALL * WIDE, 3);
     for (size_t j = 0; j < WIDE; j++) w[tensors[1].offset + j] = (dt_real)(j + 1);
@@ -1087,7 +1033,7 @@ static const refusal refusals[] = {
 START_TEST(a_list_that_cannot_be_used_is_refused_with_layer_and_line) {
     const refusal *r = &refusals[_i];
     dt_model *model;
-    dt_status status = try_model(&model, r->layers, r->loss, r->input, r->outputs, r->labels, 4, true);
+    dt_status status = try_list(&model, r->layers, r->loss, r->input, r->outputs, r->labels, 4, true);
     ck_assert_msg(status.code == DT_ERR_INPUT, "%s: code %d, %s", r->layers, (int)status.code, status.message);
     ck_assert_ptr_null(model);
     for (int i = 0; i < 3 && r->says[i]; i++)
@@ -1115,7 +1061,7 @@ START_TEST(widths_that_fit_the_targets_are_accepted) {
     for (int i = 0; i < COUNT(fits); i++) {
         dt_model *model;
         dt_status status =
-            try_model(&model, fits[i].layers, fits[i].loss, vector(4), fits[i].outputs, fits[i].labels, 2, true);
+            try_list(&model, fits[i].layers, fits[i].loss, vector(4), fits[i].outputs, fits[i].labels, 2, true);
         ck_assert_msg(status.code == DT_OK, "%s: %s", fits[i].layers, status.message);
         dt_model_destroy(model);
     }
@@ -1138,15 +1084,10 @@ START_TEST(an_output_must_have_a_position_for_each_label) {
         {"[{reshape: [4, 1]}, {dense: 3}]", NULL, 3, 4},
     };
     for (int i = 0; i < COUNT(rows); i++) {
-        dt_node *root;
         dt_model *model;
-        char text[256];
-        snprintf(text, sizeof text, "layers: %s", rows[i].layers);
-        ck_assert_int_eq(dt_node_parse_text(&root, "m.yaml", text).code, DT_OK);
         dt_model_spec spec = {
             .input = vector(4), .outputs = rows[i].classes, .targets = rows[i].targets, .rows = 2, .training = true};
-        dt_status status = dt_model_create(&model, dt_node_get(root, "layers"), &cross_entropy, &spec, kernels);
-        dt_node_destroy(root);
+        dt_status status = try_model(&model, rows[i].layers, &cross_entropy, &spec);
         ck_assert_int_eq(status.code, rows[i].says ? DT_ERR_INPUT : DT_OK);
         ck_assert_msg(!rows[i].says || strstr(status.message, rows[i].says), "%s", status.message);
         dt_model_destroy(model);
@@ -1158,20 +1099,20 @@ START_TEST(memory_that_cannot_be_had_is_an_error_not_a_crash) {
     static const int64_t rows[] = {INT64_MAX, INT64_MAX / 8, (int64_t)1 << 50};
     for (int i = 0; i < COUNT(rows); i++) {
         dt_model *model;
-        dt_status status = try_model(&model, "[{dense: 9}]", &cross_entropy, vector(4), 0, true, rows[i], true);
+        dt_status status = try_list(&model, "[{dense: 9}]", &cross_entropy, vector(4), 0, true, rows[i], true);
         ck_assert_int_eq(status.code, DT_ERR_MEMORY);
         ck_assert_ptr_null(model);
     }
     dt_model *model;
     for (int i = 0; i < COUNT(rows); i++) {
         dt_status status =
-            try_model(&model, "[{conv2d: 9}]", &cross_entropy, (dt_shape){2, {4, 4}}, 0, true, rows[i], true);
+            try_list(&model, "[{conv2d: 9}]", &cross_entropy, (dt_shape){2, {4, 4}}, 0, true, rows[i], true);
         ck_assert_msg(status.code == DT_ERR_MEMORY, "%s", status.message);
     }
     dt_shape large = {2, {1 << 20, 1 << 20}};
-    dt_status status = try_model(&model, "[{conv2d: 2147483648}]", &cross_entropy, large, 0, true, 1, true);
+    dt_status status = try_list(&model, "[{conv2d: 2147483648}]", &cross_entropy, large, 0, true, 1, true);
     ck_assert_msg(status.code == DT_ERR_MEMORY, "%s", status.message);
-    ck_assert_int_eq(try_model(&model, "[{dense: 9}]", &cross_entropy, vector(4), 0, true, 0, true).code, DT_ERR_INPUT);
+    ck_assert_int_eq(try_list(&model, "[{dense: 9}]", &cross_entropy, vector(4), 0, true, 0, true).code, DT_ERR_INPUT);
     dt_model_destroy(NULL);
 }
 END_TEST
@@ -1185,7 +1126,6 @@ const char *__asan_default_options(void) {
 int main(void) {
     Suite *suite = suite_create("model");
     TCase *group = tcase_create("model");
-    tcase_add_checked_fixture(group, setup, NULL);
     tcase_add_test(group, forward_is_what_the_formulas_say);
     tcase_add_test(group, softmax_is_along_the_last_dimension);
     tcase_add_loop_test(group, micro_batches_add_up_to_the_batch, 0, COUNT(networks));
@@ -1212,9 +1152,5 @@ int main(void) {
     tcase_add_test(group, an_output_must_have_a_position_for_each_label);
     tcase_add_test(group, memory_that_cannot_be_had_is_an_error_not_a_crash);
     suite_add_tcase(suite, group);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -2,16 +2,15 @@
  * for float, the program's arithmetic, and for double, where agreement must be to rounding. */
 #include <check.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "dtrain/memory.h"
 #include "dtrain/optim.h"
 #include "reference.h"
+#include "suite.h"
 
 #include "../golden/optimizers.h"
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
 #define TOLERANCE (sizeof(dt_real) == sizeof(double) ? 1e-13 : 4e-6)
 
 /* The golden tensors as an arena: a matrix [3, 5] that decays, a vector [4] that does not, padding between. */
@@ -310,9 +309,5 @@ int main(void) {
     tcase_add_test(schedules, degenerate_schedules_give_finite_rates);
     tcase_add_test(schedules, one_cycle_rises_to_its_peak_and_falls_after_it);
     suite_add_tcase(suite, schedules);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

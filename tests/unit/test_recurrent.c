@@ -4,44 +4,16 @@
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "dtrain/memory.h"
-#include "model_internal.h"
-#include "reference.h"
+#include "models.h"
 
 #include "../golden/recurrent.h"
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
 #define TOLERANCE (sizeof(dt_real) == sizeof(double) ? 1e-12 : 1e-5)
 
 static const char *const kinds[] = {"simple_rnn", "gru", "lstm"};
-
-static void expect_ok(dt_status status) {
-    ck_assert_msg(status.code == DT_OK, "%s", status.message);
-}
-
-static dt_real *reals(int64_t n, uint64_t seed) {
-    dt_real *x = dt_alloc((size_t)n, sizeof *x);
-    ck_assert_ptr_nonnull(x);
-    for (int64_t i = 0; i < n; i++) x[i] = (dt_real)ref_uniform(seed, (uint64_t)i);
-    return x;
-}
-
-static dt_real *narrow(const double *from, int64_t n) {
-    dt_real *x = reals(n, 0);
-    for (int64_t i = 0; i < n; i++) x[i] = (dt_real)from[i];
-    return x;
-}
-
-static void expect_near(const char *what, const char *name, const dt_real *got, const double *want, int64_t n) {
-    double largest = 1;
-    for (int64_t i = 0; i < n; i++) largest = fmax(largest, fabs(want[i]));
-    for (int64_t i = 0; i < n; i++)
-        ck_assert_msg(fabs((double)got[i] - want[i]) <= TOLERANCE * largest, "%s: %s, element %d: %.17g, not %.17g",
-                      name, what, (int)i, (double)got[i], want[i]);
-}
 
 static void expect_same(const char *what, const dt_real *a, const dt_real *b, int64_t n) {
     ck_assert_msg(memcmp(a, b, (size_t)n * sizeof *a) == 0, "%s differ", what);
@@ -51,54 +23,34 @@ static void expect_same(const char *what, const dt_real *a, const dt_real *b, in
  */
 
 START_TEST(layers_do_what_pytorch_s_do) {
-    const dt_kernels *kernels;
-    expect_ok(dt_compute_open(&kernels, DT_ISA_AUTO, 1));
-    const char *name = golden_recurrent[_i].layers;
-    char text[512];
-    snprintf(text, sizeof text, "layers: %s", name);
-    dt_node *root;
-    expect_ok(dt_node_parse_text(&root, "golden.yaml", text));
+    const char *layers = golden_recurrent[_i].layers;
     dt_shape input = {2, {GOLDEN_PLACES, GOLDEN_CHANNELS}};
     dt_model_spec spec = {.rows = GOLDEN_ROWS, .training = true};
-    dt_table table = {0};
-    dt_plan plan = {.table = &table, .spec = &spec};
-    dt_sequence sequence = {0};
-    dt_real *arena;
-    expect_ok(dt_sequence_decode(&sequence, dt_node_get(root, "layers"), "layers"));
-    expect_ok(dt_sequence_plan(&sequence, &plan, "", &input, true));
-    expect_ok(dt_plan_bind(&plan, &arena));
-    dt_plan_finish(&plan);
-    ck_assert_uint_eq(dt_table_elements(&table), (size_t)golden_recurrent[_i].elements);
-    ck_assert_int_eq(plan.carried, golden_recurrent[_i].carried);
-
-    int64_t inputs = GOLDEN_ROWS * dt_shape_count(&input), state = GOLDEN_ROWS * plan.carried;
-    dt_real *w = reals((int64_t)table.total, 1), *grads = reals((int64_t)table.total, 2), *after = reals(state, 3);
-    const double *from = golden_recurrent[_i].w;
-    for (int t = 0; t < table.count; t++)
-        for (size_t i = 0; i < table.tensors[t].count; i++) w[table.tensors[t].offset + i] = (dt_real)*from++;
-    dt_real *x = narrow(golden_recurrent[_i].x, inputs), *before = narrow(golden_recurrent[_i].before, state);
-    dt_real *dy = narrow(golden_recurrent[_i].weight, golden_recurrent[_i].outputs);
-    dt_pass pass = {.kernels = kernels,
+    layer_list list;
+    layer_list_init(&list, layers, &spec, &input);
+    ck_assert_uint_eq(dt_table_elements(&list.table), (size_t)golden_recurrent[_i].elements);
+    ck_assert_int_eq(list.carried, golden_recurrent[_i].carried);
+    scatter(&list.table, list.w, golden_recurrent[_i].w);
+    size_t inputs = (size_t)(GOLDEN_ROWS * dt_shape_count(&input)), outputs = (size_t)golden_recurrent[_i].outputs;
+    size_t state = (size_t)(GOLDEN_ROWS * list.carried);
+    dt_real *x = narrow(golden_recurrent[_i].x, inputs), *dy = narrow(golden_recurrent[_i].weight, outputs);
+    dt_real *before = narrow(golden_recurrent[_i].before, state), *after = reals(state, 3);
+    dt_pass pass = {.kernels = best_kernels(),
                     .rows = GOLDEN_ROWS,
                     .training = true,
-                    .weights = w,
-                    .grads = grads,
+                    .weights = list.w,
+                    .grads = list.grads,
                     .carried = before,
                     .carry = after,
-                    .carried_stride = plan.carried};
-    const dt_real *y = dt_sequence_forward(&sequence, &pass, x);
-    expect_near("outputs", name, y, golden_recurrent[_i].y, golden_recurrent[_i].outputs);
-    expect_near("state", name, after, golden_recurrent[_i].after, state);
-    const dt_real *dx = dt_sequence_backward(&sequence, &pass, x, dy, true);
-    expect_near("gradient of the input", name, dx, golden_recurrent[_i].dx, inputs);
-    const double *dw = golden_recurrent[_i].dw;
-    for (int t = 0; t < table.count; dw += table.tensors[t++].count)
-        expect_near(table.tensors[t].name, name, grads + table.tensors[t].offset, dw, (int64_t)table.tensors[t].count);
-
-    dt_sequence_finish(&sequence);
-    dt_table_finish(&table);
-    dt_node_destroy(root);
-    dt_free(arena), dt_free(w), dt_free(grads), dt_free(x), dt_free(dy), dt_free(before), dt_free(after);
+                    .carried_stride = list.carried};
+    const dt_real *y = dt_sequence_forward(&list.sequence, &pass, x);
+    expect_near(layers, "outputs", y, golden_recurrent[_i].y, outputs, TOLERANCE);
+    expect_near(layers, "state", after, golden_recurrent[_i].after, state, TOLERANCE);
+    const dt_real *dx = dt_sequence_backward(&list.sequence, &pass, x, dy, true);
+    expect_near(layers, "gradient of the input", dx, golden_recurrent[_i].dx, inputs, TOLERANCE);
+    expect_tensors_near(layers, &list.table, list.grads, golden_recurrent[_i].dw, TOLERANCE);
+    layer_list_finish(&list);
+    dt_free(x), dt_free(dy), dt_free(before), dt_free(after);
 }
 END_TEST
 
@@ -133,7 +85,8 @@ static void trial_init(trial *s, const dt_kernels *kernels, int kind, int64_t ro
             **narrow_ones[] = {&s->hb, &s->cb, &s->h, &s->c, &s->hidden, &s->dh, &s->dc, &s->dhb};
     for (int i = 0; i < COUNT(wide); i++) *wide[i] = reals(rows * s->cols, 1 + (uint64_t)i);
     for (int i = 0; i < COUNT(narrow_ones); i++) *narrow_ones[i] = reals(rows * n, 10 + (uint64_t)i);
-    s->b = reals(s->cols, 20), s->db = reals(s->cols, 21), s->bs = reals(n, 22), s->dbs = reals(n, 23);
+    s->b = reals(s->cols, 20), s->db = reals(s->cols, 21);
+    s->bs = reals(n, 22), s->dbs = reals(n, 23);
     dt_bf16 **halves[] = {&s->h16, &s->g16, &s->hidden16, &s->rounded};
     for (int i = 0; i < COUNT(halves); i++) *halves[i] = dt_alloc((size_t)(rows * s->cols), sizeof **halves[i]);
     double **wants[] = {&s->want_g, &s->want_h, &s->want_c, &s->want_s, &s->want_db, &s->want_dbs};
@@ -226,38 +179,38 @@ static void want_backward(trial *s, int64_t row, int64_t j) {
 }
 
 static void expect_rounded(const dt_kernels *kernels, const trial *s, const dt_bf16 *got, const dt_real *from,
-                           int64_t n) {
-    kernels->to_bf16(s->rounded, from, n);
-    ck_assert_msg(memcmp(got, s->rounded, (size_t)n * sizeof *got) == 0, "%s: bfloat16", s->name);
+                           size_t n) {
+    kernels->to_bf16(s->rounded, from, (int64_t)n);
+    ck_assert_msg(memcmp(got, s->rounded, n * sizeof *got) == 0, "%s: bfloat16", s->name);
 }
 
 static void try_forward(const dt_kernels *kernels, trial *s) {
-    int64_t all = s->rows * s->units;
+    size_t all = (size_t)(s->rows * s->units), wide = (size_t)(s->rows * s->cols);
     dt_cell cell = cell_of(s);
-    for (int64_t i = 0; i < all; i++) want_forward(s, i / s->units, i % s->units);
+    for (int64_t i = 0; i < s->rows * s->units; i++) want_forward(s, i / s->units, i % s->units);
     kernels->cell_forward[s->kind](&cell);
-    expect_near("h", s->name, s->h, s->want_h, all);
+    expect_near(s->name, "h", s->h, s->want_h, all, TOLERANCE);
     expect_rounded(kernels, s, s->h16, s->h, all);
-    if (s->kind == DT_CELL_LSTM) expect_near("c", s->name, s->c, s->want_c, all);
-    if (s->kind == DT_CELL_GRU) expect_near("hidden", s->name, s->hidden, s->want_s, all);
-    if (s->kind != DT_CELL_RNN) expect_near("gates", s->name, s->g, s->want_g, s->rows * s->cols);
+    if (s->kind == DT_CELL_LSTM) expect_near(s->name, "c", s->c, s->want_c, all, TOLERANCE);
+    if (s->kind == DT_CELL_GRU) expect_near(s->name, "hidden", s->hidden, s->want_s, all, TOLERANCE);
+    if (s->kind != DT_CELL_RNN) expect_near(s->name, "gates", s->g, s->want_g, wide, TOLERANCE);
 }
 
 static void try_backward(const dt_kernels *kernels, trial *s) {
-    int64_t all = s->rows * s->units;
+    size_t all = (size_t)(s->rows * s->units), wide = (size_t)(s->rows * s->cols);
     dt_cell cell = cell_of(s);
     for (int64_t i = 0; i < s->cols; i++) s->want_db[i] = (double)s->db[i];
     for (int64_t i = 0; i < s->units; i++) s->want_dbs[i] = (double)s->dbs[i];
-    for (int64_t i = 0; i < all; i++) want_backward(s, i / s->units, i % s->units);
+    for (int64_t i = 0; i < s->rows * s->units; i++) want_backward(s, i / s->units, i % s->units);
     kernels->cell_backward[s->kind](&cell);
-    expect_near("gradient of the gates", s->name, s->g, s->want_g, s->rows * s->cols);
-    expect_near("gradient of b", s->name, s->db, s->want_db, s->cols);
-    expect_rounded(kernels, s, s->g16, s->g, s->rows * s->cols);
-    if (s->kind == DT_CELL_LSTM) expect_near("gradient of c", s->name, s->dc, s->want_c, all);
+    expect_near(s->name, "gradient of the gates", s->g, s->want_g, wide, TOLERANCE);
+    expect_near(s->name, "gradient of b", s->db, s->want_db, (size_t)s->cols, TOLERANCE);
+    expect_rounded(kernels, s, s->g16, s->g, wide);
+    if (s->kind == DT_CELL_LSTM) expect_near(s->name, "gradient of c", s->dc, s->want_c, all, TOLERANCE);
     if (s->kind != DT_CELL_GRU) return;
-    expect_near("gradient of h before", s->name, s->dhb, s->want_h, all);
-    expect_near("gradient of hidden", s->name, s->hidden, s->want_s, all);
-    expect_near("gradient of b_state", s->name, s->dbs, s->want_dbs, s->units);
+    expect_near(s->name, "gradient of h before", s->dhb, s->want_h, all, TOLERANCE);
+    expect_near(s->name, "gradient of hidden", s->hidden, s->want_s, all, TOLERANCE);
+    expect_near(s->name, "gradient of b_state", s->dbs, s->want_dbs, (size_t)s->units, TOLERANCE);
     expect_rounded(kernels, s, s->hidden16, s->hidden, all);
 }
 
@@ -284,23 +237,14 @@ END_TEST
 
 enum { STREAMS = 5, LENGTH = 12, VOCABULARY = 7, UNITS = 9 };
 
-static dt_model *new_model(const char *layers, int64_t places, int64_t decoding, bool ids, int64_t rows) {
-    const dt_kernels *kernels;
-    expect_ok(dt_compute_open(&kernels, DT_ISA_AUTO, 1));
-    char text[512];
-    snprintf(text, sizeof text, "layers: %s", layers);
-    dt_node *root;
-    dt_model *model;
-    dt_recipe_loss loss = {DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0};
-    expect_ok(dt_node_parse_text(&root, "test.yaml", text));
+/* Of windows of `places`, or for decoding beyond them; of ids or vectors of as many numbers. */
+static dt_model *model_of(const char *layers, int64_t places, int64_t decoding, bool ids) {
     dt_model_spec spec = {.input = {ids ? 1 : 2, {places, VOCABULARY}},
                           .ids = ids ? VOCABULARY : 0,
-                          .rows = rows,
+                          .rows = STREAMS,
                           .training = decoding == 0,
                           .decoding = decoding};
-    expect_ok(dt_model_create(&model, dt_node_get(root, "layers"), &loss, &spec, kernels));
-    dt_node_destroy(root);
-    return model;
+    return new_model(layers, &spec);
 }
 
 static void layers_of(char text[256], int kind, const char *more) {
@@ -333,12 +277,12 @@ START_TEST(ids_are_one_hot_vectors) {
     int32_t labels[STREAMS * LENGTH];
     make_tokens(ids, hot);
     for (int i = 0; i < STREAMS * LENGTH; i++) labels[i] = i % VOCABULARY;
-    dt_model *models[] = {new_model(text, LENGTH, 0, true, STREAMS), new_model(text, LENGTH, 0, false, STREAMS)};
+    dt_model *models[] = {model_of(text, LENGTH, 0, true), model_of(text, LENGTH, 0, false)};
     size_t total = dt_model_table(models[0])->total;
     ck_assert_uint_eq(total, dt_model_table(models[1])->total);
-    dt_real *w = reals((int64_t)total, 1), *grads[2];
+    dt_real *w = reals(total, 1), *grads[2];
     for (int m = 0; m < 2; m++) {
-        grads[m] = reals((int64_t)total, 2);
+        grads[m] = reals(total, 2);
         memset(grads[m], 0, total * sizeof *w);
         dt_tally tally = {0};
         dt_batch batch = {.rows = STREAMS, .first = 3, .x = m ? hot : ids, .labels = labels, .targets = LENGTH};
@@ -360,11 +304,11 @@ START_TEST(windows_that_carry_are_one_sequence) {
     dt_real ids[STREAMS * LENGTH], hot[STREAMS * LENGTH * VOCABULARY], part[STREAMS * LENGTH],
         whole[STREAMS * LENGTH * VOCABULARY];
     make_tokens(ids, hot);
-    dt_model *all = new_model(text, LENGTH, 0, true, STREAMS), *third = new_model(text, LENGTH / 3, 0, true, STREAMS);
-    dt_model *place = new_model(text, 1, LENGTH, true, STREAMS), *series = new_model(text, 1, LENGTH, false, STREAMS);
+    dt_model *all = model_of(text, LENGTH, 0, true), *third = model_of(text, LENGTH / 3, 0, true);
+    dt_model *place = model_of(text, 1, LENGTH, true), *series = model_of(text, 1, LENGTH, false);
     int64_t width = dt_model_carried(all);
     ck_assert_int_eq(width, 2 * UNITS * (_i == DT_CELL_LSTM ? 2 : 1) + 3);
-    dt_real *w = reals((int64_t)dt_model_table(all)->total, 1),
+    dt_real *w = reals(dt_model_table(all)->total, 1),
             *state[2] = {reals(STREAMS * width, 2), reals(STREAMS * width, 3)};
     dt_real *end = reals(STREAMS * width, 4);
     dt_pass pass = {.weights = w, .rows = STREAMS, .carry = end};
@@ -396,9 +340,9 @@ END_TEST
 START_TEST(rows_do_not_see_each_other) {
     char text[256];
     layers_of(text, _i, "");
-    dt_model *model = new_model(text, LENGTH, 0, false, STREAMS);
+    dt_model *model = model_of(text, LENGTH, 0, false);
     int64_t inputs = LENGTH * VOCABULARY, width = dt_model_carried(model);
-    dt_real *w = reals((int64_t)dt_model_table(model)->total, 1), *x = reals(STREAMS * inputs, 2),
+    dt_real *w = reals(dt_model_table(model)->total, 1), *x = reals(STREAMS * inputs, 2),
             *y = reals(STREAMS * inputs, 3);
     dt_real *before = reals(STREAMS * width, 4), *after[2] = {reals(STREAMS * width, 5), reals(STREAMS * width, 6)};
     dt_pass pass = {.weights = w, .rows = STREAMS, .carried = before, .carry = after[0]};
@@ -420,10 +364,10 @@ END_TEST
 START_TEST(without_carry_every_window_begins_with_zeros) {
     char text[256];
     snprintf(text, sizeof text, "[{%s: {units: %d, carry: no}}, {dense: 3}]", kinds[_i], UNITS);
-    dt_model *model = new_model(text, LENGTH, 0, false, STREAMS), *place = new_model(text, 1, LENGTH, false, STREAMS);
+    dt_model *model = model_of(text, LENGTH, 0, false), *place = model_of(text, 1, LENGTH, false);
     ck_assert_int_eq(dt_model_carried(model), 0);
     ck_assert_int_eq(dt_model_carried(place), UNITS * (_i == DT_CELL_LSTM ? 2 : 1)); /* decoding has no windows */
-    dt_real *w = reals((int64_t)dt_model_table(model)->total, 1), *x = reals(STREAMS * LENGTH * VOCABULARY, 2);
+    dt_real *w = reals(dt_model_table(model)->total, 1), *x = reals(STREAMS * LENGTH * VOCABULARY, 2);
     dt_real y[STREAMS * LENGTH * 3];
     memcpy(y, dt_model_forward(model, (dt_pass){.weights = w, .rows = STREAMS}, x), sizeof y);
     const dt_real *again =
@@ -438,9 +382,9 @@ START_TEST(the_gate_that_keeps_is_open_at_first) {
     char text[256];
     snprintf(text, sizeof text, "[{%s: {units: %d%s}}, {dense: 3}]", kinds[_i], UNITS,
              _i == DT_CELL_LSTM ? ", forget_bias: 1.5" : "");
-    dt_model *model = new_model(text, LENGTH, 0, false, STREAMS);
+    dt_model *model = model_of(text, LENGTH, 0, false);
     const dt_table *table = dt_model_table(model);
-    dt_real *w = reals((int64_t)table->total, 1);
+    dt_real *w = reals(table->total, 1);
     dt_model_init(model, w, 3);
     for (int t = 0; t < 3; t++) {
         double largest = 0, limit = sqrt(6.0 / ((t ? UNITS : VOCABULARY) + UNITS));
@@ -459,9 +403,9 @@ END_TEST
 
 /* Without products of the state and with the same input everywhere, places and rows differ by their masks alone. */
 START_TEST(masks_are_of_the_place_and_the_row) {
-    dt_model *model = new_model("[{simple_rnn: {units: 24, layers: 2, dropout: 0.5}}]", LENGTH, 0, false, STREAMS);
+    dt_model *model = model_of("[{simple_rnn: {units: 24, layers: 2, dropout: 0.5}}]", LENGTH, 0, false);
     const dt_table *table = dt_model_table(model);
-    dt_real *w = reals((int64_t)table->total, 1), *x = reals(STREAMS * LENGTH * VOCABULARY, 2);
+    dt_real *w = reals(table->total, 1), *x = reals(STREAMS * LENGTH * VOCABULARY, 2);
     enum { ROW = LENGTH * 24 };
     dt_real y[STREAMS * ROW];
     for (int t = 0; t < table->count; t++)
@@ -483,19 +427,13 @@ START_TEST(masks_are_of_the_place_and_the_row) {
 END_TEST
 
 START_TEST(the_last_place_is_not_decoded) {
-    const dt_kernels *kernels;
-    expect_ok(dt_compute_open(&kernels, DT_ISA_AUTO, 1));
     char text[256];
-    snprintf(text, sizeof text, "layers: [{%s: {units: 3, last: yes}}, {dense: 3}]", kinds[_i]);
-    dt_node *root;
-    dt_model *model;
-    dt_recipe_loss loss = {DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0};
-    expect_ok(dt_node_parse_text(&root, "test.yaml", text));
+    snprintf(text, sizeof text, "[{%s: {units: 3, last: yes}}, {dense: 3}]", kinds[_i]);
     dt_model_spec spec = {.input = {1, {1}}, .ids = 4, .rows = 1, .decoding = 5};
-    dt_status status = dt_model_create(&model, dt_node_get(root, "layers"), &loss, &spec, kernels);
+    dt_model *model;
+    dt_status status = try_model(&model, text, &cross_entropy, &spec);
     ck_assert_int_eq(status.code, DT_ERR_INPUT);
     ck_assert_msg(strstr(status.message, kinds[_i]) && strstr(status.message, "no going on"), "%s", status.message);
-    dt_node_destroy(root);
 }
 END_TEST
 
@@ -512,9 +450,5 @@ int main(void) {
     tcase_add_test(group, masks_are_of_the_place_and_the_row);
     tcase_add_loop_test(group, the_last_place_is_not_decoded, 0, COUNT(kinds));
     suite_add_tcase(suite, group);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

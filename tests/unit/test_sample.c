@@ -1,19 +1,14 @@
 /* Decoding against the whole window, and the choice of the next token against its definition. */
 #include <check.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "dtrain/memory.h"
+#include "models.h"
 #include "reference.h"
 #include "train_internal.h"
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
-
 enum { IDS = 11, CONTEXT = 12, ROWS = 3, TOKENS = 45 };
-
-static const dt_kernels *kernels;
-static const dt_recipe_loss cross_entropy = {DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0};
 
 /* Positions learned and turned; the second with all that LLaMA has. */
 static const char *const models[] = {
@@ -27,24 +22,8 @@ static const char *const recurrent[] = {
     "[simple_rnn: 24, dense: 11]",
 };
 
-static void setup(void) {
-    ck_assert_int_eq(dt_compute_open(&kernels, DT_ISA_AUTO, 1).code, DT_OK);
-}
-
-static void assert_ok(dt_status status) {
-    ck_assert_msg(status.code == DT_OK, "%s", status.message);
-}
-
 static int32_t token(int row, int64_t at) {
     return (int32_t)((ref_uniform(100 + (uint64_t)row, (uint64_t)at) + 1) / 2 * IDS);
-}
-
-static dt_node *parse(const char *layers) {
-    char text[1024];
-    snprintf(text, sizeof text, "layers: %s\n", layers);
-    dt_node *root;
-    assert_ok(dt_node_parse_text(&root, "test.yaml", text));
-    return root;
 }
 
 /* Weights large enough for places to matter. */
@@ -56,9 +35,10 @@ static dt_real *new_weights(const dt_table *table) {
 }
 
 static dt_decoder *new_decoder(const char *layers, int64_t rows, bool bf16) {
-    dt_node *root = parse(layers);
+    dt_node *root = parse_layers(layers);
     dt_decoder *decoder;
-    assert_ok(dt_decoder_create(&decoder, dt_node_get(root, "layers"), &cross_entropy, IDS, CONTEXT, rows, kernels));
+    assert_ok(
+        dt_decoder_create(&decoder, dt_node_get(root, "layers"), &cross_entropy, IDS, CONTEXT, rows, best_kernels()));
     dt_node_destroy(root);
     assert_ok(dt_decoder_weights(decoder, new_weights(dt_decoder_table(decoder)), bf16));
     return decoder;
@@ -85,11 +65,8 @@ static double largest_gap(const dt_real *a, const dt_real *b, int64_t count) {
 }
 
 START_TEST(a_place_at_a_time_gives_what_the_whole_window_gives) {
-    dt_node *root = parse(models[_i]);
     dt_model_spec spec = {.input = {1, {CONTEXT}}, .ids = IDS, .rows = ROWS};
-    dt_model *model;
-    assert_ok(dt_model_create(&model, dt_node_get(root, "layers"), &cross_entropy, &spec, kernels));
-    dt_node_destroy(root);
+    dt_model *model = new_model(models[_i], &spec);
     dt_real *w = new_weights(dt_model_table(model)), x[ROWS * CONTEXT];
     dt_decoder *decoder = new_decoder(models[_i], ROWS, false);
     for (int64_t at = 0; at < TOKENS; at++) {
@@ -126,11 +103,8 @@ END_TEST
 
 /* What recurrent layers carry has no window: they go on for ever. */
 START_TEST(a_recurrent_text_goes_on_beyond_the_context) {
-    dt_node *root = parse(recurrent[_i]);
     dt_model_spec spec = {.input = {1, {TOKENS}}, .ids = IDS, .rows = ROWS};
-    dt_model *model;
-    assert_ok(dt_model_create(&model, dt_node_get(root, "layers"), &cross_entropy, &spec, kernels));
-    dt_node_destroy(root);
+    dt_model *model = new_model(recurrent[_i], &spec);
     dt_real *w = new_weights(dt_model_table(model)), x[ROWS * TOKENS];
     for (int i = 0; i < ROWS * TOKENS; i++) x[i] = (dt_real)token(i / TOKENS, i % TOKENS);
     const dt_real *all = dt_model_forward(model, (dt_pass){.rows = ROWS, .weights = w}, x);
@@ -246,7 +220,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("sample");
     TCase *group = tcase_create("sample");
-    tcase_add_checked_fixture(group, setup, NULL);
     tcase_set_timeout(group, 60);
     tcase_add_loop_test(group, a_place_at_a_time_gives_what_the_whole_window_gives, 0, COUNT(models));
     tcase_add_loop_test(group, a_text_is_the_same_alone_and_from_its_last_window, 0, COUNT(models));
@@ -256,9 +229,5 @@ int main(void) {
     tcase_add_test(group, the_likeliest_is_the_first_of_the_largest);
     tcase_add_test(group, what_is_no_number_is_not_drawn_from);
     suite_add_tcase(suite, group);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return run_suite(suite);
 }

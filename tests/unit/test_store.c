@@ -22,8 +22,7 @@
 #include "dtrain/memory.h"
 #include "dtrain/metrics.h"
 #include "dtrain/rundir.h"
-
-#define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
+#include "suite.h"
 
 /* ---- a directory for every test ---- */
 
@@ -105,10 +104,6 @@ static void assert_file_is(const char *name, const char *text) {
     char *found = file_bytes(name, &count);
     ck_assert_str_eq(found, text);
     free(found);
-}
-
-static void assert_ok(dt_status status) {
-    ck_assert_msg(status.code == DT_OK, "%s", status.message);
 }
 
 static void assert_fails(dt_status status, dt_code code, const char *first, const char *second) {
@@ -1482,9 +1477,5 @@ int main(void) {
     suite_add_tcase(suite, rundir_tests());
     suite_add_tcase(suite, metrics_tests());
     suite_add_tcase(suite, checkpoint_tests());
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -15,12 +15,7 @@
 #include "dtrain/import.h"
 #include "dtrain/memory.h"
 #include "reference.h"
-
-#define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
-
-static void assert_ok(dt_status status) {
-    ck_assert_msg(status.code == DT_OK, "%s", status.message);
-}
+#include "suite.h"
 
 static void assert_fails(dt_status status, const char *says) {
     ck_assert_int_ne(status.code, DT_OK);
@@ -692,9 +687,5 @@ int main(void) {
     tcase_add_test(files, a_vocabulary_that_does_not_fit_together_is_refused);
     suite_add_tcase(suite, words);
     suite_add_tcase(suite, files);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

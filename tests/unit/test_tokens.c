@@ -1,42 +1,12 @@
 /* Models of token sequences: tables of vectors, losses computed in pieces, presets. */
 #include <check.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "../golden/transformers.h"
 #include "dtrain/memory.h"
-#include "model_internal.h"
-#include "reference.h"
+#include "models.h"
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
-
-static const dt_kernels *kernels;
-static const dt_recipe_loss cross_entropy = {DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0};
-
-static void setup(void) {
-    ck_assert_int_eq(dt_compute_open(&kernels, DT_ISA_AUTO, 1).code, DT_OK);
-}
-
-static dt_real *reals(size_t n, uint64_t seed) {
-    dt_real *x = dt_alloc(n ? n : 1, sizeof *x);
-    ck_assert_ptr_nonnull(x);
-    for (size_t i = 0; i < n; i++) x[i] = (dt_real)ref_uniform(seed, i);
-    return x;
-}
-
-static dt_model *new_model(const char *layers, const dt_model_spec *spec) {
-    char text[1024];
-    snprintf(text, sizeof text, "layers: %s\n", layers);
-    dt_node *root;
-    dt_model *model;
-    dt_status status = dt_node_parse_text(&root, "test.yaml", text);
-    ck_assert_msg(status.code == DT_OK, "%s", status.message);
-    status = dt_model_create(&model, dt_node_get(root, "layers"), &cross_entropy, spec, kernels);
-    ck_assert_msg(status.code == DT_OK, "%s: %s", layers, status.message);
-    dt_node_destroy(root);
-    return model;
-}
+#include "../golden/transformers.h"
 
 START_TEST(an_embedding_gives_the_rows_of_its_table) {
     enum { IDS = 9, WIDTH = 19, PLACES = 4, ROWS = 3 };
@@ -124,15 +94,10 @@ START_TEST(a_table_is_used_by_one_other_layer_that_fits) {
         {"[embedding: 4, residual: [unembed: embedding1, dense: 4], unembed: embedding1]", "already"},
     };
     dt_model_spec spec = {.input = {1, {5}}, .ids = 7, .rows = 2, .training = true};
-    dt_node *root;
     dt_model *model;
-    char text[256];
-    snprintf(text, sizeof text, "layers: %s\n", rows[_i].layers);
-    ck_assert_int_eq(dt_node_parse_text(&root, "test.yaml", text).code, DT_OK);
-    dt_status status = dt_model_create(&model, dt_node_get(root, "layers"), &cross_entropy, &spec, kernels);
+    dt_status status = try_model(&model, rows[_i].layers, &cross_entropy, &spec);
     ck_assert_int_eq(status.code, DT_ERR_INPUT);
     ck_assert_msg(strstr(status.message, rows[_i].says) != NULL, "%s", status.message);
-    dt_node_destroy(root);
 }
 END_TEST
 
@@ -172,23 +137,11 @@ START_TEST(a_resolved_preset_is_the_same_model) {
     };
     dt_model_spec spec = {.input = {1, {5}}, .ids = 7, .outputs = 4, .targets = 5, .rows = 2, .training = true};
     if (_i == 3) spec.targets = 1;
-    dt_model *model = new_model(models[_i], &spec), *again;
-    dt_node *resolved, *twice;
-    ck_assert_int_eq(dt_model_resolved(model, &resolved).code, DT_OK);
-    dt_status status = dt_model_create(&again, resolved, &cross_entropy, &spec, kernels);
-    ck_assert_msg(status.code == DT_OK, "%s", status.message);
-    ck_assert_int_eq(dt_model_resolved(again, &twice).code, DT_OK);
-    char *one = dt_node_emit(resolved), *two = dt_node_emit(twice);
-    ck_assert_str_eq(one, two);
+    dt_model *model = new_model(models[_i], &spec);
+    char *one;
+    dt_model *again = resolved_again(model, &spec, &one);
     ck_assert_ptr_null(strstr(one, "gpt"));
-    size_t total = dt_model_table(model)->total;
-    ck_assert_uint_eq(total, dt_model_table(again)->total);
-    dt_real *w = reals(total, 1), *v = reals(total, 2);
-    dt_model_init(model, w, 8);
-    dt_model_init(again, v, 8);
-    ck_assert_int_eq(memcmp(w, v, total * sizeof *w), 0);
-    dt_free(one), dt_free(two), dt_free(w), dt_free(v);
-    dt_node_destroy(resolved), dt_node_destroy(twice);
+    dt_free(one);
     dt_model_destroy(model), dt_model_destroy(again);
 }
 END_TEST
@@ -212,15 +165,6 @@ static const char *const transformers[] = {GPT("2, bias: no"), GPT("1"), BERT("t
 #    define TOLERANCE 2e-5
 #endif
 
-static void expect_near(int row, const char *what, const dt_real *got, const double *want, size_t n) {
-    double largest = 0;
-    for (size_t i = 0; i < n; i++) largest = fmax(largest, fabs(want[i]));
-    for (size_t i = 0; i < n; i++)
-        ck_assert_msg(fabs((double)got[i] - want[i]) <= TOLERANCE * largest,
-                      "%s %s, element %zu: %.9g, PyTorch has %.9g", golden_transformers[row].name, what, i,
-                      (double)got[i], want[i]);
-}
-
 START_TEST(whole_transformers_are_pytorch_s) {
     enum { ROWS = GOLDEN_TRANSFORMER_ROWS, PLACES = GOLDEN_TRANSFORMER_PLACES };
     dt_model_spec spec = {.input = {1, {PLACES}},
@@ -234,25 +178,20 @@ START_TEST(whole_transformers_are_pytorch_s) {
     const dt_table *table = dt_model_table(model);
     ck_assert_int_eq(table->count, golden_transformers[_i].tensor_count);
     dt_real *w = reals(table->total, 1), *grads = reals(table->total, 2), x[ROWS * PLACES];
-    const double *from = golden_transformers[_i].weights;
-    for (int t = 0; t < table->count; t++)
-        for (size_t i = 0; i < table->tensors[t].count; i++) w[table->tensors[t].offset + i] = (dt_real)*from++;
+    scatter(table, w, golden_transformers[_i].weights);
     for (int i = 0; i < ROWS * PLACES; i++) x[i] = (dt_real)golden_transformers[_i].tokens[i];
     dt_tally tally = {0};
     int32_t labels[ROWS * PLACES];
     for (int i = 0; i < golden_transformers[_i].label_count; i++) labels[i] = golden_transformers[_i].labels[i];
     dt_batch batch = {.rows = ROWS, .x = x, .labels = labels, .targets = golden_transformers[_i].label_count / ROWS};
-    expect_near(_i, "logits", dt_model_forward(whole, (dt_pass){.rows = ROWS, .training = true, .weights = w}, x),
+    const char *name = golden_transformers[_i].name;
+    expect_near(name, "logits", dt_model_forward(whole, (dt_pass){.rows = ROWS, .training = true, .weights = w}, x),
                 golden_transformers[_i].logits,
-                (size_t)(golden_transformers[_i].label_count * golden_transformers[_i].outputs));
+                (size_t)(golden_transformers[_i].label_count * golden_transformers[_i].outputs), TOLERANCE);
     dt_model_train(model, (dt_pass){.weights = w, .grads = grads}, &batch, &tally);
     ck_assert_int_eq(tally.samples, golden_transformers[_i].label_count);
     ck_assert_double_le(fabs((double)tally.loss * DT_TALLY_UNIT - golden_transformers[_i].loss), 1e-4);
-    const double *want = golden_transformers[_i].gradient;
-    for (int t = 0; t < table->count; t++) {
-        expect_near(_i, table->tensors[t].name, grads + table->tensors[t].offset, want, table->tensors[t].count);
-        want += table->tensors[t].count;
-    }
+    expect_tensors_near(name, table, grads, golden_transformers[_i].gradient, TOLERANCE);
     dt_model_destroy(model), dt_model_destroy(whole);
     dt_free(w), dt_free(grads);
 }
@@ -261,7 +200,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("tokens");
     TCase *group = tcase_create("models");
-    tcase_add_checked_fixture(group, setup, NULL);
     tcase_set_timeout(group, 60);
     tcase_add_test(group, an_embedding_gives_the_rows_of_its_table);
     tcase_add_loop_test(group, a_loss_in_pieces_is_that_of_the_rows, 0, 3);
@@ -271,9 +209,5 @@ int main(void) {
     tcase_add_loop_test(group, a_resolved_preset_is_the_same_model, 0, 4);
     tcase_add_loop_test(group, whole_transformers_are_pytorch_s, 0, COUNT(transformers));
     suite_add_tcase(suite, group);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return run_suite(suite);
 }

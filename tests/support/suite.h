@@ -1,0 +1,25 @@
+/* What every test made with Check shares, under mpirun or not. */
+#ifndef DTRAIN_TESTS_SUITE_H
+#define DTRAIN_TESTS_SUITE_H
+
+#include <check.h>
+#include <stdlib.h>
+
+#include "dtrain/status.h"
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
+
+static inline void assert_ok(dt_status status) {
+    ck_assert_msg(status.code == DT_OK, "%s", status.message);
+}
+
+/* Runs a suite; the exit code of main. A suite of which nothing was run has failed. */
+static inline int run_suite(Suite *suite) {
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner) > 0 || srunner_ntests_run(runner) == 0;
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+#endif
