@@ -13,6 +13,9 @@ ours has: w of a dense layer is [in, out], w_qkv [width, 3 width] with the colum
     bert_mean    embedding + positions, norm, blocks norm(x + attention(x)), norm(x + mlp(x)), the mean of the places
                  that are not padding, dense; token -1 is padding: no query sees it, what it gives is not used
     bert_first   the same weights and tokens, with the first place in place of the mean
+    llama        the form of LLaMA, written out: RMS norms (eps 1e-6), queries and keys turned by rotary positions
+                 (pairs are the halves of a head, base 10000), two heads of queries that share one of keys and values,
+                 the gated unit silu(x w1)*(x w2) with w = [w1 w2], an output of its own; no bias anywhere
 
 The mlp is dense, GELU (tanh form), dense; norms have eps 1e-5. The loss is the sum over all labels of softmax cross
 entropy, and gradients are of that sum.
@@ -57,6 +60,14 @@ def gpt_tensors(blocks, bias):
         shapes += norm(f"block{i}/norm1", bias) + attention(f"block{i}/attention", bias)
         shapes += norm(f"block{i}/norm2", bias) + mlp(f"block{i}", bias)
     return shapes + norm("norm", bias)
+
+
+def llama_tensors():
+    head = WIDTH // HEADS
+    return [("embedding/w", (VOCABULARY, WIDTH)), ("norm1/scale", (WIDTH,)),
+            ("attention/w_qkv", (WIDTH, (HEADS + 2) * head)), ("attention/w_out", (WIDTH, WIDTH)),
+            ("norm2/scale", (WIDTH,)), ("swiglu/w", (WIDTH, 2 * HIDDEN)), ("dense/w", (HIDDEN, WIDTH)),
+            ("norm/scale", (WIDTH,)), ("unembed/w", (WIDTH, VOCABULARY))]
 
 
 def bert_tensors(blocks):
@@ -114,6 +125,36 @@ def bert(w, tokens, blocks, pooling):
     return apply_dense(w, "dense", pooled)
 
 
+def rms_norm(w, name, x):
+    return x / torch.sqrt((x * x).mean(-1, keepdim=True) + 1e-6) * w[name + "/scale"]
+
+
+def turn(x):
+    """Rotary positions on [rows, heads, places, head]: number i and i + head/2 of a head are a pair."""
+    half = x.shape[-1] // 2
+    angle = torch.arange(PLACES)[:, None] * 10000.0 ** (-torch.arange(half) / half)
+    one, two = x[..., :half], x[..., half:]
+    return torch.cat([one * angle.cos() - two * angle.sin(), two * angle.cos() + one * angle.sin()], -1)
+
+
+def shared_attention(w, x):
+    head = WIDTH // HEADS
+    qkv = (x @ w["attention/w_qkv"]).reshape(ROWS, PLACES, HEADS + 2, head).transpose(1, 2)
+    q, k, v = turn(qkv[:, :HEADS]), turn(qkv[:, HEADS:HEADS + 1]), qkv[:, HEADS + 1:]
+    scores = q @ k.transpose(-1, -2) / head**0.5
+    hidden = torch.ones(PLACES, PLACES, dtype=torch.bool).triu(1)
+    y = scores.masked_fill(hidden, -torch.inf).softmax(-1) @ v
+    return y.transpose(1, 2).reshape(ROWS, PLACES, WIDTH) @ w["attention/w_out"]
+
+
+def llama(w, tokens):
+    x = F.embedding(tokens, w["embedding/w"])
+    x = x + shared_attention(w, rms_norm(w, "norm1", x))
+    gate, up = (rms_norm(w, "norm2", x) @ w["swiglu/w"]).chunk(2, -1)
+    x = x + (F.silu(gate) * up) @ w["dense/w"]
+    return rms_norm(w, "norm", x) @ w["unembed/w"]
+
+
 # ---- numbers
 
 
@@ -153,6 +194,8 @@ def cases():
     for pooling in ("mean", "first"):
         found.append(case("bert_" + pooling, shapes, start, lambda w, t, p=pooling: bert(w, t, 2, p), tokens, labels,
                           "bert_mean"))
+    text = torch.randint(VOCABULARY, (ROWS, PLACES + 1))
+    found.append(case("llama", llama_tensors(), draw(llama_tensors()), llama, text[:, :-1], text[:, 1:]))
     return found
 
 
@@ -162,9 +205,9 @@ begin("""/* Whole small transformers as PyTorch computes them. Written by transf
  *
  * Of a row of golden_transformers: `weights` and `gradient` are all its tensors one after the other, in the order of
  * `tensors` (that of declaration); `tokens` are the inputs [rows, places], -1 padding; `labels` are [rows, places] of
- * the gpt rows (the next tokens) and [rows] of the bert rows (classes); `logits` [labels, outputs]; `loss` is the sum
- * of softmax cross entropy over all labels, and the gradient is of that sum. Two heads, eps 1e-5, GELU in tanh form,
- * the hidden layer of a block twice as wide as the rest. */""")
+ * the rows that predict the next tokens and [rows] of the bert rows (classes); `logits` [labels, outputs]; `loss` is
+ * the sum of softmax cross entropy over all labels, and the gradient is of that sum. Two heads, eps 1e-5 (llama: 1e-6),
+ * GELU in tanh form, the hidden layer of a block twice as wide as the rest. */""")
 print(f"enum {{\n    GOLDEN_TRANSFORMER_ROWS = {ROWS},\n    GOLDEN_TRANSFORMER_PLACES = {PLACES},\n"
       f"    GOLDEN_TRANSFORMER_VOCABULARY = {VOCABULARY},\n    GOLDEN_TRANSFORMER_WIDTH = {WIDTH},\n"
       f"    GOLDEN_TRANSFORMER_HEADS = {HEADS},\n    GOLDEN_TRANSFORMER_HIDDEN = {HIDDEN},\n"

@@ -156,8 +156,13 @@ END_TEST
 #define BERT(pool)                                                                                                     \
     "[{embedding: {width: 8, positions: learned}}, layer_norm, " POST_NORM_BLOCK POST_NORM_BLOCK pool ", {dense: 3}]"
 
+#define LLAMA                                                                                                          \
+    "[{embedding: 8}, {residual: [rms_norm, {attention: {heads: 2, kv_heads: 1, rotary: yes, bias: no}}]}, "           \
+    "{residual: "                                                                                                      \
+    "[rms_norm, {swiglu: 16}, {dense: {out: 8, bias: no}}]}, rms_norm, {dense: {out: 7, bias: no}}]"
+
 static const char *const transformers[] = {GPT("2, bias: no"), GPT("1"), BERT("token_pool"),
-                                           BERT("{token_pool: first}")};
+                                           BERT("{token_pool: first}"), LLAMA};
 
 #ifdef DT_REAL_DOUBLE
 #    define TOLERANCE 1e-10
