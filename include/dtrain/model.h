@@ -96,7 +96,7 @@ typedef struct dt_layer_kind {
      * reads them. */
     void (*backward)(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
                      dt_real *dx);
-    /* Frees what plan left in layer->state. NULL: it leaves nothing there. */
+    /* Frees what layer->state, if there is one, holds besides itself. NULL: nothing. */
     void (*finish)(dt_layer *layer);
 } dt_layer_kind;
 
@@ -123,7 +123,7 @@ struct dt_layer {
     dt_real *scratch[DT_LAYER_MAX_SCRATCH]; /* as asked for, kept from forward to backward */
     int scratch_count;
     dt_real *workspace;   /* shared by all layers: nothing stays in it between calls */
-    void *state;          /* what plan computed and the kind's other functions use; freed by finish */
+    void *state;          /* of dt_alloc: what plan computed and the kind's other functions use; freed with the layer */
     dt_real *output;      /* [max_rows, out]; NULL where y is x */
     dt_real *const *over; /* set by plan: output of a layer in it, that its own may be written over; or NULL */
     uint64_t index;       /* position in the model: keys random draws */

@@ -156,9 +156,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
 }
 
 static void finish(dt_layer *layer) {
-    attention_state *state = layer->state;
-    dt_free(state->turns);
-    dt_free(state);
+    dt_free(((attention_state *)layer->state)->turns);
 }
 
 static void init(const dt_layer *layer, dt_real *weights, uint64_t seed) {

@@ -142,9 +142,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
 }
 
 static void finish(dt_layer *layer) {
-    conv_state *state = layer->state;
-    dt_conv_destroy(state->conv);
-    dt_free(state);
+    dt_conv_destroy(((conv_state *)layer->state)->conv);
 }
 
 static void init(const dt_layer *layer, dt_real *weights, uint64_t seed) {

@@ -51,20 +51,12 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     if (config->bias) DT_TRY(dt_plan_param(plan, layer, "b", &(dt_shape){1, {config->out}}, 0));
     DT_TRY(dt_linear_plan(linear, plan, layer, 0, false, places));
     if (keeps_slope(config) && dt_plan_training(plan)) DT_TRY(dt_plan_scratch(plan, layer, places * config->out));
-    layer->out = layer->in;
-    if (layer->out.rank == 0) layer->out.rank = 1;
-    layer->out.dim[layer->out.rank - 1] = config->out;
-    layer->pointwise = layer->in.rank > 1;
+    dt_plan_along(layer, config->out);
     layer->in_pieces = config->activation == DT_LINEAR;
     layer->flops = 2.0 * (double)places * (double)in * (double)config->out;
-    layer->reads_input = true;
     layer->reads_output = config->activation != DT_LINEAR && !keeps_slope(config);
     layer->squash = config->activation == DT_SIGMOID ? "sigmoid" : NULL;
     return dt_ok();
-}
-
-static void finish(dt_layer *layer) {
-    dt_free(layer->state);
 }
 
 static void init(const dt_layer *layer, dt_real *weights, uint64_t seed) {
@@ -109,5 +101,4 @@ const dt_layer_kind dt_layer_dense = {
     .init = init,
     .forward = forward,
     .backward = backward,
-    .finish = finish,
 };

@@ -83,6 +83,14 @@ dt_status dt_plan_carried(dt_plan *plan, dt_layer *layer, int64_t per_row) {
     return dt_ok();
 }
 
+void dt_plan_along(dt_layer *layer, int64_t out) {
+    layer->out = layer->in;
+    if (layer->out.rank == 0) layer->out.rank = 1;
+    layer->out.dim[layer->out.rank - 1] = out;
+    layer->pointwise = layer->in.rank > 1;
+    layer->reads_input = true;
+}
+
 int64_t dt_matrix_rows(const dt_layer *layer, const dt_pass *pass) {
     return pass->rows * (dt_shape_count(&layer->in) / dt_shape_last(&layer->in));
 }

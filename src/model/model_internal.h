@@ -126,6 +126,9 @@ dt_status dt_window_plan(dt_window *out, const dt_layer *layer, const dt_window_
 /* Whether a text says two numbers, as in 3x5. */
 bool dt_window_is_pair(const char *text);
 
+/* For plan: the layer gives `out` numbers for those along its input's last dimension, at each place by itself, and
+ * reads its input on the way back. */
+void dt_plan_along(dt_layer *layer, int64_t out);
 /* Rows of a batch's input as a matrix with the last dimension's columns. */
 int64_t dt_matrix_rows(const dt_layer *layer, const dt_pass *pass);
 

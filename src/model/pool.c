@@ -70,10 +70,6 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     return largest ? dt_plan_scratch(plan, layer, dt_shape_count(&layer->out)) : dt_ok();
 }
 
-static void finish(dt_layer *layer) {
-    dt_free(layer->state);
-}
-
 static void max_forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y) {
     const pool_state *state = layer->state;
     pass->kernels->max_pool(y, (int32_t *)layer->scratch[0], x, &state->window, pass->rows, state->channels);
@@ -110,7 +106,6 @@ static void avg_backward(const dt_layer *layer, const dt_pass *pass, const dt_re
         .init = NULL,                                                                                                  \
         .forward = way##_forward,                                                                                      \
         .backward = way##_backward,                                                                                    \
-        .finish = finish,                                                                                              \
     }
 
 POOL(max_pool, "max_pool", "the largest of each window, channel by channel", MAX, fields, max);

@@ -204,10 +204,6 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     return plan_workspace(layer, plan);
 }
 
-static void finish(dt_layer *layer) {
-    dt_free(layer->state);
-}
-
 static void init(const dt_layer *layer, dt_real *weights, uint64_t seed) {
     const recurrent_config *config = layer->config;
     const recurrent *net = layer->state;
@@ -527,7 +523,6 @@ const dt_layer_kind dt_layer_rnn = {
     .init = init,
     .forward = forward,
     .backward = backward,
-    .finish = finish,
 };
 
 const dt_layer_kind dt_layer_gru = {
@@ -540,7 +535,6 @@ const dt_layer_kind dt_layer_gru = {
     .init = init,
     .forward = forward,
     .backward = backward,
-    .finish = finish,
 };
 
 const dt_layer_kind dt_layer_lstm = {
@@ -553,5 +547,4 @@ const dt_layer_kind dt_layer_lstm = {
     .init = init,
     .forward = forward,
     .backward = backward,
-    .finish = finish,
 };

@@ -174,6 +174,7 @@ void dt_sequence_finish(dt_sequence *sequence) {
         for (int j = 0; j < layer->inner_count; j++) dt_sequence_finish(&layer->inner[j]);
         dt_free(layer->inner);
         if (layer->state && layer->kind->finish) layer->kind->finish(layer);
+        dt_free(layer->state);
         dt_free(layer->config);
     }
     dt_free(sequence->layers);

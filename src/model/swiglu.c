@@ -35,17 +35,9 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     if (config->bias) DT_TRY(dt_plan_param(plan, layer, "b", &(dt_shape){1, {2 * config->out}}, 0));
     DT_TRY(dt_linear_plan(linear, plan, layer, 0, false, places));
     DT_TRY(dt_plan_scratch(plan, layer, 2 * places * config->out));
-    layer->out = layer->in;
-    if (layer->out.rank == 0) layer->out.rank = 1;
-    layer->out.dim[layer->out.rank - 1] = config->out;
+    dt_plan_along(layer, config->out);
     layer->flops = 4.0 * (double)places * (double)in * (double)config->out;
-    layer->reads_input = true;
-    layer->pointwise = layer->in.rank > 1;
     return dt_ok();
-}
-
-static void finish(dt_layer *layer) {
-    dt_free(layer->state);
 }
 
 static void init(const dt_layer *layer, dt_real *weights, uint64_t seed) {
@@ -85,5 +77,4 @@ const dt_layer_kind dt_layer_swiglu = {
     .init = init,
     .forward = forward,
     .backward = backward,
-    .finish = finish,
 };

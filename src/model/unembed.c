@@ -51,17 +51,10 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     DT_TRY(plan_table(layer, plan, width));
     DT_TRY(dt_linear_plan(linear, plan, layer, 0, is_tied(layer), places));
     if (config->bias) DT_TRY(dt_plan_param(plan, layer, "b", &(dt_shape){1, {linear->out}}, 0));
-    layer->out = layer->in;
-    layer->out.dim[layer->out.rank - 1] = linear->out;
+    dt_plan_along(layer, linear->out);
     layer->flops = 2.0 * (double)places * (double)width * (double)linear->out;
-    layer->reads_input = true;
-    layer->pointwise = layer->in.rank > 1;
     layer->in_pieces = true;
     return dt_ok();
-}
-
-static void finish(dt_layer *layer) {
-    dt_free(layer->state);
 }
 
 static void init(const dt_layer *layer, dt_real *weights, uint64_t seed) {
@@ -99,5 +92,4 @@ const dt_layer_kind dt_layer_unembed = {
     .init = init,
     .forward = forward,
     .backward = backward,
-    .finish = finish,
 };

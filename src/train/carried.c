@@ -83,3 +83,25 @@ dt_status dt_carried_gather(dt_run *run) {
     carried->whole = true;
     return dt_ok();
 }
+
+dt_status dt_relay_create(dt_relay *relay, const dt_model *model, int64_t rows) {
+    int64_t width = dt_model_carried(model);
+    for (int i = 0; i < 2 && width > 0; i++) {
+        size_t count = 0;
+        if (dt_size_mul((size_t)rows, (size_t)width, &count)) relay->state[i] = dt_alloc(count, sizeof(dt_real));
+        if (!relay->state[i]) return dt_fail_memory("the state of the streams", (size_t)rows * (size_t)width);
+    }
+    return dt_ok();
+}
+
+void dt_relay_finish(dt_relay *relay) {
+    for (int i = 0; i < 2; i++) dt_free(relay->state[i]);
+}
+
+void dt_relay_pass(dt_relay *relay, dt_pass *pass, bool fresh) {
+    dt_real *last = relay->state[0];
+    pass->carried = fresh ? NULL : last;
+    pass->carry = relay->state[1];
+    relay->state[0] = relay->state[1];
+    relay->state[1] = last;
+}

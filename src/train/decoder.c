@@ -14,15 +14,15 @@ struct dt_decoder {
     dt_real *weights;
     dt_bf16 *weights16;
     int64_t rows, most_rows, context, place;
-    int32_t *window;     /* [most_rows, context]: the tokens that were read; NULL for a model that needs none again */
-    int32_t *again;      /* [most_rows] */
-    dt_real *ids;        /* [most_rows] */
-    dt_real *carried[2]; /* [most_rows, carried]: before and after a token, in turn */
-    bool carries;        /* there is something in carried[0] */
+    int32_t *window; /* [most_rows, context]: the tokens that were read; NULL for a model that needs none again */
+    int32_t *again;  /* [most_rows] */
+    dt_real *ids;    /* [most_rows] */
+    dt_relay relay;  /* of what rows carry from token to token */
+    bool fresh;      /* nothing was read yet */
 };
 
 static dt_status make_room(dt_decoder *d) {
-    size_t rows = (size_t)d->most_rows, carried = (size_t)dt_model_carried(d->model), count = 0;
+    size_t rows = (size_t)d->most_rows, count = 0;
     d->ids = dt_alloc(rows, sizeof *d->ids);
     d->again = dt_alloc(rows, sizeof *d->again);
     if (!d->ids || !d->again) return dt_fail_memory("a row of tokens", rows * sizeof *d->ids);
@@ -30,11 +30,7 @@ static dt_status make_room(dt_decoder *d) {
         if (dt_size_mul(rows, (size_t)d->context, &count)) d->window = dt_alloc(count, sizeof *d->window);
         if (!d->window) return dt_fail_memory("the window of a text", rows * (size_t)d->context * sizeof *d->window);
     }
-    for (int i = 0; i < 2 && carried > 0; i++) {
-        if (dt_size_mul(rows, carried, &count)) d->carried[i] = dt_alloc(count, sizeof *d->carried[i]);
-        if (!d->carried[i]) return dt_fail_memory("the state of a text", rows * carried * sizeof *d->carried[i]);
-    }
-    return dt_ok();
+    return dt_relay_create(&d->relay, d->model, d->most_rows);
 }
 
 dt_status dt_decoder_create(dt_decoder **out, const dt_node *layers, const dt_recipe_loss *loss, int64_t vocabulary,
@@ -45,6 +41,7 @@ dt_status dt_decoder_create(dt_decoder **out, const dt_node *layers, const dt_re
     d->kernels = kernels;
     d->context = context;
     d->rows = d->most_rows = rows;
+    d->fresh = true;
     dt_model_spec spec = {
         .input = {1, {1}}, .ids = vocabulary, .outputs = vocabulary, .targets = 1, .rows = rows, .decoding = context};
     dt_status status = dt_model_create(&d->model, layers, loss, &spec, kernels);
@@ -65,7 +62,7 @@ void dt_decoder_destroy(dt_decoder *d) {
     dt_free(d->window);
     dt_free(d->again);
     dt_free(d->ids);
-    for (int i = 0; i < 2; i++) dt_free(d->carried[i]);
+    dt_relay_finish(&d->relay);
     dt_free(d);
 }
 
@@ -74,20 +71,15 @@ const dt_table *dt_decoder_table(const dt_decoder *d) {
 }
 
 dt_status dt_decoder_weights(dt_decoder *d, dt_real *weights, bool bf16) {
-    size_t count = dt_decoder_table(d)->total;
     d->weights = weights;
-    if (!bf16) return dt_ok();
-    d->weights16 = dt_alloc(count, sizeof *d->weights16);
-    if (!d->weights16) return dt_fail_memory("the rounded weights", count * sizeof *d->weights16);
-    d->kernels->to_bf16(d->weights16, weights, (int64_t)count);
-    return dt_ok();
+    return bf16 ? dt_trained_rounded(d->kernels, weights, dt_decoder_table(d)->total, &d->weights16) : dt_ok();
 }
 
 void dt_decoder_restart(dt_decoder *d, int64_t rows) {
     assert(rows <= d->most_rows);
     d->rows = rows;
     d->place = 0;
-    d->carries = false;
+    d->fresh = true;
 }
 
 /* The tokens at the present place, which is there. */
@@ -96,21 +88,11 @@ static const dt_real *read_place(dt_decoder *d, const int32_t *tokens) {
         d->ids[r] = (dt_real)tokens[r];
         if (d->window) d->window[r * d->context + d->place] = tokens[r];
     }
-    dt_pass pass = {.rows = d->rows,
-                    .weights = d->weights,
-                    .weights16 = d->weights16,
-                    .place = d->place,
-                    .carried = d->carries ? d->carried[0] : NULL,
-                    .carry = d->carried[1]};
-    const dt_real *outputs = dt_model_forward(d->model, pass, d->ids);
-    if (d->carried[1]) {
-        dt_real *before = d->carried[0];
-        d->carried[0] = d->carried[1];
-        d->carried[1] = before;
-        d->carries = true;
-    }
+    dt_pass pass = {.rows = d->rows, .weights = d->weights, .weights16 = d->weights16, .place = d->place};
+    dt_relay_pass(&d->relay, &pass, d->fresh);
+    d->fresh = false;
     if (d->window) d->place++;
-    return outputs;
+    return dt_model_forward(d->model, pass, d->ids);
 }
 
 /* Tokens that are read again when the window is full. */

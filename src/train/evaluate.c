@@ -59,27 +59,15 @@ int dt_vocabulary_extras(dt_vocabulary *v, dt_extra *out) {
     return 4;
 }
 
-/* What rows carry along their streams: [0] what the batch before left, [1] where this one leaves it. Nothing where the
- * model carries nothing. */
-static dt_status take_carried(dt_real *carried[2], const dt_model *model, const dt_split *split, int64_t rows) {
-    int64_t width = split->text.streams > 0 ? dt_model_carried(model) : 0;
-    for (int i = 0; i < 2 && width > 0; i++) {
-        size_t count = 0;
-        if (dt_size_mul((size_t)rows, (size_t)width, &count)) carried[i] = dt_alloc(count, sizeof *carried[i]);
-        if (!carried[i]) return dt_fail_memory("the state of the streams", (unsigned long long)count * sizeof(dt_real));
-    }
-    return dt_ok();
-}
-
 /* Samples of streams come in the order of a stream, all streams of a batch in step; a rank that has some of the streams
  * has all of their samples. Other samples are streams of one. */
 dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *kernels, const dt_scaling *scaling,
                             const dt_pass *weights, const dt_split *split, int64_t rows_at_once, dt_tally *tally) {
     dt_batch batch;
     int64_t *index;
-    dt_real *carried[2] = {NULL, NULL};
+    dt_relay relay = {{NULL, NULL}};
     dt_status status = dt_batch_create(&batch, &index, split, rows_at_once);
-    if (status.code == DT_OK) status = take_carried(carried, model, split, rows_at_once);
+    if (status.code == DT_OK && split->text.streams > 0) status = dt_relay_create(&relay, model, rows_at_once);
     status = dt_comm_agree(comm, status);
     memset(tally, 0, sizeof *tally);
     int64_t streams = split->text.streams > 0 ? split->text.streams : split->samples;
@@ -92,16 +80,12 @@ dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *ke
             for (int64_t i = 0; i < rows; i++) index[i] = ahead + at + i;
             dt_split_gather(split, kernels, scaling, NULL, index, rows, &batch);
             dt_pass pass = *weights;
-            pass.carried = batch.fresh ? NULL : carried[0];
-            pass.carry = carried[1];
+            dt_relay_pass(&relay, &pass, batch.fresh);
             dt_model_evaluate(model, pass, &batch, tally);
-            carried[1] = carried[0];
-            carried[0] = pass.carry;
         }
     }
     dt_batch_destroy(&batch, index);
-    dt_free(carried[0]);
-    dt_free(carried[1]);
+    dt_relay_finish(&relay);
     DT_TRY(status);
     int64_t words[DT_TALLY_WORDS];
     memcpy(words, tally, sizeof words);
@@ -162,11 +146,7 @@ static dt_status load_weights(dt_evaluation *e, const char *path, int64_t rows) 
     int extra_count = dt_scaling_extras(&e->recipe.data, &e->scaling, extras);
     DT_TRY(dt_trained_weights(path, table, extras, extra_count, &e->weights));
     dt_scaling_settle(&e->scaling);
-    if (!spec.bf16) return dt_ok();
-    e->weights16 = dt_alloc(table->total, sizeof *e->weights16);
-    if (!e->weights16) return dt_fail_memory("the weights", table->total * sizeof *e->weights16);
-    e->kernels->to_bf16(e->weights16, e->weights, (int64_t)table->total);
-    return dt_ok();
+    return spec.bf16 ? dt_trained_rounded(e->kernels, e->weights, table->total, &e->weights16) : dt_ok();
 }
 
 static dt_status open_compute(dt_evaluation *e, dt_comm *comm) {

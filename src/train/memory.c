@@ -22,8 +22,7 @@ static void list_items(const dt_run *run, item items[ITEMS]) {
     items[WEIGHTS] = (item){"weights", weights, 0};
     items[ROUNDED] = (item){"weights in bf16", run->weights16 ? run->table->total * sizeof *run->weights16 : 0, 0};
     items[MOMENTS] = (item){"moments", slots * weights, 0};
-    size_t carried = 2 * (size_t)(run->train.text.streams * dt_model_carried(run->model)) * sizeof *run->weights;
-    items[CARRIED] = (item){"state of streams", carried, 0};
+    items[CARRIED] = (item){"state of streams", 2 * (size_t)run->carried.count * sizeof *run->carried.now, 0};
     items[GRADIENT] = (item){"gradient", 0, 0};
     dt_reduce_memory(run->reducer, &items[GRADIENT].shared, &items[GRADIENT].own);
     items[ACTIVATIONS] = (item){"activations, scratch", 0, dt_model_memory(run->model)};

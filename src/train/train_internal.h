@@ -138,6 +138,17 @@ void dt_carried_skip(dt_run *run);
 /* Collective. All rows, in every team; between steps. */
 dt_status dt_carried_gather(dt_run *run);
 
+/* The same for rows that one rank has to itself, in an evaluation or sampling: what the last pass left, and where the
+ * next leaves it. */
+typedef struct dt_relay {
+    dt_real *state[2]; /* [rows, carried]; NULL where the model carries nothing */
+} dt_relay;
+/* To be finished, also after a failure. */
+dt_status dt_relay_create(dt_relay *relay, const dt_model *model, int64_t rows);
+void dt_relay_finish(dt_relay *relay);
+/* For the next pass of these rows; `fresh`: it goes on from nothing. */
+void dt_relay_pass(dt_relay *relay, dt_pass *pass, bool fresh);
+
 /* precision.c. Collective, after dt_compute_open: whether every rank's machine multiplies bfloat16 numbers. */
 dt_status dt_precision_everywhere(dt_comm *comm, bool *all);
 /* Collective. Where the recipe asks for bf16 and some rank cannot, it becomes float32 on all of them, and *lacks true.
@@ -181,6 +192,9 @@ dt_status dt_trained_recipe(const char *path, dt_checkpoint_head *head, dt_recip
 /* The weights of a model with this table, to dt_free also after a failure; and what else is asked for. */
 dt_status dt_trained_weights(const char *path, const dt_table *table, dt_extra *extras, int extra_count,
                              dt_real **weights);
+
+/* The same rounded to bfloat16, to dt_free. */
+dt_status dt_trained_rounded(const dt_kernels *kernels, const dt_real *weights, size_t count, dt_bf16 **rounded);
 
 /* decoder.c: a text model read token by token. */
 typedef struct dt_decoder dt_decoder;

@@ -42,6 +42,13 @@ dt_status dt_trained_recipe(const char *path, dt_checkpoint_head *head, dt_recip
     return status;
 }
 
+dt_status dt_trained_rounded(const dt_kernels *kernels, const dt_real *weights, size_t count, dt_bf16 **rounded) {
+    *rounded = dt_alloc(count, sizeof **rounded);
+    if (!*rounded) return dt_fail_memory("the rounded weights", count * sizeof **rounded);
+    kernels->to_bf16(*rounded, weights, (int64_t)count);
+    return dt_ok();
+}
+
 dt_status dt_trained_weights(const char *path, const dt_table *table, dt_extra *extras, int extra_count,
                              dt_real **weights) {
     *weights = dt_alloc(table->total, sizeof **weights);
