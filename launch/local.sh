@@ -1,17 +1,20 @@
 #!/usr/bin/env bash
-# dtrain on this machine: launch/local.sh [-n RANKS] ARGUMENT…      (RANKS: as many as there are cores)
+# dtrain on this machine: launch/local.sh [-n RANKS] ARGUMENT…      (RANKS: as many as there are cores to use)
 # Any number of ranks on any number of cores, as any user, in a container or not. Ctrl-C, SIGTERM and SIGUSR1 let the run
 # finish its step and write a checkpoint; the exit code is dtrain's (75: the same command goes on).
 set -euo pipefail
 
-cores=$(env -u OMP_NUM_THREADS nproc) # nproc alone would give that number
+here=$(dirname "$(realpath "$0")")
+# shellcheck source=launch/cores.sh
+. "$here/cores.sh"
+count_cores ""
 ranks=$cores
 if [[ ${1-} == -n ]]; then
     ranks=${2-}
     [[ $ranks =~ ^[1-9][0-9]*$ ]] || { echo "local.sh: -n ${ranks:-(nothing)}: it must be a number of ranks" >&2; exit 2; }
     shift 2
 fi
-program=${DTRAIN:-$(dirname "$(realpath "$0")")/../dtrain}
+program=${DTRAIN:-$here/../dtrain}
 [[ -x $program ]] || { echo "local.sh: no $program; launch/quickstart.sh builds it" >&2; exit 2; }
 
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
@@ -20,14 +23,12 @@ export OMPI_MCA_btl_vader_single_copy_mechanism=none # process_vm_readv is forbi
 export OMPI_MCA_btl=self,vader OMPI_MCA_pml=ob1      # one machine: shared memory, and no look at its networks
 export OMPI_MCA_odls_base_sigkill_timeout=0          # one rank has failed: the others cannot go on, do not wait
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
-binding=none # with cores to spare a rank may have threads (compute.threads): they need more than its one
-((ranks > cores || 2 * ranks <= cores)) || binding=core
+# With cores to spare a rank may have threads (compute.threads): they need more than its one. Overload is allowed, for
+# where the kernel tells another number of cores than the library mpirun asks.
+binding=none
+[[ $machine != whole ]] || ((ranks > cores || 2 * ranks <= cores)) || binding=core:overload-allowed
 
-# Of what mpirun says at the end we keep the lines that name a rank and a signal; the rest only says that dtrain failed.
-exec 3> >(trap '' INT TERM USR1 HUP && exec sed -u '/^-\{60,\}$/d; /^$/d; /^mpirun: Forwarding signal/d
-    /^Primary job  terminated normally, but/,/^a non-zero exit code\./d
-    /^MPI_ABORT was invoked/,/^exactly when Open MPI kills/d; /^\[.*orte_base_help_aggregate/d; /^\[.*sent help message/d
-    /^mpirun detected that one or more processes exited/,/^ *Exit code:/d' >&2)
+exec 3> >(trap '' INT TERM USR1 HUP && exec sed -u -f "$here/launcher.sed" >&2)
 filter=$!
 
 # mpirun answers SIGINT and SIGTERM by killing the ranks a second later, but passes SIGUSR1 on. So it gets a session of

@@ -6,6 +6,8 @@ cd "$(dirname "$0")/.."
 
 # shellcheck source=launch/packages.sh
 . launch/packages.sh
+# shellcheck source=launch/cores.sh
+. launch/cores.sh
 need_packages "${packages_build[@]}"
 need_packages "${packages_data[@]}" || echo "going on without: the data is then downloaded"
 
@@ -18,7 +20,8 @@ ninja -C build --quiet src/dtrain
 ln -sfn build/src/dtrain dtrain
 data/fetch.sh fashion-mnist
 
-echo "training on $(env -u OMP_NUM_THREADS nproc) ranks (Ctrl-C stops it; the same command goes on)"
+count_cores ""
+echo "training on $cores ranks (Ctrl-C stops it; the same command goes on)"
 code=0
 launch/local.sh || code=$?
 case $code in

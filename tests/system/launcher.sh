@@ -1,0 +1,118 @@
+#!/usr/bin/env bash
+# launch/local.sh: how many ranks it starts and where it binds them, on machines this one is not; and that of what mpirun
+# says of itself nothing reaches the user.
+. "$(dirname "$0")/../support/lib.sh"
+. "$source/launch/cores.sh"
+
+# machine NAME CPUS THREADS ALLOWED: a machine of so many processors, so many to a core, in directory NAME
+machine() {
+    local cpu first
+    mkdir -p "$1/proc/self" "$1/sys/fs/cgroup"
+    for ((cpu = 0; cpu < $2; cpu++)); do
+        mkdir -p "$1/sys/devices/system/cpu/cpu$cpu/topology"
+        first=$((cpu / $3 * $3))
+        echo "$first-$((first + $3 - 1))" >"$1/sys/devices/system/cpu/cpu$cpu/topology/thread_siblings_list"
+    done
+    echo "0-$(($2 - 1))" >"$1/sys/devices/system/cpu/online"
+    printf 'Name:\tbash\nCpus_allowed:\tff\nCpus_allowed_list:\t%s\n' "$4" >"$1/proc/self/status"
+}
+# counted NAME CORES WHOLE-OR-PART WHAT
+counted() {
+    local cores machine
+    count_cores "$1"
+    if [[ $cores == "$2" && $machine == "$3" ]]; then pass "$4"; else fail "$4: $cores, $machine, not $2, $3"; fi
+}
+# limited NAME GROUP DIRECTORY FILE=TEXT…: this process is in GROUP (a line of /proc/self/cgroup)
+limited() {
+    local name=$1 directory=$1/sys/fs/cgroup$3 file
+    echo "$2" >"$name/proc/self/cgroup"
+    shift 3
+    mkdir -p "$directory"
+    for file; do echo "${file#*=}" >"$directory/${file%%=*}"; done
+}
+
+machine plain 4 1 0-3
+counted plain 4 whole "four cores"
+machine threads 8 2 0-7
+counted threads 4 whole "hyper-threads are not cores"
+machine some 8 2 0-1,4
+counted some 2 part "cores of this process, not of the machine"
+machine second 16 1 0-15
+limited second 0::/job/step /job cpu.max='250000 100000'
+limited second 0::/job/step /job/step cpu.max='max 100000'
+counted second 2 part "a quota of two and a half processors above the own group (version 2)"
+machine container 16 1 0-15
+limited container 0::/ '' cpu.max='50000 100000'
+counted container 1 part "half a processor is one rank"
+machine first 16 1 0-15
+limited first 4:cpu,cpuacct:/docker/1 /cpu,cpuacct cpu.cfs_quota_us=300000 cpu.cfs_period_us=100000
+counted first 3 part "a quota of three (version 1)"
+limited first 4:cpu:/ /cpu cpu.cfs_quota_us=-1 cpu.cfs_period_us=100000
+counted first 16 whole "no quota (version 1)"
+
+# where FILE: a program that says where it may run
+cat >where <<'END'
+#!/bin/sh
+sed -n 's/^Cpus_allowed_list:[^0-9]*/on /p' /proc/self/status
+END
+chmod +x where
+# ranks_are N WHAT ARGUMENT…: so many ran
+ranks_are() {
+    local ranks=$1 what=$2
+    shift 2
+    DTRAIN=$work/where "$source/launch/local.sh" "$@" >"$out" 2>"$err"
+    code=$?
+    expect_code 0 "$what"
+    [[ $(grep -c '^on ' "$out") == "$ranks" && ! -s $err ]] || { fail "$what: not $ranks ranks" && show "$out" "$err"; }
+}
+count_cores ""
+export HWLOC_SYNTHETIC="Package:1 Core:1 PU:2" HWLOC_THISSYSTEM=1
+ranks_are "$cores" "one core of two threads, as mpirun sees it"
+ranks_are 2 "two ranks on it" -n 2
+ranks_are 3 "three" -n 3
+unset HWLOC_SYNTHETIC HWLOC_THISSYSTEM
+last=$(taskset -pc $$ | grep -oE '[0-9]+$')
+DTRAIN=$work/where taskset -c "$last" "$source/launch/local.sh" >"$out" 2>"$err"
+if [[ $(<"$out") == "on $last" ]]; then
+    pass "kept to one processor, there is one rank, and it stays there"
+else
+    fail "kept to processor $last" && show "$out" "$err"
+fi
+
+# What mpirun, and the library below it, were seen to say.
+mkdir bin
+cat >bin/mpirun <<'END'
+#!/bin/sh
+cat >&2 <<'TEXT'
+[warn] Epoll MOD(1) on fd 33 failed.  Old events were 6; read change was 0 (none); write change was 2 (del); close change was 0 (none): Bad file descriptor
+--------------------------------------------------------------------------
+MPI_ABORT was invoked on rank 0 in communicator MPI COMMUNICATOR 3 DUP FROM 0
+with errorcode 1.
+
+NOTE: invoking MPI_ABORT causes Open MPI to kill all MPI processes.
+You may or may not see output from other processes, depending on
+exactly when Open MPI kills them.
+--------------------------------------------------------------------------
+dtrain: recipe.yaml:3: what is wrong
+[warn] Epoll ADD(4) on fd 34 failed.  Old events were 0; read change was 0 (none); write change was 1 (add); close change was 0 (none): Bad file descriptor
+--------------------------------------------------------------------------
+Primary job  terminated normally, but 1 process returned
+a non-zero exit code. Per user-direction, the job has been aborted.
+--------------------------------------------------------------------------
+--------------------------------------------------------------------------
+mpirun detected that one or more processes exited with non-zero status, thus causing
+the job to be terminated. The first process to do so was:
+
+  Process name: [[12345,1],0]
+  Exit code:    1
+--------------------------------------------------------------------------
+[host:01234] 3 more processes have sent help message help-mpi-api.txt / mpi-abort
+[host:01234] Set MCA parameter "orte_base_help_aggregate" to 0 to see all help / error messages
+TEXT
+exit 1
+END
+chmod +x bin/mpirun
+DTRAIN=$work/where PATH=$work/bin:$PATH "$source/launch/local.sh" >"$out" 2>"$err"
+code=$?
+expect_bad 1 'recipe.yaml:3: what is wrong$' "of what mpirun says nothing is left"
+finish
