@@ -289,6 +289,12 @@ const dt_kernels *dt_kernels_for(dt_isa isa);
  * call with another isa fails. */
 dt_status dt_compute_open(const dt_kernels **out, dt_isa isa, int threads);
 
+/* Products and convolutions return nothing, and yet a library may find no memory in them: what they give is then
+ * whatever was there before. Whether that has happened on the calling thread, and what was first, with the shape; the
+ * second forgets it. To be asked before anything follows from what they gave. */
+bool dt_compute_failed(void);
+dt_status dt_compute_failure(void);
+
 /* task(context, begin, end) for [0, count): all at once on one thread, else in blocks of `block`, some on each thread
  * of the rank. The task's results must not depend on how the range is cut at multiples of `block`. */
 typedef void (*dt_task)(void *context, int64_t begin, int64_t end);

@@ -154,7 +154,6 @@ void dt_conv_backward_weights(const dt_conv *conv, dt_real *dw, const void *x, c
 
 #else
 
-#    include <assert.h>
 #    include <dnnl.h>
 #    include <float.h>
 #    include <string.h>
@@ -166,13 +165,13 @@ typedef enum dt_step { FORWARD, DATA, WEIGHTS, PACK_FORWARD, PACK_DATA, UNPACK, 
 typedef enum dt_operand { X, DX, Y, DY, W, DW, B, PACKED_FORWARD, PACKED_DATA, PACKED_WEIGHTS, OPERANDS } dt_operand;
 
 struct dt_conv {
+    dt_conv_shape shape;
     dnnl_engine_t engine;
     dnnl_stream_t stream;
     dnnl_primitive_t steps[STEPS];
     dnnl_memory_t scratch[STEPS];
     dnnl_memory_desc_t formats[OPERANDS];
     dnnl_memory_t operands[OPERANDS];
-    bool bias;
     bool rounds;
     bool slow;                    /* one of the convolutions is plain loops */
     size_t scratch_at, workspace; /* bytes: packed weights, then the primitives' own scratch */
@@ -362,7 +361,7 @@ static dt_status plan(dt_conv *conv, const dt_conv_shape *s, bool training) {
 static dt_status create(dt_conv **out, const dt_conv_shape *shape, bool training, bool rounds) {
     dt_conv *conv = dt_alloc(1, sizeof *conv);
     if (!conv) return dt_fail_memory("a convolution", sizeof *conv);
-    conv->bias = shape->bias;
+    conv->shape = *shape;
     conv->rounds = rounds;
     dt_status status = plan(conv, shape, training);
     if (status.code != DT_OK) {
@@ -413,23 +412,31 @@ size_t dt_conv_workspace(const dt_conv *conv) {
     return conv->workspace;
 }
 
-static void point(const dt_conv *conv, dt_operand operand, const void *at) {
-    dnnl_status_t code = dnnl_memory_set_data_handle(conv->operands[operand], (void *)at);
-    assert(code == dnnl_success);
-    (void)code;
+/* Planning has made every step and its scratch: what fails now is short of the little memory a call takes. */
+static void note(const dt_conv *conv, dnnl_status_t code) {
+    if (code == dnnl_success) return;
+    const dt_conv_shape *s = &conv->shape;
+    dt_compute_fail(dt_fail(
+        code == dnnl_out_of_memory ? DT_ERR_MEMORY : DT_ERR_INPUT,
+        "the %s convolution %lldx%lld of [%lld, %lld, %lld, %lld] to %lld channels was not computed: "
+        "%s (oneDNN's error %d)",
+        conv->rounds ? "bf16" : "float32", (long long)s->window.kernel[0], (long long)s->window.kernel[1],
+        (long long)s->rows, (long long)s->window.in[0], (long long)s->window.in[1], (long long)s->in_channels,
+        (long long)s->out_channels, code == dnnl_out_of_memory ? "no memory left" : "oneDNN refuses it", (int)code));
 }
 
-/* Planning has made every step for arrays of these formats: that one fails now is an error of this program. */
+static void point(const dt_conv *conv, dt_operand operand, const void *at) {
+    note(conv, dnnl_memory_set_data_handle(conv->operands[operand], (void *)at));
+}
+
 static void run(const dt_conv *conv, dt_step step, const dnnl_exec_arg_t *arguments, void *workspace) {
     dnnl_exec_arg_t all[5];
     int count = 0;
     for (; arguments[count].memory; count++) all[count] = arguments[count];
     dnnl_status_t code = dnnl_memory_set_data_handle(conv->scratch[step], (char *)workspace + conv->scratch_at);
-    assert(code == dnnl_success);
     all[count++] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, conv->scratch[step]};
-    code = dnnl_primitive_execute(conv->steps[step], conv->stream, count, all);
-    assert(code == dnnl_success);
-    (void)code;
+    if (code == dnnl_success) code = dnnl_primitive_execute(conv->steps[step], conv->stream, count, all);
+    note(conv, code);
 }
 
 static void reorder(const dt_conv *conv, dt_step step, dt_operand from, dt_operand to, void *workspace) {
@@ -448,7 +455,7 @@ void dt_conv_forward(const dt_conv *conv, dt_real *y, const void *x, const void 
         (dnnl_exec_arg_t[]){{DNNL_ARG_SRC, conv->operands[X]},
                             {DNNL_ARG_WEIGHTS, conv->operands[PACKED_FORWARD]},
                             {DNNL_ARG_DST, conv->operands[Y]},
-                            {DNNL_ARG_BIAS, conv->bias ? conv->operands[B] : NULL},
+                            {DNNL_ARG_BIAS, conv->shape.bias ? conv->operands[B] : NULL},
                             {0}},
         workspace);
 }

@@ -44,6 +44,21 @@ bool dt_compute_has_bf16(void) {
 #    include <dnnl.h>
 #    include <omp.h>
 
+/* oneDNN writes its code when it is first asked for a product of some kind: where there is no memory for that, it is
+ * found out before a run begins. */
+static dt_status warm_up(void) {
+    enum { SIDE = 16 };
+    static dt_real a[SIDE * SIDE], b[SIDE * SIDE], c[SIDE * SIDE];
+    for (int i = 0; i < 4; i++)
+        for (int64_t rows = 1; rows <= SIDE; rows += SIDE - 1)
+            dt_gemm(i & 1 ? DT_TRANSPOSED : DT_PLAIN, i & 2 ? DT_TRANSPOSED : DT_PLAIN, rows, SIDE, SIDE, a, SIDE, b,
+                    SIDE, 1, c, SIDE);
+    if (dt_compute_has_bf16())
+        dt_gemm_bf16(DT_PLAIN, DT_PLAIN, SIDE, SIDE, SIDE, (const dt_bf16 *)a, SIDE, (const dt_bf16 *)b, SIDE, 0, c,
+                     SIDE);
+    return dt_compute_failure();
+}
+
 dt_status dt_products_open(dt_isa isa, int threads, void (*each_thread)(void)) {
     static const dnnl_cpu_isa_t pins[] = {
         [DT_ISA_BASELINE] = dnnl_cpu_isa_sse41, [DT_ISA_AVX2] = dnnl_cpu_isa_avx2, [DT_ISA_AVX512] = dnnl_cpu_isa_all};
@@ -58,12 +73,23 @@ dt_status dt_products_open(dt_isa isa, int threads, void (*each_thread)(void)) {
                        "compute.isa cannot become %s: oneDNN was pinned before in this process (error %d)",
                        dt_isa_name(isa), (int)code);
     pinned = isa;
-    return dt_ok();
+    return warm_up();
+}
+
+/* A product packs its operands into memory it takes for each call, 8 MB of it for the largest here. */
+static void note(dnnl_status_t code, const char *numbers, int64_t m, int64_t n, int64_t k) {
+    if (code == dnnl_success) return;
+    dt_compute_fail(dt_fail(code == dnnl_out_of_memory ? DT_ERR_MEMORY : DT_ERR_INPUT,
+                            "the %s product [%lld, %lld] x [%lld, %lld] was not computed: %s (oneDNN's error %d)",
+                            numbers, (long long)m, (long long)k, (long long)k, (long long)n,
+                            code == dnnl_out_of_memory ? "no memory left" : "oneDNN refuses it", (int)code));
 }
 
 void dt_gemm(dt_transpose ta, dt_transpose tb, int64_t m, int64_t n, int64_t k, const dt_real *a, int64_t lda,
              const dt_real *b, int64_t ldb, dt_real beta, dt_real *c, int64_t ldc) {
-    dnnl_sgemm(ta == DT_PLAIN ? 'N' : 'T', tb == DT_PLAIN ? 'N' : 'T', m, n, k, 1.0F, a, lda, b, ldb, beta, c, ldc);
+    note(
+        dnnl_sgemm(ta == DT_PLAIN ? 'N' : 'T', tb == DT_PLAIN ? 'N' : 'T', m, n, k, 1.0F, a, lda, b, ldb, beta, c, ldc),
+        "float32", m, n, k);
 }
 
 /* Exported by the library, and left out of its headers: one without it is one without bfloat16. The public way, a
@@ -76,8 +102,9 @@ __attribute__((weak)) dnnl_status_t dnnl_gemm_bf16bf16f32(char transa, char tran
 
 void dt_gemm_bf16(dt_transpose ta, dt_transpose tb, int64_t m, int64_t n, int64_t k, const dt_bf16 *a, int64_t lda,
                   const dt_bf16 *b, int64_t ldb, dt_real beta, dt_real *c, int64_t ldc) {
-    dnnl_gemm_bf16bf16f32(ta == DT_PLAIN ? 'N' : 'T', tb == DT_PLAIN ? 'N' : 'T', m, n, k, 1.0F, a, lda, b, ldb, beta,
-                          c, ldc);
+    note(dnnl_gemm_bf16bf16f32(ta == DT_PLAIN ? 'N' : 'T', tb == DT_PLAIN ? 'N' : 'T', m, n, k, 1.0F, a, lda, b, ldb,
+                               beta, c, ldc),
+         "bf16", m, n, k);
 }
 
 bool dt_compute_has_bf16(void) {

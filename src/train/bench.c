@@ -32,7 +32,8 @@ static dt_status bench_products_in(dt_comm *comm, dt_precision precision) {
     static const int64_t sizes[] = {64, 256, 512, 1024};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         DT_TRY(dt_comm_barrier(comm));
-        double rate = dt_measure_products(sizes[i], precision, 0.2), least, mean;
+        double rate, least, mean;
+        DT_TRY(dt_comm_agree(comm, dt_measure_products(sizes[i], precision, 0.2, &rate)));
         DT_TRY(dt_comm_spread(comm, &rate, 1, &least, &mean, NULL));
         dt_log_info("products   %-7s %4lld x %4lld          %8.1f GF/s a rank, %.1f the slowest",
                     precision == DT_PRECISION_BF16 ? "bf16" : "float32", (long long)sizes[i], (long long)sizes[i],

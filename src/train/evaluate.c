@@ -83,10 +83,12 @@ dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *ke
             dt_relay_pass(&relay, &pass, batch.fresh);
             dt_model_evaluate(model, pass, &batch, tally);
         }
+        if (dt_compute_failed()) break;
     }
     dt_batch_destroy(&batch, index);
     dt_relay_finish(&relay);
     DT_TRY(status);
+    DT_TRY(dt_computed_everywhere(comm));
     int64_t words[DT_TALLY_WORDS];
     memcpy(words, tally, sizeof words);
     DT_TRY(dt_comm_sum_i64(comm, words, DT_TALLY_WORDS));

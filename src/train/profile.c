@@ -68,9 +68,9 @@ static dt_status slowest_rank(dt_run *run, int *rank, double *imbalance) {
 static dt_status print_table(dt_run *run) {
     const dt_trace_total *totals;
     int count = dt_trace_totals(&totals), slowest;
-    double seconds[DT_TRACE_KINDS], work = 0, busy = 0, imbalance, mean_peak;
+    double seconds[DT_TRACE_KINDS], work = 0, busy = 0, imbalance, peak, mean_peak;
     dt_precision precision = (dt_precision)run->recipe->compute.precision;
-    double peak = dt_measure_products(512, precision, 0.05);
+    DT_TRY(dt_comm_agree(run->comm, dt_measure_products(512, precision, 0.05, &peak)));
     for (int i = 0; i < count; i++) seconds[i] = totals[i].seconds;
     spread *s = dt_alloc(1, sizeof *s);
     DT_TRY(dt_comm_agree(run->comm, s ? dt_ok() : dt_fail_memory("the profile", sizeof *s)));

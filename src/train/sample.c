@@ -153,6 +153,7 @@ static double draw(const sampler *s, int64_t number, int64_t token) {
 
 /* Token `at` of texts [first, first + rows), from the outputs for it. */
 static dt_status draw_tokens(sampler *s, const dt_real *outputs, int64_t first, int64_t rows, int64_t at) {
+    DT_TRY(dt_compute_failure());
     const dt_choice choice = {s->options->temperature, s->options->top_k, s->options->top_p};
     for (int64_t r = 0; r < rows; r++) {
         int64_t id = dt_choose(&choice, outputs + r * s->vocabulary, s->known, draw(s, first + r, at), s->work);

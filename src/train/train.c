@@ -73,6 +73,7 @@ static bool seconds_due(dt_span span, double since) {
 /* What this rank has to say besides its gradient. */
 static void raise_flags(dt_run *run) {
     if (stop_requested) dt_reduce_raise(run->reducer, DT_FLAG_STOP);
+    if (dt_compute_failed()) dt_reduce_raise(run->reducer, DT_FLAG_FAILED);
     if (run->local_tally.not_finite > 0) dt_reduce_raise(run->reducer, DT_FLAG_NOT_FINITE);
     if (dt_comm_rank(run->comm) != 0) return;
     if (seconds_due(run->recipe->train.stop_after, run->started)) dt_reduce_raise(run->reducer, DT_FLAG_STOP);
@@ -95,6 +96,15 @@ static bool steps_due(const dt_run *run, dt_span span) {
     return every > 0 && run->position.step % every == 0;
 }
 
+/* Collective. A rank's products failed in this step, which is then nobody's: no weight has changed. */
+static dt_status not_computed(dt_run *run) {
+    dt_status found = dt_computed_everywhere(run->comm);
+    char newest[64] = "there is no checkpoint yet";
+    if (run->checkpoint_step >= 0)
+        snprintf(newest, sizeof newest, "the newest checkpoint is of step %lld", (long long)run->checkpoint_step);
+    return dt_fail(found.code, "step %lld: %s; %s", (long long)run->position.step, found.message, newest);
+}
+
 /* The summed gradient of the global batch of `rows` samples at the present position. */
 static dt_status compute_gradient(dt_run *run, const dt_sampler *sampler, int64_t rows, double *mark) {
     int64_t first_shard, own_shards;
@@ -113,6 +123,7 @@ static dt_status compute_gradient(dt_run *run, const dt_sampler *sampler, int64_
         raise_flags(run);
         dt_watchdog_note(run->watchdog, DT_ACTIVITY_MEET, run->position.step);
         DT_TRY(dt_reduce_finish(run->reducer, &redo));
+        if (dt_reduce_raised(run->reducer, DT_FLAG_FAILED) > 0) return not_computed(run);
         dt_watchdog_note(run->watchdog, DT_ACTIVITY_COMPUTE, run->position.step);
         dt_run_spend(run, DT_PHASE_REDUCE, mark);
         run->redone += redo;

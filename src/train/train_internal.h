@@ -238,9 +238,13 @@ dt_status dt_profile_finish(dt_run *run);
 /* memory.c. Collective. What the run keeps in memory, as planned and as measured. */
 dt_status dt_run_print_memory(const dt_run *run);
 
+/* computed.c. Collective. Success when no product of any rank has failed since it was last asked; else on all ranks
+ * what failed on the lowest of them, which is named. */
+dt_status dt_computed_everywhere(dt_comm *comm);
+
 /* measure.c: floating-point operations a second of one core in products of n by n matrices, measured for about so many
  * seconds. */
-double dt_measure_products(int64_t n, dt_precision precision, double seconds);
+dt_status dt_measure_products(int64_t n, dt_precision precision, double seconds, double *rate);
 
 /* progress.c: what a run says and records. */
 typedef struct dt_progress {

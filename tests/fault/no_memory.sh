@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# A product that finds no memory: the run ends with one line that names the rank, the product and its shape, no weight
+# is updated with what was not computed, and the run goes on from its checkpoint to the bits it would have had. Every
+# function of oneDNN that multiplies is made to fail at one call on one rank, and one run has a real limit of memory.
+. "$(dirname "$0")/../support/lib.sh"
+need_data
+cut_data small.h5 200 64
+products=$build/tests/products.so
+[[ -f $products ]] || give_up "no $products; build first"
+
+mlp='model.layers=[flatten, dense: {out: 48, activation: relu}, dense: 10]'
+cnn='model.layers=[conv2d: {out: 16, kernel: 6, stride: 2, activation: relu}, flatten, dense: 10]'
+# trial RANKS ARGUMENT…: 16 steps, a checkpoint every 5
+trial() {
+    local ranks=$1
+    shift
+    run "$ranks" train --set data.file=small.h5 --set train.epochs=2 --set train.shards=4 --set train.batch=25 \
+        --set checkpoint.every='5 steps' --set checkpoint.keep=9 --run run "$@"
+}
+# failing PLAN COMMAND…: the command with the preload
+failing() {
+    local plan=$1
+    shift
+    LD_PRELOAD=$products DTRAIN_FAIL_PRODUCT=$plan "$@"
+}
+newest() { find run/checkpoints -name 'step-*.h5' 2>/dev/null | sort | tail -n 1; }
+
+# one_case WHAT FUNCTION SHAPE ARGUMENT…: two ranks, one of which fails early, in the middle, and in the last evaluation
+one_case() {
+    local what=$1 function=$2 shape=$3 wanted calls rank call
+    shift 3
+    rm -rf run count
+    DTRAIN_COUNT_PRODUCTS=$work/count failing - trial 2 "$@"
+    expect_code 0 "$what"
+    wanted=$(last_value digest)
+    calls=$(sed -n "s/^$function //p" count)
+    ((calls > 60)) || { fail "$what: $function is called $calls times" && return; }
+    for rank in 0 1; do
+        for call in 20 $((calls * 3 / 4)) "$calls"; do
+            rm -rf run
+            failing "$rank $function $call" trial 2 "$@"
+            expect_bad 1 "rank $rank: the $shape was not computed: no memory left" "$what, rank $rank, call $call"
+            if [[ $(newest) ]]; then
+                run 1 verify "$(newest)"
+                expect_code 0 "its newest checkpoint"
+            fi
+            trial 2 "$@"
+            [[ $code == 0 && $(last_value digest) == "$wanted" ]] ||
+                { fail "$what: it goes on to $(last_value digest), not $wanted" && show "$out" "$err"; }
+        done
+    done
+}
+product='float32 product \[[0-9]+, [0-9]+\] x \[[0-9]+, [0-9]+\]'
+one_case "products" dnnl_sgemm "$product" --set "$mlp"
+one_case "products, an integer wire between two teams" dnnl_sgemm "$product" --set "$mlp" --set reduce.wire=i32 --set reduce.team=1
+one_case "convolutions" dnnl_primitive_execute 'float32 convolution 6x6 of \[7, 28, 28, 1\] to 16 channels' --set "$cnn"
+if grep -qw avx512_bf16 /proc/cpuinfo; then
+    one_case "products of bf16" dnnl_gemm_bf16bf16f32 'bf16 product \[[0-9]+, [0-9]+\] x \[[0-9]+, [0-9]+\]' --set "$mlp" \
+        --set compute.precision=bf16
+fi
+
+# ---- before the first step, and the other commands --------------------------------------------------------------------
+
+rm -rf run
+failing "1 dnnl_sgemm 1" trial 2 --set "$mlp"
+expect_bad 1 "rank 1: the $product was not computed: no memory left" "before the first step"
+[[ ! $(newest) ]] || fail "there is a checkpoint"
+trial 2 --set "$mlp"
+expect_code 0 "a model to evaluate"
+failing "1 dnnl_sgemm 9" run 2 eval run
+expect_bad 1 "rank 1: the $product was not computed: no memory left" "eval"
+[[ ! -s $out ]] || fail "it gives figures"
+failing "0 dnnl_sgemm 100" run 1 bench
+expect_bad 1 "the $product was not computed: no memory left" "bench"
+
+# ---- a real limit of memory ---------------------------------------------------------------------------------------------
+
+# Whatever the limit, from where nothing starts to where all goes well: the right digest, or an end that says why.
+rm -rf run
+limited=(--set 'model.layers=[flatten, dense: {out: 1500, activation: relu}, dense: {out: 1500}, dense: 10]' --set train.shards=1
+    --set train.batch=200 --set checkpoint.every='0 steps')
+trial 1 "${limited[@]}"
+wanted=$(last_value digest)
+within() { # within KILOBYTES: trains with so much address space
+    rm -rf run
+    (ulimit -v "$1" && trial 1 "${limited[@]}" && exit "$code")
+    code=$?
+}
+low=65536 high=4194304 ran=0 refused=0 unheard=0
+while ((high - low > 256)); do
+    limit_kb=$(((low + high) / 2))
+    within "$limit_kb"
+    if ((code == 0)); then
+        [[ $(last_value digest) == "$wanted" ]] || fail "with $limit_kb kB: digest $(last_value digest), not $wanted"
+        high=$limit_kb ran=$((ran + 1))
+    else
+        low=$limit_kb refused=$((refused + 1))
+        [[ -s $err ]] || unheard=$((unheard + 1))
+        ! grep -q '^done' "$out" || fail "with $limit_kb kB it is done, and fails"
+    fi
+done
+((ran > 0 && refused > 0 && unheard == 0)) || fail "$ran limits were enough, $refused not, $unheard ended without a word"
+pass "between $low and $high kB a run begins to fit; $refused limits below were refused with a word"
+finish
