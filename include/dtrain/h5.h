@@ -40,7 +40,8 @@ bool dt_h5_has_attribute(dt_h5 *file, const char *object, const char *name);
 dt_status dt_h5_make_group(dt_h5 *file, const char *path);
 
 typedef struct dt_h5_info {
-    dt_dtype dtype; /* of the values once read; integers keep their width and sign */
+    dt_dtype dtype; /* of the values once read; integers keep their width and sign; enumerations are their integers,
+                     * bit fields unsigned ones */
     dt_shape shape;
     bool native;        /* stored in this machine's byte order and a plain format */
     bool contiguous;    /* one run of bytes in the file, no filters */
@@ -50,6 +51,11 @@ typedef struct dt_h5_info {
 } dt_h5_info;
 
 dt_status dt_h5_describe(dt_h5 *file, const char *dataset, dt_h5_info *info);
+
+/* Members of an enumeration's type, in its order; none for any other type. A false return ends it. Values of uint64
+ * above int64 are the largest int64. */
+typedef bool (*dt_h5_member)(void *context, const char *name, int64_t value);
+dt_status dt_h5_members(dt_h5 *file, const char *dataset, dt_h5_member show, void *context);
 
 /* A new dataset, parents made. Contiguous with early allocation, or chunked and extendable in its first dimension when
  * `chunk_rows` > 0. Collective for a parallel file. */

@@ -18,6 +18,7 @@
 
 #include "../comm/comm_internal.h"
 #include "dtrain/memory.h"
+#include "h5_types.h"
 
 #define PIECE_BYTES ((int64_t)1 << 29)
 
@@ -153,53 +154,6 @@ dt_status dt_fsync_path(const char *path) {
     int code = fsync(file), reason = errno;
     close(file);
     return code == 0 ? dt_ok() : dt_fail(DT_ERR_IO, "%s: fsync failed: %s", path, strerror(reason));
-}
-
-/* ---- types ---------------------------------------------------------------------------------------------------------
- */
-
-static hid_t memory_type(dt_dtype dtype) {
-    switch (dtype) {
-    case DT_U8: return H5T_NATIVE_UINT8;
-    case DT_I8: return H5T_NATIVE_INT8;
-    case DT_U16: return H5T_NATIVE_UINT16;
-    case DT_I16: return H5T_NATIVE_INT16;
-    case DT_U32: return H5T_NATIVE_UINT32;
-    case DT_I32: return H5T_NATIVE_INT32;
-    case DT_U64: return H5T_NATIVE_UINT64;
-    case DT_I64: return H5T_NATIVE_INT64;
-    case DT_F32: return H5T_NATIVE_FLOAT;
-    case DT_F64: return H5T_NATIVE_DOUBLE;
-    case DT_DTYPE_COUNT: break;
-    }
-    return H5I_INVALID_HID;
-}
-
-/* The number format that holds every value of a stored type; false when there is none. */
-static bool dtype_of(hid_t type, dt_dtype *dtype) {
-    size_t size = H5Tget_size(type);
-    H5T_class_t class = H5Tget_class(type);
-    if (class == H5T_FLOAT) {
-        *dtype = size <= 4 ? DT_F32 : DT_F64;
-        return size <= 8;
-    }
-    if (class != H5T_INTEGER || size > 8) return false;
-    bool is_signed = H5Tget_sign(type) == H5T_SGN_2;
-    int width = size <= 1 ? 0 : size <= 2 ? 1 : size <= 4 ? 2 : 3;
-    *dtype = (dt_dtype)(DT_U8 + 2 * width + (is_signed ? 1 : 0));
-    return true;
-}
-
-static const char *class_name(hid_t type) {
-    switch (H5Tget_class(type)) {
-    case H5T_STRING: return "text";
-    case H5T_COMPOUND: return "compound";
-    case H5T_ENUM: return "enumeration";
-    case H5T_FLOAT: return "a float wider than 64 bits";
-    case H5T_ARRAY: return "array";
-    case H5T_VLEN: return "variable-length";
-    default: return "not numeric";
-    }
 }
 
 /* ---- attributes ----------------------------------------------------------------------------------------------------
@@ -425,11 +379,11 @@ static dt_status open_dataset(dt_h5 *file, const char *dataset, hid_t *out) {
 static dt_status describe_type(dt_h5 *file, const char *dataset, hid_t id, dt_h5_info *info) {
     hid_t type = H5Dget_type(id);
     dt_status status = dt_ok();
-    if (dtype_of(type, &info->dtype))
-        info->native = H5Tequal(type, memory_type(info->dtype)) > 0;
+    if (dt_h5_dtype_of(type, &info->dtype))
+        info->native = dt_h5_is_native(type, info->dtype);
     else
         status = dt_fail(DT_ERR_INPUT, "%s: %s is %s; it must be integers or floats of at most 64 bits", file->path,
-                         dataset, class_name(type));
+                         dataset, dt_h5_class_name(type));
     H5Tclose(type);
     return status;
 }
@@ -486,6 +440,30 @@ dt_status dt_h5_describe(dt_h5 *file, const char *dataset, dt_h5_info *info) {
     return status;
 }
 
+/* Shows one member of an enumeration of `dtype`. */
+static bool show_member(hid_t type, hid_t base, unsigned index, dt_h5_member show, void *context) {
+    char *name = H5Tget_member_name(type, index);
+    int64_t value[1] = {0}; /* as wide as any, for the conversion is in place */
+    bool known = name && H5Tget_member_value(type, index, value) >= 0 &&
+                 H5Tconvert(base, H5T_NATIVE_INT64, 1, value, NULL, H5P_DEFAULT) >= 0;
+    bool more = known && show(context, name, value[0]);
+    if (name) H5free_memory(name);
+    return more;
+}
+
+dt_status dt_h5_members(dt_h5 *file, const char *dataset, dt_h5_member show, void *context) {
+    hid_t id = H5I_INVALID_HID;
+    DT_TRY(open_dataset(file, dataset, &id));
+    hid_t type = H5Dget_type(id), base = H5Tget_class(type) == H5T_ENUM ? H5Tget_super(type) : H5I_INVALID_HID;
+    int count = base >= 0 ? H5Tget_nmembers(type) : 0;
+    for (int i = 0; i < count && show_member(type, base, (unsigned)i, show, context); i++) continue;
+    if (base >= 0) H5Tclose(base);
+    H5Tclose(type);
+    H5Dclose(id);
+    H5Eclear2(H5E_DEFAULT);
+    return dt_ok();
+}
+
 dt_status dt_h5_create_dataset(dt_h5 *file, const char *dataset, dt_dtype dtype, const dt_shape *shape,
                                int64_t chunk_rows) {
     hsize_t dims[DT_MAX_RANK], most[DT_MAX_RANK], chunk[DT_MAX_RANK];
@@ -501,7 +479,7 @@ dt_status dt_h5_create_dataset(dt_h5 *file, const char *dataset, dt_dtype dtype,
     }
     hid_t space = shape->rank ? H5Screate_simple(shape->rank, dims, most) : H5Screate(H5S_SCALAR);
     hid_t links = parents_made();
-    hid_t id = H5Dcreate2(file->file, dataset, memory_type(dtype), space, links, list, H5P_DEFAULT);
+    hid_t id = H5Dcreate2(file->file, dataset, dt_h5_memory_type(dtype), space, links, list, H5P_DEFAULT);
     dt_status status = id < 0 ? fail_h5(file, dataset, "creating the dataset") : dt_ok();
     if (id >= 0) H5Dclose(id);
     H5Pclose(links);
@@ -534,7 +512,7 @@ static dt_status transfer(dt_h5 *file, const char *dataset, dt_dtype dtype, int6
                           buffer memory_at) {
     hid_t id = H5I_INVALID_HID;
     DT_TRY(open_dataset(file, dataset, &id));
-    hid_t space = H5Dget_space(id);
+    hid_t space = H5Dget_space(id), stored = H5Dget_type(id), type = dt_h5_reading_type(stored, dtype);
     hsize_t dims[H5S_MAX_RANK] = {1}, start[H5S_MAX_RANK] = {0};
     int rank = H5Sget_simple_extent_ndims(space);
     if (rank > 0) H5Sget_simple_extent_dims(space, dims, NULL);
@@ -552,13 +530,12 @@ static dt_status transfer(dt_h5 *file, const char *dataset, dt_dtype dtype, int6
         block[0] = (hsize_t)(count - done < at_once ? count - done : at_once);
         if (rank > 0) H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, block, NULL);
         hid_t memory = rank > 0 ? H5Screate_simple(rank, block, NULL) : H5Scopy(space);
-        herr_t code =
-            memory_at.from
-                ? H5Dwrite(id, memory_type(dtype), memory, space, H5P_DEFAULT, memory_at.from + done * row_bytes)
-                : H5Dread(id, memory_type(dtype), memory, space, H5P_DEFAULT, memory_at.to + done * row_bytes);
+        herr_t code = memory_at.from ? H5Dwrite(id, type, memory, space, H5P_DEFAULT, memory_at.from + done * row_bytes)
+                                     : H5Dread(id, type, memory, space, H5P_DEFAULT, memory_at.to + done * row_bytes);
         if (code < 0) status = fail_h5(file, dataset, memory_at.from ? "writing" : "reading");
         H5Sclose(memory);
     }
+    H5Tclose(stored);
     H5Sclose(space);
     H5Dclose(id);
     return status;

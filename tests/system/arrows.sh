@@ -24,7 +24,7 @@ room_of = {f"{name}.h": room for room, names in headers.items() for name in name
 blind = {"optim": ["comm", "store", "data"], "model": ["comm", "store", "optim"]}  # below, and yet not to be known
 foreign = {  # whose header: the only files that may include it
     r"mpi\.h": r"src/comm/.*|src/store/h5\.c|src/main\.c",
-    r"(hdf5|H5).*\.h": r"src/store/h5\.c",
+    r"(hdf5|H5).*\.h": r"src/store/h5(_\w+)?\.[ch]",
     r"(oneapi/.*|dnnl.*)\.h": r"src/compute/.*",
 }
 lent = {("src/store/h5.c", "comm_internal.h")}  # parallel HDF5 wants an MPI_Comm

@@ -345,6 +345,83 @@ START_TEST(an_array_grows_and_keeps_what_it_had) {
 }
 END_TEST
 
+/* ---- HDF5: what is a number under another name ---- */
+
+/* [3] values of a type as they lie in memory. */
+static void put_values(hid_t file, const char *name, hid_t type, const void *values) {
+    hid_t space = H5Screate_simple(1, (hsize_t[]){3}, NULL);
+    hid_t data = H5Dcreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    ck_assert(data >= 0 && H5Dwrite(data, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
+    H5Dclose(data);
+    H5Sclose(space);
+}
+
+static bool note_member(void *context, const char *name, int64_t value) {
+    char *said = context;
+    size_t used = strlen(said);
+    snprintf(said + used, 128 - used, "%s=%lld ", name, (long long)value);
+    return strcmp(name, "last") != 0;
+}
+
+START_TEST(enumerations_are_the_integers_they_are_stored_as) {
+    hid_t made = begin_file();
+    hid_t small = H5Tenum_create(H5T_NATIVE_INT8), big = H5Tenum_create(H5T_STD_I16BE);
+    H5Tenum_insert(small, "FALSE", &(int8_t){0});
+    H5Tenum_insert(small, "TRUE", &(int8_t){1});
+    H5Tenum_insert(big, "low", &(uint16_t){__builtin_bswap16((uint16_t)-300)});
+    H5Tenum_insert(big, "last", &(uint16_t){__builtin_bswap16(7)});
+    H5Tenum_insert(big, "beyond", &(uint16_t){__builtin_bswap16(9)});
+    put_values(made, "/small", small, (int8_t[]){1, 0, 1});
+    put_values(made, "/big", big,
+               (uint16_t[]){__builtin_bswap16(7), __builtin_bswap16((uint16_t)-300), __builtin_bswap16(7)});
+    H5Tclose(small);
+    H5Tclose(big);
+    ck_assert(H5Fclose(made) >= 0);
+    dt_h5 *file = h5_old();
+    dt_h5_info info;
+    int8_t bytes[3];
+    int16_t words[3];
+    char said[128] = "";
+    assert_ok(dt_h5_describe(file, "/small", &info));
+    ck_assert(info.dtype == DT_I8 && info.native && info.contiguous);
+    assert_ok(dt_h5_read_rows(file, "/small", DT_I8, 0, 3, bytes));
+    ck_assert(bytes[0] == 1 && bytes[1] == 0 && bytes[2] == 1);
+    assert_ok(dt_h5_describe(file, "/big", &info));
+    ck_assert(info.dtype == DT_I16 && !info.native);
+    assert_ok(dt_h5_read_rows(file, "/big", DT_I16, 0, 3, words));
+    ck_assert(words[0] == 7 && words[1] == -300 && words[2] == 7);
+    assert_ok(dt_h5_members(file, "/small", note_member, said));
+    assert_ok(dt_h5_members(file, "/big", note_member, said));
+    ck_assert_str_eq(said, "FALSE=0 TRUE=1 low=-300 last=7 ");
+    assert_ok(dt_h5_close(&file));
+}
+END_TEST
+
+START_TEST(bit_fields_are_unsigned_integers) {
+    hid_t made = begin_file();
+    put_values(made, "/bits", H5T_NATIVE_B8, (uint8_t[]){1, 200, 0});
+    put_values(made, "/turned", H5T_STD_B32BE,
+               (uint32_t[]){__builtin_bswap32(70000), 0, __builtin_bswap32(UINT32_MAX)});
+    ck_assert(H5Fclose(made) >= 0);
+    dt_h5 *file = h5_old();
+    dt_h5_info info;
+    uint8_t bytes[3];
+    uint32_t words[3];
+    char said[128] = "";
+    assert_ok(dt_h5_describe(file, "/bits", &info));
+    ck_assert(info.dtype == DT_U8 && info.native);
+    assert_ok(dt_h5_read_rows(file, "/bits", DT_U8, 0, 3, bytes));
+    ck_assert(bytes[0] == 1 && bytes[1] == 200 && bytes[2] == 0);
+    assert_ok(dt_h5_describe(file, "/turned", &info));
+    ck_assert(info.dtype == DT_U32 && !info.native);
+    assert_ok(dt_h5_read_rows(file, "/turned", DT_U32, 0, 3, words));
+    ck_assert(words[0] == 70000 && words[1] == 0 && words[2] == UINT32_MAX);
+    assert_ok(dt_h5_members(file, "/bits", note_member, said));
+    ck_assert_str_eq(said, "");
+    assert_ok(dt_h5_close(&file));
+}
+END_TEST
+
 /* ---- HDF5: what is no array ---- */
 
 static bool put_data(hid_t file, const char *name, hid_t type, hid_t space, hid_t properties) {
@@ -368,17 +445,16 @@ static bool make_group(hid_t file) {
 static bool make_text(hid_t file) {
     return put_data(file, "/x", H5T_C_S1, row_of(1), H5P_DEFAULT);
 }
-static bool make_enumeration(hid_t file) {
-    hid_t type = H5Tenum_create(H5T_NATIVE_INT8);
-    H5Tenum_insert(type, "FALSE", &(int8_t){0});
-    bool made = put_data(file, "/x", type, row_of(1), H5P_DEFAULT);
-    H5Tclose(type);
-    return made;
-}
 static bool make_compound(hid_t file) {
     hid_t type = H5Tcreate(H5T_COMPOUND, 8);
     H5Tinsert(type, "real", 0, H5T_NATIVE_FLOAT);
     H5Tinsert(type, "imaginary", 4, H5T_NATIVE_FLOAT);
+    bool made = put_data(file, "/x", type, row_of(1), H5P_DEFAULT);
+    H5Tclose(type);
+    return made;
+}
+static bool make_opaque(hid_t file) {
+    hid_t type = H5Tcreate(H5T_OPAQUE, 2);
     bool made = put_data(file, "/x", type, row_of(1), H5P_DEFAULT);
     H5Tclose(type);
     return made;
@@ -430,7 +506,7 @@ static const struct {
     {make_text, "/x/y", "there is no /x/y"},
     {make_group, "/x", "/x: opening the dataset failed"},
     {make_text, "/x", "/x is text"},
-    {make_enumeration, "/x", "/x is enumeration"},
+    {make_opaque, "/x", "/x is opaque bytes"},
     {make_compound, "/x", "/x is compound"},
     {make_wide_float, "/x", "/x is a float wider than 64 bits"},
     {make_seven_dimensions, "/x", "/x has 7 dimensions; at most 6"},
@@ -1409,6 +1485,8 @@ static TCase *h5_tests(void) {
     tcase_add_test(tests, a_scalar_is_one_row);
     tcase_add_test(tests, rows_outside_an_array_are_refused);
     tcase_add_test(tests, an_array_grows_and_keeps_what_it_had);
+    tcase_add_test(tests, enumerations_are_the_integers_they_are_stored_as);
+    tcase_add_test(tests, bit_fields_are_unsigned_integers);
     tcase_add_loop_test(tests, what_is_no_array_of_this_file_is_refused_by_name, 0, COUNT(unusable));
     tcase_add_test(tests, what_is_no_hdf5_file_is_refused_by_name);
     tcase_add_test(tests, every_cut_of_a_file_is_noticed);
