@@ -21,9 +21,11 @@ int dt_team_count(const dt_team *team); /* teams in the job */
  * r < dt_team_owners(team). */
 int dt_team_owners(const dt_team *team);
 
-/* Collective. Zeroed memory every rank of the team sees at *out, which begins at a page; lives until dt_team_close.
- * Each page is touched first by the rank that owns that share of it, so it is near that rank. */
-dt_status dt_team_alloc(dt_team *team, size_t count, size_t size, void **out);
+/* Collective. Zeroed memory every rank of the team sees, which begins at a page; lives until dt_team_close. Each page
+ * is touched first by the rank that owns that share of it, so it is near that rank. NULL on every rank when it cannot
+ * be had, and *status says why. (It returns the memory, and not through a void **: that would store a void * into a
+ * pointer of another type, which compilers that look across files may take to be unrelated.) */
+void *dt_team_alloc(dt_team *team, size_t count, size_t size, dt_status *status);
 
 /* Returns when every rank of the team has called it; what they wrote to shared memory before is then seen by all. Waits
  * by spinning for some microseconds, then by giving way, at once where ranks outnumber cores. */

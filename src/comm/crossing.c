@@ -59,9 +59,10 @@ dt_status dt_crossing_create(dt_crossing **out, dt_team *team, dt_wire wire, voi
                              size_t begin, size_t end) {
     *out = NULL;
     if (dt_team_count(team) == 1) return dt_ok();
-    mark *marks;
-    DT_TRY(dt_team_alloc(team, (size_t)dt_team_size(team), sizeof *marks, (void **)&marks));
-    dt_status status = alloc(out, team, wire, message, head, begin, end);
+    dt_status status;
+    mark *marks = dt_team_alloc(team, (size_t)dt_team_size(team), sizeof *marks, &status);
+    DT_TRY(status);
+    status = alloc(out, team, wire, message, head, begin, end);
     DT_TRY(dt_comm_agree(dt_team_comm(team), status));
     assert(*out);
     (*out)->marks = marks;

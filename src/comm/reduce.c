@@ -131,13 +131,16 @@ static dt_status alloc_own(dt_reducer *r, int64_t shards_per_rank, bool stateful
 static dt_status alloc_shared(dt_reducer *r) {
     const size_t page = 4096;
     r->stride = ((head_words(r) + r->table->total) * word_size(r) + page - 1) / page * page;
-    DT_TRY(dt_team_alloc(r->team, (size_t)dt_team_size(r->team), r->stride, (void **)&r->messages));
+    dt_status status;
+    r->messages = dt_team_alloc(r->team, (size_t)dt_team_size(r->team), r->stride, &status);
+    DT_TRY(status);
     r->message = r->messages + (size_t)dt_team_rank(r->team) * r->stride;
     r->head = r->message;
     DT_TRY(dt_crossing_create(&r->crossing, r->team, r->wire, r->message, head_words(r), r->table->total, r->begin,
                               r->end));
     bool some_own_nothing = dt_comm_any(dt_team_comm(r->team), dt_team_count(r->team) > 1 && r->end == r->begin);
-    return some_own_nothing ? dt_team_alloc(r->team, head_words(r), word_size(r), &r->shared_head) : dt_ok();
+    if (some_own_nothing) r->shared_head = dt_team_alloc(r->team, head_words(r), word_size(r), &status);
+    return status;
 }
 
 dt_status dt_reduce_create(dt_reducer **out, dt_team *team, const dt_kernels *kernels, const dt_table *table,

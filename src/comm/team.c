@@ -77,7 +77,7 @@ dt_status dt_team_open(dt_team **out, dt_comm *comm, int64_t most) {
     team->comm = comm;
     team->local = team->across = MPI_COMM_NULL;
     dt_status status = split(team, most);
-    if (status.code == DT_OK) status = dt_team_alloc(team, (size_t)team->size, sizeof(seat), (void **)&team->seats);
+    if (status.code == DT_OK) team->seats = dt_team_alloc(team, (size_t)team->size, sizeof(seat), &status);
     if (status.code != DT_OK) {
         dt_team_close(team);
         return status;
@@ -140,7 +140,7 @@ static dt_status check_room(const dt_team *team, size_t bytes) {
 }
 
 /* Collective over the team. */
-static dt_status alloc_window(dt_team *team, size_t bytes, MPI_Win *window, char **memory) {
+static dt_status alloc_window(dt_team *team, size_t bytes, MPI_Win *window, void **memory) {
     MPI_Aint wanted = team->rank == 0 ? (MPI_Aint)(bytes + 2 * PAGE) : 0;
     int unit = 1;
     dt_status status = dt_comm_check(MPI_Win_allocate_shared(wanted, 1, MPI_INFO_NULL, team->local, memory, window),
@@ -154,27 +154,33 @@ static dt_status alloc_window(dt_team *team, size_t bytes, MPI_Win *window, char
     return dt_ok();
 }
 
-dt_status dt_team_alloc(dt_team *team, size_t count, size_t size, void **out) {
+/* *memory, which may be NULL, is kept for dt_team_close; MPI_WIN_NULL: it is this rank's alone. */
+static void keep(dt_team *team, void *memory, MPI_Win window) {
+    if (!memory) return;
+    team->windows[team->window_count] = window;
+    team->memory[team->window_count++] = memory;
+}
+
+/* Collective. *out begins at a page. */
+static dt_status alloc_bytes(dt_team *team, size_t count, size_t size, void **out) {
     size_t bytes = 0;
     dt_status status = dt_size_mul(count, size, &bytes) && team->window_count < MAX_WINDOWS
                            ? dt_ok()
                            : dt_fail_memory("shared memory", bytes);
     if (status.code == DT_OK && team->size > 1) status = check_room(team, bytes);
     DT_TRY(dt_comm_agree(team->comm, status));
-    char *memory = NULL;
+    void *base = NULL;
     MPI_Win window = MPI_WIN_NULL;
     if (team->size > 1) {
-        status = alloc_window(team, bytes, &window, &memory);
+        status = alloc_window(team, bytes, &window, &base);
     } else {
-        memory = dt_alloc(bytes + 2 * PAGE, 1);
-        if (!memory) status = dt_fail_memory("a replica", bytes);
+        base = dt_alloc(bytes + 2 * PAGE, 1);
+        if (!base) status = dt_fail_memory("a replica", bytes);
     }
-    if (memory) {
-        team->windows[team->window_count] = window;
-        team->memory[team->window_count++] = memory;
-    }
+    keep(team, base, window);
     DT_TRY(dt_comm_agree(team->comm, status));
-    assert(memory);
+    assert(base);
+    char *memory = base;
     /* The same on every rank: what is shared is pages. */
     size_t skew = (size_t)(-(uintptr_t)memory % PAGE) + (size_t)team->window_count * STAGGER % PAGE;
     if (team->size > 1) {
@@ -185,6 +191,12 @@ dt_status dt_team_alloc(dt_team *team, size_t count, size_t size, void **out) {
     }
     *out = memory + skew;
     return dt_ok();
+}
+
+void *dt_team_alloc(dt_team *team, size_t count, size_t size, dt_status *status) {
+    void *memory = NULL;
+    *status = alloc_bytes(team, count, size, &memory);
+    return memory;
 }
 
 void dt_team_meet(dt_team *team) {

@@ -155,10 +155,12 @@ dt_status dt_watchdog_open(dt_watchdog **out, dt_comm *comm, double seconds) {
     w->allowed = seconds;
     MPI_Aint bytes = dt_comm_node_rank(comm) == 0 ? (MPI_Aint)sizeof(entry) * (w->count + 1) : 0;
     int unit = 1;
-    dt_status status = dt_comm_check(MPI_Win_allocate_shared(bytes, 1, MPI_INFO_NULL, w->node, &w->entries, &w->window),
+    void *base = NULL;
+    dt_status status = dt_comm_check(MPI_Win_allocate_shared(bytes, 1, MPI_INFO_NULL, w->node, &base, &w->window),
                                      "MPI_Win_allocate_shared");
     DT_TRY(dt_comm_agree(comm, status));
-    MPI_Win_shared_query(w->window, 0, &bytes, &unit, &w->entries);
+    MPI_Win_shared_query(w->window, 0, &bytes, &unit, &base);
+    w->entries = base;
     w->own = &w->entries[dt_comm_node_rank(comm)];
     memset(w->own, 0, sizeof *w->own);
     if (w->own == w->entries) memset(&w->entries[w->count], 0, sizeof *w->entries);

@@ -67,33 +67,42 @@ typedef struct source {
     const char *file, *prefix; /* of the datasets: "/vocab/" or "/state/vocab_" */
 } source;
 
-/* One dataset as `count` values of a type; *count -1: any number, which is set. `out` is to dt_free. */
-static dt_status read_part(const source *from, const char *name, dt_dtype dtype, int64_t *count, void **out) {
+/* One dataset as `count` values of a type, to dt_free; *count -1: any number, which is set. NULL on failure. */
+static void *read_part(const source *from, const char *name, dt_dtype dtype, int64_t *count, dt_status *status) {
     char dataset[64];
     dt_h5_info info;
     snprintf(dataset, sizeof dataset, "%s%s", from->prefix, name);
     if (!dt_h5_has(from->h5, dataset))
-        return dt_fail(DT_ERR_CORRUPT, "%s: the vocabulary has no %s", from->file, dataset);
-    DT_TRY(dt_h5_describe(from->h5, dataset, &info));
+        *status = dt_fail(DT_ERR_CORRUPT, "%s: the vocabulary has no %s", from->file, dataset);
+    else
+        *status = dt_h5_describe(from->h5, dataset, &info);
+    if (status->code != DT_OK) return NULL;
     int64_t there = info.shape.rank == 1 ? info.shape.dim[0] : -1;
-    if (info.dtype != dtype || there < 0 || (*count >= 0 && there != *count))
-        return dt_fail(DT_ERR_CORRUPT, "%s: %s is not a list of %s as a vocabulary has", from->file, dataset,
-                       dt_dtype_name(dtype));
-    *out = dt_alloc((size_t)there + 1, dt_dtype_size(dtype));
-    if (!*out) return dt_fail_memory("a vocabulary", (unsigned long long)there * dt_dtype_size(dtype));
+    if (info.dtype != dtype || there < 0 || (*count >= 0 && there != *count)) {
+        *status = dt_fail(DT_ERR_CORRUPT, "%s: %s is not a list of %s as a vocabulary has", from->file, dataset,
+                          dt_dtype_name(dtype));
+        return NULL;
+    }
+    void *values = dt_alloc((size_t)there + 1, dt_dtype_size(dtype));
     *count = there;
-    return there > 0 ? dt_h5_read_rows(from->h5, dataset, dtype, 0, there, *out) : dt_ok();
+    if (!values)
+        *status = dt_fail_memory("a vocabulary", (unsigned long long)there * dt_dtype_size(dtype));
+    else if (there > 0)
+        *status = dt_h5_read_rows(from->h5, dataset, dtype, 0, there, values);
+    if (status->code == DT_OK) return values;
+    dt_free(values);
+    return NULL;
 }
 
 static dt_status read_parts(dt_vocabulary *v, const source *from) {
     int64_t one = 1, offsets = -1, bytes = -1, numbers = -1;
-    int32_t *kind = NULL;
-    dt_status status = read_part(from, "kind", DT_I32, &one, (void **)&kind);
-    if (status.code == DT_OK) v->kind = *kind;
+    dt_status status;
+    int32_t *kind = read_part(from, "kind", DT_I32, &one, &status);
+    if (kind) v->kind = *kind;
     dt_free(kind);
+    if (status.code == DT_OK) v->offsets = read_part(from, "offsets", DT_I64, &offsets, &status);
+    if (status.code == DT_OK) v->bytes = read_part(from, "bytes", DT_U8, &bytes, &status);
     DT_TRY(status);
-    DT_TRY(read_part(from, "offsets", DT_I64, &offsets, (void **)&v->offsets));
-    DT_TRY(read_part(from, "bytes", DT_U8, &bytes, (void **)&v->bytes));
     v->size = offsets - 1;
     if (v->size < 1 || v->size >= MOST_TOKENS || v->offsets[0] != 0 || v->offsets[v->size] != bytes)
         return dt_fail(DT_ERR_CORRUPT, "%s: the vocabulary's offsets do not fit its bytes", from->file);
@@ -103,7 +112,8 @@ static dt_status read_parts(dt_vocabulary *v, const source *from) {
     char merges[64];
     snprintf(merges, sizeof merges, "%smerges", from->prefix);
     if (v->kind != DT_TOKENS_BPE || !dt_h5_has(from->h5, merges)) return dt_ok();
-    DT_TRY(read_part(from, "merges", DT_I32, &numbers, (void **)&v->merges));
+    v->merges = read_part(from, "merges", DT_I32, &numbers, &status);
+    DT_TRY(status);
     v->merge_count = numbers / 3;
     for (int64_t i = 0; i < numbers; i++)
         if (v->merges[i] < 0 || v->merges[i] >= v->size || numbers % 3 != 0)

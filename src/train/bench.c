@@ -88,9 +88,11 @@ static dt_status stage_open(stage *s, int64_t elements, int64_t most, int64_t sh
     int64_t ranks = dt_comm_size(s->comm);
     DT_TRY(dt_comm_agree(s->comm, dt_table_add(&s->table, "bench/w", &(dt_shape){1, {elements}}, 0)));
     DT_TRY(dt_team_open(&s->team, s->comm, most));
-    DT_TRY(dt_team_alloc(s->team, s->table.total, sizeof *s->weights, (void **)&s->weights));
-    for (int i = 0; i < DT_MAX_SLOTS; i++)
-        DT_TRY(dt_team_alloc(s->team, s->table.total, sizeof *s->weights, (void **)&s->slots[i]));
+    dt_status status;
+    s->weights = dt_team_alloc(s->team, s->table.total, sizeof *s->weights, &status);
+    for (int i = 0; i < DT_MAX_SLOTS && status.code == DT_OK; i++)
+        s->slots[i] = dt_team_alloc(s->team, s->table.total, sizeof *s->slots[i], &status);
+    DT_TRY(status);
     return dt_reduce_create(&s->reducer, s->team, s->kernels, &s->table, shards, (shards + ranks - 1) / ranks, wire);
 }
 

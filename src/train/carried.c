@@ -17,8 +17,9 @@ dt_status dt_carried_open(dt_run *run) {
                            : dt_fail_memory("the state of the streams", SIZE_MAX);
     DT_TRY(dt_comm_agree(run->comm, status));
     carried->count = (int64_t)count;
-    DT_TRY(dt_team_alloc(run->team, count, sizeof *carried->now, (void **)&carried->now));
-    DT_TRY(dt_team_alloc(run->team, count, sizeof *carried->next, (void **)&carried->next));
+    carried->now = dt_team_alloc(run->team, count, sizeof *carried->now, &status);
+    if (status.code == DT_OK) carried->next = dt_team_alloc(run->team, count, sizeof *carried->next, &status);
+    DT_TRY(status);
     if (dt_team_count(run->team) == 1) return dt_ok();
     carried->word_count = (count * sizeof *carried->now + sizeof(int64_t) - 1) / sizeof(int64_t);
     carried->words = dt_alloc(carried->word_count, sizeof *carried->words);

@@ -62,12 +62,14 @@ static dt_status open_team(dt_run *run, int64_t most) {
     size_t total = run->table->total, blocks = (total + DT_REDUCE_BLOCK - 1) / DT_REDUCE_BLOCK;
     int64_t ranks = dt_comm_size(run->comm);
     DT_TRY(dt_team_open(&run->team, run->comm, most));
-    DT_TRY(dt_team_alloc(run->team, total, sizeof *run->weights, (void **)&run->weights));
-    if (run->recipe->compute.precision == DT_PRECISION_BF16)
-        DT_TRY(dt_team_alloc(run->team, total, sizeof *run->weights16, (void **)&run->weights16));
-    for (int i = 0; run->slot_names[i]; i++)
-        DT_TRY(dt_team_alloc(run->team, total, sizeof *run->slots[i], (void **)&run->slots[i]));
-    DT_TRY(dt_team_alloc(run->team, blocks, sizeof *run->squares, (void **)&run->squares));
+    dt_status status;
+    run->weights = dt_team_alloc(run->team, total, sizeof *run->weights, &status);
+    if (status.code == DT_OK && run->recipe->compute.precision == DT_PRECISION_BF16)
+        run->weights16 = dt_team_alloc(run->team, total, sizeof *run->weights16, &status);
+    for (int i = 0; run->slot_names[i] && status.code == DT_OK; i++)
+        run->slots[i] = dt_team_alloc(run->team, total, sizeof *run->slots[i], &status);
+    if (status.code == DT_OK) run->squares = dt_team_alloc(run->team, blocks, sizeof *run->squares, &status);
+    DT_TRY(status);
     DT_TRY(dt_carried_open(run));
     return dt_reduce_create(&run->reducer, run->team, run->kernels, run->table, run->shards,
                             (run->shards + ranks - 1) / ranks, (dt_wire)run->recipe->reduce.wire);

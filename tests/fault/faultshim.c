@@ -142,12 +142,18 @@ static action judge_fd(const char *call, const char *name, int fd) {
     return judge(call, name, path);
 }
 
+/* *function becomes the C library's. */
+static void find_real(void *function, const char *name) {
+    void *found = dlsym(RTLD_NEXT, name);
+    memcpy(function, &found, sizeof found);
+}
+
 /* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): the C library's have underscores
  *
  * The C library's function of this name. */
 #define REAL(name, type, parameters)                                                                                   \
     static type(*real) parameters;                                                                                     \
-    if (!real) *(void **)(&real) = dlsym(RTLD_NEXT, #name)
+    if (!real) find_real(&real, #name)
 
 /* The half of a transfer that was made. */
 static ssize_t end_transfer(action what, ssize_t moved) {

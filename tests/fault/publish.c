@@ -17,7 +17,8 @@
 
 static void arm(bool armed) {
     void (*call)(bool);
-    *(void **)(&call) = dlsym(RTLD_DEFAULT, "dt_fault_arm");
+    void *found = dlsym(RTLD_DEFAULT, "dt_fault_arm");
+    memcpy(&call, &found, sizeof call);
     if (call) call(armed);
 }
 
