@@ -14,7 +14,7 @@
 typedef struct dt_h5 dt_h5;
 
 dt_status dt_h5_open(dt_h5 **out, const char *path);                           /* to read */
-dt_status dt_h5_create(dt_h5 **out, const char *path);                         /* new or emptied, to write */
+dt_status dt_h5_create(dt_h5 **out, const char *path);                         /* new, in the place of what was there */
 dt_status dt_h5_create_parallel(dt_h5 **out, const char *path, dt_comm *comm); /* collective; MPI-IO driver */
 dt_status dt_h5_append(dt_h5 **out, const char *path);                         /* existing, to write */
 /* Collective for a parallel file. Sets *file to NULL. Accepts a NULL *file. */

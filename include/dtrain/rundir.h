@@ -16,7 +16,4 @@ void dt_rundir_close(dt_rundir *dir);
 /* path/name, into out[4096]. */
 dt_status dt_path_join(char out[4096], const char *directory, const char *name);
 
-/* Writes `text` to `path` by way of path.tmp, fsync and rename. */
-dt_status dt_write_text_file(const char *path, const char *text);
-
 #endif

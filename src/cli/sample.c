@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "dtrain/file.h"
 #include "dtrain/log.h"
 #include "dtrain/memory.h"
 #include "dtrain/train.h"
@@ -151,8 +152,11 @@ static dt_status read_stream(FILE *file, const char *name, char **text, size_t *
 
 static dt_status read_file(const char *name, char **text, size_t *bytes) {
     if (strcmp(name, "-") == 0) return read_stream(stdin, "standard input", text, bytes);
-    FILE *file = fopen(name, "rb");
-    if (!file) return dt_fail(DT_ERR_INPUT, "--prompt-file %s: %s", name, strerror(errno));
+    int fd;
+    DT_TRY(dt_status_within(dt_file_open_stream(name, &fd, NULL), "--prompt-file"));
+    FILE *file = fdopen(fd, "rb");
+    if (!file) close(fd);
+    if (!file) return dt_fail_memory("the prompt", BUFSIZ);
     dt_status status = read_stream(file, name, text, bytes);
     fclose(file);
     return status;

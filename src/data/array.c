@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dtrain/file.h"
 #include "dtrain/memory.h"
 
 #define BLOCK_BYTES ((size_t)8 << 20)
@@ -144,8 +145,8 @@ static dt_status map_values(dt_array *array, int fd, uint64_t offset, const char
 }
 
 static dt_status map_in_place(dt_array *array, uint64_t offset, const char *file, const char *dataset) {
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return dt_fail(DT_ERR_IO, "%s: cannot open: %s", file, strerror(errno));
+    int fd;
+    DT_TRY(dt_file_open(file, &fd, NULL));
     dt_status status = map_values(array, fd, offset, file, dataset);
     close(fd);
     return status;
@@ -169,7 +170,7 @@ static dt_status create_spool(int *fd, char path[PATH_MAX], const char *director
 }
 
 static dt_status find_spool(int *fd, const char *path, const char *directory, const dt_comm *comm) {
-    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    *fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (*fd >= 0) return dt_ok();
     return dt_fail(DT_ERR_IO,
                    "cannot open %s: %s; the spool directory %s must be one for all ranks on %s (data.spool names "

@@ -1,15 +1,15 @@
 /* GPT-2's vocabulary files. vocab.json is one flat map from texts to numbers, so the reader knows no more of JSON than
  * that. A token's bytes are written as characters that can be printed: bytes that are, in Latin-1, stand for
  * themselves, the others for U+0100, U+0101, … in their order. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include <xxhash.h>
 
 #include "data_internal.h"
+#include "dtrain/file.h"
 #include "dtrain/memory.h"
 
 #define MOST_BYTES ((int64_t)256 << 20)
@@ -23,16 +23,21 @@ typedef struct file_text {
 static dt_status read_file(file_text *f, const char *path) {
     memset(f, 0, sizeof *f);
     f->path = path;
-    FILE *in = fopen(path, "rb");
-    struct stat about;
-    if (!in) return dt_fail(DT_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
-    bool usable = fstat(fileno(in), &about) == 0 && S_ISREG(about.st_mode) && about.st_size <= MOST_BYTES;
-    f->size = usable ? (size_t)about.st_size : 0;
-    f->bytes = usable ? dt_alloc(f->size + 1, 1) : NULL;
-    bool read = f->bytes && fread(f->bytes, 1, f->size, in) == f->size;
-    fclose(in);
-    if (!usable) return dt_fail(DT_ERR_IO, "%s: is no file of up to 256 MiB", path);
-    if (!f->bytes) return dt_fail_memory("a vocabulary file", f->size);
+    int fd;
+    int64_t bytes = 0;
+    DT_TRY(dt_file_open(path, &fd, &bytes));
+    f->size = bytes <= MOST_BYTES ? (size_t)bytes : 0;
+    f->bytes = bytes <= MOST_BYTES ? dt_alloc(f->size + 1, 1) : NULL;
+    FILE *in = f->bytes ? fdopen(fd, "rb") : NULL;
+    bool read = in && fread(f->bytes, 1, f->size, in) == f->size;
+    if (in)
+        fclose(in);
+    else
+        close(fd);
+    if (bytes > MOST_BYTES)
+        return dt_fail(DT_ERR_INPUT, "%s: has %lld MiB; a vocabulary's file has at most %lld", path,
+                       (long long)(bytes >> 20), (long long)(MOST_BYTES >> 20));
+    if (!in) return dt_fail_memory("a vocabulary file", f->size);
     return read ? dt_ok() : dt_fail(DT_ERR_IO, "%s: cannot read", path);
 }
 

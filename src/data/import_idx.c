@@ -4,15 +4,14 @@
  * written beside its destination and renamed over it only when it is complete and on the disk. */
 #include <endian.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include "data_internal.h"
+#include "dtrain/file.h"
 #include "dtrain/import.h"
 #include "dtrain/memory.h"
 
@@ -53,12 +52,9 @@ static dt_status refill(reader *in) {
 
 static dt_status reader_open(reader *in, const char *path) {
     in->path = path;
-    in->fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (in->fd < 0) return dt_fail(DT_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
-    struct stat about;
-    if (fstat(in->fd, &about) != 0) return dt_fail(DT_ERR_IO, "%s: cannot stat: %s", path, strerror(errno));
-    if (S_ISDIR(about.st_mode)) return dt_fail(DT_ERR_IO, "%s: is a directory; expected an IDX file", path);
-    if (S_ISREG(about.st_mode)) in->file_bytes = (uint64_t)about.st_size;
+    int64_t bytes;
+    DT_TRY(dt_file_open_stream(path, &in->fd, &bytes));
+    if (bytes > 0) in->file_bytes = (uint64_t)bytes;
     in->input = dt_alloc(INPUT_BYTES, 1);
     if (!in->input) return dt_fail_memory("reading an IDX file", INPUT_BYTES);
     DT_TRY(refill(in));

@@ -2,15 +2,14 @@
  * check), then for the tokens: how many there are has to be known before the first is written, for a dataset that can
  * be mapped has a fixed length. */
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "data_internal.h"
+#include "dtrain/file.h"
 #include "dtrain/import.h"
 #include "dtrain/memory.h"
 
@@ -51,15 +50,11 @@ static dt_status open_sources(text *t, const dt_import *import) {
     if (!t->sources) return dt_fail_memory("reading text", (size_t)import->source_count * sizeof *t->sources);
     for (int i = 0; i < import->source_count; i++) {
         source *s = &t->sources[t->source_count++];
-        struct stat about;
+        int64_t bytes = 0;
         s->path = import->sources[i];
-        s->fd = open(s->path, O_RDONLY | O_CLOEXEC);
-        if (s->fd < 0) return dt_fail(DT_ERR_IO, "%s: cannot open: %s", s->path, strerror(errno));
-        if (fstat(s->fd, &about) != 0) return dt_fail(DT_ERR_IO, "%s: cannot stat: %s", s->path, strerror(errno));
-        if (!S_ISREG(about.st_mode))
-            return dt_fail(DT_ERR_IO, "%s: is no regular file; a text is read more than once", s->path);
+        DT_TRY(dt_file_open(s->path, &s->fd, &bytes)); /* a pipe will not do: a text is read more than once */
         s->begin = t->bytes;
-        t->bytes = s->end = s->begin + (int64_t)about.st_size;
+        t->bytes = s->end = s->begin + bytes;
     }
     return dt_ok();
 }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "../comm/comm_internal.h"
+#include "dtrain/file.h"
 #include "dtrain/memory.h"
 #include "h5_types.h"
 
@@ -83,11 +84,13 @@ static dt_status wrap(dt_h5 **out, hid_t file, const char *path, const char *wha
     return dt_ok();
 }
 
+/* What the operating system refuses is told apart from what is wrong with the file: HDF5 does not. */
 static dt_status check_readable(const char *path) {
-    struct stat info;
-    if (stat(path, &info) != 0) return dt_fail(DT_ERR_IO, "%s: %s", path, strerror(errno));
-    if (!S_ISREG(info.st_mode)) return dt_fail(DT_ERR_INPUT, "%s: not a file", path);
-    if (info.st_size == 0) return dt_fail(DT_ERR_CORRUPT, "%s: the file is empty", path);
+    int fd;
+    int64_t bytes = 0;
+    DT_TRY(dt_file_open(path, &fd, &bytes));
+    close(fd);
+    if (bytes == 0) return dt_fail(DT_ERR_CORRUPT, "%s: the file is empty", path);
     htri_t ours = H5Fis_hdf5(path);
     H5Eclear2(H5E_DEFAULT);
     if (ours == 0) return dt_fail(DT_ERR_CORRUPT, "%s: not an HDF5 file", path);
@@ -107,6 +110,9 @@ dt_status dt_h5_open(dt_h5 **out, const char *path) {
 dt_status dt_h5_create(dt_h5 **out, const char *path) {
     *out = NULL;
     prepare();
+    int fd;
+    DT_TRY(dt_file_create(path, &fd)); /* HDF5 would follow a link */
+    close(fd);
     return wrap(out, H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), path, "creating");
 }
 

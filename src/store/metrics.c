@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "dtrain/clock.h"
+#include "dtrain/file.h"
 #include "dtrain/h5.h"
 #include "dtrain/memory.h"
 #include "dtrain/rundir.h"
@@ -97,6 +98,20 @@ static dt_status copy_rows(dt_metrics *m, FILE *from, FILE *to, int64_t last_ste
     return status;
 }
 
+/* The same from the twin of the run so far, if there is one. */
+static dt_status copy_old_rows(dt_metrics *m, const char *twin, int64_t last_step) {
+    int fd;
+    if (access(twin, F_OK) != 0 && errno == ENOENT) return dt_ok();
+    DT_TRY(dt_file_open(twin, &fd, NULL));
+    FILE *old = fdopen(fd, "r");
+    dt_status status = old ? copy_rows(m, old, m->twin, last_step) : dt_fail_memory("metrics.jsonl", BUFSIZ);
+    if (old)
+        fclose(old);
+    else
+        close(fd);
+    return status;
+}
+
 /* ---- the file -------------------------------------------------------------------------------------------------------
  */
 
@@ -150,12 +165,12 @@ static dt_status open_both(dt_metrics *m, const char *directory, int64_t last_st
     DT_TRY(dt_path_join(file, directory, "metrics.h5"));
     DT_TRY(dt_h5_create(&m->file, file));
     DT_TRY(create_columns(m));
-    m->twin = fopen(fresh, "w");
-    if (!m->twin) return dt_fail(DT_ERR_IO, "%s: %s", fresh, strerror(errno));
-    FILE *old = fopen(twin, "r");
-    dt_status status = old ? copy_rows(m, old, m->twin, last_step) : dt_ok();
-    if (old) fclose(old);
-    DT_TRY(status);
+    int fd;
+    DT_TRY(dt_file_create(fresh, &fd));
+    m->twin = fdopen(fd, "w");
+    if (!m->twin) close(fd);
+    if (!m->twin) return dt_fail_memory("metrics.jsonl", BUFSIZ);
+    DT_TRY(copy_old_rows(m, twin, last_step));
     if (fflush(m->twin) != 0 || fsync(fileno(m->twin)) != 0 || rename(fresh, twin) != 0)
         return dt_fail(DT_ERR_IO, "%s: %s", twin, strerror(errno));
     return flush(m);

@@ -55,23 +55,6 @@ static dt_status make_directories(const char *path) {
     return dt_ok();
 }
 
-dt_status dt_write_text_file(const char *path, const char *text) {
-    char temporary[4096 + 8];
-    snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    FILE *file = fopen(temporary, "w");
-    if (!file) return dt_fail(DT_ERR_IO, "%s: %s", temporary, strerror(errno));
-    bool written = fputs(text, file) >= 0 && fflush(file) == 0 && fsync(fileno(file)) == 0;
-    int reason = errno;
-    if (fclose(file) != 0 && written) {
-        written = false;
-        reason = errno;
-    }
-    if (written && rename(temporary, path) == 0) return dt_ok();
-    if (written) reason = errno;
-    unlink(temporary);
-    return dt_fail(DT_ERR_IO, "%s: %s", path, strerror(reason));
-}
-
 /* ---- the lock -------------------------------------------------------------------------------------------------------
  */
 

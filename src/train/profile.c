@@ -1,10 +1,11 @@
 /* Where the time of a run went: a table on standard output, and a trace of every span for a viewer. The spans are noted
  * where the work is done (trace.h); every rank knows the same kinds, in the same order. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "dtrain/clock.h"
+#include "dtrain/file.h"
 #include "dtrain/log.h"
 #include "dtrain/memory.h"
 #include "dtrain/trace.h"
@@ -120,15 +121,23 @@ static void write_rank(void *file, int rank, const char *events) {
             rank, events);
 }
 
+static dt_status create_trace(const char *path, FILE **file) {
+    int fd;
+    DT_TRY(dt_file_check_target(path));
+    DT_TRY(dt_status_within(dt_file_create(path, &fd), "the trace"));
+    *file = fdopen(fd, "w");
+    if (!*file) close(fd);
+    return *file ? dt_ok() : dt_fail_memory("the trace", BUFSIZ);
+}
+
 static dt_status write_trace(dt_run *run) {
     const char *path = run->options->trace;
     bool first = dt_comm_rank(run->comm) == 0;
     size_t dropped = 0;
     char *events = dt_trace_json(dt_comm_rank(run->comm), run->trace_origin, &dropped);
-    FILE *file = first ? fopen(path, "w") : NULL;
-    dt_status status = !events          ? dt_fail_memory("the trace", 0)
-                       : first && !file ? dt_fail(DT_ERR_IO, "%s: cannot write the trace: %s", path, strerror(errno))
-                                        : dt_ok();
+    FILE *file = NULL;
+    dt_status status = events ? dt_ok() : dt_fail_memory("the trace", 0);
+    if (first && status.code == DT_OK) status = create_trace(path, &file);
     status = dt_comm_agree(run->comm, status);
     if (file) fprintf(file, "{\"traceEvents\":[\n");
     if (status.code == DT_OK) status = dt_comm_collect_text(run->comm, events, write_rank, file);

@@ -11,6 +11,7 @@
 #include <xxhash.h>
 
 #include "dtrain/clock.h"
+#include "dtrain/file.h"
 #include "dtrain/log.h"
 #include "dtrain/memory.h"
 #include "dtrain/trace.h"

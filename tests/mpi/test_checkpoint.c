@@ -476,7 +476,7 @@ START_TEST(what_is_not_there_is_named) {
     ranks_assert(fails_with(load(&s, 20), DT_ERR_IO, step_path(20), "No such file"));
     bool made = !leads() || mkdir(step_path(99), 0755) == 0;
     ranks_assert(made);
-    ranks_assert(fails_with(load(&s, 99), DT_ERR_INPUT, step_path(99), "not a file"));
+    ranks_assert(fails_with(load(&s, 99), DT_ERR_INPUT, step_path(99), "is a directory"));
     sample_finish(&s);
 }
 END_TEST

@@ -2,6 +2,7 @@
  * could think of; each time it must fail, say which file, and leave the destination as it was. */
 #include <check.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <hdf5.h>
 #include <math.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -595,12 +597,57 @@ START_TEST(missing_files_and_directories_are_named) {
     put("labels", labels());
     mkdir("folder", 0755);
     assert_failed(import("images", "nowhere"), DT_ERR_IO, "nowhere", "No such file");
-    assert_failed(import("folder", "labels"), DT_ERR_IO, "folder", "is a directory");
+    assert_failed(import("folder", "labels"), DT_ERR_INPUT, "folder", "is a directory");
     dt_status status = import_idx(2, (const char *const[]){"images", "labels"}, "folder");
     assert_failed(status, DT_ERR_USAGE, "folder", "is a directory");
     status = import_idx(2, (const char *const[]){"images", "labels"}, "nowhere/dest.h5");
     ck_assert_int_ne(status.code, DT_OK);
     ck_assert_ptr_nonnull(strstr(status.message, "nowhere/dest.h5"));
+    ck_assert_int_eq(files_in(".", false), 4);
+}
+END_TEST
+
+START_TEST(a_destination_that_is_no_file_is_left_alone) {
+    static const char *const others[] = {"link", "pipe", "/dev/null"};
+    struct stat before, after;
+    put_destination();
+    put("images", images());
+    put("labels", labels());
+    ck_assert(symlink("dest.h5", "link") == 0 && mkfifo("pipe", 0600) == 0);
+    for (int i = 0; i < COUNT(others); i++) {
+        ck_assert_int_eq(lstat(others[i], &before), 0);
+        dt_status status = import_idx(2, (const char *const[]){"images", "labels"}, others[i]);
+        assert_failed(status, DT_ERR_USAGE, others[i], "the destination is a file");
+        ck_assert_int_eq(lstat(others[i], &after), 0);
+        ck_assert_uint_eq(before.st_mode, after.st_mode);
+    }
+}
+END_TEST
+
+/* An import that waits, in the middle of what it writes, for more of `images`, a pipe; *feed is the pipe's other end.
+ */
+static pid_t start_waiting_import(int *feed) {
+    bytes head = images();
+    ck_assert_int_eq(mkfifo("pipe", 0600), 0);
+    pid_t child = fork();
+    if (child == 0) _exit(import_idx(2, (const char *const[]){"pipe", "labels"}, "dest.h5").code == DT_OK ? 0 : 1);
+    *feed = open("pipe", O_WRONLY | O_CLOEXEC);
+    ck_assert_int_eq(write(*feed, head.at, 16), 16); /* the header alone */
+    for (int i = 0; i < 3000 && files_in(".", false) < 4; i++) usleep(10000);
+    ck_assert_int_eq(files_in(".", false), 4); /* images, labels, the pipe, and what it writes */
+    return child;
+}
+
+START_TEST(the_next_import_removes_what_a_killed_one_left_and_not_what_one_writes) {
+    int feed;
+    put("images", images());
+    put("labels", labels());
+    pid_t child = start_waiting_import(&feed);
+    ck_assert_int_eq(import("images", "labels").code, DT_OK);
+    ck_assert_int_eq(files_in(".", false), 5);
+    ck_assert(kill(child, SIGKILL) == 0 && waitpid(child, NULL, 0) == child);
+    close(feed);
+    ck_assert_int_eq(import("images", "labels").code, DT_OK);
     ck_assert_int_eq(files_in(".", false), 4);
 }
 END_TEST
@@ -784,6 +831,8 @@ static TCase *import_tests(void) {
     tcase_add_test(tests, no_flipped_bit_of_a_gzip_file_changes_the_data);
     tcase_add_test(tests, files_that_do_not_fit_are_refused);
     tcase_add_test(tests, missing_files_and_directories_are_named);
+    tcase_add_test(tests, a_destination_that_is_no_file_is_left_alone);
+    tcase_add_test(tests, the_next_import_removes_what_a_killed_one_left_and_not_what_one_writes);
     tcase_add_test(tests, a_source_is_never_overwritten);
     tcase_add_test(tests, a_full_disk_leaves_the_destination_as_it_was);
     tcase_add_loop_test(tests, every_number_type_and_rank_is_imported, 0, COUNT(kinds));

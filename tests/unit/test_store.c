@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "../support/sample.h"
+#include "dtrain/file.h"
 #include "dtrain/h5.h"
 #include "dtrain/log.h"
 #include "dtrain/memory.h"
@@ -547,9 +548,9 @@ START_TEST(what_is_no_hdf5_file_is_refused_by_name) {
     assert_fails(dt_h5_append(&file, "text.h5"), DT_ERR_CORRUPT, "text.h5", "not an HDF5 file");
     assert_file_is("text.h5", "layers: [dense]\n");
     ck_assert_int_eq(mkdir("folder.h5", 0755), 0);
-    assert_fails(dt_h5_open(&file, "folder.h5"), DT_ERR_INPUT, "folder.h5", "not a file");
-    assert_fails(dt_h5_create(&file, "folder.h5"), DT_ERR_IO, "folder.h5", "failed");
-    assert_fails(dt_h5_create(&file, "nowhere/file.h5"), DT_ERR_IO, "nowhere/file.h5", "failed");
+    assert_fails(dt_h5_open(&file, "folder.h5"), DT_ERR_INPUT, "folder.h5", "is a directory");
+    assert_fails(dt_h5_create(&file, "folder.h5"), DT_ERR_IO, "folder.h5", "cannot be removed");
+    assert_fails(dt_h5_create(&file, "nowhere/file.h5"), DT_ERR_IO, "nowhere/file.h5", "cannot be made");
     assert_fails(dt_h5_append(&file, "missing.h5"), DT_ERR_IO, "missing.h5", "No such file");
     ck_assert_ptr_null(file);
     ck_assert_str_eq(names_in("."), "empty.h5 folder.h5 text.h5 ");

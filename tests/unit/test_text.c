@@ -600,7 +600,7 @@ START_TEST(what_cannot_be_imported_is_named_and_the_destination_stays) {
         {{.tokens = "char", .split = "0.01"}, "text", NULL, "has an empty part"},
         {{.tokens = "char"}, "empty", NULL, "empty: the text is empty"},
         {{.tokens = "char"}, "nowhere", NULL, "nowhere: cannot open"},
-        {{.tokens = "char"}, ".", NULL, ".: is no regular file"},
+        {{.tokens = "char"}, ".", NULL, ".: is a directory"},
         {{.tokens = "char"}, "text", "dest.h5", "is both a source and the destination"},
         {{.tokens = "char"}, "text", "latin", "latin: the byte 0xe4 at offset 3 does not belong"},
         {{.tokens = "char"}, "text", "cut", "cut: the byte 0xe2 at offset 1 does not belong"},

@@ -1,0 +1,20 @@
+/* Which process somebody is, so that another one can tell later whether it still lives. */
+#ifndef DTRAIN_PROCESS_H
+#define DTRAIN_PROCESS_H
+
+typedef struct dt_process {
+    char boot[40];            /* the kernel's id of this boot of the machine; "-": not known */
+    unsigned long long space; /* inode of the PID namespace, in which `pid` means something; 0: not known */
+    long pid;
+    unsigned long long started; /* clock ticks after boot, against reuse of pids; 0: not known */
+} dt_process;
+
+typedef enum dt_fate { DT_FATE_UNKNOWN, DT_FATE_LIVES, DT_FATE_GONE } dt_fate;
+
+dt_process dt_process_self(void);
+
+/* DT_FATE_GONE only where that is certain: a process of another machine, of another PID namespace, or one that /proc
+ * hides is DT_FATE_UNKNOWN. A zombie is gone. */
+dt_fate dt_process_fate(const dt_process *process);
+
+#endif
