@@ -86,8 +86,8 @@ dt_status dt_checkpoint_verify(const char *path, uint64_t *digest);
  * *count texts of 4096 bytes in one block, to dt_free. A missing directory has none. */
 dt_status dt_checkpoint_list(const char *directory, char (**paths)[4096], int *count);
 
-/* Removes every leftover *.tmp, and all checkpoints but the newest `keep` (0: keeps all), those of steps that are
- * multiples of `keep_every` (0: none) and that of `keep_step`. Rank 0 only. */
+/* Removes every leftover *.tmp, and all checkpoints but the newest `keep` (0: keeps all), those of steps above
+ * 0 that are multiples of `keep_every` (0: none) and that of `keep_step` (-1: none). Rank 0 only. */
 dt_status dt_checkpoint_prune(const char *directory, int64_t keep, int64_t keep_every, int64_t keep_step);
 
 #endif

@@ -531,7 +531,7 @@ dt_status dt_checkpoint_prune(const char *directory, int64_t keep, int64_t keep_
     DT_TRY(dt_checkpoint_list(directory, &paths, &count));
     for (int i = 0; i < count; i++) {
         int64_t step = step_of(strrchr(paths[i], '/') + 1);
-        if (i < keep || step == keep_step || (keep_every > 0 && step % keep_every == 0)) continue;
+        if (i < keep || step == keep_step || (keep_every > 0 && step > 0 && step % keep_every == 0)) continue;
         if (unlink(paths[i]) != 0 && errno != ENOENT) {
             dt_status status = dt_fail(DT_ERR_IO, "%s: cannot be removed: %s", paths[i], strerror(errno));
             dt_free(paths);

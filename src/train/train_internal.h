@@ -110,14 +110,20 @@ typedef struct dt_run {
 /* state.c: everything before the first step and after the last. Collective. */
 dt_status dt_run_open(dt_run *run, dt_comm *comm, dt_recipe *recipe, const dt_train_options *options);
 void dt_run_close(dt_run *run);
-/* Back to the newest checkpoint that is whole. */
-dt_status dt_run_roll_back(dt_run *run);
 /* Publishes a checkpoint of the present state unless the newest one is of this step already. */
 dt_status dt_run_publish(dt_run *run);
 /* Adds every rank's local tally to the epoch's. */
 dt_status dt_run_gather_tally(dt_run *run);
 /* The state as the store sees it, up to date. */
 const dt_state *dt_run_state(dt_run *run);
+
+/* resume.c. Rank 0: the checkpoint to go on from and its number of shards, by which the model is planned; "" to start
+ * anew. */
+dt_status dt_resume_choose(const dt_run *run, char path[4096], int64_t *shards);
+/* Collective, once everything is planned. The state becomes that of the checkpoint, which must be this run's. */
+dt_status dt_resume_load(dt_run *run, const char *path);
+/* Collective. Back to the newest checkpoint that is whole. */
+dt_status dt_run_roll_back(dt_run *run);
 
 /* not_finite.c. Whether `step` is to be passed over, after a rollback. */
 bool dt_run_skips(const dt_run *run, int64_t step);

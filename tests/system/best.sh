@@ -101,4 +101,8 @@ keeping 3 0 none "40 45 50"
 keeping 2 20 none "20 40 45 50"
 keeping 2 20 test_loss "20 25 40 45 50"
 keeping 0 20 none "5 10 15 20 25 30 35 40 45 50"
+
+# A run that may go back begins with a checkpoint of step 0, which is one like the others.
+trial 1 start --set train.not_finite=rollback --set checkpoint.keep=2 --set checkpoint.every="5 steps" --set train.epochs=2
+expect_kept start "15 20" "a checkpoint of step 0 is pruned"
 finish

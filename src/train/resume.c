@@ -1,0 +1,127 @@
+/* Going on from a checkpoint: which one, whether it is this run's, and what it brings back. Rank 0 reads; all ranks
+ * agree before anyone acts on it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "dtrain/log.h"
+#include "dtrain/memory.h"
+#include "train_internal.h"
+
+/* The newest checkpoint of the run directory that is whole; "" when there is none at all. Rank 0. */
+static dt_status newest_checkpoint(const dt_run *run, char path[4096]) {
+    char(*paths)[4096];
+    int count;
+    path[0] = '\0';
+    DT_TRY(dt_checkpoint_list(run->checkpoints, &paths, &count));
+    for (int i = 0; i < count && !path[0]; i++) {
+        dt_status bad = dt_checkpoint_verify(paths[i], NULL);
+        if (bad.code == DT_OK)
+            snprintf(path, 4096, "%s", paths[i]);
+        else
+            dt_log_warn("%s; %s", bad.message, i + 1 < count ? "trying the one before" : "there is no other");
+    }
+    dt_free(paths);
+    if (count == 0 || path[0]) return dt_ok();
+    return dt_fail(DT_ERR_CORRUPT, "%s: none of its %d checkpoint%s can be used; remove the directory to start over",
+                   run->checkpoints, count, count == 1 ? "" : "s");
+}
+
+/* That `path` can start a run whose directory may hold checkpoints of its own. Rank 0. */
+static dt_status check_start(const dt_run *run, const char *path) {
+    char(*paths)[4096];
+    int count;
+    DT_TRY(dt_checkpoint_list(run->checkpoints, &paths, &count));
+    dt_status status = path[0] ? dt_checkpoint_verify(path, NULL) : dt_ok();
+    if (status.code == DT_OK && count > 0 && !path[0])
+        status =
+            dt_fail(DT_ERR_INPUT,
+                    "%s holds %d checkpoint%s; --resume never starts only in an empty run directory (choose another "
+                    "with --run, or remove this one)",
+                    run->directory, count, count == 1 ? "" : "s");
+    else if (status.code == DT_OK && count > 0 && strcmp(paths[0], path) != 0)
+        status = dt_fail(DT_ERR_INPUT,
+                         "%s holds checkpoints of its own (the newest is %s); to start from %s choose another run "
+                         "directory with --run",
+                         run->directory, paths[0], path);
+    dt_free(paths);
+    return status;
+}
+
+dt_status dt_resume_choose(const dt_run *run, char path[4096], int64_t *shards) {
+    const char *resume = run->options->resume;
+    if (strcmp(resume, "auto") == 0) {
+        DT_TRY(newest_checkpoint(run, path));
+    } else {
+        snprintf(path, 4096, "%s", strcmp(resume, "never") == 0 ? "" : resume);
+        DT_TRY(check_start(run, path));
+    }
+    if (!path[0]) return dt_ok();
+    dt_checkpoint_head head;
+    DT_TRY(dt_checkpoint_head_read(path, &head));
+    *shards = head.shards;
+    dt_checkpoint_head_finish(&head);
+    return dt_ok();
+}
+
+/* Loads on rank 0, after comparing the recipes. */
+static dt_status load(dt_run *run, const char *path) {
+    dt_checkpoint_head head;
+    DT_TRY(dt_checkpoint_head_read(path, &head));
+    dt_status status = run->lacks_bf16 ? dt_precision_check(head.recipe) : dt_ok();
+    if (status.code == DT_OK) status = dt_recipe_compare(head.recipe, run->resolved, run->options->allowed);
+    dt_checkpoint_head_finish(&head);
+    if (status.code != DT_OK) return dt_status_within(status, "%s", path);
+    uint64_t vocabulary = dt_vocabulary_hash(&run->vocabulary);
+    DT_TRY(dt_checkpoint_load(path, &run->state, false));
+    if (dt_vocabulary_hash(&run->vocabulary) != vocabulary)
+        return dt_fail(DT_ERR_INPUT, "%s: the vocabulary of %s is another than the checkpoint's", path,
+                       run->recipe->data.file);
+    run->position = run->state.position;
+    run->state.seed = run->recipe->seed;
+    run->state.shards = run->shards;
+    return dt_ok();
+}
+
+static dt_status share_state(dt_run *run) {
+    DT_TRY(dt_comm_broadcast(run->comm, &run->position, sizeof run->position, 0));
+    for (int i = 0; i < run->state.section_count; i++)
+        DT_TRY(dt_team_share(run->team, run->sections[i].data, run->table->total * sizeof(float)));
+    for (int i = 0; i < run->state.extra_count; i++) {
+        const dt_extra *extra = &run->extras[i];
+        size_t bytes = (size_t)extra->count * dt_dtype_size(extra->dtype);
+        DT_TRY(extra == run->carried.extra ? dt_team_share(run->team, extra->data, bytes)
+                                           : dt_comm_broadcast(run->comm, extra->data, bytes, 0));
+    }
+    run->carried.whole = true;
+    return dt_ok();
+}
+
+dt_status dt_resume_load(dt_run *run, const char *path) {
+    DT_TRY(dt_comm_agree(run->comm, dt_comm_rank(run->comm) == 0 ? load(run, path) : dt_ok()));
+    return share_state(run);
+}
+
+/* Drops the records of steps that are to be made again. */
+static dt_status rewind_metrics(dt_run *run) {
+    dt_metrics *old = run->metrics;
+    run->metrics = NULL;
+    DT_TRY(dt_metrics_close(old));
+    return dt_metrics_open(&run->metrics, run->directory, dt_run_series, 2, run->position.step);
+}
+
+dt_status dt_run_roll_back(dt_run *run) {
+    bool first = dt_comm_rank(run->comm) == 0;
+    struct dt_skips skips = run->skips;
+    char path[4096] = "";
+    dt_status status = first ? newest_checkpoint(run, path) : dt_ok();
+    if (first && status.code == DT_OK && !path[0])
+        status = dt_fail(DT_ERR_DIVERGED,
+                         "there is no checkpoint to roll back to; write them more often (checkpoint.every)");
+    DT_TRY(dt_comm_agree(run->comm, status));
+    DT_TRY(dt_resume_load(run, path));
+    dt_run_round_weights(run);
+    memcpy(run->skips.steps, skips.steps, sizeof skips.steps);
+    memset(&run->local_tally, 0, sizeof run->local_tally);
+    run->checkpoint_step = run->position.step;
+    return dt_comm_agree(run->comm, first ? rewind_metrics(run) : dt_ok());
+}
