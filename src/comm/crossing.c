@@ -1,132 +1,193 @@
-/* Chunks cross in the order of a fixed grid, the last one first, so that owners of the same slice in all teams call the
- * same collectives in the same order, whenever each of them gets there. A chunk can start when every rank of the team
- * has completed its part of it: each publishes how far it is in a counter that only grows, so that no rank mistakes the
- * last step's for this one's. Open MPI has no thread that moves messages; they move when MPI is called, so between the
- * layers each start also looks after the chunks on their way. */
+/* The protocol by which the messages of all ranks become sums.
+ *
+ * A team shares memory: its ranks read one another's messages. Between teams there are only MPI's messages. The rank of
+ * one number in every team owns the same slice of the gradient, and these owners sum it over the teams by calls of
+ * MPI_Allreduce and MPI_Iallreduce on the communicator they have in common (`across`). A slice is cut by a grid of
+ * chunks. Gradients are completed from their end on, so chunks cross from the last to the first, while the layers
+ * before are at work. The first chunk takes the head with it, which is known last.
+ *
+ * What must hold, and why it does:
+ *
+ * 1. Only complete words are read. Each rank publishes how far its message is in a mark: steps × (total + 1) + elements
+ *    that are final. A mark only grows, so that nobody mistakes the last step's for this one's, and is written with
+ *    release and read with acquire order, so that whoever sees the mark sees the words.
+ * 2. Every rank marks its whole message before the team meets in dt_crossing_finish: also one that had no rows and
+ *    computed nothing, also one that owns nothing. After that meeting all marks of the team are full.
+ * 3. The owners of a slice make the same calls in the same order, in every step that is summed: a chunk each from the
+ *    grid's last to its second, then one for the first and the head. *When* one is made depends on marks, hence on
+ *    speed; *which* are made depends on the slice alone, for what no mark let start early is started after the meeting,
+ *    where by 2. nothing is waited for. (Without 2. one team's owner would find a mark missing, send two chunks in one
+ *    call, and meet a call of another length in the other team: the job hangs, or memory is overwritten.)
+ * 4. All ranks sum a step or none does. A step is passed over because of what all have stored, and redone because of
+ *    the summed heads; a failed call is returned, and ends the job.
+ * 5. Every rank gets the heads' sums. A slice may be empty: of a rank that its team has more of than the smallest
+ *    team has, and of owners where there are fewer blocks than owners. These make no calls. The last owner of a team
+ *    always has some elements (dt_messages_choose_slice), hence the sums, and leaves them in the team's memory.
+ * 6. Nothing is overwritten while it is read: messages, the shared head and this rank's sums are changed only after all
+ *    of the team have been in dt_reduce_done, or in the next meeting here.
+ *
+ * Open MPI has no thread that moves messages; they move when MPI is called, so between the layers each look for chunks
+ * to start also tests those on their way. */
 #include "crossing.h"
 
 #include <assert.h>
 #include <stdatomic.h>
 #include <string.h>
 
+#include "comm_internal.h"
 #include "dtrain/memory.h"
+#include "dtrain/reduce.h"
 
 #define CHUNK ((size_t)1 << 18) /* elements: large enough that latency does not count */
 #define MOST_CHUNKS 32
 
 typedef struct mark {
-    _Atomic uint64_t done; /* steps*(total + 1) + complete elements of the present one */
+    _Atomic uint64_t done; /* steps × (total + 1) + complete elements of the present one */
     char padding[DT_ALIGNMENT - sizeof(uint64_t)];
 } mark;
 
 struct dt_crossing {
+    const dt_messages *messages;
     dt_team *team;
     MPI_Datatype type;
-    size_t word, head, total, begin, end;
-    size_t chunk, next; /* elements of one; those from `next` on have been started */
+    size_t word, begin, end; /* bytes; the slice */
+    size_t chunk, next;      /* elements of one; those from `next` on have been started */
     uint64_t steps;
-    mark *marks;  /* of the ranks of the team */
-    char *sent;   /* [head + slice]: sums over the team; the message itself in a team of one */
-    char *summed; /* [head + slice]: over all teams */
+    mark *marks;       /* of the ranks of the team; NULL with one team */
+    char *sent;        /* [head + slice]: sums over the team; in a team of one the message itself */
+    char *summed;      /* [head + slice]: over all teams; NULL with one team */
+    void *shared_head; /* [head], in memory of the team; NULL where every rank has a slice */
     MPI_Request requests[MOST_CHUNKS];
     int request_count;
     int code; /* MPI's, of the first chunk that could not be started */
 };
 
-static size_t round_up(size_t n, size_t unit) {
-    return (n + unit - 1) / unit * unit;
+static bool owns_some(const dt_crossing *c) {
+    return c->end > c->begin;
 }
 
-static dt_status alloc(dt_crossing **out, dt_team *team, dt_wire wire, void *message, size_t head, size_t begin,
-                       size_t end) {
-    size_t word = wire == DT_WIRE_I64 ? sizeof(int64_t) : sizeof(int32_t), words = head + end - begin;
-    dt_crossing *c = *out = dt_alloc(1, sizeof *c);
-    if (!c) return dt_fail_memory("the gradient to other teams", sizeof *c);
-    c->word = word;
-    c->type = wire == DT_WIRE_F32 ? MPI_FLOAT : wire == DT_WIRE_I32 ? MPI_INT32_T : MPI_INT64_T;
-    c->sent = dt_team_size(team) > 1 ? dt_alloc(words, word) : message;
-    c->summed = dt_alloc(words, word);
-    size_t share = round_up((end - begin + MOST_CHUNKS - 1) / MOST_CHUNKS, DT_REDUCE_BLOCK);
-    c->chunk = share > CHUNK ? share : CHUNK;
-    c->team = team;
-    c->head = head;
-    c->begin = begin;
-    c->end = end;
-    return c->sent && c->summed ? dt_ok() : dt_fail_memory("the gradient to other teams", 2 * words * word);
+static bool alone_in_team(const dt_crossing *c) {
+    return dt_team_size(c->team) == 1;
 }
 
-dt_status dt_crossing_create(dt_crossing **out, dt_team *team, dt_wire wire, void *message, size_t head, size_t total,
-                             size_t begin, size_t end) {
-    *out = NULL;
-    if (dt_team_count(team) == 1) return dt_ok();
-    dt_status status;
-    mark *marks = dt_team_alloc(team, (size_t)dt_team_size(team), sizeof *marks, &status);
+/* ---- memory --------------------------------------------------------------------------------------------------------
+ */
+
+static size_t own_words(const dt_crossing *c) {
+    return c->messages->head + (dt_team_count(c->team) > 1 ? c->end - c->begin : 0);
+}
+
+static dt_status alloc_own(dt_crossing *c) {
+    c->sent = alone_in_team(c) ? dt_messages_own(c->messages) : dt_alloc(own_words(c), c->word);
+    bool complete = c->sent != NULL;
+    if (dt_team_count(c->team) > 1) complete &= (c->summed = dt_alloc(own_words(c), c->word)) != 0;
+    return complete ? dt_ok() : dt_fail_memory("the gradient to other ranks", 2 * own_words(c) * c->word);
+}
+
+static dt_status alloc_shared(dt_crossing *c) {
+    dt_status status = dt_ok();
+    if (dt_team_count(c->team) == 1) return status;
+    c->marks = dt_team_alloc(c->team, (size_t)dt_team_size(c->team), sizeof *c->marks, &status);
     DT_TRY(status);
-    status = alloc(out, team, wire, message, head, begin, end);
-    DT_TRY(dt_comm_agree(dt_team_comm(team), status));
-    assert(*out);
-    (*out)->marks = marks;
-    (*out)->total = total;
-    return dt_ok();
+    if (dt_comm_any(dt_team_comm(c->team), !owns_some(c)))
+        c->shared_head = dt_team_alloc(c->team, c->messages->head, c->word, &status);
+    return status;
+}
+
+dt_status dt_crossing_create(dt_crossing **out, const dt_messages *messages) {
+    *out = NULL;
+    dt_comm *comm = dt_team_comm(messages->team);
+    dt_crossing *c = dt_alloc(1, sizeof *c);
+    DT_TRY(dt_comm_agree(comm, c ? dt_ok() : dt_fail_memory("the gradient to other ranks", sizeof *c)));
+    c->messages = messages;
+    c->team = messages->team;
+    c->word = dt_messages_word(messages);
+    c->type = messages->wire == DT_WIRE_F32 ? MPI_FLOAT : messages->wire == DT_WIRE_I32 ? MPI_INT32_T : MPI_INT64_T;
+    c->begin = messages->begin;
+    c->end = messages->end;
+    size_t share = (c->end - c->begin + MOST_CHUNKS - 1) / MOST_CHUNKS;
+    share = (share + DT_REDUCE_BLOCK - 1) / DT_REDUCE_BLOCK * DT_REDUCE_BLOCK;
+    c->chunk = share > CHUNK ? share : CHUNK;
+    dt_status status = dt_comm_agree(comm, alloc_own(c));
+    if (status.code == DT_OK) status = alloc_shared(c);
+    if (status.code == DT_OK)
+        *out = c;
+    else
+        dt_crossing_destroy(c);
+    return status;
 }
 
 void dt_crossing_destroy(dt_crossing *c) {
     if (!c) return;
-    if (dt_team_size(c->team) > 1) dt_free(c->sent);
+    if (!alone_in_team(c)) dt_free(c->sent);
     dt_free(c->summed);
     dt_free(c);
 }
 
 size_t dt_crossing_memory(const dt_crossing *c) {
-    return c ? (dt_team_size(c->team) > 1 ? 2 : 1) * (c->head + c->end - c->begin) * c->word : 0;
-}
-
-void dt_crossing_begin(dt_crossing *c) {
-    if (!c) return;
-    c->steps++;
-    c->next = c->end;
-    c->code = MPI_SUCCESS;
+    return own_words(c) * c->word * (size_t)((alone_in_team(c) ? 0 : 1) + (c->summed ? 1 : 0));
 }
 
 static void *sent_at(const dt_crossing *c, size_t element) {
-    return c->sent + (c->head + element - c->begin) * c->word;
+    return c->sent + (c->messages->head + element - c->begin) * c->word;
 }
 
 static void *summed_at(const dt_crossing *c, size_t element) {
-    return c->summed + (c->head + element - c->begin) * c->word;
+    return c->summed + (c->messages->head + element - c->begin) * c->word;
+}
+
+/* ---- marks ---------------------------------------------------------------------------------------------------------
+ */
+
+/* Of a message that is complete from element `begin` on, in this step. */
+static uint64_t mark_of(const dt_crossing *c, size_t begin) {
+    return c->steps * (c->messages->total + 1) + c->messages->total - begin;
 }
 
 static void publish(dt_crossing *c, size_t begin) {
-    atomic_store_explicit(&c->marks[dt_team_rank(c->team)].done, c->steps * (c->total + 1) + c->total - begin,
-                          memory_order_release);
+    atomic_store_explicit(&c->marks[dt_team_rank(c->team)].done, mark_of(c, begin), memory_order_release);
 }
 
 /* Whether every rank of the team has completed its gradient from `begin` on. */
 static bool is_complete(const dt_crossing *c, size_t begin) {
-    uint64_t wanted = c->steps * (c->total + 1) + c->total - begin;
+    uint64_t wanted = mark_of(c, begin);
     for (int i = 0; i < dt_team_size(c->team); i++)
         if (atomic_load_explicit(&c->marks[i].done, memory_order_acquire) < wanted) return false;
     return true;
 }
 
-static void start_chunk(dt_crossing *c, const dt_reducer *reducer, size_t begin) {
+/* ---- a step --------------------------------------------------------------------------------------------------------
+ */
+
+void dt_crossing_begin(dt_crossing *c) {
+    c->steps++;
+    c->next = c->end;
+    c->code = MPI_SUCCESS;
+}
+
+/* Elements [begin, next) are complete in the whole team. */
+static void start_chunk(dt_crossing *c, size_t begin) {
     size_t words = c->next - begin;
-    if (dt_team_size(c->team) > 1) dt_reduce_sum_team(reducer, sent_at(c, begin), begin, words);
+    if (!alone_in_team(c)) dt_messages_sum_gradients(c->messages, sent_at(c, begin), begin, words);
     c->code = MPI_Iallreduce(sent_at(c, begin), summed_at(c, begin), (int)words, c->type, MPI_SUM,
                              dt_team_across_mpi(c->team), &c->requests[c->request_count]);
     if (c->code == MPI_SUCCESS) c->request_count++;
     c->next = begin;
 }
 
-void dt_crossing_ready(dt_crossing *c, const dt_reducer *reducer, size_t begin) {
-    if (!c) return;
-    publish(c, begin);
-    /* All chunks but the first: that one goes with the head. */
+/* Starts the chunks that are complete, in order, but the grid's first, which goes with the head. */
+static void start_chunks(dt_crossing *c) {
     while (c->code == MPI_SUCCESS && c->next - c->begin > c->chunk) {
         size_t from = c->begin + (c->next - c->begin - 1) / c->chunk * c->chunk;
-        if (!is_complete(c, from)) break;
-        start_chunk(c, reducer, from);
+        if (!is_complete(c, from)) return;
+        start_chunk(c, from);
     }
+}
+
+void dt_crossing_ready(dt_crossing *c, size_t begin) {
+    if (dt_team_count(c->team) == 1) return;
+    publish(c, begin);
+    start_chunks(c);
     int all;
     if (c->request_count > 0) MPI_Testall(c->request_count, c->requests, &all, MPI_STATUSES_IGNORE);
 }
@@ -137,20 +198,37 @@ static dt_status wait_for_chunks(dt_crossing *c) {
     return dt_comm_check(code, "MPI_Waitall of the gradient");
 }
 
-dt_status dt_crossing_finish(dt_crossing *c, const dt_reducer *reducer, void **head) {
-    if (c->begin == c->end) return dt_ok();
-    dt_crossing_ready(c, reducer, 0);
+/* What is left after the team has met: chunks nobody could start before, then the first with the head. */
+static dt_status send_rest(dt_crossing *c) {
+    start_chunks(c);
     DT_TRY(dt_comm_check(c->code, "MPI_Iallreduce of the gradient"));
-    if (dt_team_size(c->team) > 1) {
-        memcpy(c->sent, *head, c->head * c->word);
-        dt_reduce_sum_team(reducer, sent_at(c, c->begin), c->begin, c->next - c->begin);
-    }
-    *head = c->summed;
-    dt_status status = dt_comm_check(MPI_Allreduce(c->sent, c->summed, (int)(c->head + c->next - c->begin), c->type,
+    size_t first = c->next - c->begin;
+    assert(first <= c->chunk); /* or other teams make other calls: 3. above */
+    if (!alone_in_team(c)) dt_messages_sum_gradients(c->messages, sent_at(c, c->begin), c->begin, first);
+    dt_status status = dt_comm_check(MPI_Allreduce(c->sent, c->summed, (int)(c->messages->head + first), c->type,
                                                    MPI_SUM, dt_team_across_mpi(c->team)),
                                      "MPI_Allreduce of the gradient");
     dt_status waited = wait_for_chunks(c);
     return status.code != DT_OK ? status : waited;
+}
+
+/* Hands the heads' sums to the ranks of the team that have no slice. */
+static void share_head(dt_crossing *c) {
+    if (dt_team_rank(c->team) == dt_team_owners(c->team) - 1)
+        memcpy(c->shared_head, c->summed, c->messages->head * c->word);
+    dt_team_meet(c->team);
+}
+
+dt_status dt_crossing_finish(dt_crossing *c, const void **head) {
+    if (c->marks) publish(c, 0);
+    dt_team_meet(c->team);
+    if (!alone_in_team(c)) dt_messages_sum_heads(c->messages, c->sent);
+    *head = c->sent;
+    if (dt_team_count(c->team) == 1) return dt_ok();
+    dt_status status = owns_some(c) ? send_rest(c) : dt_ok();
+    if (c->shared_head) share_head(c);
+    *head = owns_some(c) ? c->summed : c->shared_head;
+    return status;
 }
 
 const void *dt_crossing_sums(const dt_crossing *c, size_t begin) {

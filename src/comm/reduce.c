@@ -1,14 +1,9 @@
-/* The gradient's way across.
+/* The gradient as numbers: from a shard's floats to words of the wire and back.
  *
- * Each rank writes its message, some words and behind them the gradient of its shards, where its team sees it. When all
- * have, each owner of a slice adds that slice up over the team and, with other teams, over the owners of the same slice
- * by MPI_Allreduce; the words in front are added up by everyone. A team of one that owns everything is the plain
- * MPI_Allreduce over everything. Sums are made block by block where they are used, so they are in the cache when the
- * update reads them.
- *
- * Going back through the layers, a gradient is complete from its end on. What is complete is turned into the message at
- * once, while it is in the cache, and crosses to other teams in chunks, the last chunk first, while the layers before
- * are still at work (crossing.c). The first chunk goes with the words in front, when all is done.
+ * Each rank writes its message, some words and behind them the gradient of its shards (messages.h); crossing.c makes
+ * the sums of all of them. Sums over a team are made block by block where they are used, so they are in the cache when
+ * the update reads them. Going back through the layers, a gradient is complete from its end on; what is complete is
+ * turned into the message at once, while it is in the cache.
  *
  * Floating-point sums depend on their order, hence on the number of ranks; integer sums do not. So on the integer wires
  * a shard's gradient g is sent as q = round(g 2^k), with one exponent k per tensor, and Σq 2^-k comes out.
@@ -34,6 +29,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "comm_internal.h"
 #include "crossing.h"
 #include "dtrain/memory.h"
 
@@ -54,25 +50,18 @@ typedef struct scale {
 } scale;
 
 struct dt_reducer {
-    dt_team *team;
+    dt_messages messages; /* f32 words for one or two shards; [buckets + flags] in front */
+    dt_crossing *crossing;
     const dt_kernels *kernels;
     const dt_table *table;
-    dt_wire wire; /* in use: f32 for one or two shards */
     int64_t shards;
-    dt_real *shard; /* [total]: gradient of a shard; at the end, of all. On the f32 wire: only for further shards */
-    void *message;  /* float, int32 or int64 [buckets + flags + total], in memory of the team */
-    char *messages; /* of all ranks of the team, `stride` bytes apart */
-    size_t stride;
-    dt_crossing *crossing; /* of the slice to other teams; NULL where there are none, or no slice */
-    void *head;            /* the buckets and flags that count: this rank's, and after dt_reduce_finish the sums */
-    void *head_sum;        /* [buckets + flags]; NULL for a rank alone */
-    void *shared_head;     /* the same, in memory of a team that has ranks without a slice */
-    char *words;           /* [threads, DT_REDUCE_BLOCK]: sums over the team; NULL in a team of one */
-    dt_real *block;        /* [threads, DT_REDUCE_BLOCK]: dequantised; NULL on the f32 wire */
-    size_t begin, end;     /* the slice */
-    size_t buckets;        /* elements of the message that are buckets: tensors * BUCKETS, 0 on the f32 wire */
-    int32_t *taken;        /* [tensors]: the exponents the present sums were made with */
-    scale *scales;         /* [tensors], then the step of the window; NULL on the f32 wire */
+    dt_real *shard;   /* [total]: gradient of a shard; at the end, of all. On the f32 wire: only for further shards */
+    const void *head; /* the buckets and flags that count: this rank's, and after dt_reduce_finish the sums */
+    char *words;      /* [threads, DT_REDUCE_BLOCK]: sums over the team; NULL in a team of one */
+    dt_real *block;   /* [threads, DT_REDUCE_BLOCK]: dequantised; NULL on the f32 wire */
+    size_t buckets;   /* elements of the message that are buckets: tensors * BUCKETS, 0 on the f32 wire */
+    int32_t *taken;   /* [tensors]: the exponents the present sums were made with */
+    scale *scales;    /* [tensors], then the step of the window; NULL on the f32 wire */
     int64_t state_words;
     double limit; /* of Σ|q|; on the f32 wire, of a tensor's norm in one shard */
     int coarse;   /* more room than this is redone */
@@ -82,38 +71,20 @@ struct dt_reducer {
 };
 
 static bool is_integer(const dt_reducer *r) {
-    return r->wire != DT_WIRE_F32;
+    return r->messages.wire != DT_WIRE_F32;
 }
 
-static size_t word_size(const dt_reducer *r) {
-    return r->wire == DT_WIRE_I64 ? sizeof(int64_t) : sizeof(int32_t);
-}
-
-static size_t head_words(const dt_reducer *r) {
-    return r->buckets + DT_FLAG_COUNT;
-}
-
-/* The gradient in rank `rank`'s message, from element `at` on. */
-static void *words_of(const dt_reducer *r, int rank, size_t at) {
-    return r->messages + (size_t)rank * r->stride + (head_words(r) + at) * word_size(r);
+static bool alone_in_team(const dt_reducer *r) {
+    return dt_team_size(r->messages.team) == 1;
 }
 
 static void *own_words(const dt_reducer *r, size_t at) {
-    return (char *)r->message + (head_words(r) + at) * word_size(r);
-}
-
-/* Owners get whole blocks, as equal as can be. */
-static void choose_slice(dt_reducer *r) {
-    size_t blocks = (r->table->total + DT_REDUCE_BLOCK - 1) / DT_REDUCE_BLOCK;
-    size_t owners = (size_t)dt_team_owners(r->team), own = (size_t)dt_team_rank(r->team);
-    if (own >= owners) return;
-    r->begin = blocks * own / owners * DT_REDUCE_BLOCK;
-    r->end = own + 1 == owners ? r->table->total : blocks * (own + 1) / owners * DT_REDUCE_BLOCK;
+    return dt_messages_own_gradient(&r->messages, at);
 }
 
 static dt_status alloc_own(dt_reducer *r, int64_t shards_per_rank, bool stateful) {
-    size_t word = word_size(r);
-    bool alone = dt_team_size(r->team) == 1, complete = true;
+    size_t word = dt_messages_word(&r->messages), block = (size_t)dt_threads() * DT_REDUCE_BLOCK;
+    bool complete = true;
     if (stateful) {
         r->state_words = 2 * ((int64_t)r->table->count + 1);
         r->scales = dt_alloc((size_t)r->table->count + 1, sizeof *r->scales);
@@ -121,26 +92,26 @@ static dt_status alloc_own(dt_reducer *r, int64_t shards_per_rank, bool stateful
     }
     if (is_integer(r) || shards_per_rank > 1) complete &= (r->shard = dt_alloc(r->table->total, sizeof *r->shard)) != 0;
     if (is_integer(r)) complete &= (r->taken = dt_alloc((size_t)r->table->count, sizeof *r->taken)) != 0;
-    size_t block = (size_t)dt_threads() * DT_REDUCE_BLOCK;
     if (is_integer(r)) complete &= (r->block = dt_alloc(block, sizeof *r->block)) != 0;
-    if (!alone) complete &= (r->words = dt_alloc(block, word)) != 0;
-    if (!alone) complete &= (r->head_sum = dt_alloc(head_words(r), word)) != 0;
+    if (!alone_in_team(r)) complete &= (r->words = dt_alloc(block, word)) != 0;
     return complete ? dt_ok() : dt_fail_memory("the gradient", r->table->total * (word + sizeof *r->shard));
 }
 
 static dt_status alloc_shared(dt_reducer *r) {
-    const size_t page = 4096;
-    r->stride = ((head_words(r) + r->table->total) * word_size(r) + page - 1) / page * page;
-    dt_status status;
-    r->messages = dt_team_alloc(r->team, (size_t)dt_team_size(r->team), r->stride, &status);
-    DT_TRY(status);
-    r->message = r->messages + (size_t)dt_team_rank(r->team) * r->stride;
-    r->head = r->message;
-    DT_TRY(dt_crossing_create(&r->crossing, r->team, r->wire, r->message, head_words(r), r->table->total, r->begin,
-                              r->end));
-    bool some_own_nothing = dt_comm_any(dt_team_comm(r->team), dt_team_count(r->team) > 1 && r->end == r->begin);
-    if (some_own_nothing) r->shared_head = dt_team_alloc(r->team, head_words(r), word_size(r), &status);
-    return status;
+    DT_TRY(dt_messages_alloc(&r->messages));
+    r->head = dt_messages_own(&r->messages);
+    return dt_crossing_create(&r->crossing, &r->messages);
+}
+
+/* What the wire can hold, for `shards` of them. */
+static void set_limits(dt_reducer *r, dt_wire wire) {
+    r->limit = wire == DT_WIRE_I64 ? 0x1p62 : 0x1p31 - 1;
+    int spare = ilogb(r->limit / (double)r->shards) - KEEP;
+    r->coarse = spare > HIGH ? spare : HIGH;
+    if (is_integer(r))
+        r->buckets = (size_t)r->table->count * BUCKETS;
+    else
+        r->limit = (double)FLT_MAX / (double)r->shards;
 }
 
 dt_status dt_reduce_create(dt_reducer **out, dt_team *team, const dt_kernels *kernels, const dt_table *table,
@@ -149,16 +120,12 @@ dt_status dt_reduce_create(dt_reducer **out, dt_team *team, const dt_kernels *ke
     dt_reducer *r = dt_alloc(1, sizeof *r);
     DT_TRY(dt_comm_agree(dt_team_comm(team), r ? dt_ok() : dt_fail_memory("the reducer", sizeof *r)));
     bool stateful = wire != DT_WIRE_F32; /* has exponents even while it needs none, lest more shards come later */
-    *r = (dt_reducer){.team = team, .kernels = kernels, .table = table, .wire = wire, .shards = shards};
-    if (shards <= 2) r->wire = DT_WIRE_F32;
-    r->limit = wire == DT_WIRE_I64 ? 0x1p62 : 0x1p31 - 1;
-    int spare = ilogb(r->limit / (double)shards) - KEEP;
-    r->coarse = spare > HIGH ? spare : HIGH;
-    if (is_integer(r))
-        r->buckets = (size_t)table->count * BUCKETS;
-    else
-        r->limit = (double)FLT_MAX / (double)shards;
-    choose_slice(r);
+    *r = (dt_reducer){.kernels = kernels, .table = table, .shards = shards};
+    r->messages = (dt_messages){
+        .team = team, .kernels = kernels, .wire = shards <= 2 ? DT_WIRE_F32 : wire, .total = table->total};
+    set_limits(r, wire);
+    r->messages.head = r->buckets + DT_FLAG_COUNT;
+    dt_messages_choose_slice(&r->messages);
     dt_status status = dt_comm_agree(dt_team_comm(team), alloc_own(r, shards_per_rank, stateful));
     if (status.code == DT_OK) status = alloc_shared(r);
     if (status.code != DT_OK) {
@@ -178,7 +145,6 @@ void dt_reduce_destroy(dt_reducer *r) {
     dt_free(r->taken);
     dt_free(r->block);
     dt_free(r->words);
-    dt_free(r->head_sum);
     dt_crossing_destroy(r->crossing);
     dt_free(r);
 }
@@ -188,17 +154,18 @@ void dt_reduce_state(dt_reducer *r, int32_t **exponents, int64_t *count) {
     *count = r->scales ? r->state_words : 0;
 }
 
-/* A word of the head: a bucket or a flag. */
+/* A word of this rank's head: a bucket or a flag. */
 static void put_word(dt_reducer *r, size_t at, int value) {
-    switch (r->wire) {
-    case DT_WIRE_F32: ((float *)r->head)[at] = (float)value; break;
-    case DT_WIRE_I32: ((int32_t *)r->head)[at] = value; break;
-    case DT_WIRE_I64: ((int64_t *)r->head)[at] = value; break;
+    void *head = dt_messages_own(&r->messages);
+    switch (r->messages.wire) {
+    case DT_WIRE_F32: ((float *)head)[at] = (float)value; break;
+    case DT_WIRE_I32: ((int32_t *)head)[at] = value; break;
+    case DT_WIRE_I64: ((int64_t *)head)[at] = value; break;
     }
 }
 
 static int get_word(const dt_reducer *r, size_t at) {
-    switch (r->wire) {
+    switch (r->messages.wire) {
     case DT_WIRE_F32: return (int)((const float *)r->head)[at];
     case DT_WIRE_I32: return ((const int32_t *)r->head)[at];
     case DT_WIRE_I64: return (int)((const int64_t *)r->head)[at];
@@ -215,10 +182,11 @@ int dt_reduce_raised(const dt_reducer *r, dt_flag flag) {
 }
 
 void dt_reduce_begin(dt_reducer *r) {
+    void *head = dt_messages_own(&r->messages);
     r->added = 0;
     r->not_finite = 0;
-    r->head = r->message;
-    memset(r->head, 0, head_words(r) * word_size(r));
+    memset(head, 0, r->messages.head * dt_messages_word(&r->messages));
+    r->head = head;
     dt_crossing_begin(r->crossing);
 }
 
@@ -250,7 +218,7 @@ static void add_integers(dt_reducer *r, int tensor) {
     double factor = ldexp(1.0, exponent);
     const dt_real *g = r->shard + t->offset;
     void *words = own_words(r, t->offset);
-    double largest = r->wire == DT_WIRE_I32
+    double largest = r->messages.wire == DT_WIRE_I32
                          ? r->kernels->quantise_i32(words, g, (int64_t)t->count, (dt_real)factor, fresh)
                          : r->kernels->quantise_i64(words, g, (int64_t)t->count, factor, fresh);
     if (!isfinite(largest)) {
@@ -283,7 +251,7 @@ static void add_from(dt_reducer *r, size_t begin) {
 
 void dt_reduce_ready(dt_reducer *r, size_t begin, bool last) {
     add_from(r, begin);
-    if (last) dt_crossing_ready(r->crossing, r, begin);
+    if (last) dt_crossing_ready(r->crossing, begin);
 }
 
 void dt_reduce_add(dt_reducer *r) {
@@ -340,47 +308,15 @@ static void adapt_exponents(dt_reducer *r) {
     }
 }
 
-/* Sums over the team of `words` words, which rank 0 has at `first`. */
-static void sum_words(const dt_reducer *r, void *sum, const char *first, size_t words) {
-    memcpy(sum, first, words * word_size(r));
-    for (int i = 1; i < dt_team_size(r->team); i++) {
-        const char *more = first + (size_t)i * r->stride;
-        switch (r->wire) {
-        case DT_WIRE_F32: r->kernels->add(sum, (const void *)more, (int64_t)words); break;
-        case DT_WIRE_I32: r->kernels->add_i32(sum, (const void *)more, (int64_t)words); break;
-        case DT_WIRE_I64: r->kernels->add_i64(sum, (const void *)more, (int64_t)words); break;
-        }
-    }
-}
-
-void dt_reduce_sum_team(const dt_reducer *r, void *sum, size_t begin, size_t words) {
-    sum_words(r, sum, words_of(r, 0, begin), words);
-}
-
-/* Adds up, and sends to the other teams, what is summed before the update: with one team the head alone, with more the
- * slice too. */
-static dt_status sum_messages(dt_reducer *r) {
-    bool alone = dt_team_size(r->team) == 1;
-    dt_team_meet(r->team);
-    if (!alone) sum_words(r, r->head = r->head_sum, r->messages, head_words(r));
-    if (r->crossing) DT_TRY(dt_crossing_finish(r->crossing, r, &r->head));
-    if (!r->shared_head) return dt_ok();
-    if (dt_team_rank(r->team) == dt_team_owners(r->team) - 1)
-        memcpy(r->shared_head, r->head, head_words(r) * word_size(r));
-    dt_team_meet(r->team);
-    if (r->end == r->begin) memcpy(r->head, r->shared_head, head_words(r) * word_size(r));
-    return dt_ok();
-}
-
 dt_status dt_reduce_finish(dt_reducer *r, bool *redo) {
     *redo = false;
-    if (r->added == 0) memset(own_words(r, 0), 0, r->table->total * word_size(r));
-    if (r->shards == 2 && r->added == 1 && dt_comm_size(dt_team_comm(r->team)) == 1) {
+    if (r->added == 0) memset(own_words(r, 0), 0, r->table->total * dt_messages_word(&r->messages));
+    if (r->shards == 2 && r->added == 1 && dt_comm_size(dt_team_comm(r->messages.team)) == 1) {
         /* the other shard is empty: add its zeros, as another rank would, or a -0 would stay one here only */
         memset(r->shard, 0, r->table->total * sizeof *r->shard);
         r->kernels->add(own_words(r, 0), r->shard, (int64_t)r->table->total);
     }
-    DT_TRY(sum_messages(r));
+    DT_TRY(dt_crossing_finish(r->crossing, &r->head));
     if (!is_integer(r) || dt_reduce_raised(r, DT_FLAG_NOT_FINITE) > 0) return dt_ok();
     for (int i = 0; i < r->table->count; i++) r->taken[i] = r->scales[i].exponent;
     *redo = repair_exponents(r);
@@ -392,8 +328,8 @@ dt_status dt_reduce_finish(dt_reducer *r, bool *redo) {
 }
 
 void dt_reduce_slice(const dt_reducer *r, size_t *begin, size_t *end) {
-    *begin = r->begin;
-    *end = r->end;
+    *begin = r->messages.begin;
+    *end = r->messages.end;
 }
 
 static void dequantise(const dt_reducer *r, dt_real *block, const void *words, size_t begin, size_t end) {
@@ -404,7 +340,7 @@ static void dequantise(const dt_reducer *r, dt_real *block, const void *words, s
         size_t last = t->offset + t->count < end ? t->offset + t->count : end;
         if (first >= last) continue;
         double factor = ldexp(1.0, -r->taken[i]);
-        if (r->wire == DT_WIRE_I32)
+        if (r->messages.wire == DT_WIRE_I32)
             r->kernels->dequantise_i32(block + (first - begin), (const int32_t *)words + (first - begin),
                                        (int64_t)(last - first), (dt_real)factor);
         else
@@ -416,29 +352,31 @@ static void dequantise(const dt_reducer *r, dt_real *block, const void *words, s
 const dt_real *dt_reduce_take(dt_reducer *r, size_t begin, size_t end) {
     size_t scratch = (size_t)dt_thread() * DT_REDUCE_BLOCK;
     const void *words;
-    if (r->crossing)
+    if (dt_team_count(r->messages.team) > 1)
         words = dt_crossing_sums(r->crossing, begin);
-    else if (dt_team_size(r->team) == 1)
+    else if (alone_in_team(r))
         words = own_words(r, begin);
     else
-        dt_reduce_sum_team(r, (void *)(words = r->words + scratch * word_size(r)), begin, end - begin);
+        dt_messages_sum_gradients(&r->messages, (void *)(words = r->words + scratch * dt_messages_word(&r->messages)),
+                                  begin, end - begin);
     if (!is_integer(r)) return words;
     dequantise(r, r->block + scratch, words, begin, end);
     return r->block + scratch;
 }
 
 void dt_reduce_done(dt_reducer *r) {
-    dt_team_meet(r->team);
+    dt_team_meet(r->messages.team);
 }
 
 void dt_reduce_traffic(const dt_reducer *r, size_t *shared, size_t *crossing) {
-    size_t words = r->end - r->begin + head_words(r);
-    *shared = words * word_size(r) * (size_t)(dt_team_size(r->team) - 1);
-    *crossing = dt_team_count(r->team) > 1 && r->end > r->begin ? words * word_size(r) : 0;
+    const dt_messages *m = &r->messages;
+    size_t bytes = (m->end - m->begin + m->head) * dt_messages_word(m);
+    *shared = bytes * (size_t)(dt_team_size(m->team) - 1);
+    *crossing = dt_team_count(m->team) > 1 && m->end > m->begin ? bytes : 0;
 }
 
 void dt_reduce_memory(const dt_reducer *r, size_t *shared, size_t *own) {
-    *shared = r->stride * (size_t)dt_team_size(r->team);
+    *shared = r->messages.stride * (size_t)dt_team_size(r->messages.team);
     *own = dt_crossing_memory(r->crossing);
     if (r->shard) *own += r->table->total * sizeof *r->shard;
 }

@@ -1,0 +1,58 @@
+/* Sums are made in the order of the team's ranks: on the integer wires any would do, on f32 it is one order at least.
+ */
+#include "messages.h"
+
+#include <string.h>
+
+#include "dtrain/reduce.h"
+
+void dt_messages_choose_slice(dt_messages *m) {
+    size_t blocks = (m->total + DT_REDUCE_BLOCK - 1) / DT_REDUCE_BLOCK;
+    size_t owners = (size_t)dt_team_owners(m->team), own = (size_t)dt_team_rank(m->team);
+    m->begin = m->end = 0;
+    if (own >= owners) return;
+    m->begin = blocks * own / owners * DT_REDUCE_BLOCK;
+    m->end = own + 1 == owners ? m->total : blocks * (own + 1) / owners * DT_REDUCE_BLOCK;
+}
+
+size_t dt_messages_word(const dt_messages *m) {
+    return m->wire == DT_WIRE_I64 ? sizeof(int64_t) : sizeof(int32_t);
+}
+
+dt_status dt_messages_alloc(dt_messages *m) {
+    const size_t page = 4096;
+    m->stride = ((m->head + m->total) * dt_messages_word(m) + page - 1) / page * page;
+    dt_status status;
+    m->first = dt_team_alloc(m->team, (size_t)dt_team_size(m->team), m->stride, &status);
+    return status;
+}
+
+void *dt_messages_own(const dt_messages *m) {
+    return m->first + (size_t)dt_team_rank(m->team) * m->stride;
+}
+
+void *dt_messages_own_gradient(const dt_messages *m, size_t at) {
+    return (char *)dt_messages_own(m) + (m->head + at) * dt_messages_word(m);
+}
+
+/* Of `words` words of every message, from word `at` on. */
+static void sum_words(const dt_messages *m, void *sum, size_t at, size_t words) {
+    const char *message = m->first + at * dt_messages_word(m);
+    memcpy(sum, message, words * dt_messages_word(m));
+    for (int i = 1; i < dt_team_size(m->team); i++) {
+        const void *more = message += m->stride;
+        switch (m->wire) {
+        case DT_WIRE_F32: m->kernels->add(sum, more, (int64_t)words); break;
+        case DT_WIRE_I32: m->kernels->add_i32(sum, more, (int64_t)words); break;
+        case DT_WIRE_I64: m->kernels->add_i64(sum, more, (int64_t)words); break;
+        }
+    }
+}
+
+void dt_messages_sum_heads(const dt_messages *m, void *sum) {
+    sum_words(m, sum, 0, m->head);
+}
+
+void dt_messages_sum_gradients(const dt_messages *m, void *sum, size_t at, size_t count) {
+    sum_words(m, sum, m->head + at, count);
+}
