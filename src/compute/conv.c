@@ -381,6 +381,7 @@ static bool worth_rounding(const dt_conv_shape *s) {
 dt_status dt_conv_create(dt_conv **out, const dt_conv_shape *shape, bool training) {
     *out = NULL;
     DT_TRY(check_sizes(shape));
+    DT_TRY(dt_compute_room());
     bool rounds = shape->bf16 && worth_rounding(shape);
     if (rounds) { /* judged by all three, that training and evaluation compute the same */
         dt_status status = create(out, shape, true, true);

@@ -2,6 +2,9 @@
  * cannot do, which is only to find no memory, is kept here until somebody asks. Whoever uses the result of products
  * asks before it acts on them: numbers after a failure are whatever was there before. */
 #include "compute_internal.h"
+#include "dtrain/memory.h"
+
+#define CODE ((size_t)16 << 20) /* bytes; the products' took 7 MB */
 
 static _Thread_local dt_status first; /* since it was last asked for */
 
@@ -11,6 +14,12 @@ void dt_compute_fail(dt_status status) {
 
 bool dt_compute_failed(void) {
     return first.code != DT_OK;
+}
+
+dt_status dt_compute_room(void) {
+    char *room = dt_alloc(CODE, 1);
+    dt_free(room);
+    return room ? dt_ok() : dt_fail_memory("oneDNN's code", CODE);
 }
 
 dt_status dt_compute_failure(void) {

@@ -48,6 +48,7 @@ bool dt_compute_has_bf16(void) {
  * found out before a run begins. */
 static dt_status warm_up(void) {
     enum { SIDE = 16 };
+    DT_TRY(dt_compute_room());
     static dt_real a[SIDE * SIDE], b[SIDE * SIDE], c[SIDE * SIDE];
     for (int i = 0; i < 4; i++)
         for (int64_t rows = 1; rows <= SIDE; rows += SIDE - 1)
