@@ -24,6 +24,10 @@ int64_t dt_array_rows(const dt_array *array);
 dt_shape dt_array_row_shape(const dt_array *array); /* the shape without its first dimension */
 dt_dtype dt_array_dtype(const dt_array *array);
 const void *dt_array_row(const dt_array *array, int64_t row);
+/* Whether a row holds a number that is none to us, and how to go on after "row N": "is not finite", "has 1e+300, which
+ * is finite in the file but beyond float32 (3.4e38)". */
+#define DT_FAULT_TEXT 96
+bool dt_array_row_fault(const dt_array *array, int64_t row, char *out, size_t size);
 
 /* How samples lie in a text of `tokens` tokens. A sample sees `context` of them; its targets are the tokens one to the
  * right (next), some of them that it cannot see (masked), or a class. The number of a sample, below `samples`, says
@@ -90,10 +94,13 @@ typedef struct dt_batch {
  * width] places with `depth` neighbouring numbers each: [H, W, C] is one plane, [C, H, W] has C of depth 1. */
 typedef struct dt_scaling {
     int64_t planes, height, width, depth;
-    bool picture;            /* height and width are a picture's */
-    int64_t channels;        /* 1: one mean and std for all */
-    double *mean, *std;      /* [channels] */
-    dt_real *shift, *factor; /* [channels], of dt_scaling_settle: mean and 1/std */
+    bool picture;       /* height and width are a picture's */
+    int64_t channels;   /* 1: one mean and std for all */
+    double *mean, *std; /* [channels] */
+    /* Of dt_scaling_settle. A channel is far where float32 would lose what mean and std are about: times, coordinates,
+     * pressures. Its numbers of 32 and 64 bits are then scaled in double. */
+    bool *far, any_far;      /* [channels] */
+    dt_real *shift, *factor; /* [2, channels]: mean and 1/std; the same but 0 and 1 for channels that are far */
 } dt_scaling;
 
 /* For samples of `split`, the one called data->train_x in messages, as `data` says; mean and std are those given. Fails
@@ -102,8 +109,7 @@ dt_status dt_scaling_open(dt_scaling *out, const dt_split *split, const dt_recip
 void dt_scaling_close(dt_scaling *scaling);
 /* Collective. Mean and std from all samples of `split`, by channel; a channel that never changes has std 1. The same
  * bits on any number of ranks: the samples are cut into fixed blocks, and joined in their order. */
-dt_status dt_scaling_compute(dt_scaling *scaling, dt_comm *comm, const dt_kernels *kernels, const dt_split *split,
-                             const dt_recipe_data *data);
+dt_status dt_scaling_compute(dt_scaling *scaling, dt_comm *comm, const dt_split *split, const dt_recipe_data *data);
 /* Mean and std are now what they will be. */
 void dt_scaling_settle(dt_scaling *scaling);
 

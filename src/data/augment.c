@@ -19,10 +19,6 @@ dt_augment_draw dt_augment_draw_of(const dt_augment *augment, int64_t index) {
                              augment->flip && words[2] >> 31};
 }
 
-static void fill(dt_real *out, int64_t n, dt_real value) {
-    for (int64_t i = 0; i < n; i++) out[i] = value;
-}
-
 static void mirror(dt_real *line, int64_t width, int64_t depth) {
     for (int64_t left = 0, right = width - 1; left < right; left++, right--) {
         for (int64_t c = 0; c < depth; c++) {
@@ -39,20 +35,17 @@ void dt_augment_sample(dt_real *out, const void *sample, dt_dtype dtype, const d
     int64_t begin = draw->right < 0 ? -draw->right : 0, end = draw->right > 0 ? s->width - draw->right : s->width;
     dt_real *to = out;
     for (int64_t plane = 0; plane < s->planes; plane++) {
-        dt_real factor, term;
-        dt_plane_scale(s, plane, &factor, &term);
         for (int64_t y = 0; y < s->height; y++, to += line) {
             int64_t source = y + draw->down;
             bool inside = source >= 0 && source < s->height;
-            fill(to, inside ? begin * s->depth : line, term);
+            dt_scale_black(to, dtype, s, plane, inside ? begin : s->width);
             if (!inside) continue;
             int64_t at = (plane * s->height + source) * line + (begin + draw->right) * s->depth;
-            kernels->convert(to + begin * s->depth, (const char *)sample + (size_t)at * dt_dtype_size(dtype), dtype,
-                             (end - begin) * s->depth, factor, term);
-            fill(to + end * s->depth, (s->width - end) * s->depth, term);
+            dt_scale_run(to + begin * s->depth, (const char *)sample + (size_t)at * dt_dtype_size(dtype), dtype,
+                         kernels, s, plane, end - begin);
+            dt_scale_black(to + end * s->depth, dtype, s, plane, s->width - end);
             if (draw->mirrored) mirror(to, s->width, s->depth);
         }
     }
-    if (dt_scales_vectors(s))
-        kernels->normalise(out, out, s->shift, s->factor, NULL, s->height * s->width, s->depth, false);
+    dt_scale_vectors(out, dtype, kernels, s, s->height * s->width);
 }

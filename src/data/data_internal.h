@@ -18,18 +18,34 @@ void dt_augment_sample(dt_real *out, const void *sample, dt_dtype dtype, const d
 void dt_scale_sample(dt_real *out, const void *sample, dt_dtype dtype, const dt_kernels *kernels,
                      const dt_scaling *scaling);
 
-/* Whether neighbouring numbers have scales of their own: they are then converted first and scaled as vectors. */
-static inline bool dt_scales_vectors(const dt_scaling *scaling) {
-    return scaling->channels > 1 && scaling->planes == 1;
+/* ---- numbers of a file, one by one (values.c) ---- */
+
+/* out[i] = x[i*stride] - from_value, for n numbers; exact but for one rounding, also of 64-bit integers. */
+void dt_apart(double *out, const void *x, dt_dtype dtype, int64_t n, int64_t stride, double from_value);
+/* out[i*stride] = (x[i*stride] - mean)/std, rounded to float32 last of all. */
+void dt_standardise(dt_real *out, const void *x, dt_dtype dtype, int64_t n, int64_t stride, double mean, double std);
+double dt_number_at(const void *values, dt_dtype dtype, int64_t i);
+#define DT_NUMBER_TEXT 32
+void dt_number_text(char out[DT_NUMBER_TEXT], const void *values, dt_dtype dtype, int64_t i);
+/* The first row of [first, end) with a fault, or end. */
+int64_t dt_array_find_fault(const dt_array *array, int64_t first, int64_t end);
+
+/* Formats with numbers that float32 cannot hold. */
+static inline bool dt_is_wide(dt_dtype dtype) {
+    return dtype >= DT_U32 && dtype != DT_F32;
 }
 
-/* Factor and term of a plane's conversion. */
-static inline void dt_plane_scale(const dt_scaling *scaling, int64_t plane, dt_real *factor, dt_real *term) {
-    int64_t channel = scaling->channels > 1 ? plane : 0;
-    bool later = dt_scales_vectors(scaling);
-    *factor = later ? 1 : (dt_real)(1 / scaling->std[channel]);
-    *term = later ? 0 : (dt_real)(-scaling->mean[channel] / scaling->std[channel]);
-}
+/* ---- scaling (scaling.c) ---- */
+
+/* `places` places of a plane, as inputs; of vectors, dt_scale_vectors has to follow. */
+void dt_scale_run(dt_real *out, const void *x, dt_dtype dtype, const dt_kernels *kernels, const dt_scaling *scaling,
+                  int64_t plane, int64_t places);
+/* The same of zeros of the file. */
+void dt_scale_black(dt_real *out, dt_dtype dtype, const dt_scaling *scaling, int64_t plane, int64_t places);
+/* What is left to do where neighbouring numbers have scales of their own: they are converted first and scaled as
+ * vectors. */
+void dt_scale_vectors(dt_real *out, dt_dtype dtype, const dt_kernels *kernels, const dt_scaling *scaling,
+                      int64_t places);
 
 /* An integer of any width; uint64 beyond int64 saturates. */
 static inline int64_t dt_integer_at(const void *values, dt_dtype dtype, int64_t i) {

@@ -1,6 +1,11 @@
 /* Bringing the numbers of a file to mean 0 and deviation 1. Where mean and deviation are to be computed, the samples
  * are cut into blocks whose bounds depend on their number alone; a block is summed by one rank, in order, and blocks
- * are joined in order by all. So the result is the same bits on any number of ranks, for one pass over the data. */
+ * are joined in order by all. So the result is the same bits on any number of ranks, for one pass over the data.
+ *
+ * A step converts and scales in float32, which is as exact as its inputs are wherever the mean is not far from 0. Where
+ * it is, as with times or pressures, numbers that float32 cannot hold would lose the digits in which they differ: those
+ * channels are computed in a second pass, as distances from the mean of the first, and scaled in double. Which channels
+ * are far follows from mean and deviation alone, so a resumed run and an evaluation know it without the data. */
 #include "data_internal.h"
 
 #include <math.h>
@@ -53,9 +58,10 @@ dt_status dt_scaling_open(dt_scaling *out, const dt_split *split, const dt_recip
     size_t channels = (size_t)out->channels;
     out->mean = dt_alloc(channels, sizeof *out->mean);
     out->std = dt_alloc(channels, sizeof *out->std);
-    out->shift = dt_alloc(channels, sizeof *out->shift);
-    out->factor = dt_alloc(channels, sizeof *out->factor);
-    if (!out->mean || !out->std || !out->shift || !out->factor) {
+    out->far = dt_alloc(channels, sizeof *out->far);
+    out->shift = dt_alloc(2 * channels, sizeof *out->shift);
+    out->factor = dt_alloc(2 * channels, sizeof *out->factor);
+    if (!out->mean || !out->std || !out->far || !out->shift || !out->factor) {
         dt_scaling_close(out);
         return dt_fail_memory("the channels' scales", channels * sizeof *out->mean);
     }
@@ -70,16 +76,37 @@ dt_status dt_scaling_open(dt_scaling *out, const dt_split *split, const dt_recip
 void dt_scaling_close(dt_scaling *scaling) {
     dt_free(scaling->mean);
     dt_free(scaling->std);
+    dt_free(scaling->far);
     dt_free(scaling->shift);
     dt_free(scaling->factor);
     memset(scaling, 0, sizeof *scaling);
 }
 
+/* Rounding to float32 costs |mean|/std * 2^-24 of a deviation, 4e-6 at this ratio, and its range ends at 3e38. */
+#define FAR_RATIO 64
+#define LARGE 1e30
+
+static bool is_far(double mean, double std) {
+    return fabs(mean) > FAR_RATIO * std || fabs(mean) > LARGE || std > LARGE || std < 1 / LARGE;
+}
+
 void dt_scaling_settle(dt_scaling *scaling) {
-    for (int64_t i = 0; i < scaling->channels; i++) {
+    int64_t channels = scaling->channels;
+    scaling->any_far = false;
+    for (int64_t i = 0; i < channels; i++) {
+        bool far = is_far(scaling->mean[i], scaling->std[i]);
         scaling->shift[i] = (dt_real)scaling->mean[i];
         scaling->factor[i] = (dt_real)(1 / scaling->std[i]);
+        scaling->shift[channels + i] = far ? 0 : scaling->shift[i];
+        scaling->factor[channels + i] = far ? 1 : scaling->factor[i];
+        scaling->far[i] = far;
+        scaling->any_far |= far;
     }
+}
+
+/* Whether some channels of `dtype` are to be scaled in double. */
+static bool scales_far(const dt_scaling *s, dt_dtype dtype) {
+    return s->any_far && dt_is_wide(dtype);
 }
 
 /* ---- computing ---- */
@@ -96,89 +123,175 @@ static void join(moments *all, double before, const moments *more, double count)
     all->square += more->square + apart * apart * share * before;
 }
 
-/* Of one channel of one sample. */
-static moments sample_moments(const dt_real *x, const dt_scaling *s, int64_t channel) {
-    int64_t places = s->height * s->width, step = s->depth;
-    const dt_real *from = s->planes > 1 ? x + channel * places : x + channel;
+/* Of one channel of one sample, as distances from a number; apart[places] is for work. */
+static moments sample_moments(double *apart, const void *x, dt_dtype dtype, const dt_scaling *s, int64_t channel,
+                              double from_value) {
+    int64_t places = s->height * s->width, at = s->planes > 1 ? channel * places : channel;
+    dt_apart(apart, (const char *)x + (size_t)at * dt_dtype_size(dtype), dtype, places, s->depth, from_value);
     moments m = {0, 0};
-    for (int64_t i = 0; i < places; i++) m.mean += (double)from[i * step];
+    for (int64_t i = 0; i < places; i++) m.mean += apart[i];
     m.mean /= (double)places;
-    for (int64_t i = 0; i < places; i++) {
-        double apart = (double)from[i * step] - m.mean;
-        m.square += apart * apart;
-    }
+    for (int64_t i = 0; i < places; i++) m.square += (apart[i] - m.mean) * (apart[i] - m.mean);
     return m;
 }
 
 /* The samples [first, first + count) into all[channels]. */
-static void block_moments(moments *all, dt_real *x, const dt_scaling *s, const dt_kernels *kernels,
-                          const dt_split *split, int64_t first, int64_t count) {
-    int64_t places = s->height * s->width, inputs = s->planes * places * s->depth;
+static void block_moments(moments *all, double *work, const dt_scaling *s, const double *origin, const dt_split *split,
+                          int64_t first, int64_t count) {
+    int64_t places = s->height * s->width;
+    dt_dtype dtype = dt_array_dtype(split->x);
     for (int64_t i = 0; i < count; i++) {
-        kernels->convert(x, dt_array_row(split->x, first + i), dt_array_dtype(split->x), inputs, 1, 0);
+        const void *x = dt_array_row(split->x, first + i);
         for (int64_t c = 0; c < s->channels; c++) {
-            moments own = sample_moments(x, s, c);
+            moments own = sample_moments(work, x, dtype, s, c, origin[c]);
             join(&all[c], (double)(i * places), &own, (double)places);
         }
     }
 }
 
-static dt_status take(dt_scaling *s, const moments *blocks, int64_t block_count, const dt_split *split,
-                      const dt_recipe_data *data) {
+/* Collective. Names the first sample without which mean and deviation would be numbers. */
+static dt_status fail_moments(dt_comm *comm, const dt_split *split, const dt_recipe_data *data, int64_t channel) {
+    int64_t first, count;
+    dt_shard_range(split->samples, dt_comm_size(comm), dt_comm_rank(comm), &first, &count);
+    int64_t bad = dt_array_find_fault(split->x, first, first + count);
+    double found = (double)(bad < first + count ? bad : split->samples), least;
+    DT_TRY(dt_comm_spread(comm, &found, 1, &least, NULL, NULL));
+    char fault[DT_FAULT_TEXT];
+    if ((int64_t)least < split->samples && dt_array_row_fault(split->x, (int64_t)least, fault, sizeof fault))
+        return dt_fail(DT_ERR_INPUT,
+                       "%s: row %lld of %s %s, so data.normalize cannot compute a mean in channel %lld; correct the "
+                       "data, or give data.mean and data.std",
+                       data->file, (long long)least, data->train_x, fault, (long long)channel);
+    return dt_fail(
+        DT_ERR_INPUT,
+        "%s: %s has values so large in channel %lld that their mean is no number; give data.mean and data.std",
+        data->file, data->train_x, (long long)channel);
+}
+
+/* The channels' mean and deviation (1 where numbers are all the same) from the blocks' moments; or the first channel in
+ * which they are no numbers, else -1. */
+static int64_t take(dt_scaling *s, const moments *blocks, int64_t block_count, const double *origin, int64_t samples) {
     double places = (double)(s->height * s->width);
     for (int64_t c = 0; c < s->channels; c++) {
         moments all = {0, 0};
         for (int64_t b = 0; b < block_count; b++) {
             int64_t first, count;
-            dt_shard_range(split->samples, block_count, b, &first, &count);
+            dt_shard_range(samples, block_count, b, &first, &count);
             join(&all, (double)first * places, &blocks[b * s->channels + c], (double)count * places);
         }
-        double variance = all.square / ((double)split->samples * places);
-        if (!isfinite(all.mean) || !isfinite(variance))
-            return dt_fail(DT_ERR_INPUT,
-                           "%s: %s has values that are not finite in channel %lld, so data.normalize cannot compute "
-                           "their mean; give data.mean and data.std, or repair the data",
-                           data->file, data->train_x, (long long)c);
-        s->mean[c] = all.mean;
-        s->std[c] = variance > 0 ? sqrt(variance) : 1;
+        double variance = all.square / ((double)samples * places);
+        if (!isfinite(all.mean) || !isfinite(variance)) return c;
+        double noise = all.mean * 0x1p-50; /* what rounding makes of numbers that are all the same */
+        s->mean[c] = origin[c] + all.mean;
+        s->std[c] = variance > noise * noise ? sqrt(variance) : 1;
     }
     dt_scaling_settle(s);
-    return dt_ok();
+    return -1;
 }
 
-dt_status dt_scaling_compute(dt_scaling *s, dt_comm *comm, const dt_kernels *kernels, const dt_split *split,
-                             const dt_recipe_data *data) {
-    int64_t block_count = split->samples < BLOCKS ? split->samples : BLOCKS, own_first, own_count;
-    size_t words = (size_t)(block_count * s->channels) * (sizeof(moments) / sizeof(int64_t));
-    int64_t *message = dt_alloc(words, sizeof *message);
-    dt_real *x = dt_alloc((size_t)dt_shape_count(&split->input), sizeof *x);
-    dt_status status =
-        dt_comm_agree(comm, message && x ? dt_ok() : dt_fail_memory("the channels' sums", words * sizeof *message));
-    if (status.code == DT_OK) {
-        dt_shard_range(block_count, dt_comm_size(comm), dt_comm_rank(comm), &own_first, &own_count);
-        moments *blocks = (moments *)message;
-        for (int64_t b = own_first; b < own_first + own_count; b++) {
-            int64_t first, count;
-            dt_shard_range(split->samples, block_count, b, &first, &count);
-            block_moments(blocks + b * s->channels, x, s, kernels, split, first, count);
-        }
-        /* the bits as integers: one rank has a block's, the others have zeros, and so the sum is a copy */
-        status = dt_comm_sum_i64(comm, message, words);
-        if (status.code == DT_OK) status = take(s, blocks, block_count, split, data);
+/* Memory of a computation. */
+typedef struct sums {
+    int64_t *message; /* [blocks, channels] of moments; their bits cross as integers */
+    size_t words;
+    int64_t block_count;
+    double *origin; /* [channels] */
+    double *work;   /* [places] */
+} sums;
+
+/* Collective. One pass over the samples: moments as distances from own->origin. */
+static dt_status compute_pass(dt_scaling *s, dt_comm *comm, const sums *own, const dt_split *split,
+                              const dt_recipe_data *data) {
+    int64_t own_first, own_count;
+    moments *blocks = (moments *)own->message;
+    memset(own->message, 0, own->words * sizeof *own->message);
+    dt_shard_range(own->block_count, dt_comm_size(comm), dt_comm_rank(comm), &own_first, &own_count);
+    for (int64_t b = own_first; b < own_first + own_count; b++) {
+        int64_t first, count;
+        dt_shard_range(split->samples, own->block_count, b, &first, &count);
+        block_moments(blocks + b * s->channels, own->work, s, own->origin, split, first, count);
     }
-    dt_free(message);
-    dt_free(x);
+    /* one rank has a block's bits, the others have zeros, and so the sum is a copy */
+    DT_TRY(dt_comm_sum_i64(comm, own->message, own->words));
+    int64_t bad = take(s, blocks, own->block_count, own->origin, split->samples);
+    return bad < 0 ? dt_ok() : fail_moments(comm, split, data, bad);
+}
+
+/* Collective. */
+static dt_status compute_passes(dt_scaling *s, dt_comm *comm, const sums *own, const dt_split *split,
+                                const dt_recipe_data *data) {
+    DT_TRY(compute_pass(s, comm, own, split, data));
+    if (!scales_far(s, dt_array_dtype(split->x))) return dt_ok();
+    for (int64_t c = 0; c < s->channels; c++) own->origin[c] = s->far[c] ? s->mean[c] : 0;
+    return compute_pass(s, comm, own, split, data);
+}
+
+dt_status dt_scaling_compute(dt_scaling *s, dt_comm *comm, const dt_split *split, const dt_recipe_data *data) {
+    int64_t block_count = split->samples < BLOCKS ? split->samples : BLOCKS;
+    sums own = {.block_count = block_count,
+                .words = (size_t)(block_count * s->channels) * (sizeof(moments) / sizeof(int64_t))};
+    own.message = dt_alloc(own.words, sizeof *own.message);
+    own.origin = dt_alloc((size_t)s->channels, sizeof *own.origin);
+    own.work = dt_alloc((size_t)(s->height * s->width), sizeof *own.work);
+    bool there = own.message && own.origin && own.work;
+    dt_status status =
+        dt_comm_agree(comm, there ? dt_ok() : dt_fail_memory("the channels' sums", own.words * sizeof *own.message));
+    if (status.code == DT_OK) status = compute_passes(s, comm, &own, split, data);
+    dt_free(own.message);
+    dt_free(own.origin);
+    dt_free(own.work);
     return status;
+}
+
+/* ---- using ---- */
+
+/* Whether neighbouring numbers have scales of their own. */
+static bool scales_vectors(const dt_scaling *s) {
+    return s->channels > 1 && s->planes == 1;
+}
+
+/* The channel whose scale a plane has. */
+static int64_t channel_of(const dt_scaling *s, int64_t plane) {
+    return s->channels > 1 && s->planes > 1 ? plane : 0;
+}
+
+void dt_scale_run(dt_real *out, const void *x, dt_dtype dtype, const dt_kernels *kernels, const dt_scaling *s,
+                  int64_t plane, int64_t places) {
+    bool vectors = scales_vectors(s), far = scales_far(s, dtype);
+    int64_t channel = channel_of(s, plane), count = places * s->depth;
+    double mean = s->mean[channel], std = s->std[channel];
+    if (vectors)
+        kernels->convert(out, x, dtype, count, 1, 0);
+    else if (far && s->far[channel])
+        dt_standardise(out, x, dtype, count, 1, mean, std);
+    else
+        kernels->convert(out, x, dtype, count, (dt_real)(1 / std), (dt_real)(-mean / std));
+    for (int64_t c = 0; vectors && far && c < s->channels; c++)
+        if (s->far[c])
+            dt_standardise(out + c, (const char *)x + (size_t)c * dt_dtype_size(dtype), dtype, places, s->depth,
+                           s->mean[c], s->std[c]);
+}
+
+void dt_scale_black(dt_real *out, dt_dtype dtype, const dt_scaling *s, int64_t plane, int64_t places) {
+    bool vectors = scales_vectors(s), far = scales_far(s, dtype);
+    int64_t channel = channel_of(s, plane);
+    dt_real black = vectors ? 0 : (dt_real)(-s->mean[channel] / s->std[channel]);
+    for (int64_t i = 0; i < places * s->depth; i++) out[i] = black;
+    for (int64_t c = 0; vectors && far && c < s->channels; c++)
+        for (int64_t i = 0; s->far[c] && i < places; i++) out[i * s->depth + c] = (dt_real)(-s->mean[c] / s->std[c]);
+}
+
+void dt_scale_vectors(dt_real *out, dt_dtype dtype, const dt_kernels *kernels, const dt_scaling *s, int64_t places) {
+    if (!scales_vectors(s)) return;
+    int64_t set = scales_far(s, dtype) ? s->channels : 0;
+    kernels->normalise(out, out, s->shift + set, s->factor + set, NULL, places, s->depth, false);
 }
 
 void dt_scale_sample(dt_real *out, const void *sample, dt_dtype dtype, const dt_kernels *kernels, const dt_scaling *s) {
     int64_t places = s->height * s->width, plane_size = places * s->depth;
-    int64_t planes = s->channels > 1 ? s->planes : 1, count = s->planes * plane_size / planes;
-    for (int64_t plane = 0; plane < planes; plane++) {
-        dt_real factor, term;
-        dt_plane_scale(s, plane, &factor, &term);
-        kernels->convert(out + plane * count, (const char *)sample + (size_t)(plane * count) * dt_dtype_size(dtype),
-                         dtype, count, factor, term);
-    }
-    if (dt_scales_vectors(s)) kernels->normalise(out, out, s->shift, s->factor, NULL, places, s->depth, false);
+    int64_t planes = s->channels > 1 ? s->planes : 1, run = s->planes * places / planes;
+    for (int64_t plane = 0; plane < planes; plane++)
+        dt_scale_run(out + plane * plane_size,
+                     (const char *)sample + (size_t)(plane * plane_size) * dt_dtype_size(dtype), dtype, kernels, s,
+                     plane, run);
+    dt_scale_vectors(out, dtype, kernels, s, places);
 }

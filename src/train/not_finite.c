@@ -42,14 +42,17 @@ static bool find_cause(dt_run *run, const dt_sampler *sampler, int64_t position,
     if (text) row = dt_text_start(&run->train, &augment, row);
     const char *samples = data->context > 0 ? data->train_tokens : data->train_x;
     const char *dataset = NULL, *layer = NULL;
+    char fault[DT_FAULT_TEXT] = "is not finite";
     if (!all_finite(run, run->batch.x, dt_shape_count(&run->train.input)))
         dataset = samples;
     else if (run->batch.values && !all_finite(run, run->batch.values, run->train.width))
         dataset = data->train_y;
     else
         layer = overflowing_layer(run);
+    if (dataset && data->context == 0)
+        dt_array_row_fault(dataset == samples ? run->train.x : run->train.y, row, fault, sizeof fault);
     if (dataset)
-        snprintf(out, size, "row %lld of %s is not finite: correct the data", (long long)row, dataset);
+        snprintf(out, size, "row %lld of %s %s: correct the data", (long long)row, dataset, fault);
     else if (layer)
         snprintf(out, size, "%s overflows at %s %lld of %s: lower optimizer.lr or set optimizer.clip_norm", layer,
                  text ? "token" : "row", (long long)row, samples);

@@ -226,7 +226,7 @@ static dt_status open_run(dt_run *run) {
     DT_TRY(dt_comm_broadcast(run->comm, &stored, sizeof stored, 0));
     DT_TRY(dt_comm_broadcast(run->comm, path, sizeof path, 0));
     if (!path[0] && run->recipe->data.normalize == DT_NORMALIZE_COMPUTED)
-        DT_TRY(dt_scaling_compute(&run->scaling, run->comm, run->kernels, &run->train, &run->recipe->data));
+        DT_TRY(dt_scaling_compute(&run->scaling, run->comm, &run->train, &run->recipe->data));
     DT_TRY(settle_shards(run, stored));
     DT_TRY(dt_comm_agree(run->comm, plan_model(run)));
     DT_TRY(dt_comm_agree(run->comm, resolve_recipe(run)));

@@ -1,0 +1,284 @@
+/* Numbers whose mean is far from 0, such as times and pressures, on any number of ranks: nothing of what tells them
+ * apart is lost, whatever their format; and what is near 0 beside them has the bits it has as float32. The truth is
+ * computed in long double, which holds every 64-bit integer. */
+#include <hdf5.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../support/ranks.h"
+#include "data_internal.h"
+
+enum { SAMPLES = 300, DEPTH = 3 };
+
+static char path[64];
+
+static void make_path(void) {
+    snprintf(path, sizeof path, "/tmp/dtrain-test-XXXXXX");
+    int fd = dt_comm_rank(world) == 0 ? mkstemp(path) : -1;
+    if (fd >= 0) close(fd);
+    ranks_assert_ok(dt_comm_broadcast(world, path, sizeof path, 0));
+}
+
+static void remove_path(void) {
+    ranks_assert_ok(dt_comm_barrier(world));
+    if (dt_comm_rank(world) == 0) unlink(path);
+}
+
+static bool fails_with(dt_status status, const char *text, const char *also) {
+    bool as_told = status.code == DT_ERR_INPUT && strstr(status.message, text) && strstr(status.message, also);
+    if (!as_told) fprintf(stderr, "not \"%s … %s\": %s\n", text, also, status.message);
+    return as_told;
+}
+
+/* /x[SAMPLES, …] of a type and /y of zeros, opened. */
+static void open_split(dt_split *split, hid_t type, int rank, const hsize_t *dimensions, const void *x) {
+    static const uint8_t y[SAMPLES];
+    bool good = true;
+    if (dt_comm_rank(world) == 0) {
+        hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+        hid_t spaces[] = {H5Screate_simple(rank, dimensions, NULL), H5Screate_simple(1, dimensions, NULL)};
+        hid_t xs = H5Dcreate2(file, "/x", type, spaces[0], H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+        hid_t ys = H5Dcreate2(file, "/y", H5T_NATIVE_UINT8, spaces[1], H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+        good = H5Dwrite(xs, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, x) >= 0 &&
+               H5Dwrite(ys, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, y) >= 0;
+        H5Dclose(xs);
+        H5Dclose(ys);
+        H5Sclose(spaces[0]);
+        H5Sclose(spaces[1]);
+        good &= H5Fclose(file) >= 0;
+    }
+    ranks_assert(good);
+    ranks_assert_ok(dt_split_open(split, world, path, "/x", "/y", ""));
+}
+
+/* All samples as inputs, scaled by their own moments. */
+static void gather(dt_real *x, dt_scaling *scaling, const dt_split *split, const dt_recipe_data *data) {
+    int64_t index[SAMPLES];
+    int32_t labels[SAMPLES];
+    dt_batch batch = {.x = x, .labels = labels};
+    for (int i = 0; i < SAMPLES; i++) index[i] = i;
+    ranks_assert_ok(dt_scaling_open(scaling, split, data));
+    if (data->normalize == DT_NORMALIZE_COMPUTED) ranks_assert_ok(dt_scaling_compute(scaling, world, split, data));
+    dt_split_gather(split, dt_kernels_for(DT_ISA_AUTO), scaling, NULL, index, SAMPLES, &batch);
+}
+
+/* The largest distance of x[i*stride], i < n, from the truth about from[i*stride]. */
+static double largest_error(const dt_real *x, const long double *from, int n, int stride) {
+    long double mean = 0, square = 0;
+    double largest = 0;
+    for (int i = 0; i < n; i++) mean += (from[i * stride] - from[0]) / n;
+    mean += from[0];
+    for (int i = 0; i < n; i++) square += (from[i * stride] - mean) * (from[i * stride] - mean) / n;
+    for (int i = 0; i < n; i++)
+        largest = fmax(largest, fabs((double)x[i * stride] - (double)((from[i * stride] - mean) / sqrtl(square))));
+    return largest;
+}
+
+static double noise(int i) {
+    return (double)(i * 37 % 101) / 101 + (double)i / SAMPLES;
+}
+
+static const dt_recipe_data computed = {.std = 1, .normalize = DT_NORMALIZE_COMPUTED, .train_x = "/x", .file = "d.h5"};
+
+/* Seconds since 1970, a pressure in pascal, and small numbers: columns of one table of doubles. */
+START_TEST(doubles_far_from_zero_keep_what_tells_them_apart) {
+    static double table[SAMPLES * DEPTH];
+    static float near[SAMPLES * DEPTH];
+    static long double truth[SAMPLES * DEPTH];
+    static dt_real x[SAMPLES * DEPTH], reference[SAMPLES * DEPTH];
+    for (int i = 0; i < SAMPLES; i++) {
+        table[i * DEPTH] = 1.7e9 + 5 * noise(i);
+        table[i * DEPTH + 1] = 101325 + 1e-4 * noise(i + 7);
+        table[i * DEPTH + 2] = (double)(float)(noise(i + 3) - 0.5);
+    }
+    for (int i = 0; i < SAMPLES * DEPTH; i++) truth[i] = (long double)table[i], near[i] = (float)table[i];
+    dt_split split;
+    dt_scaling scaling;
+    open_split(&split, H5T_NATIVE_DOUBLE, 2, (hsize_t[]){SAMPLES, DEPTH}, table);
+    dt_recipe_data data = computed;
+    data.channels = DT_CHANNELS_LAST;
+    gather(x, &scaling, &split, &data);
+    for (int c = 0; c < DEPTH; c++) ranks_assert(largest_error(x + c, truth + c, SAMPLES, DEPTH) < 1e-6);
+    dt_scaling_close(&scaling);
+    dt_split_close(&split);
+    open_split(&split, H5T_NATIVE_FLOAT, 2, (hsize_t[]){SAMPLES, DEPTH}, near);
+    gather(reference, &scaling, &split, &data);
+    int others = 0;
+    for (int i = 2; i < SAMPLES * DEPTH; i += DEPTH) others += x[i] < reference[i] || x[i] > reference[i];
+    ranks_assert(others == 0);
+    dt_scaling_close(&scaling);
+    dt_split_close(&split);
+}
+END_TEST
+
+/* The same bits from all ranks as from one alone, also of the second pass. */
+START_TEST(moments_far_from_zero_are_the_same_bits_on_any_ranks) {
+    static double table[SAMPLES];
+    for (int i = 0; i < SAMPLES; i++) table[i] = 1e12 + noise(i) / 3;
+    dt_split split;
+    dt_scaling all, alone;
+    dt_comm *self;
+    open_split(&split, H5T_NATIVE_DOUBLE, 2, (hsize_t[]){SAMPLES, 1}, table);
+    ranks_assert_ok(dt_scaling_open(&all, &split, &computed));
+    ranks_assert_ok(dt_scaling_open(&alone, &split, &computed));
+    ranks_assert(dt_comm_alone(&self, world).code == DT_OK);
+    ranks_assert_ok(dt_scaling_compute(&all, world, &split, &computed));
+    ranks_assert(dt_scaling_compute(&alone, self, &split, &computed).code == DT_OK);
+    ranks_assert(all.far[0] && memcmp(all.mean, alone.mean, sizeof(double)) == 0 &&
+                 memcmp(all.std, alone.std, sizeof(double)) == 0);
+    dt_comm_close(self);
+    dt_scaling_close(&alone);
+    dt_scaling_close(&all);
+    dt_split_close(&split);
+}
+END_TEST
+
+/* Nanoseconds since 1970, of which a double keeps every 256th. */
+START_TEST(integers_that_no_double_holds_are_told_apart) {
+    static int64_t times[SAMPLES];
+    static uint64_t large[SAMPLES];
+    static uint32_t narrow[SAMPLES];
+    static long double truth[SAMPLES];
+    static dt_real x[SAMPLES];
+    dt_split split;
+    dt_scaling scaling;
+    for (int i = 0; i < SAMPLES; i++) times[i] = 1700000000123456789 + (int64_t)(1e5 * noise(i));
+    for (int i = 0; i < SAMPLES; i++) large[i] = UINT64_MAX - 1000000 + (uint64_t)(1e5 * noise(i));
+    for (int i = 0; i < SAMPLES; i++) narrow[i] = UINT32_MAX - 1000 + (uint32_t)(300 * noise(i));
+    open_split(&split, H5T_NATIVE_INT64, 2, (hsize_t[]){SAMPLES, 1}, times);
+    gather(x, &scaling, &split, &computed);
+    for (int i = 0; i < SAMPLES; i++) truth[i] = (long double)times[i];
+    ranks_assert(largest_error(x, truth, SAMPLES, 1) < 128 / scaling.std[0]); /* the mean itself is a double */
+    dt_scaling_close(&scaling);
+    dt_split_close(&split);
+    open_split(&split, H5T_NATIVE_UINT64, 2, (hsize_t[]){SAMPLES, 1}, large);
+    gather(x, &scaling, &split, &computed);
+    for (int i = 0; i < SAMPLES; i++) truth[i] = (long double)large[i];
+    ranks_assert(largest_error(x, truth, SAMPLES, 1) < 1024 / scaling.std[0]);
+    dt_scaling_close(&scaling);
+    dt_split_close(&split);
+    open_split(&split, H5T_NATIVE_UINT32, 2, (hsize_t[]){SAMPLES, 1}, narrow);
+    gather(x, &scaling, &split, &computed);
+    for (int i = 0; i < SAMPLES; i++) truth[i] = (long double)narrow[i];
+    ranks_assert(largest_error(x, truth, SAMPLES, 1) < 1e-6);
+    dt_scaling_close(&scaling);
+    dt_split_close(&split);
+}
+END_TEST
+
+START_TEST(a_mean_that_is_given_is_taken_off_before_rounding) {
+    static double table[SAMPLES * 2];
+    static dt_real x[SAMPLES * 2];
+    for (int i = 0; i < SAMPLES * 2; i++) table[i] = 1e9 + noise(i);
+    dt_split split;
+    dt_scaling scaling;
+    open_split(&split, H5T_NATIVE_DOUBLE, 2, (hsize_t[]){SAMPLES, 2}, table);
+    gather(x, &scaling, &split, &(dt_recipe_data){.mean = 1e9, .std = 0.5});
+    double worst = 0;
+    for (int i = 0; i < SAMPLES * 2; i++) worst = fmax(worst, fabs((double)x[i] - (table[i] - 1e9) * 2));
+    ranks_assert(worst < 1e-6);
+    dt_scaling_close(&scaling);
+    dt_split_close(&split);
+}
+END_TEST
+
+/* Planes [C, H, W] and neighbours [H, W, C], as they are and moved: what comes in from outside is 0 in the file. */
+START_TEST(pictures_far_from_zero_are_moved_like_others) {
+    enum { H = 3, W = 4, C = 2, ALL = H * W * C };
+    static double pictures[SAMPLES * ALL];
+    static dt_real x[SAMPLES * ALL];
+    const dt_augment_draw draws[] = {{0, 0, false}, {1, -2, true}, {-1, 1, false}, {0, 3, true}};
+    for (int first = 0; first < 2; first++) {
+        int stride = first ? 1 : C;
+        for (int i = 0; i < SAMPLES * ALL; i++) pictures[i] = (first ? i / (H * W) : i) % C ? noise(i) : 2e8 + noise(i);
+        dt_recipe_data data = computed;
+        data.channels = first ? DT_CHANNELS_FIRST : DT_CHANNELS_LAST;
+        dt_split split;
+        dt_scaling s;
+        hsize_t dimensions[] = {SAMPLES, first ? C : H, first ? H : W, first ? W : C};
+        open_split(&split, H5T_NATIVE_DOUBLE, 4, dimensions, pictures);
+        gather(x, &s, &split, &data);
+        ranks_assert(s.far[0] && !s.far[1]);
+        for (int d = 0; d < (int)(sizeof draws / sizeof *draws); d++) {
+            dt_real out[ALL];
+            double worst = 0;
+            dt_augment_sample(out, pictures, DT_F64, dt_kernels_for(DT_ISA_AUTO), &s, &draws[d]);
+            for (int c = 0; c < C; c++)
+                for (int at = 0; at < H * W; at++) {
+                    int64_t from_x = (draws[d].mirrored ? W - 1 - at % W : at % W) + draws[d].right;
+                    int64_t from_y = at / W + draws[d].down, base = first ? c * H * W : c;
+                    bool inside = from_y >= 0 && from_y < H && from_x >= 0 && from_x < W;
+                    double raw = inside ? pictures[base + (from_y * W + from_x) * stride] : 0;
+                    double want = (raw - s.mean[c]) / s.std[c];
+                    worst = fmax(worst, fabs((double)out[base + at * stride] - want) / fmax(1, fabs(want)));
+                }
+            ranks_assert(worst < 1e-6);
+            if (d == 0) ranks_assert(memcmp(out, x, sizeof out) == 0);
+        }
+        dt_scaling_close(&s);
+        dt_split_close(&split);
+    }
+}
+END_TEST
+
+START_TEST(doubles_that_never_change_have_deviation_one) {
+    static double table[SAMPLES * 6];
+    static dt_real x[SAMPLES * 6];
+    const double constants[] = {0.1, 1e9 + 0.1, -3.3e-5, 1e33};
+    for (int k = 0; k < 4; k++) {
+        for (int i = 0; i < SAMPLES * 6; i++) table[i] = constants[k];
+        dt_split split;
+        dt_scaling s;
+        dt_recipe_data data = computed;
+        data.channels = DT_CHANNELS_NONE;
+        open_split(&split, H5T_NATIVE_DOUBLE, 2, (hsize_t[]){SAMPLES, 6}, table);
+        gather(x, &s, &split, &data);
+        double worst = 0;
+        for (int i = 0; i < SAMPLES * 6; i++) worst = fmax(worst, fabs((double)x[i]));
+        ranks_assert(s.std[0] == 1 && worst < 1e-6);
+        dt_scaling_close(&s);
+        dt_split_close(&split);
+    }
+}
+END_TEST
+
+static dt_status spoilt(hid_t type, const void *values) {
+    dt_split split;
+    dt_scaling s;
+    open_split(&split, type, 2, (hsize_t[]){SAMPLES, 2}, values);
+    ranks_assert_ok(dt_scaling_open(&s, &split, &computed));
+    dt_status status = dt_scaling_compute(&s, world, &split, &computed);
+    dt_scaling_close(&s);
+    dt_split_close(&split);
+    return status;
+}
+
+START_TEST(the_row_without_a_usable_number_is_named) {
+    static double wide[SAMPLES * 2];
+    static float narrow[SAMPLES * 2];
+    for (int i = 0; i < SAMPLES * 2; i++) wide[i] = narrow[i] = (float)noise(i);
+    wide[2 * 200 + 1] = wide[2 * 290] = 1e300;
+    ranks_assert(fails_with(spoilt(H5T_NATIVE_DOUBLE, wide), "d.h5: row 200 of /x has 1e+300",
+                            "finite in the file but beyond float32"));
+    narrow[2 * 61] = NAN;
+    narrow[2 * 250] = INFINITY;
+    ranks_assert(fails_with(spoilt(H5T_NATIVE_FLOAT, narrow), "row 61 of /x is not finite", "channel 0"));
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("scaling");
+    TCase *tests = tcase_create("scaling");
+    tcase_add_checked_fixture(tests, make_path, remove_path);
+    tcase_add_test(tests, doubles_far_from_zero_keep_what_tells_them_apart);
+    tcase_add_test(tests, moments_far_from_zero_are_the_same_bits_on_any_ranks);
+    tcase_add_test(tests, integers_that_no_double_holds_are_told_apart);
+    tcase_add_test(tests, a_mean_that_is_given_is_taken_off_before_rounding);
+    tcase_add_test(tests, pictures_far_from_zero_are_moved_like_others);
+    tcase_add_test(tests, doubles_that_never_change_have_deviation_one);
+    tcase_add_test(tests, the_row_without_a_usable_number_is_named);
+    suite_add_tcase(suite, tests);
+    return run_on_ranks(suite);
+}
