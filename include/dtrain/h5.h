@@ -50,6 +50,10 @@ typedef struct dt_h5_info {
     int64_t chunk_rows; /* rows of a chunk; 0 when not chunked */
 } dt_h5_info;
 
+/* No filter packs better: deflate's limit is 1032 to 1. What claims to is no data, and is refused before memory or a
+ * disk is filled with it. */
+#define DT_H5_MOST_PACKED 1100
+
 dt_status dt_h5_describe(dt_h5 *file, const char *dataset, dt_h5_info *info);
 
 /* Members of an enumeration's type, in its order; none for any other type. A false return ends it. Values of uint64

@@ -64,10 +64,6 @@ dt_status dt_tokenizer_create(dt_tokenizer **out, dt_vocabulary *vocabulary);
 void dt_tokenizer_close(dt_tokenizer *tokenizer); /* accepts NULL */
 const dt_vocabulary *dt_tokenizer_vocabulary(const dt_tokenizer *tokenizer);
 
-/* The bytes of the character that begins text[bytes], 1 to 4, and its code point; 0 when they are no UTF-8 (Unicode
- * 15.0, table 3-7), -1 when the text ends before that can be told. */
-int dt_utf8_take(const uint8_t *text, size_t bytes, uint32_t *point);
-
 /* The tokens of a text: *ids[*count], to dt_free. Fails at what the vocabulary cannot say: for char a character it does
  * not have or bytes that are no UTF-8, named with their offset. */
 dt_status dt_tokenizer_encode(dt_tokenizer *tokenizer, const char *text, size_t bytes, int32_t **ids, int64_t *count);

@@ -3,7 +3,9 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "dtrain/escape.h"
 #include "dtrain/memory.h"
 
 static dt_log_level threshold = DT_LOG_INFO;
@@ -18,7 +20,24 @@ dt_log_level dt_log_threshold(void) {
     return threshold;
 }
 
-/* One write a line: lines of several ranks must not interleave. */
+/* One write a line: lines of several ranks must not interleave. What messages quote of files is escaped (escape.h); our
+ * own texts for standard output may have several lines. */
+static void write_line(FILE *stream, char *line, size_t length) {
+    bool lines = stream == stdout;
+    size_t shown = dt_escape(NULL, 0, line, length, lines);
+    char brief[512], *escaped = shown > length ? dt_alloc(shown + 2, 1) : NULL;
+    if (shown > length) {
+        char *to = escaped ? escaped : brief;
+        dt_escape(to, escaped ? shown + 1 : sizeof brief - 1, line, length, lines);
+        line = to;
+        length = strlen(line);
+    }
+    line[length] = '\n';
+    fwrite(line, 1, length + 1, stream);
+    fflush(stream);
+    dt_free(escaped);
+}
+
 static void emit(FILE *stream, const char *prefix, const char *format, va_list args)
     __attribute__((format(printf, 3, 0)));
 
@@ -39,9 +58,7 @@ static void emit(FILE *stream, const char *prefix, const char *format, va_list a
     }
     va_end(again);
     if (length > room - 2) length = room - 2;
-    line[length] = '\n';
-    fwrite(line, 1, length + 1, stream);
-    fflush(stream);
+    write_line(stream, line, length);
     dt_free(whole);
 }
 

@@ -1,11 +1,15 @@
 /* dtrain inspect: what is in a file. Works on any HDF5 file, and says more of ours; of a run directory, shows its
- * newest checkpoint. */
+ * newest checkpoint. The file is read by a child (guard.h), which sends the lines; names and texts in it are escaped.
+ */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "cli.h"
 #include "dtrain/checkpoint.h"
+#include "dtrain/escape.h"
+#include "dtrain/guard.h"
 #include "dtrain/h5.h"
 #include "dtrain/log.h"
 #include "dtrain/memory.h"
@@ -21,70 +25,133 @@ const char dt_usage_inspect[] =
 /* Walks carry the file and stop at the first failure. */
 typedef struct walk {
     dt_h5 *file;
+    dt_guard *to;
     const char *object;
     dt_status status;
     int64_t elements, bytes;
     bool skip_hashes;
 } walk;
 
+#define MOST_LINE 4096      /* bytes */
+#define MOST_TEXT (1 << 20) /* of an attribute: the recipes of our own files are shorter */
+#define MOST_NAME 200
+
+static void say(walk *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void say(walk *w, const char *format, ...) {
+    char line[MOST_LINE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    uint32_t length = (uint32_t)strlen(line);
+    dt_status sent = dt_guard_send(w->to, &length, sizeof length);
+    if (sent.code == DT_OK) sent = dt_guard_send(w->to, line, length);
+    if (w->status.code == DT_OK) w->status = sent;
+}
+
+/* A text of several lines, each under its name. */
+static void say_lines(walk *w, const char *text) {
+    const char *stop = text + strnlen(text, MOST_TEXT);
+    for (const char *line = text; line < stop;) {
+        char shown[MOST_LINE - 8];
+        const char *end = memchr(line, '\n', (size_t)(stop - line));
+        size_t length = (size_t)((end ? end : stop) - line);
+        bool cut = dt_escape(shown, sizeof shown - 8, line, length, false) >= sizeof shown - 8;
+        say(w, "    %s%s", shown, cut ? " [...]" : "");
+        line = end ? end + 1 : stop;
+    }
+    if (*stop) say(w, "    [... %zu bytes in all]", strlen(text));
+}
+
 static bool print_attribute(void *context, const char *name, char kind) {
     walk *w = context;
     (void)kind;
     if (w->skip_hashes && (strcmp(name, "hash") == 0 || strcmp(name, "order") == 0)) return true;
-    char *text;
+    char *text, title[MOST_NAME], shown[MOST_LINE - MOST_NAME - 32];
     w->status = dt_h5_attribute_text(w->file, w->object, name, &text);
     if (w->status.code != DT_OK) return false;
-    if (strchr(text, '\n')) {
-        dt_log_info("  %s:", name);
-        for (char *line = text, *end; *line; line = end) {
-            end = strchr(line, '\n');
-            int length = end ? (int)(end - line) : (int)strlen(line);
-            dt_log_info("    %.*s", length, line);
-            end = end ? end + 1 : line + length;
-        }
+    dt_escape_name(title, sizeof title, name);
+    if (strchr(text, '\n') || strlen(text) >= sizeof shown / 4) {
+        say(w, "  %s:", title);
+        say_lines(w, text);
     } else {
-        dt_log_info(strcmp(w->object, "/") == 0 ? "  %s: %s" : "      %s: %s", name, text);
+        dt_escape(shown, sizeof shown, text, strlen(text), false);
+        say(w, "%s%s: %s", strcmp(w->object, "/") == 0 ? "  " : "      ", title, shown);
     }
     dt_free(text);
-    return true;
+    return w->status.code == DT_OK;
+}
+
+static void print_dataset(walk *w, const char *path) {
+    dt_h5_info info;
+    dt_status status = dt_h5_describe(w->file, path, &info);
+    char name[MOST_NAME], shape[96];
+    dt_escape_name(name, sizeof name, path);
+    if (status.code != DT_OK) {
+        say(w, "  %-40s %s", name, status.message);
+        return;
+    }
+    dt_shape_text(&info.shape, shape);
+    int64_t count = dt_shape_count(&info.shape);
+    say(w, "  %-40s %-8s %s%s", name, dt_dtype_name(info.dtype), shape,
+        info.contiguous ? "" : "  chunked or compressed");
+    w->elements += count;
+    w->bytes += count * (int64_t)dt_dtype_size(info.dtype);
 }
 
 static bool print_object(void *context, const char *path, char kind) {
     walk *w = context;
     w->object = path;
-    if (kind == 'd') {
-        dt_h5_info info;
-        dt_status status = dt_h5_describe(w->file, path, &info);
-        char shape[96];
-        if (status.code == DT_OK) {
-            dt_shape_text(&info.shape, shape);
-            int64_t count = dt_shape_count(&info.shape);
-            dt_log_info("  %-40s %-8s %s%s", path, dt_dtype_name(info.dtype), shape,
-                        info.contiguous ? "" : "  chunked or compressed");
-            w->elements += count;
-            w->bytes += count * (int64_t)dt_dtype_size(info.dtype);
-        } else {
-            dt_log_info("  %-40s %s", path, status.message);
-        }
-    }
-    w->status = dt_h5_walk_attributes(w->file, path, print_attribute, w);
+    if (kind == 'd') print_dataset(w, path);
+    dt_status walked = dt_h5_walk_attributes(w->file, path, print_attribute, w);
+    if (w->status.code == DT_OK) w->status = walked;
     return w->status.code == DT_OK;
 }
 
-static dt_status inspect_file(const char *path) {
-    walk w;
-    memset(&w, 0, sizeof w);
+static dt_status inspect_open(walk *w, const char *path) {
+    char name[MOST_LINE];
+    dt_escape_name(name, sizeof name, path);
+    say(w, "%s", name);
+    w->object = "/";
+    w->skip_hashes = true;
+    dt_status status = dt_h5_walk_attributes(w->file, "/", print_attribute, w);
+    if (status.code == DT_OK) status = w->status;
+    if (status.code == DT_OK) status = dt_h5_walk(w->file, print_object, w);
+    if (status.code == DT_OK) status = w->status;
+    if (status.code == DT_OK) say(w, "  %lld elements, %lld bytes", (long long)w->elements, (long long)w->bytes);
+    return status.code == DT_OK ? w->status : status;
+}
+
+/* In the child. */
+static dt_status send_lines(void *context, dt_guard *to) {
+    const char *path = context;
+    walk w = {.to = to};
     DT_TRY(dt_h5_open(&w.file, path));
-    dt_log_info("%s", path);
-    w.object = "/";
-    w.skip_hashes = true;
-    dt_status status = dt_h5_walk_attributes(w.file, "/", print_attribute, &w);
-    if (status.code == DT_OK) status = w.status;
-    if (status.code == DT_OK) status = dt_h5_walk(w.file, print_object, &w);
-    if (status.code == DT_OK) status = w.status;
-    if (status.code == DT_OK) dt_log_info("  %lld elements, %lld bytes", (long long)w.elements, (long long)w.bytes);
+    dt_status status = inspect_open(&w, path);
     dt_h5_close(&w.file);
+    if (status.code == DT_OK) say(&w, "%s", ""); /* no line of ours is empty: the end */
     return status;
+}
+
+static dt_status take_lines(void *context, dt_guard *from) {
+    (void)context;
+    char line[MOST_LINE];
+    for (;;) {
+        uint32_t length = 0;
+        DT_TRY(dt_guard_take(from, &length, sizeof length));
+        if (length == 0) return dt_ok();
+        if (length >= sizeof line) length = sizeof line - 1;
+        DT_TRY(dt_guard_take(from, line, length));
+        line[length] = '\0';
+        dt_log_info("%s", line);
+    }
+}
+
+static dt_status inspect_file(const char *path) {
+    char name[4096];
+    snprintf(name, sizeof name, "%s", path);
+    return dt_guard_run(&(dt_guard_job){.path = name, .work = send_lines, .take = take_lines, .context = name});
 }
 
 static dt_status inspect_run(const char *run) {

@@ -9,6 +9,7 @@
 #include <xxhash.h>
 
 #include "data_internal.h"
+#include "dtrain/escape.h"
 #include "dtrain/file.h"
 #include "dtrain/memory.h"
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "data_internal.h"
+#include "dtrain/escape.h"
 #include "dtrain/file.h"
 #include "dtrain/import.h"
 #include "dtrain/memory.h"

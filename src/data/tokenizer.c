@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include "data_internal.h"
+#include "dtrain/escape.h"
 #include "dtrain/memory.h"
 
 #define CACHED_WORDS 16384 /* a power of two */

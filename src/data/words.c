@@ -1,29 +1,8 @@
 /* Characters of UTF-8, and the words in which byte-pair encoding works. A word is decided from its beginning and the
  * characters up to the one behind it, so text of any size can be cut piece by piece, with the same result. */
 #include "data_internal.h"
+#include "dtrain/escape.h"
 #include "unicode.h"
-
-/* What begins here: its length and code point. Overlong forms, surrogates and what is beyond 10FFFF are refused by the
- * limits of the second byte. */
-int dt_utf8_take(const uint8_t *text, size_t bytes, uint32_t *point) {
-    uint8_t first = text[0];
-    if (first < 0x80) {
-        *point = first;
-        return 1;
-    }
-    int length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-    if (first < 0xc2 || first > 0xf4) return 0;
-    uint8_t least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-    uint8_t most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-    uint32_t value = first & (0x7fU >> length);
-    for (int i = 1; i < length; i++, least = 0x80, most = 0xbf) {
-        if ((size_t)i >= bytes) return -1;
-        if (text[i] < least || text[i] > most) return 0;
-        value = value << 6 | (text[i] & 0x3fU);
-    }
-    *point = value;
-    return length;
-}
 
 size_t dt_utf8_put(uint32_t point, uint8_t out[4]) {
     if (point < 0x80) {

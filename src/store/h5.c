@@ -528,6 +528,7 @@ static dt_status transfer(dt_h5 *file, const char *dataset, dt_dtype dtype, int6
     if (first < 0 || count < 0 || count > (int64_t)dims[0] - first)
         status = dt_fail(DT_ERR_INPUT, "%s: %s has %lld rows; %lld from row %lld on were asked for", file->path,
                          dataset, (long long)dims[0], (long long)count, (long long)first);
+    if (row_bytes == 0) count = 0; /* rows of nothing: any number may be claimed */
     int64_t at_once = row_bytes > 0 && PIECE_BYTES / row_bytes > 0 ? PIECE_BYTES / row_bytes : 1;
     for (int64_t done = 0; done < count && status.code == DT_OK; done += at_once) {
         hsize_t block[H5S_MAX_RANK];

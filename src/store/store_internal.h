@@ -4,6 +4,8 @@
 #define DTRAIN_STORE_INTERNAL_H
 
 #include "dtrain/checkpoint.h"
+#include "dtrain/guard.h"
+#include "dtrain/h5.h"
 
 typedef struct dt_item {
     char dataset[192];
@@ -23,5 +25,15 @@ typedef struct dt_digest {
 uint64_t dt_hash_bytes(const void *bytes, size_t count);
 void dt_digest_begin(dt_digest *digest, const dt_position *position, int64_t shards, int64_t seed);
 void dt_digest_add(dt_digest *digest, const char *dataset, uint64_t hash);
+
+/* Reads one dataset of a file, in pieces, which go to `to` where that is not NULL, and compares it with its stored
+ * hash. Fails where the file has another shape or type than the item. */
+dt_status dt_item_read(dt_h5 *file, const dt_item *item, dt_guard *to, uint64_t *hash);
+
+/* These read HDF5 in the calling process: for a child, or for what this process has just written itself. */
+dt_status dt_checkpoint_open(dt_h5 **file, const char *path, dt_checkpoint_head *head);
+dt_status dt_checkpoint_verify_here(const char *path, uint64_t *digest);
+
+dt_status dt_fail_digest(const char *path, uint64_t stored, uint64_t found);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dtrain/clock.h"
+#include "dtrain/escape.h"
 #include "dtrain/memory.h"
 #include "train_internal.h"
 

@@ -12,6 +12,7 @@
 
 #include "../golden/words.h"
 #include "data_internal.h"
+#include "dtrain/escape.h"
 #include "dtrain/import.h"
 #include "dtrain/memory.h"
 #include "reference.h"
