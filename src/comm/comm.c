@@ -214,32 +214,31 @@ dt_status dt_comm_node_broadcast(dt_comm *comm, void *bytes, size_t count) {
     return broadcast(comm->node, bytes, count, 0);
 }
 
-static dt_status receive_text(dt_comm *comm, int rank, void (*take)(void *, int, const char *), void *argument) {
-    MPI_Status message;
-    int length;
-    DT_TRY(dt_comm_check(MPI_Probe(rank, 0, comm->world, &message), "MPI_Probe"));
-    MPI_Get_count(&message, MPI_CHAR, &length);
-    char *text = dt_alloc((size_t)length + 1, 1);
-    if (!text) return dt_fail_memory("a text from another rank", (unsigned long long)length);
-    dt_status status =
-        dt_comm_check(MPI_Recv(text, length, MPI_CHAR, rank, 0, comm->world, MPI_STATUS_IGNORE), "MPI_Recv");
-    if (status.code == DT_OK) take(argument, rank, text);
-    dt_free(text);
-    return status;
-}
-
+/* Rank 0 has memory for the longest text before any is sent: a sender whose text is not received waits for ever. */
 dt_status dt_comm_collect_text(dt_comm *comm, const char *text,
                                void (*take)(void *argument, int rank, const char *text), void *argument) {
     if (!text) text = "";
     size_t length = strlen(text);
     dt_status status = length < PIECE ? dt_ok() : dt_fail(DT_ERR_INPUT, "a text of %zu bytes is too long", length);
     DT_TRY(dt_comm_agree(comm, status));
-    if (comm->rank != 0)
-        status = dt_comm_check(MPI_Send(text, (int)length, MPI_CHAR, 0, 0, comm->world), "MPI_Send");
-    else
-        take(argument, 0, text);
-    for (int rank = 1; comm->rank == 0 && rank < comm->size && status.code == DT_OK; rank++)
-        status = receive_text(comm, rank, take, argument);
+    int own = (int)length, longest = 0;
+    DT_TRY(dt_comm_check(MPI_Allreduce(&own, &longest, 1, MPI_INT, MPI_MAX, comm->world), "MPI_Allreduce"));
+    char *received = comm->rank == 0 ? dt_alloc((size_t)longest + 1, 1) : NULL;
+    if (comm->rank == 0 && !received) status = dt_fail_memory("texts from other ranks", (unsigned long long)longest);
+    status = dt_comm_agree(comm, status);
+    if (status.code == DT_OK && comm->rank != 0)
+        status = dt_comm_check(MPI_Send(text, own, MPI_CHAR, 0, 0, comm->world), "MPI_Send");
+    if (status.code == DT_OK && comm->rank == 0) take(argument, 0, text);
+    for (int rank = 1; comm->rank == 0 && rank < comm->size && status.code == DT_OK; rank++) {
+        MPI_Status message;
+        int count = 0;
+        status = dt_comm_check(MPI_Recv(received, longest, MPI_CHAR, rank, 0, comm->world, &message), "MPI_Recv");
+        if (status.code != DT_OK) break;
+        MPI_Get_count(&message, MPI_CHAR, &count);
+        received[count] = '\0';
+        take(argument, rank, received);
+    }
+    dt_free(received);
     return dt_comm_agree(comm, status);
 }
 

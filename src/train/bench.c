@@ -114,7 +114,9 @@ static dt_status one_step(stage *s, bool update, int64_t step, double *seconds) 
     for (bool redo = true; redo;) {
         dt_reduce_add(s->reducer);
         DT_TRY(dt_reduce_finish(s->reducer, &redo));
-        if (redo) dt_reduce_begin(s->reducer);
+        if (!redo) break;
+        dt_reduce_begin(s->reducer);
+        dt_reduce_next(s->reducer); /* what is there: only an integer wire asks for it, and leaves it as it was */
     }
     size_t begin, end;
     dt_reduce_slice(s->reducer, &begin, &end);

@@ -125,8 +125,10 @@ static dt_status roll_back(dt_run *run, dt_status found, bool sound) {
 }
 
 dt_status dt_run_not_finite(dt_run *run, const dt_sampler *sampler, int64_t rows, bool *redo) {
-    /* looked at before all agree, for after that another rank of the team may be loading weights */
-    bool sound = isfinite(dt_grad_squares(run->kernels, run->table, run->weights, 0, run->table->total));
+    /* Of all replicas, for every rank is to decide alike; and looked at before what follows, where rank 0 loads
+     * weights. */
+    bool finite = isfinite(dt_grad_squares(run->kernels, run->table, run->weights, 0, run->table->total));
+    bool sound = !dt_comm_any(run->comm, !finite);
     dt_status found = describe(run, sampler, rows);
     *redo = run->recipe->train.not_finite == DT_NOT_FINITE_ROLLBACK;
     switch ((dt_not_finite)run->recipe->train.not_finite) {

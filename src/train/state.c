@@ -298,13 +298,18 @@ static dt_status prune(const dt_run *run) {
     return dt_checkpoint_prune(run->checkpoints, rule->keep, rule->keep_every, best);
 }
 
+/* Of this rank's replica: in another team they may be whole. */
+static dt_status check_weights(const dt_run *run) {
+    if (isfinite(run->kernels->sum_squares(run->weights, (int64_t)run->table->total))) return dt_ok();
+    return dt_fail(DT_ERR_DIVERGED, "step %lld: the weights are no longer numbers; no checkpoint is made of them",
+                   (long long)run->position.step);
+}
+
 dt_status dt_run_publish(dt_run *run) {
     DT_TRY(dt_run_gather_tally(run));
     DT_TRY(dt_carried_gather(run));
     if (run->checkpoint_step == run->position.step) return dt_ok();
-    if (!isfinite(run->kernels->sum_squares(run->weights, (int64_t)run->table->total)))
-        return dt_fail(DT_ERR_DIVERGED, "step %lld: the weights are no longer numbers; no checkpoint is made of them",
-                       (long long)run->position.step);
+    DT_TRY(dt_comm_agree(run->comm, check_weights(run)));
     double mark = dt_clock_now();
     dt_watchdog_note(run->watchdog, DT_ACTIVITY_STORAGE, run->position.step);
     DT_TRY(dt_checkpoint_publish(run->comm, run->checkpoints, dt_run_state(run), NULL, NULL));

@@ -1,13 +1,15 @@
 /* One flipped bit in the replica of one rank: preloaded (LD_PRELOAD), it does to a run what bad memory does.
  *
- *   DTRAIN_FLIP="RANK ARRAY STEP"
+ *   DTRAIN_FLIP="RANK ARRAY STEP [nan]"
  *
  * A resumed run with reduce.path=flat broadcasts its state: the arrays above 100 kB are the weights (0) and the moments
  * (1, 2). Gradients cross in one MPI_Allreduce a step, the only one of that size. After the STEP-th of these the lowest
- * bit of one number in the middle of the array is turned over, the least that can differ. */
+ * bit of one number in the middle of the array is turned over, the least that can differ; with "nan" the number becomes
+ * none. */
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { LARGE = 100000 };
 
@@ -27,6 +29,14 @@ static int is_our_rank(void) {
     return rank && atoi(rank) == wanted(0);
 }
 
+static void flip(void) {
+    const char *text = getenv("DTRAIN_FLIP");
+    if (text && strstr(text, "nan"))
+        memset(array, 0xff, sizeof(float));
+    else
+        *array ^= 1;
+}
+
 int MPI_Bcast(void *buffer, int count, MPI_Datatype type, int root, MPI_Comm comm) {
     if (count > LARGE && arrays++ == wanted(1)) array = (unsigned char *)buffer + count / 8 * 4;
     return PMPI_Bcast(buffer, count, type, root, comm);
@@ -34,6 +44,6 @@ int MPI_Bcast(void *buffer, int count, MPI_Datatype type, int root, MPI_Comm com
 
 int MPI_Allreduce(const void *from, void *to, int count, MPI_Datatype type, MPI_Op op, MPI_Comm comm) {
     int code = PMPI_Allreduce(from, to, count, type, op, comm);
-    if (count > LARGE / 4 && array && ++steps == wanted(2) && is_our_rank()) *array ^= 1;
+    if (count > LARGE / 4 && array && ++steps == wanted(2) && is_our_rank()) flip();
     return code;
 }

@@ -1,9 +1,19 @@
 /* Agreement and sums among ranks. */
+#include <errno.h>
 #include <math.h>
 #include <string.h>
 
 #include "../support/ranks.h"
 #include "dtrain/memory.h"
+
+/* Memory is short on request: of this size and more there is none. In front of the C library's. */
+static size_t too_much;
+
+int posix_memalign(void **out, size_t alignment, size_t size) {
+    if (too_much > 0 && size >= too_much) return ENOMEM;
+    *out = aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+    return *out ? 0 : ENOMEM;
+}
 
 START_TEST(agreement_gives_every_rank_the_lowest_failure) {
     int rank = dt_comm_rank(world), size = dt_comm_size(world);
@@ -60,6 +70,23 @@ START_TEST(texts_of_any_length_are_collected_in_order) {
 }
 END_TEST
 
+/* A sender must not be left behind: the texts are long enough for MPI to wait for who receives them. */
+START_TEST(a_rank_without_memory_for_texts_fails_all_alike) {
+    int rank = dt_comm_rank(world), size = dt_comm_size(world), right = 0;
+    size_t length = text_length(rank);
+    char *text = length ? dt_alloc(length + 1, 1) : NULL;
+    if (text) memset(text, 'a' + rank, length);
+    too_much = rank == 0 ? 50000 : 0;
+    dt_status status = dt_comm_collect_text(world, text, check_text, &right);
+    too_much = 0;
+    ranks_assert(status.code == (size == 1 ? DT_OK : DT_ERR_MEMORY));
+    right = 0;
+    ranks_assert_ok(dt_comm_collect_text(world, text, check_text, &right));
+    ranks_assert(right == (rank == 0 ? size : 0));
+    dt_free(text);
+}
+END_TEST
+
 START_TEST(spread_is_minimum_mean_maximum) {
     int size = dt_comm_size(world);
     double value = dt_comm_rank(world), min, mean, max;
@@ -87,6 +114,7 @@ int main(void) {
     tcase_add_test(tests, any_sees_the_last_rank);
     tcase_add_test(tests, integer_sums_are_exact);
     tcase_add_test(tests, texts_of_any_length_are_collected_in_order);
+    tcase_add_test(tests, a_rank_without_memory_for_texts_fails_all_alike);
     tcase_add_test(tests, spread_is_minimum_mean_maximum);
     tcase_add_test(tests, a_process_alone_is_rank_0_of_1);
     suite_add_tcase(suite, tests);

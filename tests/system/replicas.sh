@@ -30,6 +30,19 @@ flipped 3 0 0 5 20 'rank 0 differs' # right after it: the checkpoint of the epoc
 flipped 4 3 1 1 14 'rank 3 differs'
 flipped 3 1 2 1 14 'rank 1 differs'
 flipped 2 1 0 1 14 'rank 1 differs' # of two, nobody knows which
+
+# A weight that becomes no number on one rank alone, where nothing compares replicas: that rank sees it, all learn of it.
+not_a_number() { # not_a_number STEP REGEX OPTION…
+    local step=$1 regex=$2
+    shift 2
+    rm -rf run && cp -r start run
+    export LD_PRELOAD=$flip DTRAIN_FLIP="1 0 $step nan" DTRAIN_LIMIT=40
+    run 3 train "${options[@]}" --set train.check_every=0 --set train.timeout=5 "$@"
+    unset LD_PRELOAD DTRAIN_FLIP DTRAIN_LIMIT
+    expect_bad 1 "$regex" "a weight of rank 1 is no number after step $step: $*"
+}
+not_a_number 4 'rank 1: step 14: the weights are no longer numbers' --set checkpoint.every='1 steps'
+not_a_number 1 'no longer a number, .* skipping cannot help' --set train.not_finite=skip
 rm -rf run && cp -r start run
 LD_PRELOAD=$flip DTRAIN_FLIP="9 0 1" run 3 train "${options[@]}"
 expect_code 0 "no bit turned over"
