@@ -12,7 +12,8 @@
 typedef struct dt_comm dt_comm;
 
 /* Collective over the world. Starts MPI unless it runs already; `out` is the world. A launch that takes longer than 300
- * s (or $DTRAIN_LAUNCH_TIMEOUT) ends the process. */
+ * s (or $DTRAIN_LAUNCH_TIMEOUT), and then 300 s without a move until dt_watchdog_limit says otherwise, ends the
+ * process. */
 dt_status dt_comm_open(dt_comm **out, int *argc, char ***argv);
 /* This process alone, while `comm` is open. Not collective. */
 dt_status dt_comm_alone(dt_comm **out, const dt_comm *comm);

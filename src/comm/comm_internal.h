@@ -22,4 +22,9 @@ MPI_Comm dt_team_across_mpi(const dt_team *team);
 dt_status dt_watchdog_open(dt_watchdog **out, dt_comm *comm, double seconds);
 void dt_watchdog_close(dt_watchdog *watchdog); /* accepts NULL */
 
+/* launch.c. Ends the process, in some words, unless dt_launch_timer_end is called within so many seconds of its
+ * running. */
+void dt_launch_timer_begin(unsigned seconds);
+void dt_launch_timer_end(void);
+
 #endif

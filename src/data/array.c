@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dtrain/alive.h"
 #include "dtrain/file.h"
 #include "dtrain/memory.h"
 
@@ -218,6 +219,7 @@ static dt_status unpack_blocks(const dt_array *array, int fd, dt_h5 *h5, const c
         dt_status status =
             write_all(fd, block, (size_t)count * array->row_bytes, (off_t)((size_t)first * array->row_bytes));
         DT_TRY(dt_status_within(status, "cannot write the spool file of %s", dataset));
+        dt_alive();
     }
     return dt_ok();
 }

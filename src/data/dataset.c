@@ -6,6 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dtrain/alive.h"
+
+#define LOOKED_AT 4096 /* rows, between signs of life */
+
 static int64_t row_width(const dt_array *array) {
     dt_shape shape = dt_array_row_shape(array);
     return dt_shape_count(&shape);
@@ -21,6 +25,7 @@ static int64_t scan_labels(const dt_array *y, int64_t first, int64_t end, int64_
     const void *labels = dt_array_row(y, 0);
     dt_dtype dtype = dt_array_dtype(y);
     for (; first < end; first++) {
+        if (first % LOOKED_AT == 0) dt_alive();
         int64_t label = dt_integer_at(labels, dtype, first);
         if (label < 0 || label > INT32_MAX) break;
         if (label > *largest) *largest = label;
@@ -33,6 +38,7 @@ static int64_t scan_values(const dt_array *y, int64_t first, int64_t end) {
     int64_t width = row_width(y);
     bool narrow = dt_array_dtype(y) == DT_F32;
     for (; first < end; first++) {
+        if (first % LOOKED_AT == 0) dt_alive();
         const void *row = dt_array_row(y, first);
         for (int64_t i = 0; i < width; i++)
             if (!isfinite(narrow ? (double)((const float *)row)[i] : ((const double *)row)[i])) return first;

@@ -11,6 +11,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "dtrain/alive.h"
 #include "dtrain/memory.h"
 
 #define BLOCKS 256
@@ -146,6 +147,7 @@ static void block_moments(moments *all, double *work, const dt_scaling *s, const
             moments own = sample_moments(work, x, dtype, s, c, origin[c]);
             join(&all[c], (double)(i * places), &own, (double)places);
         }
+        dt_alive();
     }
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dtrain/alive.h"
 #include "dtrain/h5.h"
 
 /* ---- opening ---- */
@@ -42,6 +43,8 @@ static int64_t scan_tokens(const dt_text *text, const void *tokens, dt_dtype dty
 }
 #undef SCAN
 
+#define LOOKED_AT ((int64_t)1 << 22) /* tokens, between signs of life */
+
 /* Collective. Every rank looks at its part; all name the first bad token alike. */
 static dt_status check_tokens(const dt_split *split, dt_comm *comm, const char *file, const char *dataset) {
     const dt_text *text = &split->text;
@@ -49,7 +52,11 @@ static dt_status check_tokens(const dt_split *split, dt_comm *comm, const char *
     dt_dtype dtype = dt_array_dtype(split->x);
     int64_t first, count;
     dt_shard_range(text->tokens, dt_comm_size(comm), dt_comm_rank(comm), &first, &count);
-    int64_t bad = scan_tokens(text, tokens, dtype, first, first + count);
+    int64_t bad = first, end = first + count;
+    for (int64_t to = first; bad == to && to < end; dt_alive()) {
+        to = end - to < LOOKED_AT ? end : to + LOOKED_AT;
+        bad = scan_tokens(text, tokens, dtype, bad, to);
+    }
     double found = (double)(bad < first + count ? bad : text->tokens), least;
     DT_TRY(dt_comm_spread(comm, &found, 1, &least, NULL, NULL));
     bad = (int64_t)least;

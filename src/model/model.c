@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "dtrain/alive.h"
 #include "dtrain/memory.h"
 #include "dtrain/trace.h"
 #include "model_internal.h"
@@ -182,6 +183,7 @@ static void run_head(const dt_model *model, dt_pass pass, const dt_batch *batch,
     int64_t places = batch->rows * model->spec.targets, width = head->in.dim[0];
     for (int64_t at = 0; at < places; at += model->piece) {
         pass.rows = places - at < model->piece ? places - at : model->piece;
+        dt_alive();
         double began = dt_trace_begin();
         head->kind->forward(head, &pass, x + at * width, model->logits);
         if (pass.training) dt_trace_end(head->trace[0], began, head->flops * (double)pass.rows);

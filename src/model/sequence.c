@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dtrain/alive.h"
 #include "dtrain/memory.h"
 #include "dtrain/trace.h"
 #include "model_internal.h"
@@ -186,6 +187,7 @@ void dt_sequence_init(const dt_sequence *sequence, dt_real *weights, uint64_t se
         const dt_layer *layer = &sequence->layers[i];
         for (int j = 0; j < layer->inner_count; j++) dt_sequence_init(&layer->inner[j], weights, seed);
         if (layer->kind->init) layer->kind->init(layer, weights, seed);
+        dt_alive();
     }
 }
 
@@ -221,6 +223,7 @@ const dt_real *dt_sequence_forward(const dt_sequence *sequence, const dt_pass *p
         double began = dt_trace_begin();
         layer->kind->forward(layer, pass, at, y);
         if (pass->training) dt_trace_end(layer->trace[0], began, layer->flops * (double)pass->rows);
+        dt_alive();
         at = y;
     }
     return at;
@@ -252,6 +255,7 @@ dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, 
         const dt_real *input = fill_gradient(sequence, pass, layer, input_of(sequence, i, x), x, dy);
         layer->kind->backward(layer, pass, input, input_of(sequence, i + 1, x), dy, dx);
         dt_trace_end(layer->trace[1], began, layer->flops * (double)pass->rows * (dx ? 2 : 1));
+        dt_alive();
         if (sequence->outermost && pass->ready) pass->ready(pass->ready_context, layer->begin);
         dy = dx;
     }

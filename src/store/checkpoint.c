@@ -24,6 +24,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "dtrain/alive.h"
 #include "dtrain/clock.h"
 #include "dtrain/guard.h"
 #include "dtrain/h5.h"
@@ -33,7 +34,7 @@
 
 #define FORMAT "dtrain checkpoint"
 #define SPLIT_BYTES ((size_t)4 << 20) /* tensors above this are written by all ranks together */
-#define PIECE_BYTES ((size_t)1 << 29) /* Linux moves less than 2 GiB at once */
+#define PIECE_BYTES ((size_t)1 << 26) /* Linux moves less than 2 GiB at once; and signs of life are due */
 
 /* ---- write ---------------------------------------------------------------------------------------------------------
  */
@@ -93,6 +94,7 @@ static dt_status write_bytes(int file, const char *bytes, size_t count, uint64_t
         bytes += written;
         count -= (size_t)written;
         place += (uint64_t)written;
+        dt_alive();
     }
     return dt_ok();
 }

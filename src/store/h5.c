@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "../comm/comm_internal.h"
+#include "dtrain/alive.h"
 #include "dtrain/file.h"
 #include "dtrain/memory.h"
 #include "h5_types.h"
@@ -541,6 +542,7 @@ static dt_status transfer(dt_h5 *file, const char *dataset, dt_dtype dtype, int6
                                      : H5Dread(id, type, memory, space, H5P_DEFAULT, memory_at.to + done * row_bytes);
         if (code < 0) status = fail_h5(file, dataset, memory_at.from ? "writing" : "reading");
         H5Sclose(memory);
+        dt_alive();
     }
     H5Tclose(stored);
     H5Sclose(space);

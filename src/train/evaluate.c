@@ -184,6 +184,7 @@ static dt_status evaluate_checkpoint(dt_comm *comm, const dt_eval_options *optio
     int64_t rows = dt_rows_at_once(&e->recipe, e->head.shards);
     DT_TRY(open_compute(e, comm));
     DT_TRY(dt_comm_agree(comm, load_weights(e, path, rows)));
+    dt_watchdog_note(dt_comm_watchdog(comm), DT_ACTIVITY_EVALUATE, e->head.position.step);
     dt_pass pass = {.weights = e->weights, .weights16 = e->weights16};
     dt_tally tally;
     DT_TRY(dt_evaluate_split(comm, e->model, e->kernels, &e->scaling, &pass, &e->split, rows, &tally));

@@ -129,7 +129,9 @@ dt_status dt_run_not_finite(dt_run *run, const dt_sampler *sampler, int64_t rows
      * weights. */
     bool finite = isfinite(dt_grad_squares(run->kernels, run->table, run->weights, 0, run->table->total));
     bool sound = !dt_comm_any(run->comm, !finite);
+    dt_watchdog_note(run->watchdog, DT_ACTIVITY_EVALUATE, run->position.step); /* sample by sample */
     dt_status found = describe(run, sampler, rows);
+    dt_watchdog_note(run->watchdog, DT_ACTIVITY_COMPUTE, run->position.step);
     *redo = run->recipe->train.not_finite == DT_NOT_FINITE_ROLLBACK;
     switch ((dt_not_finite)run->recipe->train.not_finite) {
     case DT_NOT_FINITE_SKIP: return skip(run, found, sound);

@@ -113,6 +113,7 @@ dt_status dt_run_roll_back(dt_run *run) {
     bool first = dt_comm_rank(run->comm) == 0;
     struct dt_skips skips = run->skips;
     char path[4096] = "";
+    dt_watchdog_note(run->watchdog, DT_ACTIVITY_STORAGE, run->position.step);
     dt_status status = first ? newest_checkpoint(run, path) : dt_ok();
     if (first && status.code == DT_OK && !path[0])
         status = dt_fail(DT_ERR_DIVERGED,
@@ -123,5 +124,6 @@ dt_status dt_run_roll_back(dt_run *run) {
     memcpy(run->skips.steps, skips.steps, sizeof skips.steps);
     memset(&run->local_tally, 0, sizeof run->local_tally);
     run->checkpoint_step = run->position.step;
+    dt_watchdog_note(run->watchdog, DT_ACTIVITY_COMPUTE, run->position.step);
     return dt_comm_agree(run->comm, first ? rewind_metrics(run) : dt_ok());
 }

@@ -264,8 +264,11 @@ static dt_status check_replicas(dt_run *run) {
 
 static dt_status evaluate_test(dt_run *run) {
     dt_pass pass = {.weights = run->weights, .weights16 = run->weights16};
-    return dt_evaluate_split(run->comm, run->model, run->kernels, &run->scaling, &pass, &run->test, run->rows_at_once,
-                             &run->test_tally);
+    dt_watchdog_note(run->watchdog, DT_ACTIVITY_EVALUATE, run->position.step);
+    DT_TRY(dt_evaluate_split(run->comm, run->model, run->kernels, &run->scaling, &pass, &run->test, run->rows_at_once,
+                             &run->test_tally));
+    dt_watchdog_note(run->watchdog, DT_ACTIVITY_COMPUTE, run->position.step);
+    return dt_ok();
 }
 
 /* Evaluates; *better: this is the best evaluation so far by checkpoint.best. */

@@ -11,7 +11,8 @@
  *        not given; or list, a directory
  * nth    counted among this process's matching calls, from 1; "3+" is the third and all later ones
  * do     ENOSPC, EIO, EDQUOT, EACCES: fail with it;  short: transfer half, say so;  torn: transfer half, then die;
- *        kill: die before the call;  lie: do nothing and report success;  delay: 20 ms late
+ *        kill: die before the call;  lie: do nothing and report success;  delay: so many ms late
+ * ms     of a delay; 20 when it is not given
  * armed  1: from the start
  *
  * DTRAIN_FAULT_LOG=FILE receives a line for every matching call, "rank number call function", with " fault" at its end
@@ -48,7 +49,7 @@ static struct {
     bool armed, read;
     char call[16], path[256], log[1024];
     long only_rank, rank;
-    long nth, seen;
+    long nth, seen, ms;
     bool and_later;
     action what;
     int code;
@@ -94,6 +95,7 @@ static void read_request(void) {
         fault.nth = strtol(text, &end, 10);
         fault.and_later = *end == '+';
     }
+    fault.ms = field(spec, "ms", text, sizeof text) ? strtol(text, NULL, 10) : 20;
     if (field(spec, "do", text, sizeof text)) read_action(text);
 }
 
@@ -128,7 +130,7 @@ static action judge(const char *call, const char *name, const char *path) {
     if (!faulty) return NOTHING;
     if (fault.what == KILL) kill(getpid(), SIGKILL);
     if (fault.what == FAIL) errno = fault.code;
-    if (fault.what == DELAY) usleep(20000);
+    if (fault.what == DELAY) usleep(1000 * (useconds_t)fault.ms);
     return fault.what;
 }
 

@@ -1,24 +1,31 @@
 /* Preloaded (LD_PRELOAD), it makes a call of oneDNN find no memory: $DTRAIN_FAIL_PRODUCT is "RANK FUNCTION N", the
  * rank, which of the functions below, and the number of its call, counted from 1, from which on it fails; the call then
  * writes nothing. Without the variable, or on other ranks, all calls go through. $DTRAIN_COUNT_PRODUCTS names a file
- * that holds the numbers of calls of rank 0. */
+ * that holds the numbers of calls of rank 0. $DTRAIN_SLOW_PRODUCT is "FUNCTION N MILLISECONDS": from its call N on it
+ * takes so much longer, on every rank. */
 #include <dlfcn.h>
 #include <dnnl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { SGEMM, BF16, EXECUTE, FUNCTIONS };
 static const char *const names[FUNCTIONS] = {"dnnl_sgemm", "dnnl_gemm_bf16bf16f32", "dnnl_primitive_execute"};
-static long calls[FUNCTIONS], fails_from[FUNCTIONS];
+static long calls[FUNCTIONS], fails_from[FUNCTIONS], slow_from[FUNCTIONS];
+static unsigned slow_by; /* milliseconds */
 static const char *counts;
 
 __attribute__((constructor)) static void read_plan(void) {
-    const char *plan = getenv("DTRAIN_FAIL_PRODUCT"), *rank = getenv("OMPI_COMM_WORLD_RANK");
+    const char *plan = getenv("DTRAIN_FAIL_PRODUCT"), *slow = getenv("DTRAIN_SLOW_PRODUCT"),
+               *rank = getenv("OMPI_COMM_WORLD_RANK");
     char name[64];
     int on;
     long from;
     if (!rank || atoi(rank) == 0) counts = getenv("DTRAIN_COUNT_PRODUCTS");
+    if (slow && sscanf(slow, "%63s %ld %u", name, &from, &slow_by) == 3)
+        for (int i = 0; i < FUNCTIONS; i++)
+            if (strcmp(name, names[i]) == 0) slow_from[i] = from;
     if (!plan || sscanf(plan, "%d %63s %ld", &on, name, &from) != 3 || on != (rank ? atoi(rank) : 0)) return;
     for (int i = 0; i < FUNCTIONS; i++)
         if (strcmp(name, names[i]) == 0) fails_from[i] = from;
@@ -34,6 +41,7 @@ static void write_counts(void) {
 static int fails(int function) {
     calls[function]++;
     write_counts();
+    if (slow_from[function] > 0 && calls[function] >= slow_from[function]) usleep(1000 * slow_by);
     return fails_from[function] > 0 && calls[function] >= fails_from[function];
 }
 
