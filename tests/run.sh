@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds and runs every test. The last line is "N passed, N failed, N skipped".
+# Installs what is missing, builds and runs every test. The last line is "N passed, N failed, N skipped", those
+# before it name what was skipped, and why.
 #   tests/run.sh [--quick] [-s SUITE]... [-k PATTERN]
-# --quick     unit tests only         -s SUITE   unit, mpi, system, fault or source; may be repeated
+# --quick     unit tests only         -s SUITE   unit, avx2, mpi, system, fault or source; may be repeated
 # -k PATTERN  tests whose name has PATTERN (of grep)
 # Two builds: build/ as released runs everything, build/asan runs the unit tests under ASan and UBSan.
 set -euo pipefail
@@ -14,7 +15,7 @@ while (($#)); do
         --quick) suites=(unit) ;;
         -s) suites+=("${2:?-s needs a suite}") && shift ;;
         -k) pattern=${2:?-k needs a pattern} && shift ;;
-        *) sed -n '2,6s/^# //p' "$0" && exit 2 ;;
+        *) sed -n '2,7s/^# //p' "$0" && exit 2 ;;
     esac
     shift
 done
@@ -70,12 +71,21 @@ python3 - "$failed_builds" "${logs[@]}" <<'END'
 import json, os, sys
 
 count = {"passed": 0, "failed": int(sys.argv[1]), "skipped": 0}
+skipped = []  # what was not tested, and why, in the words of the tests
 for log in sys.argv[2:]:
     if not os.path.exists(log):
         continue
     for line in open(log, encoding="utf-8"):
-        result = json.loads(line)["result"]
+        test = json.loads(line)
+        result, name = test["result"], test["name"].split(" / ")[-1] + (" under ASan" if "/asan/" in log else "")
         count["passed" if result in ("OK", "EXPECTEDFAIL") else "skipped" if result == "SKIP" else "failed"] += 1
+        reasons = [said[9:] for said in test.get("stdout", "").splitlines() if said.startswith("skipped: ")]
+        if result == "SKIP":
+            skipped.append(f"{name} ({'; '.join(reasons) or 'it does not say why'})")
+        else:
+            skipped += [f"a part of {name}, {reason}" for reason in reasons]
+for what in skipped:
+    print(f"skipped: {what}")
 print(", ".join(f"{number} {what}" for what, number in count.items()))
 sys.exit(count["failed"] > 0 or count["passed"] == 0)
 END

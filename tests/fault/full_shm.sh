@@ -7,7 +7,7 @@ if [[ -z ${DTRAIN_NAMESPACE-} ]]; then
             DTRAIN_NAMESPACE=own exec unshare $options "${BASH_SOURCE[0]}"
         fi
     done
-    echo "skip  no small file system can be mounted here"
+    echo "skipped: no small file system can be mounted here"
     exit 77
 fi
 . "$(dirname "$0")/../support/lib.sh"

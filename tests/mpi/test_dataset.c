@@ -15,6 +15,7 @@
 #include "../support/ranks.h"
 #include "dtrain/compute.h"
 #include "dtrain/dataset.h"
+#include "isa.h"
 
 static char directory[64], spool[80], path[80];
 
@@ -388,7 +389,7 @@ static bool gathers(const dt_split *split, const double *y) {
     dt_scaling scaling;
     dt_recipe_data data = {.mean = 50, .std = 25};
     bool same = dt_scaling_open(&scaling, split, &data).code == DT_OK;
-    dt_split_gather(split, dt_kernels_for(DT_ISA_AUTO), &scaling, NULL, index, TAKE, &batch);
+    dt_split_gather(split, dt_kernels_for(test_isa()), &scaling, NULL, index, TAKE, &batch);
     dt_scaling_close(&scaling);
     same &= batch.rows == TAKE;
     for (int64_t i = 0; i < TAKE; i++) {
@@ -528,7 +529,7 @@ START_TEST(computed_scales_are_the_channels_moments_and_the_same_bits_on_any_ran
     int64_t index[SAMPLES];
     for (int i = 0; i < SAMPLES; i++) index[i] = i;
     dt_batch batch = {.x = x, .labels = labels};
-    dt_split_gather(&split, dt_kernels_for(DT_ISA_AUTO), &s, NULL, index, SAMPLES, &batch);
+    dt_split_gather(&split, dt_kernels_for(test_isa()), &s, NULL, index, SAMPLES, &batch);
     double sum = 0, square = 0, last = 0;
     for (int i = 0; i < COUNT(x); i++) {
         if (i % CHANNELS == 1) sum += (double)x[i], square += (double)x[i] * (double)x[i];

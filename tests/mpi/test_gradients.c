@@ -13,6 +13,7 @@
 #include "dtrain/model.h"
 #include "dtrain/optim.h"
 #include "dtrain/reduce.h"
+#include "isa.h"
 
 #define FASHION "/usr/share/datasets/fashion-mnist/"
 
@@ -66,7 +67,7 @@ static void open_model(void) {
 }
 
 static void setup(void) {
-    ranks_assert_ok(dt_compute_open(&kernels, DT_ISA_AUTO, 1));
+    ranks_assert_ok(dt_compute_open(&kernels, test_isa(), 1));
     open_data();
     open_model();
     ranks_assert_ok(dt_team_open(&team, world, 0));

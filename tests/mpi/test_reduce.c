@@ -10,6 +10,7 @@
 #include "dtrain/random.h"
 #include "dtrain/reduce.h"
 #include "dtrain/watchdog.h"
+#include "isa.h"
 
 enum { SHARDS = 8, STEPS = 24, LARGEST_TEAM = 3 };
 static const dt_kernels *kernels;
@@ -17,7 +18,7 @@ static dt_table table;
 
 /* Three blocks, so that slices are cut; a tensor that ends in the middle of one. */
 static void setup(void) {
-    kernels = dt_kernels_for(DT_ISA_AUTO);
+    kernels = dt_kernels_for(test_isa());
     memset(&table, 0, sizeof table);
     dt_shape shapes[] = {{2, {97, 91}}, {1, {11}}, {2, {11, 3}}};
     const char *names[] = {"a/w", "a/b", "b/w"};

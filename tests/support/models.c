@@ -5,13 +5,14 @@
 #include <string.h>
 
 #include "dtrain/memory.h"
+#include "isa.h"
 #include "reference.h"
 
 const dt_recipe_loss cross_entropy = {DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0};
 
 const dt_kernels *best_kernels(void) {
     const dt_kernels *kernels;
-    assert_ok(dt_compute_open(&kernels, DT_ISA_AUTO, 1));
+    assert_ok(dt_compute_open(&kernels, test_isa(), 1));
     return kernels;
 }
 

@@ -3,6 +3,7 @@
 #define DTRAIN_TESTS_SUITE_H
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "dtrain/status.h"
@@ -11,6 +12,13 @@
 
 static inline void assert_ok(dt_status status) {
     ck_assert_msg(status.code == DT_OK, "%s", status.message);
+}
+
+/* For a machine that lacks what a test is about: the exit code of main, which meson counts as skipped; run.sh lists the
+ * reason. */
+static inline int not_here(const char *reason) {
+    printf("skipped: %s\n", reason);
+    return 77;
 }
 
 /* Runs a suite; the exit code of main. A suite of which nothing was run has failed. */

@@ -105,22 +105,37 @@ START_TEST(only_the_causal_decodes) {
 }
 END_TEST
 
-START_TEST(a_batch_is_its_rows_bit_for_bit) {
-    enum { ROWS = 5, PLACES = 70, CHANNELS = 12, SIZE = PLACES * CHANNELS };
+/* The same bits, or numbers within what another order of a few sums may cost. */
+static void expect_alike(const char *what, int row, bool same_bits, const dt_real *got, const dt_real *want,
+                         int count) {
+    if (same_bits) ck_assert_msg(memcmp(got, want, (size_t)count * sizeof *got) == 0, "%s of row %d", what, row);
+    for (int i = 0; i < count; i++)
+        ck_assert_msg(fabs((double)got[i] - (double)want[i]) <= TOLERANCE, "%s of row %d, number %d: %.9g, not %.9g",
+                      what, row, i, (double)got[i], (double)want[i]);
+}
+
+/* oneDNN multiplies 48 or 96 rows at a time where there is no AVX-512, and adds up those left over in another order. A
+ * batch whose samples are whole blocks has its rows' bits on every processor, one of 70 places has them with AVX-512.
+ */
+START_TEST(a_batch_is_its_rows) {
+    enum { ROWS = 5, CHANNELS = 12, MOST = 96 * CHANNELS };
     static const char *const layers[] = {"[{attention: 3}]", "[{attention: {heads: 2, causal: no, rotary: yes}}]"};
+    const int places = _i < 2 ? 96 : 70, size = places * CHANNELS;
+    const bool same_bits =
+        places % 96 == 0 || sizeof(dt_real) == sizeof(double) || best_kernels()->isa == DT_ISA_AVX512;
     layer_list f;
-    fixture_init(&f, layers[_i], PLACES, CHANNELS, ROWS);
-    dt_real *x = reals(ROWS * SIZE, 3), *dy = reals(ROWS * SIZE, 4), *y = reals(ROWS * SIZE, 0);
-    dt_real *dx = reals(ROWS * SIZE, 0), *back = reals(ROWS * SIZE, 4);
+    fixture_init(&f, layers[_i % 2], places, CHANNELS, ROWS);
+    dt_real *x = reals(ROWS * MOST, 3), *dy = reals(ROWS * MOST, 4), *y = reals(ROWS * MOST, 0);
+    dt_real *dx = reals(ROWS * MOST, 0), *back = reals(ROWS * MOST, 4);
     dt_pass pass = pass_of(&f, ROWS, true);
-    memcpy(y, dt_sequence_forward(&f.sequence, &pass, x), ROWS * SIZE * sizeof *y);
-    memcpy(dx, dt_sequence_backward(&f.sequence, &pass, x, back, true), ROWS * SIZE * sizeof *y);
+    memcpy(y, dt_sequence_forward(&f.sequence, &pass, x), (size_t)(ROWS * size) * sizeof *y);
+    memcpy(dx, dt_sequence_backward(&f.sequence, &pass, x, back, true), (size_t)(ROWS * size) * sizeof *y);
     pass.rows = 1;
     for (int r = 0; r < ROWS; r++) {
-        const dt_real *one = dt_sequence_forward(&f.sequence, &pass, x + r * SIZE);
-        ck_assert_msg(memcmp(one, y + r * SIZE, SIZE * sizeof *y) == 0, "outputs of row %d", r);
-        one = dt_sequence_backward(&f.sequence, &pass, x + r * SIZE, dy + r * SIZE, true);
-        ck_assert_msg(memcmp(one, dx + r * SIZE, SIZE * sizeof *y) == 0, "gradient of row %d", r);
+        expect_alike("outputs", r, same_bits, dt_sequence_forward(&f.sequence, &pass, x + r * size), y + r * size,
+                     size);
+        expect_alike("gradient", r, same_bits,
+                     dt_sequence_backward(&f.sequence, &pass, x + r * size, dy + r * size, true), dx + r * size, size);
     }
     layer_list_finish(&f);
     dt_free(x), dt_free(dy), dt_free(y), dt_free(dx), dt_free(back);
@@ -168,7 +183,7 @@ int main(void) {
     tcase_add_loop_test(group, attention_and_its_gradients_are_pytorch_s, 0, COUNT(golden_attention));
     tcase_add_loop_test(group, decoding_place_by_place_gives_what_the_whole_does, 0, COUNT(decoded));
     tcase_add_test(group, only_the_causal_decodes);
-    tcase_add_loop_test(group, a_batch_is_its_rows_bit_for_bit, 0, 2);
+    tcase_add_loop_test(group, a_batch_is_its_rows, 0, 4);
     tcase_add_loop_test(group, what_is_not_seen_has_no_say, 0, 2);
     tcase_add_test(group, memory_grows_with_the_places_not_their_square);
     suite_add_tcase(suite, group);

@@ -1436,6 +1436,10 @@ int main(void) {
         attention_lets_nan_through_to_those_that_see_it,
         rows_of_attention_are_apart,
     };
+    for (int i = 0; i < COUNT(isas); i++)
+        if (!dt_kernels_for(isas[i]))
+            printf("skipped: kernels of %s (this processor has none)\n", dt_isa_name(isas[i]));
+    if (!__builtin_cpu_supports("avx512bf16")) printf("skipped: products of bf16 (no AVX512-BF16 here)\n");
     Suite *suite = suite_create("kernels");
     TCase *group = tcase_create("every instruction set");
     tcase_add_checked_fixture(group, NULL, release);

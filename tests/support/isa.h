@@ -1,0 +1,19 @@
+/* The instruction set of a test: the best there is, or $DTRAIN_TEST_ISA, which makes a processor of an older one. */
+#ifndef DTRAIN_TESTS_ISA_H
+#define DTRAIN_TESTS_ISA_H
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dtrain/compute.h"
+
+static inline dt_isa test_isa(void) {
+    const char *pin = getenv("DTRAIN_TEST_ISA");
+    if (!pin || sizeof(dt_real) == sizeof(double)) return DT_ISA_AUTO;
+    for (int i = DT_ISA_BASELINE; i <= DT_ISA_AVX512; i++)
+        if (strcmp(pin, dt_isa_name((dt_isa)i)) == 0) return (dt_isa)i;
+    ck_abort_msg("DTRAIN_TEST_ISA is \"%s\", which is no instruction set", pin);
+}
+
+#endif
