@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Several machines: the same bits as on one, also with slices that cross in chunks and batches that leave ranks without
+# rows. A rank or a host that dies, and a host that falls silent, end the job within a bound and are named; the run goes
+# on, on other hosts, to the digest of the run nobody touched.
+. "$(dirname "$0")/../support/lib.sh"
+. "$source/tests/support/hosts.sh"
+need_hosts
+need_data
+cut_data small.h5 25 16
+
+# A slice of each of two owners is above 2^18 elements. The last batch of an epoch has one row, for four shards.
+large=(--set data.file=small.h5 --set train.batch=8 --set train.shards=4 --set train.epochs=3 --set reduce.wire=i32
+    --set "model.layers=[flatten, {dense: {out: 2048, activation: relu}}, {dense: 10}]")
+run 1 train "${large[@]}" --run one
+wanted=$(last_value digest)
+
+same_bits() { # same_bits HOSTS OPTION…
+    local hosts=$1
+    shift
+    rm -rf run
+    run_on "$hosts" train "${large[@]}" "$@" --run run
+    expect_last "done run=run step=12 .* digest=$wanted" "$hosts $*: the digest of one rank"
+}
+same_bits "hostA:2 hostB:2"
+same_bits "hostA:3 hostB:1"
+same_bits "hostA:1 hostB:1 hostC:1"
+same_bits "hostA:1 hostB:2" --set reduce.path=flat
+# Teams of two in a machine, as if they were machines.
+run 4 train "${large[@]}" --set reduce.team=2 --run teams
+expect_last "done run=teams step=12 .* digest=$wanted" "teams of two ranks of one machine: the digest of one rank"
+
+# ---- what goes wrong -------------------------------------------------------------------------------------------------
+long=(--set "data.file=$data" --set train.shards=4 --set train.steps=500 --set reduce.wire=i32
+    --set checkpoint.every="50 steps" --set train.log_every="10 steps")
+run 1 train "${long[@]}" --run untouched
+wanted=$(last_value digest)
+
+no_rank_lives() { ! rank_pid 0 && ! rank_pid 1 && ! rank_pid 2 && ! rank_pid 3; }
+
+# began OPTION…: a run on two hosts is under way
+began() {
+    rm -rf run
+    start_on "hostA:2 hostB:2" train "${long[@]}" --run run "$@"
+    until_true 60 has_steps run 60 || fail "the run does not get to step 60"
+}
+
+# goes_wrong SIGNAL PIDS REGEX WHAT: the job ends by itself, in time, and says who did not go on
+goes_wrong() {
+    local signal=$1 regex=$3 what=$4 since=$SECONDS pids
+    read -ra pids <<<"${2//$'\n'/ }"
+    kill "-$signal" "${pids[@]}"
+    await
+    ((code != 0 && code != 75 && code != 124 && SECONDS - since < 40)) ||
+        fail "$what: exit code $code after $((SECONDS - since)) s"
+    expect_in "$err" "$regex" "$what: named"
+    [[ $signal != STOP ]] || kill -KILL "${pids[@]}" 2>/dev/null
+    until_true 20 no_rank_lives || fail "$what: ranks are left behind"
+    run 1 verify run
+    expect_code 0 "$what: every checkpoint is whole"
+}
+
+began
+goes_wrong KILL "$(rank_pid 3)" 'rank 3 .* on node hostB exited on signal 9' "a rank of the other host is killed"
+run_on "hostA:1 hostB:1 hostC:1" train "${long[@]}" --run run --set train.stop_after="100 steps"
+expect_code 75 "the same command on three hosts"
+expect_in "$out" 'going on from run/checkpoints/step-0*[1-9]' "goes on from a checkpoint"
+run 2 train "${long[@]}" --run run
+expect_last "done run=run step=500 .* digest=$wanted" "from three hosts to one: the digest of the run nobody touched"
+
+began
+goes_wrong KILL "$(on_host_of "$(rank_pid 3)")" 'node hostB' "a host dies"
+run_on "hostA:3" train "${long[@]}" --run run
+expect_last "done run=run step=500 .* digest=$wanted" "from two hosts to one: the digest of the run nobody touched"
+
+# Most steps have no checkpoint, where slow storage is to be waited for longer.
+began --set train.timeout=5
+goes_wrong STOP "$(rank_pid 2)" 'held up by rank 2 \(stopped ' "a rank of the other host is stuck"
+finish
