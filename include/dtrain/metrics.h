@@ -23,6 +23,8 @@ dt_status dt_metrics_open(dt_metrics **out, const char *directory, const dt_metr
 /* Appends a row: values[i] belongs to columns[i]; NaN is null in the twin. The twin is flushed at once; the HDF5 file
  * when it is opened, every few seconds and at close. */
 dt_status dt_metrics_append(dt_metrics *metrics, int series, const double *values);
+/* The step of the series' last row; -1: it has none. */
+int64_t dt_metrics_last(const dt_metrics *metrics, int series);
 /* Accepts NULL. */
 dt_status dt_metrics_close(dt_metrics *metrics);
 

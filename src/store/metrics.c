@@ -29,6 +29,7 @@ struct dt_metrics {
     FILE *twin;
     dt_h5 *file;
     int64_t rows[MAX_SERIES];
+    int64_t last[MAX_SERIES];    /* step of the last row; -1: there is none */
     double *pending[MAX_SERIES]; /* [CHUNK_ROWS, columns] not yet in the file */
     int64_t pending_rows[MAX_SERIES];
     double flushed;
@@ -151,6 +152,7 @@ static dt_status flush(dt_metrics *m) {
 
 static dt_status store_row(dt_metrics *m, int series, const double *values) {
     int columns = column_count(&m->series[series]);
+    m->last[series] = (int64_t)values[0];
     memcpy(m->pending[series] + m->pending_rows[series]++ * columns, values, (size_t)columns * sizeof *values);
     return m->pending_rows[series] == CHUNK_ROWS ? write_pending(m, series) : dt_ok();
 }
@@ -187,6 +189,7 @@ dt_status dt_metrics_open(dt_metrics **out, const char *directory, const dt_metr
     dt_status status = dt_ok();
     for (int i = 0; i < series_count && status.code == DT_OK; i++) {
         size_t columns = (size_t)column_count(&series[i]);
+        m->last[i] = -1;
         m->pending[i] = columns <= MAX_COLUMNS ? dt_alloc(CHUNK_ROWS * columns, sizeof(double)) : NULL;
         if (!m->pending[i]) status = dt_fail_memory("the metrics", CHUNK_ROWS * columns * sizeof(double));
     }
@@ -208,6 +211,10 @@ dt_status dt_metrics_append(dt_metrics *m, int series, const double *values) {
     if (fflush(m->twin) != 0) return dt_fail(DT_ERR_IO, "metrics.jsonl: %s", strerror(errno));
     DT_TRY(store_row(m, series, values));
     return dt_clock_now() - m->flushed > FLUSH_SECONDS ? flush(m) : dt_ok();
+}
+
+int64_t dt_metrics_last(const dt_metrics *m, int series) {
+    return m->last[series];
 }
 
 dt_status dt_metrics_close(dt_metrics *m) {

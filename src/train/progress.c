@@ -144,6 +144,14 @@ dt_status dt_progress_record(dt_progress *progress, dt_run *run) {
     return dt_ok();
 }
 
+bool dt_progress_is_recorded(const dt_run *run) {
+    return dt_metrics_last(run->metrics, SERIES_TRAIN) >= 0;
+}
+
+bool dt_progress_is_evaluated(const dt_run *run) {
+    return dt_metrics_last(run->metrics, SERIES_EPOCH) == run->position.step;
+}
+
 dt_status dt_progress_evaluated(dt_progress *progress, dt_run *run) {
     DT_TRY(dt_run_gather_tally(run));
     if (dt_comm_rank(run->comm) != 0) return dt_ok();
@@ -162,7 +170,9 @@ dt_status dt_progress_evaluated(dt_progress *progress, dt_run *run) {
                     run->has_test ? dt_perplexity(test, &run->test) : (double)NAN,
                     run->has_test ? dt_bits_per_char(test, &run->test) : (double)NAN,
                     dt_clock_now() - run->started};
-    dt_status status = dt_metrics_append(run->metrics, SERIES_EPOCH, row);
+    /* a run that was killed behind its evaluation has the row, and evaluates again */
+    bool recorded = dt_progress_is_evaluated(run);
+    dt_status status = recorded ? dt_ok() : dt_metrics_append(run->metrics, SERIES_EPOCH, row);
     if (status.code != DT_OK) dt_log_warn("%s", status.message);
     char trained[256] = "", tested[256] = "", elapsed[32], all[32];
     dt_loss loss = (dt_loss)run->recipe->loss.kind;

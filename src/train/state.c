@@ -308,7 +308,7 @@ static dt_status check_weights(const dt_run *run) {
 dt_status dt_run_publish(dt_run *run) {
     DT_TRY(dt_run_gather_tally(run));
     DT_TRY(dt_carried_gather(run));
-    if (run->checkpoint_step == run->position.step) return dt_ok();
+    if (run->checkpoint_step == run->position.step && !run->checkpoint_behind) return dt_ok();
     DT_TRY(dt_comm_agree(run->comm, check_weights(run)));
     double mark = dt_clock_now();
     dt_watchdog_note(run->watchdog, DT_ACTIVITY_STORAGE, run->position.step);
@@ -316,6 +316,7 @@ dt_status dt_run_publish(dt_run *run) {
     dt_watchdog_note(run->watchdog, DT_ACTIVITY_COMPUTE, run->position.step);
     dt_run_spend(run, DT_PHASE_CHECKPOINT, &mark);
     run->checkpoint_step = run->position.step;
+    run->checkpoint_behind = false;
     run->checkpoint_clock = mark;
     bool first = dt_comm_rank(run->comm) == 0;
     return dt_comm_agree(run->comm, first ? prune(run) : dt_ok());

@@ -271,9 +271,17 @@ static dt_status evaluate_test(dt_run *run) {
     return dt_ok();
 }
 
+/* Checkpoints come before the evaluation of their step, which may take long, or die. What it changes of the state is
+ * the best so far: where that counts, such a checkpoint says that its evaluation is still to be made. */
+static void set_evaluation_due(dt_run *run, bool due) {
+    bool judged = run->recipe->checkpoint.best != DT_BEST_NONE;
+    if (judged && due != (run->best.since < 0)) run->best.since = -1 - run->best.since;
+}
+
 /* Evaluates; *better: this is the best evaluation so far by checkpoint.best. */
 static dt_status evaluate(dt_run *run, dt_progress *progress, bool *better) {
     double mark = dt_clock_now();
+    set_evaluation_due(run, false);
     if (run->has_test) DT_TRY(evaluate_test(run));
     dt_run_spend(run, DT_PHASE_EVALUATE, &mark);
     run->evaluate_clock = mark;
@@ -288,6 +296,7 @@ static dt_status evaluate(dt_run *run, dt_progress *progress, bool *better) {
             run->best.step = (double)run->position.step;
         }
         run->best.since = *better ? 0 : run->best.since + 1;
+        run->checkpoint_behind = true;
     }
     return dt_progress_evaluated(progress, run);
 }
@@ -300,31 +309,63 @@ static bool is_finished(const dt_run *run) {
     return run->position.step >= run->total_steps || out_of_patience(run);
 }
 
-/* What follows a step: records, epoch's end, checks, evaluation, checkpoint. */
-static dt_status after_step(dt_run *run, dt_progress *progress, bool *stop) {
-    const dt_recipe *recipe = run->recipe;
+static bool evaluation_falls_here(const dt_run *run) {
+    return run->position.step == run->total_steps || steps_due(run, run->recipe->train.eval_every);
+}
+
+/* Collective, after a checkpoint was loaded: whether its step was never evaluated. */
+static bool evaluation_is_due(dt_run *run) {
+    bool due = run->best.since < 0;
+    if (dt_comm_rank(run->comm) == 0 && run->recipe->checkpoint.best == DT_BEST_NONE && run->checkpoint_step > 0)
+        due = evaluation_falls_here(run) && dt_progress_is_recorded(run) && !dt_progress_is_evaluated(run);
+    return dt_comm_any(run->comm, due);
+}
+
+/* The evaluation that was due when the checkpoint was made. */
+static dt_status catch_up(dt_run *run, dt_progress *progress) {
+    bool better = false;
+    DT_TRY(evaluate(run, progress, &better));
+    return is_finished(run) ? dt_run_publish(run) : dt_ok();
+}
+
+static dt_status record(dt_run *run, dt_progress *progress) {
     bool epoch_ends = run->position.sample == run->train.samples;
     bool ends = epoch_ends || run->position.step == run->total_steps;
-    if (steps_due(run, recipe->train.log_every) || ends) DT_TRY(dt_progress_record(progress, run));
-    if (epoch_ends) {
-        run->last_tally = run->epoch_tally;
-        run->epoch_tally = (dt_tally){0};
-        run->position.epoch++;
-        run->position.sample = 0;
-    }
-    bool better = false;
-    if (run->position.step == run->total_steps || steps_due(run, recipe->train.eval_every) ||
-        dt_reduce_raised(run->reducer, DT_FLAG_EVALUATE) > 0)
-        DT_TRY(evaluate(run, progress, &better));
-    bool finished = is_finished(run);
+    if (steps_due(run, run->recipe->train.log_every) || ends) DT_TRY(dt_progress_record(progress, run));
+    if (!epoch_ends) return dt_ok();
+    run->last_tally = run->epoch_tally;
+    run->epoch_tally = (dt_tally){0};
+    run->position.epoch++;
+    run->position.sample = 0;
+    return dt_ok();
+}
+
+static dt_status check(dt_run *run, bool now) {
+    int64_t every = run->recipe->train.check_every;
+    return every > 0 && (now || run->position.step % every == 0) ? check_replicas(run) : dt_ok();
+}
+
+/* What follows a step: records, checks, checkpoint, evaluation; and a checkpoint of what that found, where it is the
+ * best or the last. Who is told to stop does not begin to evaluate: that is done by who goes on. */
+static dt_status after_step(dt_run *run, dt_progress *progress, bool *stop) {
+    const dt_recipe *recipe = run->recipe;
+    DT_TRY(record(run, progress));
     int64_t stop_steps = span_steps(run, recipe->train.stop_after);
-    *stop = !finished && (dt_reduce_raised(run->reducer, DT_FLAG_STOP) > 0 ||
-                          (stop_steps > 0 && run->position.step - run->first_step >= stop_steps));
-    bool publish = finished || *stop || better || steps_due(run, recipe->checkpoint.every) ||
-                   dt_reduce_raised(run->reducer, DT_FLAG_CHECKPOINT) > 0;
-    int64_t check_every = recipe->train.check_every;
-    if (check_every > 0 && (publish || run->position.step % check_every == 0)) DT_TRY(check_replicas(run));
-    return publish ? dt_run_publish(run) : dt_ok();
+    bool last = run->position.step == run->total_steps, better = false;
+    bool told = !last && dt_reduce_raised(run->reducer, DT_FLAG_STOP) > 0;
+    bool stops = told || (!last && stop_steps > 0 && run->position.step - run->first_step >= stop_steps);
+    bool evaluates = evaluation_falls_here(run) || dt_reduce_raised(run->reducer, DT_FLAG_EVALUATE) > 0;
+    bool publishes = last || stops || steps_due(run, recipe->checkpoint.every) ||
+                     dt_reduce_raised(run->reducer, DT_FLAG_CHECKPOINT) > 0;
+    DT_TRY(check(run, publishes));
+    if (evaluates) set_evaluation_due(run, true);
+    if (publishes) DT_TRY(dt_run_publish(run));
+    if (evaluates && !told) DT_TRY(evaluate(run, progress, &better));
+    bool finished = is_finished(run);
+    *stop = stops && !finished;
+    if (!finished && !*stop && (publishes || !better)) return dt_ok();
+    if (!publishes) DT_TRY(check(run, true));
+    return dt_run_publish(run);
 }
 
 /* The order of the epoch in progress. */
@@ -333,18 +374,20 @@ static dt_sampler epoch_order(const dt_run *run) {
     return dt_sampler_at(run->train.samples, shuffle, run->recipe->seed, run->position.epoch);
 }
 
-static dt_status train_loop(dt_run *run, dt_outcome *outcome) {
+/* `due`: the evaluation of the step to go on from is still to be made. */
+static dt_status train_loop(dt_run *run, bool due, dt_outcome *outcome) {
     dt_progress progress;
     dt_progress_begin(&progress, run);
     dt_sampler sampler = epoch_order(run);
     bool stop = false;
-    dt_status status = dt_ok();
+    dt_status status = due ? catch_up(run, &progress) : dt_ok();
     while (!is_finished(run) && !stop && status.code == DT_OK) {
         if (run->position.sample == 0) sampler = epoch_order(run);
         double mark = dt_clock_now();
         bool redo = false;
         status = train_step(run, &sampler, &redo);
         if (redo) sampler = epoch_order(run);
+        if (redo && status.code == DT_OK && evaluation_is_due(run)) status = catch_up(run, &progress);
         double seconds = dt_clock_now() - mark;
         run->loop_seconds += seconds;
         dt_watchdog_allow(run->watchdog, 20 * seconds);
@@ -380,12 +423,13 @@ dt_status dt_train_run(dt_comm *comm, dt_recipe *recipe, const dt_train_options 
     *outcome = DT_OUTCOME_DONE;
     dt_run run;
     dt_status status = dt_run_open(&run, comm, recipe, options);
-    if (status.code == DT_OK && is_finished(&run)) {
+    bool due = status.code == DT_OK && evaluation_is_due(&run);
+    if (status.code == DT_OK && is_finished(&run) && !due) {
         status = finished_already(&run);
     } else if (status.code == DT_OK) {
         bool needs_start = recipe->train.not_finite == DT_NOT_FINITE_ROLLBACK && run.checkpoint_step < 0;
         if (needs_start) status = dt_run_publish(&run);
-        if (status.code == DT_OK) status = train_loop(&run, outcome);
+        if (status.code == DT_OK) status = train_loop(&run, due, outcome);
     }
     if (status.code == DT_OK) status = dt_profile_finish(&run);
     if (status.code == DT_OK) dt_progress_last_line(&run, *outcome, dt_state_digest(dt_run_state(&run)));

@@ -83,7 +83,7 @@ typedef struct dt_run {
     struct dt_best_so_far {
         double value; /* of checkpoint.best, larger is better */
         double step;  /* of that evaluation; 0: none yet */
-        double since; /* evaluations since */
+        double since; /* evaluations since; below 0: -1 - their number, and that of this step is still to be made */
     } best;
     struct dt_skips {
         int64_t steps[DT_MAX_SKIPS]; /* steps + 1 that are passed over, after rollbacks; 0: free */
@@ -104,6 +104,7 @@ typedef struct dt_run {
     int64_t memory_before;                   /* what this process had when it began, where a profile is wanted */
     double checkpoint_clock, evaluate_clock; /* rank 0: when the last one was */
     int64_t checkpoint_step;                 /* step of the newest checkpoint; -1: none */
+    bool checkpoint_behind;                  /* an evaluation has changed the state since, in the same step */
     double grad_norm, rate;                  /* of the last step that measured them */
 } dt_run;
 
@@ -269,6 +270,10 @@ void dt_progress_clear(dt_progress *progress);
 dt_status dt_progress_record(dt_progress *progress, dt_run *run);
 /* Collective. The same for an evaluation. */
 dt_status dt_progress_evaluated(dt_progress *progress, dt_run *run);
+/* Rank 0: this run has made steps itself, not only taken over a checkpoint. */
+bool dt_progress_is_recorded(const dt_run *run);
+/* Rank 0: there is a row of the evaluation of this step. */
+bool dt_progress_is_evaluated(const dt_run *run);
 /* The machine-readable last line. */
 void dt_progress_last_line(const dt_run *run, dt_outcome outcome, uint64_t digest);
 extern const dt_metrics_series dt_run_series[2];
