@@ -1,9 +1,13 @@
 /* Checkpoints: what they hold, how one is published so that the newest committed one always loads, how one is found
  * again.
  *
- * Format version 1. Root attributes: format ("dtrain checkpoint"), version, step, epoch, sample, shards, seed, digest,
+ * Format version 2. Root attributes: format ("dtrain checkpoint"), version, step, epoch, sample, shards, seed, digest,
  * recipe, created, program. Float32 datasets /weights/<tensor>, /optimizer/<slot>/<tensor>, other state under
- * /state/<name>; each has an attribute `hash` (XXH3-64 of its bytes, 16 hex digits). */
+ * /state/<name>; each has an attribute `hash` (XXH3-64 of its bytes, 16 hex digits).
+ *
+ * Version 1, which is still read, has no datasets beside those of the digest: what a file lacks of them is told to
+ * whoever loads it. With them came the root attributes `beside`, their number, and `seal`: the digest, gone on with
+ * over them. */
 #ifndef DTRAIN_CHECKPOINT_H
 #define DTRAIN_CHECKPOINT_H
 
@@ -14,7 +18,7 @@
 #include "dtrain/status.h"
 #include "dtrain/table.h"
 
-#define DT_CHECKPOINT_VERSION 1
+#define DT_CHECKPOINT_VERSION 2
 
 /* One arena in the checkpoint: its tensors become datasets group/<tensor name>. */
 typedef struct dt_section {
@@ -30,6 +34,12 @@ typedef struct dt_extra {
     int64_t count;
     void *data;
 } dt_extra;
+
+/* What a run needs to go on, and its digest is not made of: so that what is added here changes no digest. */
+typedef struct dt_beside {
+    dt_extra array;
+    bool found; /* by dt_checkpoint_load: whether the file has it; else the array is as it was */
+} dt_beside;
 
 typedef struct dt_position {
     int64_t step;   /* updates made */
@@ -47,10 +57,12 @@ typedef struct dt_state {
     int section_count;
     dt_extra *extras;
     int extra_count;
+    dt_beside *beside;
+    int beside_count;
 } dt_state;
 
 /* The digest: XXH3-64 over position, shards, seed and, in order, every section's tensors (without padding) and every
- * extra. The recipe text is not part of it. A function of the state alone. */
+ * extra. The recipe text is not part of it, nor what is beside. A function of the state alone. */
 uint64_t dt_state_digest(const dt_state *state);
 void dt_digest_text(uint64_t digest, char out[17]);
 
@@ -63,6 +75,7 @@ dt_status dt_checkpoint_publish(dt_comm *comm, const char *directory, const dt_s
 /* What the root attributes say; recipe is to dt_free. Checks format and version. */
 typedef struct dt_checkpoint_head {
     dt_position position;
+    int64_t version, beside; /* of the format; datasets beside the digest's */
     int64_t shards, seed;
     uint64_t digest;
     char *recipe;
@@ -73,8 +86,9 @@ dt_status dt_checkpoint_head_read(const char *path, dt_checkpoint_head *head);
 void dt_checkpoint_head_finish(dt_checkpoint_head *head);
 
 /* Reads a checkpoint into state's memory (position, shards, seed and the arrays; state->recipe is left alone). Every
- * array of `state` must be there with its shape and hash, and the digest must match. Not collective: rank 0 reads, then
- * broadcasts. With `part` the file may hold more than `state` asks for, and the digest is not recomputed. */
+ * array of `state` but those beside must be there, each with its shape and hash, and the digest must match. Not
+ * collective: rank 0 reads, then broadcasts. With `part` the file may hold more than `state` asks for, and the digest
+ * is not recomputed. */
 dt_status dt_checkpoint_load(const char *path, dt_state *state, bool part);
 
 /* Reads everything in the file and compares every hash and the digest, without knowing the model: the datasets are

@@ -53,17 +53,3 @@ dt_status dt_compute_open(const dt_kernels **out, dt_isa isa, int threads) {
     if (threads > 1) *out = dt_kernels_threaded(*out);
     return dt_ok();
 }
-
-void dt_tally_add(dt_tally *sum, const dt_tally *more) {
-    sum->samples += more->samples;
-    sum->loss += more->loss;
-    sum->correct += more->correct;
-    sum->correct_top5 += more->correct_top5;
-    sum->abs_error += more->abs_error;
-    sum->not_finite += more->not_finite;
-}
-
-double dt_tally_loss(const dt_tally *tally) {
-    if (tally->samples == 0 || tally->not_finite > 0) return (double)__builtin_nanf("");
-    return (double)tally->loss * DT_TALLY_UNIT / (double)tally->samples;
-}

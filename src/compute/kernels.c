@@ -10,7 +10,7 @@
 #include "recurrent.h"
 #include "tokens.h"
 
-#define LOSS_LIMIT 0x1p38 /* a sample's loss above this would overflow a tally's sum */
+#define ROUNDED_LIMIT 0x1p38 /* losses above are not in a tally's rounded sums */
 
 /* ---- bias and activation --------------------------------------------------------------------------------------------
  */
@@ -178,23 +178,31 @@ static int64_t row_argmax(const dt_real *x, int64_t n) {
     return best;
 }
 
-static void tally_classes(dt_tally *tally, const dt_real *output, int64_t label, int64_t cols) {
+/* How many outputs come before the label's: larger ones, and equal ones of earlier classes. What is not a number is
+ * above all, as in a pool. */
+static int64_t rank_of_label(const dt_real *output, int64_t label, int64_t cols) {
     int64_t above = 0;
     dt_real mine = output[label];
     _Pragma("omp simd reduction(+ : above)") for (int64_t j = 0; j < cols; j++) above +=
-        (output[j] > mine) | ((output[j] == mine) & (j < label));
-    tally->correct += above == 0;
-    tally->correct_top5 += above < 5;
+        (!(output[j] <= mine)) | ((output[j] == mine) & (j < label));
+    return above;
 }
 
-static void tally_loss(dt_tally *tally, double loss, double abs_error) {
-    tally->samples++;
-    if (!(loss < LOSS_LIMIT) || !(loss > -LOSS_LIMIT)) {
+/* One sample. A sample whose loss is not a number is right in nothing, whatever its outputs compare to. */
+static void tally_sample(dt_tally *tally, double loss, double abs_error, bool correct, bool in_top5) {
+    if (++tally->samples % DT_SUM_ADDS == 0) dt_tally_carry(tally);
+    if (!(loss < DT_SUM_LIMIT) || !(loss > -DT_SUM_LIMIT)) {
         tally->not_finite++;
         return;
     }
-    tally->loss += llrint(loss / DT_TALLY_UNIT);
-    tally->abs_error += llrint(abs_error / DT_TALLY_UNIT);
+    tally->correct += correct;
+    tally->correct_top5 += in_top5;
+    dt_sum_add(&tally->loss, loss);
+    dt_sum_add(&tally->abs_error, abs_error);
+    if (!(loss < ROUNDED_LIMIT) || !(loss > -ROUNDED_LIMIT)) return;
+    tally->rounded_loss = (int64_t)((uint64_t)tally->rounded_loss + (uint64_t)llrint(loss / DT_TALLY_UNIT));
+    tally->rounded_abs_error =
+        (int64_t)((uint64_t)tally->rounded_abs_error + (uint64_t)llrint(abs_error / DT_TALLY_UNIT));
 }
 
 /* Whether row i counts; where it does not its gradient is zero. */
@@ -245,9 +253,9 @@ static void softmax_cross_entropy(dt_real *output, const int32_t *labels, const 
             dot += (1 - smoothing) * (o[labels[i]] - top);
             mass = 1;
         }
-        tally_classes(tally, row, t ? row_argmax(t, cols) : labels[i], width);
+        int64_t above = rank_of_label(row, t ? row_argmax(t, cols) : labels[i], width);
         dt_real sum = gradient || row == narrow ? row_exp(row, row, width, top) : sum_exp(row, width, top);
-        tally_loss(tally, (double)mass * log((double)sum) - (double)dot, 0);
+        tally_sample(tally, (double)mass * log((double)sum) - (double)dot, 0, above == 0, above < 5);
         if (!gradient) continue;
         dt_real scale = mass / sum;
         if (t) {
@@ -259,9 +267,9 @@ static void softmax_cross_entropy(dt_real *output, const int32_t *labels, const 
     }
 }
 
-/* Classes are counted when targets are labels, or one column decides at one half. */
-static void tally_vector(dt_tally *tally, const dt_real *o, const int32_t *labels, int64_t row, int64_t cols) {
-    if (labels && cols > 1) tally_classes(tally, o, labels[row], cols);
+/* Classes are counted when targets are labels, or one column decides at one half; else nothing is above nothing. */
+static int64_t rank_in_vector(const dt_real *o, const int32_t *labels, int64_t row, int64_t cols) {
+    return labels && cols > 1 ? rank_of_label(o, labels[row], cols) : INT64_MAX;
 }
 
 static void mean_squared_error(dt_real *output, const int32_t *labels, const dt_real *values, int64_t rows,
@@ -269,7 +277,7 @@ static void mean_squared_error(dt_real *output, const int32_t *labels, const dt_
     for (int64_t i = 0; i < rows; i++) {
         dt_real *o = output + i * cols;
         if (!row_counts(labels, i, o, cols, gradient)) continue;
-        tally_vector(tally, o, labels, i, cols);
+        int64_t above = rank_in_vector(o, labels, i, cols);
         double loss = 0, absolute = 0;
         for (int64_t j = 0; j < cols; j++) {
             dt_real target = labels && cols == 1 ? (dt_real)labels[i] : target_at(labels, values, i, j, cols);
@@ -278,7 +286,7 @@ static void mean_squared_error(dt_real *output, const int32_t *labels, const dt_
             absolute += fabs((double)error);
             if (gradient) o[j] = error;
         }
-        tally_loss(tally, loss, absolute / (double)cols);
+        tally_sample(tally, loss, absolute / (double)cols, above == 0, above < 5);
     }
 }
 
@@ -287,7 +295,7 @@ static void binary_cross_entropy(dt_real *output, const int32_t *labels, const d
     for (int64_t i = 0; i < rows; i++) {
         dt_real *o = output + i * cols;
         if (!row_counts(labels, i, o, cols, gradient)) continue;
-        tally_vector(tally, o, labels, i, cols);
+        int64_t above = rank_in_vector(o, labels, i, cols);
         double loss = 0, absolute = 0;
         int64_t right = 0;
         for (int64_t j = 0; j < cols; j++) {
@@ -301,8 +309,8 @@ static void binary_cross_entropy(dt_real *output, const int32_t *labels, const d
             right += (o[j] > 0) == (hard > LITERAL(0.5));
             if (gradient) o[j] = x != x ? o[j] : probability - target;
         }
-        if (!(labels && cols > 1)) tally->correct += right == cols;
-        tally_loss(tally, loss, absolute / (double)cols);
+        bool all_right = !(labels && cols > 1) && right == cols;
+        tally_sample(tally, loss, absolute / (double)cols, above == 0 || all_right, above < 5);
     }
 }
 

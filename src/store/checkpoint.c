@@ -39,6 +39,16 @@
 /* ---- write ---------------------------------------------------------------------------------------------------------
  */
 
+/* The digest, gone on with over what is beside it. */
+static uint64_t seal_of(const dt_state *state, uint64_t digest) {
+    dt_digest seal = {digest};
+    for (int i = dt_state_count(state); i < dt_state_count_all(state); i++) {
+        dt_item item = dt_state_item(state, i);
+        dt_digest_add(&seal, item.dataset, dt_hash_bytes(item.data, item.bytes));
+    }
+    return seal.value;
+}
+
 static dt_status write_head(dt_h5 *file, const dt_state *state, uint64_t digest) {
     char text[32];
     DT_TRY(dt_h5_put_text(file, "/", "format", FORMAT));
@@ -49,8 +59,11 @@ static dt_status write_head(dt_h5 *file, const dt_state *state, uint64_t digest)
     DT_TRY(dt_h5_put_int(file, "/", "shards", state->shards));
     DT_TRY(dt_h5_put_int(file, "/", "seed", state->seed));
     DT_TRY(dt_h5_put_int(file, "/", "datasets", dt_state_count(state)));
+    DT_TRY(dt_h5_put_int(file, "/", "beside", state->beside_count));
     dt_digest_text(digest, text);
     DT_TRY(dt_h5_put_text(file, "/", "digest", text));
+    dt_digest_text(seal_of(state, digest), text);
+    DT_TRY(dt_h5_put_text(file, "/", "seal", text));
     dt_digest_text(dt_hash_bytes(state->recipe, strlen(state->recipe)), text);
     DT_TRY(dt_h5_put_text(file, "/", "recipe_hash", text));
     return dt_h5_put_text(file, "/", "recipe", state->recipe);
@@ -62,7 +75,7 @@ static dt_status write_datasets(dt_h5 *file, const dt_state *state, uint64_t *pl
     DT_TRY(write_head(file, state, dt_state_digest(state)));
     DT_TRY(dt_h5_put_text(file, "/", "created", created));
     DT_TRY(dt_h5_put_text(file, "/", "program", "dtrain " DT_VERSION));
-    for (int i = 0; i < dt_state_count(state); i++) {
+    for (int i = 0; i < dt_state_count_all(state); i++) {
         dt_item item = dt_state_item(state, i);
         dt_h5_info info;
         char hash[17];
@@ -101,7 +114,7 @@ static dt_status write_bytes(int file, const char *bytes, size_t count, uint64_t
 
 /* This rank's part of the data. */
 static dt_status write_part(int file, const dt_state *state, const uint64_t *places, int rank, int ranks) {
-    for (int i = 0; i < dt_state_count(state); i++) {
+    for (int i = 0; i < dt_state_count_all(state); i++) {
         dt_item item = dt_state_item(state, i);
         if (item.bytes == 0) continue;
         int64_t rows = item.shape.rank ? item.shape.dim[0] : 1, first = 0, count = rows;
@@ -129,7 +142,7 @@ static dt_status write_data(const char *path, const dt_state *state, const uint6
 
 static dt_status write_file(dt_comm *comm, const char *path, const dt_state *state) {
     int rank = dt_comm_rank(comm), ranks = dt_comm_size(comm);
-    size_t count = (size_t)dt_state_count(state);
+    size_t count = (size_t)dt_state_count_all(state);
     uint64_t *places = dt_alloc(count, sizeof *places);
     dt_status status = places ? dt_ok() : dt_fail_memory("a list of datasets", count * sizeof *places);
     status = dt_comm_agree(comm, status);
@@ -251,11 +264,11 @@ static dt_status read_head(dt_h5 *file, dt_checkpoint_head *head) {
         ours ? dt_ok() : dt_fail(DT_ERR_CORRUPT, "%s: a %.40s, not a %s", dt_h5_path(file), text, FORMAT);
     dt_free(text);
     DT_TRY(status);
-    int64_t version;
-    DT_TRY(dt_h5_get_int(file, "/", "version", &version));
-    if (version != DT_CHECKPOINT_VERSION)
-        return dt_fail(DT_ERR_CORRUPT, "%s: format version %lld; this dtrain reads version %d", dt_h5_path(file),
-                       (long long)version, DT_CHECKPOINT_VERSION);
+    DT_TRY(dt_h5_get_int(file, "/", "version", &head->version));
+    if (head->version < 1 || head->version > DT_CHECKPOINT_VERSION)
+        return dt_fail(DT_ERR_CORRUPT, "%s: format version %lld; this dtrain reads versions 1 to %d", dt_h5_path(file),
+                       (long long)head->version, DT_CHECKPOINT_VERSION);
+    if (head->version > 1) DT_TRY(dt_h5_get_int(file, "/", "beside", &head->beside));
     DT_TRY(dt_h5_get_int(file, "/", "step", &head->position.step));
     DT_TRY(dt_h5_get_int(file, "/", "epoch", &head->position.epoch));
     DT_TRY(dt_h5_get_int(file, "/", "sample", &head->position.sample));
@@ -353,10 +366,9 @@ void dt_checkpoint_head_finish(dt_checkpoint_head *head) {
     head->recipe = NULL;
 }
 
-dt_status dt_fail_digest(const char *path, uint64_t stored, uint64_t found) {
-    return dt_fail(DT_ERR_CORRUPT,
-                   "%s: its digest does not match (stored %016llx, read %016llx): an attribute was changed", path,
-                   (unsigned long long)stored, (unsigned long long)found);
+dt_status dt_fail_digest(const char *path, const char *which, uint64_t stored, uint64_t found) {
+    return dt_fail(DT_ERR_CORRUPT, "%s: its %s does not match (stored %016llx, read %016llx): an attribute was changed",
+                   path, which, (unsigned long long)stored, (unsigned long long)found);
 }
 
 typedef struct load_job {
@@ -365,6 +377,29 @@ typedef struct load_job {
     bool part;
     dt_checkpoint_head head;
 } load_job;
+
+/* What the file has of what is beside the digest: for each whether it is there, and it. */
+static dt_status send_beside(const dt_state *state, dt_h5 *file, dt_guard *to) {
+    uint64_t hash;
+    for (int i = dt_state_count(state); i < dt_state_count_all(state); i++) {
+        dt_item item = dt_state_item(state, i);
+        bool found = dt_h5_has(file, item.dataset);
+        DT_TRY(dt_guard_send(to, &found, sizeof found));
+        if (found) DT_TRY(dt_item_read(file, &item, to, &hash));
+    }
+    return dt_ok();
+}
+
+static dt_status take_beside(dt_state *state, dt_guard *from) {
+    for (int i = 0; i < state->beside_count; i++) {
+        dt_item item = dt_state_item(state, dt_state_count(state) + i);
+        unsigned char found = 0;
+        DT_TRY(dt_guard_take(from, &found, sizeof found));
+        state->beside[i].found = found != 0;
+        if (found) DT_TRY(dt_guard_take(from, item.data, item.bytes));
+    }
+    return dt_ok();
+}
 
 static dt_status send_items(const load_job *job, dt_h5 *file, dt_guard *to) {
     uint64_t hash;
@@ -377,7 +412,7 @@ static dt_status send_items(const load_job *job, dt_h5 *file, dt_guard *to) {
     if (!job->part && datasets != dt_state_count(job->state))
         return dt_fail(DT_ERR_INPUT, "%s: it has %lld datasets, but the recipe makes %d: another network or optimizer",
                        dt_h5_path(file), (long long)datasets, dt_state_count(job->state));
-    return dt_ok();
+    return send_beside(job->state, file, to);
 }
 
 static dt_status send_state(void *context, dt_guard *to) {
@@ -399,6 +434,7 @@ static dt_status take_state(void *context, dt_guard *from) {
         dt_item item = dt_state_item(job->state, i);
         DT_TRY(dt_guard_take(from, item.data, item.bytes));
     }
+    DT_TRY(take_beside(job->state, from));
     return check_head(job->path, &job->head);
 }
 
@@ -410,7 +446,7 @@ dt_status dt_checkpoint_load(const char *path, dt_state *state, bool part) {
     state->seed = job.head.seed;
     if (part) return dt_ok();
     uint64_t digest = dt_state_digest(state);
-    return digest == job.head.digest ? dt_ok() : dt_fail_digest(path, job.head.digest, digest);
+    return digest == job.head.digest ? dt_ok() : dt_fail_digest(path, "digest", job.head.digest, digest);
 }
 
 /* ---- directory ------------------------------------------------------------------------------------------------------

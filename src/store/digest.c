@@ -38,6 +38,10 @@ int dt_state_count(const dt_state *state) {
     return count;
 }
 
+int dt_state_count_all(const dt_state *state) {
+    return dt_state_count(state) + state->beside_count;
+}
+
 dt_item dt_state_item(const dt_state *state, int index) {
     dt_item item;
     memset(&item, 0, sizeof item);
@@ -55,7 +59,8 @@ dt_item dt_state_item(const dt_state *state, int index) {
         item.bytes = tensor->count * sizeof(float);
         return item;
     }
-    const dt_extra *extra = &state->extras[index];
+    const dt_extra *extra =
+        index < state->extra_count ? &state->extras[index] : &state->beside[index - state->extra_count].array;
     snprintf(item.dataset, sizeof item.dataset, "%s%s", extra->name[0] == '/' ? "" : "/state/", extra->name);
     item.dtype = extra->dtype;
     item.shape = (dt_shape){1, {extra->count}};

@@ -15,7 +15,8 @@ typedef struct dt_item {
     size_t bytes;
 } dt_item;
 
-int dt_state_count(const dt_state *state);
+int dt_state_count(const dt_state *state);     /* of the digest's */
+int dt_state_count_all(const dt_state *state); /* with those beside, which follow */
 dt_item dt_state_item(const dt_state *state, int index);
 
 typedef struct dt_digest {
@@ -34,6 +35,6 @@ dt_status dt_item_read(dt_h5 *file, const dt_item *item, dt_guard *to, uint64_t 
 dt_status dt_checkpoint_open(dt_h5 **file, const char *path, dt_checkpoint_head *head);
 dt_status dt_checkpoint_verify_here(const char *path, uint64_t *digest);
 
-dt_status dt_fail_digest(const char *path, uint64_t stored, uint64_t found);
+dt_status dt_fail_digest(const char *path, const char *which, uint64_t stored, uint64_t found);
 
 #endif

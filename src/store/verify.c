@@ -2,6 +2,7 @@
  * the model. Memory is taken for a piece at a time, whatever the file claims to be. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -14,8 +15,8 @@
 typedef struct found_items {
     dt_h5 *file;
     dt_status status;
-    int64_t expected;
-    dt_item *items; /* [expected] */
+    int64_t expected, digested;
+    dt_item *items; /* [expected], those of the digest first */
     size_t file_bytes;
 } found_items;
 
@@ -44,7 +45,8 @@ static bool find_item(void *context, const char *path, char kind) {
     return found->status.code == DT_OK;
 }
 
-static dt_status verify_items(found_items *found, dt_digest *digest) {
+/* *digest goes on over all; *at_digest is what it was where the digest ends. */
+static dt_status verify_items(found_items *found, dt_digest *digest, uint64_t *at_digest) {
     for (int64_t i = 0; i < found->expected; i++) {
         dt_item *item = &found->items[i];
         if (!item->dataset[0])
@@ -52,29 +54,43 @@ static dt_status verify_items(found_items *found, dt_digest *digest) {
         uint64_t hash;
         DT_TRY(dt_item_read(found->file, item, NULL, &hash));
         dt_digest_add(digest, item->dataset, hash);
+        if (i + 1 == found->digested) *at_digest = digest->value;
     }
     return dt_ok();
+}
+
+static dt_status check_seal(dt_h5 *file, uint64_t found) {
+    char *stored, text[17];
+    DT_TRY(dt_h5_get_text(file, "/", "seal", &stored));
+    dt_digest_text(found, text);
+    bool same = strcmp(stored, text) == 0;
+    uint64_t value = strtoull(stored, NULL, 16);
+    dt_free(stored);
+    return same ? dt_ok() : dt_fail_digest(dt_h5_path(file), "seal", value, found);
 }
 
 static dt_status verify_open(dt_h5 *file, const dt_checkpoint_head *head, uint64_t *digest) {
     struct stat info;
     if (stat(dt_h5_path(file), &info) != 0) return dt_fail(DT_ERR_IO, "%s: %s", dt_h5_path(file), strerror(errno));
     found_items found = {.file = file, .file_bytes = (size_t)info.st_size};
-    DT_TRY(dt_h5_get_int(file, "/", "datasets", &found.expected));
-    if (found.expected < 1 || found.expected > 1000000)
-        return dt_fail(DT_ERR_CORRUPT, "%s: it claims %lld datasets", dt_h5_path(file), (long long)found.expected);
+    DT_TRY(dt_h5_get_int(file, "/", "datasets", &found.digested));
+    if (found.digested < 1 || found.digested > 1000000 || head->beside < 0 || head->beside > 1000000)
+        return dt_fail(DT_ERR_CORRUPT, "%s: it claims %lld datasets and %lld beside", dt_h5_path(file),
+                       (long long)found.digested, (long long)head->beside);
+    found.expected = found.digested + head->beside;
     found.items = dt_alloc((size_t)found.expected, sizeof *found.items);
     if (!found.items) return dt_fail_memory("a list of datasets", (size_t)found.expected * sizeof *found.items);
     dt_digest running;
     dt_digest_begin(&running, &head->position, head->shards, head->seed);
     dt_status status = dt_h5_walk(file, find_item, &found);
     if (status.code == DT_OK) status = found.status;
-    if (status.code == DT_OK) status = verify_items(&found, &running);
+    uint64_t at_digest = 0;
+    if (status.code == DT_OK) status = verify_items(&found, &running, &at_digest);
     dt_free(found.items);
     DT_TRY(status);
-    if (running.value != head->digest) return dt_fail_digest(dt_h5_path(file), head->digest, running.value);
-    *digest = running.value;
-    return dt_ok();
+    if (at_digest != head->digest) return dt_fail_digest(dt_h5_path(file), "digest", head->digest, at_digest);
+    *digest = at_digest;
+    return head->version > 1 ? check_seal(file, running.value) : dt_ok();
 }
 
 dt_status dt_checkpoint_verify_here(const char *path, uint64_t *digest) {

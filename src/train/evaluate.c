@@ -89,10 +89,16 @@ dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *ke
     dt_relay_finish(&relay);
     DT_TRY(status);
     DT_TRY(dt_computed_everywhere(comm));
+    return dt_tally_gather(comm, tally);
+}
+
+dt_status dt_tally_gather(dt_comm *comm, dt_tally *tally) {
     int64_t words[DT_TALLY_WORDS];
+    dt_tally_carry(tally);
     memcpy(words, tally, sizeof words);
     DT_TRY(dt_comm_sum_i64(comm, words, DT_TALLY_WORDS));
     memcpy(tally, words, sizeof words);
+    dt_tally_carry(tally);
     return dt_ok();
 }
 
@@ -122,8 +128,7 @@ void dt_tally_text(char *out, size_t size, const char *prefix, const dt_tally *t
         used +=
             snprintf(out + used, size - (size_t)used, " %stop5=%.4f", prefix, (double)tally->correct_top5 / samples);
     if (all && loss != DT_LOSS_SOFTMAX_CROSS_ENTROPY)
-        snprintf(out + used, size - (size_t)used, " %smae=%.6f", prefix,
-                 (double)tally->abs_error * DT_TALLY_UNIT / samples);
+        snprintf(out + used, size - (size_t)used, " %smae=%.6f", prefix, dt_tally_abs_error(tally));
 }
 
 /* What an evaluation needs of a checkpoint. */

@@ -96,9 +96,7 @@ dt_status dt_progress_record(dt_progress *progress, dt_run *run) {
     dt_tally before = run->epoch_tally;
     DT_TRY(dt_run_gather_tally(run));
     dt_tally interval = run->epoch_tally;
-    interval.samples -= before.samples;
-    interval.loss -= before.loss;
-    interval.not_finite -= before.not_finite;
+    dt_tally_subtract(&interval, &before);
     if (interval.samples == 0) return dt_ok();
     progress->loss = dt_tally_loss(&interval);
 
@@ -166,7 +164,7 @@ dt_status dt_progress_evaluated(dt_progress *progress, dt_run *run) {
                     dt_tally_loss(test),
                     classes ? share(test->correct, test) : (double)NAN,
                     classes ? share(test->correct_top5, test) : (double)NAN,
-                    vectors ? share(test->abs_error, test) * DT_TALLY_UNIT : (double)NAN,
+                    vectors ? dt_tally_abs_error(test) : (double)NAN,
                     run->has_test ? dt_perplexity(test, &run->test) : (double)NAN,
                     run->has_test ? dt_bits_per_char(test, &run->test) : (double)NAN,
                     dt_clock_now() - run->started};

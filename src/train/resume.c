@@ -63,6 +63,20 @@ dt_status dt_resume_choose(const dt_run *run, char path[4096], int64_t *shards) 
     return dt_ok();
 }
 
+/* The exact sums of a tally: from the file, or where it is of a time before them, from what it has. */
+static dt_status settle_sums(dt_tally *tally, bool found, const char *path) {
+    if (!found) dt_tally_from_rounded(tally);
+    if (tally->samples >= 0 && dt_sum_sound(&tally->loss) && dt_sum_sound(&tally->abs_error)) return dt_ok();
+    return dt_fail(DT_ERR_CORRUPT, "%s: its sums of losses make no sense", path);
+}
+
+static dt_status settle_beside(dt_run *run, const char *path) {
+    DT_TRY(settle_sums(&run->epoch_tally, run->beside[DT_BESIDE_EPOCH_SUMS].found, path));
+    DT_TRY(settle_sums(&run->last_tally, run->beside[DT_BESIDE_LAST_SUMS].found, path));
+    if (!run->beside[DT_BESIDE_BEST_VALUE].found) run->best_value = run->best.value;
+    return dt_ok();
+}
+
 /* Loads on rank 0, after comparing the recipes. */
 static dt_status load(dt_run *run, const char *path) {
     dt_checkpoint_head head;
@@ -73,6 +87,7 @@ static dt_status load(dt_run *run, const char *path) {
     if (status.code != DT_OK) return dt_status_within(status, "%s", path);
     uint64_t vocabulary = dt_vocabulary_hash(&run->vocabulary);
     DT_TRY(dt_checkpoint_load(path, &run->state, false));
+    DT_TRY(settle_beside(run, path));
     if (dt_vocabulary_hash(&run->vocabulary) != vocabulary)
         return dt_fail(DT_ERR_INPUT, "%s: the vocabulary of %s is another than the checkpoint's", path,
                        run->recipe->data.file);
@@ -91,6 +106,10 @@ static dt_status share_state(dt_run *run) {
         size_t bytes = (size_t)extra->count * dt_dtype_size(extra->dtype);
         DT_TRY(extra == run->carried.extra ? dt_team_share(run->team, extra->data, bytes)
                                            : dt_comm_broadcast(run->comm, extra->data, bytes, 0));
+    }
+    for (int i = 0; i < run->state.beside_count; i++) {
+        const dt_extra *beside = &run->beside[i].array;
+        DT_TRY(dt_comm_broadcast(run->comm, beside->data, (size_t)beside->count * dt_dtype_size(beside->dtype), 0));
     }
     run->carried.whole = true;
     return dt_ok();

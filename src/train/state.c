@@ -154,8 +154,13 @@ static void describe_state(dt_run *run) {
         snprintf(run->slot_groups[i], sizeof run->slot_groups[i], "/optimizer/%s", run->slot_names[i]);
         run->sections[count] = (dt_section){.group = run->slot_groups[i], .table = run->table, .data = run->slots[i]};
     }
-    run->extras[0] = (dt_extra){"epoch_tally", DT_I64, DT_TALLY_WORDS, &run->epoch_tally};
-    run->extras[1] = (dt_extra){"last_tally", DT_I64, DT_TALLY_WORDS, &run->last_tally};
+    run->extras[0] = (dt_extra){"epoch_tally", DT_I64, DT_TALLY_DIGESTED, &run->epoch_tally};
+    run->extras[1] = (dt_extra){"last_tally", DT_I64, DT_TALLY_DIGESTED, &run->last_tally};
+    run->beside[DT_BESIDE_EPOCH_SUMS].array =
+        (dt_extra){"epoch_sums", DT_I64, 2 * DT_SUM_LIMBS, (int64_t *)&run->epoch_tally + DT_TALLY_DIGESTED};
+    run->beside[DT_BESIDE_LAST_SUMS].array =
+        (dt_extra){"last_sums", DT_I64, 2 * DT_SUM_LIMBS, (int64_t *)&run->last_tally + DT_TALLY_DIGESTED};
+    run->beside[DT_BESIDE_BEST_VALUE].array = (dt_extra){"best_value", DT_F64, 1, &run->best_value};
     int32_t *exponents;
     int64_t words;
     dt_reduce_state(run->reducer, &exponents, &words);
@@ -172,7 +177,9 @@ static void describe_state(dt_run *run) {
                             .sections = run->sections,
                             .section_count = count,
                             .extras = run->extras,
-                            .extra_count = extras};
+                            .extra_count = extras,
+                            .beside = run->beside,
+                            .beside_count = DT_BESIDES};
 }
 
 const dt_state *dt_run_state(dt_run *run) {
@@ -282,11 +289,8 @@ void dt_run_close(dt_run *run) {
  */
 
 dt_status dt_run_gather_tally(dt_run *run) {
-    int64_t words[DT_TALLY_WORDS];
-    memcpy(words, &run->local_tally, sizeof words);
-    DT_TRY(dt_comm_sum_i64(run->comm, words, DT_TALLY_WORDS));
-    dt_tally all;
-    memcpy(&all, words, sizeof all);
+    dt_tally all = run->local_tally;
+    DT_TRY(dt_tally_gather(run->comm, &all));
     dt_tally_add(&run->epoch_tally, &all);
     memset(&run->local_tally, 0, sizeof run->local_tally);
     return dt_ok();

@@ -287,12 +287,12 @@ static dt_status evaluate(dt_run *run, dt_progress *progress, bool *better) {
     run->evaluate_clock = mark;
     if (run->recipe->checkpoint.best != DT_BEST_NONE) {
         const dt_tally *test = &run->test_tally;
-        double value = run->recipe->checkpoint.best == DT_BEST_TEST_LOSS
-                           ? -dt_tally_loss(test)
-                           : (double)test->correct / (double)test->samples;
-        *better = isfinite(value) && (run->best.step == 0 || value > run->best.value);
+        bool loss = run->recipe->checkpoint.best == DT_BEST_TEST_LOSS;
+        double value = loss ? -dt_tally_loss(test) : (double)test->correct / (double)test->samples;
+        *better = isfinite(value) && (run->best.step == 0 || value > run->best_value);
         if (*better) {
-            run->best.value = value;
+            run->best_value = value;
+            run->best.value = loss ? -dt_tally_rounded_loss(test) : value;
             run->best.step = (double)run->position.step;
         }
         run->best.since = *better ? 0 : run->best.since + 1;

@@ -40,6 +40,9 @@ typedef struct dt_carried {
     dt_extra *extra; /* `now`, for the store */
 } dt_carried;
 
+/* What is beside the digest in a checkpoint. */
+enum { DT_BESIDE_EPOCH_SUMS, DT_BESIDE_LAST_SUMS, DT_BESIDE_BEST_VALUE, DT_BESIDES };
+
 typedef struct dt_run {
     dt_comm *comm;
     dt_recipe *recipe;
@@ -80,8 +83,9 @@ typedef struct dt_run {
     dt_tally last_tally;  /* of the last finished epoch */
     dt_tally local_tally; /* this rank's since the last reduction */
     dt_tally test_tally;  /* of the last evaluation */
+    double best_value;    /* of checkpoint.best, larger is better */
     struct dt_best_so_far {
-        double value; /* of checkpoint.best, larger is better */
+        double value; /* the same, for the digest: of a loss the mean of its rounded sum */
         double step;  /* of that evaluation; 0: none yet */
         double since; /* evaluations since; below 0: -1 - their number, and that of this step is still to be made */
     } best;
@@ -92,6 +96,7 @@ typedef struct dt_run {
 
     dt_section sections[1 + DT_MAX_SLOTS];
     dt_extra extras[16];
+    dt_beside beside[DT_BESIDES];
     dt_state state; /* views into the above, for the store */
 
     double started;       /* clock at start-up */
@@ -172,6 +177,8 @@ void dt_run_round_weights(dt_run *run);
  * `weights` those and weights16 are used. */
 dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *kernels, const dt_scaling *scaling,
                             const dt_pass *weights, const dt_split *split, int64_t rows_at_once, dt_tally *tally);
+/* Collective. *tally becomes the sum of all ranks' tallies. */
+dt_status dt_tally_gather(dt_comm *comm, dt_tally *tally);
 /* Where computed scales are in a checkpoint: into out[2], or nothing when they are given. Returns how many. */
 int dt_scaling_extras(const dt_recipe_data *data, const dt_scaling *scaling, dt_extra *out);
 /* Where a vocabulary is in a checkpoint: into out[4], or nothing when there is none. Returns how many. */

@@ -290,9 +290,17 @@ static bool flip_bit(int step, uint64_t offset, int bit) {
 }
 
 static const char *const datasets[] = {
-    "/weights/dense1/w", "/weights/dense1/b",     "/weights/temperature",     "/weights/block/inner/kernel",
-    "/weights/dense2/b", "/optimizer/m/dense1/w", "/optimizer/v/temperature", "/optimizer/v/dense2/b",
-    "/wire/exponents",   "/state/tally",
+    "/weights/dense1/w",
+    "/weights/dense1/b",
+    "/weights/temperature",
+    "/weights/block/inner/kernel",
+    "/weights/dense2/b",
+    "/optimizer/m/dense1/w",
+    "/optimizer/v/temperature",
+    "/optimizer/v/dense2/b",
+    "/wire/exponents",
+    "/state/tally",
+    "/state/sums",
 };
 
 START_TEST(a_flipped_bit_is_detected_and_its_dataset_named) {
@@ -421,7 +429,7 @@ static const struct {
     bool (*change)(hid_t file);
     const char *says;
 } changes[] = {
-    {later_version, "format version 99; this dtrain reads version 1"},
+    {later_version, "format version 99; this dtrain reads versions 1 to 2"},
     {other_step, "its digest does not match"},
     {other_sample, "its digest does not match"},
     {other_shards, "its digest does not match"},
@@ -450,6 +458,57 @@ START_TEST(changed_attributes_and_names_are_refused) {
     bool done = !leads() || change(20, changes[_i].change);
     ranks_assert(done);
     ranks_assert(is_refused(20, changes[_i].says));
+}
+END_TEST
+
+/* What is beside the digest has a seal of its own, and a file of version 1, which knew neither, is one still. */
+static bool other_seal(hid_t file) {
+    return other_text(file, "/", "seal", "0123456789abcdef");
+}
+static bool other_beside(hid_t file) {
+    return H5Lmove(file, "/state/sums", file, "/state/sons", H5P_DEFAULT, H5P_DEFAULT) >= 0;
+}
+static bool first_version(hid_t file) {
+    return put_int(file, "/", "version", 1);
+}
+static bool without_beside(hid_t file) {
+    return first_version(file) && H5Ldelete(file, "/state/sums", H5P_DEFAULT) >= 0 && H5Adelete(file, "seal") >= 0 &&
+           H5Adelete(file, "beside") >= 0;
+}
+
+static const struct {
+    bool (*change)(hid_t file);
+    const char *says;
+} seals[] = {
+    {other_seal, "its seal does not match (stored 0123456789abcdef"},
+    {other_beside, "its seal does not match"},
+    {first_version, "/state/sums has no place in the digest"},
+};
+
+START_TEST(what_is_beside_the_digest_is_sealed) {
+    publish(SAMPLE_ODD, 20);
+    bool done = !leads() || change(20, seals[_i].change);
+    ranks_assert(done);
+    dt_status status = dt_comm_agree(world, leads() ? dt_checkpoint_verify(step_path(20), NULL) : dt_ok());
+    ranks_assert(fails_with(status, DT_ERR_CORRUPT, step_path(20), seals[_i].says));
+}
+END_TEST
+
+START_TEST(a_checkpoint_of_version_1_is_read_and_says_what_it_lacks) {
+    sample s;
+    publish(SAMPLE_ODD, 20);
+    sample_init(&s, SAMPLE_ODD, 0);
+    ranks_assert_ok(load(&s, 20));
+    ranks_assert(!leads() || (s.beside.found && sample_is_whole(&s, SAMPLE_ODD)));
+    bool done = !leads() || change(20, without_beside);
+    ranks_assert(done);
+    ranks_assert_ok(dt_comm_agree(world, leads() ? dt_checkpoint_verify(step_path(20), NULL) : dt_ok()));
+    int64_t before[SAMPLE_BESIDE];
+    sample_set(&s, 3);
+    memcpy(before, s.sums, sizeof before);
+    ranks_assert_ok(load(&s, 20));
+    ranks_assert(!leads() || (!s.beside.found && memcmp(before, s.sums, sizeof before) == 0));
+    sample_finish(&s);
 }
 END_TEST
 
@@ -582,6 +641,8 @@ int main(void) {
     tcase_add_test(tests, states_that_differ_are_not_published);
     tcase_add_test(tests, a_directory_that_is_not_there_is_an_error_on_every_rank);
     tcase_add_test(tests, a_file_that_cannot_be_renamed_is_an_error_on_every_rank);
+    tcase_add_loop_test(tests, what_is_beside_the_digest_is_sealed, 0, COUNT(seals));
+    tcase_add_test(tests, a_checkpoint_of_version_1_is_read_and_says_what_it_lacks);
     tcase_add_loop_test(tests, a_flipped_bit_is_detected_and_its_dataset_named, 0, COUNT(datasets));
     tcase_add_loop_test(tests, what_is_cut_short_or_no_hdf5_file_is_refused, 0, COUNT(wrecks));
     tcase_add_loop_test(tests, changed_attributes_and_names_are_refused, 0, COUNT(changes));

@@ -17,7 +17,7 @@ typedef enum sample_size {
     SAMPLE_LARGE,   /* one tensor large enough to be written by all ranks together */
 } sample_size;
 
-enum { SAMPLE_SECTIONS = 3, SAMPLE_EXTRAS = 2, SAMPLE_WORDS = 5 };
+enum { SAMPLE_SECTIONS = 3, SAMPLE_EXTRAS = 2, SAMPLE_WORDS = 5, SAMPLE_BESIDE = 3 };
 
 typedef struct sample {
     dt_table table;
@@ -25,6 +25,8 @@ typedef struct sample {
     dt_extra extras[SAMPLE_EXTRAS];
     int32_t exponents[16];
     int64_t tally[SAMPLE_WORDS];
+    dt_beside beside;
+    int64_t sums[SAMPLE_BESIDE];
     char recipe[64];
     dt_state state;
 } sample;
@@ -81,6 +83,7 @@ static void sample_set(sample *s, int64_t step) {
         }
     sample_fill(s->exponents, sizeof s->exponents, step, 1000);
     sample_fill(s->tally, sizeof s->tally, step, 1001);
+    sample_fill(s->sums, sizeof s->sums, step, 1002);
 }
 
 static void sample_init(sample *s, sample_size size, int64_t step) {
@@ -93,6 +96,7 @@ static void sample_init(sample *s, sample_size size, int64_t step) {
     }
     s->extras[0] = (dt_extra){"/wire/exponents", DT_I32, s->table.count, s->exponents};
     s->extras[1] = (dt_extra){"tally", DT_I64, SAMPLE_WORDS, s->tally};
+    s->beside.array = (dt_extra){"sums", DT_I64, SAMPLE_BESIDE, s->sums};
     snprintf(s->recipe, sizeof s->recipe, "name: sample\ntrain: {shards: 8}\n");
     s->state = (dt_state){.shards = 8,
                           .seed = 42,
@@ -100,7 +104,9 @@ static void sample_init(sample *s, sample_size size, int64_t step) {
                           .sections = s->sections,
                           .section_count = SAMPLE_SECTIONS,
                           .extras = s->extras,
-                          .extra_count = SAMPLE_EXTRAS};
+                          .extra_count = SAMPLE_EXTRAS,
+                          .beside = &s->beside,
+                          .beside_count = 1};
     sample_set(s, step);
 }
 
@@ -114,6 +120,7 @@ static int sample_is_whole(const sample *s, sample_size size) {
     sample other;
     sample_init(&other, size, s->state.position.step);
     int whole = dt_state_digest(&s->state) == dt_state_digest(&other.state);
+    whole = whole && memcmp(s->sums, other.sums, sizeof s->sums) == 0;
     for (int i = 0; i < SAMPLE_SECTIONS; i++)
         whole = whole && memcmp(s->sections[i].data, other.sections[i].data, s->table.total * sizeof(float)) == 0;
     sample_finish(&other);

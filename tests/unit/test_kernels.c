@@ -445,11 +445,10 @@ static void check_loss(const dt_kernels *kernels, const loss_case *c, int64_t ro
     run_loss(kernels, c, gradient, labels, values, rows, cols, true, &tally);
     /* Sums of cols float terms in float, all of one sign, then one rounding to a tally's unit a row. */
     double relative = ((double)cols + 8) * U, absolute = (double)rows * (DT_TALLY_UNIT + relative * c->scale / 8);
-    ck_assert_double_le(fabs((double)tally.loss * DT_TALLY_UNIT - expected.loss),
-                        relative * fabs(expected.loss) + absolute);
-    ck_assert_double_le(fabs((double)tally.abs_error * DT_TALLY_UNIT - expected.abs_error),
+    ck_assert_double_le(fabs(dt_sum_mean(&tally.loss, 1) - expected.loss), relative * fabs(expected.loss) + absolute);
+    ck_assert_double_le(fabs(dt_sum_mean(&tally.abs_error, 1) - expected.abs_error),
                         relative * expected.abs_error + absolute);
-    ck_assert_double_le(fabs((double)(plain.loss - tally.loss) * DT_TALLY_UNIT),
+    ck_assert_double_le(fabs(dt_sum_mean(&plain.loss, 1) - dt_sum_mean(&tally.loss, 1)),
                         relative * fabs(expected.loss) + absolute);
     ck_assert_int_eq(tally.samples, expected.rows);
     ck_assert_int_eq(plain.samples, expected.rows + 5);
@@ -496,17 +495,68 @@ START_TEST(ties_go_to_the_first_and_top5_counts_five) {
 }
 END_TEST
 
+/* Whatever outputs, and targets, are no numbers: a model of NaN is right in nothing. */
+START_TEST(what_is_not_a_number_is_never_right) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    for (int c = 0; c < COUNT(loss_cases); c++) {
+        for (int64_t cols = 1; cols < 20; cols += 3) {
+            if (loss_cases[c].kind == DT_LOSS_SOFTMAX_CROSS_ENTROPY && cols == 1) continue;
+            for (int64_t where = 0; where <= cols; where++) { /* one output, or all */
+                const bool labelled = loss_cases[c].targets != VALUES;
+                float *output = floats(2 * cols, 51, 1), *values = floats(2 * cols, 52, 0);
+                int32_t labels[2] = {0, (int32_t)(cols > 1 ? cols - 1 : 1)};
+                for (int64_t i = 0; i < 2 * cols; i++)
+                    if (where == cols || i % cols == where) output[i] = NAN;
+                dt_tally tally = {0};
+                run_loss(kernels, &loss_cases[c], output, labelled ? labels : NULL, labelled ? NULL : values, 2, cols,
+                         where % 2, &tally);
+                ck_assert_int_eq(tally.samples, 2);
+                ck_assert_int_eq(tally.not_finite, 2);
+                ck_assert_int_eq(tally.correct, 0);
+                ck_assert_int_eq(tally.correct_top5, 0);
+                release();
+            }
+        }
+    }
+}
+END_TEST
+
+/* 2^24 and more of the sum of such losses do not fit an int64 in units of 2^-24, which is what sums once were. */
+START_TEST(large_and_small_losses_add_up_exactly) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    static const struct {
+        float target;
+        double loss; /* target^2/2 */
+    } rows[] = {{5000, 12.5e6}, {1e5F, 5e9}, {1e6F, 5e11}, {0x1p127F, 0x1p253}, {0x1p-70F, 0x1p-141}, {0, 0}};
+    enum { TIMES = 3000 };
+    for (int r = 0; r < COUNT(rows); r++) {
+        dt_tally tally = {0}, part = {0};
+        for (int i = 0; i < TIMES; i++) {
+            float output = 0;
+            kernels->mean_squared_error(&output, NULL, &rows[r].target, 1, 1, i % 2, i % 3 ? &tally : &part);
+        }
+        dt_tally_add(&tally, &part);
+        ck_assert_int_eq(tally.not_finite, 0);
+        ck_assert_int_eq(tally.samples, TIMES);
+        ck_assert_double_eq(dt_tally_loss(&tally), rows[r].loss);
+        ck_assert_double_eq(dt_tally_abs_error(&tally), (double)rows[r].target);
+    }
+}
+END_TEST
+
 START_TEST(a_sample_that_is_not_finite_is_counted_and_leaves_the_others_alone) {
     const dt_kernels *kernels = open_kernels(_i);
     if (!kernels) return;
-    static const float bad[] = {NAN, INFINITY, 3e38F};
+    static const float bad[] = {NAN, INFINITY};
     for (int c = 0; c < COUNT(loss_cases); c++) {
         for (int b = 0; b < COUNT(bad); b++) {
             for (int where = 0; where < 9; where += 4) {
                 int64_t rows = 3, cols = 9;
                 float *output = floats(rows * cols, 51, 1), *values = floats(rows * cols, 52, 1);
                 int32_t *labels = some_labels(rows, cols, 53);
-                labels[1] = where == 0 ? 1 : 0; /* a huge output is no loss when it is the label's */
+                labels[1] = where == 0 ? 1 : 0; /* an infinite output is no loss when it is the label's */
                 if (loss_cases[c].targets == LABELS) values = NULL;
                 if (loss_cases[c].targets == VALUES) labels = NULL;
                 dt_tally rest = {0}, all = {0};
@@ -519,7 +569,7 @@ START_TEST(a_sample_that_is_not_finite_is_counted_and_leaves_the_others_alone) {
                 run_loss(kernels, &loss_cases[c], output, labels, values, rows, cols, true, &all);
                 ck_assert_int_eq(all.not_finite, 1);
                 ck_assert_int_eq(all.samples, 3);
-                ck_assert_int_le(llabs((long long)(all.loss - rest.loss)), 16);
+                ck_assert_int_le(llabs((long long)(all.rounded_loss - rest.rounded_loss)), 16);
                 if (isnan(bad[b])) ck_assert(isnan(output[cols + where]));
                 release();
             }
@@ -939,6 +989,7 @@ static void run_on_threads(threaded *out, dt_isa isa, int threads) {
     kernels->bias_activate(out->bias, NULL, x, 300, 300, DT_GELU, 0);
     memcpy(out->loss, x, sizeof out->loss);
     kernels->softmax_cross_entropy(out->loss, some_labels(300, 300, 304), NULL, 300, 300, 0.1F, true, &out->tally);
+    dt_tally_carry(&out->tally);
     out->tops[0] = kernels->largest(x, THREADED);
     out->tops[1] = kernels->quantise_i32(out->q, x, THREADED, 0x1p20F, true);
     kernels->quantise_i32(out->q, x, THREADED, 0x1p19F, false);
@@ -1408,6 +1459,8 @@ int main(void) {
         losses_gradients_and_counts_match_the_reference,
         ties_go_to_the_first_and_top5_counts_five,
         a_sample_that_is_not_finite_is_counted_and_leaves_the_others_alone,
+        what_is_not_a_number_is_never_right,
+        large_and_small_losses_add_up_exactly,
         dropout_masks_are_the_keyed_ones_on_every_instruction_set,
         dropout_does_not_depend_on_how_the_batch_is_cut,
         dropout_keeps_the_share_it_says_and_the_mean,

@@ -156,7 +156,7 @@ START_TEST(micro_batches_add_up_to_the_batch) {
     expect_alike(parts, f.grads, f.total, 1e-6);
     ck_assert_int_eq(part_tally.samples, ROWS);
     ck_assert_int_eq(part_tally.correct, whole_tally.correct);
-    ck_assert_int_le(llabs((long long)(part_tally.loss - whole_tally.loss)), ROWS * 16);
+    ck_assert_int_le(llabs((long long)(part_tally.rounded_loss - whole_tally.rounded_loss)), ROWS * 16);
     dt_free(parts);
     fixture_finish(&f);
 }

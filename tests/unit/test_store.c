@@ -742,7 +742,11 @@ START_TEST(the_digest_is_the_published_one) {
     memcpy(weights + table.tensors[1].offset, (float[]){0.0F, -0.0F}, 8);
     dt_section section = {"/weights", &table, weights};
     dt_extra extra = {"tally", DT_I64, 3, tally};
-    dt_state state = {{123, 4, 56}, 8, 42, "any: recipe", &section, 1, &extra, 1};
+    dt_beside beside = {{"more", DT_I64, 2, tally}, false};
+    dt_state state = {{123, 4, 56}, 8, 42, "any: recipe", &section, 1, &extra, 1, NULL, 0};
+    ck_assert_uint_eq(dt_state_digest(&state), PUBLISHED_DIGEST);
+    state.beside = &beside;
+    state.beside_count = 1;
     ck_assert_uint_eq(dt_state_digest(&state), PUBLISHED_DIGEST);
     char text[17];
     dt_digest_text(0x0123456789abcdefULL, text);
