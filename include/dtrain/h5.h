@@ -48,13 +48,19 @@ typedef struct dt_h5_info {
     uint64_t offset;    /* of that run, in the file; only when contiguous and allocated */
     bool allocated;     /* space is reserved in the file */
     int64_t chunk_rows; /* rows of a chunk; 0 when not chunked */
+    uint64_t chunk_bytes;
 } dt_h5_info;
 
 /* No filter packs better: deflate's limit is 1032 to 1. What claims to is no data, and is refused before memory or a
  * disk is filled with it. */
 #define DT_H5_MOST_PACKED 1100
 
+/* Refuses what keeps its values in files elsewhere. */
 dt_status dt_h5_describe(dt_h5 *file, const char *dataset, dt_h5_info *info);
+
+/* That the values of a dataset can be read, and were written: its filters are known, no chunk and no source is missing
+ * (unless a fill value was set on purpose), and what it claims to be could be packed in what it stores. */
+dt_status dt_h5_check_values(dt_h5 *file, const char *dataset);
 
 /* Members of an enumeration's type, in its order; none for any other type. A false return ends it. Values of uint64
  * above int64 are the largest int64. */

@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "dtrain/alive.h"
 #include "dtrain/clock.h"
 
 /* Seconds of processor time for any file, and bytes a second on top: a tenth of what unpacking and hashing reach. */
@@ -143,6 +144,7 @@ static bool await_bytes(dt_guard *from) {
         int ready = poll(&wanted, 1, 1000);
         double spent = dt_clock_now() - before;
         from->left -= spent < 2 ? spent : 2;
+        dt_alive(); /* the child has bounds of its own */
         if (ready > 0) return true;
         if (ready < 0 && errno != EINTR) return false;
     }

@@ -3,7 +3,10 @@
  * compressed, foreign byte order, compact, never written) is unpacked once per machine into a spool file that has lost
  * its name before the first byte is in it, so neither a crash nor a kill leaves anything behind, and then it is mapped
  * too: reading a sample is the same pointer arithmetic for all. What is given up: the spool needs the unpacked size on
- * a local disk, and labels and values, but not inputs, are looked at when the set is opened. */
+ * a local disk, and labels and values, but not inputs, are looked at when the set is opened.
+ *
+ * HDF5 is read by children alone (guard.h), for the file may be anybody's: one says where and what the array is,
+ * another writes the spool. This process maps what it was told, where that is in the file. */
 #include "data_internal.h"
 
 #include <errno.h>
@@ -18,6 +21,7 @@
 
 #include "dtrain/alive.h"
 #include "dtrain/file.h"
+#include "dtrain/guard.h"
 #include "dtrain/memory.h"
 
 #define BLOCK_BYTES ((size_t)8 << 20)
@@ -77,18 +81,47 @@ static dt_status check_shape(const dt_h5_info *info, const char *file, const cha
     return dt_ok();
 }
 
-/* Leaves the file open in *h5, also on failure, where it could be opened. */
-static dt_status look(dt_h5 **h5, dt_h5_info *info, const char *file, const char *dataset) {
-    if (access(file, F_OK) != 0 && errno == ENOENT) return dt_fail_missing(file);
-    DT_TRY(dt_h5_open(h5, file));
-    if (!dt_h5_has(*h5, dataset)) {
+typedef struct look_job {
+    const char *file, *dataset;
+    dt_h5_info info;
+} look_job;
+
+static dt_status look_into(dt_h5 *h5, look_job *job) {
+    if (!dt_h5_has(h5, job->dataset)) {
         name_list list = {.used = 0};
-        dt_status walked = dt_h5_walk(*h5, list_name, &list);
-        return dt_fail(DT_ERR_INPUT, "%s: there is no %s; %s%s", file, dataset,
+        dt_status walked = dt_h5_walk(h5, list_name, &list);
+        return dt_fail(DT_ERR_INPUT, "%s: there is no %s; %s%s", job->file, job->dataset,
                        walked.code == DT_OK && list.used ? "it holds " : "it holds no datasets", list.text);
     }
-    DT_TRY(dt_h5_describe(*h5, dataset, info));
-    return check_shape(info, file, dataset);
+    DT_TRY(dt_h5_describe(h5, job->dataset, &job->info));
+    DT_TRY(check_shape(&job->info, job->file, job->dataset));
+    return dt_h5_check_values(h5, job->dataset);
+}
+
+/* In a child. */
+static dt_status send_info(void *context, dt_guard *to) {
+    look_job *job = context;
+    dt_h5 *h5;
+    DT_TRY(dt_h5_open(&h5, job->file));
+    dt_status status = look_into(h5, job);
+    dt_h5_close(&h5);
+    return status.code == DT_OK ? dt_guard_send(to, &job->info, sizeof job->info) : status;
+}
+
+static dt_status take_info(void *context, dt_guard *from) {
+    look_job *job = context;
+    DT_TRY(dt_guard_take(from, &job->info, sizeof job->info));
+    if (job->info.dtype >= DT_DTYPE_COUNT || job->info.shape.rank < 0 || job->info.shape.rank > DT_MAX_RANK)
+        return dt_fail(DT_ERR_CORRUPT, "%s: %s is nothing that can be read", job->file, job->dataset);
+    return check_shape(&job->info, job->file, job->dataset);
+}
+
+static dt_status look(dt_h5_info *info, const char *file, const char *dataset) {
+    if (access(file, F_OK) != 0 && errno == ENOENT) return dt_fail_missing(file);
+    look_job job = {.file = file, .dataset = dataset};
+    DT_TRY(dt_guard_run(&(dt_guard_job){.path = file, .work = send_info, .take = take_info, .context = &job}));
+    *info = job.info;
+    return dt_ok();
 }
 
 /* Machines may have copies of their own; they have to be alike. */
@@ -104,10 +137,10 @@ static dt_status check_alike(const dt_h5_info *info, const dt_h5_info *first, co
                    dt_dtype_name(info->dtype), here, dt_comm_host(comm), dt_dtype_name(first->dtype), there);
 }
 
-/* Collective. The first rank of every machine looks, keeps the file open, and tells the others. */
-static dt_status describe(dt_h5 **h5, dt_h5_info *info, dt_comm *comm, const char *file, const char *dataset) {
+/* Collective. The first rank of every machine looks, and tells the others. */
+static dt_status describe(dt_h5_info *info, dt_comm *comm, const char *file, const char *dataset) {
     memset(info, 0, sizeof *info);
-    dt_status status = dt_comm_node_rank(comm) == 0 ? look(h5, info, file, dataset) : dt_ok();
+    dt_status status = dt_comm_node_rank(comm) == 0 ? look(info, file, dataset) : dt_ok();
     DT_TRY(dt_comm_agree(comm, status));
     DT_TRY(dt_comm_node_broadcast(comm, info, sizeof *info));
     dt_h5_info first = *info;
@@ -211,43 +244,72 @@ static int64_t block_rows(const dt_array *array, int64_t chunk_rows) {
     return rows < array->rows ? rows : array->rows;
 }
 
-static dt_status unpack_blocks(const dt_array *array, int fd, dt_h5 *h5, const char *dataset, char *block,
-                               int64_t rows) {
+typedef struct unpack_job {
+    const dt_array *array;
+    const char *file, *dataset;
+    int fd; /* the spool */
+} unpack_job;
+
+static dt_status unpack_blocks(const unpack_job *job, dt_h5 *h5, char *block, int64_t rows) {
+    const dt_array *array = job->array;
     for (int64_t first = 0; first < array->rows; first += rows) {
         int64_t count = array->rows - first < rows ? array->rows - first : rows;
-        DT_TRY(dt_h5_read_rows(h5, dataset, array->dtype, first, count, block));
+        DT_TRY(dt_h5_read_rows(h5, job->dataset, array->dtype, first, count, block));
         dt_status status =
-            write_all(fd, block, (size_t)count * array->row_bytes, (off_t)((size_t)first * array->row_bytes));
-        DT_TRY(dt_status_within(status, "cannot write the spool file of %s", dataset));
+            write_all(job->fd, block, (size_t)count * array->row_bytes, (off_t)((size_t)first * array->row_bytes));
+        DT_TRY(dt_status_within(status, "cannot write the spool file of %s", job->dataset));
         dt_alive();
     }
     return dt_ok();
 }
 
-/* Space first: a mapped page without room on the disk would be a SIGBUS, much later. */
-static dt_status unpack(const dt_array *array, int fd, dt_h5 *h5, const char *dataset, int64_t chunk_rows,
-                        const char *directory) {
-    int code = posix_fallocate(fd, 0, (off_t)array->bytes);
-    if (code != 0)
-        return dt_fail(DT_ERR_IO,
-                       "unpacking %s of %s needs %zu bytes in the spool directory %s: %s (data.spool names another)",
-                       dataset, dt_h5_path(h5), array->bytes, directory, strerror(code));
-    int64_t rows = block_rows(array, chunk_rows);
-    size_t block_bytes = (size_t)rows * array->row_bytes;
+static dt_status unpack_open(const unpack_job *job, dt_h5 *h5) {
+    dt_h5_info info;
+    DT_TRY(dt_h5_describe(h5, job->dataset, &info));
+    if ((size_t)dt_shape_count(&info.shape) * dt_dtype_size(info.dtype) != job->array->bytes)
+        return dt_fail(DT_ERR_CORRUPT, "%s: %s was changed while it was read", job->file, job->dataset);
+    int64_t rows = block_rows(job->array, info.chunk_rows);
+    size_t block_bytes = (size_t)rows * job->array->row_bytes;
+    /* the block, and a chunk as it comes, as it is unpacked, and as it is converted */
+    dt_guard_allow(block_bytes + 3 * info.chunk_bytes);
     char *block = dt_alloc(block_bytes, 1);
     if (!block) return dt_fail_memory("unpacking a dataset", block_bytes);
-    dt_status status = unpack_blocks(array, fd, h5, dataset, block, rows);
+    dt_status status = unpack_blocks(job, h5, block, rows);
     dt_free(block);
     return status;
 }
 
-/* Collective. h5 is open on the first rank of each machine. */
-static dt_status map_unpacked(dt_array *array, dt_comm *comm, dt_h5 *h5, const char *dataset, int64_t chunk_rows,
+/* In a child. */
+static dt_status unpack_in_child(void *context, dt_guard *to) {
+    const unpack_job *job = context;
+    (void)to;
+    dt_h5 *h5;
+    DT_TRY(dt_h5_open(&h5, job->file));
+    dt_status status = unpack_open(job, h5);
+    dt_h5_close(&h5);
+    return status;
+}
+
+/* Space first: a mapped page without room on the disk would be a SIGBUS, much later. */
+static dt_status unpack(const dt_array *array, int fd, const char *file, const char *dataset, const char *directory) {
+    int code = posix_fallocate(fd, 0, (off_t)array->bytes);
+    if (code != 0)
+        return dt_fail(DT_ERR_IO,
+                       "unpacking %s of %s needs %zu bytes in the spool directory %s: %s (data.spool names another)",
+                       dataset, file, array->bytes, directory, strerror(code));
+    unpack_job job = {array, file, dataset, fd};
+    return dt_guard_run(
+        &(dt_guard_job){.path = file, .file_bytes = array->bytes, .work = unpack_in_child, .context = &job});
+}
+
+/* Collective. */
+static dt_status map_unpacked(dt_array *array, dt_comm *comm, const char *file, const char *dataset,
                               const char *directory) {
     int fd = -1;
+    bool first = dt_comm_node_rank(comm) == 0;
     dt_status status = open_spool(&fd, comm, directory);
     if (status.code == DT_OK)
-        status = dt_comm_agree(comm, h5 ? unpack(array, fd, h5, dataset, chunk_rows, directory) : dt_ok());
+        status = dt_comm_agree(comm, first ? unpack(array, fd, file, dataset, directory) : dt_ok());
     if (status.code == DT_OK) status = map_values(array, fd, 0, directory, dataset);
     if (fd >= 0) close(fd);
     return status;
@@ -268,20 +330,18 @@ static void fill_in(dt_array *array, const dt_h5_info *info) {
  * all take it, so one that needs unpacking makes all unpack. */
 static dt_status open_values(dt_array *array, dt_comm *comm, const char *file, const char *dataset,
                              const char *directory) {
-    dt_h5 *h5 = NULL;
     dt_h5_info info;
-    dt_status status = describe(&h5, &info, comm, file, dataset);
+    dt_status status = describe(&info, comm, file, dataset);
     if (status.code == DT_OK) {
         fill_in(array, &info);
         bool in_place =
             info.native && info.contiguous && info.allocated && info.offset % dt_dtype_size(info.dtype) == 0;
         if (dt_comm_any(comm, !in_place))
-            status = map_unpacked(array, comm, h5, dataset, info.chunk_rows, directory);
+            status = map_unpacked(array, comm, file, dataset, directory);
         else
             status = map_in_place(array, info.offset, file, dataset);
     }
-    dt_status closed = dt_h5_close(&h5);
-    return dt_comm_agree(comm, status.code == DT_OK ? closed : status);
+    return dt_comm_agree(comm, status);
 }
 
 dt_status dt_array_open(dt_array **out, dt_comm *comm, const char *file, const char *dataset, const char *spool) {

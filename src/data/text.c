@@ -2,6 +2,7 @@
  * and the epoch, so nothing of the order or the masks is stored. All tokens are looked at when a text is opened: an id
  * that the model has no row for would be read from somewhere else in memory. */
 #include "data_internal.h"
+#include "dtrain/guard.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -126,21 +127,35 @@ static int64_t masked_of(const dt_recipe_data *data) {
     return count < 1 ? 1 : count > data->context ? data->context : count;
 }
 
+typedef struct chars_job {
+    const char *file, *dataset;
+    int64_t chars;
+} chars_job;
+
+/* In a child. */
+static dt_status send_chars(void *context, dt_guard *to) {
+    chars_job *job = context;
+    dt_h5 *h5;
+    DT_TRY(dt_h5_open(&h5, job->file));
+    dt_status status = dt_ok();
+    if (dt_h5_has_attribute(h5, job->dataset, "chars")) status = dt_h5_get_int(h5, job->dataset, "chars", &job->chars);
+    dt_h5_close(&h5);
+    return status.code == DT_OK ? dt_guard_send(to, &job->chars, sizeof job->chars) : status;
+}
+
+static dt_status take_chars(void *context, dt_guard *from) {
+    return dt_guard_take(from, &((chars_job *)context)->chars, sizeof(int64_t));
+}
+
 /* Collective. The characters the importer counted. */
 static dt_status read_chars(dt_text *text, dt_comm *comm, const char *file, const char *dataset) {
-    int64_t chars = 0;
-    dt_h5 *h5 = NULL;
+    chars_job job = {file, dataset, 0};
     dt_status status = dt_ok();
-    if (dt_comm_rank(comm) == 0) {
-        status = dt_h5_open(&h5, file);
-        if (status.code == DT_OK && dt_h5_has_attribute(h5, dataset, "chars"))
-            status = dt_h5_get_int(h5, dataset, "chars", &chars);
-        dt_status closed = dt_h5_close(&h5);
-        if (status.code == DT_OK) status = closed;
-    }
+    if (dt_comm_rank(comm) == 0)
+        status = dt_guard_run(&(dt_guard_job){.path = file, .work = send_chars, .take = take_chars, .context = &job});
     DT_TRY(dt_comm_agree(comm, status));
-    DT_TRY(dt_comm_broadcast(comm, &chars, sizeof chars, 0));
-    text->chars = chars > 0 ? (double)chars / (double)text->tokens : 0;
+    DT_TRY(dt_comm_broadcast(comm, &job.chars, sizeof job.chars, 0));
+    text->chars = job.chars > 0 ? (double)job.chars / (double)text->tokens : 0;
     return dt_ok();
 }
 

@@ -8,6 +8,7 @@
 #include <xxhash.h>
 
 #include "data_internal.h"
+#include "dtrain/guard.h"
 #include "dtrain/h5.h"
 #include "dtrain/memory.h"
 
@@ -76,6 +77,7 @@ static void *read_part(const source *from, const char *name, dt_dtype dtype, int
         *status = dt_fail(DT_ERR_CORRUPT, "%s: the vocabulary has no %s", from->file, dataset);
     else
         *status = dt_h5_describe(from->h5, dataset, &info);
+    if (status->code == DT_OK) *status = dt_h5_check_values(from->h5, dataset);
     if (status->code != DT_OK) return NULL;
     int64_t there = info.shape.rank == 1 ? info.shape.dim[0] : -1;
     if (info.dtype != dtype || there < 0 || (*count >= 0 && there != *count)) {
@@ -94,6 +96,22 @@ static void *read_part(const source *from, const char *name, dt_dtype dtype, int
     return NULL;
 }
 
+/* That what was read points nowhere else. */
+static dt_status check_parts(const dt_vocabulary *v, const char *file, int64_t bytes) {
+    if (v->kind < DT_TOKENS_CHAR || v->kind > DT_TOKENS_BPE)
+        return dt_fail(DT_ERR_CORRUPT, "%s: the vocabulary's kind is %d; known are 0 to 2", file, (int)v->kind);
+    if (v->size < 1 || v->size >= MOST_TOKENS || v->offsets[0] != 0 || v->offsets[v->size] != bytes)
+        return dt_fail(DT_ERR_CORRUPT, "%s: the vocabulary's offsets do not fit its bytes", file);
+    for (int64_t i = 0; i < v->size; i++)
+        if (v->offsets[i + 1] <= v->offsets[i] || v->offsets[i + 1] > bytes)
+            return dt_fail(DT_ERR_CORRUPT, "%s: the vocabulary's token %lld has no bytes", file, (long long)i);
+    for (int64_t i = 0; i < 3 * v->merge_count; i++)
+        if (v->merges[i] < 0 || v->merges[i] >= v->size)
+            return dt_fail(DT_ERR_CORRUPT, "%s: the vocabulary's merge %lld is of a token that is not there", file,
+                           (long long)(i / 3));
+    return dt_ok();
+}
+
 static dt_status read_parts(dt_vocabulary *v, const source *from) {
     int64_t one = 1, offsets = -1, bytes = -1, numbers = -1;
     dt_status status;
@@ -104,39 +122,77 @@ static dt_status read_parts(dt_vocabulary *v, const source *from) {
     if (status.code == DT_OK) v->bytes = read_part(from, "bytes", DT_U8, &bytes, &status);
     DT_TRY(status);
     v->size = offsets - 1;
-    if (v->size < 1 || v->size >= MOST_TOKENS || v->offsets[0] != 0 || v->offsets[v->size] != bytes)
-        return dt_fail(DT_ERR_CORRUPT, "%s: the vocabulary's offsets do not fit its bytes", from->file);
-    for (int64_t i = 0; i < v->size; i++)
-        if (v->offsets[i + 1] <= v->offsets[i] || v->offsets[i + 1] > bytes)
-            return dt_fail(DT_ERR_CORRUPT, "%s: the vocabulary's token %lld has no bytes", from->file, (long long)i);
+    if (v->size < 1) return dt_fail(DT_ERR_CORRUPT, "%s: the vocabulary's offsets do not fit its bytes", from->file);
     char merges[64];
     snprintf(merges, sizeof merges, "%smerges", from->prefix);
-    if (v->kind != DT_TOKENS_BPE || !dt_h5_has(from->h5, merges)) return dt_ok();
-    v->merges = read_part(from, "merges", DT_I32, &numbers, &status);
-    DT_TRY(status);
-    v->merge_count = numbers / 3;
-    for (int64_t i = 0; i < numbers; i++)
-        if (v->merges[i] < 0 || v->merges[i] >= v->size || numbers % 3 != 0)
-            return dt_fail(DT_ERR_CORRUPT, "%s: the vocabulary's merge %lld is of a token that is not there",
-                           from->file, (long long)(i / 3));
-    return dt_ok();
+    if (v->kind == DT_TOKENS_BPE && dt_h5_has(from->h5, merges)) {
+        v->merges = read_part(from, "merges", DT_I32, &numbers, &status);
+        DT_TRY(status);
+        if (numbers % 3 != 0)
+            return dt_fail(DT_ERR_CORRUPT, "%s: the vocabulary's merges are not threes of tokens", from->file);
+        v->merge_count = numbers / 3;
+    }
+    return check_parts(v, from->file, bytes);
+}
+
+/* What may travel: nothing is longer that a child has memory for. */
+#define MOST_BYTES ((int64_t)DT_GUARD_MEMORY)
+
+static dt_status read_open(dt_vocabulary *v, source *from) {
+    if (dt_h5_has(from->h5, "/vocab"))
+        from->prefix = "/vocab/";
+    else if (dt_h5_has(from->h5, "/state/vocab_kind"))
+        from->prefix = "/state/vocab_";
+    return from->prefix ? read_parts(v, from) : dt_ok();
+}
+
+typedef struct read_job {
+    const char *file;
+    dt_vocabulary *v;
+} read_job;
+
+/* In a child. */
+static dt_status send_vocabulary(void *context, dt_guard *to) {
+    const read_job *job = context;
+    dt_vocabulary *v = job->v;
+    source from = {.file = job->file};
+    DT_TRY(dt_h5_open(&from.h5, job->file));
+    dt_status status = read_open(v, &from);
+    dt_h5_close(&from.h5);
+    int64_t head[4] = {v->kind, v->size, v->size ? v->offsets[v->size] : 0, v->merge_count};
+    if (status.code == DT_OK) status = dt_guard_send(to, head, sizeof head);
+    if (status.code == DT_OK && v->size > 0) {
+        status = dt_guard_send(to, v->bytes, (size_t)head[2]);
+        if (status.code == DT_OK) status = dt_guard_send(to, v->offsets, (size_t)(v->size + 1) * sizeof *v->offsets);
+        if (status.code == DT_OK)
+            status = dt_guard_send(to, v->merges, (size_t)(3 * v->merge_count) * sizeof *v->merges);
+    }
+    return status;
+}
+
+static dt_status take_vocabulary(void *context, dt_guard *from) {
+    const read_job *job = context;
+    dt_vocabulary *v = job->v;
+    int64_t head[4];
+    DT_TRY(dt_guard_take(from, head, sizeof head));
+    if (head[1] == 0) return dt_ok();
+    if (head[1] < 0 || head[1] >= MOST_TOKENS || head[2] < 0 || head[2] > MOST_BYTES || head[3] < 0 ||
+        head[3] > MOST_BYTES / 12)
+        return dt_fail(DT_ERR_CORRUPT, "%s: its vocabulary has an impossible size", job->file);
+    DT_TRY(dt_vocabulary_reserve(v, head[1], head[2], head[3]));
+    v->kind = (int32_t)head[0];
+    DT_TRY(dt_guard_take(from, v->bytes, (size_t)head[2]));
+    DT_TRY(dt_guard_take(from, v->offsets, (size_t)(v->size + 1) * sizeof *v->offsets));
+    DT_TRY(dt_guard_take(from, v->merges, (size_t)(3 * v->merge_count) * sizeof *v->merges));
+    return check_parts(v, job->file, head[2]);
 }
 
 dt_status dt_vocabulary_read(dt_vocabulary *out, const char *file) {
     memset(out, 0, sizeof *out);
-    source from = {.file = file};
     if (access(file, F_OK) != 0 && errno == ENOENT) return dt_fail_missing(file);
-    DT_TRY(dt_h5_open(&from.h5, file));
-    dt_status status = dt_ok();
-    if (dt_h5_has(from.h5, "/vocab"))
-        from.prefix = "/vocab/";
-    else if (dt_h5_has(from.h5, "/state/vocab_kind"))
-        from.prefix = "/state/vocab_";
-    if (from.prefix) status = read_parts(out, &from);
-    if (status.code == DT_OK && from.prefix && (out->kind < DT_TOKENS_CHAR || out->kind > DT_TOKENS_BPE))
-        status = dt_fail(DT_ERR_CORRUPT, "%s: the vocabulary's kind is %d; known are 0 to 2", file, (int)out->kind);
-    dt_status closed = dt_h5_close(&from.h5);
-    if (status.code == DT_OK) status = closed;
+    read_job job = {file, out};
+    dt_status status =
+        dt_guard_run(&(dt_guard_job){.path = file, .work = send_vocabulary, .take = take_vocabulary, .context = &job});
     if (status.code != DT_OK) dt_vocabulary_finish(out);
     return status;
 }

@@ -2,13 +2,15 @@
  * message of HDF5's error stack. Transfers are independent and in pieces below 1 GiB: collective ones through OMPIO
  * report success on a full disk (measured), and single writes above 2 GiB come back short.
  *
- * External links and external storage are refused when datasets are described, so a file cannot make us read another.
+ * External links, external storage and virtual datasets of files elsewhere are refused when datasets are described, so
+ * a file cannot make us read another (h5_storage.c).
  */
 #include "dtrain/h5.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <hdf5.h>
+#include <limits.h>
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,13 +22,15 @@
 #include "dtrain/alive.h"
 #include "dtrain/file.h"
 #include "dtrain/memory.h"
+#include "h5_storage.h"
 #include "h5_types.h"
 
 #define PIECE_BYTES ((int64_t)1 << 29)
 
 struct dt_h5 {
     hid_t file;
-    char path[4096];
+    char path[PATH_MAX],
+        directory[PATH_MAX]; /* the directory: of the file itself, whatever links lead to it; "" unless it is read */
 };
 
 /* ---- errors --------------------------------------------------------------------------------------------------------
@@ -61,7 +65,8 @@ static dt_status fail_h5(const dt_h5 *file, const char *object, const char *what
 static void prepare(void) {
     setenv("HDF5_USE_FILE_LOCKING", "FALSE", 0);
     setenv("HDF5_PLUGIN_PRELOAD", "::", 0);
-    H5dont_atexit(); /* its handler crashes on a file whose close failed; we close what we open */
+    unsetenv("HDF5_VDS_PREFIX"); /* the sources of virtual datasets are beside them */
+    H5dont_atexit();             /* its handler crashes on a file whose close failed; we close what we open */
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }
 
@@ -98,6 +103,12 @@ static dt_status check_readable(const char *path) {
     return dt_ok();
 }
 
+static void find_directory(dt_h5 *file) {
+    if (!realpath(file->path, file->directory)) snprintf(file->directory, sizeof file->directory, "/nowhere");
+    char *slash = strrchr(file->directory, '/');
+    slash[slash == file->directory] = '\0';
+}
+
 dt_status dt_h5_open(dt_h5 **out, const char *path) {
     *out = NULL;
     prepare();
@@ -105,6 +116,7 @@ dt_status dt_h5_open(dt_h5 **out, const char *path) {
     hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     dt_status status = wrap(out, file, path, "opening");
     if (status.code == DT_ERR_IO) status.code = DT_ERR_CORRUPT;
+    if (status.code == DT_OK) find_directory(*out);
     return status;
 }
 
@@ -307,37 +319,10 @@ dt_status dt_h5_attribute_text(dt_h5 *file, const char *object, const char *name
     return status.code != DT_OK || *text ? status : dt_fail_memory("an attribute", sizeof line);
 }
 
-static herr_t refuse_link(const char *parent, const char *group, const char *file, const char *object, unsigned *flags,
-                          hid_t access, void *met) {
-    (void)parent, (void)group, (void)file, (void)object, (void)flags, (void)access;
-    *(bool *)met = true;
-    return -1;
-}
-
-/* Access that follows no link into another file; *met tells that there was one on the way. */
-static hid_t access_within(bool *met) {
-    hid_t list = H5Pcreate(H5P_DATASET_ACCESS);
-    H5Pset_elink_cb(list, refuse_link, met);
-    return list;
-}
-
-static bool exists(dt_h5 *file, const char *object, hid_t access) {
-    /* every prefix must exist, or H5Lexists fails */
-    char path[1024];
-    snprintf(path, sizeof path, "%s", object);
-    for (char *slash = path + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
-        *slash = '\0';
-        bool there = H5Lexists(file->file, path, access) > 0;
-        *slash = '/';
-        if (!there) return false;
-    }
-    return strcmp(object, "/") == 0 || H5Lexists(file->file, object, access) > 0;
-}
-
 bool dt_h5_has(dt_h5 *file, const char *object) {
     bool elsewhere = false;
-    hid_t access = access_within(&elsewhere);
-    bool there = exists(file, object, access);
+    hid_t access = dt_h5_access(&elsewhere, file->directory);
+    bool there = dt_h5_exists(file->file, object, access);
     H5Pclose(access);
     return there;
 }
@@ -369,8 +354,8 @@ dt_status dt_h5_make_group(dt_h5 *file, const char *path) {
 
 static dt_status open_dataset(dt_h5 *file, const char *dataset, hid_t *out) {
     bool elsewhere = false;
-    hid_t access = access_within(&elsewhere);
-    bool there = exists(file, dataset, access);
+    hid_t access = dt_h5_access(&elsewhere, file->directory);
+    bool there = dt_h5_exists(file->file, dataset, access);
     *out = there ? H5Dopen2(file->file, dataset, access) : H5I_INVALID_HID;
     dt_status status = dt_ok();
     if (elsewhere)
@@ -399,9 +384,11 @@ static dt_status describe_shape(dt_h5 *file, const char *dataset, hid_t id, dt_h
     hid_t space = H5Dget_space(id);
     hsize_t dims[H5S_MAX_RANK] = {0};
     int rank = H5Sget_simple_extent_ndims(space);
-    bool simple = H5Sis_simple(space) > 0 && H5Sget_simple_extent_type(space) != H5S_NULL;
+    bool none = H5Sget_simple_extent_type(space) == H5S_NULL;
+    bool simple = H5Sis_simple(space) > 0 && !none;
     if (rank > 0) H5Sget_simple_extent_dims(space, dims, NULL);
     H5Sclose(space);
+    if (none) return dt_fail(DT_ERR_INPUT, "%s: %s is empty: it has no values and no shape", file->path, dataset);
     if (!simple || rank < 0 || rank > DT_MAX_RANK)
         return dt_fail(DT_ERR_INPUT, "%s: %s has %d dimensions; at most %d are supported", file->path, dataset, rank,
                        DT_MAX_RANK);
@@ -423,6 +410,7 @@ static void describe_storage(hid_t id, dt_h5_info *info) {
         hsize_t chunk[H5S_MAX_RANK] = {0};
         H5Pget_chunk(list, H5S_MAX_RANK, chunk);
         info->chunk_rows = (int64_t)chunk[0];
+        info->chunk_bytes = dt_h5_chunk_bytes(id);
     }
     haddr_t offset = info->contiguous ? H5Dget_offset(id) : HADDR_UNDEF;
     info->allocated = info->contiguous ? offset != HADDR_UNDEF : H5Dget_storage_size(id) > 0;
@@ -435,14 +423,18 @@ dt_status dt_h5_describe(dt_h5 *file, const char *dataset, dt_h5_info *info) {
     memset(info, 0, sizeof *info);
     hid_t id = H5I_INVALID_HID;
     DT_TRY(open_dataset(file, dataset, &id));
-    hid_t list = H5Dget_create_plist(id);
-    int external = H5Pget_external_count(list);
-    H5Pclose(list);
-    dt_status status = external > 0 ? dt_fail(DT_ERR_INPUT, "%s: %s keeps its data in another file, which is refused",
-                                              file->path, dataset)
-                                    : describe_type(file, dataset, id, info);
+    dt_status status = dt_h5_check_sources(file->path, file->directory, file->file, dataset, id);
+    if (status.code == DT_OK) status = describe_type(file, dataset, id, info);
     if (status.code == DT_OK) status = describe_shape(file, dataset, id, info);
     if (status.code == DT_OK) describe_storage(id, info);
+    H5Dclose(id);
+    return status;
+}
+
+dt_status dt_h5_check_values(dt_h5 *file, const char *dataset) {
+    hid_t id = H5I_INVALID_HID;
+    DT_TRY(open_dataset(file, dataset, &id));
+    dt_status status = dt_h5_check_stored(file->path, file->directory, file->file, dataset, id);
     H5Dclose(id);
     return status;
 }

@@ -511,7 +511,7 @@ static const struct {
     {make_compound, "/x", "/x is compound"},
     {make_wide_float, "/x", "/x is a float wider than 64 bits"},
     {make_seven_dimensions, "/x", "/x has 7 dimensions; at most 6"},
-    {make_null, "/x", "/x has 0 dimensions"},
+    {make_null, "/x", "/x is empty"},
     {make_dangling, "/x", "/x: opening the dataset failed"},
     {make_external_storage, "/x", "/x keeps its data in another file"},
     {make_external_link, "/x", "/x is a link to another file"},
