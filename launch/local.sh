@@ -31,14 +31,34 @@ binding=none
 exec 3> >(trap '' INT TERM USR1 HUP && exec sed -u -f "$here/launcher.sed" >&2)
 filter=$!
 
+# mpirun passes over in silence that its output finds no room, or no reader; tee says so, and reads on.
+pass_on() {
+    trap '' INT TERM USR1 HUP PIPE XFSZ
+    LC_ALL=C tee --output-error=warn /dev/null 2>&1 >&5 5>&- |
+        sed -u "s/^tee: '\?standard output'\?: \(.*\)/dtrain: standard output cannot be written: \1; lines of it are lost/" >&2
+    exit "${PIPESTATUS[0]}"
+} 5>&1
+if [[ -t 1 ]]; then
+    exec 4>&1
+    copy=
+else
+    exec 4> >(pass_on)
+    copy=$!
+fi
+
 # mpirun answers SIGINT and SIGTERM by killing the ranks a second later, but passes SIGUSR1 on. So it gets a session of
 # its own, out of Ctrl-C's way, and every signal reaches it as SIGUSR1.
 trap 'kill -USR1 "$job" 2>/dev/null' INT TERM USR1 HUP
-setsid mpirun -n "$ranks" --bind-to "$binding" "$program" "$@" 2>&3 3>&- &
+setsid mpirun -n "$ranks" --bind-to "$binding" "$program" "$@" 2>&3 3>&- >&4 4>&- &
 job=$!
-exec 3>&-
+exec 3>&- 4>&-
 while kill -0 "$job" 2>/dev/null; do
     wait "$job" || true # a signal ends this wait early
 done
+lost=0
+[[ ! $copy ]] || wait "$copy" || lost=1
 wait "$filter" || true
-wait "$job"
+code=0
+wait "$job" || code=$?
+((code != 0)) || code=$lost
+exit "$code"

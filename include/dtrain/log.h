@@ -2,6 +2,8 @@
 #ifndef DTRAIN_LOG_H
 #define DTRAIN_LOG_H
 
+#include <stdbool.h>
+
 typedef enum dt_log_level { DT_LOG_QUIET, DT_LOG_WARN, DT_LOG_INFO, DT_LOG_DEBUG } dt_log_level;
 
 /* Sets the threshold, and whether this process may write to standard output (`speaker`: rank 0). */
@@ -20,5 +22,9 @@ void dt_log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)))
 
 /* A line on standard error, always: "dtrain: …". */
 void dt_log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Writes what is left for standard output, also of others than this file. False when it did not take all that was
+ * written since the start; that has been said. */
+bool dt_log_finish(void);
 
 #endif

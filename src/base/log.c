@@ -1,7 +1,9 @@
 /* The two globals the project allows itself besides the stop flag: how much to say, and whether this rank may. */
 #include "dtrain/log.h"
 
+#include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,6 +22,18 @@ dt_log_level dt_log_threshold(void) {
     return threshold;
 }
 
+/* Whether standard output has failed: said once, since it would be said of every line. */
+static bool lost;
+
+static void output_failed(int reason) {
+    if (!lost) {
+        lost = true;
+        dt_log_error("standard output cannot be written: %s; lines of it are lost",
+                     reason ? strerror(reason) : "a write failed");
+    }
+    clearerr(stdout);
+}
+
 /* One write a line: lines of several ranks must not interleave. What messages quote of files is escaped (escape.h); our
  * own texts for standard output may have several lines. */
 static void write_line(FILE *stream, char *line, size_t length) {
@@ -33,8 +47,9 @@ static void write_line(FILE *stream, char *line, size_t length) {
         length = strlen(line);
     }
     line[length] = '\n';
-    fwrite(line, 1, length + 1, stream);
-    fflush(stream);
+    errno = 0;
+    bool written = fwrite(line, 1, length + 1, stream) == length + 1;
+    if ((fflush(stream) != 0 || !written) && stream == stdout) output_failed(errno);
     dt_free(escaped);
 }
 
@@ -91,4 +106,11 @@ void dt_log_error(const char *format, ...) {
     va_start(args, format);
     emit(stderr, "dtrain: ", format, args);
     va_end(args);
+}
+
+bool dt_log_finish(void) {
+    errno = 0;
+    bool failed = ferror(stdout) != 0;
+    if (fflush(stdout) != 0 || failed) output_failed(errno);
+    return !lost;
 }

@@ -59,10 +59,9 @@ static dt_status parse_arguments(arguments *args, int argc, char **argv) {
     return dt_ok();
 }
 
-/* Longer than a line of the log may be. */
 static void print_recipe_help(void) {
     char *fields = dt_recipe_help(), *layers = dt_model_help();
-    if (fields && layers) printf("%s\n%s\n", fields, layers);
+    if (fields && layers) dt_log_info("%s\n%s", fields, layers);
     dt_free(fields);
     dt_free(layers);
 }

@@ -22,6 +22,7 @@
 #include "dtrain/alive.h"
 #include "dtrain/file.h"
 #include "dtrain/guard.h"
+#include "dtrain/mapped.h"
 #include "dtrain/memory.h"
 
 #define BLOCK_BYTES ((size_t)8 << 20)
@@ -174,6 +175,7 @@ static dt_status map_values(dt_array *array, int fd, uint64_t offset, const char
     array->map = map;
     array->map_bytes = bytes;
     array->values = (const char *)map + lead;
+    dt_mapped_add(map, bytes, file);
     advise(array);
     return dt_ok();
 }
@@ -359,7 +361,10 @@ dt_status dt_array_open(dt_array **out, dt_comm *comm, const char *file, const c
 
 void dt_array_close(dt_array *array) {
     if (!array) return;
-    if (array->map) munmap(array->map, array->map_bytes);
+    if (array->map) {
+        dt_mapped_remove(array->map);
+        munmap(array->map, array->map_bytes);
+    }
     dt_free(array);
 }
 

@@ -1,5 +1,6 @@
 /* Where the time of a run went: a table on standard output, and a trace of every span for a viewer. The spans are noted
  * where the work is done (trace.h); every rank knows the same kinds, in the same order. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,8 +17,30 @@
 
 static const char *const phases[DT_PHASE_COUNT] = {"input", "compute", "reduce", "update", "evaluate", "checkpoint"};
 
+/* Before there is anything to write: a place that cannot be written to is better known before a training than after.
+ * What is there already stays until the trace is whole. Rank 0. */
+static dt_status create_trace(dt_run *run) {
+    const char *path = run->options->trace;
+    int fd;
+    DT_TRY(dt_file_check_target(path));
+    if (snprintf(run->trace_path, sizeof run->trace_path, "%s.tmp", path) >= (int)sizeof run->trace_path)
+        return dt_fail(DT_ERR_USAGE, "--trace: the path is too long");
+    DT_TRY(dt_status_within(dt_file_create(run->trace_path, &fd), "the trace"));
+    run->trace_file = fdopen(fd, "w");
+    if (!run->trace_file) close(fd);
+    return run->trace_file ? dt_ok() : dt_fail_memory("the trace", BUFSIZ);
+}
+
+void dt_profile_close(dt_run *run) {
+    if (!run->trace_file) return;
+    fclose(run->trace_file);
+    unlink(run->trace_path);
+}
+
 dt_status dt_profile_open(dt_run *run) {
     if (!run->options->trace && !run->options->profile) return dt_ok();
+    bool writes = run->options->trace && dt_comm_rank(run->comm) == 0;
+    DT_TRY(dt_comm_agree(run->comm, writes ? create_trace(run) : dt_ok()));
     size_t events = EVENTS_OF_JOB / (size_t)dt_comm_size(run->comm);
     if (events > EVENTS_OF_RANK) events = EVENTS_OF_RANK;
     bool opened = dt_trace_open(run->options->trace ? events : 0);
@@ -121,31 +144,19 @@ static void write_rank(void *file, int rank, const char *events) {
             rank, events);
 }
 
-static dt_status create_trace(const char *path, FILE **file) {
-    int fd;
-    DT_TRY(dt_file_check_target(path));
-    DT_TRY(dt_status_within(dt_file_create(path, &fd), "the trace"));
-    *file = fdopen(fd, "w");
-    if (!*file) close(fd);
-    return *file ? dt_ok() : dt_fail_memory("the trace", BUFSIZ);
-}
-
 static dt_status write_trace(dt_run *run) {
     const char *path = run->options->trace;
-    bool first = dt_comm_rank(run->comm) == 0;
     size_t dropped = 0;
     char *events = dt_trace_json(dt_comm_rank(run->comm), run->trace_origin, &dropped);
-    FILE *file = NULL;
-    dt_status status = events ? dt_ok() : dt_fail_memory("the trace", 0);
-    if (first && status.code == DT_OK) status = create_trace(path, &file);
-    status = dt_comm_agree(run->comm, status);
+    FILE *file = run->trace_file;
+    dt_status status = dt_comm_agree(run->comm, events ? dt_ok() : dt_fail_memory("the trace", 0));
     if (file) fprintf(file, "{\"traceEvents\":[\n");
     if (status.code == DT_OK) status = dt_comm_collect_text(run->comm, events, write_rank, file);
     if (file) {
         fprintf(file, "{\"name\":\"end\",\"ph\":\"M\",\"pid\":0}\n],\"displayTimeUnit\":\"ms\"}\n");
-        bool bad = ferror(file) != 0;
-        if ((fclose(file) != 0 || bad) && status.code == DT_OK)
-            status = dt_fail(DT_ERR_IO, "%s: cannot write the trace", path);
+        bool written = fflush(file) == 0 && !ferror(file) && rename(run->trace_path, path) == 0;
+        if (!written && status.code == DT_OK)
+            status = dt_fail(DT_ERR_IO, "%s: the trace cannot be written: %s", path, strerror(errno));
     }
     dt_free(events);
     DT_TRY(dt_comm_agree(run->comm, status));

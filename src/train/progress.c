@@ -48,6 +48,17 @@ static double rate_of(int64_t samples, double seconds) {
     return seconds > 0 ? (double)samples / seconds : 0;
 }
 
+/* A disk that is full stays full: the first row that is not written is said at once, and at the end how many were not.
+ */
+static void note_row(dt_run *run, const dt_status *status) {
+    if (status->code == DT_OK) return;
+    if (run->rows_lost++ == 0) dt_log_warn("%s; the run goes on without it", status->message);
+}
+
+void dt_progress_lost(const dt_run *run) {
+    if (run->rows_lost > 1) dt_log_warn("%lld rows of metrics were not written whole", (long long)run->rows_lost);
+}
+
 /* What is counted a second: tokens of a text, else samples. */
 static double shown_rate(const dt_run *run, double samples_per_s, const char **unit) {
     int64_t context = run->train.text.context;
@@ -131,7 +142,7 @@ dt_status dt_progress_record(dt_progress *progress, dt_run *run) {
                     mean[DT_PHASE_UPDATE],
                     max[DT_PHASE_UPDATE]};
     dt_status status = dt_metrics_append(run->metrics, SERIES_TRAIN, row);
-    if (status.code != DT_OK) dt_log_warn("%s", status.message);
+    note_row(run, &status);
     const char *unit;
     char all[32];
     double shown = shown_rate(run, rate, &unit);
@@ -171,7 +182,7 @@ dt_status dt_progress_evaluated(dt_progress *progress, dt_run *run) {
     /* a run that was killed behind its evaluation has the row, and evaluates again */
     bool recorded = dt_progress_is_evaluated(run);
     dt_status status = recorded ? dt_ok() : dt_metrics_append(run->metrics, SERIES_EPOCH, row);
-    if (status.code != DT_OK) dt_log_warn("%s", status.message);
+    note_row(run, &status);
     char trained[256] = "", tested[256] = "", elapsed[32], all[32];
     dt_loss loss = (dt_loss)run->recipe->loss.kind;
     dt_tally_text(trained, sizeof trained, "train_", train, loss, &run->train, false);

@@ -2,6 +2,7 @@
  * and its number alone: draws are keyed by number and token, and texts that are computed together do not meet. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +65,10 @@ static dt_status flush(FILE *out, bool *closed) {
     errno = 0;
     if (fflush(out) == 0 && !ferror(out)) return dt_ok();
     *closed = errno == EPIPE;
+    if (*closed) { /* nothing is left that could fail again */
+        __fpurge(out);
+        clearerr(out);
+    }
     return *closed ? dt_ok() : dt_fail(DT_ERR_IO, "the text cannot be written: %s", strerror(errno));
 }
 

@@ -268,8 +268,9 @@ dt_status dt_run_open(dt_run *run, dt_comm *comm, dt_recipe *recipe, const dt_tr
 }
 
 void dt_run_close(dt_run *run) {
+    dt_progress_lost(run);
     dt_status status = dt_metrics_close(run->metrics);
-    if (status.code != DT_OK) dt_log_warn("%s", status.message);
+    if (status.code != DT_OK && run->rows_lost == 0) dt_log_warn("%s", status.message);
     dt_reduce_destroy(run->reducer);
     dt_carried_close(run);
     dt_batch_destroy(&run->batch, run->index);
@@ -281,6 +282,7 @@ void dt_run_close(dt_run *run) {
     dt_scaling_close(&run->scaling);
     dt_free(run->resolved);
     dt_rundir_close(run->lock);
+    dt_profile_close(run);
     dt_trace_close();
     memset(run, 0, sizeof *run);
 }

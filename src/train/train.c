@@ -431,8 +431,9 @@ dt_status dt_train_run(dt_comm *comm, dt_recipe *recipe, const dt_train_options 
         if (needs_start) status = dt_run_publish(&run);
         if (status.code == DT_OK) status = train_loop(&run, due, outcome);
     }
-    if (status.code == DT_OK) status = dt_profile_finish(&run);
+    dt_status profile = status.code == DT_OK ? dt_profile_finish(&run) : dt_ok();
     if (status.code == DT_OK) dt_progress_last_line(&run, *outcome, dt_state_digest(dt_run_state(&run)));
+    if (status.code == DT_OK) status = profile;
     dt_run_close(&run);
     return status;
 }

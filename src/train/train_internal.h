@@ -2,6 +2,8 @@
 #ifndef DTRAIN_TRAIN_INTERNAL_H
 #define DTRAIN_TRAIN_INTERNAL_H
 
+#include <stdio.h>
+
 #include "dtrain/checkpoint.h"
 #include "dtrain/comm.h"
 #include "dtrain/compute.h"
@@ -105,11 +107,14 @@ typedef struct dt_run {
     int64_t redone;       /* steps computed again because a gradient did not fit the wire */
     double phases[DT_PHASE_COUNT];
     int trace[DT_PHASE_COUNT];               /* kinds of span */
+    char trace_path[4096];                   /* what becomes the trace */
+    FILE *trace_file;                        /* it, rank 0 */
     double trace_origin;                     /* clock; the same moment on all ranks */
     int64_t memory_before;                   /* what this process had when it began, where a profile is wanted */
     double checkpoint_clock, evaluate_clock; /* rank 0: when the last one was */
     int64_t checkpoint_step;                 /* step of the newest checkpoint; -1: none */
     bool checkpoint_behind;                  /* an evaluation has changed the state since, in the same step */
+    int64_t rows_lost;                       /* rank 0: of metrics */
     double grad_norm, rate;                  /* of the last step that measured them */
 } dt_run;
 
@@ -248,6 +253,8 @@ void dt_run_spend(dt_run *run, dt_phase phase, double *mark);
 /* profile.c. Collective; they do nothing unless the options ask for a profile or a trace. */
 dt_status dt_profile_open(dt_run *run);
 dt_status dt_profile_finish(dt_run *run);
+/* Not collective. */
+void dt_profile_close(dt_run *run);
 
 /* memory.c. Collective. What the run keeps in memory, as planned and as measured. */
 dt_status dt_run_print_memory(const dt_run *run);
@@ -281,6 +288,8 @@ dt_status dt_progress_evaluated(dt_progress *progress, dt_run *run);
 bool dt_progress_is_recorded(const dt_run *run);
 /* Rank 0: there is a row of the evaluation of this step. */
 bool dt_progress_is_evaluated(const dt_run *run);
+/* Says how many rows of metrics were not written. */
+void dt_progress_lost(const dt_run *run);
 /* The machine-readable last line. */
 void dt_progress_last_line(const dt_run *run, dt_outcome outcome, uint64_t digest);
 extern const dt_metrics_series dt_run_series[2];
