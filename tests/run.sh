@@ -2,9 +2,9 @@
 # Installs what is missing, builds and runs every test. The last line is "N passed, N failed, N skipped", those
 # before it name what was skipped, and why.
 #   tests/run.sh [--quick] [-s SUITE]... [-k PATTERN]
-# --quick     unit tests only         -s SUITE   unit, avx2, mpi, system, fault or source; may be repeated
+# --quick     unit tests only         -s SUITE   unit, avx2, fuzz, mpi, system, fault or source; may be repeated
 # -k PATTERN  tests whose name has PATTERN (of grep)
-# Two builds: build/ as released runs everything, build/asan runs the unit tests under ASan and UBSan.
+# Two builds: build/ as released runs everything, build/asan runs unit tests and fuzz targets under ASan and UBSan.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -61,9 +61,13 @@ run_tests() {
 if configure_and_build build -Dbuildtype=release; then
     run_tests build "${suites[@]}"
 fi
-if ((${#suites[@]} == 0)) || [[ " ${suites[*]} " == *" unit "* ]]; then
+watched=() # suites that a sanitizer watches
+for suite in unit fuzz; do
+    ((${#suites[@]})) && [[ " ${suites[*]} " != *" $suite "* ]] || watched+=("$suite")
+done
+if ((${#watched[@]})); then
     if configure_and_build build/asan -Dbuildtype=debugoptimized -Db_sanitize=address,undefined; then
-        run_tests build/asan unit
+        run_tests build/asan "${watched[@]}"
     fi
 fi
 

@@ -551,6 +551,15 @@ static bool emit_text(yaml_emitter_t *emitter, const char *text, bool quoted) {
            yaml_emitter_emit(emitter, &event);
 }
 
+/* Nothing at all: between brackets libyaml would write it as a text that is empty. */
+static bool emit_nothing(yaml_emitter_t *emitter, bool in_brackets) {
+    yaml_event_t event;
+    const char *text = in_brackets ? "~" : "";
+    return yaml_scalar_event_initialize(&event, NULL, NULL, (const yaml_char_t *)text, (int)strlen(text), 1, 1,
+                                        YAML_PLAIN_SCALAR_STYLE) &&
+           yaml_emitter_emit(emitter, &event);
+}
+
 /* Whether nothing in a list or map has named parts. */
 static bool is_leaf(const dt_node *node) {
     for (const dt_node *child = node->first; child; child = child->next)
@@ -564,27 +573,37 @@ static size_t width(const dt_node *node) {
     return sum;
 }
 
-static bool emit_node(yaml_emitter_t *emitter, const dt_node *node, dt_node_kind parent, bool inside_list);
+/* Where a node is written. */
+typedef struct place {
+    dt_node_kind parent;
+    bool inside_list, in_brackets;
+} place;
 
-static bool emit_children(yaml_emitter_t *emitter, const dt_node *node, bool inside_list) {
+static bool emit_node(yaml_emitter_t *emitter, const dt_node *node, place at);
+
+static bool emit_children(yaml_emitter_t *emitter, const dt_node *node, place at) {
+    at.parent = node->kind;
+    at.inside_list = at.inside_list || node->kind == DT_NODE_LIST;
     for (const dt_node *child = node->first; child; child = child->next) {
         if (node->kind == DT_NODE_MAP && !emit_text(emitter, child->key, false)) return false;
-        if (!emit_node(emitter, child, node->kind, inside_list || node->kind == DT_NODE_LIST)) return false;
+        if (!emit_node(emitter, child, at)) return false;
     }
     return true;
 }
 
 /* The fields of a layer go on its line, and so do short lists of values; everything else has a line of its own. */
-static bool emit_node(yaml_emitter_t *emitter, const dt_node *node, dt_node_kind parent, bool inside_list) {
+static bool emit_node(yaml_emitter_t *emitter, const dt_node *node, place at) {
+    if (node->kind == DT_NODE_SCALAR && !node->quoted && !node->text[0]) return emit_nothing(emitter, at.in_brackets);
     if (node->kind == DT_NODE_SCALAR) return emit_text(emitter, node->text, node->quoted);
     yaml_event_t event;
     bool list = node->kind == DT_NODE_LIST;
-    bool flow = (list || (inside_list && parent == DT_NODE_MAP)) && is_leaf(node) && width(node) <= FLOW_WIDTH;
+    bool flow = (list || (at.inside_list && at.parent == DT_NODE_MAP)) && is_leaf(node) && width(node) <= FLOW_WIDTH;
     int made = list ? yaml_sequence_start_event_initialize(&event, NULL, NULL, 1,
                                                            flow ? YAML_FLOW_SEQUENCE_STYLE : YAML_BLOCK_SEQUENCE_STYLE)
                     : yaml_mapping_start_event_initialize(&event, NULL, NULL, 1,
                                                           flow ? YAML_FLOW_MAPPING_STYLE : YAML_BLOCK_MAPPING_STYLE);
-    if (!made || !yaml_emitter_emit(emitter, &event) || !emit_children(emitter, node, inside_list)) return false;
+    at.in_brackets = at.in_brackets || flow;
+    if (!made || !yaml_emitter_emit(emitter, &event) || !emit_children(emitter, node, at)) return false;
     made = list ? yaml_sequence_end_event_initialize(&event) : yaml_mapping_end_event_initialize(&event);
     return made && yaml_emitter_emit(emitter, &event);
 }
@@ -593,7 +612,7 @@ static bool emit_document(yaml_emitter_t *emitter, const dt_node *root) {
     yaml_event_t event;
     return yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING) && yaml_emitter_emit(emitter, &event) &&
            yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 1) && yaml_emitter_emit(emitter, &event) &&
-           emit_node(emitter, root, DT_NODE_MAP, false) && yaml_document_end_event_initialize(&event, 1) &&
+           emit_node(emitter, root, (place){.parent = DT_NODE_MAP}) && yaml_document_end_event_initialize(&event, 1) &&
            yaml_emitter_emit(emitter, &event) && yaml_stream_end_event_initialize(&event) &&
            yaml_emitter_emit(emitter, &event);
 }

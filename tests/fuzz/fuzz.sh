@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# fuzz.sh TARGET [RUNS [SEED]]: runs a fuzz target over its corpus and mutations of it. The corpora are the recipes in
+# launch/, what is in corpus/, and files that are made here. Longer, and with other seeds: fuzz.sh recipe 1000000 7.
+. "$(dirname "$0")/../support/lib.sh"
+target=$1
+declare -A usual=([recipe]=8000 [text]=2500 [gpt2]=4000 [idx]=600 [checkpoint]=150)
+runs=${2:-${usual[$target]}} seed=${3:-1}
+mkdir made
+case $target in
+    recipe) inputs=("$source/launch/recipes") ;;
+    idx)
+        /usr/bin/python3 "$source/tests/fuzz/corpus.py" idx made || give_up "no corpus"
+        inputs=(made)
+        ;;
+    checkpoint)
+        watched=${ASAN_OPTIONS-}
+        export ASAN_OPTIONS=detect_leaks=0 # Open MPI's, of modules that are gone by then
+        for i in {1..20}; do echo "a few words, and a few words more: $i"; done >text
+        run 1 import text text text.h5 --tokens bpe --vocab 260
+        expect_code 0 "a text"
+        printf '%s\n' 'data: {file: text.h5, context: 4}' 'model: {layers: [{embedding: 2}, {dense: 260}]}' \
+            'train: {steps: 1, batch: 2, shards: 1}' >recipe.yaml
+        run 1 train recipe.yaml --run run
+        expect_code 0 "a checkpoint"
+        cp text.h5 run/checkpoints/*.h5 made/
+        inputs=(made)
+        export ASAN_OPTIONS=$watched
+        ;;
+esac
+[[ ! -d $source/tests/fuzz/corpus/$target ]] || inputs+=("$source/tests/fuzz/corpus/$target")
+TMPDIR=$work timeout 1200 "$build/tests/fuzz_$target" --runs "$runs" --seed "$seed" "${inputs[@]}" >"$out" 2>"$err"
+code=$?
+expect_code 0 "$target, seed $seed: $(tail -n 1 "$out")"
+if ((code != 0)); then
+    sed 's/^/      | /' "$err" | head -n 40
+    for input in crash-*; do
+        [[ -f $input ]] && cp "$input" "$build/$input-$seed" && echo "      | kept as $build/$input-$seed"
+    done
+fi
+finish
