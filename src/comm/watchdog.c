@@ -23,9 +23,11 @@
 #include "dtrain/clock.h"
 #include "dtrain/log.h"
 #include "dtrain/memory.h"
+#include "elsewhere.h"
 
-#define PATIENCE 10    /* times as long is allowed where one move may take long: storage, start, evaluation */
-#define LAST_SECONDS 3 /* for a launcher that ends the ranks, before they go by themselves */
+#define PATIENCE 10        /* times as long is allowed where one move may take long: storage, start, evaluation */
+#define LAST_SECONDS 3     /* for a launcher that ends the ranks, before they go by themselves */
+#define LAUNCHER_SECONDS 8 /* for a launcher to end, before it is ended */
 
 typedef struct entry {
     _Atomic uint64_t moves; /* changes whenever the rank does something */
@@ -50,7 +52,8 @@ struct dt_watchdog {
     entry *own;
     sight *seen;
     int count;
-    int job_size;
+    const char *host;
+    char elsewhere[400];    /* the other machines and their ranks; "" when there are none */
     pid_t launcher;         /* 0: there is none */
     double ran;             /* seconds this thread has looked on */
     double looked;          /* clock, of its last look */
@@ -118,10 +121,16 @@ static void bark(dt_watchdog *w, double waited, double limit) {
     if (!dt_alive_last_words()) return;
     if (late > 0)
         dt_log_error("no progress for %.0f s (train.timeout): held up by %s", waited, names);
+    else if (w->elsewhere[0])
+        dt_log_error("no progress for %.0f s (train.timeout): the ranks of %s wait in step %lld for those of %s, where "
+                     "nobody says why",
+                     waited, w->host, (long long)w->own->step, w->elsewhere);
     else
-        dt_log_error("no progress for %.0f s (train.timeout): all %d ranks of this machine wait in step %lld for ranks "
-                     "elsewhere (%d ranks in all)",
-                     waited, w->count, (long long)w->own->step, w->job_size);
+        dt_log_error(
+            "no progress for %.0f s (train.timeout): all %d ranks wait for one another in step %lld, which is a "
+            "fault of dtrain or of MPI",
+            waited, w->count, (long long)w->own->step);
+    if (late == 0) dt_elsewhere_end_launcher(w->launcher, LAUNCHER_SECONDS);
     _exit(1);
 }
 
@@ -225,7 +234,7 @@ dt_status dt_watchdog_open(dt_watchdog **out, dt_comm *comm, double seconds) {
     w->seen = seen;
     w->node = dt_comm_node_mpi(comm);
     w->count = (int)count;
-    w->job_size = dt_comm_size(comm);
+    w->host = dt_comm_host(comm);
     w->allowed = seconds;
     w->spoken = -1;
     w->launcher = getenv("OMPI_COMM_WORLD_SIZE") ? getppid() : 0;
@@ -242,6 +251,7 @@ dt_status dt_watchdog_open(dt_watchdog **out, dt_comm *comm, double seconds) {
     if (w->own == w->entries) memset(&w->entries[w->count], 0, sizeof *w->entries);
     w->own->rank = dt_comm_rank(comm);
     dt_watchdog_note(w, DT_ACTIVITY_START, 0);
+    DT_TRY(dt_elsewhere_describe(w->elsewhere, sizeof w->elsewhere, comm));
     DT_TRY(dt_comm_barrier(comm));
     dt_alive_in(&w->own->moves, &w->entries[w->count].activity);
     int code = start_thread(w);

@@ -1,10 +1,12 @@
-"""Kills real runs at random moments, resumes them on other rank counts until they are done, and compares the digest with that of the run
-nobody touched. Every choice follows from --seed.
+"""Interrupts real runs at random moments, resumes them on other ranks, teams and hosts until they are done, and compares the digest with
+that of the run nobody touched. Every choice follows from --seed.
 
-What must hold: equal digests; the newest checkpoint never gets older; every exit within its bound; `dtrain verify` finds no bad file.
+What must hold: equal digests; the newest checkpoint never gets older; every exit within its bound; `dtrain verify` finds no bad file; a job
+that was suspended as a whole goes on; an import that was killed leaves its file whole or not there, and nothing once it is made again.
 """
 
 import argparse
+import glob
 import os
 import random
 import re
@@ -15,17 +17,11 @@ import sys
 import tempfile
 import time
 
-ENVIRONMENT = dict(
-    os.environ,
-    OMPI_ALLOW_RUN_AS_ROOT="1",
-    OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
-    OMPI_MCA_rmaps_base_oversubscribe="1",
-    OMPI_MCA_btl_vader_single_copy_mechanism="none",
-    OMP_NUM_THREADS="1",
-)
-TIMEOUT = 4  # seconds of train.timeout while ranks are being stopped: they must be noticed by then
+import jobs
+from jobs import BOUND, Failure, Job
+
+TIMEOUT = 4  # seconds of train.timeout while jobs are interrupted: a stopped rank must be noticed by then
 PATIENCE = 60  # the same for starts that nothing happens to, on a machine busy with other things
-BOUND = 180  # seconds any one start may take
 
 IMAGES = [
     "model.layers=[flatten, {dense: {out: 64, activation: relu}}, {dropout: 0.3}, {dense: 10}] optimizer.kind=adamw"
@@ -34,6 +30,8 @@ IMAGES = [
     "model.layers=[flatten, {dense: {out: 32, activation: gelu}}, {dense: 10}] train.batch=100 optimizer.kind=rmsprop"
     " schedule.kind=step schedule.period=200 schedule.factor=0.5",
     "train.batch=47 optimizer.kind=adagrad optimizer.lr=0.02 optimizer.l2=0.0001 train.micro_batch=3",
+    # slices that cross in chunks, and batches that leave ranks without rows
+    "model.layers=[flatten, {dense: {out: 1024, activation: relu}}, {dense: 10}] train.batch=3 train.steps=300",
 ]
 TEXTS = [
     "model.layers=[gpt: {layers: 2, heads: 2, width: 32, dropout: 0.1}] optimizer.clip_norm=1 train.batch=12",
@@ -43,135 +41,25 @@ TEXTS = [
 ]
 # What is trained on: what all runs set, and how they differ.
 FAMILIES = {
-    "images": (["data.train_x=/test/x", "data.train_y=/test/y", "train.epochs=6"], IMAGES),
-    "text": (["data.context=16", "data.mean=0", "data.std=1", "train.steps=900"], TEXTS),
+    "images": (["data.train_x=/test/x", "data.train_y=/test/y", "train.epochs=10"], IMAGES),
+    "texts": (["data.context=16", "data.mean=0", "data.std=1", "train.steps=1500"], TEXTS),
 }
+PATHS = [[], [], ["reduce.path=flat"], ["reduce.team=1"], ["reduce.team=2"]]
+ONE_HOST = ["kill rank", "kill rank", "kill launcher", "stop rank", "term launcher", "usr1 launcher", "usr1 rank"]
+TWO_HOSTS = ONE_HOST + ["kill host", "kill host", "silence host"]
 
 
-class Failure(Exception):
-    pass
+def sets(fields):
+    return [word for field in fields for word in ("--set", field)]
 
 
-def sets(recipe):
-    parts = re.split(r" (?=[a-z_]+\.[a-z0-9_]+=)", recipe)
-    return [word for part in parts for word in ("--set", part)]
-
-
-def command(options, ranks, shards, run, recipe, extra=()):
-    return (
-        ["mpirun", "-n", str(ranks), options.program, "train", options.recipe, "--run", run]
-        + ["--set", f"data.file={options.data}", "--set", f"train.shards={shards}"]
-        + ["--set", "train.log_every=50", "--set", f"train.timeout={PATIENCE}"]
-        + [word for field in FAMILIES[options.family][0] for word in ("--set", field)]
-        + sets(recipe)
-        + list(extra)
-    )
+def fields_of(recipe):
+    return re.split(r" (?=[a-z_]+\.[a-z0-9_]+=)", recipe)
 
 
 def digest_of(output, word):
     found = re.findall(rf"^{word} .*digest=([0-9a-f]+)$", output, re.M)
     return found[-1] if found else None
-
-
-hung_launchers = 0
-
-
-def runs(pid):
-    """Neither stopped nor dead."""
-    try:
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0] not in "TtZX"
-    except OSError:
-        return False
-
-
-def finish(process, options):
-    """Output and exit code of a start that must end by itself."""
-    try:
-        output, errors = process.communicate(timeout=BOUND)
-    except subprocess.TimeoutExpired:
-        if not any(runs(pid) for pid in ranks_of(process, options.program)):
-            # Every rank has ended, or is the one that was stopped: it is mpirun 4.1.4 that hangs.
-            global hung_launchers
-            hung_launchers += 1
-            os.killpg(process.pid, signal.SIGKILL)
-            return *process.communicate(), -9
-        left = subprocess.run(["ps", "-eo", "pid,ppid,stat,wchan:20,args"], capture_output=True, text=True).stdout
-        left = "\n".join(line[:160] for line in left.splitlines() if "dtrain" in line and "kill.py" not in line)
-        os.killpg(process.pid, signal.SIGKILL)
-        raise Failure(f"no end within {BOUND} s of what followed; left:\n{left}")
-    return output, errors, process.returncode
-
-
-def start(arguments, environment=ENVIRONMENT):
-    return subprocess.Popen(
-        arguments,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def ranks_of(process, program):
-    found = []
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
-        try:
-            with open(f"/proc/{name}/stat") as stat:
-                parent = int(stat.read().rsplit(")", 1)[1].split()[1])
-            if parent == process.pid and os.path.realpath(f"/proc/{name}/exe") == os.path.realpath(program):
-                found.append(int(name))
-        except (OSError, ValueError, IndexError):
-            continue
-    return found
-
-
-def interrupt(process, options, dice):
-    """Does something bad to a running job; returns what."""
-    ranks = ranks_of(process, options.program)
-    what = dice.choice(["kill rank", "kill rank", "kill mpirun", "stop rank", "term mpirun", "usr1 mpirun", "usr1 rank"])
-    if what == "stop rank" and len(ranks) < 2:
-        what = "kill rank"  # a job stopped as a whole is suspended, not stuck
-    try:
-        if what == "kill mpirun":
-            os.kill(process.pid, signal.SIGKILL)
-        elif what == "term mpirun":
-            os.kill(process.pid, signal.SIGTERM)
-        elif what == "usr1 mpirun":
-            os.kill(process.pid, signal.SIGUSR1)
-        elif ranks:
-            number = {"kill rank": signal.SIGKILL, "stop rank": signal.SIGSTOP, "usr1 rank": signal.SIGUSR1}[what]
-            os.kill(dice.choice(ranks), number)
-        else:
-            what = "nothing"
-    except ProcessLookupError:
-        what = "nothing"
-    return what, ranks
-
-
-def wait_for_end(ranks):
-    """Orphans of a killed mpirun end by themselves; a stopped one has nobody left to end it."""
-    limit = time.monotonic() + BOUND
-    while time.monotonic() < limit:
-        alive = []
-        for pid in ranks:
-            try:
-                with open(f"/proc/{pid}/stat") as stat:
-                    state = stat.read().rsplit(")", 1)[1].split()[0]
-                if state == "T":
-                    os.kill(pid, signal.SIGKILL)
-                if state != "Z":
-                    alive.append(pid)
-            except (OSError, IndexError):
-                continue
-        if not alive:
-            return
-        time.sleep(0.05)
-    raise Failure(f"ranks {ranks} did not end")
 
 
 def newest_step(run):
@@ -182,94 +70,241 @@ def newest_step(run):
     return max((int(m.group(1)) for m in (re.match(r"step-(\d+)\.h5$", n) for n in names) if m), default=-1)
 
 
+def program(options, *arguments):
+    return subprocess.run([options.program, *arguments], capture_output=True, text=True, timeout=BOUND)
+
+
 def check_run(options, run):
     if newest_step(run) < 0:
         return
-    verify = subprocess.run([options.program, "verify", run], capture_output=True, text=True, timeout=BOUND)
+    verify = program(options, "verify", run)
     if verify.returncode:
         raise Failure(f"verify: {verify.stderr.strip()}")
 
 
-def one_run(options, dice, reference, folder):
-    recipes = FAMILIES[options.family][1]
-    recipe = dice.randrange(len(recipes))
-    shards = dice.choice([2, 3, 4, 8])
-    every = dice.choice(["100 steps", "37 steps", "0.3 s", "1 epoch"])
-    if (recipe, shards) not in reference:
-        ranks = dice.randint(1, min(shards, 3))
-        output, errors, code = finish(start(command(options, ranks, shards, f"{folder}/whole-{recipe}-{shards}", recipes[recipe])), options)
-        if code:
-            raise Failure(f"the uninterrupted run failed: {errors}")
-        reference[recipe, shards] = digest_of(output, "done")
-    run = f"{folder}/run"
-    shutil.rmtree(run, ignore_errors=True)
-    story, newest = [], -1
-    for attempt in range(40):
-        ranks = dice.randint(1, shards)
-        disturbed = attempt < 6
-        extra = ["--set", f"checkpoint.every={every}"] + (["--set", f"train.timeout={TIMEOUT}"] if disturbed else [])
-        environment = dict(ENVIRONMENT, DTRAIN_LAUNCH_TIMEOUT=str(2 * TIMEOUT)) if disturbed else ENVIRONMENT
-        process = start(command(options, ranks, shards, run, recipes[recipe], extra), environment)
-        pids, what = [], "nothing"
-        if disturbed:
-            time.sleep(dice.uniform(0.15, 1.2))
-            what, pids = interrupt(process, options, dice)
-        story.append(f"{ranks} ranks, {what}")
+class Harness:
+    def __init__(self, options):
+        self.options = options
+        self.folder = tempfile.mkdtemp(prefix="dtrain-kill-")
+        self.spool = os.path.join(self.folder, "spool")
+        os.mkdir(self.spool)
+        self.families = [name for name in FAMILIES if getattr(options, name)]
+        self.packed = {name: self.pack(name) for name in self.families}
+        self.hosts = jobs.several_hosts_work()
+        self.last_hosts = 0
+        self.whole = {}  # digests and seconds of runs nobody touched
+        self.count = dict.fromkeys(["interruptions", "suspensions", "imports killed", "on two hosts"], 0)
+        if not self.hosts:
+            print("left out: several hosts (unshare --uts is not permitted; be root)")
+        if not all(self.packed.values()):
+            print("left out: chunked data (no h5py)")
+        if not options.shim:
+            print("left out: kills in unpacking (no --shim)")
+
+    def pack(self, family):
+        """The same data, chunked and compressed, so that a run unpacks them."""
+        packed = os.path.join(self.folder, f"{family}.h5")
+        script = (
+            "import h5py, sys\n"
+            "with h5py.File(sys.argv[1]) as old, h5py.File(sys.argv[2], 'w') as new:\n"
+            "    def copy(name, item):\n"
+            "        if not isinstance(item, h5py.Dataset): return\n"
+            "        room = dict(chunks=True, compression=1) if item.size > 1000 else {}\n"
+            "        made = new.create_dataset(name, data=item[()], **room)\n"
+            "        for key, value in item.attrs.items(): made.attrs[key] = value\n"
+            "    old.visititems(copy)\n"
+        )
+        made = subprocess.run(["/usr/bin/python3", "-c", script, getattr(self.options, family), packed], capture_output=True)
+        return packed if made.returncode == 0 else None
+
+    def start(self, setting, places, run, extra=(), environment=None):
+        recipe, shards, family, data = setting
+        fields = [f"data.file={data}", f"data.spool={self.spool}", f"train.shards={shards}", "train.log_every=50"]
+        fields += [f"train.timeout={PATIENCE}", *FAMILIES[family][0], *fields_of(FAMILIES[family][1][recipe]), *extra]
+        return Job(self.options, self.folder, places, ["train", self.options.recipe, "--run", run, *sets(fields)], environment)
+
+    def untouched(self, setting, dice):
+        """Digest and seconds of the run nobody touches."""
+        recipe, shards, family, _ = setting
+        key = (recipe, shards, family)
+        if key not in self.whole:
+            plain = (recipe, shards, family, getattr(self.options, family))
+            run = f"{self.folder}/whole-{family}-{recipe}-{shards}"
+            began = time.monotonic()
+            output, errors, code = self.start(plain, [dice.randint(1, min(shards, 3))], run).finish()
+            if code:
+                raise Failure(f"the uninterrupted run failed: {errors}")
+            self.whole[key] = digest_of(output, "done"), time.monotonic() - began
+            shutil.rmtree(run)
+        return self.whole[key]
+
+    def places(self, shards, dice):
+        """The ranks of each host."""
+        ranks = min(shards, dice.choice([1, 2, 2, 3, 3, 4, 5]))
+        if not self.hosts or ranks == 1 or dice.random() < 0.4:
+            return [ranks]
+        first = dice.randint(1, ranks - 1)
+        return [first, ranks - first]
+
+    def leave_host(self, run):
+        """What a user does whose job is gone, when the next one runs elsewhere: nobody there can tell whether it is."""
         try:
-            output, errors, code = finish(process, options)
-            wait_for_end(pids)
-        except Failure as failure:
-            raise Failure("; ".join(story) + f": {failure}") from None
-        story[-1] += f", exit {code}"
+            os.unlink(os.path.join(run, "lock"))
+        except FileNotFoundError:
+            pass
+
+    def attempt(self, setting, run, every, seconds, dice):
+        """One start, interrupted within `seconds`, 0: not; what happened to it, its output, errors and exit code."""
+        disturbed = seconds > 0
+        places, path, what = self.places(setting[1], dice), dice.choice(PATHS), "nothing"
+        self.count["on two hosts"] += len(places) > 1
+        environment = {"DTRAIN_LAUNCH_TIMEOUT": str(2 * TIMEOUT)} if disturbed else {}
+        if disturbed and self.options.shim and setting[3] == self.packed[setting[2]] and dice.random() < 0.4:
+            what = "kill unpacking"
+            fault = f"rank={dice.choice([0, places[0]])} path={self.spool} call=write nth={dice.randint(1, 2)} do=kill armed=1"
+            environment.update(LD_PRELOAD=self.options.shim, DTRAIN_FAULT=fault)
+        extra = [f"checkpoint.every={every}", *path] + ([f"train.timeout={TIMEOUT}"] if disturbed else [])
+        if len(places) != self.last_hosts:
+            self.leave_host(run)
+        self.last_hosts = len(places)
+        job = self.start(setting, places, run, extra, environment)
+        story = f"{'+'.join(map(str, places))} ranks {' '.join(path)}"
+        if disturbed and what == "nothing":
+            time.sleep(dice.uniform(0.1, 0.8 * seconds))
+            if dice.random() < 0.3 and job.process.poll() is None:
+                story += ", suspended"
+                self.count["suspensions"] += 1
+                job.suspend(dice.uniform(0.5, 2 * TIMEOUT))
+                time.sleep(dice.uniform(0.2, 1.5))
+                if job.process.poll() not in (None, 0):
+                    raise Failure(f"{story}: it did not go on: {job.finish()[1]}")
+            what = dice.choice(TWO_HOSTS if len(places) > 1 else ONE_HOST)
+            what = what if job.interrupt(what, dice) else "nothing"
+        output, errors, code = job.finish()
+        job.wait_for_orphans()
+        if what == "kill unpacking" and code == 0:
+            what = "nothing"  # it had been unpacked before so many writes
+        self.count["interruptions"] += what != "nothing"
+        return f"{story}, {what}, exit {code}", what, output, errors, code
+
+    def check_end(self, what, output, errors, code):
         if code not in (0, 75) and what == "nothing":
-            raise Failure("; ".join(story) + f": {errors}")
-        if code % 128 in (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE):
-            raise Failure("; ".join(story) + f": {errors}")
-        if what == "stop rank" and code == 0 and "done " not in output:
-            raise Failure("; ".join(story) + ": exit 0 without an end")
-        step = newest_step(run)
-        if step < newest:
-            raise Failure("; ".join(story) + f": the newest checkpoint went from step {newest} to {step}")
-        newest = step
-        check_run(options, run)
-        if code == 0 and digest_of(output, "done"):
-            if digest_of(output, "done") != reference[recipe, shards]:
-                raise Failure("; ".join(story) + f": digest {digest_of(output, 'done')}, not {reference[recipe, shards]}")
-            return len(story) - 1
-    raise Failure("; ".join(story) + ": never done")
+            raise Failure(errors)
+        if code > 0 and code % 128 in (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE):
+            raise Failure(errors)
+        if what in ("stop rank", "silence host") and code == 0 and "done " not in output:
+            raise Failure("exit 0 without an end")
+
+    def one_run(self, dice):
+        family = dice.choice(self.families)
+        plain, packed = getattr(self.options, family), self.packed[family]
+        data = packed if packed and dice.random() < 0.4 else plain
+        setting = (dice.randrange(len(FAMILIES[family][1])), dice.choice([2, 3, 4, 4, 8]), family, data)
+        every = dice.choice(["100 steps", "37 steps", "0.3 s", "1 epoch"])
+        wanted, seconds = self.untouched(setting, dice)
+        run = f"{self.folder}/run"
+        shutil.rmtree(run, ignore_errors=True)
+        stories, newest = [f"{family} {setting[0]}, {setting[1]} shards{', packed' if data == packed else ''}"], -1
+        try:
+            for start in range(40):
+                story, *end = self.attempt(setting, run, every, seconds if start < self.options.attempts else 0, dice)
+                stories.append(story)
+                self.check_end(*end)
+                step = newest_step(run)
+                if step < newest:
+                    raise Failure(f"the newest checkpoint went from step {newest} to {step}")
+                newest = step
+                check_run(self.options, run)
+                found = digest_of(end[1], "done")
+                if end[3] == 0 and found:
+                    if found != wanted:
+                        raise Failure(f"digest {found}, not {wanted}")
+                    if self.options.verbose:
+                        print("; ".join(stories), flush=True)
+                    return
+            raise Failure("never done")
+        except Failure as failure:
+            raise Failure("; ".join(stories) + f": {failure}") from None
+        finally:
+            shutil.rmtree(self.spool)
+            os.mkdir(self.spool)
+
+    def same_data(self, file, good):
+        """Both have the same datasets."""
+        script = (
+            "import h5py, sys\n"
+            "def datasets(path):\n"
+            "    found = {}\n"
+            "    with h5py.File(path) as file:\n"
+            "        file.visititems(lambda name, item: found.update({name: item[()].tobytes()}) if isinstance(item, h5py.Dataset) else None)\n"
+            "    return found\n"
+            "sys.exit(datasets(sys.argv[1]) != datasets(sys.argv[2]))\n"
+        )
+        return subprocess.run(["/usr/bin/python3", "-c", script, file, good], capture_output=True).returncode == 0
+
+    def killed_imports(self, dice):
+        """Imports that are killed leave the file whole or not there; one that ends leaves the file and nothing else."""
+        if not self.options.idx or not self.packed[self.families[0]]:
+            return
+        names = ("train-images", "train-labels", "t10k-images", "t10k-labels")
+        sources = [glob.glob(os.path.join(self.options.idx, f"{name}*"))[0] for name in names]
+        place, good = os.path.join(self.folder, "imported"), os.path.join(self.folder, "good.h5")
+        shutil.rmtree(place, ignore_errors=True)
+        os.mkdir(place)
+        target, began = os.path.join(place, "data.h5"), time.monotonic()
+        if program(self.options, "import", "idx", *sources, good).returncode:
+            raise Failure("import failed")
+        seconds = time.monotonic() - began
+        for _ in range(3):
+            process = subprocess.Popen([self.options.program, "import", "idx", *sources, target], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(dice.uniform(0, 1.1 * seconds))
+            process.kill()
+            process.wait()
+            self.count["imports killed"] += 1
+            if os.path.exists(target) and not self.same_data(target, good):
+                raise Failure("a killed import left a file that is not whole")
+        if program(self.options, "import", "idx", *sources, target).returncode or not self.same_data(target, good):
+            raise Failure("the import after killed ones is not the same")
+        if os.listdir(place) != ["data.h5"]:
+            raise Failure(f"killed imports left {os.listdir(place)}")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", required=True)
     parser.add_argument("--recipe", required=True, help="the recipe whose fields the runs change")
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--family", choices=FAMILIES, default="images", help="what --data is")
+    parser.add_argument("--images", help="a file with /test/x and /test/y, pictures and classes")
+    parser.add_argument("--texts", help="a file that `dtrain import text --tokens byte` made")
+    parser.add_argument("--idx", help="the directory of Fashion-MNIST's IDX files: imports are killed too")
+    parser.add_argument("--shim", help="faultshim.so of the tests: runs are killed while they unpack, too")
     parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--attempts", type=int, default=6, help="starts of a run that are interrupted")
     parser.add_argument("--hours", type=float, default=0, help="go on for so long, instead of --runs")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--verbose", action="store_true", help="what was done to each run")
     options = parser.parse_args()
-    folder = tempfile.mkdtemp(prefix="dtrain-kill-")
-    reference, interruptions, failures, count = {}, 0, 0, 0
+    if not options.images and not options.texts:
+        parser.error("give --images, --texts or both")
+    harness = Harness(options)
+    failures, runs = 0, 0
     end = time.monotonic() + 3600 * options.hours
-    try:
-        while count < options.runs if not options.hours else time.monotonic() < end:
-            dice = random.Random(f"{options.seed}/{count}")
-            try:
-                interruptions += one_run(options, dice, reference, folder)
-            except Failure as failure:
-                failures += 1
-                print(f"run {count} (--seed {options.seed}): {failure}", flush=True)
-                if os.path.isdir(f"{folder}/run"):
-                    shutil.copytree(f"{folder}/run", f"{folder}/failed-{count}", dirs_exist_ok=True)
-            count += 1
-            if count % 10 == 0:
-                print(f"{count} runs, {interruptions} interruptions, {failures} failures", flush=True)
-        print(f"{count} runs, {interruptions} interruptions, {failures} failures; mpirun itself hung {hung_launchers} times")
-    finally:
-        if not failures:
-            shutil.rmtree(folder, ignore_errors=True)
-    return 1 if failures or not interruptions else 0  # runs that nothing happened to show nothing
+    while runs < options.runs if not options.hours else time.monotonic() < end:
+        dice = random.Random(f"{options.seed}/{runs}")
+        try:
+            if runs % 4 == 0:
+                harness.killed_imports(dice)
+            harness.one_run(dice)
+        except Failure as failure:
+            failures += 1
+            print(f"run {runs} (--seed {options.seed}): {failure}", flush=True)
+            if os.path.isdir(f"{harness.folder}/run"):
+                shutil.copytree(f"{harness.folder}/run", f"{harness.folder}/failed-{runs}", dirs_exist_ok=True)
+        runs += 1
+    counts = ", ".join(f"{number} {name}" for name, number in harness.count.items())
+    print(f"{runs} runs, {counts}, {failures} failures; mpirun itself hung {jobs.hung_launchers} times", flush=True)
+    if not failures:
+        shutil.rmtree(harness.folder, ignore_errors=True)
+    return 1 if failures or not harness.count["interruptions"] else 0  # runs that nothing happened to show nothing
 
 
 if __name__ == "__main__":

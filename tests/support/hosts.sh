@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # Several hosts in one machine, for tests; sourced after lib.sh. Each host is a name of its own (a UTS namespace), so Open
 # MPI and dtrain take them for as many machines: between them messages go over TCP, and each has node-shared memory of
-# its own. The launcher runs on the first, as in a job. What is not like a cluster: they share cores and disks.
+# its own. The launcher runs on the first, as in a job. What is not like a cluster: they share cores and
+# disks, so who waits gives way.
 # shellcheck disable=SC2154,SC2034  # variables of lib.sh
 
 # Needs root. Where namespaces are not to be had the test is skipped, and says which.
@@ -31,7 +32,7 @@ start_on() {
     OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 \
         OMPI_MCA_btl_vader_single_copy_mechanism=none OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,vader,tcp \
         OMPI_MCA_btl_tcp_if_include=lo OMPI_MCA_oob_tcp_if_include=lo OMPI_MCA_odls_base_sigkill_timeout=0 \
-        OMPI_MCA_plm_rsh_agent=$agent OMPI_MCA_orte_tmpdir_base=$work OMP_NUM_THREADS=1 MPIEXEC_TIMEOUT=$limit \
+        OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_plm_rsh_agent=$agent OMPI_MCA_orte_tmpdir_base=$work OMP_NUM_THREADS=1 MPIEXEC_TIMEOUT=$limit \
         setsid unshare --uts bash -c 'hostname "$0" && exec mpirun "$@"' "${hosts%%:*}" --leave-session-attached \
         --host "${hosts// /,}" -n "$ranks" --bind-to none "$dtrain" "$@" \
         2> >(exec sed -u -f "$source/launch/launcher.sed" >"$err") >"$out" </dev/null &

@@ -75,4 +75,11 @@ expect_last "done run=run step=500 .* digest=$wanted" "from two hosts to one: th
 # Most steps have no checkpoint, where slow storage is to be waited for longer.
 began --set train.timeout=5
 goes_wrong STOP "$(rank_pid 2)" 'held up by rank 2 \(stopped ' "a rank of the other host is stuck"
+
+# Its watchdog is silent too, and no connection breaks: mpirun itself would wait for ever. The run goes on from before.
+start_on "hostA:2 hostB:2" train "${long[@]}" --run run --set train.timeout=5 --set train.steps=50000 \
+    --set checkpoint.every="50000 steps"
+until_true 60 grep -q 'step [0-9]*/50000 ' "$out" || fail "the run does not get going"
+goes_wrong STOP "$(on_host_of "$(rank_pid 3)")" 'ranks of hostA wait in step [0-9]+ for those of hostB \(ranks 2 to 3\)' \
+    "a host falls silent"
 finish
