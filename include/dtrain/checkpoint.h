@@ -1,13 +1,15 @@
 /* Checkpoints: what they hold, how one is published so that the newest committed one always loads, how one is found
  * again.
  *
- * Format version 2. Root attributes: format ("dtrain checkpoint"), version, step, epoch, sample, shards, seed, digest,
- * recipe, created, program. Float32 datasets /weights/<tensor>, /optimizer/<slot>/<tensor>, other state under
+ * Format version 2. Root attributes: format ("dtrain checkpoint"), version, step, epoch, sample, origin, shards, seed,
+ * digest, created, program. Texts as datasets of bytes: /recipe, /state/data, /state/isa (an attribute ends at 64 kB).
+ * Float32 datasets /weights/<tensor>, /optimizer/<slot>/<tensor>, other state under
  * /state/<name>; each has an attribute `hash` (XXH3-64 of its bytes, 16 hex digits).
  *
  * Version 1, which is still read, has no datasets beside those of the digest: what a file lacks of them is told to
  * whoever loads it. With them came the root attributes `beside`, their number, and `seal`: the digest, gone on with
- * over them. */
+ * over them. Its recipe is an attribute, with its hash as recipe_hash; it has no origin (0), and does not say what its
+ * data and instruction set were. */
 #ifndef DTRAIN_CHECKPOINT_H
 #define DTRAIN_CHECKPOINT_H
 
@@ -19,6 +21,11 @@
 #include "dtrain/table.h"
 
 #define DT_CHECKPOINT_VERSION 2
+
+/* Texts, as datasets of bytes. */
+#define DT_CHECKPOINT_RECIPE "/recipe"
+#define DT_CHECKPOINT_DATA "/state/data"
+#define DT_CHECKPOINT_ISA "/state/isa"
 
 /* One arena in the checkpoint: its tensors become datasets group/<tensor name>. */
 typedef struct dt_section {
@@ -45,6 +52,8 @@ typedef struct dt_position {
     int64_t step;   /* updates made */
     int64_t epoch;  /* epochs finished */
     int64_t sample; /* samples of the epoch in progress already used */
+    int64_t
+        origin; /* the step from which epochs, train.steps and the schedule count: 0, or where other data was taken */
 } dt_position;
 
 /* The trained state, as a view into memory the caller owns. */
@@ -53,6 +62,8 @@ typedef struct dt_state {
     int64_t shards;
     int64_t seed;
     const char *recipe; /* resolved, as YAML */
+    const char *data;   /* what the data is (identity.h); NULL: not told */
+    const char *isa;    /* instruction set of the arithmetic; NULL: not told */
     dt_section *sections;
     int section_count;
     dt_extra *extras;
@@ -78,7 +89,8 @@ typedef struct dt_checkpoint_head {
     int64_t version, beside; /* of the format; datasets beside the digest's */
     int64_t shards, seed;
     uint64_t digest;
-    char *recipe;
+    char *recipe, *data; /* data NULL: the file does not say, as older ones do not */
+    char isa[16];        /* "": likewise */
     char created[32];
     char program[64];
 } dt_checkpoint_head;

@@ -27,6 +27,14 @@ typedef uint16_t dt_bf16;
 
 typedef enum dt_isa { DT_ISA_AUTO, DT_ISA_BASELINE, DT_ISA_AVX2, DT_ISA_AVX512 } dt_isa;
 const char *dt_isa_name(dt_isa isa);
+/* The one of that name; DT_ISA_AUTO where there is none. */
+dt_isa dt_isa_named(const char *name);
+/* That this machine has it. */
+dt_status dt_isa_check(dt_isa isa);
+/* The instruction set a run goes on with that was trained with `stored` (DT_ISA_AUTO: not known), where the recipe says
+ * `wanted`, which is by `named` on purpose, and this machine has `best`. Fails where that is not what it was trained
+ * with. */
+dt_status dt_isa_resume(dt_isa wanted, dt_isa stored, bool named, dt_isa best, dt_isa *out);
 
 typedef enum dt_activation { DT_LINEAR, DT_SIGMOID, DT_TANH, DT_RELU, DT_LEAKY_RELU, DT_GELU, DT_SILU } dt_activation;
 

@@ -79,8 +79,8 @@ dt_status dt_h5_extend(dt_h5 *file, const char *dataset, int64_t rows);
 dt_status dt_h5_write_rows(dt_h5 *file, const char *dataset, dt_dtype dtype, int64_t first, int64_t count,
                            const void *data);
 dt_status dt_h5_read_rows(dt_h5 *file, const char *dataset, dt_dtype dtype, int64_t first, int64_t count, void *data);
-/* The same for elements [first, first+count) of a one-dimensional dataset or of any contiguous one flattened: see h5.c.
- */
+/* A dataset of bytes, [n] with n at most `most`, as a text, to dt_free. */
+dt_status dt_h5_read_text(dt_h5 *file, const char *dataset, size_t most, char **text);
 
 /* Flushes the library's buffers to the operating system. Collective for a parallel file. */
 dt_status dt_h5_flush(dt_h5 *file);

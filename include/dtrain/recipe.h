@@ -27,6 +27,8 @@ typedef enum dt_path { DT_PATH_AUTO, DT_PATH_NODE, DT_PATH_FLAT } dt_path;
 typedef enum dt_normalize { DT_NORMALIZE_GIVEN, DT_NORMALIZE_COMPUTED } dt_normalize;
 typedef enum dt_channels { DT_CHANNELS_AUTO, DT_CHANNELS_NONE, DT_CHANNELS_FIRST, DT_CHANNELS_LAST } dt_channels;
 
+typedef enum dt_changed { DT_CHANGED_REFUSE, DT_CHANGED_ACCEPT } dt_changed;
+
 typedef enum dt_windows { DT_WINDOWS_RANDOM, DT_WINDOWS_STREAM } dt_windows;
 typedef enum dt_objective { DT_OBJECTIVE_NEXT, DT_OBJECTIVE_MASKED, DT_OBJECTIVE_CLASS } dt_objective;
 
@@ -46,6 +48,7 @@ typedef struct dt_recipe_data {
     int objective;           /* dt_objective: what is predicted */
     double mask_rate;        /* share of a window's tokens that are predicted, of masked */
     int64_t pad;             /* the id that fills up short rows, of class; -1 is always one */
+    int changed;             /* dt_changed: what a resumed run does where the data is another */
     char spool[DT_TEXT_MAX]; /* where data that cannot be mapped is unpacked; "" is $TMPDIR or /tmp */
 } dt_recipe_data;
 
@@ -137,10 +140,16 @@ void dt_recipe_finish(dt_recipe *recipe);
 /* Every field with its value, plus `layers` (already resolved by the model room), as YAML. Free with dt_free. */
 dt_status dt_recipe_emit(const dt_recipe *recipe, const dt_node *layers, char **out);
 
+/* The recipe of a text dt_recipe_emit wrote; `name` is what messages call it. To be finished. */
+dt_status dt_recipe_read_resolved(dt_recipe *out, const char *name, const char *text);
+
 /* Compares the arithmetic of two resolved recipes (texts as dt_recipe_emit writes them: `old` from the checkpoint).
  * Fields named in `allowed` (the keys of --set assignments; NULL-terminated) may differ. A failure names every
  * differing field: "optimizer.lr is 0.01 but the checkpoint was trained with 0.001; …". */
 dt_status dt_recipe_compare(const char *old_text, const char *new_text, const char *const *allowed);
+
+/* Whether one of the keys `allowed` (of --set; NULL-terminated, or NULL) names the field, or a group it is in. */
+bool dt_recipe_allows(const char *const *allowed, const char *key);
 
 /* The text of --help-recipe for the recipe's own fields. Free with dt_free. */
 char *dt_recipe_help(void);

@@ -100,11 +100,24 @@ static void print_dataset(walk *w, const char *path) {
     w->bytes += count * (int64_t)dt_dtype_size(info.dtype);
 }
 
+/* What says that it is a text, as the recipe of a checkpoint. */
+static void print_text(walk *w, const char *path) {
+    char *text;
+    dt_status status = dt_h5_read_text(w->file, path, MOST_TEXT, &text);
+    if (status.code == DT_OK)
+        say_lines(w, text);
+    else
+        say(w, "    %s", status.message);
+    dt_free(text);
+}
+
 static bool print_object(void *context, const char *path, char kind) {
     walk *w = context;
     w->object = path;
     if (kind == 'd') print_dataset(w, path);
-    dt_status walked = dt_h5_walk_attributes(w->file, path, print_attribute, w);
+    bool text = kind == 'd' && dt_h5_has_attribute(w->file, path, "encoding");
+    if (text) print_text(w, path);
+    dt_status walked = text ? dt_ok() : dt_h5_walk_attributes(w->file, path, print_attribute, w);
     if (w->status.code == DT_OK) w->status = walked;
     return w->status.code == DT_OK;
 }

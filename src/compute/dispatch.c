@@ -1,6 +1,7 @@
 /* Which kernels this machine runs. The instruction set is part of what fixes a run's bits, so it can be pinned by the
  * recipe (compute.isa) where a cluster mixes machines, and oneDNN is pinned with it. */
 #include <stdlib.h>
+#include <string.h>
 
 #ifdef __x86_64__
 #    include <immintrin.h>
@@ -17,6 +18,29 @@ extern const dt_kernels dt_kernels_avx2, dt_kernels_avx512;
 const char *dt_isa_name(dt_isa isa) {
     static const char *const names[] = {"auto", "baseline", "avx2", "avx512"};
     return names[isa];
+}
+
+dt_isa dt_isa_named(const char *name) {
+    for (int isa = DT_ISA_BASELINE; isa <= DT_ISA_AVX512; isa++)
+        if (strcmp(dt_isa_name((dt_isa)isa), name) == 0) return (dt_isa)isa;
+    return DT_ISA_AUTO;
+}
+
+dt_status dt_isa_resume(dt_isa wanted, dt_isa stored, bool named, dt_isa best, dt_isa *out) {
+    *out = wanted;
+    if (stored == DT_ISA_AUTO || named || wanted == stored) return dt_ok();
+    if (wanted != DT_ISA_AUTO)
+        return dt_fail(
+            DT_ERR_INPUT,
+            "compute.isa is %s but the checkpoint was trained with %s; change it back, or name it with --set to "
+            "go on with the new value",
+            dt_isa_name(wanted), dt_isa_name(stored));
+    *out = stored;
+    if (stored <= best) return dt_ok();
+    return dt_fail(DT_ERR_INPUT,
+                   "it was trained with compute.isa %s, which this machine does not have; go on where there is one, or "
+                   "with other bits by --set compute.isa=%s",
+                   dt_isa_name(stored), dt_isa_name(best));
 }
 
 const dt_kernels *dt_kernels_for(dt_isa isa) {
@@ -43,11 +67,15 @@ static void flush_denormals(void) {
 #endif
 }
 
+dt_status dt_isa_check(dt_isa isa) {
+    if (dt_kernels_for(isa)) return dt_ok();
+    return dt_fail(DT_ERR_INPUT, "compute.isa is %s, which this machine does not have; it has %s", dt_isa_name(isa),
+                   dt_isa_name(dt_kernels_for(DT_ISA_AUTO)->isa));
+}
+
 dt_status dt_compute_open(const dt_kernels **out, dt_isa isa, int threads) {
+    DT_TRY(dt_isa_check(isa));
     *out = dt_kernels_for(isa);
-    if (!*out)
-        return dt_fail(DT_ERR_INPUT, "compute.isa is %s, which this machine does not have; it has %s", dt_isa_name(isa),
-                       dt_isa_name(dt_kernels_for(DT_ISA_AUTO)->isa));
     flush_denormals();
     DT_TRY(dt_products_open((*out)->isa, threads, flush_denormals));
     if (threads > 1) *out = dt_kernels_threaded(*out);

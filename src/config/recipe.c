@@ -25,6 +25,7 @@ static const char *const wires[] = {"i32", "i64", "f32", NULL};
 static const char *const not_finite[] = {"stop", "skip", "rollback", NULL};
 static const char *const bests[] = {"none", "test_loss", "test_accuracy", NULL};
 static const char *const precisions[] = {"float32", "bf16", NULL};
+static const char *const changes[] = {"refuse", "accept", NULL};
 static const char *const isas[] = {"auto", "baseline", "avx2", "avx512", NULL};
 
 #define NUMBERS DT_FIELD_ARITHMETIC
@@ -80,6 +81,9 @@ const dt_field dt_recipe_fields[] = {
      .help = "share of a window's tokens that masked predicts, at least one: 80 % of them seen as the extra id, 10 % as another"},
     {ROW("data.pad", INT, data.pad, "-1"), .min = -1, .max = 16777215, .flags = NUMBERS,
      .help = "the id that fills up short rows, of class; the model sees -1 there"},
+    {ROW("data.changed", CHOICE, data.changed, "refuse"), .choices = changes,
+     .help = "what a run that goes on does where the data is not its checkpoint's; accept counts with --set only: epochs, "
+             "train.steps and schedule begin anew, weights and moments stay"},
     {ROW("data.spool", TEXT, data.spool, ""),
      .help = "where data that cannot be mapped is unpacked (default: $TMPDIR or /tmp)"},
 
@@ -171,7 +175,7 @@ const dt_field dt_recipe_fields[] = {
      .help = "ranks of a machine that share a replica, at most (with node: those of a socket, say); 0: all"},
 
     {ROW("compute.isa", CHOICE, compute.isa, "auto"), .choices = isas,
-     .help = "instruction set; auto is the best this machine has"},
+     .help = "instruction set; auto is the best this machine has, and for a run that goes on the one it began with"},
     {ROW("compute.precision", CHOICE, compute.precision, "float32"), .choices = precisions, .flags = NUMBERS,
      .help = "what products multiply: bf16 rounds weights and activations to 8 bits for them, sums stay float32, and so "
              "do weights, gradients and all else; where some machine of the job cannot, a new run is float32"},
@@ -448,11 +452,10 @@ typedef struct comparison {
     int listed, unlisted;
 } comparison;
 
-/* Whether a --set names the field, or a group or layer it is in. */
-static bool is_allowed(const comparison *c, const char *key) {
-    for (int i = 0; c->allowed && c->allowed[i]; i++) {
-        size_t length = strlen(c->allowed[i]);
-        if (strncmp(key, c->allowed[i], length) == 0 && (key[length] == '\0' || key[length] == '.')) return true;
+bool dt_recipe_allows(const char *const *allowed, const char *key) {
+    for (int i = 0; allowed && allowed[i]; i++) {
+        size_t length = strlen(allowed[i]);
+        if (strncmp(key, allowed[i], length) == 0 && (key[length] == '\0' || key[length] == '.')) return true;
     }
     return false;
 }
@@ -487,7 +490,7 @@ static bool matters(const comparison *c, const dt_field *field) {
 
 static void compare_fields(comparison *c) {
     for (const dt_field *field = dt_recipe_fields; field->key; field++) {
-        if (!matters(c, field) || is_allowed(c, field->key)) continue;
+        if (!matters(c, field) || dt_recipe_allows(c->allowed, field->key)) continue;
         char old[DT_TEXT_MAX], new[DT_TEXT_MAX];
         dt_field_text(field, &c->old, old);
         dt_field_text(field, &c->new, new);
@@ -515,7 +518,7 @@ static bool compare_children(comparison *c, const char *path, const dt_node *one
 
 /* Reports the first difference that is not allowed; whether there was one. */
 static bool compare_nodes(comparison *c, const char *path, const dt_node *old, const dt_node *new) {
-    if (is_allowed(c, path)) return false;
+    if (dt_recipe_allows(c->allowed, path)) return false;
     if (old && new && old->kind == new->kind && old->kind != DT_NODE_SCALAR)
         return compare_children(c, path, old, new, false) || compare_children(c, path, new, old, true);
     if (old && new && old->text &&new->text && strcmp(old->text, new->text) == 0) return false;
@@ -525,7 +528,7 @@ static bool compare_nodes(comparison *c, const char *path, const dt_node *old, c
     return true;
 }
 
-static dt_status read_resolved(dt_recipe *out, const char *name, const char *text) {
+dt_status dt_recipe_read_resolved(dt_recipe *out, const char *name, const char *text) {
     dt_node *root;
     DT_TRY(dt_node_parse_text(&root, name, text));
     dt_status status = dt_recipe_decode(out, root, "run");
@@ -534,8 +537,8 @@ static dt_status read_resolved(dt_recipe *out, const char *name, const char *tex
 }
 
 static dt_status compare(comparison *c, const char *old_text, const char *new_text) {
-    DT_TRY(read_resolved(&c->old, "the checkpoint's recipe", old_text));
-    DT_TRY(read_resolved(&c->new, "the new recipe", new_text));
+    DT_TRY(dt_recipe_read_resolved(&c->old, "the checkpoint's recipe", old_text));
+    DT_TRY(dt_recipe_read_resolved(&c->new, "the new recipe", new_text));
     compare_fields(c);
     compare_nodes(c, layers_key, c->old.layers, c->new.layers);
     if (c->listed + c->unlisted == 0) return dt_ok();

@@ -59,14 +59,12 @@ static dt_status write_head(dt_h5 *file, const dt_state *state, uint64_t digest)
     DT_TRY(dt_h5_put_int(file, "/", "shards", state->shards));
     DT_TRY(dt_h5_put_int(file, "/", "seed", state->seed));
     DT_TRY(dt_h5_put_int(file, "/", "datasets", dt_state_count(state)));
-    DT_TRY(dt_h5_put_int(file, "/", "beside", state->beside_count));
+    DT_TRY(dt_h5_put_int(file, "/", "origin", state->position.origin));
+    DT_TRY(dt_h5_put_int(file, "/", "beside", dt_state_count_all(state) - dt_state_count(state)));
     dt_digest_text(digest, text);
     DT_TRY(dt_h5_put_text(file, "/", "digest", text));
     dt_digest_text(seal_of(state, digest), text);
-    DT_TRY(dt_h5_put_text(file, "/", "seal", text));
-    dt_digest_text(dt_hash_bytes(state->recipe, strlen(state->recipe)), text);
-    DT_TRY(dt_h5_put_text(file, "/", "recipe_hash", text));
-    return dt_h5_put_text(file, "/", "recipe", state->recipe);
+    return dt_h5_put_text(file, "/", "seal", text);
 }
 
 static dt_status write_datasets(dt_h5 *file, const dt_state *state, uint64_t *places) {
@@ -83,6 +81,7 @@ static dt_status write_datasets(dt_h5 *file, const dt_state *state, uint64_t *pl
         DT_TRY(dt_h5_create_dataset(file, item.dataset, item.dtype, &item.shape, 0));
         DT_TRY(dt_h5_put_text(file, item.dataset, "hash", hash));
         DT_TRY(dt_h5_put_int(file, item.dataset, "order", i));
+        if (item.text) DT_TRY(dt_h5_put_text(file, item.dataset, "encoding", "UTF-8"));
         DT_TRY(dt_h5_describe(file, item.dataset, &info));
         places[i] = info.offset;
     }
@@ -249,7 +248,8 @@ dt_status dt_checkpoint_publish(dt_comm *comm, const char *directory, const dt_s
 
 static dt_status check_head(const char *path, const dt_checkpoint_head *head) {
     const dt_position *at = &head->position;
-    if (head->shards >= 1 && at->step >= 0 && at->epoch >= 0 && at->sample >= 0) return dt_ok();
+    bool whole = at->step >= 0 && at->epoch >= 0 && at->sample >= 0 && at->origin >= 0 && at->origin <= at->step;
+    if (head->shards >= 1 && whole) return dt_ok();
     return dt_fail(DT_ERR_CORRUPT, "%s: its attributes make no sense", path);
 }
 
@@ -269,6 +269,7 @@ static dt_status read_head(dt_h5 *file, dt_checkpoint_head *head) {
         return dt_fail(DT_ERR_CORRUPT, "%s: format version %lld; this dtrain reads versions 1 to %d", dt_h5_path(file),
                        (long long)head->version, DT_CHECKPOINT_VERSION);
     if (head->version > 1) DT_TRY(dt_h5_get_int(file, "/", "beside", &head->beside));
+    if (head->version > 1) DT_TRY(dt_h5_get_int(file, "/", "origin", &head->position.origin));
     DT_TRY(dt_h5_get_int(file, "/", "step", &head->position.step));
     DT_TRY(dt_h5_get_int(file, "/", "epoch", &head->position.epoch));
     DT_TRY(dt_h5_get_int(file, "/", "sample", &head->position.sample));
@@ -290,24 +291,52 @@ static dt_status read_head(dt_h5 *file, dt_checkpoint_head *head) {
     return dt_ok();
 }
 
-static dt_status read_recipe(dt_h5 *file, dt_checkpoint_head *head) {
+#define MOST_TEXT ((size_t)64 << 20)
+
+/* That a text is the one whose hash is the attribute `name` of `object`. */
+static dt_status check_text(dt_h5 *file, const char *object, const char *name, const char *what, const char *text) {
     char *stored, found[17];
-    DT_TRY(dt_h5_get_text(file, "/", "recipe", &head->recipe));
-    DT_TRY(dt_h5_get_text(file, "/", "recipe_hash", &stored));
-    dt_digest_text(dt_hash_bytes(head->recipe, strlen(head->recipe)), found);
+    DT_TRY(dt_h5_get_text(file, object, name, &stored));
+    dt_digest_text(dt_hash_bytes(text, strlen(text)), found);
     dt_status status = dt_ok();
     if (strcmp(stored, found) != 0)
-        status = dt_fail(DT_ERR_CORRUPT, "%s: the recipe does not match its hash (stored %.16s, read %s)",
-                         dt_h5_path(file), stored, found);
+        status = dt_fail(DT_ERR_CORRUPT, "%s: %s does not match its hash (stored %.16s, read %s)", dt_h5_path(file),
+                         what, stored, found);
     dt_free(stored);
     return status;
+}
+
+/* *text is to dt_free, also after a failure. */
+static dt_status read_text(dt_h5 *file, const char *dataset, char **text) {
+    if (!dt_h5_has(file, dataset)) return dt_fail(DT_ERR_CORRUPT, "%s: there is no %s", dt_h5_path(file), dataset);
+    DT_TRY(dt_h5_read_text(file, dataset, MOST_TEXT, text));
+    return check_text(file, dataset, "hash", dataset, *text);
+}
+
+static dt_status read_isa(dt_h5 *file, dt_checkpoint_head *head) {
+    char *text = NULL;
+    dt_status status = read_text(file, DT_CHECKPOINT_ISA, &text);
+    if (status.code == DT_OK) snprintf(head->isa, sizeof head->isa, "%s", text);
+    dt_free(text);
+    return status;
+}
+
+/* In version 1 the recipe is an attribute, and the others are not there. */
+static dt_status read_texts(dt_h5 *file, dt_checkpoint_head *head) {
+    if (head->version == 1) {
+        DT_TRY(dt_h5_get_text(file, "/", "recipe", &head->recipe));
+        return check_text(file, "/", "recipe_hash", "the recipe", head->recipe);
+    }
+    DT_TRY(read_text(file, DT_CHECKPOINT_RECIPE, &head->recipe));
+    if (dt_h5_has(file, DT_CHECKPOINT_DATA)) DT_TRY(read_text(file, DT_CHECKPOINT_DATA, &head->data));
+    return dt_h5_has(file, DT_CHECKPOINT_ISA) ? read_isa(file, head) : dt_ok();
 }
 
 dt_status dt_checkpoint_open(dt_h5 **file, const char *path, dt_checkpoint_head *head) {
     memset(head, 0, sizeof *head);
     DT_TRY(dt_h5_open(file, path));
     dt_status status = read_head(*file, head);
-    if (status.code == DT_OK) status = read_recipe(*file, head);
+    if (status.code == DT_OK) status = read_texts(*file, head);
     if (status.code == DT_OK) return status;
     dt_checkpoint_head_finish(head);
     dt_h5_close(file);
@@ -316,12 +345,25 @@ dt_status dt_checkpoint_open(dt_h5 **file, const char *path, dt_checkpoint_head 
 
 /* ---- what comes through a guard ---- */
 
-#define MOST_RECIPE ((size_t)64 << 20)
-
 typedef struct head_job {
     const char *path;
     dt_checkpoint_head *head;
 } head_job;
+
+static dt_status send_text(dt_guard *to, const char *text) {
+    size_t bytes = strlen(text);
+    DT_TRY(dt_guard_send(to, &bytes, sizeof bytes));
+    return dt_guard_send(to, text, bytes);
+}
+
+static dt_status take_text(dt_guard *from, const char *path, char **text) {
+    size_t bytes = 0;
+    DT_TRY(dt_guard_take(from, &bytes, sizeof bytes));
+    if (bytes > MOST_TEXT) return dt_fail(DT_ERR_CORRUPT, "%s: a text of it has %zu bytes", path, bytes);
+    *text = dt_alloc(bytes + 1, 1);
+    if (!*text) return dt_fail_memory("a text", bytes);
+    return dt_guard_take(from, *text, bytes);
+}
 
 static dt_status send_head(void *context, dt_guard *to) {
     const head_job *job = context;
@@ -329,26 +371,23 @@ static dt_status send_head(void *context, dt_guard *to) {
     dt_checkpoint_head head;
     DT_TRY(dt_checkpoint_open(&file, job->path, &head));
     dt_h5_close(&file);
-    size_t bytes = strlen(head.recipe);
     dt_status status = dt_guard_send(to, &head, sizeof head);
-    if (status.code == DT_OK) status = dt_guard_send(to, &bytes, sizeof bytes);
-    if (status.code == DT_OK) status = dt_guard_send(to, head.recipe, bytes);
+    if (status.code == DT_OK) status = send_text(to, head.recipe);
+    if (status.code == DT_OK && head.data) status = send_text(to, head.data);
     dt_checkpoint_head_finish(&head);
     return status;
 }
 
 static dt_status take_head(void *context, dt_guard *from) {
     const head_job *job = context;
-    size_t bytes = 0;
-    DT_TRY(dt_guard_take(from, job->head, sizeof *job->head));
-    job->head->recipe = NULL;
-    job->head->created[sizeof job->head->created - 1] = '\0';
-    job->head->program[sizeof job->head->program - 1] = '\0';
-    DT_TRY(dt_guard_take(from, &bytes, sizeof bytes));
-    if (bytes > MOST_RECIPE) return dt_fail(DT_ERR_CORRUPT, "%s: its recipe has %zu bytes", job->path, bytes);
-    job->head->recipe = dt_alloc(bytes + 1, 1);
-    if (!job->head->recipe) return dt_fail_memory("a recipe", bytes);
-    return dt_guard_take(from, job->head->recipe, bytes);
+    dt_checkpoint_head *head = job->head;
+    DT_TRY(dt_guard_take(from, head, sizeof *head));
+    bool has_data = head->data != NULL; /* the child's pointer */
+    head->recipe = head->data = NULL;
+    head->created[sizeof head->created - 1] = head->program[sizeof head->program - 1] = '\0';
+    head->isa[sizeof head->isa - 1] = '\0';
+    DT_TRY(take_text(from, job->path, &head->recipe));
+    return has_data ? take_text(from, job->path, &head->data) : dt_ok();
 }
 
 dt_status dt_checkpoint_head_read(const char *path, dt_checkpoint_head *head) {
@@ -363,7 +402,8 @@ dt_status dt_checkpoint_head_read(const char *path, dt_checkpoint_head *head) {
 
 void dt_checkpoint_head_finish(dt_checkpoint_head *head) {
     dt_free(head->recipe);
-    head->recipe = NULL;
+    dt_free(head->data);
+    head->recipe = head->data = NULL;
 }
 
 dt_status dt_fail_digest(const char *path, const char *which, uint64_t stored, uint64_t found) {
@@ -381,8 +421,8 @@ typedef struct load_job {
 /* What the file has of what is beside the digest: for each whether it is there, and it. */
 static dt_status send_beside(const dt_state *state, dt_h5 *file, dt_guard *to) {
     uint64_t hash;
-    for (int i = dt_state_count(state); i < dt_state_count_all(state); i++) {
-        dt_item item = dt_state_item(state, i);
+    for (int i = 0; i < state->beside_count; i++) {
+        dt_item item = dt_state_item(state, dt_state_count(state) + i);
         bool found = dt_h5_has(file, item.dataset);
         DT_TRY(dt_guard_send(to, &found, sizeof found));
         if (found) DT_TRY(dt_item_read(file, &item, to, &hash));
@@ -429,7 +469,7 @@ static dt_status send_state(void *context, dt_guard *to) {
 static dt_status take_state(void *context, dt_guard *from) {
     load_job *job = context;
     DT_TRY(dt_guard_take(from, &job->head, sizeof job->head));
-    job->head.recipe = NULL;
+    job->head.recipe = job->head.data = NULL;
     for (int i = 0; i < dt_state_count(job->state); i++) {
         dt_item item = dt_state_item(job->state, i);
         DT_TRY(dt_guard_take(from, item.data, item.bytes));

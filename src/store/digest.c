@@ -13,8 +13,9 @@ uint64_t dt_hash_bytes(const void *bytes, size_t count) {
 }
 
 void dt_digest_begin(dt_digest *digest, const dt_position *position, int64_t shards, int64_t seed) {
-    int64_t head[] = {position->step, position->epoch, position->sample, shards, seed};
-    digest->value = dt_hash_bytes(head, sizeof head);
+    int64_t head[] = {position->step, position->epoch, position->sample, shards, seed, position->origin};
+    bool whole_course = position->origin == 0; /* then it is as it was before there was an origin */
+    digest->value = dt_hash_bytes(head, sizeof head - (whole_course ? sizeof *head : 0));
 }
 
 void dt_digest_add(dt_digest *digest, const char *dataset, uint64_t hash) {
@@ -38,8 +39,37 @@ int dt_state_count(const dt_state *state) {
     return count;
 }
 
+/* The texts of a state that it has: dataset and text. */
+typedef struct text_item {
+    const char *dataset, *text;
+} text_item;
+
+static int texts_of(const dt_state *state, text_item out[3]) {
+    const text_item all[] = {
+        {DT_CHECKPOINT_RECIPE, state->recipe}, {DT_CHECKPOINT_DATA, state->data}, {DT_CHECKPOINT_ISA, state->isa}};
+    int count = 0;
+    for (int i = 0; i < 3; i++)
+        if (all[i].text) out[count++] = all[i];
+    return count;
+}
+
 int dt_state_count_all(const dt_state *state) {
-    return dt_state_count(state) + state->beside_count;
+    text_item texts[3];
+    return dt_state_count(state) + state->beside_count + texts_of(state, texts);
+}
+
+static dt_item item_of_text(const dt_state *state, int index) {
+    text_item texts[3];
+    dt_item item;
+    memset(&item, 0, sizeof item);
+    texts_of(state, texts);
+    snprintf(item.dataset, sizeof item.dataset, "%s", texts[index].dataset);
+    item.dtype = DT_U8;
+    item.bytes = strlen(texts[index].text);
+    item.shape = (dt_shape){1, {(int64_t)item.bytes}};
+    item.data = (void *)(uintptr_t)texts[index].text; /* is only read */
+    item.text = true;
+    return item;
 }
 
 dt_item dt_state_item(const dt_state *state, int index) {
@@ -59,6 +89,8 @@ dt_item dt_state_item(const dt_state *state, int index) {
         item.bytes = tensor->count * sizeof(float);
         return item;
     }
+    if (index >= state->extra_count + state->beside_count)
+        return item_of_text(state, index - state->extra_count - state->beside_count);
     const dt_extra *extra =
         index < state->extra_count ? &state->extras[index] : &state->beside[index - state->extra_count].array;
     snprintf(item.dataset, sizeof item.dataset, "%s%s", extra->name[0] == '/' ? "" : "/state/", extra->name);

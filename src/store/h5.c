@@ -551,6 +551,23 @@ dt_status dt_h5_read_rows(dt_h5 *file, const char *dataset, dt_dtype dtype, int6
     return transfer(file, dataset, dtype, first, count, (buffer){.to = data});
 }
 
+dt_status dt_h5_read_text(dt_h5 *file, const char *dataset, size_t most, char **text) {
+    dt_h5_info info;
+    *text = NULL;
+    DT_TRY(dt_h5_describe(file, dataset, &info));
+    size_t bytes = (size_t)dt_shape_count(&info.shape);
+    if (info.dtype != DT_U8 || info.shape.rank != 1 || bytes > most)
+        return dt_fail(DT_ERR_CORRUPT, "%s: %s is not a text of at most %zu bytes", file->path, dataset, most);
+    char *read = dt_alloc(bytes + 1, 1);
+    if (!read) return dt_fail_memory("a text", bytes);
+    dt_status status = bytes > 0 ? dt_h5_read_rows(file, dataset, DT_U8, 0, (int64_t)bytes, read) : dt_ok();
+    if (status.code == DT_OK)
+        *text = read;
+    else
+        dt_free(read);
+    return status;
+}
+
 /* ---- walks ---------------------------------------------------------------------------------------------------------
  */
 

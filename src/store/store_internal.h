@@ -13,10 +13,11 @@ typedef struct dt_item {
     dt_shape shape;
     void *data;
     size_t bytes;
+    bool text; /* the bytes are UTF-8 */
 } dt_item;
 
 int dt_state_count(const dt_state *state);     /* of the digest's */
-int dt_state_count_all(const dt_state *state); /* with those beside, which follow */
+int dt_state_count_all(const dt_state *state); /* with those beside, which follow, and the texts, which are last */
 dt_item dt_state_item(const dt_state *state, int index);
 
 typedef struct dt_digest {

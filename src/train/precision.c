@@ -29,12 +29,8 @@ void dt_precision_warn(const dt_comm *comm, const dt_recipe *recipe) {
 }
 
 dt_status dt_precision_check(const char *recipe) {
-    dt_node *root;
     dt_recipe old;
-    DT_TRY(dt_node_parse_text(&root, "the checkpoint's recipe", recipe));
-    dt_status status = dt_recipe_decode(&old, root, "run");
-    dt_node_destroy(root);
-    DT_TRY(status);
+    DT_TRY(dt_recipe_read_resolved(&old, "the checkpoint's recipe", recipe));
     bool bf16 = old.compute.precision == DT_PRECISION_BF16;
     dt_recipe_finish(&old);
     if (!bf16) return dt_ok();

@@ -26,7 +26,7 @@ static double epochs_done(const dt_run *run) {
 /* The epochs of the whole run. */
 static const char *all_epochs(const dt_run *run, char out[32]) {
     if (run->recipe->train.steps > 0)
-        snprintf(out, 32, "%.4g", (double)run->total_steps / (double)run->steps_per_epoch);
+        snprintf(out, 32, "%.4g", (double)run->recipe->train.steps / (double)run->steps_per_epoch);
     else
         snprintf(out, 32, "%lld", (long long)run->recipe->train.epochs);
     return out;

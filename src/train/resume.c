@@ -47,20 +47,62 @@ static dt_status check_start(const dt_run *run, const char *path) {
     return status;
 }
 
-dt_status dt_resume_choose(const dt_run *run, char path[4096], int64_t *shards) {
+/* A recipe that names an instruction set says what a checkpoint was trained with that is too old to. */
+static dt_status isa_of(const dt_checkpoint_head *head, int *isa) {
+    *isa = dt_isa_named(head->isa);
+    if (head->isa[0]) return dt_ok();
+    dt_recipe recipe;
+    DT_TRY(dt_recipe_read_resolved(&recipe, "the checkpoint's recipe", head->recipe));
+    *isa = recipe.compute.isa;
+    dt_recipe_finish(&recipe);
+    return dt_ok();
+}
+
+static dt_status choose(const dt_run *run, dt_start *start) {
     const char *resume = run->options->resume;
     if (strcmp(resume, "auto") == 0) {
-        DT_TRY(newest_checkpoint(run, path));
+        DT_TRY(newest_checkpoint(run, start->path));
     } else {
-        snprintf(path, 4096, "%s", strcmp(resume, "never") == 0 ? "" : resume);
-        DT_TRY(check_start(run, path));
+        snprintf(start->path, sizeof start->path, "%s", strcmp(resume, "never") == 0 ? "" : resume);
+        DT_TRY(check_start(run, start->path));
     }
-    if (!path[0]) return dt_ok();
+    if (!start->path[0]) return dt_ok();
     dt_checkpoint_head head;
-    DT_TRY(dt_checkpoint_head_read(path, &head));
-    *shards = head.shards;
+    DT_TRY(dt_checkpoint_head_read(start->path, &head));
+    start->shards = head.shards;
+    dt_status status = isa_of(&head, &start->isa);
     dt_checkpoint_head_finish(&head);
-    return dt_ok();
+    return dt_status_within(status, "%s", start->path);
+}
+
+dt_status dt_resume_choose(const dt_run *run, dt_start *start) {
+    memset(start, 0, sizeof *start);
+    DT_TRY(dt_comm_agree(run->comm, dt_comm_rank(run->comm) == 0 ? choose(run, start) : dt_ok()));
+    return dt_comm_broadcast(run->comm, start, sizeof *start, 0);
+}
+
+/* Whether the run's data is that of the checkpoint, and its position one of this data. */
+static dt_status compare_data(const dt_run *run, const dt_checkpoint_head *head, const char *path) {
+    if (head->data) {
+        dt_identity stored;
+        DT_TRY(dt_identity_parse(&stored, head->data, path));
+        DT_TRY(dt_identity_compare(&stored, &run->identity));
+    }
+    return dt_course_check(run, &head->position);
+}
+
+/* *other: it is not, and is taken all the same. */
+static dt_status check_data(const dt_run *run, const dt_checkpoint_head *head, const char *path, bool *other) {
+    dt_status status = compare_data(run, head, path);
+    *other = status.code == DT_ERR_INPUT && run->recipe->data.changed == DT_CHANGED_ACCEPT &&
+             dt_recipe_allows(run->options->allowed, "data.changed");
+    if (*other || status.code == DT_OK) return dt_ok();
+    if (status.code != DT_ERR_INPUT) return status;
+    return dt_fail(
+        DT_ERR_INPUT,
+        "%s: %s is other data than it was trained on: %s; give it back, or begin the epochs of the new data with "
+        "the weights there are: --set data.changed=accept",
+        path, run->recipe->data.file, status.message);
 }
 
 /* The exact sums of a tally: from the file, or where it is of a time before them, from what it has. */
@@ -78,13 +120,16 @@ static dt_status settle_beside(dt_run *run, const char *path) {
 }
 
 /* Loads on rank 0, after comparing the recipes. */
-static dt_status load(dt_run *run, const char *path) {
+static dt_status load(dt_run *run, const char *path, bool *other, bool *older) {
     dt_checkpoint_head head;
     DT_TRY(dt_checkpoint_head_read(path, &head));
     dt_status status = run->lacks_bf16 ? dt_precision_check(head.recipe) : dt_ok();
     if (status.code == DT_OK) status = dt_recipe_compare(head.recipe, run->resolved, run->options->allowed);
+    status = dt_status_within(status, "%s", path);
+    if (status.code == DT_OK) status = check_data(run, &head, path, other);
+    *older = !head.data;
     dt_checkpoint_head_finish(&head);
-    if (status.code != DT_OK) return dt_status_within(status, "%s", path);
+    DT_TRY(status);
     uint64_t vocabulary = dt_vocabulary_hash(&run->vocabulary);
     DT_TRY(dt_checkpoint_load(path, &run->state, false));
     DT_TRY(settle_beside(run, path));
@@ -94,6 +139,7 @@ static dt_status load(dt_run *run, const char *path) {
     run->position = run->state.position;
     run->state.seed = run->recipe->seed;
     run->state.shards = run->shards;
+    if (*other) dt_course_begin_anew(run);
     return dt_ok();
 }
 
@@ -115,9 +161,25 @@ static dt_status share_state(dt_run *run) {
     return dt_ok();
 }
 
+static void say_loaded(const dt_run *run, const char *path, bool other, bool older) {
+    if (older)
+        dt_log_warn("%s: it does not say what data it was trained on, nor on what instruction set (it is of an older "
+                    "dtrain); going on with %s and %s",
+                    path, run->recipe->data.file, dt_isa_name(run->kernels->isa));
+    if (other)
+        dt_log_info(
+            "%s is other data than %s was trained on: its epochs, train.steps and the schedule begin at step %lld, "
+            "weights and moments go on",
+            run->recipe->data.file, path, (long long)run->position.step);
+}
+
 dt_status dt_resume_load(dt_run *run, const char *path) {
-    DT_TRY(dt_comm_agree(run->comm, dt_comm_rank(run->comm) == 0 ? load(run, path) : dt_ok()));
-    return share_state(run);
+    bool first = dt_comm_rank(run->comm) == 0, other = false, older = false;
+    DT_TRY(dt_comm_agree(run->comm, first ? load(run, path, &other, &older) : dt_ok()));
+    DT_TRY(share_state(run));
+    dt_course_plan(run);
+    if (first) say_loaded(run, path, other, older);
+    return dt_ok();
 }
 
 /* Drops the records of steps that are to be made again. */

@@ -46,6 +46,14 @@ static dt_status open_data(dt_run *run) {
     return dt_ok();
 }
 
+/* Collective. What the data is, for checkpoints. */
+static dt_status identify_data(dt_run *run) {
+    const char *file = run->recipe->data.file;
+    DT_TRY(dt_identity_of(&run->identity, run->comm, file, &run->train, run->has_test ? &run->test : NULL));
+    dt_identity_text(&run->identity, run->data);
+    return dt_ok();
+}
+
 static dt_status plan_model(dt_run *run) {
     const dt_recipe *recipe = run->recipe;
     run->rows_at_once = dt_rows_at_once(recipe, run->shards);
@@ -137,14 +145,29 @@ static dt_status check_alike(dt_run *run, uint64_t value, const char *what, cons
  * same collective calls. */
 static dt_status check_ranks_alike(dt_run *run) {
     DT_TRY(check_alike(run, program_hash(), "dtrain program", "install the same one on every machine"));
-    DT_TRY(check_alike(run, (uint64_t)run->kernels->isa, "instruction set",
-                       "set compute.isa to one that all machines have (avx2, or baseline)"));
     char *recipe = NULL;
     DT_TRY(dt_comm_agree(run->comm, dt_recipe_emit(run->recipe, NULL, &recipe)));
     const char *directory = run->options->run ? run->options->run : "";
     uint64_t hash = XXH3_64bits_withSeed(recipe, strlen(recipe), XXH3_64bits(directory, strlen(directory)));
     dt_free(recipe);
     return check_alike(run, hash, "recipe or run directory", "give every rank the same file and options");
+}
+
+/* Collective. The instruction set is the recipe's, or that of the checkpoint the run goes on from. */
+static dt_status open_compute(dt_run *run, const dt_start *start) {
+    const dt_recipe_compute *compute = &run->recipe->compute;
+    dt_isa isa, best = dt_kernels_for(DT_ISA_AUTO)->isa;
+    bool named = dt_recipe_allows(run->options->allowed, "compute.isa");
+    dt_status status = dt_isa_resume((dt_isa)compute->isa, (dt_isa)start->isa, named, best, &isa);
+    status = dt_status_within(status, "%s", start->path);
+    if (status.code == DT_OK) status = dt_compute_open(&run->kernels, isa, (int)compute->threads);
+    DT_TRY(dt_comm_agree(run->comm, status));
+    DT_TRY(check_alike(run, (uint64_t)run->kernels->isa, "instruction set",
+                       "set compute.isa to one that all machines have (avx2, or baseline)"));
+    if (dt_comm_rank(run->comm) == 0 && compute->isa == DT_ISA_AUTO && isa != DT_ISA_AUTO && isa != best)
+        dt_log_info("going on with compute.isa %s, as the run began; here auto is %s", dt_isa_name(isa),
+                    dt_isa_name(best));
+    return dt_precision_settle(run->comm, run->recipe, &run->lacks_bf16);
 }
 
 static void describe_state(dt_run *run) {
@@ -174,6 +197,8 @@ static void describe_state(dt_run *run) {
     run->state = (dt_state){.seed = run->recipe->seed,
                             .shards = run->shards,
                             .recipe = run->resolved,
+                            .data = run->data,
+                            .isa = dt_isa_name(run->kernels->isa),
                             .sections = run->sections,
                             .section_count = count,
                             .extras = run->extras,
@@ -220,33 +245,28 @@ static dt_status open_run(dt_run *run) {
     run->watchdog = dt_comm_watchdog(run->comm);
     dt_watchdog_limit(run->watchdog, run->recipe->train.timeout);
     DT_TRY(dt_profile_open(run));
-    DT_TRY(dt_comm_agree(run->comm, dt_compute_open(&run->kernels, (dt_isa)run->recipe->compute.isa,
-                                                    (int)run->recipe->compute.threads)));
     DT_TRY(check_ranks_alike(run));
-    DT_TRY(dt_precision_settle(run->comm, run->recipe, &run->lacks_bf16));
+    DT_TRY(dt_comm_agree(run->comm, dt_isa_check((dt_isa)run->recipe->compute.isa)));
     DT_TRY(open_data(run));
+    DT_TRY(identify_data(run));
     DT_TRY(dt_comm_agree(run->comm, open_directory(run)));
     DT_TRY(dt_comm_agree(run->comm, dt_scaling_open(&run->scaling, &run->train, &run->recipe->data)));
-    char path[4096] = "";
-    int64_t stored = 0;
-    DT_TRY(dt_comm_agree(run->comm, first ? dt_resume_choose(run, path, &stored) : dt_ok()));
-    DT_TRY(dt_comm_broadcast(run->comm, &stored, sizeof stored, 0));
-    DT_TRY(dt_comm_broadcast(run->comm, path, sizeof path, 0));
-    if (!path[0] && run->recipe->data.normalize == DT_NORMALIZE_COMPUTED)
+    dt_start start;
+    DT_TRY(dt_resume_choose(run, &start));
+    DT_TRY(open_compute(run, &start));
+    if (!start.path[0] && run->recipe->data.normalize == DT_NORMALIZE_COMPUTED)
         DT_TRY(dt_scaling_compute(&run->scaling, run->comm, &run->train, &run->recipe->data));
-    DT_TRY(settle_shards(run, stored));
+    DT_TRY(settle_shards(run, start.shards));
     DT_TRY(dt_comm_agree(run->comm, plan_model(run)));
     DT_TRY(dt_comm_agree(run->comm, resolve_recipe(run)));
     DT_TRY(plan_team(run));
     describe_state(run);
-    run->steps_per_epoch = (run->train.samples + run->recipe->train.batch - 1) / run->recipe->train.batch;
-    run->total_steps =
-        run->recipe->train.steps > 0 ? run->recipe->train.steps : run->steps_per_epoch * run->recipe->train.epochs;
-    if (path[0]) {
-        DT_TRY(dt_resume_load(run, path));
+    dt_course_plan(run);
+    if (start.path[0]) {
+        DT_TRY(dt_resume_load(run, start.path));
         dt_scaling_settle(&run->scaling);
         run->checkpoint_step = run->position.step;
-        dt_log_info("going on from %s (step %lld, epoch %lld)", path, (long long)run->position.step,
+        dt_log_info("going on from %s (step %lld, epoch %lld)", start.path, (long long)run->position.step,
                     (long long)run->position.epoch);
     }
     if (run->lacks_bf16) dt_precision_warn(run->comm, run->recipe);

@@ -91,9 +91,15 @@ static int64_t span_steps(const dt_run *run, dt_span span) {
     return steps > 0 ? (int64_t)fmax(1, round(steps)) : 0;
 }
 
-static bool steps_due(const dt_run *run, dt_span span) {
+/* Whether an event is due at a position: spans in steps count updates, those in epochs what was used of the data. */
+static bool due_at(const dt_run *run, dt_span span, const dt_position *position) {
     int64_t every = span_steps(run, span);
-    return every > 0 && run->position.step % every == 0;
+    int64_t at = span.unit == DT_SPAN_EPOCHS ? dt_course_step(run, position) : position->step;
+    return every > 0 && at > 0 && at % every == 0;
+}
+
+static bool steps_due(const dt_run *run, dt_span span) {
+    return due_at(run, span, &run->position);
 }
 
 /* Collective. A rank's products failed in this step, which is then nobody's: no weight has changed. */
@@ -183,10 +189,13 @@ static double gradient_norm(slice_work *work) {
 /* Every rank of a team updates its slice. */
 static void update_weights(dt_run *run, int64_t rows, bool last_of_epoch) {
     const dt_recipe_optimizer *optimizer = &run->recipe->optimizer;
-    run->rate = dt_schedule_rate(&run->recipe->schedule, optimizer->lr, run->position.step, run->total_steps);
-    int64_t every = span_steps(run, run->recipe->train.log_every);
-    bool logged = last_of_epoch || run->position.step + 1 == run->total_steps ||
-                  (every > 0 && (run->position.step + 1) % every == 0);
+    int64_t origin = run->position.origin;
+    run->rate =
+        dt_schedule_rate(&run->recipe->schedule, optimizer->lr, run->position.step - origin, run->total_steps - origin);
+    dt_position next = run->position;
+    next.step++;
+    next.sample += rows;
+    bool logged = last_of_epoch || next.step == run->total_steps || due_at(run, run->recipe->train.log_every, &next);
     slice_work work = {.run = run, .rows = rows, .targets = rows * run->train.counted};
     dt_reduce_slice(run->reducer, &work.begin, &work.end);
     if (optimizer->clip_norm > 0 || logged) run->grad_norm = gradient_norm(&work);
@@ -401,19 +410,24 @@ static dt_status train_loop(dt_run *run, bool due, dt_outcome *outcome) {
     return status;
 }
 
+static int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
 /* A run whose recipe is fulfilled is evaluated again rather than remembered: the checkpoint is the truth. */
 static dt_status finished_already(dt_run *run) {
     const dt_recipe_train *train = &run->recipe->train;
+    int64_t steps = run->position.step - run->position.origin;
     char more[128];
     if (out_of_patience(run))
         snprintf(more, sizeof more, "%.0f evaluations without a better one; for more, raise train.patience (now %lld)",
                  run->best.since, (long long)train->patience);
     else if (train->steps > 0)
-        snprintf(more, sizeof more, "for more, raise train.steps (--set train.steps=%lld)",
-                 (long long)(2 * train->steps));
+        snprintf(more, sizeof more, "for more, raise train.steps, now %lld (--set train.steps=%lld)",
+                 (long long)train->steps, (long long)(2 * larger(train->steps, steps)));
     else
-        snprintf(more, sizeof more, "for more, raise train.epochs (--set train.epochs=%lld)",
-                 (long long)(2 * train->epochs));
+        snprintf(more, sizeof more, "for more, raise train.epochs, now %lld (--set train.epochs=%lld)",
+                 (long long)train->epochs, (long long)(2 * larger(train->epochs, run->position.epoch)));
     dt_log_info("%s is finished: %lld steps, %lld epochs; %s", run->directory, (long long)run->position.step,
                 (long long)run->position.epoch, more);
     return run->has_test ? evaluate_test(run) : dt_ok();

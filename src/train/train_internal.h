@@ -8,6 +8,7 @@
 #include "dtrain/comm.h"
 #include "dtrain/compute.h"
 #include "dtrain/dataset.h"
+#include "dtrain/identity.h"
 #include "dtrain/metrics.h"
 #include "dtrain/model.h"
 #include "dtrain/optim.h"
@@ -59,6 +60,8 @@ typedef struct dt_run {
     dt_split train, test;
     bool has_test;
     dt_vocabulary vocabulary; /* of a text's file */
+    dt_identity identity;     /* of the data */
+    char data[DT_IDENTITY_TEXT];
     dt_scaling scaling;
 
     dt_model *model;
@@ -128,13 +131,27 @@ dt_status dt_run_gather_tally(dt_run *run);
 /* The state as the store sees it, up to date. */
 const dt_state *dt_run_state(dt_run *run);
 
-/* resume.c. Rank 0: the checkpoint to go on from and its number of shards, by which the model is planned; "" to start
- * anew. */
-dt_status dt_resume_choose(const dt_run *run, char path[4096], int64_t *shards);
+/* resume.c. What a run goes on from, and what is planned by it. */
+typedef struct dt_start {
+    char path[4096]; /* of the checkpoint; "": the run begins */
+    int64_t shards;
+    int isa; /* dt_isa it was trained with; DT_ISA_AUTO: it does not say */
+} dt_start;
+/* Collective. */
+dt_status dt_resume_choose(const dt_run *run, dt_start *start);
 /* Collective, once everything is planned. The state becomes that of the checkpoint, which must be this run's. */
 dt_status dt_resume_load(dt_run *run, const char *path);
 /* Collective. Back to the newest checkpoint that is whole. */
 dt_status dt_run_roll_back(dt_run *run);
+
+/* course.c. steps_per_epoch and total_steps, from the recipe, the data and the present position. */
+void dt_course_plan(dt_run *run);
+/* The steps of the present batch that a position is from the beginning of this data. */
+int64_t dt_course_step(const dt_run *run, const dt_position *position);
+/* That a checkpoint's position is one of this data. */
+dt_status dt_course_check(const dt_run *run, const dt_position *position);
+/* Other data: its first epoch begins, with the weights, moments and scaling there are. */
+void dt_course_begin_anew(dt_run *run);
 
 /* not_finite.c. Whether `step` is to be passed over, after a rollback. */
 bool dt_run_skips(const dt_run *run, int64_t step);

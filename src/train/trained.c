@@ -35,11 +35,7 @@ dt_status dt_trained_find(const char *target, char path[4096]) {
 
 dt_status dt_trained_recipe(const char *path, dt_checkpoint_head *head, dt_recipe *recipe) {
     DT_TRY(dt_checkpoint_head_read(path, head));
-    dt_node *root;
-    DT_TRY(dt_node_parse_text(&root, path, head->recipe));
-    dt_status status = dt_recipe_decode(recipe, root, "run");
-    dt_node_destroy(root);
-    return status;
+    return dt_recipe_read_resolved(recipe, path, head->recipe);
 }
 
 dt_status dt_trained_rounded(const dt_kernels *kernels, const dt_real *weights, size_t count, dt_bf16 **rounded) {

@@ -393,22 +393,44 @@ static bool no_digest(hid_t file) {
 static bool no_hash(hid_t file) {
     return H5Adelete_by_name(file, "/weights/dense1/w", "hash", H5P_DEFAULT) >= 0;
 }
-/* Made anew: HDF5 1.10.8 does not find every attribute again that it opened to be changed. */
-static bool other_text(hid_t file, const char *object, const char *name, const char *text) {
+static bool new_text(hid_t file, const char *object, const char *name, const char *text) {
     hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
     H5Tset_size(type, strlen(text) + 1);
-    bool done = H5Adelete_by_name(file, object, name, H5P_DEFAULT) >= 0;
     hid_t at = H5Acreate_by_name(file, object, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    done = H5Awrite(at, type, text) >= 0 && done;
+    bool done = H5Awrite(at, type, text) >= 0;
     H5Sclose(space);
     H5Tclose(type);
     return H5Aclose(at) >= 0 && done;
+}
+/* Made anew: HDF5 1.10.8 does not find every attribute again that it opened to be changed. */
+static bool other_text(hid_t file, const char *object, const char *name, const char *text) {
+    return H5Adelete_by_name(file, object, name, H5P_DEFAULT) >= 0 && new_text(file, object, name, text);
+}
+/* Writes over part of a dataset of bytes. */
+static bool other_bytes(hid_t file, const char *name, hsize_t at, const char *bytes) {
+    hsize_t count = strlen(bytes);
+    hid_t data = H5Dopen2(file, name, H5P_DEFAULT), space = H5Dget_space(data),
+          memory = H5Screate_simple(1, &count, NULL);
+    H5Sselect_hyperslab(space, H5S_SELECT_SET, &at, NULL, &count, NULL);
+    bool done = H5Dwrite(data, H5T_NATIVE_UCHAR, memory, space, H5P_DEFAULT, bytes) >= 0;
+    H5Sclose(memory);
+    H5Sclose(space);
+    return H5Dclose(data) >= 0 && done;
 }
 static bool other_format(hid_t file) {
     return other_text(file, "/", "format", "ctrain checkpoint");
 }
 static bool other_recipe(hid_t file) {
-    return other_text(file, "/", "recipe", "name: simple\n");
+    return other_bytes(file, "/recipe", 6, "simple");
+}
+static bool no_recipe(hid_t file) {
+    return H5Ldelete(file, "/recipe", H5P_DEFAULT) >= 0;
+}
+static bool other_origin(hid_t file) {
+    return put_int(file, "/", "origin", 7);
+}
+static bool late_origin(hid_t file) {
+    return put_int(file, "/", "origin", 21);
 }
 static bool other_digest(hid_t file) {
     return other_text(file, "/", "digest", "0123456789abcdef");
@@ -440,9 +462,12 @@ static const struct {
     {no_digest, "no attribute `digest`"},
     {no_hash, "/weights/dense1/w has no attribute `hash`"},
     {other_format, "a ctrain checkpoint, not a dtrain checkpoint"},
-    {other_recipe, "the recipe does not match its hash"},
+    {other_recipe, "/recipe does not match its hash"},
+    {no_recipe, "there is no /recipe"},
+    {other_origin, "its digest does not match"},
+    {late_origin, "its attributes make no sense"},
     {other_digest, "its digest does not match (stored 0123456789abcdef"},
-    {senseless_digest, "its attributes make no sense"},
+    {senseless_digest, "its digest is no number"},
     {other_hash, "/optimizer/m/dense1/b does not match its hash (stored 0123456789abcdef"},
     {exchanged, "its digest does not match"},
 };
@@ -471,9 +496,22 @@ static bool other_beside(hid_t file) {
 static bool first_version(hid_t file) {
     return put_int(file, "/", "version", 1);
 }
+/* The recipe becomes an attribute, with the hash the dataset has. */
+static bool recipe_as_attribute(hid_t file) {
+    char recipe[64] = "", hash[17] = "";
+    hid_t data = H5Dopen2(file, "/recipe", H5P_DEFAULT), at = H5Aopen(data, "hash", H5P_DEFAULT),
+          type = H5Aget_type(at);
+    bool done =
+        H5Dread(data, H5T_NATIVE_CHAR, H5S_ALL, H5S_ALL, H5P_DEFAULT, recipe) >= 0 && H5Aread(at, type, hash) >= 0;
+    H5Tclose(type);
+    H5Aclose(at);
+    H5Dclose(data);
+    return done && H5Ldelete(file, "/recipe", H5P_DEFAULT) >= 0 && new_text(file, "/", "recipe", recipe) &&
+           new_text(file, "/", "recipe_hash", hash);
+}
 static bool without_beside(hid_t file) {
-    return first_version(file) && H5Ldelete(file, "/state/sums", H5P_DEFAULT) >= 0 && H5Adelete(file, "seal") >= 0 &&
-           H5Adelete(file, "beside") >= 0;
+    return first_version(file) && H5Ldelete(file, "/state/sums", H5P_DEFAULT) >= 0 && recipe_as_attribute(file) &&
+           H5Adelete(file, "seal") >= 0 && H5Adelete(file, "beside") >= 0 && H5Adelete(file, "origin") >= 0;
 }
 
 static const struct {
@@ -482,7 +520,7 @@ static const struct {
 } seals[] = {
     {other_seal, "its seal does not match (stored 0123456789abcdef"},
     {other_beside, "its seal does not match"},
-    {first_version, "/state/sums has no place in the digest"},
+    {first_version, "/ has no attribute `recipe`"},
 };
 
 START_TEST(what_is_beside_the_digest_is_sealed) {

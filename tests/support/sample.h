@@ -75,7 +75,7 @@ static void sample_tensors(sample *s, sample_size size) {
 
 /* Gives every value that of `step`. */
 static void sample_set(sample *s, int64_t step) {
-    s->state.position = (dt_position){step, step / 10, step % 10 * 64};
+    s->state.position = (dt_position){.step = step, .epoch = step / 10, .sample = step % 10 * 64};
     for (int i = 0; i < SAMPLE_SECTIONS; i++)
         for (int j = 0; j < s->table.count; j++) {
             const dt_tensor *tensor = &s->table.tensors[j];

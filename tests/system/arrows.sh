@@ -15,7 +15,7 @@ headers = {
     "compute": "compute",
     "comm": "comm reduce team watchdog",
     "store": "checkpoint h5 metrics rundir",
-    "data": "dataset import tokenizer",
+    "data": "dataset identity import tokenizer",
     "optim": "optim",
     "model": "model",
     "train": "train",

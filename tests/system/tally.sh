@@ -85,7 +85,9 @@ with h5py.File(sys.argv[1], "r+") as file:
     assert beside, "it has nothing beside the digest"
     for name in beside:
         del file["state"][name]
-    del file.attrs["beside"], file.attrs["seal"]
+    recipe = file["recipe"]  # was an attribute
+    file.attrs["recipe"], file.attrs["recipe_hash"] = bytes(recipe[:]).decode(), recipe.attrs["hash"]
+    del file["recipe"], file.attrs["beside"], file.attrs["seal"], file.attrs["origin"]
     file.attrs.modify("version", 1)
 PYTHON
 trial 3 small-old small

@@ -1,0 +1,195 @@
+/* The identity of data. It has to cost next to nothing at every start, of terabytes too: so it is a hash at the speed
+ * of memory of what is small, and of a fixed sample of what is large. It cannot prove that data is the same; it is
+ * there to notice that it is not, as when a file was made anew, sorted, cleaned, or is another's. */
+#include "dtrain/identity.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#define WHOLE ((size_t)256 << 20)
+#define BLOCK ((size_t)64 << 10)
+#define BLOCKS 256
+
+/* ---- fingerprints ---- */
+
+/* Where block `i` of an array begins; the last one ends where the array does. */
+static size_t block_at(size_t bytes, size_t i) {
+    size_t last = bytes - BLOCK, apart = last / (BLOCKS - 1);
+    return i == BLOCKS - 1 ? last : i * apart;
+}
+
+/* All blocks are asked for before the first is read: a disk may then fetch many at once. */
+static void ask_for(const char *values, size_t bytes) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    for (size_t i = 0; i < BLOCKS; i++) {
+        const char *begin = values + block_at(bytes, i);
+        size_t lead = (uintptr_t)begin % page;
+        madvise((void *)(uintptr_t)(begin - lead), BLOCK + lead, MADV_WILLNEED);
+    }
+}
+
+uint64_t dt_fingerprint(const void *values, size_t bytes) {
+    if (bytes <= WHOLE) return XXH3_64bits(values, bytes);
+    uint64_t hashes[BLOCKS];
+    ask_for(values, bytes);
+    for (size_t i = 0; i < BLOCKS; i++) hashes[i] = XXH3_64bits((const char *)values + block_at(bytes, i), BLOCK);
+    return XXH3_64bits(hashes, sizeof hashes);
+}
+
+/* ---- of a run's data ---- */
+
+static void add(dt_identity *out, const char *role, const dt_array *array) {
+    if (!array) return;
+    dt_identity_part *part = &out->parts[out->count++];
+    dt_shape row = dt_array_row_shape(array);
+    snprintf(part->role, sizeof part->role, "%s", role);
+    part->dtype = dt_array_dtype(array);
+    part->shape.rank = row.rank + 1;
+    part->shape.dim[0] = dt_array_rows(array);
+    memcpy(part->shape.dim + 1, row.dim, (size_t)row.rank * sizeof *row.dim);
+    size_t bytes = (size_t)dt_shape_count(&part->shape) * dt_dtype_size(part->dtype);
+    part->fingerprint = dt_fingerprint(dt_array_row(array, 0), bytes);
+}
+
+static bool same_part(const dt_identity_part *a, const dt_identity_part *b) {
+    bool same = strcmp(a->role, b->role) == 0 && a->dtype == b->dtype && a->shape.rank == b->shape.rank &&
+                a->fingerprint == b->fingerprint;
+    for (int i = 0; same && i < a->shape.rank; i++) same = a->shape.dim[i] == b->shape.dim[i];
+    return same;
+}
+
+static dt_status check_copies(const dt_identity *here, const dt_identity *first, const dt_comm *comm,
+                              const char *file) {
+    for (int i = 0; i < here->count; i++)
+        if (!same_part(&here->parts[i], &first->parts[i]))
+            return dt_fail(
+                DT_ERR_INPUT,
+                "%s: data.%s has other values on %s than where rank 0 runs; every machine needs the same data", file,
+                here->parts[i].role, dt_comm_host(comm));
+    return dt_ok();
+}
+
+dt_status dt_identity_of(dt_identity *out, dt_comm *comm, const char *file, const dt_split *train,
+                         const dt_split *test) {
+    memset(out, 0, sizeof *out);
+    if (dt_comm_node_rank(comm) == 0) {
+        add(out, "train_x", train->x);
+        add(out, "train_y", train->y);
+        if (test) add(out, "test_x", test->x);
+        if (test) add(out, "test_y", test->y);
+    }
+    DT_TRY(dt_comm_agree(comm, dt_comm_node_broadcast(comm, out, sizeof *out)));
+    dt_identity first = *out;
+    DT_TRY(dt_comm_broadcast(comm, &first, sizeof first, 0));
+    return dt_comm_agree(comm, check_copies(out, &first, comm, file));
+}
+
+/* ---- as text ---- */
+
+void dt_identity_text(const dt_identity *identity, char text[DT_IDENTITY_TEXT]) {
+    size_t used = 0;
+    text[0] = '\0';
+    for (int i = 0; i < identity->count && used < DT_IDENTITY_TEXT; i++) {
+        const dt_identity_part *part = &identity->parts[i];
+        char shape[96];
+        dt_shape_text(&part->shape, shape);
+        used += (size_t)snprintf(text + used, DT_IDENTITY_TEXT - used, "%s %s %s %016llx\n", part->role,
+                                 dt_dtype_name(part->dtype), shape, (unsigned long long)part->fingerprint);
+    }
+}
+
+static bool parse_dtype(const char *name, dt_dtype *dtype) {
+    for (int i = 0; i < DT_DTYPE_COUNT; i++) {
+        *dtype = (dt_dtype)i;
+        if (strcmp(dt_dtype_name(*dtype), name) == 0) return true;
+    }
+    return false;
+}
+
+/* "60000, 28, 28" */
+static bool parse_shape(const char *text, dt_shape *shape) {
+    for (shape->rank = 0; shape->rank < DT_MAX_RANK; text += 2) {
+        int used = 0;
+        long long dim = 0;
+        if (sscanf(text, "%lld%n", &dim, &used) != 1 || dim < 0) return false;
+        shape->dim[shape->rank++] = dim;
+        text += used;
+        if (!*text) return true;
+        if (strncmp(text, ", ", 2) != 0) return false;
+    }
+    return false;
+}
+
+/* A role is shown later, and compared: only one we would write is taken. */
+static bool parse_line(const char *line, dt_identity_part *part) {
+    char dtype[16], shape[96];
+    unsigned long long fingerprint;
+    if (sscanf(line, "%15[a-z_] %15[a-z0-9] [%95[0-9, ]] %16llx", part->role, dtype, shape, &fingerprint) != 4)
+        return false;
+    part->fingerprint = fingerprint;
+    return parse_dtype(dtype, &part->dtype) && parse_shape(shape, &part->shape);
+}
+
+dt_status dt_identity_parse(dt_identity *out, const char *text, const char *file) {
+    memset(out, 0, sizeof *out);
+    for (const char *line = text, *end; *line; line = end + 1) {
+        end = strchr(line, '\n');
+        if (!end || out->count == DT_IDENTITY_PARTS || !parse_line(line, &out->parts[out->count++]))
+            return dt_fail(DT_ERR_CORRUPT, "%s: what it says of its data cannot be read", file);
+    }
+    return dt_ok();
+}
+
+/* ---- comparing ---- */
+
+static const dt_identity_part *part_of(const dt_identity *identity, const char *role) {
+    for (int i = 0; i < identity->count; i++)
+        if (strcmp(identity->parts[i].role, role) == 0) return &identity->parts[i];
+    return NULL;
+}
+
+/* "float32 [600, 8]" */
+static void describe(const dt_identity_part *part, char text[128]) {
+    char shape[96];
+    dt_shape_text(&part->shape, shape);
+    snprintf(text, 128, "%s %s", dt_dtype_name(part->dtype), shape);
+}
+
+#define SAID 2 /* differences that a message spells out */
+
+typedef struct difference_list {
+    char text[400];
+    int count;
+} difference_list;
+
+static void say(difference_list *list, const char *role, const dt_identity_part *stored,
+                const dt_identity_part *found) {
+    if (list->count++ >= SAID) return;
+    char was[128] = "not there", is[128] = "not there";
+    if (stored) describe(stored, was);
+    if (found) describe(found, is);
+    size_t used = strlen(list->text), room = sizeof list->text - used;
+    const char *joint = used ? "; " : "";
+    if (strcmp(was, is) != 0)
+        snprintf(list->text + used, room, "%sdata.%s is %s, and was %s", joint, role, is, was);
+    else
+        snprintf(list->text + used, room, "%sdata.%s has other values (fingerprint %016llx, was %016llx)", joint, role,
+                 (unsigned long long)found->fingerprint, (unsigned long long)stored->fingerprint);
+}
+
+dt_status dt_identity_compare(const dt_identity *stored, const dt_identity *found) {
+    difference_list list = {.count = 0};
+    for (int i = 0; i < found->count; i++) {
+        const dt_identity_part *old = part_of(stored, found->parts[i].role);
+        if (!old || !same_part(old, &found->parts[i])) say(&list, found->parts[i].role, old, &found->parts[i]);
+    }
+    for (int i = 0; i < stored->count; i++)
+        if (!part_of(found, stored->parts[i].role)) say(&list, stored->parts[i].role, &stored->parts[i], NULL);
+    if (list.count == 0) return dt_ok();
+    char more[32] = "";
+    if (list.count > SAID) snprintf(more, sizeof more, "; and %d more", list.count - SAID);
+    return dt_fail(DT_ERR_INPUT, "%s%s", list.text, more);
+}
