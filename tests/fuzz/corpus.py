@@ -23,8 +23,39 @@ def idx_inputs():
     yield "targets", idx(8, (2, 3), bytes(6)) + BETWEEN + idx(14, (2,), struct.pack(">2d", 1.5, -2))
 
 
+def data_files(directory):
+    import h5py
+    import numpy
+
+    def split(file, name, x, y, **how):
+        file.create_dataset(f"{name}/x", data=x, **how)
+        file.create_dataset(f"{name}/y", data=y)
+
+    pictures = numpy.arange(6 * 4, dtype="u1").reshape(6, 2, 2)
+    labels = numpy.array([0, 1, 2, 0, 1, 2], dtype="u1")
+    with h5py.File(directory / "plain", "w") as file:
+        split(file, "train", pictures, labels)
+        split(file, "test", pictures[:2], labels[:2])
+    with h5py.File(directory / "packed", "w", libver="latest") as file:
+        split(file, "train", pictures.astype("f4"), labels.astype(">i8"), chunks=(2, 2, 2), compression="gzip")
+        split(file, "test", pictures.astype("f2"), labels.astype("?"), chunks=(2, 2, 2), fletcher32=True)
+    with h5py.File(directory / "values", "w", libver="latest") as file:
+        split(file, "train", pictures.astype("i8"), pictures.reshape(6, 4).astype("f8"))
+        layout = h5py.VirtualLayout(shape=(6, 2, 2), dtype="i8")
+        layout[:] = h5py.VirtualSource(file["train/x"])
+        file.create_virtual_dataset("test/x", layout)
+        file["test/y"] = h5py.SoftLink("/train/y")
+    with h5py.File(directory / "tokens", "w", libver="latest") as file:
+        for name, count in (("train", 40), ("test", 12)):
+            tokens = file.create_dataset(f"{name}/tokens", data=numpy.arange(count, dtype="i4") % 7)
+            tokens.attrs["chars"] = count
+
+
 def main():
     kind, directory = sys.argv[1], pathlib.Path(sys.argv[2])
+    if kind == "data":
+        data_files(directory)
+        return
     for name, data in {"idx": idx_inputs}[kind]():
         (directory / name).write_bytes(data)
 

@@ -3,13 +3,13 @@
 # launch/, what is in corpus/, and files that are made here. Longer, and with other seeds: fuzz.sh recipe 1000000 7.
 . "$(dirname "$0")/../support/lib.sh"
 target=$1
-declare -A usual=([recipe]=8000 [text]=2500 [gpt2]=4000 [idx]=600 [checkpoint]=150)
+declare -A usual=([recipe]=8000 [text]=1500 [gpt2]=4000 [idx]=600 [checkpoint]=100 [data]=60)
 runs=${2:-${usual[$target]}} seed=${3:-1}
 mkdir made
 case $target in
     recipe) inputs=("$source/launch/recipes") ;;
-    idx)
-        /usr/bin/python3 "$source/tests/fuzz/corpus.py" idx made || give_up "no corpus"
+    idx | data)
+        /usr/bin/python3 "$source/tests/fuzz/corpus.py" "$target" made || give_up "no corpus"
         inputs=(made)
         ;;
     checkpoint)
@@ -27,6 +27,7 @@ case $target in
         export ASAN_OPTIONS=$watched
         ;;
 esac
+[[ $target != data ]] || export ASAN_OPTIONS=detect_leaks=0 # it starts MPI
 [[ ! -d $source/tests/fuzz/corpus/$target ]] || inputs+=("$source/tests/fuzz/corpus/$target")
 TMPDIR=$work timeout 1200 "$build/tests/fuzz_$target" --runs "$runs" --seed "$seed" "${inputs[@]}" >"$out" 2>"$err"
 code=$?

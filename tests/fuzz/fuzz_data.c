@@ -1,0 +1,73 @@
+/* Files of HDF5 that are to be data: opened as training and as test data by a recipe, as arrays and as text, their
+ * scales computed and their first samples gathered. HDF5 itself may crash on them, in the child that reads them
+ * (guard.h); this process may not. */
+#include "fuzz.h"
+
+#include "dtrain/comm.h"
+#include "dtrain/compute.h"
+#include "dtrain/dataset.h"
+#include "dtrain/memory.h"
+#include "dtrain/recipe.h"
+
+static dt_comm *comm;
+static const dt_kernels *kernels;
+
+static void leave(void) {
+    dt_comm_close(comm);
+}
+
+static void start(void) {
+    int none = 0;
+    char **nothing = NULL;
+    fuzz_check(dt_comm_open(&comm, &none, &nothing));
+    fuzz_check(dt_compute_open(&kernels, DT_ISA_AUTO, 1));
+    if (!comm || !kernels) abort();
+    atexit(leave);
+}
+
+static void gather(const dt_split *split, const dt_recipe_data *data) {
+    int64_t row = split->samples - 1, inputs = dt_shape_count(&split->input);
+    if (split->samples < 1 || inputs > 1 << 20 || split->width > 1 << 20 || split->targets > 1 << 20) return;
+    dt_scaling scaling;
+    memset(&scaling, 0, sizeof scaling);
+    dt_status status = dt_scaling_open(&scaling, split, data);
+    if (status.code == DT_OK && data->normalize == DT_NORMALIZE_COMPUTED)
+        status = dt_scaling_compute(&scaling, comm, split, data);
+    fuzz_check(status);
+    if (status.code == DT_OK) dt_scaling_settle(&scaling);
+    const dt_augment augment = dt_augment_at(data, 1, 0);
+    dt_batch batch;
+    memset(&batch, 0, sizeof batch);
+    batch.x = calloc((size_t)inputs, sizeof *batch.x);
+    batch.labels = split->labels ? calloc((size_t)split->targets, sizeof *batch.labels) : NULL;
+    batch.values = split->labels ? NULL : calloc((size_t)split->width, sizeof *batch.values);
+    if (status.code == DT_OK)
+        dt_split_gather(split, kernels, &scaling, data->context > 0 ? &augment : NULL, &row, 1, &batch);
+    free(batch.x), free(batch.labels), free(batch.values);
+    dt_scaling_close(&scaling);
+}
+
+static void open_by(const char *recipe_text, bool test) {
+    dt_node *root;
+    dt_recipe recipe;
+    memset(&recipe, 0, sizeof recipe);
+    if (dt_node_parse_text(&root, "fuzz.yaml", recipe_text).code != DT_OK) abort();
+    if (dt_recipe_decode(&recipe, root, "fuzz").code != DT_OK) abort();
+    dt_split split;
+    memset(&split, 0, sizeof split);
+    dt_status status = dt_data_open(&split, comm, "fuzz.h5", &recipe.data, 0, 1, test, test);
+    fuzz_check(status);
+    if (status.code == DT_OK) gather(&split, &recipe.data);
+    dt_split_close(&split);
+    dt_recipe_finish(&recipe);
+    dt_node_destroy(root);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    if (!comm) start();
+    fuzz_write("fuzz.h5", data, size);
+    open_by("data: {file: fuzz.h5, normalize: computed}\nmodel: {layers: [{dense: 2}]}", false);
+    open_by("data: {file: fuzz.h5}\nmodel: {layers: [{dense: 2}]}", true);
+    open_by("data: {file: fuzz.h5, context: 4}\nmodel: {layers: [{embedding: 2}, {dense: 300}]}", false);
+    return 0;
+}
