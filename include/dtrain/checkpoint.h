@@ -83,6 +83,10 @@ void dt_digest_text(uint64_t digest, char out[17]);
 dt_status dt_checkpoint_publish(dt_comm *comm, const char *directory, const dt_state *state, char *path,
                                 uint64_t *digest);
 
+/* Collective. Tries what could keep such a state from being published, without writing its arrays: permissions, names,
+ * limits, room for it on the disk. Leaves nothing behind. */
+dt_status dt_checkpoint_rehearse(dt_comm *comm, const char *directory, const dt_state *state);
+
 /* What the root attributes say; recipe is to dt_free. Checks format and version. */
 typedef struct dt_checkpoint_head {
     dt_position position;

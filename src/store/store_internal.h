@@ -7,6 +7,9 @@
 #include "dtrain/guard.h"
 #include "dtrain/h5.h"
 
+#define DT_CHECKPOINT_FORMAT "dtrain checkpoint"
+#define DT_MOST_DATASETS 1000000 /* of a checkpoint */
+
 typedef struct dt_item {
     char dataset[192];
     dt_dtype dtype;
@@ -35,6 +38,12 @@ dt_status dt_item_read(dt_h5 *file, const dt_item *item, dt_guard *to, uint64_t 
 /* These read HDF5 in the calling process: for a child, or for what this process has just written itself. */
 dt_status dt_checkpoint_open(dt_h5 **file, const char *path, dt_checkpoint_head *head);
 dt_status dt_checkpoint_verify_here(const char *path, uint64_t *digest);
+
+/* publish.c. Collective: writes a state to a file, every rank its part. */
+dt_status dt_checkpoint_write(dt_comm *comm, const char *path, const dt_state *state);
+/* Rank 0: what was written against what is in memory; and the rename, made to last. */
+dt_status dt_checkpoint_compare(const char *path, const dt_state *state);
+dt_status dt_checkpoint_commit(const char *temporary, const char *path, const char *directory);
 
 dt_status dt_fail_digest(const char *path, const char *which, uint64_t stored, uint64_t found);
 

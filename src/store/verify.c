@@ -74,7 +74,7 @@ static dt_status verify_open(dt_h5 *file, const dt_checkpoint_head *head, uint64
     if (stat(dt_h5_path(file), &info) != 0) return dt_fail(DT_ERR_IO, "%s: %s", dt_h5_path(file), strerror(errno));
     found_items found = {.file = file, .file_bytes = (size_t)info.st_size};
     DT_TRY(dt_h5_get_int(file, "/", "datasets", &found.digested));
-    if (found.digested < 1 || found.digested > 1000000 || head->beside < 0 || head->beside > 1000000)
+    if (found.digested < 1 || found.digested > DT_MOST_DATASETS || head->beside < 0 || head->beside > DT_MOST_DATASETS)
         return dt_fail(DT_ERR_CORRUPT, "%s: it claims %lld datasets and %lld beside", dt_h5_path(file),
                        (long long)found.digested, (long long)head->beside);
     found.expected = found.digested + head->beside;

@@ -331,6 +331,13 @@ static dt_status check_weights(const dt_run *run) {
                    (long long)run->position.step);
 }
 
+dt_status dt_run_rehearse(dt_run *run) {
+    dt_watchdog_note(run->watchdog, DT_ACTIVITY_STORAGE, run->position.step);
+    dt_status status = dt_checkpoint_rehearse(run->comm, run->checkpoints, dt_run_state(run));
+    dt_watchdog_note(run->watchdog, DT_ACTIVITY_COMPUTE, run->position.step);
+    return dt_status_within(status, "training does not begin, for no checkpoint could be written");
+}
+
 dt_status dt_run_publish(dt_run *run) {
     DT_TRY(dt_run_gather_tally(run));
     DT_TRY(dt_carried_gather(run));

@@ -442,7 +442,8 @@ dt_status dt_train_run(dt_comm *comm, dt_recipe *recipe, const dt_train_options 
         status = finished_already(&run);
     } else if (status.code == DT_OK) {
         bool needs_start = recipe->train.not_finite == DT_NOT_FINITE_ROLLBACK && run.checkpoint_step < 0;
-        if (needs_start) status = dt_run_publish(&run);
+        status = dt_run_rehearse(&run);
+        if (status.code == DT_OK && needs_start) status = dt_run_publish(&run);
         if (status.code == DT_OK) status = train_loop(&run, due, outcome);
     }
     dt_status profile = status.code == DT_OK ? dt_profile_finish(&run) : dt_ok();

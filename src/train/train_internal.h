@@ -124,6 +124,8 @@ typedef struct dt_run {
 /* state.c: everything before the first step and after the last. Collective. */
 dt_status dt_run_open(dt_run *run, dt_comm *comm, dt_recipe *recipe, const dt_train_options *options);
 void dt_run_close(dt_run *run);
+/* That one could be published. */
+dt_status dt_run_rehearse(dt_run *run);
 /* Publishes a checkpoint of the present state unless the newest one is of this step already. */
 dt_status dt_run_publish(dt_run *run);
 /* Adds every rank's local tally to the epoch's. */
