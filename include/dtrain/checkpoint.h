@@ -107,6 +107,10 @@ void dt_checkpoint_head_finish(dt_checkpoint_head *head);
  * is not recomputed. */
 dt_status dt_checkpoint_load(const char *path, dt_state *state, bool part);
 
+/* That every array of `state` is in the file with its shape and type; nothing is read, and state's memory not looked
+ * at: for whoever takes memory by what a stranger's recipe says. Not collective. */
+dt_status dt_checkpoint_fits(const char *path, const dt_state *state);
+
 /* Reads everything in the file and compares every hash and the digest, without knowing the model: the datasets are
  * taken in the order the file's `order` attributes give. Done by a child process, for HDF5 may crash on a damaged
  * file; verify before any other reading of a file that may be. *digest may be NULL. */

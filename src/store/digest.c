@@ -85,7 +85,7 @@ dt_item dt_state_item(const dt_state *state, int index) {
         snprintf(item.dataset, sizeof item.dataset, "%s/%s", section->group, tensor->name);
         item.dtype = DT_F32;
         item.shape = tensor->shape;
-        item.data = section->data + tensor->offset;
+        item.data = section->data ? section->data + tensor->offset : NULL;
         item.bytes = tensor->count * sizeof(float);
         return item;
     }

@@ -31,6 +31,8 @@ uint64_t dt_hash_bytes(const void *bytes, size_t count);
 void dt_digest_begin(dt_digest *digest, const dt_position *position, int64_t shards, int64_t seed);
 void dt_digest_add(dt_digest *digest, const char *dataset, uint64_t hash);
 
+/* That a dataset of a file has the shape and the type of an item. */
+dt_status dt_item_check(dt_h5 *file, const dt_item *item);
 /* Reads one dataset of a file, in pieces, which go to `to` where that is not NULL, and compares it with its stored
  * hash. Fails where the file has another shape or type than the item. */
 dt_status dt_item_read(dt_h5 *file, const dt_item *item, dt_guard *to, uint64_t *hash);

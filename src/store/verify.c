@@ -128,3 +128,27 @@ dt_status dt_checkpoint_verify(const char *path, uint64_t *digest) {
     if (digest) *digest = job.digest;
     return status;
 }
+
+typedef struct fit_job {
+    const char *path;
+    const dt_state *state;
+} fit_job;
+
+static dt_status compare_shapes(void *context, dt_guard *to) {
+    const fit_job *job = context;
+    (void)to;
+    dt_h5 *file;
+    DT_TRY(dt_h5_open(&file, job->path));
+    dt_status status = dt_ok();
+    for (int i = 0; i < dt_state_count(job->state) && status.code == DT_OK; i++) {
+        dt_item item = dt_state_item(job->state, i);
+        status = dt_item_check(file, &item);
+    }
+    dt_h5_close(&file);
+    return status;
+}
+
+dt_status dt_checkpoint_fits(const char *path, const dt_state *state) {
+    fit_job job = {path, state};
+    return dt_guard_run(&(dt_guard_job){.path = path, .work = compare_shapes, .context = &job});
+}

@@ -5,6 +5,7 @@
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "dtrain/clock.h"
 #include "dtrain/escape.h"
@@ -16,6 +17,7 @@
 /* A text on its way out: whole characters go at once, the beginning of one waits for the rest of it. */
 typedef struct text {
     FILE *out;
+    bool terminal; /* what is written there is to be seen */
     uint8_t held[4];
     size_t held_bytes;
     char *kept; /* of texts that are written later, what was written to `out` */
@@ -40,6 +42,15 @@ typedef struct sampler {
 
 /* ---- characters ---- */
 
+/* One character, or a byte that is none. A terminal sees it; it is not to obey a token of a stranger's vocabulary. */
+static void put_character(text *t, size_t bytes) {
+    char shown[32];
+    if (!t->terminal)
+        fwrite(t->held, 1, bytes, t->out);
+    else if (dt_escape(shown, sizeof shown, (const char *)t->held, bytes, true) > 0)
+        fputs(shown, t->out);
+}
+
 static void put_bytes(text *t, const uint8_t *bytes, size_t count) {
     for (size_t i = 0; i < count; i++) {
         t->held[t->held_bytes++] = bytes[i];
@@ -48,7 +59,7 @@ static void put_bytes(text *t, const uint8_t *bytes, size_t count) {
         /* What is no character, and can be none, goes as it is. */
         while (t->held_bytes > 0 && (taken = dt_utf8_take(t->held, t->held_bytes, &point)) >= 0) {
             size_t ready = taken > 0 ? (size_t)taken : 1;
-            fwrite(t->held, 1, ready, t->out);
+            put_character(t, ready);
             t->held_bytes -= ready;
             memmove(t->held, t->held + ready, t->held_bytes);
         }
@@ -56,7 +67,7 @@ static void put_bytes(text *t, const uint8_t *bytes, size_t count) {
 }
 
 static void put_rest(text *t) {
-    fwrite(t->held, 1, t->held_bytes, t->out);
+    if (t->held_bytes > 0) put_character(t, t->held_bytes);
     t->held_bytes = 0;
 }
 
@@ -215,9 +226,11 @@ static void announce(const sampler *s, int64_t number) {
 
 static dt_status open_texts(sampler *s, int64_t rows) {
     memset(s->texts, 0, sizeof s->texts);
-    s->texts[0].out = s->options->out;
+    bool terminal = isatty(fileno(s->options->out));
+    s->texts[0] = (text){.out = s->options->out, .terminal = terminal};
     for (int64_t r = 1; r < rows; r++) {
         text *t = &s->texts[r];
+        t->terminal = terminal;
         t->out = open_memstream(&t->kept, &t->kept_bytes);
         if (!t->out) return dt_fail_memory("a text", 0);
     }

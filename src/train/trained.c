@@ -47,9 +47,10 @@ dt_status dt_trained_rounded(const dt_kernels *kernels, const dt_real *weights, 
 
 dt_status dt_trained_weights(const char *path, const dt_table *table, dt_extra *extras, int extra_count,
                              dt_real **weights) {
-    *weights = dt_alloc(table->total, sizeof **weights);
-    if (!*weights) return dt_fail_memory("the weights", table->total * sizeof **weights);
-    dt_section section = {.group = "/weights", .table = table, .data = *weights};
+    dt_section section = {.group = "/weights", .table = table};
     dt_state state = {.sections = &section, .section_count = 1, .extras = extras, .extra_count = extra_count};
+    DT_TRY(dt_checkpoint_fits(path, &state)); /* the recipe may claim more than the file has */
+    *weights = section.data = dt_alloc(table->total, sizeof **weights);
+    if (!*weights) return dt_fail_memory("the weights", table->total * sizeof **weights);
     return dt_checkpoint_load(path, &state, true);
 }

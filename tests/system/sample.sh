@@ -133,6 +133,24 @@ except UnicodeDecodeError:
 raise SystemExit(1)
 END
 
+# On a terminal what would control it is shown, as a stranger's vocabulary may have anything in it.
+if /usr/bin/python3 - "$dtrain" bytes <<'END'; then pass "a terminal obeys no token"; else fail "a terminal obeys tokens"; fi
+import os, pty, subprocess, sys
+
+ours, theirs = pty.openpty()
+command = [sys.argv[1], "sample", sys.argv[2], "--tokens", "3000", "--temperature", "5", "--samples", "2"]
+process = subprocess.Popen(command, stdout=theirs, stderr=subprocess.DEVNULL)
+os.close(theirs)
+seen = b""
+try:
+    while piece := os.read(ours, 65536):
+        seen += piece
+except OSError:
+    pass
+assert process.wait() == 0 and len(seen) > 6000, len(seen)
+assert b"\\x1b" in seen and not set(seen) & (set(range(32)) - set(b"\t\r\n")), seen
+END
+
 # Who has enough closes the pipe; who asks for figures gets a line.
 "$dtrain" sample char-1 --tokens 1000000000 2>"$err" | head -c 100 >"$out"
 code=${PIPESTATUS[0]}
