@@ -3,6 +3,7 @@
  */
 #include "comm_internal.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
@@ -221,6 +222,7 @@ dt_status dt_comm_collect_text(dt_comm *comm, const char *text,
                                "MPI_Recv");
         if (status.code != DT_OK) break;
         MPI_Get_count(&message, MPI_CHAR, &count);
+        assert(received);
         received[count] = '\0';
         take(argument, rank, received);
     }

@@ -9,6 +9,7 @@
 /* Memory is short on request: of this size and more there is none. In front of the C library's. */
 static size_t too_much;
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): the C library's have underscores */
 int posix_memalign(void **out, size_t alignment, size_t size) {
     if (too_much > 0 && size >= too_much) return ENOMEM;
     *out = aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
