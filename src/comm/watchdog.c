@@ -55,8 +55,8 @@ struct dt_watchdog {
     const char *host;
     char elsewhere[400];    /* the other machines and their ranks; "" when there are none */
     pid_t launcher;         /* 0: there is none */
-    double ran;             /* seconds this thread has looked on */
-    double looked;          /* clock, of its last look */
+    _Atomic double ran;     /* seconds this thread has looked on */
+    _Atomic double looked;  /* clock, of its last look */
     double spoken;          /* `ran` when it found that somebody has spoken; negative: nobody yet */
     _Atomic double allowed; /* seconds */
     pthread_t thread;
@@ -147,11 +147,17 @@ static void go_with_the_others(dt_watchdog *w) {
 /* ---- looking -------------------------------------------------------------------------------------------------------
  */
 
-/* Time goes on as far as this thread can have run, and what has changed since the last look is new. */
+/* Since the last look, as far as this thread can have run. */
+static double running(const dt_watchdog *w, double now) {
+    double passed = now - w->looked, most = 3 * pause_of(w);
+    return passed < most ? passed : most;
+}
+
+/* Time goes on, and what has changed since the last look is new. */
 static void keep_time(dt_watchdog *w) {
-    double now = dt_clock_now(), passed = now - w->looked, most = 3 * pause_of(w);
+    double now = dt_clock_now();
+    w->ran = w->ran + running(w, now);
     w->looked = now;
-    w->ran += passed < most ? passed : most;
     w->own->looks++;
     for (int i = 0; i < w->count; i++) {
         uint64_t moves = w->entries[i].moves, looks = w->entries[i].looks;
@@ -297,6 +303,10 @@ void dt_watchdog_note(dt_watchdog *w, dt_activity activity, int64_t step) {
 
 void dt_watchdog_limit(dt_watchdog *w, double seconds) {
     if (w) w->allowed = seconds > 0 ? seconds : INFINITY;
+}
+
+double dt_watchdog_ran(const dt_watchdog *w) {
+    return w ? w->ran + running(w, dt_clock_now()) : 0;
 }
 
 void dt_watchdog_allow(dt_watchdog *w, double seconds) {

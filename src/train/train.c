@@ -392,14 +392,14 @@ static dt_status train_loop(dt_run *run, bool due, dt_outcome *outcome) {
     dt_status status = due ? catch_up(run, &progress) : dt_ok();
     while (!is_finished(run) && !stop && status.code == DT_OK) {
         if (run->position.sample == 0) sampler = epoch_order(run);
-        double mark = dt_clock_now();
+        double mark = dt_clock_now(), ran = dt_watchdog_ran(run->watchdog);
         bool redo = false;
         status = train_step(run, &sampler, &redo);
         if (redo) sampler = epoch_order(run);
         if (redo && status.code == DT_OK && evaluation_is_due(run)) status = catch_up(run, &progress);
         double seconds = dt_clock_now() - mark;
         run->loop_seconds += seconds;
-        dt_watchdog_allow(run->watchdog, 20 * seconds);
+        dt_watchdog_allow(run->watchdog, 20 * (dt_watchdog_ran(run->watchdog) - ran));
         if (status.code != DT_OK || redo) continue;
         dt_progress_live(&progress, run);
         status = after_step(run, &progress, &stop);

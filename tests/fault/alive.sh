@@ -66,6 +66,20 @@ kill -TERM "$job"
 await
 expect_code 75 "suspended as a whole for longer than train.timeout, twice, it goes on"
 
+# The step in which it was suspended is not one that takes long: what stands still afterwards is noticed in time.
+begin afterwards
+tell STOP
+sleep 8
+before=$(tail -n 1 afterwards/metrics.jsonl | grep -oE '"step":[0-9]+' | grep -oE '[0-9]+')
+tell CONT
+until_true 30 has_steps afterwards $((before + 100)) || fail "it does not go on after 8 s"
+since=$SECONDS stopped=$(rank_pid 1)
+kill -STOP "$stopped"
+await
+expect_in "$err" "held up by rank 1 \(stopped while " "a rank stopped after the job was suspended is named"
+((SECONDS - since < 60)) || fail "but after $((SECONDS - since)) s: the suspended step was taken for a long one"
+kill -KILL "$stopped" 2>/dev/null
+
 # ---- every rank goes ----------------------------------------------------------------------------------------------------
 
 export OMPI_MCA_orte_abort_on_non_zero_status=0 OMPI_MCA_orte_allowed_exit_without_sync=1 # a launcher that looks away
