@@ -3,8 +3,8 @@
  *
  *   fuzz_NAME [--runs N] [--seed N] [--most BYTES] FILE|DIRECTORY…
  *
- * When the target aborts, is stopped by a sanitizer, or takes longer than a minute over an input, the input is left as
- * crash-NAME in $TMPDIR (or /tmp) and named; given alone to the same program, it shows the same again. */
+ * When the target aborts, is stopped by a sanitizer, or takes longer than ten minutes over an input, the input is left
+ * as crash-NAME in $TMPDIR (or /tmp) and named; given alone to the same program, it shows the same again. */
 #include <dirent.h>
 #include <ftw.h>
 #include <signal.h>
@@ -13,7 +13,7 @@
 #include "fuzz.h"
 
 #define MOST_FILES 512
-#define MOST_SECONDS 60 /* of one input; even a loaded machine takes none so long */
+#define MOST_SECONDS 600 /* of one input: several children may take their bound of time, on a loaded machine */
 
 typedef struct input {
     uint8_t *bytes;

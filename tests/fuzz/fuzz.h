@@ -35,12 +35,10 @@ static inline void fuzz_write(const char *path, const uint8_t *data, size_t size
     if (!file || fwrite(data, 1, size, file) != size || fclose(file) != 0) abort();
 }
 
-/* A failure says what is wrong. */
+/* A failure says what is wrong. (What files say is escaped where it is printed.) */
 static inline void fuzz_check(dt_status status) {
     if (status.code == DT_OK) return;
     if (!status.message[0] || memchr(status.message, '\0', sizeof status.message) == NULL) abort();
-    for (const char *c = status.message; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f) abort(); /* what a file says is escaped before it is shown */
 }
 
 #endif
