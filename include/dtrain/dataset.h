@@ -49,32 +49,73 @@ typedef struct dt_text {
     bool in_order, rows; /* rows: samples are rows of tokens, with classes */
 } dt_text;
 
+/* Labels that are no class numbers: the label of each class, ascending. `count` 0: labels are class numbers. */
+typedef struct dt_classes {
+    int64_t count;
+    int64_t *values; /* [count] */
+} dt_classes;
+void dt_classes_finish(dt_classes *classes);
+/* Collective. Those of a checkpoint. */
+dt_status dt_classes_open(dt_classes *out, dt_comm *comm, const char *checkpoint);
+
+typedef struct dt_labels dt_labels;        /* which values labels have, and where */
+void dt_labels_destroy(dt_labels *labels); /* accepts NULL */
+/* "labels of /train/y: 0..3, 255; 255 is in row 77 alone" */
+const char *dt_labels_text(const dt_labels *labels);
+
 /* A split: inputs and targets with the same number of rows. */
 typedef struct dt_split {
     dt_array *x, *y;
+    const char *file, *x_name, *y_name; /* borrowed, for messages; y_name NULL: a text without classes */
     dt_text text;
     int64_t samples;
-    int64_t ids;     /* inputs are whole numbers below this, or -1 for no token; 0: inputs are any numbers */
-    dt_shape input;  /* of a sample */
-    bool labels;     /* y is one integer per sample (class numbers); else values */
-    int64_t width;   /* values per sample in y; 1 with labels */
-    int64_t targets; /* labels per sample; 0 without */
-    int64_t counted; /* those that count in every training sample, or 1 where there are values */
-    int64_t classes; /* with labels: largest label + 1 */
+    int64_t ids;      /* inputs are whole numbers below this, or -1 for no token; 0: inputs are any numbers */
+    dt_shape input;   /* of a sample */
+    int loss;         /* dt_loss, which decides what y is */
+    bool labels;      /* y is one integer per sample, its class; else values */
+    bool either;      /* labels, unless the model has one output only; until dt_targets_settle */
+    int64_t width;    /* values per sample in y; 1 with labels */
+    int64_t targets;  /* labels per sample; 0 without */
+    int64_t counted;  /* those that count in every training sample, or 1 where there are values */
+    int64_t classes;  /* with labels: the classes there are at least; from dt_targets_settle on, the model's */
+    dt_labels *found; /* what labels there are; NULL without, and in a text without classes */
+    const dt_classes *class_values; /* borrowed, of dt_targets_settle; NULL: labels are class numbers */
 } dt_split;
 
-/* Collective. Opens both arrays and checks that they fit: same rows, at least one, labels not negative (the offending
- * row is named). Integer y of shape [N] or [N, 1] are labels; anything else is values. */
-dt_status dt_split_open(dt_split *out, dt_comm *comm, const char *file, const char *x, const char *y,
-                        const char *spool);
+/* What a split is opened from. All texts are borrowed as long as it is open. */
+typedef struct dt_split_source {
+    const char *file, *x, *y, *spool;
+    int loss; /* dt_loss */
+} dt_split_source;
+
+/* Collective. Opens both arrays and checks that they fit: same rows, at least one, and targets that mean something to
+ * the loss (the offending row and its value are named):
+ *
+ *   softmax_cross_entropy   one whole number a sample, in whatever format, is its label; rows of numbers are shares of
+ *                           the classes, from 0 to 1 with the sum 1
+ *   binary_cross_entropy    one integer a sample is its label; any other numbers are probabilities, from 0 to 1
+ *   mean_squared_error      any finite numbers; one integer a sample is its label if the model has several outputs */
+dt_status dt_split_open(dt_split *out, dt_comm *comm, const dt_split_source *source);
 void dt_split_close(dt_split *split);
 
-/* Collective. The training or, with `test`, the test data of `file` as a recipe describes it; a text `in_order` for an
- * evaluation. `vocabulary` is the size of the file's own; `streams` how many there are to be (at most: as many as
- * tokens), used only if the recipe asks for streams. Every token is looked at; the first that is not in the vocabulary
- * is named. */
-dt_status dt_data_open(dt_split *out, dt_comm *comm, const char *file, const dt_recipe_data *data, int64_t vocabulary,
-                       int64_t streams, bool test, bool in_order);
+/* Collective. The training or, with `test`, the test data of `file` as a recipe describes it, for a loss; a text
+ * `in_order` for an evaluation. `vocabulary` is the size of the file's own; `streams` how many there are to be (at
+ * most: as many as tokens), used only if the recipe asks for streams. Every token is looked at; the first that is not
+ * in the vocabulary is named. */
+dt_status dt_data_open(dt_split *out, dt_comm *comm, const char *file, const dt_recipe_data *data, dt_loss loss,
+                       int64_t vocabulary, int64_t streams, bool test, bool in_order);
+
+/* What the targets of a split are to a model with so many outputs at a place: one class for each, or with one output
+ * two classes or, to the squared error, numbers. Labels that are class numbers stay so. Others are classes in ascending
+ * order: those in `classes`, which must live as long as the split, or, with `open`, those found in this split, which
+ * are put there. A label without a class is named with its row. The same on every rank, but memory may fail on one. */
+dt_status dt_targets_settle(dt_split *split, dt_classes *classes, bool open, int64_t outputs);
+/* Labels that may be `either` are numbers. */
+void dt_targets_as_numbers(dt_split *split);
+/* A label of `test` that no sample of `train` has: it cannot be learned. False: there is none. */
+bool dt_targets_unseen(const dt_split *test, const dt_split *train, int64_t *label, int64_t *row);
+/* "uint8 class numbers", "float32 numbers, 4 a sample" */
+void dt_targets_text(const dt_split *split, char *out, size_t size);
 
 /* A batch in the model's terms; the arrays belong to the caller. */
 typedef struct dt_batch {

@@ -35,9 +35,10 @@ typedef struct dt_model_spec {
      * at each of as many places as there are labels. With `targets` 0 the data has values, `outputs` of them per
      * sample, and exactly as many are needed. `outputs` 0: any. */
     int64_t outputs, targets;
-    int64_t rows;  /* samples at once, at most */
-    bool training; /* else no memory for gradients is planned */
-    bool bf16;     /* products multiply bfloat16 numbers, of pass->weights16 and of activations rounded to them */
+    const char *labels; /* for messages: which labels there are; NULL: 0 to outputs - 1 */
+    int64_t rows;       /* samples at once, at most */
+    bool training;      /* else no memory for gradients is planned */
+    bool bf16;          /* products multiply bfloat16 numbers, of pass->weights16 and of activations rounded to them */
     /* Not 0: samples are token sequences of up to so many places, computed one place at a time (dt_pass.place). `input`
      * is then [1]. Fails for models that look at places behind the present one. Products then read
      * pass->weights16 instead of pass->weights where it is not NULL, and round nothing: bf16 stays false. */

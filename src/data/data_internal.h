@@ -35,6 +35,35 @@ static inline bool dt_is_wide(dt_dtype dtype) {
     return dtype >= DT_U32 && dtype != DT_F32;
 }
 
+/* ---- targets ---- */
+
+/* One value that labels have: in how many rows, and the first of them. */
+typedef struct dt_label {
+    int64_t value, count, row;
+} dt_label;
+
+/* Beyond so many different values labels are no classes. */
+#define DT_MOST_CLASSES 65536
+
+/* labels.c. Collective. Of y, called `dataset`, whose rows are integers, one each. *out is to dt_labels_destroy, also
+ * after a failure. */
+dt_status dt_labels_collect(dt_labels **out, dt_comm *comm, const dt_array *y, const char *dataset);
+int64_t dt_labels_count(const dt_labels *labels); /* of different values; DT_MOST_CLASSES + 1 when there are more */
+/* In ascending order; NULL behind the last, and where there are more than DT_MOST_CLASSES. */
+const dt_label *dt_labels_at(const dt_labels *labels, int64_t i);
+/* Whether all are class numbers below `classes`. */
+bool dt_labels_within(const dt_labels *labels, int64_t classes);
+
+/* targets.c. Collective. Decides by split->loss what split->y is, and looks at all of it. */
+dt_status dt_targets_open(dt_split *split, dt_comm *comm);
+
+/* classes.c. The classes are the different labels there are, at most DT_MOST_CLASSES. */
+dt_status dt_classes_take(dt_classes *classes, const dt_labels *labels);
+/* The class of a label, or -1; of classes with a list. */
+int64_t dt_class_of(const dt_classes *classes, int64_t label);
+/* "labels 0 to 9", "labels -1, 1": what a model with `room` classes has. */
+void dt_classes_text(const dt_classes *classes, int64_t room, char *out, size_t size);
+
 /* ---- scaling (scaling.c) ---- */
 
 /* `places` places of a plane, as inputs; of vectors, dt_scale_vectors has to follow. */
@@ -47,7 +76,7 @@ void dt_scale_black(dt_real *out, dt_dtype dtype, const dt_scaling *scaling, int
 void dt_scale_vectors(dt_real *out, dt_dtype dtype, const dt_kernels *kernels, const dt_scaling *scaling,
                       int64_t places);
 
-/* An integer of any width; uint64 beyond int64 saturates. */
+/* An integer of any width, or a float that is one; uint64 beyond int64 saturates. */
 static inline int64_t dt_integer_at(const void *values, dt_dtype dtype, int64_t i) {
     switch (dtype) {
     case DT_U8: return ((const uint8_t *)values)[i];
@@ -61,8 +90,17 @@ static inline int64_t dt_integer_at(const void *values, dt_dtype dtype, int64_t 
         uint64_t value = ((const uint64_t *)values)[i];
         return value < INT64_MAX ? (int64_t)value : INT64_MAX;
     }
+    case DT_F32: return (int64_t)((const float *)values)[i];
+    case DT_F64: return (int64_t)((const double *)values)[i];
     default: return -1;
     }
+}
+
+/* The class of sample `row` of a split with labels, once it is settled. */
+static inline int32_t dt_split_class(const dt_split *split, int64_t row) {
+    int64_t label = dt_integer_at(dt_array_row(split->y, 0), dt_array_dtype(split->y), row);
+    return (int32_t)(split->class_values && split->class_values->count > 0 ? dt_class_of(split->class_values, label)
+                                                                           : label);
 }
 
 /* The samples index[0 … rows) of a text (text.c). */

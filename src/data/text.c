@@ -167,6 +167,9 @@ static dt_status open_text(dt_split *split, dt_comm *comm, const char *file, con
         return dt_fail(DT_ERR_INPUT, "%s: %s is %s; token ids are integers", file, dataset,
                        dt_dtype_name(dt_array_dtype(split->x)));
     DT_TRY(lay_out(split, file, dataset, data, streams));
+    split->file = file;
+    split->x_name = dataset;
+    split->loss = DT_LOSS_SOFTMAX_CROSS_ENTROPY;
     split->labels = true;
     split->width = 1;
     split->classes = split->text.vocabulary;
@@ -177,10 +180,10 @@ static dt_status open_text(dt_split *split, dt_comm *comm, const char *file, con
 }
 
 /* Collective. Rows of tokens with a class each. */
-static dt_status open_rows(dt_split *split, dt_comm *comm, const char *file, const char *x, const char *y,
-                           const dt_recipe_data *data) {
+static dt_status open_rows(dt_split *split, dt_comm *comm, const dt_split_source *source) {
+    const char *file = source->file, *x = source->x, *y = source->y;
     dt_text text = split->text;
-    DT_TRY(dt_split_open(split, comm, file, x, y, data->spool));
+    DT_TRY(dt_split_open(split, comm, source));
     split->text = text;
     dt_shape shape = dt_array_row_shape(split->x);
     char said[96];
@@ -188,6 +191,7 @@ static dt_status open_rows(dt_split *split, dt_comm *comm, const char *file, con
     if (shape.rank != 1 || shape.dim[0] != text.context || !holds_integers(split->x))
         return dt_fail(DT_ERR_INPUT, "%s: a row of %s is %s %s; with data.context %lld it must be as many integers",
                        file, x, dt_dtype_name(dt_array_dtype(split->x)), said, (long long)text.context);
+    split->either = false; /* the class of a row is what is predicted */
     if (!split->labels)
         return dt_fail(DT_ERR_INPUT, "%s: %s is not one integer for each row; data.objective class needs class numbers",
                        file, y);
@@ -195,7 +199,7 @@ static dt_status open_rows(dt_split *split, dt_comm *comm, const char *file, con
     return check_tokens(split, comm, file, x);
 }
 
-static dt_status open_data(dt_split *out, dt_comm *comm, const char *file, const dt_recipe_data *data,
+static dt_status open_data(dt_split *out, dt_comm *comm, const char *file, const dt_recipe_data *data, dt_loss loss,
                            int64_t vocabulary, int64_t streams, bool test, bool in_order) {
     const char *tokens = test ? data->test_tokens : data->train_tokens, *y = test ? data->test_y : data->train_y;
     out->text = (dt_text){.context = data->context,
@@ -205,7 +209,7 @@ static dt_status open_data(dt_split *out, dt_comm *comm, const char *file, const
                           .rows = data->objective == DT_OBJECTIVE_CLASS};
     DT_TRY(check_vocabulary(&out->text, file, data, vocabulary));
     if (out->text.rows)
-        DT_TRY(open_rows(out, comm, file, tokens, y, data));
+        DT_TRY(open_rows(out, comm, &(dt_split_source){file, tokens, y, data->spool, (int)loss}));
     else
         DT_TRY(open_text(out, comm, file, tokens, data, streams));
     out->input = (dt_shape){1, {data->context}};
@@ -213,13 +217,17 @@ static dt_status open_data(dt_split *out, dt_comm *comm, const char *file, const
     return dt_ok();
 }
 
-dt_status dt_data_open(dt_split *out, dt_comm *comm, const char *file, const dt_recipe_data *data, int64_t vocabulary,
-                       int64_t streams, bool test, bool in_order) {
+dt_status dt_data_open(dt_split *out, dt_comm *comm, const char *file, const dt_recipe_data *data, dt_loss loss,
+                       int64_t vocabulary, int64_t streams, bool test, bool in_order) {
     if (data->context == 0)
-        return dt_split_open(out, comm, file, test ? data->test_x : data->train_x, test ? data->test_y : data->train_y,
-                             data->spool);
+        return dt_split_open(out, comm,
+                             &(dt_split_source){.file = file,
+                                                .x = test ? data->test_x : data->train_x,
+                                                .y = test ? data->test_y : data->train_y,
+                                                .spool = data->spool,
+                                                .loss = (int)loss});
     memset(out, 0, sizeof *out);
-    dt_status status = open_data(out, comm, file, data, vocabulary, streams, test, in_order);
+    dt_status status = open_data(out, comm, file, data, loss, vocabulary, streams, test, in_order);
     if (status.code != DT_OK) dt_split_close(out);
     return status;
 }
@@ -308,7 +316,7 @@ static void gather_row(const dt_split *split, int64_t index, dt_real *x, int32_t
         int64_t id = dt_integer_at(tokens, dtype, t);
         x[t] = (dt_real)(id == text->pad ? -1 : id);
     }
-    *label = (int32_t)dt_integer_at(dt_array_row(split->y, 0), dt_array_dtype(split->y), index);
+    *label = dt_split_class(split, index);
 }
 
 void dt_text_gather(const dt_split *split, const dt_augment *augment, const int64_t *index, int64_t rows,

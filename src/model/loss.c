@@ -1,6 +1,7 @@
 /* The losses at the end of a model, and what they ask of the layer before them. The formulas are in model.h, the
  * arithmetic in compute/. A loss that contains a squashing function refuses a model that ends with the same one: the
  * mistake trains, slowly and badly, and is hard to see. */
+#include <stdio.h>
 #include <string.h>
 
 #include "model_internal.h"
@@ -54,35 +55,39 @@ static dt_status check_positions(const dt_layer *last, const dt_shape *out, int6
                          shape, (long long)targets, (long long)targets);
 }
 
-static dt_status check_width(const loss_kind *kind, const dt_layer *last, long long width, int64_t outputs,
-                             bool labels) {
-    long long wanted = outputs;
+static dt_status fail_classes(const dt_layer *last, long long width, long long classes, const char *labels) {
+    char range[48];
+    snprintf(range, sizeof range, "labels 0..%lld", classes - 1);
+    return dt_layer_fail(
+        last, "it gives %lld values but the data has %lld classes (%s); the last layer must give at least %lld", width,
+        classes, labels ? labels : range, classes);
+}
+
+static dt_status check_width(const loss_kind *kind, const dt_layer *last, long long width, const dt_model_spec *spec) {
+    long long wanted = spec->outputs;
+    bool labels = spec->targets > 0;
     if (width < kind->least)
         return dt_layer_fail(last,
                              "it gives %lld value but %s is about choosing between classes; give one output for each "
                              "class, or use binary_cross_entropy",
                              width, kind->name);
-    if (outputs == 0 || (labels && width == 1 && outputs <= kind->one_output)) return dt_ok();
-    if (labels && width < wanted)
-        return dt_layer_fail(last,
-                             "it gives %lld values but the data has %lld classes (labels 0..%lld); the last layer must "
-                             "give at least %lld",
-                             width, wanted, wanted - 1, wanted);
+    if (wanted == 0 || (labels && width == 1 && wanted <= kind->one_output)) return dt_ok();
+    if (labels && width < wanted) return fail_classes(last, width, wanted, spec->labels);
     if (!labels && width != wanted)
         return dt_layer_fail(last, "it gives %lld values but a target has %lld; the last layer must give exactly %lld",
                              width, wanted, wanted);
     return dt_ok();
 }
 
-dt_status dt_loss_check(const dt_recipe_loss *loss, const dt_layer *last, const dt_shape *out, int64_t outputs,
-                        int64_t targets) {
+dt_status dt_loss_check(const dt_recipe_loss *loss, const dt_layer *last, const dt_shape *out,
+                        const dt_model_spec *spec) {
     const loss_kind *kind = &kinds[loss->kind];
     if (last->squash && kind->contains && strcmp(last->squash, kind->contains) == 0)
         return dt_layer_fail(last, "it ends with %s, but the loss %s already contains one; remove it", last->squash,
                              kind->name);
-    if (targets > 0 && outputs > 0) DT_TRY(check_positions(last, out, targets));
-    int64_t positions = targets > 1 && outputs > 0 ? targets : 1;
-    return check_width(kind, last, dt_shape_count(out) / positions, outputs, targets > 0);
+    if (spec->targets > 0 && spec->outputs > 0) DT_TRY(check_positions(last, out, spec->targets));
+    int64_t positions = spec->targets > 1 && spec->outputs > 0 ? spec->targets : 1;
+    return check_width(kind, last, dt_shape_count(out) / positions, spec);
 }
 
 void dt_loss_run(const dt_recipe_loss *loss, const dt_kernels *kernels, dt_real *output, const dt_batch *batch,

@@ -80,7 +80,7 @@ static dt_status build(dt_model *model, dt_plan *plan, const dt_node *layers) {
         return dt_layer_fail(last, "no layer up to this last one has anything to train; add one, as in `- dense: 10`");
     const dt_shape *out = &last->out;
     while (last->view && last > model->sequence.layers) last--;
-    DT_TRY(dt_loss_check(&model->loss, last, out, spec->outputs, spec->targets));
+    DT_TRY(dt_loss_check(&model->loss, last, out, spec));
     model->outputs = dt_shape_count(&last->out);
     model->carried = plan->carried;
     model->bounded = plan->bounded;

@@ -198,8 +198,8 @@ void dt_init_fill(dt_real *w, size_t count, dt_init init, int64_t fan_in, int64_
 
 /* Checks that the loss, the last layer and the data's targets fit (see dt_model_create). */
 /* `out` is the model's output; `last` the layer that computes it, for messages. */
-dt_status dt_loss_check(const dt_recipe_loss *loss, const dt_layer *last, const dt_shape *out, int64_t outputs,
-                        int64_t targets);
+dt_status dt_loss_check(const dt_recipe_loss *loss, const dt_layer *last, const dt_shape *out,
+                        const dt_model_spec *spec);
 void dt_loss_run(const dt_recipe_loss *loss, const dt_kernels *kernels, dt_real *output, const dt_batch *batch,
                  int64_t outputs, bool gradient, dt_tally *tally);
 

@@ -37,6 +37,7 @@ dt_model_spec dt_model_spec_of(const dt_split *split, const dt_recipe *recipe, i
                            .ids = split->ids,
                            .outputs = split->labels ? split->classes : split->width,
                            .targets = split->targets,
+                           .labels = split->found ? dt_labels_text(split->found) : NULL,
                            .rows = rows,
                            .training = training,
                            .bf16 = recipe->compute.precision == DT_PRECISION_BF16};
@@ -137,6 +138,7 @@ typedef struct dt_evaluation {
     dt_recipe recipe;
     dt_split split;
     dt_vocabulary vocabulary; /* the checkpoint's */
+    dt_classes classes;       /* likewise */
     dt_scaling scaling;
     dt_model *model;
     const dt_kernels *kernels;
@@ -146,7 +148,9 @@ typedef struct dt_evaluation {
 
 static dt_status load_weights(dt_evaluation *e, const char *path, int64_t rows) {
     dt_model_spec spec = dt_model_spec_of(&e->split, &e->recipe, rows, false);
+    if (e->split.found && e->split.text.context == 0) spec.outputs = 0; /* classes are the model's, not the data's */
     DT_TRY(dt_model_create(&e->model, e->recipe.layers, &e->recipe.loss, &spec, e->kernels));
+    DT_TRY(dt_targets_settle(&e->split, &e->classes, false, dt_model_outputs(e->model)));
     const dt_table *table = dt_model_table(e->model);
     dt_extra extras[2];
     DT_TRY(dt_scaling_open(&e->scaling, &e->split, &e->recipe.data));
@@ -184,8 +188,10 @@ static dt_status evaluate_checkpoint(dt_comm *comm, const dt_eval_options *optio
     bool train = strcmp(options->split, "train") == 0;
     const dt_recipe_data *data = &e->recipe.data;
     const char *file = options->data ? options->data : data->file;
+    dt_loss loss = (dt_loss)e->recipe.loss.kind;
     if (data->context > 0) DT_TRY(open_vocabulary(e, comm, path, file));
-    DT_TRY(dt_data_open(&e->split, comm, file, data, e->vocabulary.size, e->recipe.train.batch, !train, true));
+    DT_TRY(dt_classes_open(&e->classes, comm, path));
+    DT_TRY(dt_data_open(&e->split, comm, file, data, loss, e->vocabulary.size, e->recipe.train.batch, !train, true));
     int64_t rows = dt_rows_at_once(&e->recipe, e->head.shards);
     DT_TRY(open_compute(e, comm));
     DT_TRY(dt_comm_agree(comm, load_weights(e, path, rows)));
@@ -194,7 +200,6 @@ static dt_status evaluate_checkpoint(dt_comm *comm, const dt_eval_options *optio
     dt_tally tally;
     DT_TRY(dt_evaluate_split(comm, e->model, e->kernels, &e->scaling, &pass, &e->split, rows, &tally));
     char figures[256], digest[17];
-    dt_loss loss = (dt_loss)e->recipe.loss.kind;
     dt_tally_text(figures, sizeof figures, "", &tally, loss, &e->split, true);
     dt_log_info("%s, step %lld, on %s:%s", path, (long long)e->head.position.step, options->split, figures);
     dt_tally_text(figures, sizeof figures, "", &tally, loss, &e->split, false);
@@ -210,6 +215,7 @@ dt_status dt_eval_run(dt_comm *comm, const dt_eval_options *options) {
     dt_status status = evaluate_checkpoint(comm, options, &evaluation, path);
     dt_split_close(&evaluation.split);
     dt_vocabulary_finish(&evaluation.vocabulary);
+    dt_classes_finish(&evaluation.classes);
     dt_scaling_close(&evaluation.scaling);
     dt_model_destroy(evaluation.model);
     dt_free(evaluation.weights);

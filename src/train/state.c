@@ -30,20 +30,18 @@ static dt_status open_data(dt_run *run) {
     int64_t streams = run->recipe->train.batch;
     if (data->context > 0) DT_TRY(dt_vocabulary_open(&run->vocabulary, run->comm, data->file));
     int64_t vocabulary = run->vocabulary.size;
-    DT_TRY(dt_data_open(&run->train, run->comm, data->file, data, vocabulary, streams, false, false));
+    dt_loss loss = (dt_loss)run->recipe->loss.kind;
+    DT_TRY(dt_data_open(&run->train, run->comm, data->file, data, loss, vocabulary, streams, false, false));
     run->has_test = dt_recipe_has_test(data);
     if (!run->has_test) return dt_ok();
-    DT_TRY(dt_data_open(&run->test, run->comm, data->file, data, vocabulary, streams, true, true));
+    DT_TRY(dt_data_open(&run->test, run->comm, data->file, data, loss, vocabulary, streams, true, true));
     char train[96], test[96];
     dt_shape_text(&run->train.input, train);
     dt_shape_text(&run->test.input, test);
     if (strcmp(train, test) != 0)
         return dt_fail(DT_ERR_INPUT, "%s: samples of %s are %s but those of %s are %s", data->file, data->train_x,
                        train, data->test_x, test);
-    if (run->train.labels != run->test.labels || (!run->train.labels && run->train.width != run->test.width))
-        return dt_fail(DT_ERR_INPUT, "%s: %s and %s are of different kinds", data->file, data->train_y, data->test_y);
-    if (run->test.classes > run->train.classes) run->train.classes = run->test.classes;
-    return dt_ok();
+    return dt_run_check_targets(run);
 }
 
 /* Collective. What the data is, for checkpoints. */
@@ -60,6 +58,7 @@ static dt_status plan_model(dt_run *run) {
     dt_model_spec spec = dt_model_spec_of(&run->train, recipe, run->rows_at_once, true);
     DT_TRY(dt_model_create(&run->model, recipe->layers, &recipe->loss, &spec, run->kernels));
     run->table = dt_model_table(run->model);
+    DT_TRY(dt_run_settle_targets(run));
     DT_TRY(dt_batch_create(&run->batch, &run->index, &run->train, run->rows_at_once));
     run->rule = dt_rule_of(&recipe->optimizer);
     run->rule->slots(&recipe->optimizer, run->slot_names);
@@ -192,6 +191,7 @@ static void describe_state(dt_run *run) {
     int extras = 4;
     if (words > 0) run->extras[extras++] = (dt_extra){"wire_exponents", DT_I32, words, exponents};
     extras += dt_vocabulary_extras(&run->vocabulary, run->extras + extras);
+    extras += dt_classes_extras(&run->classes, run->extras + extras);
     extras += dt_scaling_extras(&run->recipe->data, &run->scaling, run->extras + extras);
     extras += dt_carried_extras(run, run->extras + extras);
     run->state = (dt_state){.seed = run->recipe->seed,
@@ -257,7 +257,10 @@ static dt_status open_run(dt_run *run) {
     if (!start.path[0] && run->recipe->data.normalize == DT_NORMALIZE_COMPUTED)
         DT_TRY(dt_scaling_compute(&run->scaling, run->comm, &run->train, &run->recipe->data));
     DT_TRY(settle_shards(run, start.shards));
+    run->resumes = start.path[0] != '\0';
+    if (run->resumes) DT_TRY(dt_classes_open(&run->classes, run->comm, start.path));
     DT_TRY(dt_comm_agree(run->comm, plan_model(run)));
+    dt_run_tell_targets(run);
     DT_TRY(dt_comm_agree(run->comm, resolve_recipe(run)));
     DT_TRY(plan_team(run));
     describe_state(run);
@@ -299,6 +302,7 @@ void dt_run_close(dt_run *run) {
     dt_split_close(&run->train);
     dt_split_close(&run->test);
     dt_vocabulary_finish(&run->vocabulary);
+    dt_classes_finish(&run->classes);
     dt_scaling_close(&run->scaling);
     dt_free(run->resolved);
     dt_rundir_close(run->lock);

@@ -62,6 +62,8 @@ typedef struct dt_run {
     dt_vocabulary vocabulary; /* of a text's file */
     dt_identity identity;     /* of the data */
     char data[DT_IDENTITY_TEXT];
+    dt_classes classes;       /* of labels that are no class numbers */
+    bool resumes;             /* they are a checkpoint's */
     dt_scaling scaling;
 
     dt_model *model;
@@ -100,7 +102,7 @@ typedef struct dt_run {
     } skips;
 
     dt_section sections[1 + DT_MAX_SLOTS];
-    dt_extra extras[16];
+    dt_extra extras[24];
     dt_beside beside[DT_BESIDES];
     dt_state state; /* views into the above, for the store */
 
@@ -160,6 +162,15 @@ bool dt_run_skips(const dt_run *run, int64_t step);
 /* Collective. What train.not_finite says is to be done about the step at the present position, of `rows` samples: a
  * failure, or to pass it over; *redo: the position is that of the last checkpoint now. */
 dt_status dt_run_not_finite(dt_run *run, const dt_sampler *sampler, int64_t rows, bool *redo);
+
+/* targets.c. That test targets are of the kind of the training targets. */
+dt_status dt_run_check_targets(dt_run *run);
+/* Once the model is there: what targets are to it. The same on every rank, but memory may fail on one. */
+dt_status dt_run_settle_targets(dt_run *run);
+/* Says what is worth knowing of the classes, on rank 0. */
+void dt_run_tell_targets(const dt_run *run);
+/* Where class values are in a checkpoint: into out[1], or nothing where labels are class numbers. Returns how many. */
+int dt_classes_extras(dt_classes *classes, dt_extra *out);
 
 /* carried.c. dt_carried_open is collective, and once the team is there. */
 dt_status dt_carried_open(dt_run *run);

@@ -48,7 +48,7 @@ static void open_data(void) {
     ranks_assert_ok(first ? dt_import_idx(&(dt_import){.source_count = 2, .sources = sources, .destination = path})
                           : dt_ok());
     ranks_assert_ok(dt_comm_broadcast(world, path, sizeof path, 0));
-    dt_status status = dt_split_open(&split, world, path, "/train/x", "/train/y", "");
+    dt_status status = dt_split_open(&split, world, &(dt_split_source){.file = path, .x = "/train/x", .y = "/train/y"});
     if (first) unlink(path);
     ranks_assert_ok(status);
     ranks_assert_ok(dt_scaling_open(&scaling, &split, &(dt_recipe_data){.mean = 72.94, .std = 90.02}));

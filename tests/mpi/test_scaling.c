@@ -50,7 +50,7 @@ static void open_split(dt_split *split, hid_t type, int rank, const hsize_t *dim
         good &= H5Fclose(file) >= 0;
     }
     ranks_assert(good);
-    ranks_assert_ok(dt_split_open(split, world, path, "/x", "/y", ""));
+    ranks_assert_ok(dt_split_open(split, world, &(dt_split_source){.file = path, .x = "/x", .y = "/y"}));
 }
 
 /* All samples as inputs, scaled by their own moments. */

@@ -99,7 +99,7 @@ START_TEST(a_training_window_is_anywhere_inside_and_depends_on_seed_epoch_and_nu
     count_up(count);
     dt_split split;
     dt_recipe_data data = recipe_of(context, DT_WINDOWS_RANDOM, DT_OBJECTIVE_NEXT);
-    ranks_assert_ok(dt_data_open(&split, world, path, &data, 0, 4, false, false));
+    ranks_assert_ok(dt_data_open(&split, world, path, &data, DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0, 4, false, false));
     ranks_assert(split.samples == (count - 1) / context && split.targets == context && split.counted == context);
     ranks_assert(split.classes == MOST && split.ids == MOST && split.input.rank == 1 && split.input.dim[0] == context);
     int64_t places = count - context, seen_first = 0, seen_last = 0, differ = 0, wrong = 0;
@@ -130,7 +130,8 @@ START_TEST(an_evaluation_predicts_every_token_once_in_windows_and_in_streams) {
     for (int64_t streams = 0; streams < 12; streams += 1 + streams / 3) {
         dt_split split;
         dt_recipe_data data = recipe_of(context, streams ? DT_WINDOWS_STREAM : DT_WINDOWS_RANDOM, DT_OBJECTIVE_NEXT);
-        ranks_assert_ok(dt_data_open(&split, world, path, &data, 0, streams, true, true));
+        ranks_assert_ok(
+            dt_data_open(&split, world, path, &data, DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0, streams, true, true));
         ranks_assert(split.text.chars == 2);
         memset(seen, 0, sizeof seen);
         int64_t wrong = 0, lanes = split.text.streams;
@@ -162,7 +163,7 @@ START_TEST(streams_of_training_go_on_from_batch_to_batch) {
     count_up(TOKENS);
     dt_split split;
     dt_recipe_data data = recipe_of(CONTEXT, DT_WINDOWS_STREAM, DT_OBJECTIVE_NEXT);
-    ranks_assert_ok(dt_data_open(&split, world, path, &data, 0, STREAMS, false, false));
+    ranks_assert_ok(dt_data_open(&split, world, path, &data, DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0, STREAMS, false, false));
     int64_t length = (TOKENS - 1) / STREAMS, wrong = 0;
     ranks_assert(split.samples == STREAMS * (length / CONTEXT) && split.text.streams == STREAMS);
     memset(seen, 0, sizeof seen);
@@ -195,7 +196,7 @@ START_TEST(exactly_the_share_is_masked_and_seen_by_bert_s_rule) {
     dt_recipe_data data = recipe_of(context, DT_WINDOWS_RANDOM, DT_OBJECTIVE_MASKED);
     data.mask_rate = rows[_i].rate;
     data.vocabulary = TOKENS;
-    ranks_assert_ok(dt_data_open(&split, world, path, &data, 0, 4, false, false));
+    ranks_assert_ok(dt_data_open(&split, world, path, &data, DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0, 4, false, false));
     ranks_assert(split.counted == rows[_i].masked && split.ids == TOKENS + 1 && split.classes == TOKENS);
     int64_t windows = 40000 / context < 3000 ? 40000 / context : 3000;
     for (int64_t i = 0; i < windows; i++) {
@@ -231,8 +232,8 @@ START_TEST(masks_change_with_the_epoch_and_those_of_an_evaluation_never) {
     count_up(TOKENS);
     dt_split train, test;
     dt_recipe_data data = recipe_of(64, DT_WINDOWS_RANDOM, DT_OBJECTIVE_MASKED);
-    ranks_assert_ok(dt_data_open(&train, world, path, &data, 0, 4, false, false));
-    ranks_assert_ok(dt_data_open(&test, world, path, &data, 0, 4, true, true));
+    ranks_assert_ok(dt_data_open(&train, world, path, &data, DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0, 4, false, false));
+    ranks_assert_ok(dt_data_open(&test, world, path, &data, DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0, 4, true, true));
     ranks_assert(test.samples == (TOKENS + 63) / 64);
     dt_augment one = dt_augment_at(&data, 1, 0), two = dt_augment_at(&data, 1, 1), other = dt_augment_at(&data, 2, 0);
     int64_t patterns[3] = {0}, counted[2] = {0}, wrong = 0;
@@ -267,17 +268,17 @@ START_TEST(rows_of_tokens_have_a_class_and_no_token_is_minus_one) {
     snprintf(data.train_tokens, sizeof data.train_tokens, "/rows");
     data.pad = 77777;
     data.vocabulary = TOKENS;
-    ranks_assert_ok(dt_data_open(&split, world, path, &data, 0, 4, false, false));
+    ranks_assert_ok(dt_data_open(&split, world, path, &data, DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0, 4, false, false));
     ranks_assert(split.samples == TOKENS / COLUMNS && split.targets == 1 && split.counted == 1 && split.classes == 3);
     ranks_assert(split.ids == TOKENS && split.input.dim[0] == COLUMNS);
     const sample *s = take(&split, NULL, 1);
     ranks_assert(s->x[0] == 4 && s->x[1] == -1 && s->x[2] == -1 && s->x[3] == 7 && s->labels[0] == 1);
     dt_split_close(&split);
     data.pad = -1;
-    dt_status status = dt_data_open(&split, world, path, &data, 0, 4, false, false);
+    dt_status status = dt_data_open(&split, world, path, &data, DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0, 4, false, false);
     ranks_assert(status.code == DT_ERR_INPUT && strstr(status.message, "/rows: row 1, place 2 is 77777, but the voc"));
     data.context = 5;
-    status = dt_data_open(&split, world, path, &data, 0, 4, false, false);
+    status = dt_data_open(&split, world, path, &data, DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0, 4, false, false);
     ranks_assert(status.code == DT_ERR_INPUT &&
                  strstr(status.message, "a row of /rows is int32 [4]; with data.context 5"));
 }
@@ -296,11 +297,11 @@ START_TEST(the_first_token_outside_the_vocabulary_is_named_on_any_number_of_rank
         char says[96];
         dt_recipe_data data = recipe_of(8, DT_WINDOWS_RANDOM, DT_OBJECTIVE_NEXT);
         data.vocabulary = 0;
-        dt_status status = dt_data_open(&split, world, path, &data, 50, 4, true, true);
+        dt_status status = dt_data_open(&split, world, path, &data, DT_LOSS_SOFTMAX_CROSS_ENTROPY, 50, 4, true, true);
         snprintf(says, sizeof says, "/test/tokens: token %lld is %d, but the vocabulary has 50 tokens, 0 to 49",
                  (long long)bad[i], bad[i] == TOKENS - 1 ? 51 : 50);
         ranks_assert(status.code == DT_ERR_INPUT && strstr(status.message, says));
-        ranks_assert_ok(dt_data_open(&split, world, path, &data, 52, 4, true, true));
+        ranks_assert_ok(dt_data_open(&split, world, path, &data, DT_LOSS_SOFTMAX_CROSS_ENTROPY, 52, 4, true, true));
         dt_split_close(&split);
     }
     for (int64_t t = 0; t < TOKENS; t++) tokens[t] = (int32_t)(t % 50);
@@ -308,7 +309,7 @@ START_TEST(the_first_token_outside_the_vocabulary_is_named_on_any_number_of_rank
     ranks_assert_ok(leads() ? write_file(TOKENS, 4) : dt_ok());
     dt_split split;
     dt_recipe_data data = recipe_of(8, DT_WINDOWS_RANDOM, DT_OBJECTIVE_NEXT);
-    dt_status status = dt_data_open(&split, world, path, &data, 50, 4, true, true);
+    dt_status status = dt_data_open(&split, world, path, &data, DT_LOSS_SOFTMAX_CROSS_ENTROPY, 50, 4, true, true);
     ranks_assert(status.code == DT_ERR_INPUT && strstr(status.message, "token 7 is -1"));
 }
 END_TEST
@@ -335,8 +336,8 @@ START_TEST(texts_that_do_not_fit_are_refused) {
             recipe_of(rows[i].context, rows[i].streams ? DT_WINDOWS_STREAM : DT_WINDOWS_RANDOM, DT_OBJECTIVE_NEXT);
         data.vocabulary = rows[i].vocabulary;
         snprintf(data.train_tokens, sizeof data.train_tokens, "%s", rows[i].tokens);
-        dt_status status = dt_data_open(&split, world, path, &data, rows[i].vocabulary ? 20 : 0, rows[i].streams, false,
-                                        rows[i].in_order);
+        dt_status status = dt_data_open(&split, world, path, &data, DT_LOSS_SOFTMAX_CROSS_ENTROPY,
+                                        rows[i].vocabulary ? 20 : 0, rows[i].streams, false, rows[i].in_order);
         ranks_assert(status.code == DT_ERR_INPUT && strstr(status.message, rows[i].says));
         ranks_assert(split.x == NULL);
     }

@@ -1,0 +1,96 @@
+/* Classes by other names: labels that are not numbers from 0 on, such as 1 to 4, -1 and 1, or codes. The different
+ * values in ascending order are the classes 0, 1, …; they are trained state, for eval and a resumed run must see the
+ * same classes whatever is in their data. Labels that are class numbers already have no such list. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "data_internal.h"
+#include "dtrain/memory.h"
+
+static const char dataset[] = "/state/class_values"; /* of a checkpoint */
+
+void dt_classes_finish(dt_classes *classes) {
+    dt_free(classes->values);
+    memset(classes, 0, sizeof *classes);
+}
+
+static dt_status reserve(dt_classes *classes, int64_t count) {
+    classes->values = dt_alloc((size_t)count, sizeof *classes->values);
+    if (!classes->values) return dt_fail_memory("the classes", (size_t)count * sizeof *classes->values);
+    classes->count = count;
+    return dt_ok();
+}
+
+dt_status dt_classes_take(dt_classes *classes, const dt_labels *labels) {
+    DT_TRY(reserve(classes, dt_labels_count(labels)));
+    for (int64_t i = 0; i < classes->count; i++) classes->values[i] = dt_labels_at(labels, i)->value;
+    return dt_ok();
+}
+
+int64_t dt_class_of(const dt_classes *classes, int64_t label) {
+    int64_t low = 0, high = classes->count;
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (classes->values[middle] < label)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < classes->count && classes->values[low] == label ? low : -1;
+}
+
+void dt_classes_text(const dt_classes *classes, int64_t room, char *out, size_t size) {
+    if (classes->count == 0) {
+        snprintf(out, size, "labels 0 to %lld", (long long)room - 1);
+        return;
+    }
+    size_t used = (size_t)snprintf(out, size, "labels");
+    int64_t shown = classes->count <= 8 ? classes->count : 6;
+    for (int64_t i = 0; i < shown && used < size; i++)
+        used += (size_t)snprintf(out + used, size - used, "%s %lld", i ? "," : "", (long long)classes->values[i]);
+    if (shown < classes->count && used < size)
+        snprintf(out + used, size - used, ", … %lld", (long long)classes->values[classes->count - 1]);
+}
+
+/* ---- of a checkpoint ---- */
+
+static dt_status read_values(dt_classes *classes, dt_h5 *h5, const char *file) {
+    dt_h5_info info;
+    DT_TRY(dt_h5_describe(h5, dataset, &info));
+    int64_t count = info.shape.rank == 1 ? info.shape.dim[0] : 0;
+    if (info.dtype != DT_I64 || count < 1 || count > DT_MOST_CLASSES)
+        return dt_fail(DT_ERR_CORRUPT, "%s: %s is no list of class values", file, dataset);
+    DT_TRY(reserve(classes, count));
+    DT_TRY(dt_h5_read_rows(h5, dataset, DT_I64, 0, count, classes->values));
+    for (int64_t i = 1; i < count; i++)
+        if (classes->values[i] <= classes->values[i - 1])
+            return dt_fail(DT_ERR_CORRUPT, "%s: %s is not in ascending order", file, dataset);
+    return dt_ok();
+}
+
+static dt_status read_file(dt_classes *classes, const char *file) {
+    dt_h5 *h5;
+    DT_TRY(dt_h5_open(&h5, file));
+    dt_status status = dt_h5_has(h5, dataset) ? read_values(classes, h5, file) : dt_ok();
+    dt_status closed = dt_h5_close(&h5);
+    return status.code == DT_OK ? closed : status;
+}
+
+/* Collective. What rank 0 has, for all. */
+static dt_status share(dt_classes *classes, dt_comm *comm) {
+    int64_t count = classes->count;
+    DT_TRY(dt_comm_broadcast(comm, &count, sizeof count, 0));
+    if (count == 0) return dt_ok();
+    DT_TRY(dt_comm_agree(comm, dt_comm_rank(comm) == 0 ? dt_ok() : reserve(classes, count)));
+    return dt_comm_broadcast(comm, classes->values, (size_t)count * sizeof *classes->values, 0);
+}
+
+dt_status dt_classes_open(dt_classes *out, dt_comm *comm, const char *checkpoint) {
+    memset(out, 0, sizeof *out);
+    dt_status status = dt_comm_agree(comm, dt_comm_rank(comm) == 0 ? read_file(out, checkpoint) : dt_ok());
+    if (status.code == DT_OK) status = share(out, comm);
+    if (status.code != DT_OK) dt_classes_finish(out);
+    return status;
+}

@@ -1,0 +1,211 @@
+/* The labels of a data set as they are in its file: which values there are, how often, and where first. Most label sets
+ * are small numbers from 0 on; those are counted by all ranks, each its part. Any other, with values below 0 or far
+ * apart, is counted whole by every rank, through a hash table, so nothing has to be merged; it ends at DT_MOST_CLASSES
+ * different values, for that many are no classes. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data_internal.h"
+#include "dtrain/alive.h"
+#include "dtrain/memory.h"
+
+#define LOOKED_AT 4096                      /* rows, between signs of life */
+#define SLOTS ((size_t)4 * DT_MOST_CLASSES) /* of the hash table; a power of two */
+
+struct dt_labels {
+    int64_t least, most;
+    int64_t count; /* of different values; DT_MOST_CLASSES + 1 when there are more */
+    dt_label *all; /* [count], ascending; NULL when there are more */
+    char text[256];
+};
+
+void dt_labels_destroy(dt_labels *labels) {
+    if (!labels) return;
+    dt_free(labels->all);
+    dt_free(labels);
+}
+
+int64_t dt_labels_count(const dt_labels *labels) {
+    return labels->count;
+}
+
+const dt_label *dt_labels_at(const dt_labels *labels, int64_t i) {
+    return labels->all && i < labels->count ? &labels->all[i] : NULL;
+}
+
+bool dt_labels_within(const dt_labels *labels, int64_t classes) {
+    return labels->least >= 0 && labels->most < classes;
+}
+
+/* ---- counting ---- */
+
+/* Collective. The smallest and the largest of all ranks' labels. */
+static dt_status find_range(dt_labels *labels, dt_comm *comm, const dt_array *y) {
+    int ranks = dt_comm_size(comm);
+    uint64_t *all = dt_alloc((size_t)ranks, sizeof *all);
+    DT_TRY(dt_comm_agree(comm, all ? dt_ok() : dt_fail_memory("the range of labels", (size_t)ranks * sizeof *all)));
+    int64_t first, count, ends[2] = {INT64_MAX, INT64_MIN};
+    dt_shard_range(dt_array_rows(y), ranks, dt_comm_rank(comm), &first, &count);
+    const void *values = dt_array_row(y, 0);
+    dt_dtype dtype = dt_array_dtype(y);
+    for (int64_t i = first; i < first + count; i++) {
+        if (i % LOOKED_AT == 0) dt_alive();
+        int64_t label = dt_integer_at(values, dtype, i);
+        if (label < ends[0]) ends[0] = label;
+        if (label > ends[1]) ends[1] = label;
+    }
+    labels->least = INT64_MAX;
+    labels->most = INT64_MIN;
+    dt_status status = dt_ok();
+    for (int end = 0; end < 2 && status.code == DT_OK; end++) {
+        status = dt_comm_gather_u64(comm, (uint64_t)ends[end], all);
+        for (int i = 0; i < ranks; i++) {
+            if (end == 0 && (int64_t)all[i] < labels->least) labels->least = (int64_t)all[i];
+            if (end == 1 && (int64_t)all[i] > labels->most) labels->most = (int64_t)all[i];
+        }
+    }
+    dt_free(all);
+    return status;
+}
+
+/* Collective. Of labels from 0 on: counts[size] and the first row of each, all ranks' together; rows[2, size], of which
+ * the second half is for work. */
+static dt_status count_small(dt_comm *comm, const dt_array *y, int64_t size, int64_t *counts, double *rows) {
+    double *own = rows + size;
+    int64_t first, count;
+    dt_shard_range(dt_array_rows(y), dt_comm_size(comm), dt_comm_rank(comm), &first, &count);
+    const void *values = dt_array_row(y, 0);
+    dt_dtype dtype = dt_array_dtype(y);
+    for (int64_t i = 0; i < size; i++) own[i] = (double)dt_array_rows(y);
+    for (int64_t i = first; i < first + count; i++) {
+        if (i % LOOKED_AT == 0) dt_alive();
+        int64_t label = dt_integer_at(values, dtype, i);
+        if (counts[label]++ == 0) own[label] = (double)i;
+    }
+    DT_TRY(dt_comm_sum_i64(comm, counts, (size_t)size));
+    return dt_comm_spread(comm, own, (size_t)size, rows, NULL, NULL);
+}
+
+/* Collective. */
+static dt_status collect_small(dt_labels *labels, dt_comm *comm, const dt_array *y) {
+    int64_t size = labels->most + 1;
+    int64_t *counts = dt_alloc((size_t)size, sizeof *counts);
+    double *rows = dt_alloc(2 * (size_t)size, sizeof *rows);
+    labels->all = dt_alloc((size_t)size, sizeof *labels->all);
+    bool there = counts && rows && labels->all;
+    dt_status status = dt_comm_agree(comm, there ? dt_ok() : dt_fail_memory("the labels", (size_t)size * 40));
+    if (status.code == DT_OK) status = count_small(comm, y, size, counts, rows);
+    for (int64_t i = 0; i < size && status.code == DT_OK; i++)
+        if (counts[i] > 0) labels->all[labels->count++] = (dt_label){i, counts[i], (int64_t)rows[i]};
+    dt_free(counts);
+    dt_free(rows);
+    return status;
+}
+
+/* The place of a value in a table that has room. */
+static size_t slot_of(const dt_label *table, int64_t value) {
+    size_t at = (size_t)((uint64_t)value * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (SLOTS - 1);
+    while (table[at].count > 0 && table[at].value != value) at = (at + 1) & (SLOTS - 1);
+    return at;
+}
+
+static int by_value(const void *left, const void *right) {
+    const dt_label *a = left, *b = right;
+    return a->value < b->value ? -1 : a->value > b->value;
+}
+
+/* Every rank by itself. */
+static dt_status collect_any(dt_labels *labels, const dt_array *y) {
+    dt_label *table = dt_alloc(SLOTS, sizeof *table);
+    if (!table) return dt_fail_memory("the labels", SLOTS * sizeof *table);
+    const void *values = dt_array_row(y, 0);
+    for (int64_t i = 0; i < dt_array_rows(y) && labels->count <= DT_MOST_CLASSES; i++) {
+        if (i % LOOKED_AT == 0) dt_alive();
+        int64_t value = dt_integer_at(values, dt_array_dtype(y), i);
+        dt_label *label = &table[slot_of(table, value)];
+        if (label->count++ > 0) continue;
+        label->value = value;
+        label->row = i;
+        labels->count++;
+    }
+    dt_status status = dt_ok();
+    if (labels->count <= DT_MOST_CLASSES) {
+        labels->all = dt_alloc((size_t)labels->count, sizeof *labels->all);
+        if (!labels->all) status = dt_fail_memory("the labels", (size_t)labels->count * sizeof *labels->all);
+        int64_t kept = 0;
+        for (size_t at = 0; at < SLOTS && labels->all; at++)
+            if (table[at].count > 0) labels->all[kept++] = table[at];
+        if (labels->all) qsort(labels->all, (size_t)kept, sizeof *labels->all, by_value);
+    }
+    dt_free(table);
+    return status;
+}
+
+/* ---- telling ---- */
+
+/* Appends to a text that may be full. */
+static void append(char *out, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void append(char *out, size_t size, const char *format, ...) {
+    size_t used = strlen(out);
+    va_list list;
+    va_start(list, format);
+    vsnprintf(out + used, size - used, format, list);
+    va_end(list);
+}
+
+/* One that is so much rarer than the others that it may be an error, or NULL. */
+static const dt_label *stray(const dt_labels *labels) {
+    const dt_label *rarest = NULL;
+    int64_t samples = 0;
+    for (int64_t i = 0; labels->all && i < labels->count; i++) {
+        samples += labels->all[i].count;
+        if (!rarest || labels->all[i].count < rarest->count) rarest = &labels->all[i];
+    }
+    return rarest && labels->count > 1 && rarest->count * labels->count * 20 < samples ? rarest : NULL;
+}
+
+static void describe(const dt_labels *labels, const char *dataset, char *out, size_t size) {
+    if (!labels->all) {
+        append(out, size, "labels of %s: more than %d different ones, from %" PRId64 " to %" PRId64, dataset,
+               DT_MOST_CLASSES, labels->least, labels->most);
+        return;
+    }
+    append(out, size, "labels of %s: ", dataset);
+    int64_t ranges = 0;
+    for (int64_t i = 0, end; i < labels->count; i = end, ranges++) {
+        for (end = i + 1; end < labels->count && labels->all[end].value == labels->all[end - 1].value + 1; end++)
+            continue;
+        if (ranges == 4 && end < labels->count) { /* more than one range is left */
+            append(out, size, ", … %" PRId64, labels->most);
+            break;
+        }
+        append(out, size, "%s%" PRId64, ranges ? ", " : "", labels->all[i].value);
+        if (end > i + 1) append(out, size, "%s%" PRId64, end > i + 2 ? ".." : ", ", labels->all[end - 1].value);
+    }
+    const dt_label *odd = stray(labels);
+    if (odd && odd->count == 1) append(out, size, "; %" PRId64 " is in row %" PRId64 " alone", odd->value, odd->row);
+    if (odd && odd->count > 1)
+        append(out, size, "; %" PRId64 " is in %" PRId64 " rows alone, row %" PRId64 " the first", odd->value,
+               odd->count, odd->row);
+}
+
+const char *dt_labels_text(const dt_labels *labels) {
+    return labels->text;
+}
+
+/* ---- */
+
+dt_status dt_labels_collect(dt_labels **out, dt_comm *comm, const dt_array *y, const char *dataset) {
+    dt_labels *labels = *out = dt_alloc(1, sizeof *labels);
+    DT_TRY(dt_comm_agree(comm, labels ? dt_ok() : dt_fail_memory("the labels", sizeof *labels)));
+    DT_TRY(find_range(labels, comm, y));
+    if (labels->least >= 0 && labels->most < DT_MOST_CLASSES)
+        DT_TRY(collect_small(labels, comm, y));
+    else
+        DT_TRY(dt_comm_agree(comm, collect_any(labels, y)));
+    describe(labels, dataset, labels->text, sizeof labels->text);
+    return dt_ok();
+}
