@@ -19,6 +19,9 @@ typedef struct dt_array dt_array;
 
 /* Collective. `dataset` of `file` as rows of its first dimension. */
 dt_status dt_array_open(dt_array **out, dt_comm *comm, const char *file, const char *dataset, const char *spool);
+/* Collective. The last dimension becomes the first, that of rows, and the others keep their order: for samples that are
+ * last, as MATLAB writes them. Through a second file in the spool directory. On failure the array is as it was. */
+dt_status dt_array_turn(dt_array **array, dt_comm *comm, const char *dataset, const char *spool);
 void dt_array_close(dt_array *array); /* accepts NULL */
 int64_t dt_array_rows(const dt_array *array);
 dt_shape dt_array_row_shape(const dt_array *array); /* the shape without its first dimension */
@@ -85,7 +88,8 @@ typedef struct dt_split {
 /* What a split is opened from. All texts are borrowed as long as it is open. */
 typedef struct dt_split_source {
     const char *file, *x, *y, *spool;
-    int loss; /* dt_loss */
+    int loss;          /* dt_loss */
+    bool samples_last; /* the samples are the last dimension of both, not the first */
 } dt_split_source;
 
 /* Collective. Opens both arrays and checks that they fit: same rows, at least one, and targets that mean something to

@@ -25,6 +25,7 @@ typedef enum dt_precision { DT_PRECISION_FLOAT32, DT_PRECISION_BF16 } dt_precisi
 typedef enum dt_path { DT_PATH_AUTO, DT_PATH_NODE, DT_PATH_FLAT } dt_path;
 
 typedef enum dt_normalize { DT_NORMALIZE_GIVEN, DT_NORMALIZE_COMPUTED } dt_normalize;
+typedef enum dt_samples { DT_SAMPLES_FIRST, DT_SAMPLES_LAST } dt_samples;
 typedef enum dt_channels { DT_CHANNELS_AUTO, DT_CHANNELS_NONE, DT_CHANNELS_FIRST, DT_CHANNELS_LAST } dt_channels;
 
 typedef enum dt_changed { DT_CHANGED_REFUSE, DT_CHANGED_ACCEPT } dt_changed;
@@ -37,6 +38,7 @@ typedef struct dt_recipe_data {
     char train_x[DT_TEXT_MAX], train_y[DT_TEXT_MAX], test_x[DT_TEXT_MAX], test_y[DT_TEXT_MAX];
     int normalize;    /* dt_normalize: where mean and std come from */
     double mean, std; /* x is used as (x - mean) / std */
+    int samples;      /* dt_samples: which dimension of the datasets they are */
     int channels;     /* dt_channels: which dimension of a sample they are */
     bool shuffle;
     int64_t crop_padding; /* pixels a training picture may move in each direction; 0: stays */

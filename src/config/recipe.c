@@ -18,6 +18,7 @@ static const char *const optimizers[] = {"sgd", "adam", "adamw", "rmsprop", "ada
 static const char *const schedules[] = {"constant", "step", "cosine", "linear", "one_cycle", NULL};
 static const char *const paths[] = {"auto", "node", "flat", NULL};
 static const char *const normalizes[] = {"given", "computed", NULL};
+static const char *const samples[] = {"first", "last", NULL};
 static const char *const channels[] = {"auto", "none", "first", "last", NULL};
 static const char *const windows[] = {"random", "stream", NULL};
 static const char *const objectives[] = {"next", "masked", "class", NULL};
@@ -51,6 +52,8 @@ const dt_field dt_recipe_fields[] = {
      .help = "dataset of the test samples; \"\" for none"},
     {ROW("data.test_y", TEXT, data.test_y, "/test/y"), .flags = NUMBERS,
      .help = "dataset of their labels or targets"},
+    {ROW("data.samples", CHOICE, data.samples, "first"), .choices = samples, .flags = NUMBERS,
+     .help = "which dimension of these datasets the samples are; files of MATLAB often have them last"},
     {ROW("data.normalize", CHOICE, data.normalize, "given"), .choices = normalizes, .flags = NUMBERS,
      .help = "where mean and std come from; computed: by channel, from the training samples, kept in checkpoints"},
     {ROW("data.mean", REAL, data.mean, "0"), .flags = NUMBERS,
@@ -258,15 +261,10 @@ static dt_status check_reader(const dt_recipe *recipe, const dt_node *root, cons
 /* Fields that only text has, and fields that it does not have. */
 static const char *const text_keys[] = {"data.train_tokens", "data.test_tokens", "data.vocabulary",
                                         "data.windows",      "data.objective",   NULL};
-static const char *const other_keys[] = {"data.train_x",
-                                         "data.test_x",
-                                         "data.normalize",
-                                         "data.mean",
-                                         "data.std",
-                                         "data.channels",
-                                         "data.augment.crop_padding",
-                                         "data.augment.flip",
-                                         NULL};
+static const char *const other_keys[] = {
+    "data.train_x",      "data.test_x", "data.samples",  "data.normalize",
+    "data.mean",         "data.std",    "data.channels", "data.augment.crop_padding",
+    "data.augment.flip", NULL};
 static const char *const target_keys[] = {"data.train_y", "data.test_y", NULL};
 
 static dt_status check_default(const dt_recipe *recipe, const dt_node *root, const char *key, const char *why) {

@@ -2,6 +2,7 @@
  * are not, they may be terabytes. */
 #include "data_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static int64_t row_width(const dt_array *array) {
@@ -9,15 +10,37 @@ static int64_t row_width(const dt_array *array) {
     return dt_shape_count(&shape);
 }
 
+static int64_t last_dimension(const dt_array *array) {
+    dt_shape shape = dt_array_row_shape(array);
+    return shape.rank ? dt_shape_last(&shape) : dt_array_rows(array);
+}
+
+/* Samples that are in the last dimension, as in files of MATLAB, look like a few rows, of other numbers for x and y. */
+static dt_status fail_rows(const dt_split_source *source, const dt_array *x, const dt_array *y) {
+    long long xs = dt_array_rows(x), ys = dt_array_rows(y), last = last_dimension(y);
+    char advice[160] = "";
+    if (!source->samples_last && last_dimension(x) == last)
+        snprintf(advice, sizeof advice,
+                 "; both have %lld in their last dimension: if these are the samples, as in files of MATLAB, set "
+                 "data.samples: last",
+                 last);
+    else if (ys == 1 && last == xs)
+        snprintf(advice, sizeof advice, ", of %lld values: store it as a column", last);
+    return dt_fail(DT_ERR_INPUT, "%s: %s has %lld %s but %s has %lld%s", source->file, source->x, xs,
+                   source->samples_last ? "samples" : "rows", source->y, ys, advice);
+}
+
 static dt_status open_pair(dt_split *split, dt_comm *comm, const dt_split_source *source) {
     DT_TRY(dt_array_open(&split->x, comm, source->file, source->x, source->spool));
     DT_TRY(dt_array_open(&split->y, comm, source->file, source->y, source->spool));
+    if (source->samples_last) {
+        DT_TRY(dt_array_turn(&split->x, comm, source->x, source->spool));
+        DT_TRY(dt_array_turn(&split->y, comm, source->y, source->spool));
+    }
     split->samples = dt_array_rows(split->x);
     split->input = dt_array_row_shape(split->x);
     split->width = row_width(split->y);
-    if (dt_array_rows(split->y) != split->samples)
-        return dt_fail(DT_ERR_INPUT, "%s: %s has %lld rows but %s has %lld", source->file, source->x,
-                       (long long)split->samples, source->y, (long long)dt_array_rows(split->y));
+    if (dt_array_rows(split->y) != split->samples) return fail_rows(source, split->x, split->y);
     return dt_targets_open(split, comm);
 }
 

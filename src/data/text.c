@@ -209,7 +209,7 @@ static dt_status open_data(dt_split *out, dt_comm *comm, const char *file, const
                           .rows = data->objective == DT_OBJECTIVE_CLASS};
     DT_TRY(check_vocabulary(&out->text, file, data, vocabulary));
     if (out->text.rows)
-        DT_TRY(open_rows(out, comm, &(dt_split_source){file, tokens, y, data->spool, (int)loss}));
+        DT_TRY(open_rows(out, comm, &(dt_split_source){file, tokens, y, data->spool, (int)loss, false}));
     else
         DT_TRY(open_text(out, comm, file, tokens, data, streams));
     out->input = (dt_shape){1, {data->context}};
@@ -225,7 +225,8 @@ dt_status dt_data_open(dt_split *out, dt_comm *comm, const char *file, const dt_
                                                 .x = test ? data->test_x : data->train_x,
                                                 .y = test ? data->test_y : data->train_y,
                                                 .spool = data->spool,
-                                                .loss = (int)loss});
+                                                .loss = (int)loss,
+                                                .samples_last = data->samples == DT_SAMPLES_LAST});
     memset(out, 0, sizeof *out);
     dt_status status = open_data(out, comm, file, data, loss, vocabulary, streams, test, in_order);
     if (status.code != DT_OK) dt_split_close(out);

@@ -25,6 +25,19 @@ int64_t dt_rows_at_once(const dt_recipe *recipe, int64_t shards) {
 /* ---- start ---------------------------------------------------------------------------------------------------------
  */
 
+/* Collective. Test data that are not there are asked for by default: then the message says how to do without. */
+static dt_status open_test(dt_run *run, int64_t streams) {
+    const dt_recipe_data *data = &run->recipe->data;
+    bool text = data->context > 0;
+    char missing[DT_TEXT_MAX + 32];
+    snprintf(missing, sizeof missing, ": there is no %s", text ? data->test_tokens : data->test_x);
+    dt_status status = dt_data_open(&run->test, run->comm, data->file, data, (dt_loss)run->recipe->loss.kind,
+                                    run->vocabulary.size, streams, true, true);
+    if (status.code != DT_ERR_INPUT || !strstr(status.message, missing)) return status;
+    return dt_fail(status.code, "%s (data.%s: \"\" trains without test data)", status.message,
+                   text ? "test_tokens" : "test_x");
+}
+
 static dt_status open_data(dt_run *run) {
     const dt_recipe_data *data = &run->recipe->data;
     int64_t streams = run->recipe->train.batch;
@@ -34,7 +47,7 @@ static dt_status open_data(dt_run *run) {
     DT_TRY(dt_data_open(&run->train, run->comm, data->file, data, loss, vocabulary, streams, false, false));
     run->has_test = dt_recipe_has_test(data);
     if (!run->has_test) return dt_ok();
-    DT_TRY(dt_data_open(&run->test, run->comm, data->file, data, loss, vocabulary, streams, true, true));
+    DT_TRY(open_test(run, streams));
     char train[96], test[96];
     dt_shape_text(&run->train.input, train);
     dt_shape_text(&run->test.input, test);

@@ -122,4 +122,10 @@ save("huge", x)
 
 # ---- other shapes ----
 
+both("last", x=lambda x: np.ascontiguousarray(x.T.astype("f8")), y=lambda y: y[None, :].astype("f8"))
+both("last_packed", x=lambda x: np.ascontiguousarray(x.T), y=lambda y: y[None, :], chunks=True, compression="gzip")
+both("pictures", x=lambda x: x.reshape(-1, 2, 4))
+both("pictures_last", x=lambda x: np.ascontiguousarray(np.moveaxis(x.reshape(-1, 2, 4), 0, -1)))
+both("one_row", y=lambda y: y[None, :])
+
 save("no_test", test_x=None, test_y=None)

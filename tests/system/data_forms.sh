@@ -112,6 +112,21 @@ expect_bad 1 '/train/y row [0-9]+ is 255; targets of binary_cross_entropy are pr
 try two_mixed --set model.loss=binary_cross_entropy
 expect_bad 1 '/train/y holds uint8 class numbers but /test/y holds float32 numbers, 1 a sample' "which is which"
 
+# samples in the last dimension, when told
+try last
+expect_bad 1 '/train/x has 8 rows but /train/y has 1; both have 600 in their last dimension: .* set data.samples: last' \
+    "samples in the last dimension"
+for file in last last_packed; do same "$file" "$base" --set data.samples=last; done
+same pictures_last "$(digest_of pictures)" --set data.samples=last
+run 2 eval run-pictures_last
+expect_last 'eval loss=.* accuracy=.*' "eval on two ranks finds them there, too"
+try one_row
+expect_bad 1 '/train/x has 600 rows but /train/y has 1, of 600 values: store it as a column' "labels in one row"
+try no_test
+expect_bad 1 'there is no /test/x; it holds /train/x, /train/y .data.test_x: "" trains without test data' "no test data"
+try no_test --set data.test_x=
+expect_last 'done .* train_loss=[0-9.]+ samples_per_s=.*' "and without"
+
 # numbers far from zero keep what tells them apart
 for file in moved moved_int; do
     learns "$file" "numbers far from zero are learned ($file)"
