@@ -114,6 +114,9 @@ dt_status dt_data_open(dt_split *out, dt_comm *comm, const char *file, const dt_
  * order: those in `classes`, which must live as long as the split, or, with `open`, those found in this split, which
  * are put there. A label without a class is named with its row. The same on every rank, but memory may fail on one. */
 dt_status dt_targets_settle(dt_split *split, dt_classes *classes, bool open, int64_t outputs);
+/* The names that an enumeration has for the classes of a settled split, each ended by a 0, "" where it has none: *names
+ * [*bytes] is to dt_free, NULL where there are none at all. Not escaped. */
+dt_status dt_class_names(const dt_split *split, char **names, int64_t *bytes);
 /* Labels that may be `either` are numbers. */
 void dt_targets_as_numbers(dt_split *split);
 /* A label of `test` that no sample of `train` has: it cannot be learned. False: there is none. */

@@ -28,7 +28,16 @@
 #define BLOCK_BYTES ((size_t)8 << 20)
 #define MOST_BLOCK_BYTES ((size_t)256 << 20)
 
+/* Names of an enumeration's values, as far as they fit. */
+typedef struct member_list {
+    int32_t count, used;
+    int64_t value[512];
+    uint16_t begin[512]; /* of its name in text */
+    char text[16384];
+} member_list;
+
 struct dt_array {
+    member_list *members; /* NULL: no enumeration */
     dt_dtype dtype;
     int64_t rows;
     dt_shape row_shape;
@@ -59,6 +68,25 @@ static bool list_name(void *context, const char *path, char kind) {
     return true;
 }
 
+static bool note_member(void *context, const char *name, int64_t value) {
+    member_list *members = context;
+    size_t length = strlen(name) + 1;
+    if (members->count == 512 || (size_t)members->used + length > sizeof members->text) return false;
+    memcpy(members->text + members->used, name, length);
+    members->value[members->count] = value;
+    members->begin[members->count++] = (uint16_t)members->used;
+    members->used += (int32_t)length;
+    return true;
+}
+
+/* What came from a child is not trusted. */
+static bool members_sound(const member_list *members) {
+    if (members->count < 0 || members->count > 512 || members->text[sizeof members->text - 1] != '\0') return false;
+    for (int i = 0; i < members->count; i++)
+        if (members->begin[i] >= sizeof members->text) return false;
+    return true;
+}
+
 dt_status dt_fail_missing(const char *file) {
     const char *slash = strrchr(file, '/');
     const char *name = slash ? slash + 1 : file;
@@ -85,6 +113,7 @@ static dt_status check_shape(const dt_h5_info *info, const char *file, const cha
 typedef struct look_job {
     const char *file, *dataset;
     dt_h5_info info;
+    member_list members;
 } look_job;
 
 static dt_status look_into(dt_h5 *h5, look_job *job) {
@@ -96,6 +125,7 @@ static dt_status look_into(dt_h5 *h5, look_job *job) {
     }
     DT_TRY(dt_h5_describe(h5, job->dataset, &job->info));
     DT_TRY(check_shape(&job->info, job->file, job->dataset));
+    DT_TRY(dt_h5_members(h5, job->dataset, note_member, &job->members));
     return dt_h5_check_values(h5, job->dataset);
 }
 
@@ -106,23 +136,23 @@ static dt_status send_info(void *context, dt_guard *to) {
     DT_TRY(dt_h5_open(&h5, job->file));
     dt_status status = look_into(h5, job);
     dt_h5_close(&h5);
-    return status.code == DT_OK ? dt_guard_send(to, &job->info, sizeof job->info) : status;
+    if (status.code == DT_OK) status = dt_guard_send(to, &job->info, sizeof job->info);
+    return status.code == DT_OK ? dt_guard_send(to, &job->members, sizeof job->members) : status;
 }
 
 static dt_status take_info(void *context, dt_guard *from) {
     look_job *job = context;
     DT_TRY(dt_guard_take(from, &job->info, sizeof job->info));
-    if (job->info.dtype >= DT_DTYPE_COUNT || job->info.shape.rank < 0 || job->info.shape.rank > DT_MAX_RANK)
+    DT_TRY(dt_guard_take(from, &job->members, sizeof job->members));
+    if (!members_sound(&job->members) || job->info.dtype >= DT_DTYPE_COUNT || job->info.shape.rank < 0 ||
+        job->info.shape.rank > DT_MAX_RANK)
         return dt_fail(DT_ERR_CORRUPT, "%s: %s is nothing that can be read", job->file, job->dataset);
     return check_shape(&job->info, job->file, job->dataset);
 }
 
-static dt_status look(dt_h5_info *info, const char *file, const char *dataset) {
-    if (access(file, F_OK) != 0 && errno == ENOENT) return dt_fail_missing(file);
-    look_job job = {.file = file, .dataset = dataset};
-    DT_TRY(dt_guard_run(&(dt_guard_job){.path = file, .work = send_info, .take = take_info, .context = &job}));
-    *info = job.info;
-    return dt_ok();
+static dt_status look(look_job *job) {
+    if (access(job->file, F_OK) != 0 && errno == ENOENT) return dt_fail_missing(job->file);
+    return dt_guard_run(&(dt_guard_job){.path = job->file, .work = send_info, .take = take_info, .context = job});
 }
 
 /* Machines may have copies of their own; they have to be alike. */
@@ -138,15 +168,28 @@ static dt_status check_alike(const dt_h5_info *info, const dt_h5_info *first, co
                    dt_dtype_name(info->dtype), here, dt_comm_host(comm), dt_dtype_name(first->dtype), there);
 }
 
+/* Collective. Rank 0's names of values, where there are any. */
+static dt_status share_members(dt_array *array, const member_list *found, dt_comm *comm) {
+    int32_t count = found->count;
+    DT_TRY(dt_comm_broadcast(comm, &count, sizeof count, 0));
+    if (count == 0) return dt_ok();
+    array->members = dt_alloc(1, sizeof *array->members);
+    DT_TRY(dt_comm_agree(comm, array->members ? dt_ok() : dt_fail_memory("names of values", sizeof *array->members)));
+    *array->members = *found;
+    return dt_comm_broadcast(comm, array->members, sizeof *array->members, 0);
+}
+
 /* Collective. The first rank of every machine looks, and tells the others. */
-static dt_status describe(dt_h5_info *info, dt_comm *comm, const char *file, const char *dataset) {
-    memset(info, 0, sizeof *info);
-    dt_status status = dt_comm_node_rank(comm) == 0 ? look(info, file, dataset) : dt_ok();
+static dt_status describe(dt_array *array, dt_h5_info *info, dt_comm *comm, const char *file, const char *dataset) {
+    look_job job = {.file = file, .dataset = dataset};
+    dt_status status = dt_comm_node_rank(comm) == 0 ? look(&job) : dt_ok();
     DT_TRY(dt_comm_agree(comm, status));
+    *info = job.info;
     DT_TRY(dt_comm_node_broadcast(comm, info, sizeof *info));
     dt_h5_info first = *info;
     DT_TRY(dt_comm_broadcast(comm, &first, sizeof first, 0));
-    return dt_comm_agree(comm, check_alike(info, &first, comm, file, dataset));
+    DT_TRY(dt_comm_agree(comm, check_alike(info, &first, comm, file, dataset)));
+    return share_members(array, &job.members, comm);
 }
 
 /* ---- mapping ---- */
@@ -333,7 +376,7 @@ static void fill_in(dt_array *array, const dt_h5_info *info) {
 static dt_status open_values(dt_array *array, dt_comm *comm, const char *file, const char *dataset,
                              const char *directory) {
     dt_h5_info info;
-    dt_status status = describe(&info, comm, file, dataset);
+    dt_status status = describe(array, &info, comm, file, dataset);
     if (status.code == DT_OK) {
         fill_in(array, &info);
         bool in_place =
@@ -420,8 +463,10 @@ dt_status dt_array_turn(dt_array **array, dt_comm *comm, const char *dataset, co
     for (int i = 1; i < rank; i++) turned->row_shape.dim[i] = old->row_shape.dim[i - 1];
     turned->row_bytes = (size_t)dt_shape_count(&turned->row_shape) * dt_dtype_size(turned->dtype);
     dt_status status = map_turned(turned, old, comm, dataset, spool_directory(spool));
-    dt_array_close(status.code == DT_OK ? old : turned);
-    if (status.code == DT_OK) *array = turned;
+    dt_array *left = status.code == DT_OK ? old : turned;
+    *array = left == old ? turned : old;
+    left->members = NULL; /* the other has them, too */
+    dt_array_close(left);
     return status;
 }
 
@@ -431,6 +476,7 @@ void dt_array_close(dt_array *array) {
         dt_mapped_remove(array->map);
         munmap(array->map, array->map_bytes);
     }
+    dt_free(array->members);
     dt_free(array);
 }
 
@@ -446,4 +492,10 @@ dt_dtype dt_array_dtype(const dt_array *array) {
 
 const void *dt_array_row(const dt_array *array, int64_t row) {
     return array->values + (size_t)row * array->row_bytes;
+}
+
+const char *dt_array_member(const dt_array *array, int64_t value) {
+    for (int i = 0; array->members && i < array->members->count; i++)
+        if (array->members->value[i] == value) return array->members->text + array->members->begin[i];
+    return NULL;
 }

@@ -30,6 +30,9 @@ void dt_number_text(char out[DT_NUMBER_TEXT], const void *values, dt_dtype dtype
 /* The first row of [first, end) with a fault, or end. */
 int64_t dt_array_find_fault(const dt_array *array, int64_t first, int64_t end);
 
+/* The name that an enumeration's type has for a value, or NULL (array.c). */
+const char *dt_array_member(const dt_array *array, int64_t value);
+
 /* Formats with numbers that float32 cannot hold. */
 static inline bool dt_is_wide(dt_dtype dtype) {
     return dtype >= DT_U32 && dtype != DT_F32;

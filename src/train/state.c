@@ -195,6 +195,7 @@ static void describe_state(dt_run *run) {
         (dt_extra){"epoch_sums", DT_I64, 2 * DT_SUM_LIMBS, (int64_t *)&run->epoch_tally + DT_TALLY_DIGESTED};
     run->beside[DT_BESIDE_LAST_SUMS].array =
         (dt_extra){"last_sums", DT_I64, 2 * DT_SUM_LIMBS, (int64_t *)&run->last_tally + DT_TALLY_DIGESTED};
+    run->beside[DT_BESIDES].array = (dt_extra){"class_names", DT_U8, run->class_names_bytes, run->class_names};
     run->beside[DT_BESIDE_BEST_VALUE].array = (dt_extra){"best_value", DT_F64, 1, &run->best_value};
     int32_t *exponents;
     int64_t words;
@@ -217,7 +218,7 @@ static void describe_state(dt_run *run) {
                             .extras = run->extras,
                             .extra_count = extras,
                             .beside = run->beside,
-                            .beside_count = DT_BESIDES};
+                            .beside_count = DT_BESIDES + (run->class_names != NULL)};
 }
 
 const dt_state *dt_run_state(dt_run *run) {
@@ -316,6 +317,7 @@ void dt_run_close(dt_run *run) {
     dt_split_close(&run->test);
     dt_vocabulary_finish(&run->vocabulary);
     dt_classes_finish(&run->classes);
+    dt_free(run->class_names);
     dt_scaling_close(&run->scaling);
     dt_free(run->resolved);
     dt_rundir_close(run->lock);

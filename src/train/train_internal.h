@@ -62,8 +62,10 @@ typedef struct dt_run {
     dt_vocabulary vocabulary; /* of a text's file */
     dt_identity identity;     /* of the data */
     char data[DT_IDENTITY_TEXT];
-    dt_classes classes;       /* of labels that are no class numbers */
-    bool resumes;             /* they are a checkpoint's */
+    dt_classes classes; /* of labels that are no class numbers */
+    char *class_names;  /* [class_names_bytes], of dt_class_names */
+    int64_t class_names_bytes;
+    bool resumes; /* classes are a checkpoint's */
     dt_scaling scaling;
 
     dt_model *model;
@@ -103,8 +105,8 @@ typedef struct dt_run {
 
     dt_section sections[1 + DT_MAX_SLOTS];
     dt_extra extras[24];
-    dt_beside beside[DT_BESIDES];
-    dt_state state; /* views into the above, for the store */
+    dt_beside beside[DT_BESIDES + 1]; /* the last: class_names, where there are any */
+    dt_state state;                   /* views into the above, for the store */
 
     double started;       /* clock at start-up */
     double loop_seconds;  /* in the training loop alone, this process */

@@ -384,7 +384,8 @@ static bool make_split(hid_t type, layout how, int rank, const hsize_t *dimensio
 }
 
 static dt_status open_xy(dt_split *split, dt_loss loss) {
-    return dt_split_open(split, world, &(dt_split_source){path, "/x", "/y", spool, (int)loss});
+    return dt_split_open(split, world,
+                         &(dt_split_source){.file = path, .x = "/x", .y = "/y", .spool = spool, .loss = (int)loss});
 }
 
 /* Gathers samples in an order of its own and compares. */

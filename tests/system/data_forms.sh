@@ -49,6 +49,14 @@ for file in x_{i1,i2,i4,i8,f2,f8,big_f4,big_f8,big_i2,big_i4,bfloat16} y_{i1,u2,
     y_column y_float_column y_mixed y_names gzip scaleoffset; do
     same "$file" "$base"
 done
+try y_names
+expect_in "$out" '^classes of /train/y: CAT, DOG, FOX, OWL$' "an enumeration's names are the classes'"
+names='import h5py, sys; print(bytes(h5py.File(sys.argv[1])["state/class_names"]).decode().split("\0"))'
+if [[ $(/usr/bin/python3 -c "$names" run-y_names/checkpoints/*95.h5) == "['CAT', 'DOG', 'FOX', 'OWL', '']" ]]; then
+    pass "the checkpoint has them"
+else
+    fail "the checkpoint has them" && show "$out"
+fi
 two=$(digest_of two)
 same two_bool "$two"
 same two_bits "$two"
