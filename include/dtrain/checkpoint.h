@@ -70,6 +70,8 @@ typedef struct dt_state {
     int extra_count;
     dt_beside *beside;
     int beside_count;
+    dt_status (*may_commit)(void *context); /* asked right before a new file counts, on rank 0; NULL: it may */
+    void *commit_context;
 } dt_state;
 
 /* The digest: XXH3-64 over position, shards, seed and, in order, every section's tensors (without padding) and every
@@ -120,7 +122,7 @@ dt_status dt_checkpoint_verify(const char *path, uint64_t *digest);
  * *count texts of 4096 bytes in one block, to dt_free. A missing directory has none. */
 dt_status dt_checkpoint_list(const char *directory, char (**paths)[4096], int *count);
 
-/* Removes every leftover *.tmp, and all checkpoints but the newest `keep` (0: keeps all), those of steps above
+/* Removes every leftover step-*.h5.tmp, and all checkpoints but the newest `keep` (0: keeps all), those of steps above
  * 0 that are multiples of `keep_every` (0: none) and that of `keep_step` (-1: none). Rank 0 only. */
 dt_status dt_checkpoint_prune(const char *directory, int64_t keep, int64_t keep_every, int64_t keep_step);
 

@@ -86,6 +86,7 @@ typedef struct dt_recipe_train {
     dt_span log_every;
     int64_t check_every; /* steps between comparisons of the replicas */
     double timeout;      /* seconds; 0: none */
+    double lease;        /* seconds without a heartbeat after which another job may take the run directory */
     int not_finite;      /* dt_not_finite */
     int64_t patience;    /* evaluations without a better one before the run ends; 0: any */
 } dt_recipe_train;

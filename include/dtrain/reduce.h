@@ -42,6 +42,7 @@ typedef enum dt_flag {
     DT_FLAG_STOP,
     DT_FLAG_CHECKPOINT,
     DT_FLAG_EVALUATE,
+    DT_FLAG_LOST,       /* the run directory is another job's now */
     DT_FLAG_NOT_FINITE, /* also raised by dt_reduce_add for a gradient that is not */
     DT_FLAG_FAILED,     /* a rank's gradient was not computed (dt_compute_failure) */
     DT_FLAG_COUNT = 16

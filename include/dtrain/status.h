@@ -13,6 +13,7 @@ typedef enum dt_code {
     DT_ERR_CORRUPT,  /* a file is not what it claims to be */
     DT_ERR_MEMORY,   /* an allocation failed */
     DT_ERR_BUSY,     /* another job holds the run directory */
+    DT_ERR_STOPPED,  /* asked to stop before there was anything to keep; the program exits with 75 */
     DT_ERR_COMM,     /* message passing failed */
     DT_ERR_DIVERGED, /* replicas differ, or the loss is no longer a number */
 } dt_code;

@@ -100,6 +100,7 @@ int dt_status_exit_code(const dt_status *status) {
     switch (status->code) {
     case DT_OK: return 0;
     case DT_ERR_USAGE: return 2;
+    case DT_ERR_STOPPED: return 75;
     default: return 1;
     }
 }

@@ -155,6 +155,8 @@ const dt_field dt_recipe_fields[] = {
      .help = "steps between two comparisons of the replicas (see reduce.path), made before checkpoints too; 0: never"},
     {ROW("train.timeout", REAL, train.timeout, "300"), .max = 1e6,
      .help = "seconds a rank may be at one thing before the job ends and names it; 0: no limit"},
+    {ROW("train.lease", REAL, train.lease, "30"), .min = 1, .max = 3600,
+     .help = "seconds without a sign of life after which a job on another machine may take over the run directory"},
     {ROW("train.not_finite", CHOICE, train.not_finite, "stop"), .choices = not_finite, .flags = NUMBERS,
      .help = "when a loss or gradient is no number: stop, skip the step, or go back to the last checkpoint and skip it then"},
     {ROW("train.patience", INT, train.patience, "0"), .max = 1e9,

@@ -337,6 +337,19 @@ static int64_t step_of(const char *name) {
     return strtoll(name + 5, NULL, 10);
 }
 
+bool dt_is_checkpoint(const char *name) {
+    return step_of(name) >= 0;
+}
+
+/* A checkpoint in the making: "step-000000042.h5.tmp". */
+static bool is_leftover(const char *name) {
+    char stem[64];
+    size_t length = strlen(name);
+    if (length < 5 || length >= sizeof stem || strcmp(name + length - 4, ".tmp") != 0) return false;
+    snprintf(stem, sizeof stem, "%.*s", (int)length - 4, name);
+    return dt_is_checkpoint(stem);
+}
+
 static int newer_first(const void *a, const void *b) {
     int64_t x = step_of(strrchr(a, '/') + 1), y = step_of(strrchr(b, '/') + 1);
     return (x < y) - (x > y);
@@ -381,11 +394,8 @@ static void remove_leftovers(const char *directory) {
     DIR *dir = opendir(directory);
     if (!dir) return;
     for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-        size_t length = strlen(entry->d_name);
         char path[4096];
-        if (length > 7 && strcmp(entry->d_name + length - 7, ".h5.tmp") == 0 &&
-            dt_path_join(path, directory, entry->d_name).code == DT_OK)
-            unlink(path);
+        if (is_leftover(entry->d_name) && dt_path_join(path, directory, entry->d_name).code == DT_OK) unlink(path);
     }
     closedir(dir);
 }

@@ -123,7 +123,7 @@ static dt_status write_part(int file, const dt_state *state, const uint64_t *pla
 }
 
 static dt_status write_data(const char *path, const dt_state *state, const uint64_t *places, int rank, int ranks) {
-    int file = open(path, O_WRONLY | O_CLOEXEC);
+    int file = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
     if (file < 0) return dt_fail(DT_ERR_IO, "%s: %s", path, strerror(errno));
     dt_status status = write_part(file, state, places, rank, ranks);
     if (close(file) != 0 && status.code == DT_OK) status = dt_fail(DT_ERR_IO, "closing failed: %s", strerror(errno));
@@ -157,6 +157,11 @@ dt_status dt_checkpoint_commit(const char *temporary, const char *path, const ch
     return dt_fsync_path(directory);
 }
 
+static dt_status commit(const dt_state *state, const char *temporary, const char *path, const char *directory) {
+    if (state->may_commit) DT_TRY(state->may_commit(state->commit_context));
+    return dt_checkpoint_commit(temporary, path, directory);
+}
+
 dt_status dt_checkpoint_publish(dt_comm *comm, const char *directory, const dt_state *state, char *path,
                                 uint64_t *digest) {
     char name[64], final[4096], temporary[4096 + 8];
@@ -167,7 +172,7 @@ dt_status dt_checkpoint_publish(dt_comm *comm, const char *directory, const dt_s
     dt_status status = dt_checkpoint_write(comm, temporary, state);
     if (status.code == DT_OK) status = dt_comm_agree(comm, first ? dt_checkpoint_compare(temporary, state) : dt_ok());
     if (status.code == DT_OK)
-        status = dt_comm_agree(comm, first ? dt_checkpoint_commit(temporary, final, directory) : dt_ok());
+        status = dt_comm_agree(comm, first ? commit(state, temporary, final, directory) : dt_ok());
     if (status.code != DT_OK) {
         if (first) unlink(temporary);
         return dt_status_within(status, "the checkpoint of step %lld was not written (older ones are untouched)",

@@ -1,36 +1,28 @@
-/* The run directory and its lock.
- *
- * Parallel HDF5 opens take no lock, so two jobs on one run would write over each other; the lock file prevents it. It
- * is made with link(2), which is atomic on NFS too, and holds host, pid, the process's start time (against reuse of
- * pids) and the scheduler's job id. A lock is stale when its process is gone, which can be told on its own host only,
- * or when it carries our own job id, as after a requeue on another machine. Of several jobs that find a stale lock one
- * claims the right to remove it, with a second file made like the first. */
+/* The run directory. Parallel HDF5 opens take no lock, so two jobs on one run would write over each other: its lock is
+ * a lease (lease.c). A directory that holds files is taken for a run's only when it says that it is one, by a marker
+ * that is written before anything else of it, or when it holds what earlier versions of the program leave: what a run
+ * replaces and removes must be its own. */
 #include "dtrain/rundir.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "dtrain/clock.h"
-#include "dtrain/h5.h"
-#include "dtrain/log.h"
+#include "dtrain/file.h"
 #include "dtrain/memory.h"
+#include "lease.h"
+#include "store_internal.h"
+
+#define MARKER ".dtrain-run"
 
 struct dt_rundir {
-    char lock[4096];
+    dt_lease *lease;
+    char path[4096];
 };
-
-typedef struct owner {
-    char host[256], job[64], since[32];
-    long pid;
-    unsigned long long started; /* clock ticks after boot */
-} owner;
 
 dt_status dt_path_join(char out[4096], const char *directory, const char *name) {
     size_t length = strlen(directory);
@@ -55,125 +47,110 @@ static dt_status make_directories(const char *path) {
     return dt_ok();
 }
 
-/* ---- the lock -------------------------------------------------------------------------------------------------------
+/* ---- whose directory it is ------------------------------------------------------------------------------------------
  */
 
-/* When a process was started, in clock ticks after boot; 0 when it is gone, or a zombie nobody has waited for. */
-static unsigned long long start_time(long pid) {
-    char path[64], line[1024];
-    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-    FILE *file = fopen(path, "r");
-    if (!file) return 0;
-    char *got = fgets(line, sizeof line, file);
-    fclose(file);
-    char *field = got ? strrchr(line, ')') : NULL; /* the name before it may hold anything */
-    if (!field || strlen(field) < 3 || strchr("ZXx", field[2])) return 0;
-    for (int i = 2; field && i < 22; i++) field = strchr(field + 1, ' ');
-    return field ? strtoull(field, NULL, 10) : 0;
+/* Whether the file begins with `text`; an empty one does. */
+static bool begins_with(const char *directory, const char *name, const char *text) {
+    char path[4096], found[64];
+    int fd;
+    if (dt_path_join(path, directory, name).code != DT_OK || dt_file_open(path, &fd, NULL).code != DT_OK) return false;
+    ssize_t got = read(fd, found, strlen(text));
+    close(fd);
+    return got == 0 || (got == (ssize_t)strlen(text) && memcmp(found, text, (size_t)got) == 0);
 }
 
-static const char *job_id(void) {
-    static const char *const names[] = {"SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const char *job = getenv(names[i]);
-        if (job && *job) return job;
-    }
-    return "-";
+static bool has_marker(const char *directory) {
+    char path[4096];
+    struct stat info;
+    return dt_path_join(path, directory, MARKER).code == DT_OK && lstat(path, &info) == 0 && S_ISREG(info.st_mode);
 }
 
-static owner myself(void) {
-    owner me;
-    memset(&me, 0, sizeof me);
-    gethostname(me.host, sizeof me.host - 1);
-    me.pid = getpid();
-    me.started = start_time(me.pid);
-    snprintf(me.job, sizeof me.job, "%s", job_id());
-    for (char *c = me.job; (c = strpbrk(c, " \t\n\v\f\r")) != NULL;) *c = '_'; /* the lock is read word by word */
-    dt_clock_utc(me.since);
-    return me;
+/* What versions before the marker leave: checkpoints, or an empty place for them beside metrics or a lock. */
+static bool has_run_of_old(const char *directory) {
+    char path[4096];
+    if (dt_path_join(path, directory, "checkpoints").code != DT_OK) return false;
+    DIR *listing = opendir(path);
+    if (!listing) return false;
+    bool found = false;
+    for (struct dirent *entry; !found && (entry = readdir(listing)) != NULL;) found = dt_is_checkpoint(entry->d_name);
+    closedir(listing);
+    return found || begins_with(directory, "metrics.jsonl", "{\"series\":") || begins_with(directory, "lock", "host ");
 }
 
-static bool read_owner(const char *path, owner *o) {
-    memset(o, 0, sizeof *o);
-    FILE *file = fopen(path, "r");
-    if (!file) return false;
-    int fields = fscanf(file, "host %255s pid %ld started %llu job %63s since %31s", o->host, &o->pid, &o->started,
-                        o->job, o->since);
-    fclose(file);
-    return fields == 5;
+static bool is_empty(const char *directory, const char *name) {
+    char path[4096];
+    DIR *listing = dt_path_join(path, directory, name).code == DT_OK ? opendir(path) : NULL;
+    if (!listing) return false;
+    int count = 0;
+    while (count <= 2 && readdir(listing)) count++;
+    closedir(listing);
+    return count <= 2; /* itself and what it is in */
 }
 
-static bool is_same(const owner *a, const owner *b) {
-    return a->pid == b->pid && a->started == b->started && strcmp(a->host, b->host) == 0;
+/* Whether losing it would be no loss: what there is before a run has a marker, or on a volume of its own. */
+static bool is_nothing(const char *directory, const char *name) {
+    static const char *const names[] = {".", "..", "lost+found"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0) return true;
+    if (strcmp(name, "checkpoints") == 0) return is_empty(directory, name);
+    char path[4096];
+    bool lock = strcmp(name, "lock") == 0 || strncmp(name, "lock.", 5) == 0;
+    if (!lock || begins_with(directory, name, "dtrain lock ")) return lock;
+    return dt_path_join(path, directory, name).code == DT_OK && access(path, F_OK) != 0; /* released meanwhile */
 }
 
-static bool is_stale(const owner *holder, const owner *me) {
-    if (strcmp(holder->host, me->host) == 0) return start_time(holder->pid) != holder->started;
-    return strcmp(holder->job, "-") != 0 && strcmp(holder->job, me->job) == 0;
-}
-
-/* *taken: the lock is ours. */
-static dt_status try_lock(const char *lock, const owner *me, bool *taken) {
-    char own[4096 + 768];
-    snprintf(own, sizeof own, "%s.%s.%ld", lock, me->host, me->pid);
-    FILE *file = fopen(own, "w");
-    if (!file) return dt_fail(DT_ERR_IO, "%s: %s", own, strerror(errno));
-    int printed = fprintf(file, "host %s pid %ld started %llu job %s since %s\n", me->host, me->pid, me->started,
-                          me->job, me->since);
-    bool written = fclose(file) == 0 && printed > 0;
-    int reason = errno;
-    *taken = written && link(own, lock) == 0;
-    if (written) reason = *taken ? 0 : errno;
-    unlink(own);
-    return *taken || reason == EEXIST ? dt_ok() : dt_fail(DT_ERR_IO, "%s: %s", lock, strerror(reason));
-}
-
-/* Of all who find a lock stale the first claims its owner's place, and only who holds that claim removes the lock: none
- * removes one that was taken over meanwhile. */
-static dt_status remove_stale(const char *lock, const char *path, const owner *holder, const owner *me) {
-    char claim[4096 + 384];
-    snprintf(claim, sizeof claim, "%s.stale.%s.%ld.%llu", lock, holder->host, holder->pid, holder->started);
-    bool claimed = false;
-    DT_TRY(try_lock(claim, me, &claimed));
-    if (!claimed) return dt_ok();
-    owner found;
-    if (read_owner(lock, &found) && is_same(&found, holder) && unlink(lock) == 0)
-        dt_log_warn("%s: taking over from process %ld on %s, which is gone (since %s)", path, holder->pid, holder->host,
-                    holder->since);
-    unlink(claim);
+/* A name of what is in the directory, into name[256]; "" when it is as good as empty. */
+static dt_status look_inside(const char *path, char name[256]) {
+    DIR *listing = opendir(path);
+    name[0] = '\0';
+    if (!listing) return dt_fail(DT_ERR_IO, "%s: cannot be listed: %s", path, strerror(errno));
+    for (struct dirent *entry; !name[0] && (entry = readdir(listing)) != NULL;)
+        if (!is_nothing(path, entry->d_name)) snprintf(name, 256, "%s", entry->d_name);
+    closedir(listing);
     return dt_ok();
 }
 
-static dt_status take_lock(const char *lock, const char *path) {
-    owner me = myself();
-    for (int attempt = 0; attempt < 5; attempt++) {
-        bool taken = false;
-        DT_TRY(try_lock(lock, &me, &taken));
-        if (taken) return dt_ok();
-        owner holder;
-        if (!read_owner(lock, &holder)) {
-            if (access(lock, F_OK) != 0) continue; /* released meanwhile */
-            return dt_fail(DT_ERR_BUSY, "%s: its lock cannot be read; remove %s if no job uses the run", path, lock);
-        }
-        if (!is_stale(&holder, &me))
-            return dt_fail(DT_ERR_BUSY,
-                           "%s is in use by process %ld on %s (job %s, since %s); if that job is gone, remove %s", path,
-                           holder.pid, holder.host, holder.job, holder.since, lock);
-        DT_TRY(remove_stale(lock, path, &holder, &me));
-    }
-    return dt_fail(DT_ERR_BUSY, "%s: another job is taking the lock; try again, and if there is none remove %s*", path,
-                   lock);
+static dt_status check_ours(const char *path) {
+    char name[256];
+    if (has_marker(path)) return dt_ok();
+    DT_TRY(look_inside(path, name));
+    if (!name[0] || has_run_of_old(path) || has_marker(path)) return dt_ok(); /* another job may just have begun */
+    return dt_fail(
+        DT_ERR_INPUT,
+        "%s: is not empty and no run directory of dtrain (it holds %s); choose another with --run, for a run "
+        "replaces and removes files in it",
+        path, name);
 }
 
-dt_status dt_rundir_open(dt_rundir **out, const char *path) {
+dt_status dt_rundir_mark(const dt_rundir *dir) {
+    static const char text[] = "This is a run directory of dtrain.\n";
+    char marker[4096];
+    DT_TRY(dt_path_join(marker, dir->path, MARKER));
+    int fd = open(marker, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return errno == EEXIST ? dt_ok() : dt_fail(DT_ERR_IO, "%s: cannot be made: %s", marker, strerror(errno));
+    bool written = write(fd, text, sizeof text - 1) == (ssize_t)sizeof text - 1;
+    int reason = errno;
+    close(fd);
+    return written ? dt_ok() : dt_fail(DT_ERR_IO, "%s: cannot be written: %s", marker, strerror(reason));
+}
+
+/* ---- opening --------------------------------------------------------------------------------------------------------
+ */
+
+dt_status dt_rundir_open(dt_rundir **out, const char *path, double seconds) {
     *out = NULL;
-    char checkpoints[4096];
+    char checkpoints[4096], lock[4096];
     DT_TRY(dt_path_join(checkpoints, path, "checkpoints"));
+    DT_TRY(dt_path_join(lock, path, "lock"));
+    DT_TRY(make_directories(path));
+    DT_TRY(check_ours(path));
     DT_TRY(make_directories(checkpoints));
     dt_rundir *dir = dt_alloc(1, sizeof *dir);
     if (!dir) return dt_fail_memory("the run directory", sizeof *dir);
-    dt_status status = dt_path_join(dir->lock, path, "lock");
-    if (status.code == DT_OK) status = take_lock(dir->lock, path);
+    snprintf(dir->path, sizeof dir->path, "%s", path);
+    dt_status status = dt_lease_create(&dir->lease, lock, path, seconds);
     if (status.code == DT_OK)
         *out = dir;
     else
@@ -181,9 +158,20 @@ dt_status dt_rundir_open(dt_rundir **out, const char *path) {
     return status;
 }
 
+dt_status dt_rundir_lock(dt_rundir *dir, bool *taken) {
+    return dt_lease_try(dir->lease, taken);
+}
+
+dt_status dt_rundir_check(dt_rundir *dir) {
+    return dt_lease_check(dir->lease);
+}
+
+bool dt_rundir_is_lost(const dt_rundir *dir) {
+    return dt_lease_is_lost(dir->lease);
+}
+
 void dt_rundir_close(dt_rundir *dir) {
     if (!dir) return;
-    owner holder, me = myself();
-    if (read_owner(dir->lock, &holder) && is_same(&holder, &me)) unlink(dir->lock);
+    dt_lease_destroy(dir->lease);
     dt_free(dir);
 }

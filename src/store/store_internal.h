@@ -19,6 +19,9 @@ typedef struct dt_item {
     bool text; /* the bytes are UTF-8 */
 } dt_item;
 
+/* Whether a name is that of a checkpoint. */
+bool dt_is_checkpoint(const char *name);
+
 int dt_state_count(const dt_state *state);     /* of the digest's */
 int dt_state_count_all(const dt_state *state); /* with those beside, which follow, and the texts, which are last */
 dt_item dt_state_item(const dt_state *state, int index);

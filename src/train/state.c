@@ -218,7 +218,9 @@ static void describe_state(dt_run *run) {
                             .extras = run->extras,
                             .extra_count = extras,
                             .beside = run->beside,
-                            .beside_count = DT_BESIDES + (run->class_names != NULL)};
+                            .beside_count = DT_BESIDES + (run->class_names != NULL),
+                            .may_commit = run->lock ? dt_run_may_commit : NULL,
+                            .commit_context = run->lock};
 }
 
 const dt_state *dt_run_state(dt_run *run) {
@@ -228,13 +230,6 @@ const dt_state *dt_run_state(dt_run *run) {
 
 /* ---- opening -------------------------------------------------------------------------------------------------------
  */
-
-static dt_status open_directory(dt_run *run) {
-    snprintf(run->directory, sizeof run->directory, "%s", run->options->run ? run->options->run : run->recipe->run);
-    if (!run->directory[0]) DT_TRY(dt_path_join(run->directory, "runs", run->recipe->name));
-    DT_TRY(dt_path_join(run->checkpoints, run->directory, "checkpoints"));
-    return dt_comm_rank(run->comm) == 0 ? dt_rundir_open(&run->lock, run->directory) : dt_ok();
-}
 
 static dt_status settle_shards(dt_run *run, int64_t stored) {
     int64_t ranks = dt_comm_size(run->comm), wanted = run->recipe->train.shards;
@@ -249,6 +244,7 @@ static dt_status settle_shards(dt_run *run, int64_t stored) {
 
 static dt_status open_records(dt_run *run) {
     char path[4096];
+    DT_TRY(dt_rundir_mark(run->lock));
     DT_TRY(dt_path_join(path, run->directory, "recipe.yaml"));
     DT_TRY(dt_write_text_file(path, run->resolved));
     return dt_metrics_open(&run->metrics, run->directory, dt_run_series, 2, run->position.step);
@@ -263,7 +259,7 @@ static dt_status open_run(dt_run *run) {
     DT_TRY(dt_comm_agree(run->comm, dt_isa_check((dt_isa)run->recipe->compute.isa)));
     DT_TRY(open_data(run));
     DT_TRY(identify_data(run));
-    DT_TRY(dt_comm_agree(run->comm, open_directory(run)));
+    DT_TRY(dt_run_hold(run));
     DT_TRY(dt_comm_agree(run->comm, dt_scaling_open(&run->scaling, &run->train, &run->recipe->data)));
     dt_start start;
     DT_TRY(dt_resume_choose(run, &start));
@@ -362,9 +358,12 @@ dt_status dt_run_publish(dt_run *run) {
     DT_TRY(dt_carried_gather(run));
     if (run->checkpoint_step == run->position.step && !run->checkpoint_behind) return dt_ok();
     DT_TRY(dt_comm_agree(run->comm, check_weights(run)));
+    DT_TRY(dt_run_check_hold(run));
     double mark = dt_clock_now();
     dt_watchdog_note(run->watchdog, DT_ACTIVITY_STORAGE, run->position.step);
-    DT_TRY(dt_checkpoint_publish(run->comm, run->checkpoints, dt_run_state(run), NULL, NULL));
+    dt_status status = dt_checkpoint_publish(run->comm, run->checkpoints, dt_run_state(run), NULL, NULL);
+    if (status.code != DT_OK) DT_TRY(dt_run_check_hold(run)); /* whoever took the directory over clears it up */
+    DT_TRY(status);
     dt_watchdog_note(run->watchdog, DT_ACTIVITY_COMPUTE, run->position.step);
     dt_run_spend(run, DT_PHASE_CHECKPOINT, &mark);
     run->checkpoint_step = run->position.step;

@@ -17,6 +17,10 @@
 
 static volatile sig_atomic_t stop_requested;
 
+bool dt_train_stop_requested(void) {
+    return stop_requested;
+}
+
 void dt_train_request_stop(void) {
     stop_requested = 1;
 }
@@ -76,6 +80,7 @@ static void raise_flags(dt_run *run) {
     if (dt_compute_failed()) dt_reduce_raise(run->reducer, DT_FLAG_FAILED);
     if (run->local_tally.not_finite > 0) dt_reduce_raise(run->reducer, DT_FLAG_NOT_FINITE);
     if (dt_comm_rank(run->comm) != 0) return;
+    if (dt_rundir_is_lost(run->lock)) dt_reduce_raise(run->reducer, DT_FLAG_LOST);
     if (seconds_due(run->recipe->train.stop_after, run->started)) dt_reduce_raise(run->reducer, DT_FLAG_STOP);
     if (seconds_due(run->recipe->checkpoint.every, run->checkpoint_clock))
         dt_reduce_raise(run->reducer, DT_FLAG_CHECKPOINT);
@@ -358,6 +363,7 @@ static dt_status check(dt_run *run, bool now) {
  * best or the last. Who is told to stop does not begin to evaluate: that is done by who goes on. */
 static dt_status after_step(dt_run *run, dt_progress *progress, bool *stop) {
     const dt_recipe *recipe = run->recipe;
+    if (dt_reduce_raised(run->reducer, DT_FLAG_LOST) > 0) DT_TRY(dt_run_check_hold(run));
     DT_TRY(record(run, progress));
     int64_t stop_steps = span_steps(run, recipe->train.stop_after);
     bool last = run->position.step == run->total_steps, better = false;

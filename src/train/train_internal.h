@@ -125,6 +125,16 @@ typedef struct dt_run {
     double grad_norm, rate;                  /* of the last step that measured them */
 } dt_run;
 
+/* Whether a signal asked this process to stop. */
+bool dt_train_stop_requested(void);
+
+/* hold.c. Collective. Names the run's directories and takes the lock, waiting where it must. */
+dt_status dt_run_hold(dt_run *run);
+/* Collective. That the directory is still ours, before anything is written to it. */
+dt_status dt_run_check_hold(dt_run *run);
+/* The same on rank 0 alone, of its dt_rundir, for the store. */
+dt_status dt_run_may_commit(void *lock);
+
 /* state.c: everything before the first step and after the last. Collective. */
 dt_status dt_run_open(dt_run *run, dt_comm *comm, dt_recipe *recipe, const dt_train_options *options);
 void dt_run_close(dt_run *run);

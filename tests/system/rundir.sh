@@ -48,4 +48,50 @@ run 2 train changed.yaml "${arguments[@]}" --run new --set optimizer.lr=0.002 --
 expect_code 75 "fields named with --set may differ"
 run 2 train "${arguments[@]}" --run new --set train.shards=1
 expect_bad 1 'shards' "fewer shards than ranks"
+
+# What a user keeps somewhere is not taken for a run's.
+mkdir mine && cp "$source/launch/recipes/fashion-mlp.yaml" mine/recipe.yaml && cp mine/recipe.yaml kept.yaml
+run 2 train mine/recipe.yaml "${arguments[@]}" --run mine
+expect_bad 1 'mine: is not empty and no run directory.*recipe.yaml' "a directory with a recipe of the user's"
+if ! cmp -s mine/recipe.yaml kept.yaml || [[ $(ls -A mine) != recipe.yaml ]]; then fail "in mine/ are: $(ls -A mine)"; fi
+
+# Two containers with one host name: processes of the one are not seen from the other.
+contained=(unshare --pid --fork --mount-proc "$dtrain" train "${arguments[@]}" --run contained --set train.lease=3)
+if unshare --pid --fork --mount-proc true 2>/dev/null; then
+    "${contained[@]}" --set train.epochs=400 --set checkpoint.every="50 steps" >contained.out 2>contained.err &
+    job=$!
+    until_true 30 has_steps contained 500 || fail "the job in a PID namespace does not start: $(cat contained.err)"
+    run 1 train "${arguments[@]}" --run contained
+    expect_bad 1 'contained is in use by process' "a job in another PID namespace that lives"
+    kill -STOP "$(pgrep -P "$job")"
+    run 1 train "${arguments[@]}" --run contained --set train.epochs=400 --set train.stop_after="10 steps"
+    expect_code 75 "the job in another PID namespace shows no heartbeat"
+    expect_in "$err" 'contained: process .* waiting for its heartbeat' "says what it waits for"
+    expect_in "$err" 'taking over from process .* no heartbeat was seen for 3 s' "takes over once it is silent for the bound"
+    newest=$(printf '%s\n' contained/checkpoints/*.h5 | tail -n 1)
+    touch contained/mark
+    kill -CONT "$(pgrep -P "$job")"
+    await
+    expect_code 1 "the job that went on too late"
+    expect_in contained.err 'dtrain: contained(:| was).* writes nothing more' "says that its run was taken"
+    [[ -z $(find contained/checkpoints -newer contained/mark -name '*.h5') ]] || fail "it has written a checkpoint"
+    [[ $(printf '%s\n' contained/checkpoints/*.h5 | tail -n 1) == "$newest" ]] || fail "the newest checkpoint is not $newest"
+    run 1 verify contained
+    expect_code 0 "every checkpoint is whole"
+    rm contained/mark
+
+    # A signal ends the waiting.
+    "${contained[@]}" --set train.lease=60 --set train.epochs=400 >contained.out 2>contained.err &
+    job=$!
+    until_true 30 grep -q 'going on' contained.out || fail "the job in a PID namespace does not go on"
+    kill -KILL "$(pgrep -P "$job")"
+    await 2>/dev/null
+    start 2 train "${arguments[@]}" --run contained
+    until_true 30 grep -q 'waiting for its heartbeat' "$err" || fail "nothing says that there is something to wait for"
+    kill -TERM "$(rank_pid 1)"
+    await
+    expect_code 75 "a signal ends the waiting for a lock"
+else
+    echo "not on this machine: PID namespaces (unshare --pid)"
+fi
 finish

@@ -183,6 +183,7 @@ START_TEST(a_number_outside_its_range_is_refused_and_one_at_its_edge_is_not) {
         {"train.log_every", {"1e13"}, {"1e3"}, "at most 1000000000000"},
         {"train.check_every", {"-1"}, {"0"}, "at least 0"},
         {"train.timeout", {"-1", "1e7"}, {"0", "0.5"}, "at least 0 and at most 1000000"},
+        {"train.lease", {"0.5", "3601"}, {"1", "3600"}, "at least 1 and at most 3600"},
         {"train.patience", {"-1"}, {"0"}, "at least 0"},
         {"checkpoint.keep_every", {"-1"}, {"0"}, "at least 0"},
         {"checkpoint.every", {"1e13 s"}, {"90 s"}, "at most 1000000000000"},
