@@ -122,6 +122,16 @@ dt_status dt_checkpoint_verify(const char *path, uint64_t *digest);
  * *count texts of 4096 bytes in one block, to dt_free. A missing directory has none. */
 dt_status dt_checkpoint_list(const char *directory, char (**paths)[4096], int *count);
 
+/* The newest checkpoint of a directory that verifies, into path[4096]; "" when there is none at all. Damaged ones are
+ * warned of and passed over; one that cannot be read for another reason is DT_ERR_IO or DT_ERR_MEMORY, and nothing but
+ * damage is DT_ERR_CORRUPT. The directory may be a live run's. */
+dt_status dt_checkpoint_newest(const char *directory, char path[4096]);
+/* Whether the file is no longer there, as when a live run removed it. */
+bool dt_checkpoint_vanished(const char *path);
+
+/* Whether a path is named like a checkpoint that is being written. */
+bool dt_checkpoint_is_unfinished(const char *path);
+
 /* Removes every leftover step-*.h5.tmp, and all checkpoints but the newest `keep` (0: keeps all), those of steps above
  * 0 that are multiples of `keep_every` (0: none) and that of `keep_step` (-1: none). Rank 0 only. */
 dt_status dt_checkpoint_prune(const char *directory, int64_t keep, int64_t keep_every, int64_t keep_step);

@@ -1,5 +1,6 @@
 /* dtrain verify: every hash of one checkpoint, or of all checkpoints of a run; a line each. */
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,12 +15,22 @@ const char dt_usage_verify[] = "usage: dtrain verify CHECKPOINT|RUN...\n"
                                "\n"
                                "Reads every dataset and compares its hash, then the digest of the whole state. A run "
                                "directory stands for all its\n"
-                               "checkpoints. Exit code 0 when all are whole, 1 otherwise.\n";
+                               "checkpoints; a run may go on meanwhile, and what it removes or has not finished is "
+                               "passed over. Exit code 0 when all are whole, 1 otherwise.\n";
 
-static dt_status verify_file(const char *path) {
+/* `listed`: it was found in a directory a moment ago, and a live run may have removed it since. */
+static dt_status verify_file(const char *path, bool listed) {
     uint64_t digest = 0;
-    dt_status status = dt_checkpoint_verify(path, &digest);
     char text[17];
+    if (dt_checkpoint_is_unfinished(path)) {
+        dt_log_info("%s: not finished; a job is writing it, or was killed while it did", path);
+        return dt_ok();
+    }
+    dt_status status = dt_checkpoint_verify(path, &digest);
+    if (status.code != DT_OK && listed && dt_checkpoint_vanished(path)) {
+        dt_log_info("%s: removed meanwhile", path);
+        return dt_ok();
+    }
     dt_digest_text(digest, text);
     if (status.code == DT_OK) dt_log_info("%s: valid, digest %s", path, text);
     if (status.code != DT_OK) dt_log_error("%s", status.message);
@@ -35,7 +46,7 @@ static dt_status verify_run(const char *run) {
     dt_status worst = count > 0 ? dt_ok() : dt_fail(DT_ERR_INPUT, "%s: no checkpoints here", run);
     if (count == 0) dt_log_error("%s", worst.message);
     for (int i = 0; i < count; i++) {
-        dt_status status = verify_file(paths[i]);
+        dt_status status = verify_file(paths[i], true);
         if (status.code != DT_OK) worst = status;
     }
     dt_free(paths);
@@ -53,7 +64,7 @@ int dt_cli_verify(dt_comm *comm, int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         struct stat info;
         bool directory = stat(argv[i], &info) == 0 && S_ISDIR(info.st_mode);
-        dt_status status = directory ? verify_run(argv[i]) : verify_file(argv[i]);
+        dt_status status = directory ? verify_run(argv[i]) : verify_file(argv[i], false);
         if (status.code != DT_OK) code = dt_status_exit_code(&status);
     }
     return code;

@@ -341,9 +341,10 @@ bool dt_is_checkpoint(const char *name) {
     return step_of(name) >= 0;
 }
 
-/* A checkpoint in the making: "step-000000042.h5.tmp". */
-static bool is_leftover(const char *name) {
+/* "step-000000042.h5.tmp". */
+bool dt_checkpoint_is_unfinished(const char *path) {
     char stem[64];
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     size_t length = strlen(name);
     if (length < 5 || length >= sizeof stem || strcmp(name + length - 4, ".tmp") != 0) return false;
     snprintf(stem, sizeof stem, "%.*s", (int)length - 4, name);
@@ -395,7 +396,8 @@ static void remove_leftovers(const char *directory) {
     if (!dir) return;
     for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
         char path[4096];
-        if (is_leftover(entry->d_name) && dt_path_join(path, directory, entry->d_name).code == DT_OK) unlink(path);
+        if (dt_checkpoint_is_unfinished(entry->d_name) && dt_path_join(path, directory, entry->d_name).code == DT_OK)
+            unlink(path);
     }
     closedir(dir);
 }

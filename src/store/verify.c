@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "dtrain/file.h"
 #include "dtrain/guard.h"
 #include "dtrain/h5.h"
 #include "dtrain/memory.h"
@@ -93,7 +95,7 @@ static dt_status verify_open(dt_h5 *file, const dt_checkpoint_head *head, uint64
     return head->version > 1 ? check_seal(file, running.value) : dt_ok();
 }
 
-dt_status dt_checkpoint_verify_here(const char *path, uint64_t *digest) {
+static dt_status verify_whole(const char *path, uint64_t *digest) {
     dt_h5 *file;
     dt_checkpoint_head head;
     DT_TRY(dt_checkpoint_open(&file, path, &head));
@@ -101,6 +103,16 @@ dt_status dt_checkpoint_verify_here(const char *path, uint64_t *digest) {
     dt_checkpoint_head_finish(&head);
     dt_status closed = dt_h5_close(&file);
     return status.code == DT_OK ? closed : status;
+}
+
+/* A file that cannot be opened is no damaged one; what cannot be read of one that can is damage. */
+dt_status dt_checkpoint_verify_here(const char *path, uint64_t *digest) {
+    int fd;
+    DT_TRY(dt_file_open(path, &fd, NULL));
+    close(fd);
+    dt_status status = verify_whole(path, digest);
+    if (status.code == DT_ERR_IO) status.code = DT_ERR_CORRUPT;
+    return status;
 }
 
 /* ---- in a child ---- */

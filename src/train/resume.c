@@ -7,25 +7,6 @@
 #include "dtrain/memory.h"
 #include "train_internal.h"
 
-/* The newest checkpoint of the run directory that is whole; "" when there is none at all. Rank 0. */
-static dt_status newest_checkpoint(const dt_run *run, char path[4096]) {
-    char(*paths)[4096];
-    int count;
-    path[0] = '\0';
-    DT_TRY(dt_checkpoint_list(run->checkpoints, &paths, &count));
-    for (int i = 0; i < count && !path[0]; i++) {
-        dt_status bad = dt_checkpoint_verify(paths[i], NULL);
-        if (bad.code == DT_OK)
-            snprintf(path, 4096, "%s", paths[i]);
-        else
-            dt_log_warn("%s; %s", bad.message, i + 1 < count ? "trying the one before" : "there is no other");
-    }
-    dt_free(paths);
-    if (count == 0 || path[0]) return dt_ok();
-    return dt_fail(DT_ERR_CORRUPT, "%s: none of its %d checkpoint%s can be used; remove the directory to start over",
-                   run->checkpoints, count, count == 1 ? "" : "s");
-}
-
 /* That `path` can start a run whose directory may hold checkpoints of its own. Rank 0. */
 static dt_status check_start(const dt_run *run, const char *path) {
     char(*paths)[4096];
@@ -61,7 +42,7 @@ static dt_status isa_of(const dt_checkpoint_head *head, int *isa) {
 static dt_status choose(const dt_run *run, dt_start *start) {
     const char *resume = run->options->resume;
     if (strcmp(resume, "auto") == 0) {
-        DT_TRY(newest_checkpoint(run, start->path));
+        DT_TRY(dt_checkpoint_newest(run->checkpoints, start->path));
     } else {
         snprintf(start->path, sizeof start->path, "%s", strcmp(resume, "never") == 0 ? "" : resume);
         DT_TRY(check_start(run, start->path));
@@ -195,7 +176,7 @@ dt_status dt_run_roll_back(dt_run *run) {
     struct dt_skips skips = run->skips;
     char path[4096] = "";
     dt_watchdog_note(run->watchdog, DT_ACTIVITY_STORAGE, run->position.step);
-    dt_status status = first ? newest_checkpoint(run, path) : dt_ok();
+    dt_status status = first ? dt_checkpoint_newest(run->checkpoints, path) : dt_ok();
     if (first && status.code == DT_OK && !path[0])
         status = dt_fail(DT_ERR_DIVERGED,
                          "there is no checkpoint to roll back to; write them more often (checkpoint.every)");

@@ -16,21 +16,8 @@ dt_status dt_trained_find(const char *target, char path[4096]) {
     }
     char directory[4096];
     DT_TRY(dt_path_join(directory, target, "checkpoints"));
-    char(*paths)[4096];
-    int count;
-    DT_TRY(dt_checkpoint_list(directory, &paths, &count));
-    for (int i = 0; i < count; i++) {
-        dt_status status = dt_checkpoint_verify(paths[i], NULL);
-        if (status.code != DT_OK) {
-            dt_log_warn("%s; trying an older one", status.message);
-            continue;
-        }
-        snprintf(path, 4096, "%s", paths[i]);
-        dt_free(paths);
-        return dt_ok();
-    }
-    dt_free(paths);
-    return dt_fail(DT_ERR_INPUT, "%s: no checkpoint %s", target, count ? "that verifies" : "here yet");
+    DT_TRY(dt_checkpoint_newest(directory, path));
+    return path[0] ? dt_ok() : dt_fail(DT_ERR_INPUT, "%s: no checkpoint here yet", target);
 }
 
 dt_status dt_trained_recipe(const char *path, dt_checkpoint_head *head, dt_recipe *recipe) {

@@ -3,6 +3,8 @@
 . "$(dirname "$0")/../support/lib.sh"
 need_data
 
+has_checkpoint() { compgen -G "$1/checkpoints/*.h5"; }
+
 arguments=(--set "data.file=$data" --set train.shards=2)
 
 start 2 train "${arguments[@]}" --run shared --set train.epochs=200 --set train.log_every="50 steps"
@@ -48,6 +50,30 @@ run 2 train changed.yaml "${arguments[@]}" --run new --set optimizer.lr=0.002 --
 expect_code 75 "fields named with --set may differ"
 run 2 train "${arguments[@]}" --run new --set train.shards=1
 expect_bad 1 'shards' "fewer shards than ranks"
+
+# A checkpoint that cannot be read is not a damaged one: neither is an older one taken, nor advised to start over.
+newest=$(printf '%s\n' shared/checkpoints/*.h5 | tail -n 1)
+(($(printf '%s\n' shared/checkpoints/*.h5 | wc -l) > 1)) || fail "shared has no older checkpoint"
+for command in "train ${arguments[*]} --run shared" "eval shared --data $data"; do
+    # shellcheck disable=SC2086
+    DTRAIN_FAULT="path=/${newest##*/} call=open nth=1+ do=EACCES armed=1" LD_PRELOAD=$build/tests/faultshim.so run 1 $command
+    expect_bad 1 "${newest##*/}: cannot open: Permission denied; that is no damage" "${command%% *} with a checkpoint that cannot be read"
+done
+
+# Checkpoints come and go while a live run is verified.
+start 1 train "${arguments[@]}" --run live --set train.epochs=400 --set checkpoint.every="1 steps" --set checkpoint.keep=2
+until_true 30 has_checkpoint live || fail "the live run makes no checkpoint"
+first_out=$out first_err=$err out=$work/out2 err=$work/err2
+for ((i = 1; i <= 20; i++)); do
+    mapfile -t unfinished < <(compgen -G "live/checkpoints/*.h5.tmp")
+    run 1 verify live "${unfinished[@]}"
+    ((code == 0)) || break
+done
+expect_code 0 "$i times verify, of a live run"
+out=$first_out err=$first_err
+kill -USR1 "$(rank_pid 0)"
+await
+expect_code 75 "the live run is not disturbed"
 
 # What a user keeps somewhere is not taken for a run's.
 mkdir mine && cp "$source/launch/recipes/fashion-mlp.yaml" mine/recipe.yaml && cp mine/recipe.yaml kept.yaml
