@@ -326,7 +326,10 @@ dt_status dt_compute_failure(void);
 typedef void (*dt_task)(void *context, int64_t begin, int64_t end);
 void dt_parallel(int64_t count, int64_t block, dt_task task, void *context);
 int dt_threads(void); /* how many there are */
-int dt_thread(void);  /* which of them this is; within a task */
+/* As many of `wanted` threads as this machine is to be asked for by a file of somebody else's: four a processor, since
+ * another number may give other bits and a smaller machine may still evaluate what a larger one trained. */
+int dt_threads_allowed(int64_t wanted);
+int dt_thread(void); /* which of them this is; within a task */
 
 /* c[m, n] = op(a)·op(b) + beta*c, row-major, leading dimensions of the arrays as stored. */
 typedef enum dt_transpose { DT_PLAIN, DT_TRANSPOSED } dt_transpose;

@@ -10,7 +10,7 @@ typedef struct dt_import {
     int source_count;
     const char *const *sources;
     const char *destination;
-    const char *tokens, *vocab, *split, *vocab_json, *merges; /* of text */
+    const char *tokens, *vocab, *split, *newlines, *vocab_json, *merges; /* of text */
 } dt_import;
 
 typedef struct dt_importer {
@@ -31,8 +31,9 @@ dt_status dt_import_idx(const dt_import *import);
 /* Text files, one after the other, as tokens of the kind `tokens` (see tokenizer.h): char, byte or bpe, of up to
  * `vocab` tokens (default 4096) trained on the training part, or those of GPT-2's files `vocab_json` and `merges`. The
  * first `split` (default 0.9) of the bytes, cut before a character, is /train/tokens, the rest /test/tokens; each has
- * an attribute `chars`, its characters (bytes that begin one). /vocab is the vocabulary. A text may be larger than
- * memory; it is read twice or three times. */
+ * an attribute `chars`, its characters (bytes that begin one). /vocab is the vocabulary. A byte-order mark at a file's
+ * begin is left out, UTF-16 refused; ends of lines that are CR LF or CR are kept with a warning, or with `newlines`
+ * "lf" read as LF. A text may be larger than memory; it is read twice or three times. */
 dt_status dt_import_text(const dt_import *import);
 
 #endif

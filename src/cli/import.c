@@ -15,10 +15,12 @@ const char dt_usage_import[] =
     "/test/y).\n"
     "\n"
     "  import text FILE... DEST.h5 --tokens char|byte|bpe [--vocab N] [--split 0.9]\n"
-    "              [--vocab-json FILE --merges FILE]\n"
+    "              [--vocab-json FILE --merges FILE] [--newlines keep|lf]\n"
     "      Text files, one after the other, as numbers: /train/tokens, /test/tokens, and the vocabulary as /vocab.\n"
     "      char: characters of UTF-8. byte: bytes. bpe: byte-pair encoding of up to N tokens (4096), trained on the\n"
     "      training part, or as GPT-2's vocab.json and merges.txt have it. The first 0.9 of the text is for training.\n"
+    "      A byte-order mark is left out. Ends of lines that are CR LF or CR stay as they are; --newlines lf makes "
+    "them LF.\n"
     "\n"
     "DEST.h5 appears complete or not at all; an existing one is replaced only by a complete new one.\n";
 
@@ -32,11 +34,9 @@ static const dt_importer *find_importer(const char *name) {
 static dt_status parse_arguments(dt_import *import, const char **files, int *count, int argc, char **argv) {
     struct {
         const char *name, **value;
-    } options[] = {{"--tokens", &import->tokens},
-                   {"--vocab", &import->vocab},
-                   {"--split", &import->split},
-                   {"--vocab-json", &import->vocab_json},
-                   {"--merges", &import->merges}};
+    } options[] = {{"--tokens", &import->tokens},         {"--vocab", &import->vocab},
+                   {"--split", &import->split},           {"--newlines", &import->newlines},
+                   {"--vocab-json", &import->vocab_json}, {"--merges", &import->merges}};
     for (int i = 2; i < argc; i++) {
         dt_status status = dt_ok();
         bool taken = false;

@@ -4,6 +4,7 @@
  * turn here, by a table of their own, and the loops of other rooms call dt_parallel. What oneDNN does with its threads
  * is its own business: it cuts some sums in parts. */
 #include <omp.h>
+#include <unistd.h>
 
 #include "compute_internal.h"
 
@@ -12,6 +13,12 @@
 
 int dt_threads(void) {
     return omp_get_max_threads();
+}
+
+int dt_threads_allowed(int64_t wanted) {
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    int64_t most = 4 * (processors > 0 ? (int64_t)processors : 1);
+    return (int)(wanted < 1 ? 1 : wanted < most ? wanted : most);
 }
 
 int dt_thread(void) {

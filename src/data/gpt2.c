@@ -13,7 +13,9 @@
 #include "dtrain/file.h"
 #include "dtrain/memory.h"
 
-#define MOST_BYTES ((int64_t)256 << 20)
+#define MOST_BYTES ((int64_t)64 << 20) /* a million tokens of the usual length are 20 MB */
+#define LEAST_ENTRY 6                  /* "a":0, is the shortest; memory follows from how many a file can hold */
+#define LEAST_LINE 4                   /* a b and the line's end, likewise */
 
 typedef struct file_text {
     const char *path;
@@ -39,6 +41,10 @@ static dt_status read_file(file_text *f, const char *path) {
         return dt_fail(DT_ERR_INPUT, "%s: has %lld MiB; a vocabulary's file has at most %lld", path,
                        (long long)(bytes >> 20), (long long)(MOST_BYTES >> 20));
     if (!in) return dt_fail_memory("a vocabulary file", f->size);
+    if (read && f->size >= 3 && memcmp(f->bytes, "\xef\xbb\xbf", 3) == 0) { /* a byte-order mark */
+        f->size -= 3;
+        memmove(f->bytes, f->bytes + 3, f->size + 1);
+    }
     return read ? dt_ok() : dt_fail(DT_ERR_IO, "%s: cannot read", path);
 }
 
@@ -190,8 +196,9 @@ static dt_status take_entry(builder *b) {
 
 static dt_status read_json(builder *b) {
     file_text *f = &b->json;
-    b->room = 1; /* an entry has a colon at least */
-    for (size_t i = 0; i < f->size; i++) b->room += f->bytes[i] == ':';
+    int64_t colons = 0, most = (int64_t)(f->size / LEAST_ENTRY);
+    for (size_t i = 0; i < f->size; i++) colons += f->bytes[i] == ':';
+    b->room = 1 + (colons < most ? colons : most);
     for (b->slot_count = 1024; b->slot_count < 2 * (uint64_t)b->room; b->slot_count *= 2) continue;
     b->text = dt_alloc(f->size + 8, 1);
     b->entries = dt_alloc((size_t)b->room, sizeof *b->entries);
@@ -260,9 +267,9 @@ static dt_status read_merges(builder *b, dt_vocabulary *v) {
 
 static dt_status build(builder *b, dt_vocabulary *out) {
     DT_TRY(read_json(b));
-    int64_t lines = 1;
+    int64_t lines = 1, most = 1 + (int64_t)(b->merges.size / LEAST_LINE);
     for (size_t i = 0; i < b->merges.size; i++) lines += b->merges.bytes[i] == '\n';
-    DT_TRY(dt_vocabulary_reserve(out, b->count, (int64_t)b->used, lines));
+    DT_TRY(dt_vocabulary_reserve(out, b->count, (int64_t)b->used, lines < most ? lines : most));
     out->kind = DT_TOKENS_BPE;
     out->merge_count = 0;
     for (int64_t i = 0; i < b->count; i++) {

@@ -163,7 +163,11 @@ static dt_status load_weights(dt_evaluation *e, const char *path, int64_t rows) 
 static dt_status open_compute(dt_evaluation *e, dt_comm *comm) {
     const dt_recipe_compute *compute = &e->recipe.compute;
     bool lacks;
-    DT_TRY(dt_comm_agree(comm, dt_compute_open(&e->kernels, (dt_isa)compute->isa, (int)compute->threads)));
+    int threads = dt_threads_allowed(compute->threads); /* the checkpoint may be anybody's */
+    if (threads < compute->threads && dt_comm_rank(comm) == 0)
+        dt_log_warn("compute.threads of the checkpoint is %lld; this machine is asked for %d threads a rank",
+                    (long long)compute->threads, threads);
+    DT_TRY(dt_comm_agree(comm, dt_compute_open(&e->kernels, (dt_isa)compute->isa, threads)));
     DT_TRY(dt_precision_settle(comm, &e->recipe, &lacks));
     if (lacks) dt_precision_warn(comm, &e->recipe);
     return dt_ok();

@@ -37,6 +37,18 @@ with h5py.File(name) as file:
 END
 }
 
+# What editors of other systems leave in a text is said.
+printf '\xef\xbb\xbfone\r\ntwo\r\nthree\r' >windows.txt
+run 1 import text windows.txt windows.h5 --tokens char --split 1
+expect_code 0 "a text from Windows"
+expect_in "$out" 'windows.txt: begins with a byte-order mark, which is left out' "the mark is said"
+expect_in "$err" 'windows.txt: 2 ends of lines are CR LF and 1 CR alone, .*--newlines lf' "the ends of lines are said"
+run 1 import text windows.txt windows.h5 --tokens char --split 1 --newlines lf
+expect_code 0 "with --newlines lf"
+expect_in "$out" '2 ends of lines are CR LF and 1 CR alone; all are read as LF' "says what it did"
+run 1 import text windows.txt windows.h5 --tokens char --newlines crlf
+expect_bad 2 'newlines is "crlf"; it must be keep or lf' "--newlines of something else"
+
 run 1 import text "$licence" char.h5 --tokens char
 expect_code 0 "characters"
 same_text char.h5 "$licence" 0.9

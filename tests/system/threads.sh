@@ -30,4 +30,23 @@ run 1 train wide.yaml --run part
 expect_bad 1 'compute.threads is 3 but the checkpoint was trained with 2' "another number is refused"
 run 1 train wide.yaml --set compute.threads=3 --run part
 expect_code 0 "and taken by --set"
+
+# A checkpoint may be anybody's: eval starts no thousand threads because one says so.
+run 1 train wide.yaml --set compute.threads=1024 --set train.stop_after=1 --run many
+expect_code 75 "a recipe of one's own may ask for any number"
+python3 -c 'import subprocess, sys, os
+def threads(pid):
+    try:
+        return len(os.listdir(f"/proc/{pid}/task"))
+    except FileNotFoundError:
+        return 0
+process, most = subprocess.Popen(sys.argv[1:]), 0
+while process.poll() is None:
+    most = max(most, threads(process.pid))
+print("most threads:", most)
+sys.exit(process.returncode or most > 4 * os.cpu_count() + 16)' "$dtrain" eval many >"$out" 2>"$err"
+code=$?
+expect_code 0 "eval of a checkpoint that asks for 1024 threads, with $(tail -n 1 "$out")"
+(($(getconf _NPROCESSORS_ONLN) >= 256)) ||
+    expect_in "$err" 'compute.threads of the checkpoint is 1024; this machine is asked for' "says that it takes fewer"
 finish

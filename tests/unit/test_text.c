@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../golden/words.h"
@@ -418,6 +420,55 @@ START_TEST(gpt2_s_files_give_the_vocabulary_they_were_written_from) {
 }
 END_TEST
 
+/* A child's largest resident memory, in MB, while it reads two files that are refused. */
+static long memory_for(const char *json, const char *merges) {
+    struct rusage usage;
+    int code;
+    pid_t child = fork();
+    if (child == 0) {
+        dt_vocabulary v;
+        _exit(dt_vocabulary_gpt2(&v, json, merges).code == DT_ERR_CORRUPT ? 0 : 1);
+    }
+    ck_assert_int_eq(wait4(child, &code, 0, &usage), child);
+    ck_assert(WIFEXITED(code) && WEXITSTATUS(code) == 0);
+    return usage.ru_maxrss >> 10;
+}
+
+START_TEST(memory_for_gpt2_s_files_follows_from_what_they_can_hold) {
+    const size_t size = (size_t)48 << 20;
+    char *text = malloc(size);
+    dt_vocabulary v;
+    ck_assert_ptr_nonnull(text);
+    memset(text, ':', size);
+    memcpy(text, "{\"a\":0,", 7);
+    put("vocab.json", text, size);
+    put("merges.txt", "", 0);
+    long json = memory_for("vocab.json", "merges.txt");
+    ck_assert_msg(json < 800, "%ld MB for colons", json); /* 4 GB when each was a token's place */
+    memset(text, '\n', size);
+    memcpy(text + size - 4, "a b\n", 4);
+    put("vocab.json", "{\"a\":0}", 7);
+    put("merges.txt", text, size);
+    long merges = memory_for("vocab.json", "merges.txt");
+    ck_assert_msg(merges < 500, "%ld MB for empty lines", merges);
+    free(text);
+    ck_assert_int_eq(truncate("vocab.json", ((off_t)64 << 20) + 1), 0);
+    assert_fails(dt_vocabulary_gpt2(&v, "vocab.json", "merges.txt"), "vocab.json: has 64 MiB");
+}
+END_TEST
+
+START_TEST(gpt2_s_files_may_begin_with_a_byte_order_mark) {
+    static const char json[] = "\xef\xbb\xbf{\"a\": 0, \"b\": 1, \"ab\": 2}",
+                      merges[] = "\xef\xbb\xbf#version: 0.2\r\na b\r\n";
+    dt_vocabulary v;
+    put("vocab.json", json, sizeof json - 1);
+    put("merges.txt", merges, sizeof merges - 1);
+    assert_ok(dt_vocabulary_gpt2(&v, "vocab.json", "merges.txt"));
+    ck_assert(v.size == 3 && v.merge_count == 1 && v.merges[2] == 2);
+    dt_vocabulary_finish(&v);
+}
+END_TEST
+
 START_TEST(gpt2_s_files_that_are_wrong_are_refused_at_their_line) {
     static const struct {
         const char *json, *merges, *says;
@@ -542,6 +593,91 @@ START_TEST(a_text_of_two_files_is_one) {
 }
 END_TEST
 
+/* Every third end of a line is CR LF, every third a CR: as one of LF alone, wherever it is cut. */
+START_TEST(ends_of_lines_are_lf_where_that_is_asked_for) {
+    static char other[2 * LARGE];
+    size_t used = 0;
+    int64_t lines = 0;
+    fill_large();
+    for (size_t i = 0; i < LARGE; i++) {
+        bool end = large[i] == '\n';
+        if (end && lines % 3 == 0) other[used++] = '\r';
+        other[used++] = end && lines % 3 == 1 && large[i + 1] != '\n' ? '\r' : large[i];
+        lines += end;
+    }
+    put("one", other, used);
+    for (int kind = 0; kind < 3; kind++) {
+        dt_import options = {.tokens = dt_token_kinds[kind], .vocab = kind == 2 ? "300" : NULL, .split = "1"};
+        options.newlines = "lf";
+        assert_ok(import_files(options, "one", NULL));
+        assert_tokens("/train/tokens", large, 0, LARGE, kind == 2 ? DT_U16 : DT_U8);
+    }
+    assert_ok(import_files((dt_import){.tokens = "byte", .split = "1"}, "one", NULL)); /* kept */
+    if (used < LARGE) ck_abort_msg("the text has become shorter");
+    static int32_t ids[2 * LARGE];
+    dt_dtype dtype;
+    int64_t chars, count = tokens_of("/train/tokens", ids, &dtype, &chars);
+    ck_assert_int_eq(count, (int64_t)used);
+    for (int64_t i = 0; i < count; i++)
+        if (ids[i] != (uint8_t)other[i]) ck_abort_msg("byte %d was not kept", (int)i);
+    assert_fails(import_files((dt_import){.tokens = "char", .newlines = "crlf"}, "one", NULL), "must be keep or lf");
+}
+END_TEST
+
+START_TEST(no_end_of_a_line_is_cut_in_two) {
+    static const char *const splits[] = {"0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9"};
+    put("one", "ab\r\ncd\r\n\r\nf\r", 12);
+    for (int i = 0; i < COUNT(splits); i++) {
+        int32_t ids[16];
+        dt_dtype dtype;
+        int64_t chars, train, test;
+        assert_ok(import_files((dt_import){.tokens = "byte", .newlines = "lf", .split = splits[i]}, "one", NULL));
+        train = tokens_of("/train/tokens", ids, &dtype, &chars);
+        test = tokens_of("/test/tokens", ids + train, &dtype, &chars);
+        ck_assert_int_eq(train + test, 9);
+        for (int j = 0; j < 9; j++) ck_assert_int_eq(ids[j], "ab\ncd\n\nf\n"[j]);
+    }
+}
+END_TEST
+
+START_TEST(a_byte_order_mark_is_no_text) {
+    for (int kind = 0; kind < 3; kind++) {
+        dt_import options = {.tokens = dt_token_kinds[kind], .vocab = kind == 2 ? "256" : NULL, .split = "1"};
+        put("one", "\xef\xbb\xbfone\n", 7);
+        put("two", "\xef\xbb\xbftwo", 6);
+        assert_ok(import_files(options, "one", "two"));
+        assert_tokens("/train/tokens", "one\ntwo", 0, 7, DT_U8);
+        put("two", "\xff\xfet\0w\0o\0", 8);
+        if (kind != DT_TOKENS_BYTE)
+            assert_fails(import_files(options, "one", "two"), "two: begins with the byte-order mark of UTF-16");
+    }
+    put("one", "\xef\xbb\xbf", 3);
+    assert_fails(import_files((dt_import){.tokens = "char"}, "one", NULL), "one: the text is empty");
+}
+END_TEST
+
+/* Where it is in the file, whatever was left out or folded before it, and what it may be. */
+START_TEST(a_byte_that_is_no_utf8_is_found_in_its_file) {
+    static const char *const says[] = {"two: the byte 0xe9 at offset 11 (line 3) ", "in Latin-1 it is \xc3\xa9: iconv",
+                                       "--tokens byte or bpe take any bytes"};
+    for (int folds = 0; folds < 2; folds++) {
+        put("one",
+            "\xef\xbb\xbf"
+            "a\r\nb\n",
+            8);
+        put("two",
+            "\xef\xbb\xbf"
+            "a\r\nb\rcaf\xe9\n",
+            13);
+        dt_import options = {.tokens = "char", .split = "1", .newlines = folds ? "lf" : NULL};
+        for (int i = 0; i < COUNT(says); i++) assert_fails(import_files(options, "one", "two"), says[i]);
+    }
+    put("one", "it\x92s\n", 6);
+    assert_fails(import_files((dt_import){.tokens = "char"}, "one", NULL), "one: the byte 0x92 at offset 2 (line 1)");
+    assert_fails(import_files((dt_import){.tokens = "char"}, "one", NULL), "WINDOWS-1252");
+}
+END_TEST
+
 START_TEST(types_are_the_smallest_and_one_part_may_be_all) {
     size_t used = 0;
     for (uint32_t point = 0x4e00; point < 0x4e00 + 300; point++) used += dt_utf8_put(point, (uint8_t *)large + used);
@@ -603,8 +739,8 @@ START_TEST(what_cannot_be_imported_is_named_and_the_destination_stays) {
         {{.tokens = "char"}, "nowhere", NULL, "nowhere: cannot open"},
         {{.tokens = "char"}, ".", NULL, ".: is a directory"},
         {{.tokens = "char"}, "text", "dest.h5", "is both a source and the destination"},
-        {{.tokens = "char"}, "text", "latin", "latin: the byte 0xe4 at offset 3 does not belong"},
-        {{.tokens = "char"}, "text", "cut", "cut: the byte 0xe2 at offset 1 does not belong"},
+        {{.tokens = "char"}, "text", "latin", "latin: the byte 0xe4 at offset 3 (line 2) does not belong"},
+        {{.tokens = "char"}, "text", "cut", "cut: the byte 0xe2 at offset 1 (line 1) does not belong"},
         {{.tokens = "bpe", .vocab_json = "text", .merges = "text"}, "text", NULL, "text:1: byte 0: expected {"},
     };
     put("text", "some text\n", 10);
@@ -680,8 +816,14 @@ int main(void) {
     tcase_add_test(words, characters_are_numbered_by_code_points_and_strangers_named);
     tcase_add_checked_fixture(files, enter_directory, leave_directory);
     tcase_add_loop_test(files, gpt2_s_files_give_the_vocabulary_they_were_written_from, 0, 2);
+    tcase_add_test(files, memory_for_gpt2_s_files_follows_from_what_they_can_hold);
+    tcase_add_test(files, gpt2_s_files_may_begin_with_a_byte_order_mark);
     tcase_add_test(files, gpt2_s_files_that_are_wrong_are_refused_at_their_line);
     tcase_add_loop_test(files, a_text_of_two_files_is_one, 0, 4);
+    tcase_add_test(files, ends_of_lines_are_lf_where_that_is_asked_for);
+    tcase_add_test(files, no_end_of_a_line_is_cut_in_two);
+    tcase_add_test(files, a_byte_order_mark_is_no_text);
+    tcase_add_test(files, a_byte_that_is_no_utf8_is_found_in_its_file);
     tcase_add_test(files, types_are_the_smallest_and_one_part_may_be_all);
     tcase_add_test(files, an_import_twice_is_the_same_and_a_vocabulary_may_come_from_files);
     tcase_add_test(files, what_cannot_be_imported_is_named_and_the_destination_stays);
