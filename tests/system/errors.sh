@@ -60,6 +60,33 @@ refused 1 '' "eval of a file that is no checkpoint" eval "$data"
 refused 2 'usage|eval' "eval without an argument" eval
 [[ -z $(find . -path './runs/*' -type f) ]] || fail "something was written: $(find runs)"
 
+# A pipe nobody writes to is refused at once wherever a file belongs: none of these waits for it.
+mkfifo pipe
+limit=20
+echo text >text.txt
+not_a_file() { # not_a_file ARGUMENT…
+    run 1 "$@"
+    expect_bad 1 'pipe.* is (not a regular file|a named pipe)' "a pipe in: $*"
+}
+for command in train eval inspect verify; do not_a_file $command pipe; done
+not_a_file train --set data.file=pipe
+not_a_file train --set "data.file=$data" --run piped --resume pipe
+not_a_file import text pipe out.h5 --tokens byte
+not_a_file import text text.txt out.h5 --tokens bpe --vocab-json pipe --merges text.txt
+not_a_file import text text.txt out.h5 --tokens bpe --vocab-json text.txt --merges pipe
+run 1 import text text.txt pipe --tokens byte
+expect_bad 2 'pipe: is a named pipe; the destination is a file' "a pipe for a destination"
+[[ -p pipe && ! -e out.h5 ]] || fail "the pipe was replaced"
+run 1 train --set "data.file=$data" --run piped --set train.stop_after="5 steps"
+for name in lock metrics.jsonl; do
+    rm -f "piped/$name" && mkfifo "piped/$name"
+    run 1 train --set "data.file=$data" --run piped --set train.stop_after="5 steps"
+    expect_bad 1 "piped.*($name|named pipe)" "a pipe for a run's $name"
+    rm "piped/$name"
+done
+rm -r piped text.txt pipe
+limit=${DTRAIN_LIMIT:-60}
+
 # Without ranks
 for command in inspect verify; do
     run 1 $command missing.h5

@@ -75,6 +75,19 @@ kill -USR1 "$(rank_pid 0)"
 await
 expect_code 75 "the live run is not disturbed"
 
+# Links that others put where a name can be foreseen lead nowhere.
+run 1 train "${arguments[@]}" --run linked --set train.stop_after="5 steps"
+echo precious >victim
+for name in recipe.yaml.tmp metrics.jsonl.tmp checkpoints/step-000000010.h5.tmp; do
+    ln -s "$work/victim" "linked/$name"
+done
+ln -sf "$work/victim" linked/metrics.h5
+ln -sf "$work/victim" linked/recipe.yaml
+run 1 train "${arguments[@]}" --run linked --set train.stop_after="5 steps"
+expect_last 'stopped run=linked step=10 .*' "a run whose names others have foreseen goes on"
+[[ $(cat victim) == precious ]] || fail "a link was followed: the victim is $(head -c 40 victim)"
+[[ -z $(find linked -type l) ]] || fail "links are left: $(find linked -type l)"
+
 # What a user keeps somewhere is not taken for a run's.
 mkdir mine && cp "$source/launch/recipes/fashion-mlp.yaml" mine/recipe.yaml && cp mine/recipe.yaml kept.yaml
 run 2 train mine/recipe.yaml "${arguments[@]}" --run mine
