@@ -54,9 +54,8 @@ static dt_status warm_up(void) {
         for (int64_t rows = 1; rows <= SIDE; rows += SIDE - 1)
             dt_gemm(i & 1 ? DT_TRANSPOSED : DT_PLAIN, i & 2 ? DT_TRANSPOSED : DT_PLAIN, rows, SIDE, SIDE, a, SIDE, b,
                     SIDE, 1, c, SIDE);
-    if (dt_compute_has_bf16())
-        dt_gemm_bf16(DT_PLAIN, DT_PLAIN, SIDE, SIDE, SIDE, (const dt_bf16 *)a, SIDE, (const dt_bf16 *)b, SIDE, 0, c,
-                     SIDE);
+    static dt_bf16 a16[SIDE * SIDE], b16[SIDE * SIDE];
+    if (dt_compute_has_bf16()) dt_gemm_bf16(DT_PLAIN, DT_PLAIN, SIDE, SIDE, SIDE, a16, SIDE, b16, SIDE, 0, c, SIDE);
     return dt_compute_failure();
 }
 
