@@ -80,7 +80,9 @@ class Job:
         Job.count += 1
         self.program = os.path.realpath(options.program)
         self.mark = f"DTRAIN_JOB={os.getpid()}.{Job.count}"
-        everything = dict(ENVIRONMENT, OMPI_MCA_orte_tmpdir_base=folder, DTRAIN_JOB=self.mark.split("=")[1], **(environment or {}))
+        everything = dict(ENVIRONMENT, OMPI_MCA_orte_tmpdir_base=folder, DTRAIN_JOB=self.mark.split("=")[1])
+        everything.update(OMPI_MCA_btl_vader_backing_directory=options.shared, OMPI_MCA_osc_sm_backing_directory=options.shared)
+        everything.update(environment or {})
         command = ["mpirun", "--bind-to", "none", "-n", str(sum(places))]
         if len(places) > 1:
             agent = os.path.join(folder, "agent")

@@ -86,6 +86,8 @@ class Harness:
     def __init__(self, options):
         self.options = options
         self.folder = tempfile.mkdtemp(prefix="dtrain-kill-")
+        # memory that ranks share is a file, and stays when they are killed
+        options.shared = tempfile.mkdtemp(prefix="dtrain-kill-", dir=os.environ.get("OMPI_MCA_btl_vader_backing_directory", "/dev/shm"))
         self.spool = os.path.join(self.folder, "spool")
         os.mkdir(self.spool)
         self.families = [name for name in FAMILIES if getattr(options, name)]
@@ -305,6 +307,7 @@ def main():
         runs += 1
     counts = ", ".join(f"{number} {name}" for name, number in harness.count.items())
     print(f"{runs} runs, {counts}, {failures} failures; mpirun itself hung {jobs.hung_launchers} times", flush=True)
+    shutil.rmtree(options.shared, ignore_errors=True)
     if not failures:
         shutil.rmtree(harness.folder, ignore_errors=True)
     return 1 if failures or not harness.count["interruptions"] else 0  # runs that nothing happened to show nothing
