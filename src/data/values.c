@@ -40,7 +40,9 @@ void dt_apart(double *out, const void *x, dt_dtype dtype, int64_t n, int64_t str
     case DT_I64: APART_64(int64_t); break;
     case DT_F32: APART(float); break;
     case DT_F64: APART(double); break;
-    case DT_DTYPE_COUNT: break;
+    case DT_DTYPE_COUNT:
+        for (int64_t i = 0; i < n; i++) out[i] = 0;
+        break;
     }
 }
 
@@ -77,7 +79,7 @@ static int64_t first_fault(const void *values, dt_dtype dtype, int64_t n) {
         int64_t count = n - at < AT_ONCE ? n - at : AT_ONCE, usable = 0;
         dt_apart(numbers, (const char *)values + (size_t)at * dt_dtype_size(dtype), dtype, count, 1, 0);
         for (int64_t i = 0; i < count; i++) usable += fabs(numbers[i]) <= (double)FLT_MAX;
-        for (int64_t i = 0; usable < count; i++)
+        for (int64_t i = 0; usable < count && i < count; i++)
             if (!(fabs(numbers[i]) <= (double)FLT_MAX)) return at + i;
     }
     return n;
