@@ -5,6 +5,7 @@
 #ifndef DTRAIN_GUARD_H
 #define DTRAIN_GUARD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "dtrain/status.h"
@@ -15,6 +16,7 @@ typedef struct dt_guard_job {
     const char *path;  /* the file, for messages */
     unsigned seconds;  /* of processor time; 0: what the sizes of the file and of what it writes allow */
     size_t memory;     /* bytes the child may take besides what the process has; 0: DT_GUARD_MEMORY */
+    bool stoppable;    /* a stop that is asked for (stop.h) ends the child */
     size_t file_bytes; /* how long a file it writes may become; 0: it writes none */
     dt_status (*work)(void *context, dt_guard *to); /* in the child */
     dt_status (*take)(void *context,

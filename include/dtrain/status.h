@@ -39,7 +39,7 @@ dt_status dt_fail_memory(const char *what, unsigned long long bytes);
 /* `status` with "prefix: " put before its message. */
 dt_status dt_status_within(dt_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The program's exit code for a status: 0, 1 or 2. */
+/* The program's exit code for a status: 0, 1, 2 or 75. */
 int dt_status_exit_code(const dt_status *status);
 
 /* Evaluate an expression of type dt_status and return it from the enclosing function unless it is a success. */

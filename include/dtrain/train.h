@@ -57,7 +57,4 @@ dt_status dt_sample_run(const dt_sample_options *options, dt_sample_figures *fig
  * What it writes goes to a new directory below `directory` and is removed. */
 dt_status dt_bench_run(dt_comm *comm, dt_recipe *recipe, int64_t steps, const char *directory);
 
-/* Asks the run in progress to finish its step, publish a checkpoint and stop. Async-signal-safe. */
-void dt_train_request_stop(void);
-
 #endif

@@ -23,6 +23,7 @@
 
 #include "dtrain/alive.h"
 #include "dtrain/clock.h"
+#include "dtrain/stop.h"
 
 /* Seconds of processor time for any file, and bytes a second on top: a tenth of what unpacking and hashing reach. */
 #define LEAST_SECONDS 10
@@ -43,6 +44,7 @@ typedef struct frame {
 struct dt_guard {
     const char *path;
     int pipe;
+    bool stoppable;
     enum { TALKING, ENDED, SILENT, FOUL } state; /* ENDED: status has come; FOUL: what came were no frames */
     double seconds, left;                        /* of the processor; on the wall */
     size_t pending;                              /* bytes of the data frame in progress */
@@ -136,9 +138,13 @@ static void work_in_child(const dt_guard_job *job, pid_t parent, int pipe) {
 
 /* ---- the parent ---- */
 
+static bool is_stopped(const dt_guard *from) {
+    return from->stoppable && dt_stop_requested;
+}
+
 /* Waits for bytes. Time in which this process did not run either (it was suspended) does not count. */
 static bool await_bytes(dt_guard *from) {
-    while (from->left > 0) {
+    while (from->left > 0 && !is_stopped(from)) {
         double before = dt_clock_now();
         struct pollfd wanted = {.fd = from->pipe, .events = POLLIN};
         int ready = poll(&wanted, 1, 1000);
@@ -220,7 +226,7 @@ static dt_status explain(const dt_guard *from, int ended) {
 
 /* A child that is at its end by itself keeps the signal it died of. */
 static dt_status take_from(const dt_guard_job *job, pid_t child, int pipe) {
-    dt_guard from = {.path = job->path, .pipe = pipe, .seconds = cpu_seconds(job)};
+    dt_guard from = {.path = job->path, .pipe = pipe, .seconds = cpu_seconds(job), .stoppable = job->stoppable};
     from.left = WALL_SECONDS + WALL_FACTOR * from.seconds;
     dt_status taken = job->take ? job->take(job->context, &from) : dt_ok();
     if (taken.code == DT_OK && from.state == TALKING && from.pending == 0) next_frame(&from);
@@ -229,6 +235,7 @@ static dt_status take_from(const dt_guard_job *job, pid_t child, int pipe) {
     int ended = 0;
     while (waitpid(child, &ended, 0) < 0 && errno == EINTR) continue;
     if (from.state == ENDED && from.status.code != DT_OK) return from.status;
+    if (from.state == SILENT && is_stopped(&from)) return dt_stop_status();
     return from.state == SILENT || from.state == FOUL ? explain(&from, ended) : taken;
 }
 

@@ -10,7 +10,7 @@
 
 #include "dtrain/alive.h"
 #include "dtrain/mapped.h"
-#include "dtrain/train.h"
+#include "dtrain/stop.h"
 
 /* The first signal asks for a checkpoint and a stop; one that comes later than half a second ends the process at once.
  * (Launchers and schedulers often deliver the same signal twice in a row: to the process, and through mpirun.) */
@@ -23,7 +23,7 @@ static void on_stop(int number) {
         _exit(128 + number);
     if (!asked) first = now;
     asked = 1;
-    dt_train_request_stop();
+    dt_stop_requested = 1;
 }
 
 static struct sigaction before; /* what a bus error elsewhere is left to */

@@ -343,8 +343,8 @@ static dt_status unpack(const dt_array *array, int fd, const char *file, const c
                        "unpacking %s of %s needs %zu bytes in the spool directory %s: %s (data.spool names another)",
                        dataset, file, array->bytes, directory, strerror(code));
     unpack_job job = {array, file, dataset, fd};
-    return dt_guard_run(
-        &(dt_guard_job){.path = file, .file_bytes = array->bytes, .work = unpack_in_child, .context = &job});
+    return dt_guard_run(&(dt_guard_job){
+        .path = file, .stoppable = true, .file_bytes = array->bytes, .work = unpack_in_child, .context = &job});
 }
 
 /* Collective. */

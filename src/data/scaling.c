@@ -13,6 +13,7 @@
 
 #include "dtrain/alive.h"
 #include "dtrain/memory.h"
+#include "dtrain/stop.h"
 
 #define BLOCKS 256
 
@@ -207,11 +208,12 @@ static dt_status compute_pass(dt_scaling *s, dt_comm *comm, const sums *own, con
     moments *blocks = (moments *)own->message;
     memset(own->message, 0, own->words * sizeof *own->message);
     dt_shard_range(own->block_count, dt_comm_size(comm), dt_comm_rank(comm), &own_first, &own_count);
-    for (int64_t b = own_first; b < own_first + own_count; b++) {
+    for (int64_t b = own_first; b < own_first + own_count && !dt_stop_requested; b++) {
         int64_t first, count;
         dt_shard_range(split->samples, own->block_count, b, &first, &count);
         block_moments(blocks + b * s->channels, own->work, s, own->origin, split, first, count);
     }
+    DT_TRY(dt_comm_agree(comm, dt_stop_status()));
     /* one rank has a block's bits, the others have zeros, and so the sum is a copy */
     DT_TRY(dt_comm_sum_i64(comm, own->message, own->words));
     int64_t bad = take(s, blocks, own->block_count, own->origin, split->samples);

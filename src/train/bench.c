@@ -11,6 +11,7 @@
 #include "dtrain/clock.h"
 #include "dtrain/log.h"
 #include "dtrain/memory.h"
+#include "dtrain/stop.h"
 #include "train_internal.h"
 
 #define REPEATS 15
@@ -31,7 +32,7 @@ static double median(double *values, int count) {
 static dt_status bench_products_in(dt_comm *comm, dt_precision precision) {
     static const int64_t sizes[] = {64, 256, 512, 1024};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        DT_TRY(dt_comm_barrier(comm));
+        DT_TRY(dt_comm_agree(comm, dt_stop_status()));
         double rate, least, mean;
         DT_TRY(dt_comm_agree(comm, dt_measure_products(sizes[i], precision, 0.2, &rate)));
         DT_TRY(dt_comm_spread(comm, &rate, 1, &least, &mean, NULL));
@@ -159,6 +160,7 @@ static dt_status bench_reduce(dt_comm *comm, const dt_kernels *kernels, bool upd
                 update ? "update" : "reduce", update ? ", Adam on every rank" : "");
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         double flat, node, integer;
+        DT_TRY(dt_comm_agree(comm, dt_stop_status()));
         DT_TRY(time_path(&s, sizes[i], 1, ranks, DT_WIRE_F32, update, &flat));
         DT_TRY(time_path(&s, sizes[i], 0, ranks, DT_WIRE_F32, update, &node));
         DT_TRY(time_path(&s, sizes[i], 0, shards, DT_WIRE_I32, update, &integer));

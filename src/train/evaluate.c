@@ -7,6 +7,7 @@
 
 #include "dtrain/log.h"
 #include "dtrain/memory.h"
+#include "dtrain/stop.h"
 #include "train_internal.h"
 
 dt_status dt_batch_create(dt_batch *batch, int64_t **index, const dt_split *split, int64_t rows) {
@@ -84,12 +85,13 @@ dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *ke
             dt_relay_pass(&relay, &pass, batch.fresh);
             dt_model_evaluate(model, pass, &batch, tally);
         }
-        if (dt_compute_failed()) break;
+        if (dt_compute_failed() || dt_stop_requested) break;
     }
     dt_batch_destroy(&batch, index);
     dt_relay_finish(&relay);
     DT_TRY(status);
     DT_TRY(dt_computed_everywhere(comm));
+    DT_TRY(dt_comm_agree(comm, dt_stop_status()));
     return dt_tally_gather(comm, tally);
 }
 

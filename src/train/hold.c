@@ -2,6 +2,7 @@
  * run goes on. Rank 0 holds it for all; what it learns is agreed on, so every rank waits, goes on or stops alike. */
 #include <time.h>
 
+#include "dtrain/stop.h"
 #include "train_internal.h"
 
 #define LOOKS_A_SECOND 4
@@ -13,7 +14,7 @@ static dt_status take_lock(dt_run *run) {
     for (;;) {
         bool taken = true;
         DT_TRY(dt_comm_agree(run->comm, first ? dt_rundir_lock(run->lock, &taken) : dt_ok()));
-        int64_t votes[2] = {!taken, dt_train_stop_requested()};
+        int64_t votes[2] = {!taken, dt_stop_requested};
         DT_TRY(dt_comm_sum_i64(run->comm, votes, 2));
         if (votes[0] == 0) return dt_ok();
         if (votes[1] > 0)

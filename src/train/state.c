@@ -14,6 +14,7 @@
 #include "dtrain/file.h"
 #include "dtrain/log.h"
 #include "dtrain/memory.h"
+#include "dtrain/stop.h"
 #include "dtrain/trace.h"
 #include "train_internal.h"
 
@@ -259,6 +260,7 @@ static dt_status open_run(dt_run *run) {
     DT_TRY(dt_comm_agree(run->comm, dt_isa_check((dt_isa)run->recipe->compute.isa)));
     DT_TRY(open_data(run));
     DT_TRY(identify_data(run));
+    DT_TRY(dt_comm_agree(run->comm, dt_stop_status()));
     DT_TRY(dt_run_hold(run));
     DT_TRY(dt_comm_agree(run->comm, dt_scaling_open(&run->scaling, &run->train, &run->recipe->data)));
     dt_start start;
@@ -285,7 +287,8 @@ static dt_status open_run(dt_run *run) {
     if (run->lacks_bf16) dt_precision_warn(run->comm, run->recipe);
     dt_run_round_weights(run);
     run->first_step = run->position.step;
-    return dt_comm_agree(run->comm, first ? open_records(run) : dt_ok());
+    DT_TRY(dt_comm_agree(run->comm, first ? open_records(run) : dt_ok()));
+    return dt_comm_agree(run->comm, dt_stop_status());
 }
 
 dt_status dt_run_open(dt_run *run, dt_comm *comm, dt_recipe *recipe, const dt_train_options *options) {

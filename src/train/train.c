@@ -6,24 +6,14 @@
 #include "dtrain/train.h"
 
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 
 #include "dtrain/clock.h"
 #include "dtrain/log.h"
 #include "dtrain/memory.h"
+#include "dtrain/stop.h"
 #include "dtrain/trace.h"
 #include "train_internal.h"
-
-static volatile sig_atomic_t stop_requested;
-
-bool dt_train_stop_requested(void) {
-    return stop_requested;
-}
-
-void dt_train_request_stop(void) {
-    stop_requested = 1;
-}
 
 void dt_run_spend(dt_run *run, dt_phase phase, double *mark) {
     double now = dt_clock_now();
@@ -76,7 +66,7 @@ static bool seconds_due(dt_span span, double since) {
 
 /* What this rank has to say besides its gradient. */
 static void raise_flags(dt_run *run) {
-    if (stop_requested) dt_reduce_raise(run->reducer, DT_FLAG_STOP);
+    if (dt_stop_requested) dt_reduce_raise(run->reducer, DT_FLAG_STOP);
     if (dt_compute_failed()) dt_reduce_raise(run->reducer, DT_FLAG_FAILED);
     if (run->local_tally.not_finite > 0) dt_reduce_raise(run->reducer, DT_FLAG_NOT_FINITE);
     if (dt_comm_rank(run->comm) != 0) return;
@@ -359,6 +349,13 @@ static dt_status check(dt_run *run, bool now) {
     return every > 0 && (now || run->position.step % every == 0) ? check_replicas(run) : dt_ok();
 }
 
+/* Who is told to stop in the middle of an evaluation leaves it to who goes on. */
+static dt_status stop_evaluating(dt_run *run, bool *stop) {
+    *stop = true;
+    set_evaluation_due(run, true);
+    return dt_run_publish(run);
+}
+
 /* What follows a step: records, checks, checkpoint, evaluation; and a checkpoint of what that found, where it is the
  * best or the last. Who is told to stop does not begin to evaluate: that is done by who goes on. */
 static dt_status after_step(dt_run *run, dt_progress *progress, bool *stop) {
@@ -375,7 +372,11 @@ static dt_status after_step(dt_run *run, dt_progress *progress, bool *stop) {
     DT_TRY(check(run, publishes));
     if (evaluates) set_evaluation_due(run, true);
     if (publishes) DT_TRY(dt_run_publish(run));
-    if (evaluates && !told) DT_TRY(evaluate(run, progress, &better));
+    if (evaluates && !told) {
+        dt_status status = evaluate(run, progress, &better);
+        if (status.code == DT_ERR_STOPPED) return stop_evaluating(run, stop);
+        DT_TRY(status);
+    }
     bool finished = is_finished(run);
     *stop = stops && !finished;
     if (!finished && !*stop && (publishes || !better)) return dt_ok();

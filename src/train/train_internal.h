@@ -125,9 +125,6 @@ typedef struct dt_run {
     double grad_norm, rate;                  /* of the last step that measured them */
 } dt_run;
 
-/* Whether a signal asked this process to stop. */
-bool dt_train_stop_requested(void);
-
 /* hold.c. Collective. Names the run's directories and takes the lock, waiting where it must. */
 dt_status dt_run_hold(dt_run *run);
 /* Collective. That the directory is still ours, before anything is written to it. */

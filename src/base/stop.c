@@ -1,0 +1,10 @@
+/* The wish to stop. */
+#include "dtrain/stop.h"
+
+volatile sig_atomic_t dt_stop_requested;
+
+dt_status dt_stop_status(void) {
+    if (!dt_stop_requested) return dt_ok();
+    return dt_fail(DT_ERR_STOPPED,
+                   "stopped by a signal before there was anything to save; the same command starts again");
+}
