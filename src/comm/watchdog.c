@@ -3,6 +3,7 @@
  * time by itself, and only of what it saw, so a job that was suspended as a whole finds nothing amiss when it goes on.
  * The entries that hold the others up are those that do not wait, or wait in an earlier step. A machine whose ranks all
  * wait speaks two seconds later than one that has the culprit, so that the job's last words come from where it is.
+ * What moves on other machines the first rank's thread hears of (pulse.h).
  *
  * Once somebody has spoken every rank goes by itself, and so it does when its launcher is gone: not every launcher ends
  * the ranks that are left. */
@@ -24,6 +25,7 @@
 #include "dtrain/log.h"
 #include "dtrain/memory.h"
 #include "elsewhere.h"
+#include "pulse.h"
 
 #define PATIENCE 10        /* times as long is allowed where one move may take long: storage, start, evaluation */
 #define LAST_SECONDS 3     /* for a launcher that ends the ranks, before they go by themselves */
@@ -48,9 +50,11 @@ typedef struct sight {
 struct dt_watchdog {
     MPI_Comm node;
     MPI_Win window;
-    entry *entries; /* of this machine's ranks; behind them one whose activity is 1 once somebody has spoken */
+    entry *entries; /* of this machine's ranks; behind them one of what moves elsewhere, whose activity is 1 once
+                       somebody has spoken */
     entry *own;
-    sight *seen;
+    sight *seen;     /* of the entries */
+    dt_pulse *pulse; /* the first rank's, where there are other machines */
     int count;
     const char *host;
     char elsewhere[400];    /* the other machines and their ranks; "" when there are none */
@@ -114,11 +118,22 @@ static int name_late(const dt_watchdog *w, char *out, size_t size) {
     return late;
 }
 
+/* With the other machines. */
+static void exchange(dt_watchdog *w) {
+    if (!w->pulse) return;
+    uint64_t moves = 0;
+    for (int i = 0; i < w->count; i++) moves += w->entries[i].moves;
+    bool spoken;
+    w->entries[w->count].moves = dt_pulse_exchange(w->pulse, moves, *dt_alive_spoken, &spoken);
+    if (spoken) dt_alive_last_words();
+}
+
 static void bark(dt_watchdog *w, double waited, double limit) {
     char names[1024] = "";
     int late = name_late(w, names, sizeof names);
     if (late == 0 && waited < limit + 2) return;
     if (!dt_alive_last_words()) return;
+    exchange(w);
     if (late > 0)
         dt_log_error("no progress for %.0f s (train.timeout): held up by %s", waited, names);
     else if (w->elsewhere[0])
@@ -159,7 +174,8 @@ static void keep_time(dt_watchdog *w) {
     w->ran = w->ran + running(w, now);
     w->looked = now;
     w->own->looks++;
-    for (int i = 0; i < w->count; i++) {
+    exchange(w);
+    for (int i = 0; i <= w->count; i++) {
         uint64_t moves = w->entries[i].moves, looks = w->entries[i].looks;
         if (moves != w->seen[i].moves) w->seen[i].moved = w->ran;
         if (looks != w->seen[i].looks) w->seen[i].looked = w->ran;
@@ -172,7 +188,7 @@ static void keep_time(dt_watchdog *w) {
 static void look(dt_watchdog *w, bool *warned) {
     keep_time(w);
     go_with_the_others(w);
-    double newest = 0, allowed = w->allowed;
+    double newest = w->seen[w->count].moved, allowed = w->allowed;
     bool slow = false, storage = false;
     for (int i = 0; i < w->count; i++) {
         int activity = w->entries[i].activity;
@@ -235,7 +251,7 @@ dt_status dt_watchdog_open(dt_watchdog **out, dt_comm *comm, double seconds) {
     *out = NULL;
     dt_watchdog *w = dt_alloc(1, sizeof *w);
     size_t count = (size_t)dt_comm_node_size(comm);
-    sight *seen = dt_alloc(count, sizeof *seen);
+    sight *seen = dt_alloc(count + 1, sizeof *seen);
     DT_TRY(dt_comm_agree(comm, w && seen ? dt_ok() : dt_fail_memory("the watchdog", sizeof *w + count * sizeof *seen)));
     w->seen = seen;
     w->node = dt_comm_node_mpi(comm);
@@ -259,6 +275,7 @@ dt_status dt_watchdog_open(dt_watchdog **out, dt_comm *comm, double seconds) {
     dt_watchdog_note(w, DT_ACTIVITY_START, 0);
     DT_TRY(dt_elsewhere_describe(w->elsewhere, sizeof w->elsewhere, comm));
     DT_TRY(dt_comm_barrier(comm));
+    DT_TRY(dt_pulse_open(&w->pulse, comm));
     dt_alive_in(&w->own->moves, &w->entries[w->count].activity);
     int code = start_thread(w);
     DT_TRY(dt_comm_agree(
@@ -278,6 +295,7 @@ void dt_watchdog_close(dt_watchdog *w) {
     pthread_cond_destroy(&w->end);
     pthread_mutex_destroy(&w->lock);
     dt_alive_in(NULL, NULL);
+    dt_pulse_close(w->pulse);
     MPI_Win_free(&w->window);
     dt_free(w->seen);
     dt_free(w);
