@@ -48,7 +48,8 @@ fi
 
 # mpirun answers SIGINT and SIGTERM by killing the ranks a second later, but passes SIGUSR1 on. So it gets a session of
 # its own, out of Ctrl-C's way, and every signal reaches it as SIGUSR1.
-trap 'kill -USR1 "$job" 2>/dev/null' INT TERM USR1 HUP
+told=0
+trap 'told=$((told + 1)); kill -USR1 "$job" 2>/dev/null' INT TERM USR1 HUP
 setsid mpirun -n "$ranks" --bind-to "$binding" "$program" "$@" 2>&3 3>&- >&4 4>&- &
 job=$!
 exec 3>&- 4>&-
@@ -61,4 +62,5 @@ wait "$filter" || true
 code=0
 wait "$job" || code=$?
 ((code != 0)) || code=$lost
+((code != 138 || told != 1)) || code=75 # mpirun dies of a SIGUSR1 before it is ready for one: nothing has begun
 exit "$code"

@@ -115,4 +115,13 @@ chmod +x bin/mpirun
 DTRAIN=$work/where PATH=$work/bin:$PATH "$source/launch/local.sh" >"$out" 2>"$err"
 code=$?
 expect_bad 1 'recipe.yaml:3: what is wrong$' "of what mpirun says nothing is left"
+
+# Told to stop before mpirun is ready for it: that kills it, and nothing has begun.
+printf '#!/bin/sh\ntouch begun\nexec sleep 60\n' >bin/mpirun
+DTRAIN=$work/where PATH=$work/bin:$PATH env --default-signal=INT "$source/launch/local.sh" >"$out" 2>"$err" &
+job=$!
+until_true 30 test -f begun || fail "it does not begin"
+kill -INT "$job"
+await
+expect_code 75 "told to stop before anything has begun"
 finish
