@@ -38,7 +38,7 @@ static void say(const char *file) {
         const char *part = parts[i] ? parts[i] : file;
         size_t length = strlen(part);
         if (length > sizeof line - used) length = sizeof line - used;
-        memcpy(line + used, part, length);
+        memcpy(line + used, part, length); // NOLINT(bugprone-not-null-terminated-result): its end is `used`
         used += length;
     }
     ssize_t ignored = write(STDERR_FILENO, line, used);

@@ -76,10 +76,10 @@ dnnl_status_t dnnl_gemm_bf16bf16f32(char transa, char transb, dnnl_dim_t m, dnnl
     return real(transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
-dnnl_status_t dnnl_primitive_execute(const_dnnl_primitive_t primitive, dnnl_stream_t stream, int count,
-                                     const dnnl_exec_arg_t *arguments) {
+dnnl_status_t dnnl_primitive_execute(const_dnnl_primitive_t primitive, dnnl_stream_t stream, int nargs,
+                                     const dnnl_exec_arg_t *args) {
     if (fails(EXECUTE)) return dnnl_out_of_memory;
     dnnl_status_t (*real)(const_dnnl_primitive_t, dnnl_stream_t, int, const dnnl_exec_arg_t *);
     *(void **)&real = original(EXECUTE);
-    return real(primitive, stream, count, arguments);
+    return real(primitive, stream, nargs, args);
 }
