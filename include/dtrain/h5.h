@@ -13,7 +13,8 @@
 
 typedef struct dt_h5 dt_h5;
 
-dt_status dt_h5_open(dt_h5 **out, const char *path);                           /* to read */
+/* To read, in a child (guard.h): HDF5 may crash on files of others. */
+dt_status dt_h5_open(dt_h5 **out, const char *path);
 dt_status dt_h5_create(dt_h5 **out, const char *path);                         /* new, in the place of what was there */
 dt_status dt_h5_create_parallel(dt_h5 **out, const char *path, dt_comm *comm); /* collective; MPI-IO driver */
 dt_status dt_h5_append(dt_h5 **out, const char *path);                         /* existing, to write */
@@ -81,6 +82,11 @@ dt_status dt_h5_write_rows(dt_h5 *file, const char *dataset, dt_dtype dtype, int
 dt_status dt_h5_read_rows(dt_h5 *file, const char *dataset, dt_dtype dtype, int64_t first, int64_t count, void *data);
 /* A dataset of bytes, [n] with n at most `most`, as a text, to dt_free. */
 dt_status dt_h5_read_text(dt_h5 *file, const char *dataset, size_t most, char **text);
+
+/* All of the list `dataset` of the file `path`, at most `most` numbers: *values[*count], to dt_free; 0 and NULL where
+ * there is no such dataset. The file is read by a child (guard.h), so it may be anybody's. */
+dt_status dt_h5_fetch(const char *path, const char *dataset, dt_dtype dtype, int64_t most, void **values,
+                      int64_t *count);
 
 /* Flushes the library's buffers to the operating system. Collective for a parallel file. */
 dt_status dt_h5_flush(dt_h5 *file);

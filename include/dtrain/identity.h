@@ -42,6 +42,10 @@ dt_status dt_identity_parse(dt_identity *out, const char *text, const char *file
  * float32 [600, 8]". */
 dt_status dt_identity_compare(const dt_identity *stored, const dt_identity *found);
 
+/* Collective. That samples of `dataset` in `file` have as many numbers as those the run was trained on whose checkpoint
+ * `path` says `text` of its data: before anything is unpacked. */
+dt_status dt_identity_expect(dt_comm *comm, const char *text, const char *path, const char *file, const char *dataset);
+
 /* The fingerprint of `bytes` bytes. */
 uint64_t dt_fingerprint(const void *values, size_t bytes);
 

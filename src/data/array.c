@@ -389,6 +389,13 @@ static dt_status open_values(dt_array *array, dt_comm *comm, const char *file, c
     return dt_comm_agree(comm, status);
 }
 
+dt_status dt_array_look(dt_comm *comm, const char *file, const char *dataset, dt_shape *shape) {
+    look_job job = {.file = file, .dataset = dataset};
+    DT_TRY(dt_comm_agree(comm, dt_comm_rank(comm) == 0 ? look(&job) : dt_ok()));
+    *shape = job.info.shape;
+    return dt_comm_broadcast(comm, shape, sizeof *shape, 0);
+}
+
 dt_status dt_array_open(dt_array **out, dt_comm *comm, const char *file, const char *dataset, const char *spool) {
     *out = NULL;
     dt_array *array = dt_alloc(1, sizeof *array);

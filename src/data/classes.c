@@ -86,26 +86,14 @@ dt_status dt_class_names(const dt_split *split, char **names, int64_t *bytes) {
 
 /* ---- of a checkpoint ---- */
 
-static dt_status read_values(dt_classes *classes, dt_h5 *h5, const char *file) {
-    dt_h5_info info;
-    DT_TRY(dt_h5_describe(h5, dataset, &info));
-    int64_t count = info.shape.rank == 1 ? info.shape.dim[0] : 0;
-    if (info.dtype != DT_I64 || count < 1 || count > DT_MOST_CLASSES)
-        return dt_fail(DT_ERR_CORRUPT, "%s: %s is no list of class values", file, dataset);
-    DT_TRY(reserve(classes, count));
-    DT_TRY(dt_h5_read_rows(h5, dataset, DT_I64, 0, count, classes->values));
-    for (int64_t i = 1; i < count; i++)
+static dt_status read_values(dt_classes *classes, const char *file) {
+    void *values;
+    DT_TRY(dt_h5_fetch(file, dataset, DT_I64, DT_MOST_CLASSES, &values, &classes->count));
+    classes->values = values;
+    for (int64_t i = 1; i < classes->count; i++)
         if (classes->values[i] <= classes->values[i - 1])
             return dt_fail(DT_ERR_CORRUPT, "%s: %s is not in ascending order", file, dataset);
     return dt_ok();
-}
-
-static dt_status read_file(dt_classes *classes, const char *file) {
-    dt_h5 *h5;
-    DT_TRY(dt_h5_open(&h5, file));
-    dt_status status = dt_h5_has(h5, dataset) ? read_values(classes, h5, file) : dt_ok();
-    dt_status closed = dt_h5_close(&h5);
-    return status.code == DT_OK ? closed : status;
 }
 
 /* Collective. What rank 0 has, for all. */
@@ -119,7 +107,7 @@ static dt_status share(dt_classes *classes, dt_comm *comm) {
 
 dt_status dt_classes_open(dt_classes *out, dt_comm *comm, const char *checkpoint) {
     memset(out, 0, sizeof *out);
-    dt_status status = dt_comm_agree(comm, dt_comm_rank(comm) == 0 ? read_file(out, checkpoint) : dt_ok());
+    dt_status status = dt_comm_agree(comm, dt_comm_rank(comm) == 0 ? read_values(out, checkpoint) : dt_ok());
     if (status.code == DT_OK) status = share(out, comm);
     if (status.code != DT_OK) dt_classes_finish(out);
     return status;

@@ -8,6 +8,9 @@
 #include "dtrain/h5.h"
 #include "dtrain/tokenizer.h"
 
+/* Collective. The shape of a dataset, of which nothing is read or unpacked (array.c). */
+dt_status dt_array_look(dt_comm *comm, const char *file, const char *dataset, dt_shape *shape);
+
 /* That a file is not there, and how to make it where that is known (array.c). */
 dt_status dt_fail_missing(const char *file);
 

@@ -9,6 +9,8 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "data_internal.h"
+
 #define WHOLE ((size_t)256 << 20)
 #define BLOCK ((size_t)64 << 10)
 #define BLOCKS 256
@@ -192,4 +194,27 @@ dt_status dt_identity_compare(const dt_identity *stored, const dt_identity *foun
     char more[32] = "";
     if (list.count > SAID) snprintf(more, sizeof more, "; and %d more", list.count - SAID);
     return dt_fail(DT_ERR_INPUT, "%s%s", list.text, more);
+}
+
+/* ---- before data is opened ---- */
+
+/* Numbers of a sample, where samples are dimension `at`. */
+static int64_t width_by(const dt_shape *shape, int at) {
+    return shape->dim[at] > 0 ? dt_shape_count(shape) / shape->dim[at] : 0;
+}
+
+dt_status dt_identity_expect(dt_comm *comm, const char *text, const char *path, const char *file, const char *dataset) {
+    dt_identity trained;
+    dt_shape found;
+    DT_TRY(dt_identity_parse(&trained, text, path));
+    DT_TRY(dt_array_look(comm, file, dataset, &found));
+    const dt_shape *was = &trained.parts[0].shape;
+    if (trained.count == 0 || strcmp(trained.parts[0].role, "train_x") != 0 || was->rank < 1) return dt_ok();
+    int64_t width = width_by(was, 0); /* a model may take another shape of as many; it says so itself */
+    if (width_by(&found, 0) == width || width_by(&found, found.rank - 1) == width) return dt_ok();
+    char here[96], there[96];
+    dt_shape_text(&found, here);
+    dt_shape_text(was, there);
+    return dt_fail(DT_ERR_INPUT, "%s: %s is %s, but %s was trained on samples of %lld numbers: its data was %s", file,
+                   dataset, here, path, (long long)width, there);
 }

@@ -217,8 +217,9 @@ static dt_status send_head(void *context, dt_guard *to) {
 
 static dt_status take_head(void *context, dt_guard *from) {
     const head_job *job = context;
-    dt_checkpoint_head *head = job->head;
-    DT_TRY(dt_guard_take(from, head, sizeof *head));
+    dt_checkpoint_head *head = job->head, sent;
+    DT_TRY(dt_guard_take(from, &sent, sizeof sent));
+    *head = sent;
     bool has_data = head->data != NULL; /* the child's pointer */
     head->recipe = head->data = NULL;
     head->created[sizeof head->created - 1] = head->program[sizeof head->program - 1] = '\0';

@@ -195,7 +195,10 @@ static dt_status evaluate_checkpoint(dt_comm *comm, const dt_eval_options *optio
     const dt_recipe_data *data = &e->recipe.data;
     const char *file = options->data ? options->data : data->file;
     dt_loss loss = (dt_loss)e->recipe.loss.kind;
-    if (data->context > 0) DT_TRY(open_vocabulary(e, comm, path, file));
+    if (data->context > 0)
+        DT_TRY(open_vocabulary(e, comm, path, file));
+    else if (e->head.data)
+        DT_TRY(dt_identity_expect(comm, e->head.data, path, file, train ? data->train_x : data->test_x));
     DT_TRY(dt_classes_open(&e->classes, comm, path));
     DT_TRY(dt_data_open(&e->split, comm, file, data, loss, e->vocabulary.size, e->recipe.train.batch, !train, true));
     int64_t rows = dt_rows_at_once(&e->recipe, e->head.shards);

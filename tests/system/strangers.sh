@@ -121,6 +121,12 @@ with open("lzf.h5", "rb") as f:
 with open("blosc.h5", "wb") as f:
     f.write(data.replace(struct.pack("<H", 32000), struct.pack("<H", 32001)).replace(b"lzf\0", b"\0\0\0\0"))
 
+# Samples of another width: 12 MB, packed.
+with h5py.File("wide.h5", "w") as f:
+    for part in ("train", "test"):
+        f.create_dataset(f"{part}/x", data=np.ones((20_000, 600), "u1"), chunks=(10_000, 600), compression="gzip")
+        f[f"{part}/y"] = np.zeros(20_000, "u1")
+
 # What claims to be more than it is.
 def bomb(f, key):
     data = f.create_dataset(key, (10**9, D), "f4", chunks=(1000, D), compression="gzip", fillvalue=1)
@@ -188,6 +194,12 @@ refused null.h5 '/train/y is empty'
 refused lzf.h5 'packed with the filter "lzf" \(number 32000\).*h5repack'
 refused blosc.h5 'packed with the filter "blosc" \(number 32001\).*h5repack'
 refused bomb.h5 '/train/x claims 24000000000 bytes but has [0-9]+ in the file'
+
+# An evaluation on samples of another width ends before there would have to be room for them.
+train_on base.h5
+(ulimit -f 8000 && run 1 eval run --data wide.h5 && echo "$code" >code)
+code=$(cat code)
+expect_bad 1 'wide.h5: /test/x is \[20000, 600\], but run/checkpoints/step-[0-9]+.h5 was trained on samples of 6 numbers' "another width"
 
 # no_controls FILE WHAT: no byte that a terminal obeys
 no_controls() {
