@@ -175,7 +175,7 @@ static void say(difference_list *list, const char *role, const dt_identity_part 
     if (found) describe(found, is);
     size_t used = strlen(list->text), room = sizeof list->text - used;
     const char *joint = used ? "; " : "";
-    if (strcmp(was, is) != 0)
+    if (!stored || !found || strcmp(was, is) != 0)
         snprintf(list->text + used, room, "%sdata.%s is %s, and was %s", joint, role, is, was);
     else
         snprintf(list->text + used, room, "%sdata.%s has other values (fingerprint %016llx, was %016llx)", joint, role,
