@@ -20,6 +20,11 @@ char *dt_strdup(const char *text);
 /* *product = a*b; false when it overflows. */
 bool dt_size_mul(size_t a, size_t b, size_t *product);
 
+/* Bytes this process could still take before the machine, its control groups (a container, a scheduler's job) or its
+ * own limit of address space stop it; SIZE_MAX where nobody says. `root` is put before the paths of /proc and /sys, ""
+ * but in tests. */
+size_t dt_memory_available(const char *root);
+
 /* The peak resident size of this process in bytes (VmHWM); 0 where it cannot be read. */
 size_t dt_memory_peak(void);
 /* The resident size now, of pages that processes share this one's part (Pss): they add up; 0 where it cannot be read.

@@ -37,8 +37,13 @@ typedef struct dt_model_spec {
     int64_t outputs, targets;
     const char *labels; /* for messages: which labels there are; NULL: 0 to outputs - 1 */
     int64_t rows;       /* samples at once, at most */
-    bool training;      /* else no memory for gradients is planned */
-    bool bf16;          /* products multiply bfloat16 numbers, of pass->weights16 and of activations rounded to them */
+    /* Samples at once, at least, and what to say of them: "a batch of 32 samples in 32 shards …"; a normalisation that
+     * would see a single value, and so give the same whatever its input, is then refused. 0: they are not looked at. */
+    int64_t least_rows;
+    const char *least_where, *least_remedy; /* "train.batch=64 or train.shards=16" */
+    size_t memory;                          /* bytes that activations and scratch may take; 0: any */
+    bool training;                          /* else no memory for gradients is planned */
+    bool bf16; /* products multiply bfloat16 numbers, of pass->weights16 and of activations rounded to them */
     /* Not 0: samples are token sequences of up to so many places, computed one place at a time (dt_pass.place). `input`
      * is then [1]. Fails for models that look at places behind the present one. Products then read
      * pass->weights16 instead of pass->weights where it is not NULL, and round nothing: bf16 stays false. */

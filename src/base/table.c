@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dtrain/append.h"
 #include "dtrain/memory.h"
 
 #define ALIGN_ELEMENTS ((size_t)16)
@@ -36,10 +37,9 @@ int64_t dt_shape_last(const dt_shape *shape) {
 }
 
 void dt_shape_text(const dt_shape *shape, char out[96]) {
-    int used = snprintf(out, 96, "[");
-    for (int i = 0; i < shape->rank && used < 90; i++)
-        used += snprintf(out + used, 96 - (size_t)used, i ? ", %lld" : "%lld", (long long)shape->dim[i]);
-    if (used < 95) snprintf(out + used, 96 - (size_t)used, "]");
+    snprintf(out, 96, "[");
+    for (int i = 0; i < shape->rank; i++) dt_append(out, 94, i ? ", %lld" : "%lld", (long long)shape->dim[i]);
+    dt_append(out, 96, "]");
 }
 
 dt_status dt_table_add(dt_table *table, const char *name, const dt_shape *shape, unsigned flags) {

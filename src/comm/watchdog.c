@@ -21,6 +21,7 @@
 
 #include "comm_internal.h"
 #include "dtrain/alive.h"
+#include "dtrain/append.h"
 #include "dtrain/clock.h"
 #include "dtrain/log.h"
 #include "dtrain/memory.h"
@@ -102,18 +103,17 @@ static int name_late(const dt_watchdog *w, char *out, size_t size) {
         if (w->entries[i].step > newest) newest = w->entries[i].step;
         any_stopped = any_stopped || is_stopped(w, i);
     }
-    size_t used = 0;
     int late = 0;
+    out[0] = '\0';
     for (int i = 0; i < w->count; i++) {
         const entry *e = &w->entries[i];
         bool stopped = is_stopped(w, i);
         bool waits = e->waits && e->step == newest;
         if (any_stopped ? !stopped : waits) continue;
         late++;
-        if (used + 96 < size)
-            used += (size_t)snprintf(out + used, size - used, "%srank %d (%s%s in step %lld for %.0f s)",
-                                     used ? ", " : "", e->rank, stopped ? "stopped while " : "", doing(e),
-                                     (long long)e->step, w->ran - w->seen[i].moved);
+        if (strlen(out) + 96 < size)
+            dt_append(out, size, "%srank %d (%s%s in step %lld for %.0f s)", out[0] ? ", " : "", e->rank,
+                      stopped ? "stopped while " : "", doing(e), (long long)e->step, w->ran - w->seen[i].moved);
     }
     return late;
 }

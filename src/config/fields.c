@@ -13,6 +13,7 @@
 #include <strings.h>
 
 #include "config_internal.h"
+#include "dtrain/append.h"
 #include "dtrain/memory.h"
 
 /* What can be wrong with a text. */
@@ -241,10 +242,10 @@ static verdict read_list(const dt_field *field, const char *text, value *out) {
 
 static void write_list(const dt_field *field, const value *in, char out[DT_TEXT_MAX]) {
     (void)field;
-    size_t used = 0;
+    out[0] = '\0';
     for (int i = 0; i < in->list.rank; i++)
-        used += (size_t)snprintf(out + used, DT_TEXT_MAX - used, "%s%lld", i ? ", " : "[", (long long)in->list.dim[i]);
-    snprintf(out + used, DT_TEXT_MAX - used, "]");
+        dt_append(out, DT_TEXT_MAX, "%s%lld", i ? ", " : "[", (long long)in->list.dim[i]);
+    dt_append(out, DT_TEXT_MAX, "]");
 }
 
 static const struct {
@@ -278,12 +279,9 @@ typedef struct context {
 
 /* "sgd, adam or rmsprop" */
 static void choices_words(const dt_field *field, char *out, size_t size) {
-    size_t used = 0;
     out[0] = '\0';
-    for (int i = 0; field->choices[i] && used < size; i++) {
-        const char *joint = i == 0 ? "" : field->choices[i + 1] ? ", " : " or ";
-        used += (size_t)snprintf(out + used, size - used, "%s%s", joint, field->choices[i]);
-    }
+    for (int i = 0; field->choices[i]; i++)
+        dt_append(out, size, "%s%s", i == 0 ? "" : field->choices[i + 1] ? ", " : " or ", field->choices[i]);
 }
 
 /* What would be right: "greater than 0 (default 0.001)". */
@@ -298,12 +296,10 @@ static void requirement(const dt_field *field, verdict why, const char *text, ch
         choices_words(field, out, DT_TEXT_MAX);
     else
         snprintf(out, DT_TEXT_MAX, "%s", types[field->type].noun);
-    size_t used = strlen(out);
     bool numeric = field->type == DT_FIELD_INT || field->type == DT_FIELD_REAL;
     if (why == WRONG_TYPE && numeric && isdigit((unsigned char)text[0]) && strpbrk(text, "_,'xX"))
-        used += (size_t)snprintf(out + used, DT_TEXT_MAX - used, ", in plain decimal digits");
-    if (field->fallback && field->fallback[0] && used < DT_TEXT_MAX)
-        snprintf(out + used, DT_TEXT_MAX - used, " (default %s)", field->fallback);
+        dt_append(out, DT_TEXT_MAX, ", in plain decimal digits");
+    if (field->fallback && field->fallback[0]) dt_append(out, DT_TEXT_MAX, " (default %s)", field->fallback);
 }
 
 /* A failure of a value: "recipe m.yaml:9: train.batch is "many"; it must be …", or, when one --set gave it, shorter. */
@@ -486,14 +482,14 @@ static dt_status fail_missing(const context *c, const dt_field *field, const dt_
 
 /* A list of scalars as text; what is no scalar or leaves no room becomes "…", which no type reads. */
 static void join(const dt_node *list, char out[DT_TEXT_MAX]) {
-    size_t used = (size_t)snprintf(out, DT_TEXT_MAX, "[");
+    snprintf(out, DT_TEXT_MAX, "[");
     for (const dt_node *item = list->first; item; item = item->next) {
         const char *text = item->kind == DT_NODE_SCALAR ? item->text : "…";
-        if (used + strlen(text) + 12 > DT_TEXT_MAX) text = "…";
-        used += (size_t)snprintf(out + used, DT_TEXT_MAX - used, "%s%s", item == list->first ? "" : ", ", text);
-        if (used + 12 > DT_TEXT_MAX) break;
+        if (strlen(out) + strlen(text) + 12 > DT_TEXT_MAX) text = "…";
+        dt_append(out, DT_TEXT_MAX, "%s%s", item == list->first ? "" : ", ", text);
+        if (strlen(out) + 12 > DT_TEXT_MAX) break;
     }
-    snprintf(out + used, DT_TEXT_MAX - used, "]");
+    dt_append(out, DT_TEXT_MAX, "]");
 }
 
 static dt_status decode_field(const context *c, const dt_field *field, const dt_node *map, void *out) {

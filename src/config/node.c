@@ -18,6 +18,7 @@
 #include <yaml.h>
 
 #include "config_internal.h"
+#include "dtrain/append.h"
 #include "dtrain/memory.h"
 
 #define MAX_DEPTH 64
@@ -40,7 +41,8 @@ const char *dt_shown(const char *text, char out[DT_SHOWN]) {
         return out;
     }
     while (n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80) n--; /* do not cut a character in two */
-    snprintf(out + n, DT_SHOWN - n, "…");
+    out[n] = '\0';
+    dt_append(out, DT_SHOWN, "…");
     return out;
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "config_internal.h"
+#include "dtrain/append.h"
 #include "dtrain/memory.h"
 
 /* ---- the table ---- */
@@ -236,12 +237,11 @@ static const struct reader {
 
 /* "sgd and rmsprop" */
 static void name_kinds(const char *const *choices, unsigned kinds, char *out, size_t size) {
-    size_t used = 0;
     out[0] = '\0';
-    for (int i = 0; choices[i] && used < size; i++) {
+    for (int i = 0; choices[i]; i++) {
         if (!(kinds & BIT(i))) continue;
-        const char *joint = used == 0 ? "" : kinds >> i == 1 ? " and " : ", ";
-        used += (size_t)snprintf(out + used, size - used, "%s%s", joint, choices[i]);
+        const char *joint = out[0] == '\0' ? "" : kinds >> i == 1 ? " and " : ", ";
+        dt_append(out, size, "%s%s", joint, choices[i]);
     }
 }
 
@@ -469,12 +469,11 @@ static void differ(comparison *c, const char *key, const char *old, const char *
     else
         snprintf(entry, sizeof entry, "%s is %s but the checkpoint was trained with%s it", key,
                  new ? "there" : "missing", new ? "out" : "");
-    size_t used = strlen(c->list);
-    if (used + strlen(entry) + 3 > sizeof c->list) {
+    if (strlen(c->list) + strlen(entry) + 3 > sizeof c->list) {
         c->unlisted++;
         return;
     }
-    snprintf(c->list + used, sizeof c->list - used, "%s%s", c->listed++ ? "; " : "", entry);
+    dt_append(c->list, sizeof c->list, "%s%s", c->listed++ ? "; " : "", entry);
 }
 
 /* Whether a field decides what is computed, in these two recipes. */

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "dtrain/alive.h"
+#include "dtrain/append.h"
 #include "dtrain/file.h"
 #include "dtrain/guard.h"
 #include "dtrain/mapped.h"
@@ -52,20 +53,15 @@ struct dt_array {
 /* Names of the datasets of a file, as far as they fit. */
 typedef struct name_list {
     char text[200];
-    size_t used;
 } name_list;
 
 static bool list_name(void *context, const char *path, char kind) {
     name_list *list = context;
-    size_t room = sizeof list->text - list->used;
     if (kind != 'd') return true;
-    int length = snprintf(list->text + list->used, room, "%s%s", list->used ? ", " : "", path);
-    if ((size_t)length >= room) {
-        list->text[list->used] = '\0';
-        return false;
-    }
-    list->used += (size_t)length;
-    return true;
+    size_t used = strlen(list->text);
+    bool fits = dt_append(list->text, sizeof list->text, "%s%s", used ? ", " : "", path);
+    if (!fits) list->text[used] = '\0';
+    return fits;
 }
 
 static bool note_member(void *context, const char *name, int64_t value) {
@@ -118,10 +114,10 @@ typedef struct look_job {
 
 static dt_status look_into(dt_h5 *h5, look_job *job) {
     if (!dt_h5_has(h5, job->dataset)) {
-        name_list list = {.used = 0};
+        name_list list = {.text = ""};
         dt_status walked = dt_h5_walk(h5, list_name, &list);
         return dt_fail(DT_ERR_INPUT, "%s: there is no %s; %s%s", job->file, job->dataset,
-                       walked.code == DT_OK && list.used ? "it holds " : "it holds no datasets", list.text);
+                       walked.code == DT_OK && list.text[0] ? "it holds " : "it holds no datasets", list.text);
     }
     DT_TRY(dt_h5_describe(h5, job->dataset, &job->info));
     DT_TRY(check_shape(&job->info, job->file, job->dataset));

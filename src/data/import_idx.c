@@ -11,6 +11,7 @@
 #include <zlib.h>
 
 #include "data_internal.h"
+#include "dtrain/append.h"
 #include "dtrain/file.h"
 #include "dtrain/import.h"
 #include "dtrain/memory.h"
@@ -260,10 +261,9 @@ static dt_status copy(idx *file, dt_h5 *to, const char *dataset) {
 
 static dt_status describe(dt_h5 *file, const idx *files, int count) {
     char sources[1024] = "";
-    for (int i = 0, used = 0; i < count && used < (int)sizeof sources; i++) {
+    for (int i = 0; i < count; i++) {
         const char *slash = strrchr(files[i].in.path, '/');
-        used += snprintf(sources + used, sizeof sources - (size_t)used, "%s%s", i ? ", " : "",
-                         slash ? slash + 1 : files[i].in.path);
+        dt_append(sources, sizeof sources, "%s%s", i ? ", " : "", slash ? slash + 1 : files[i].in.path);
     }
     DT_TRY(dt_h5_put_text(file, "/", "format", "dtrain dataset"));
     DT_TRY(dt_h5_put_int(file, "/", "version", 1));

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "data_internal.h"
+#include "dtrain/append.h"
 #include "dtrain/escape.h"
 #include "dtrain/file.h"
 #include "dtrain/import.h"
@@ -311,10 +312,9 @@ static dt_status write_part(text *t, part *p, writer *w) {
 
 static dt_status describe(const text *t, dt_h5 *file) {
     char sources[1024] = "";
-    for (int i = 0, used = 0; i < t->source_count && used < (int)sizeof sources; i++) {
+    for (int i = 0; i < t->source_count; i++) {
         const char *path = t->sources[i].path, *slash = strrchr(path, '/');
-        used +=
-            snprintf(sources + used, sizeof sources - (size_t)used, "%s%s", i ? ", " : "", slash ? slash + 1 : path);
+        dt_append(sources, sizeof sources, "%s%s", i ? ", " : "", slash ? slash + 1 : path);
     }
     DT_TRY(dt_h5_put_text(file, "/", "format", "dtrain dataset"));
     DT_TRY(dt_h5_put_int(file, "/", "version", 1));

@@ -42,6 +42,7 @@ enum { RUNNING_MEAN, RUNNING_VARIANCE, FIRST_TRAINED }; /* its tensors */
 static dt_status plan(dt_layer *layer, dt_plan *plan) {
     const batch_norm_config *config = layer->config;
     dt_shape channels = {1, {dt_shape_last(&layer->in)}};
+    DT_TRY(dt_plan_check_values(plan, layer, dt_shape_count(&layer->in) / channels.dim[0], false));
     DT_TRY(dt_plan_statistic(plan, layer, "running_mean", &channels, config->momentum));
     DT_TRY(dt_plan_statistic(plan, layer, "running_var", &channels, config->momentum));
     if (config->scale) DT_TRY(dt_plan_param(plan, layer, "scale", &channels, 0));

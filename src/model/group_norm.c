@@ -34,6 +34,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     if (channels.dim[0] % config->groups != 0)
         return dt_layer_fail(layer, "%lld channels cannot be divided into %lld groups; groups must divide them",
                              (long long)channels.dim[0], (long long)config->groups);
+    DT_TRY(dt_plan_check_values(plan, layer, dt_shape_count(&layer->in) / config->groups, true));
     if (config->scale) DT_TRY(dt_plan_param(plan, layer, "scale", &channels, 0));
     if (config->shift) DT_TRY(dt_plan_param(plan, layer, "shift", &channels, 0));
     DT_TRY(dt_plan_scratch(plan, layer, 2 * config->groups));

@@ -38,6 +38,7 @@ enum { RMS, CENTRED }; /* variants */
 static dt_status plan(dt_layer *layer, dt_plan *plan) {
     const layer_norm_config *config = layer->config;
     dt_shape channels = {1, {dt_shape_last(&layer->in)}};
+    DT_TRY(dt_plan_check_values(plan, layer, channels.dim[0], true));
     if (config->scale) DT_TRY(dt_plan_param(plan, layer, "scale", &channels, 0));
     if (config->shift) DT_TRY(dt_plan_param(plan, layer, "shift", &channels, 0));
     DT_TRY(dt_plan_scratch(plan, layer, 2 * (dt_shape_count(&layer->in) / channels.dim[0])));

@@ -1,11 +1,13 @@
 /* The table of layer kinds, and how a layer gets from the recipe to its place: one item of model.layers is decoded by
  * its kind's own table of fields, then planned. Planning only adds up what the layers ask for; the memory is one arena,
  * allocated when everything is known, so a model that does not fit fails at once and with one number. */
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "dtrain/append.h"
 #include "dtrain/memory.h"
 #include "model_internal.h"
 
@@ -74,6 +76,19 @@ const dt_model_spec *dt_plan_spec(const dt_plan *plan) {
 int64_t dt_plan_places(dt_plan *plan, const dt_layer *layer) {
     plan->bounded = true;
     return plan->spec->decoding > 0 ? plan->spec->decoding : layer->in.dim[0];
+}
+
+dt_status dt_plan_check_values(const dt_plan *plan, const dt_layer *layer, int64_t values, bool per_sample) {
+    const dt_model_spec *spec = plan->spec;
+    if (!spec->training || spec->least_rows == 0 || values > 1) return dt_ok();
+    if (per_sample)
+        return dt_layer_fail(layer, "it normalises single values, which leaves the same whatever they were; remove it");
+    if (spec->least_rows > 1) return dt_ok();
+    return dt_layer_fail(
+        layer,
+        "%s, of which it would see one value a channel, and give the same whatever that is; try %s, or "
+        "layer_norm instead",
+        spec->least_where, spec->least_remedy);
 }
 
 dt_status dt_plan_carried(dt_plan *plan, dt_layer *layer, int64_t per_row) {
@@ -234,6 +249,15 @@ dt_status dt_plan_bind(dt_plan *plan, dt_real **arena) {
         if (__builtin_add_overflow(plan->total, plan->pools[i], &plan->total))
             return dt_fail_memory("activations", SIZE_MAX);
     }
+    const dt_model_spec *spec = plan->spec;
+    size_t bytes;
+    if (!dt_size_mul(plan->total, sizeof **arena, &bytes)) return dt_fail_memory("activations", SIZE_MAX);
+    if (spec->memory > 0 && bytes > spec->memory)
+        return dt_fail(DT_ERR_MEMORY,
+                       "%lld samples at once take %.3g GB for what layers give, and there are %.3g GB for a rank; let "
+                       "fewer be computed at once (train.micro_batch=%.0f would fit), or use fewer ranks on a machine",
+                       (long long)spec->rows, (double)bytes / 1e9, (double)spec->memory / 1e9,
+                       fmax(1, floor(0.8 * (double)spec->rows * (double)spec->memory / (double)bytes)));
     *arena = dt_alloc(plan->total, sizeof **arena);
     if (!*arena) return dt_fail_memory("activations", (unsigned long long)plan->total * sizeof **arena);
     for (size_t i = 0; i < plan->count; i++) {
@@ -259,9 +283,8 @@ static const dt_layer_kind *find_kind(const char *name) {
 
 static dt_status unknown_kind(const char *source, const char *name) {
     char known[512] = "";
-    size_t used = 0;
-    for (const dt_layer_kind *const *kind = dt_layer_kinds; *kind && used < sizeof known; kind++)
-        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", (*kind)->name);
+    for (const dt_layer_kind *const *kind = dt_layer_kinds; *kind; kind++)
+        dt_append(known, sizeof known, "%s%s", known[0] ? ", " : "", (*kind)->name);
     return dt_fail(DT_ERR_INPUT, "recipe %s: there is no layer kind `%.64s`; there are %s", source, name, known);
 }
 

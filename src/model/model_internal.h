@@ -54,6 +54,9 @@ struct dt_plan {
     size_t pools[DT_POOLS]; /* elements: the largest that was asked for */
 };
 
+/* Refuses a normalisation over so few values (of a channel, of a group): of one there is nothing left. `per_sample`:
+ * the others are of other samples, so that these count too. */
+dt_status dt_plan_check_values(const dt_plan *plan, const dt_layer *layer, int64_t values, bool per_sample);
 /* Asks for [max_rows, per_row] elements at *where, which must stay where it is until dt_plan_bind. */
 dt_status dt_plan_memory(dt_plan *plan, dt_real **where, int64_t per_row);
 /* The same, of the list's gradient number `which`, which lists of the same depth share. */

@@ -1,7 +1,6 @@
 /* Evaluation of a split, and the eval command's work. The split is cut into pieces of a fixed size, dealt to the ranks
  * in turn, and the results are integers: the figures do not depend on the number of ranks. */
 #include <assert.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -62,37 +61,92 @@ int dt_vocabulary_extras(dt_vocabulary *v, dt_extra *out) {
 }
 
 /* Samples of streams come in the order of a stream, all streams of a batch in step; a rank that has some of the streams
- * has all of their samples. Other samples are streams of one. */
-dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *kernels, const dt_scaling *scaling,
-                            const dt_pass *weights, const dt_split *split, int64_t rows_at_once, dt_tally *tally) {
-    dt_batch batch;
-    int64_t *index;
-    dt_relay relay = {{NULL, NULL}};
-    dt_status status = dt_batch_create(&batch, &index, split, rows_at_once);
-    if (status.code == DT_OK && split->text.streams > 0) status = dt_relay_create(&relay, model, rows_at_once);
-    status = dt_comm_agree(comm, status);
-    memset(tally, 0, sizeof *tally);
+ * has all of their samples. Other samples are streams of one. odd_from: where the first batch begins
+ * that has a sample whose loss is not finite; -1: there is none. */
+static void evaluate_stream(const dt_evaluator *e, dt_relay *relay, dt_batch *batch, int64_t *index, int64_t at,
+                            int64_t rows, dt_tally *tally, int64_t *odd_from) {
+    const dt_split *split = e->split;
     int64_t streams = split->text.streams > 0 ? split->text.streams : split->samples;
-    int64_t stride = rows_at_once * dt_comm_size(comm);
-    for (int64_t at = rows_at_once * dt_comm_rank(comm); status.code == DT_OK && at < streams; at += stride) {
-        int64_t rows = streams - at < rows_at_once ? streams - at : rows_at_once;
+    batch->first = (uint64_t)at;
+    for (int64_t ahead = 0; ahead < split->samples; ahead += streams) {
+        for (int64_t i = 0; i < rows; i++) index[i] = ahead + at + i;
+        dt_split_gather(split, e->kernels, e->scaling, NULL, index, rows, batch);
+        dt_pass pass = {.weights = e->weights, .weights16 = e->weights16};
+        dt_relay_pass(relay, &pass, batch->fresh);
+        int64_t before = tally->not_finite;
+        dt_model_evaluate(e->model, pass, batch, tally);
+        if (tally->not_finite > before && (*odd_from < 0 || ahead + at < *odd_from)) *odd_from = ahead + at;
+    }
+}
+
+/* What is wrong with the first sample of a batch that has one. */
+static void name_cause(const dt_evaluator *e, dt_relay *relay, dt_batch *batch, int64_t from, dt_odd *odd) {
+    int64_t left = e->split->samples - from, rows = left < e->rows_at_once ? left : e->rows_at_once;
+    bool tokens = e->split->text.context > 0 && !e->split->text.rows;
+    dt_suspect suspect = {.split = e->split,
+                          .samples = odd->samples,
+                          .targets = odd->targets,
+                          .model = e->model,
+                          .kernels = e->kernels,
+                          .batch = batch};
+    for (int64_t row = from; row < from + rows; row++) {
+        batch->first = (uint64_t)row;
+        dt_split_gather(e->split, e->kernels, e->scaling, NULL, &row, 1, batch);
+        dt_pass pass = {.weights = e->weights, .weights16 = e->weights16};
+        dt_relay_pass(relay, &pass, true);
+        suspect.row = tokens ? dt_text_start(e->split, NULL, row) : row;
+        if (dt_find_cause(&suspect, &pass, odd->cause, sizeof odd->cause)) return;
+    }
+    snprintf(odd->cause, sizeof odd->cause, "the first is in samples %lld to %lld, where no value before it overflows",
+             (long long)from, (long long)(from + rows - 1));
+}
+
+/* Collective. odd->cause of the rank whose batch is the first of all becomes everybody's. */
+static dt_status share_cause(const dt_evaluator *e, dt_relay *relay, dt_batch *batch, int64_t from, dt_odd *odd) {
+    int ranks = dt_comm_size(e->comm), first = 0;
+    uint64_t *all = dt_alloc((size_t)ranks, sizeof *all);
+    DT_TRY(dt_comm_agree(e->comm, all ? dt_ok() : dt_fail_memory("the ranks' batches", (size_t)ranks * 8)));
+    dt_status status = dt_comm_gather_u64(e->comm, (uint64_t)from, all); /* none: -1, the largest */
+    for (int i = 1; i < ranks; i++)
+        if (all[i] < all[first]) first = i;
+    dt_free(all);
+    DT_TRY(status);
+    if (dt_comm_rank(e->comm) == first) name_cause(e, relay, batch, from, odd);
+    return dt_comm_broadcast(e->comm, odd->cause, sizeof odd->cause, first);
+}
+
+dt_status dt_evaluate_split(const dt_evaluator *e, dt_tally *tally, dt_odd *odd) {
+    dt_batch batch;
+    int64_t *index, odd_from = -1;
+    dt_relay relay = {{NULL, NULL}};
+    dt_status status = dt_batch_create(&batch, &index, e->split, e->rows_at_once);
+    if (status.code == DT_OK && e->split->text.streams > 0) status = dt_relay_create(&relay, e->model, e->rows_at_once);
+    status = dt_comm_agree(e->comm, status);
+    memset(tally, 0, sizeof *tally);
+    int64_t streams = e->split->text.streams > 0 ? e->split->text.streams : e->split->samples;
+    int64_t stride = e->rows_at_once * dt_comm_size(e->comm);
+    for (int64_t at = e->rows_at_once * dt_comm_rank(e->comm); status.code == DT_OK && at < streams; at += stride) {
+        int64_t rows = streams - at < e->rows_at_once ? streams - at : e->rows_at_once;
         assert(index);
-        batch.first = (uint64_t)at;
-        for (int64_t ahead = 0; ahead < split->samples; ahead += streams) {
-            for (int64_t i = 0; i < rows; i++) index[i] = ahead + at + i;
-            dt_split_gather(split, kernels, scaling, NULL, index, rows, &batch);
-            dt_pass pass = *weights;
-            dt_relay_pass(&relay, &pass, batch.fresh);
-            dt_model_evaluate(model, pass, &batch, tally);
-        }
+        evaluate_stream(e, &relay, &batch, index, at, rows, tally, &odd_from);
         if (dt_compute_failed() || dt_stop_requested) break;
     }
+    if (status.code == DT_OK) status = dt_computed_everywhere(e->comm);
+    if (status.code == DT_OK) status = dt_comm_agree(e->comm, dt_stop_status());
+    if (status.code == DT_OK) status = dt_tally_gather(e->comm, tally);
+    if (status.code == DT_OK && tally->not_finite > 0) status = share_cause(e, &relay, &batch, odd_from, odd);
     dt_batch_destroy(&batch, index);
     dt_relay_finish(&relay);
-    DT_TRY(status);
-    DT_TRY(dt_computed_everywhere(comm));
-    DT_TRY(dt_comm_agree(comm, dt_stop_status()));
-    return dt_tally_gather(comm, tally);
+    return status;
+}
+
+dt_odd dt_odd_names(const dt_recipe_data *data, bool test) {
+    dt_odd odd = {.targets = test ? data->test_y : data->train_y};
+    if (data->context > 0)
+        odd.samples = test ? data->test_tokens : data->train_tokens;
+    else
+        odd.samples = test ? data->test_x : data->train_x;
+    return odd;
 }
 
 dt_status dt_tally_gather(dt_comm *comm, dt_tally *tally) {
@@ -103,35 +157,6 @@ dt_status dt_tally_gather(dt_comm *comm, dt_tally *tally) {
     memcpy(tally, words, sizeof words);
     dt_tally_carry(tally);
     return dt_ok();
-}
-
-double dt_perplexity(const dt_tally *tally, const dt_split *split) {
-    bool tokens = split->text.context > 0 && !split->text.rows;
-    return tokens ? exp(dt_tally_loss(tally)) : (double)NAN;
-}
-
-double dt_bits_per_char(const dt_tally *tally, const dt_split *split) {
-    bool counted = split->text.chars > 0 && !split->text.masked;
-    return counted ? dt_tally_loss(tally) / log(2) / split->text.chars : (double)NAN;
-}
-
-void dt_tally_text(char *out, size_t size, const char *prefix, const dt_tally *tally, dt_loss loss,
-                   const dt_split *split, bool all) {
-    double samples = (double)tally->samples;
-    bool classes = split->labels ? split->classes > 1 : loss == DT_LOSS_SOFTMAX_CROSS_ENTROPY;
-    int used = snprintf(out, size, " %sloss=%.6f", prefix, dt_tally_loss(tally));
-    if (classes || loss == DT_LOSS_BINARY_CROSS_ENTROPY)
-        used += snprintf(out + used, size - (size_t)used, " %saccuracy=%.4f", prefix, (double)tally->correct / samples);
-    if (!isnan(dt_perplexity(tally, split)))
-        used += snprintf(out + used, size - (size_t)used, " %sperplexity=%.4f", prefix, dt_perplexity(tally, split));
-    if (all && !isnan(dt_bits_per_char(tally, split)))
-        used +=
-            snprintf(out + used, size - (size_t)used, " %sbits_per_char=%.4f", prefix, dt_bits_per_char(tally, split));
-    if (all && classes && (split->labels ? split->classes : split->width) > 5)
-        used +=
-            snprintf(out + used, size - (size_t)used, " %stop5=%.4f", prefix, (double)tally->correct_top5 / samples);
-    if (all && loss != DT_LOSS_SOFTMAX_CROSS_ENTROPY)
-        snprintf(out + used, size - (size_t)used, " %smae=%.6f", prefix, dt_tally_abs_error(tally));
 }
 
 /* What an evaluation needs of a checkpoint. */
@@ -148,9 +173,10 @@ typedef struct dt_evaluation {
     dt_bf16 *weights16; /* for bf16 */
 } dt_evaluation;
 
-static dt_status load_weights(dt_evaluation *e, const char *path, int64_t rows) {
+static dt_status load_weights(dt_evaluation *e, const char *path, int64_t rows, size_t memory) {
     dt_model_spec spec = dt_model_spec_of(&e->split, &e->recipe, rows, false);
     if (e->split.found && e->split.text.context == 0) spec.outputs = 0; /* classes are the model's, not the data's */
+    spec.memory = memory;
     DT_TRY(dt_model_create(&e->model, e->recipe.layers, &e->recipe.loss, &spec, e->kernels));
     DT_TRY(dt_targets_settle(&e->split, &e->classes, false, dt_model_outputs(e->model)));
     const dt_table *table = dt_model_table(e->model);
@@ -201,14 +227,18 @@ static dt_status evaluate_checkpoint(dt_comm *comm, const dt_eval_options *optio
         DT_TRY(dt_identity_expect(comm, e->head.data, path, file, train ? data->train_x : data->test_x));
     DT_TRY(dt_classes_open(&e->classes, comm, path));
     DT_TRY(dt_data_open(&e->split, comm, file, data, loss, e->vocabulary.size, e->recipe.train.batch, !train, true));
-    int64_t rows = dt_rows_at_once(&e->recipe, e->head.shards);
+    int64_t rows = dt_rows_at_once(&e->recipe, e->head.shards, e->split.samples);
+    size_t memory;
+    DT_TRY(dt_memory_of_rank(comm, &memory));
     DT_TRY(open_compute(e, comm));
-    DT_TRY(dt_comm_agree(comm, load_weights(e, path, rows)));
+    DT_TRY(dt_comm_agree(comm, load_weights(e, path, rows, memory)));
     dt_watchdog_note(dt_comm_watchdog(comm), DT_ACTIVITY_EVALUATE, e->head.position.step);
-    dt_pass pass = {.weights = e->weights, .weights16 = e->weights16};
+    dt_evaluator evaluator = {comm, e->model, e->kernels, &e->scaling, e->weights, e->weights16, &e->split, rows};
+    dt_odd odd = dt_odd_names(data, !train);
     dt_tally tally;
-    DT_TRY(dt_evaluate_split(comm, e->model, e->kernels, &e->scaling, &pass, &e->split, rows, &tally));
-    char figures[256], digest[17];
+    DT_TRY(dt_evaluate_split(&evaluator, &tally, &odd));
+    DT_TRY(dt_test_not_finite(comm, (dt_not_finite)e->recipe.train.not_finite, &odd, false, &tally));
+    char figures[DT_FIGURES], digest[17];
     dt_tally_text(figures, sizeof figures, "", &tally, loss, &e->split, true);
     dt_log_info("%s, step %lld, on %s:%s", path, (long long)e->head.position.step, options->split, figures);
     dt_tally_text(figures, sizeof figures, "", &tally, loss, &e->split, false);

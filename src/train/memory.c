@@ -13,12 +13,43 @@ typedef struct item {
 
 enum { WEIGHTS, ROUNDED, MOMENTS, CARRIED, GRADIENT, ACTIVATIONS, INPUT, ITEMS };
 
-static void list_items(const dt_run *run, item items[ITEMS]) {
-    size_t weights = run->table->total * sizeof *run->weights, slots = 0;
+static size_t slots_of(const dt_run *run) {
+    size_t slots = 0;
     while (run->slot_names[slots]) slots++;
-    size_t targets = run->batch.labels ? (size_t)run->train.targets * sizeof *run->batch.labels
+    return slots;
+}
+
+/* Bytes of a batch for each of its samples. */
+static size_t bytes_of_sample(const dt_run *run) {
+    size_t targets = run->train.labels ? (size_t)run->train.targets * sizeof *run->batch.labels
                                        : (size_t)run->train.width * sizeof *run->batch.values;
-    size_t sample = (size_t)dt_shape_count(&run->train.input) * sizeof *run->batch.x + targets + sizeof *run->index;
+    return (size_t)dt_shape_count(&run->train.input) * sizeof *run->batch.x + targets + sizeof *run->index;
+}
+
+dt_status dt_memory_of_rank(dt_comm *comm, size_t *out) {
+    double mine = (double)dt_memory_available("") / dt_comm_node_size(comm), least;
+    DT_TRY(dt_comm_spread(comm, &mine, 1, &least, NULL, NULL));
+    *out = least < 1e18 ? (size_t)least : 0; /* 0: nobody says */
+    return dt_ok();
+}
+
+dt_status dt_run_check_memory(const dt_run *run) {
+    double weights = (double)run->table->total * sizeof *run->weights, ranks = dt_comm_node_size(run->comm);
+    double kept = weights * (double)(1 + slots_of(run)) / ranks; /* one copy on a machine, if it can be shared */
+    double input = (double)run->rows_at_once * (double)bytes_of_sample(run),
+           layers = (double)dt_model_memory(run->model);
+    double all = layers + input + weights + kept;
+    if (run->memory == 0 || all <= (double)run->memory) return dt_ok();
+    return dt_fail(DT_ERR_MEMORY,
+                   "a rank needs %.3g GB (layers' outputs %.3g, input %.3g, gradient %.3g, its share of weights and "
+                   "moments %.3g), and there are %.3g for it; use fewer ranks on a machine, a smaller "
+                   "train.micro_batch (now %lld samples are computed at once), or a smaller model",
+                   all / 1e9, layers / 1e9, input / 1e9, weights / 1e9, kept / 1e9, (double)run->memory / 1e9,
+                   (long long)run->rows_at_once);
+}
+
+static void list_items(const dt_run *run, item items[ITEMS]) {
+    size_t weights = run->table->total * sizeof *run->weights, slots = slots_of(run), sample = bytes_of_sample(run);
     items[WEIGHTS] = (item){"weights", weights, 0};
     items[ROUNDED] = (item){"weights in bf16", run->weights16 ? run->table->total * sizeof *run->weights16 : 0, 0};
     items[MOMENTS] = (item){"moments", slots * weights, 0};

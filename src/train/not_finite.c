@@ -1,35 +1,12 @@
 /* What to do about a loss or gradient that is no number (train.not_finite): stop, pass the step over, or go back to the
  * last checkpoint and pass it over then. All ranks learn of it with the gradient and decide alike; what was passed over
- * is part of the trained state. Whatever the policy, the cause is looked for where it arose, sample by sample: that is
- * slow, but a run that lost its numbers has the time, and "row 137 of /train/x" can be acted on. */
+ * is part of the trained state. Whatever the policy, the cause is named (cause.c). In an evaluation there is no step to
+ * pass over: the run stops, or the figures are those of the other samples. */
 #include <math.h>
 #include <stdio.h>
 
 #include "dtrain/log.h"
 #include "train_internal.h"
-
-static bool all_finite(const dt_run *run, const dt_real *values, int64_t count) {
-    return isfinite(run->kernels->sum_squares(values, count));
-}
-
-/* The first layer whose output for the one sample in the batch is not finite; NULL when all are. */
-static const char *overflowing_layer(dt_run *run) {
-    dt_pass pass = {.rows = 1,
-                    .training = true,
-                    .seed = (uint64_t)run->recipe->seed,
-                    .step = (uint64_t)run->position.step,
-                    .first = run->batch.first,
-                    .weights = run->weights,
-                    .weights16 = run->weights16};
-    dt_carried_pass(run, &pass, (int64_t)run->batch.first, run->batch.fresh);
-    pass.carry = NULL;
-    dt_model_forward(run->model, pass, run->batch.x);
-    for (int i = 0; i < dt_model_layer_count(run->model); i++) {
-        const dt_layer *layer = dt_model_layer(run->model, i);
-        if (layer->output && !all_finite(run, layer->output, dt_shape_count(&layer->out))) return layer->name;
-    }
-    return NULL;
-}
 
 /* What is wrong with the sample at `position` of the global batch; false when nothing is before the loss. */
 static bool find_cause(dt_run *run, const dt_sampler *sampler, int64_t position, char *out, size_t size) {
@@ -40,23 +17,20 @@ static bool find_cause(dt_run *run, const dt_sampler *sampler, int64_t position,
     bool text = data->context > 0 && !run->train.text.rows;
     dt_split_gather(&run->train, run->kernels, &run->scaling, text ? &augment : NULL, &row, 1, &run->batch);
     if (text) row = dt_text_start(&run->train, &augment, row);
-    const char *samples = data->context > 0 ? data->train_tokens : data->train_x;
-    const char *dataset = NULL, *layer = NULL;
-    char fault[DT_FAULT_TEXT] = "is not finite";
-    if (!all_finite(run, run->batch.x, dt_shape_count(&run->train.input)))
-        dataset = samples;
-    else if (run->batch.values && !all_finite(run, run->batch.values, run->train.width))
-        dataset = data->train_y;
-    else
-        layer = overflowing_layer(run);
-    if (dataset && data->context == 0)
-        dt_array_row_fault(dataset == samples ? run->train.x : run->train.y, row, fault, sizeof fault);
-    if (dataset)
-        snprintf(out, size, "row %lld of %s %s: correct the data", (long long)row, dataset, fault);
-    else if (layer)
-        snprintf(out, size, "%s overflows at %s %lld of %s: lower optimizer.lr or set optimizer.clip_norm", layer,
-                 text ? "token" : "row", (long long)row, samples);
-    return dataset || layer;
+    dt_suspect suspect = {.split = &run->train,
+                          .samples = data->context > 0 ? data->train_tokens : data->train_x,
+                          .targets = data->train_y,
+                          .model = run->model,
+                          .kernels = run->kernels,
+                          .batch = &run->batch,
+                          .row = row};
+    dt_pass pass = {.training = true,
+                    .seed = (uint64_t)run->recipe->seed,
+                    .step = (uint64_t)run->position.step,
+                    .weights = run->weights,
+                    .weights16 = run->weights16};
+    dt_carried_pass(run, &pass, (int64_t)run->batch.first, run->batch.fresh);
+    return dt_find_cause(&suspect, &pass, out, size);
 }
 
 /* The cause among this rank's samples, and the range of them it was found in. */
@@ -138,4 +112,15 @@ dt_status dt_run_not_finite(dt_run *run, const dt_sampler *sampler, int64_t rows
     case DT_NOT_FINITE_ROLLBACK: return roll_back(run, found, sound);
     default: return found;
     }
+}
+
+dt_status dt_test_not_finite(const dt_comm *comm, dt_not_finite policy, const dt_odd *odd, bool told, dt_tally *tally) {
+    if (tally->not_finite == 0) return dt_ok();
+    dt_status found = dt_fail(DT_ERR_DIVERGED, "the loss of %lld of %lld samples of %s is not a number; %s",
+                              (long long)tally->not_finite, (long long)tally->samples, odd->samples, odd->cause);
+    if (policy == DT_NOT_FINITE_STOP) return found;
+    if (!told && dt_comm_rank(comm) == 0) dt_log_warn("%s; left out of the figures (train.not_finite)", found.message);
+    tally->samples -= tally->not_finite;
+    tally->not_finite = 0;
+    return dt_ok();
 }

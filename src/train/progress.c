@@ -32,10 +32,6 @@ static const char *all_epochs(const dt_run *run, char out[32]) {
     return out;
 }
 
-static double share(int64_t part, const dt_tally *tally) {
-    return tally->samples ? (double)part / (double)tally->samples : (double)NAN;
-}
-
 static void duration_text(double seconds, char out[32]) {
     long s = seconds > 0 && seconds < 1e9 ? lround(seconds) : 0;
     if (s >= 3600)
@@ -166,15 +162,15 @@ dt_status dt_progress_evaluated(dt_progress *progress, dt_run *run) {
     if (dt_comm_rank(run->comm) != 0) return dt_ok();
     const dt_tally *train = run->position.sample == 0 ? &run->last_tally : &run->epoch_tally;
     const dt_tally *test = &run->test_tally;
-    bool classes = run->train.labels || run->recipe->loss.kind != DT_LOSS_MEAN_SQUARED_ERROR;
+    bool classes = dt_has_accuracy(&run->train, (dt_loss)run->recipe->loss.kind);
     bool vectors = run->recipe->loss.kind != DT_LOSS_SOFTMAX_CROSS_ENTROPY;
     double row[] = {(double)run->position.step,
                     epochs_done(run),
                     dt_tally_loss(train),
-                    classes ? share(train->correct, train) : (double)NAN,
+                    classes ? dt_tally_share(train->correct, train) : (double)NAN,
                     dt_tally_loss(test),
-                    classes ? share(test->correct, test) : (double)NAN,
-                    classes ? share(test->correct_top5, test) : (double)NAN,
+                    classes ? dt_tally_share(test->correct, test) : (double)NAN,
+                    classes ? dt_tally_share(test->correct_top5, test) : (double)NAN,
                     vectors ? dt_tally_abs_error(test) : (double)NAN,
                     run->has_test ? dt_perplexity(test, &run->test) : (double)NAN,
                     run->has_test ? dt_bits_per_char(test, &run->test) : (double)NAN,
@@ -183,7 +179,7 @@ dt_status dt_progress_evaluated(dt_progress *progress, dt_run *run) {
     bool recorded = dt_progress_is_evaluated(run);
     dt_status status = recorded ? dt_ok() : dt_metrics_append(run->metrics, SERIES_EPOCH, row);
     note_row(run, &status);
-    char trained[256] = "", tested[256] = "", elapsed[32], all[32];
+    char trained[DT_FIGURES] = "", tested[DT_FIGURES] = "", elapsed[32], all[32];
     dt_loss loss = (dt_loss)run->recipe->loss.kind;
     dt_tally_text(trained, sizeof trained, "train_", train, loss, &run->train, false);
     if (run->has_test) dt_tally_text(tested, sizeof tested, "test_", test, loss, &run->test, true);
@@ -195,7 +191,7 @@ dt_status dt_progress_evaluated(dt_progress *progress, dt_run *run) {
 }
 
 void dt_progress_last_line(const dt_run *run, dt_outcome outcome, uint64_t digest) {
-    char test[256] = "", skipped[48] = "", tokens[48] = "", hex[17];
+    char trained[DT_FIGURES], test[DT_FIGURES] = "", skipped[48] = "", tokens[48] = "", hex[17];
     if (run->test_tally.samples > 0)
         dt_tally_text(test, sizeof test, "test_", &run->test_tally, (dt_loss)run->recipe->loss.kind, &run->test, false);
     if (run->skips.count > 0) snprintf(skipped, sizeof skipped, " skipped=%lld", (long long)run->skips.count);
@@ -203,11 +199,11 @@ void dt_progress_last_line(const dt_run *run, dt_outcome outcome, uint64_t diges
     if (run->train.text.context > 0)
         snprintf(tokens, sizeof tokens, " tokens_per_s=%.0f", rate * (double)run->train.text.context);
     dt_digest_text(digest, hex);
-    const dt_tally *train = run->epoch_tally.samples > 0 ? &run->epoch_tally : &run->last_tally;
-    dt_log_info(
-        "%s run=%s step=%lld epoch=%lld train_loss=%.6f%s%s samples_per_s=%.0f%s seconds=%.2f ranks=%d shards=%lld "
-        "digest=%s",
-        outcome == DT_OUTCOME_STOPPED ? "stopped" : "done", run->directory, (long long)run->position.step,
-        (long long)run->position.epoch, dt_tally_loss(train), test, skipped, rate, tokens,
-        dt_clock_now() - run->started, dt_comm_size(run->comm), (long long)run->shards, hex);
+    dt_loss_text(trained, sizeof trained, "train_",
+                 run->epoch_tally.samples > 0 ? &run->epoch_tally : &run->last_tally);
+    dt_log_info("%s run=%s step=%lld epoch=%lld%s%s%s ended=%s samples_per_s=%.0f%s seconds=%.2f ranks=%d shards=%lld "
+                "digest=%s",
+                outcome == DT_OUTCOME_STOPPED ? "stopped" : "done", run->directory, (long long)run->position.step,
+                (long long)run->position.epoch, trained, test, skipped, run->ended, rate, tokens,
+                dt_clock_now() - run->started, dt_comm_size(run->comm), (long long)run->shards, hex);
 }

@@ -18,11 +18,6 @@
 #include "dtrain/trace.h"
 #include "train_internal.h"
 
-int64_t dt_rows_at_once(const dt_recipe *recipe, int64_t shards) {
-    int64_t shard = (recipe->train.batch + shards - 1) / shards;
-    return recipe->train.micro_batch > 0 && recipe->train.micro_batch < shard ? recipe->train.micro_batch : shard;
-}
-
 /* ---- start ---------------------------------------------------------------------------------------------------------
  */
 
@@ -66,17 +61,44 @@ static dt_status identify_data(dt_run *run) {
     return dt_ok();
 }
 
-static dt_status plan_model(dt_run *run) {
+/* That what checkpoint.best says can be measured. */
+static dt_status check_measure(const dt_run *run) {
     const dt_recipe *recipe = run->recipe;
-    run->rows_at_once = dt_rows_at_once(recipe, run->shards);
+    if (recipe->checkpoint.best != DT_BEST_TEST_ACCURACY || dt_has_accuracy(&run->train, (dt_loss)recipe->loss.kind))
+        return dt_ok();
+    return dt_fail(DT_ERR_INPUT,
+                   "checkpoint.best is test_accuracy, but mean_squared_error of values has none; use test_loss");
+}
+
+/* A new run is refused a batch whose pieces are too small for its layers; one that goes on is told. */
+static dt_status create_model(dt_run *run, bool goes_on) {
+    const dt_recipe *recipe = run->recipe;
+    dt_pieces pieces;
+    dt_pieces_describe(recipe, run->shards, run->train.samples, &pieces);
     dt_model_spec spec = dt_model_spec_of(&run->train, recipe, run->rows_at_once, true);
+    spec.memory = run->memory;
+    spec.least_rows = pieces.least;
+    spec.least_where = pieces.where;
+    spec.least_remedy = pieces.remedy;
+    dt_status status = dt_model_create(&run->model, recipe->layers, &recipe->loss, &spec, run->kernels);
+    if (status.code == DT_OK || !goes_on) return status;
+    spec.least_rows = 0;
     DT_TRY(dt_model_create(&run->model, recipe->layers, &recipe->loss, &spec, run->kernels));
+    if (dt_comm_rank(run->comm) == 0) dt_log_warn("%s", status.message);
+    return dt_ok();
+}
+
+static dt_status plan_model(dt_run *run, bool goes_on) {
+    const dt_recipe *recipe = run->recipe;
+    run->rows_at_once = dt_rows_at_once(recipe, run->shards, run->train.samples);
+    DT_TRY(create_model(run, goes_on));
     run->table = dt_model_table(run->model);
     DT_TRY(dt_run_settle_targets(run));
-    DT_TRY(dt_batch_create(&run->batch, &run->index, &run->train, run->rows_at_once));
+    DT_TRY(check_measure(run));
     run->rule = dt_rule_of(&recipe->optimizer);
     run->rule->slots(&recipe->optimizer, run->slot_names);
-    return dt_ok();
+    DT_TRY(dt_run_check_memory(run));
+    return dt_batch_create(&run->batch, &run->index, &run->train, run->rows_at_once);
 }
 
 /* Collective. What the ranks of a team have in common: weights, moments, and the gradient on its way. */
@@ -271,7 +293,8 @@ static dt_status open_run(dt_run *run) {
     DT_TRY(settle_shards(run, start.shards));
     run->resumes = start.path[0] != '\0';
     if (run->resumes) DT_TRY(dt_classes_open(&run->classes, run->comm, start.path));
-    DT_TRY(dt_comm_agree(run->comm, plan_model(run)));
+    DT_TRY(dt_memory_of_rank(run->comm, &run->memory));
+    DT_TRY(dt_comm_agree(run->comm, plan_model(run, run->resumes)));
     dt_run_tell_targets(run);
     DT_TRY(dt_comm_agree(run->comm, resolve_recipe(run)));
     DT_TRY(plan_team(run));
@@ -298,6 +321,7 @@ dt_status dt_run_open(dt_run *run, dt_comm *comm, dt_recipe *recipe, const dt_tr
     run->options = options;
     run->started = dt_clock_now();
     run->checkpoint_step = -1;
+    run->ended = "signal"; /* unless the loop is left for another reason */
     dt_status status = open_run(run);
     run->checkpoint_clock = run->evaluate_clock = dt_clock_now();
     return status;

@@ -7,7 +7,9 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "dtrain/append.h"
 #include "dtrain/clock.h"
 #include "dtrain/log.h"
 #include "dtrain/memory.h"
@@ -71,7 +73,8 @@ static void raise_flags(dt_run *run) {
     if (run->local_tally.not_finite > 0) dt_reduce_raise(run->reducer, DT_FLAG_NOT_FINITE);
     if (dt_comm_rank(run->comm) != 0) return;
     if (dt_rundir_is_lost(run->lock)) dt_reduce_raise(run->reducer, DT_FLAG_LOST);
-    if (seconds_due(run->recipe->train.stop_after, run->started)) dt_reduce_raise(run->reducer, DT_FLAG_STOP);
+    run->asked_by_clock = seconds_due(run->recipe->train.stop_after, run->started);
+    if (run->asked_by_clock) dt_reduce_raise(run->reducer, DT_FLAG_STOP);
     if (seconds_due(run->recipe->checkpoint.every, run->checkpoint_clock))
         dt_reduce_raise(run->reducer, DT_FLAG_CHECKPOINT);
     if (seconds_due(run->recipe->train.eval_every, run->evaluate_clock))
@@ -254,11 +257,10 @@ static dt_status check_replicas(dt_run *run) {
         }
     }
     char names[128] = "";
-    size_t used = 0;
-    for (int i = 0; i < ranks && used + 16 < sizeof names; i++)
-        if (all[i] != common) used += (size_t)snprintf(names + used, sizeof names - used, "%s%d", used ? ", " : "", i);
+    for (int i = 0; i < ranks && strlen(names) + 16 < sizeof names; i++)
+        if (all[i] != common) dt_append(names, sizeof names, "%s%d", names[0] ? ", " : "", i);
     dt_free(all);
-    if (status.code != DT_OK || used == 0) return status;
+    if (status.code != DT_OK || !names[0]) return status;
     return dt_fail(
         DT_ERR_DIVERGED,
         "after step %lld the model of rank %s differs from that of the other ranks (bad memory or processor?); "
@@ -267,12 +269,17 @@ static dt_status check_replicas(dt_run *run) {
 }
 
 static dt_status evaluate_test(dt_run *run) {
-    dt_pass pass = {.weights = run->weights, .weights16 = run->weights16};
+    dt_evaluator evaluator = {run->comm,    run->model,     run->kernels, &run->scaling,
+                              run->weights, run->weights16, &run->test,   run->rows_at_once};
+    dt_odd odd = dt_odd_names(&run->recipe->data, true);
     dt_watchdog_note(run->watchdog, DT_ACTIVITY_EVALUATE, run->position.step);
-    DT_TRY(dt_evaluate_split(run->comm, run->model, run->kernels, &run->scaling, &pass, &run->test, run->rows_at_once,
-                             &run->test_tally));
+    DT_TRY(dt_evaluate_split(&evaluator, &run->test_tally, &odd));
     dt_watchdog_note(run->watchdog, DT_ACTIVITY_COMPUTE, run->position.step);
-    return dt_ok();
+    bool told = run->test_tally.not_finite == run->odd_samples;
+    run->odd_samples = run->test_tally.not_finite;
+    dt_status status =
+        dt_test_not_finite(run->comm, (dt_not_finite)run->recipe->train.not_finite, &odd, told, &run->test_tally);
+    return dt_status_within(status, "evaluation at step %lld", (long long)run->position.step);
 }
 
 /* Checkpoints come before the evaluation of their step, which may take long, or die. What it changes of the state is
@@ -325,10 +332,19 @@ static bool evaluation_is_due(dt_run *run) {
     return dt_comm_any(run->comm, due);
 }
 
+/* Why the loop is left: `told` to stop, or by the number of steps train.stop_after allows. */
+static const char *reason(const dt_run *run, bool stops, bool told) {
+    bool signal = told && dt_reduce_raised(run->reducer, DT_FLAG_STOP) > run->asked_by_clock;
+    if (stops) return signal ? "signal" : "stop_after";
+    if (run->position.step < run->total_steps) return "patience";
+    return run->recipe->train.steps > 0 ? "steps" : "epochs";
+}
+
 /* The evaluation that was due when the checkpoint was made. */
 static dt_status catch_up(dt_run *run, dt_progress *progress) {
     bool better = false;
     DT_TRY(evaluate(run, progress, &better));
+    run->ended = reason(run, false, false);
     return is_finished(run) ? dt_run_publish(run) : dt_ok();
 }
 
@@ -352,6 +368,7 @@ static dt_status check(dt_run *run, bool now) {
 /* Who is told to stop in the middle of an evaluation leaves it to who goes on. */
 static dt_status stop_evaluating(dt_run *run, bool *stop) {
     *stop = true;
+    run->ended = "signal";
     set_evaluation_due(run, true);
     return dt_run_publish(run);
 }
@@ -375,10 +392,15 @@ static dt_status after_step(dt_run *run, dt_progress *progress, bool *stop) {
     if (evaluates && !told) {
         dt_status status = evaluate(run, progress, &better);
         if (status.code == DT_ERR_STOPPED) return stop_evaluating(run, stop);
+        if (status.code == DT_ERR_DIVERGED && !publishes) { /* of the test set: the steps are not to be lost for that */
+            set_evaluation_due(run, true);
+            DT_TRY(dt_run_publish(run));
+        }
         DT_TRY(status);
     }
     bool finished = is_finished(run);
     *stop = stops && !finished;
+    run->ended = reason(run, *stop, told);
     if (!finished && !*stop && (publishes || !better)) return dt_ok();
     if (!publishes) DT_TRY(check(run, true));
     return dt_run_publish(run);
@@ -437,6 +459,7 @@ static dt_status finished_already(dt_run *run) {
                  (long long)train->epochs, (long long)(2 * larger(train->epochs, run->position.epoch)));
     dt_log_info("%s is finished: %lld steps, %lld epochs; %s", run->directory, (long long)run->position.step,
                 (long long)run->position.epoch, more);
+    run->ended = reason(run, false, false);
     return run->has_test ? evaluate_test(run) : dt_ok();
 }
 

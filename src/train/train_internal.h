@@ -117,8 +117,12 @@ typedef struct dt_run {
     char trace_path[4096];                   /* what becomes the trace */
     FILE *trace_file;                        /* it, rank 0 */
     double trace_origin;                     /* clock; the same moment on all ranks */
+    size_t memory;                           /* bytes a rank might take when the run was planned */
     int64_t memory_before;                   /* what this process had when it began, where a profile is wanted */
     double checkpoint_clock, evaluate_clock; /* rank 0: when the last one was */
+    const char *ended;                       /* why the loop was left; rank 0 */
+    bool asked_by_clock;                     /* rank 0: the stop of this step is train.stop_after's */
+    int64_t odd_samples;                     /* of the last evaluation, told of */
     int64_t checkpoint_step;                 /* step of the newest checkpoint; -1: none */
     bool checkpoint_behind;                  /* an evaluation has changed the state since, in the same step */
     int64_t rows_lost;                       /* rank 0: of metrics */
@@ -166,6 +170,24 @@ dt_status dt_course_check(const dt_run *run, const dt_position *position);
 /* Other data: its first epoch begins, with the weights, moments and scaling there are. */
 void dt_course_begin_anew(dt_run *run);
 
+/* What is evaluated, and by what. */
+typedef struct dt_evaluator {
+    dt_comm *comm;
+    dt_model *model;
+    const dt_kernels *kernels;
+    const dt_scaling *scaling;
+    const dt_real *weights;
+    const dt_bf16 *weights16;
+    const dt_split *split;
+    int64_t rows_at_once;
+} dt_evaluator;
+
+/* The first sample whose loss is not finite. */
+typedef struct dt_odd {
+    const char *samples, *targets; /* names of the datasets */
+    char cause[300];               /* "row 7 of /test/x is not finite: correct the data" */
+} dt_odd;
+
 /* not_finite.c. Whether `step` is to be passed over, after a rollback. */
 bool dt_run_skips(const dt_run *run, int64_t step);
 /* Collective. What train.not_finite says is to be done about the step at the present position, of `rows` samples: a
@@ -180,6 +202,22 @@ dt_status dt_run_settle_targets(dt_run *run);
 void dt_run_tell_targets(const dt_run *run);
 /* Where class values are in a checkpoint: into out[1], or nothing where labels are class numbers. Returns how many. */
 int dt_classes_extras(dt_classes *classes, dt_extra *out);
+
+/* Collective. What train.not_finite says about an evaluation: a failure, or these samples leave the tally; `told`: it
+ * was said before. */
+dt_status dt_test_not_finite(const dt_comm *comm, dt_not_finite policy, const dt_odd *odd, bool told, dt_tally *tally);
+
+/* cause.c: a sample, alone in a batch, whose loss or gradient is not finite. */
+typedef struct dt_suspect {
+    const dt_split *split;
+    const char *samples, *targets; /* names of the datasets */
+    dt_model *model;
+    const dt_kernels *kernels;
+    const dt_batch *batch;
+    int64_t row; /* in the dataset, of a text's tokens the first */
+} dt_suspect;
+/* Why: "row 7 of /test/x is not finite: correct the data". False when nothing before the loss is wrong. */
+bool dt_find_cause(const dt_suspect *suspect, const dt_pass *pass, char *out, size_t size);
 
 /* carried.c. dt_carried_open is collective, and once the team is there. */
 dt_status dt_carried_open(dt_run *run);
@@ -217,10 +255,12 @@ dt_status dt_precision_check(const char *recipe);
 /* Collective over the team. weights16 becomes weights, rounded; nothing when there is no weights16. */
 void dt_run_round_weights(dt_run *run);
 
-/* evaluate.c. Collective. *tally is the sum over the split, the same for every number of ranks. Of
- * `weights` those and weights16 are used. */
-dt_status dt_evaluate_split(dt_comm *comm, dt_model *model, const dt_kernels *kernels, const dt_scaling *scaling,
-                            const dt_pass *weights, const dt_split *split, int64_t rows_at_once, dt_tally *tally);
+/* evaluate.c. Names alone. */
+dt_odd dt_odd_names(const dt_recipe_data *data, bool test);
+
+/* Collective. *tally is the sum over the split, the same for every number of ranks; odd->cause is filled where a loss
+ * is not finite. */
+dt_status dt_evaluate_split(const dt_evaluator *evaluator, dt_tally *tally, dt_odd *odd);
 /* Collective. *tally becomes the sum of all ranks' tallies. */
 dt_status dt_tally_gather(dt_comm *comm, dt_tally *tally);
 /* Where computed scales are in a checkpoint: into out[2], or nothing when they are given. Returns how many. */
@@ -232,12 +272,27 @@ dt_model_spec dt_model_spec_of(const dt_split *split, const dt_recipe *recipe, i
 /* A batch and an index for `rows` samples of `split`; and their end. */
 dt_status dt_batch_create(dt_batch *batch, int64_t **index, const dt_split *split, int64_t rows);
 void dt_batch_destroy(dt_batch *batch, int64_t *index);
-/* Rows computed at once, in training and evaluation: a function of the recipe and the number of shards alone. */
-int64_t dt_rows_at_once(const dt_recipe *recipe, int64_t shards);
-/* e^loss, of a text's tokens; NaN when that is not what is predicted. */
+/* pieces.c. Rows computed at once, in training and evaluation: a function of the recipe, the number of shards and that
+ * of samples alone. */
+int64_t dt_rows_at_once(const dt_recipe *recipe, int64_t shards, int64_t samples);
+typedef struct dt_pieces {
+    int64_t least;   /* samples that are computed at once, at least */
+    char where[160]; /* where that is 1: "a batch of 32 samples in 32 shards has a piece of 1 sample" */
+    char remedy[96]; /* "train.batch=64 or train.shards=16" */
+} dt_pieces;
+void dt_pieces_describe(const dt_recipe *recipe, int64_t shards, int64_t samples, dt_pieces *out);
+/* figures.c. e^loss, of a text's tokens; NaN when that is not what is predicted. */
 double dt_perplexity(const dt_tally *tally, const dt_split *split);
 /* Bits for a character of the text; NaN when its characters were not counted. */
 double dt_bits_per_char(const dt_tally *tally, const dt_split *split);
+/* Whether outputs are right or wrong: classes are chosen, or one half decides. And whether top-5 is more than that. */
+bool dt_has_accuracy(const dt_split *split, dt_loss loss);
+bool dt_has_top5(const dt_split *split, dt_loss loss);
+/* part/samples; NaN when there are none. */
+double dt_tally_share(int64_t part, const dt_tally *tally);
+/* " train_loss=…" alone. */
+void dt_loss_text(char *out, size_t size, const char *prefix, const dt_tally *tally);
+#define DT_FIGURES 320 /* bytes that the figures of a tally fit into */
 /* " test_loss=… test_accuracy=…": the keys that apply to this loss and these targets, each with `prefix`; with `all`
  * also top-5 accuracy, mean absolute error and bits per character. */
 void dt_tally_text(char *out, size_t size, const char *prefix, const dt_tally *tally, dt_loss loss,
@@ -295,7 +350,11 @@ dt_status dt_profile_finish(dt_run *run);
 /* Not collective. */
 void dt_profile_close(dt_run *run);
 
-/* memory.c. Collective. What the run keeps in memory, as planned and as measured. */
+/* memory.c. Collective. The bytes each rank of a machine may still take, the least of all. */
+dt_status dt_memory_of_rank(dt_comm *comm, size_t *out);
+/* That the plan of a run, whose model there is, fits into run->memory. */
+dt_status dt_run_check_memory(const dt_run *run);
+/* Collective. What the run keeps in memory, as planned and as measured. */
 dt_status dt_run_print_memory(const dt_run *run);
 
 /* computed.c. Collective. Success when no product of any rank has failed since it was last asked; else on all ranks

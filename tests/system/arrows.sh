@@ -10,7 +10,7 @@ import pathlib, re, sys
 top = pathlib.Path(sys.argv[1])
 rooms = ["base", "config", "compute", "comm", "store", "data", "optim", "model", "train", "cli"]  # lowest first
 headers = {
-    "base": "alive clock escape file guard log mapped memory process random status stop sum table trace",
+    "base": "alive append clock escape file guard log mapped memory process random status stop sum table trace",
     "config": "fields node recipe",
     "compute": "compute",
     "comm": "comm reduce team watchdog",

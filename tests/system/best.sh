@@ -37,6 +37,7 @@ for measure in test_loss test_accuracy; do
     expect_code 0 "$measure: patience runs out"
     read -r best since count <<<"$(judge "$measure" "$measure")"
     step=$(last_value step)
+    expect_last 'done .* ended=patience .*' "$measure: it says that patience ran out"
     if ((since == 4 && count * 5 == step && step < 200)); then
         pass "$measure: best at $best of $step steps"
     else
@@ -66,7 +67,8 @@ for measure in test_loss test_accuracy; do
     expect_code 75 "more patience: it goes on"
 done
 
-# A loss that is no number is nobody's best, whenever it comes.
+# A test set with a sample that is not finite: the same policy as in training, and the row is named. What was trained is
+# not lost, and the run goes on when it is told to, from the evaluation that failed.
 /usr/bin/python3 - <<'PYTHON' || give_up "no data with faults"
 import h5py, numpy
 
@@ -75,13 +77,69 @@ with h5py.File("small.h5") as small, h5py.File("nan.h5", "w") as bad:
         bad[name] = small[name][:].astype("f4" if name[-1] == "x" else "u1")
     bad["test/x"][7, 3, 3] = numpy.nan
 PYTHON
-options=(--set checkpoint.best=test_loss --set checkpoint.keep=1 --set checkpoint.every=never)
-trial 2 nan "${options[@]}" --set data.file=nan.h5 --set train.stop_after="8 steps"
-expect_kept nan 8 "the loss of step 5 is no number"
-trial 2 nan "${options[@]}" --set data.changed=accept --set train.stop_after="4 steps"
-expect_kept nan "10 12" "with sound data in its place that of step 10 is the best"
-trial 3 nan-only "${options[@]}" --set data.file=nan.h5 --set train.patience=3
-expect_last "done .* step=15 .*" "patience runs out when there is no best"
+options=(--set checkpoint.best=test_loss --set checkpoint.keep=1 --set checkpoint.every=never --set train.epochs=1
+    --set data.file=nan.h5)
+odd='the loss of 1 of 64 samples of /test/x is not a number; row 7 of /test/x is not finite: correct the data'
+for ranks in 1 3; do
+    trial $ranks "nan-$ranks" "${options[@]}"
+    expect_bad 1 "evaluation at step 5: $odd" "nan in the test set on $ranks ranks"
+    expect_kept "nan-$ranks" 5 "the steps before it are kept"
+    trial $ranks "nan-$ranks" "${options[@]}"
+    expect_bad 1 "evaluation at step 5: $odd" "the same command again says the same"
+    trial $ranks "nan-$ranks" "${options[@]}" --set train.not_finite=skip
+    expect_code 0 "told to skip, it goes on"
+    expect_one_line "warning: $odd; left out of the figures" "and says so once"
+    expect_last 'done .* test_loss=[0-9.]+ test_accuracy=[0-9.]+ ended=epochs .*' "with the figures of the others"
+done
+run 2 eval nan-1
+expect_code 0 "eval of a run that skips"
+expect_in "$err" "warning: .*row 7 of /test/x" "and it says which row"
+run 2 eval nan-1 --data nan.h5 --split train
+expect_code 0 "eval of data that are whole"
+/usr/bin/python3 - <<'PYTHON' || give_up "no data without the row"
+import h5py
+
+with h5py.File("small.h5") as small, h5py.File("rest.h5", "w") as rest:
+    for name in ("train/x", "train/y", "test/x", "test/y"):
+        whole = small[name][:]
+        rest[name] = whole if name[:5] == "train" else [row for i, row in enumerate(whole) if i != 7]
+PYTHON
+run 1 eval nan-1 --data rest.h5
+wanted=$(last_value loss)
+run 1 eval nan-1
+if [[ $(last_value loss) == "$wanted" ]]; then
+    pass "the figures are those of the other samples: $wanted"
+else
+    fail "the figures are not those of the other samples: $(last_value loss), not $wanted"
+fi
+
+# A loss that has no accuracy cannot be judged by it.
+/usr/bin/python3 - <<'PYTHON' || give_up "no values"
+import h5py, numpy
+
+with h5py.File("small.h5") as small, h5py.File("values.h5", "w") as values:
+    for name in ("train/x", "test/x"):
+        values[name] = small[name][:]
+    for name in ("train/y", "test/y"):
+        values[name] = small[name][:].reshape(-1, 1) / numpy.float32(10)
+PYTHON
+regression=(--set data.file=values.h5 --set model.loss=mean_squared_error --set train.epochs=1
+    --set 'model.layers=[flatten, dense: 1]')
+trial 2 values "${regression[@]}" --set checkpoint.best=test_accuracy
+expect_bad 1 'checkpoint.best is test_accuracy, but mean_squared_error of values has none; use test_loss' \
+    "the accuracy of values"
+trial 2 values "${regression[@]}" --set checkpoint.best=test_loss
+expect_last 'done .* test_loss=[0-9.]+ ended=epochs .*' "no accuracy is printed for values"
+
+# Why a run ended.
+trial 1 ended --set train.stop_after="3 steps"
+expect_last 'stopped .* ended=stop_after .*' "stopped after so many steps"
+trial 1 ended --set train.stop_after="0.001 s"
+expect_last 'stopped .* ended=stop_after .*' "stopped after so many seconds"
+trial 2 ended --set train.steps=12
+expect_last 'done .* step=12 .* ended=steps .*' "the steps of the recipe"
+trial 2 ended --set train.steps=12
+expect_last 'done .* step=12 .* ended=steps .*' "the same command again"
 
 # keeping KEEP EVERY BEST STEPS: what is left of a checkpoint every 5 steps, of 50, whether interrupted or not
 keeping() {

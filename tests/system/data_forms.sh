@@ -102,7 +102,7 @@ float=$(digest_of goal_float "${squared[@]}")
 same goal_int "$float" "${squared[@]}"
 for file in goal_int goal_positive; do
     try "$file" "${squared[@]}"
-    expect_last 'done .* train_loss=[0-9.]+ test_loss=[0-9.]+ samples_per_s=.*' "$file: a regression has no accuracy"
+    expect_last 'done .* train_loss=[0-9.]+ test_loss=[0-9.]+ ended=epochs samples_per_s=.*' "$file: a regression has no accuracy"
 done
 learns base "squared error with an output for each class" --set model.loss=mean_squared_error
 try half
@@ -133,7 +133,7 @@ expect_bad 1 '/train/x has 600 rows but /train/y has 1, of 600 values: store it 
 try no_test
 expect_bad 1 'there is no /test/x; it holds /train/x, /train/y .data.test_x: "" trains without test data' "no test data"
 try no_test --set data.test_x=
-expect_last 'done .* train_loss=[0-9.]+ samples_per_s=.*' "and without"
+expect_last 'done .* train_loss=[0-9.]+ ended=epochs samples_per_s=.*' "and without"
 
 # numbers far from zero keep what tells them apart
 for file in moved moved_int; do

@@ -20,6 +20,7 @@ interrupted() {
     esac
     await
     expect_code 75 "$signal to $whom of $ranks ranks"
+    expect_last 'stopped .* ended=signal .*' "$signal to $whom: it says why it ended"
     expect_last "stopped run=$name step=[0-9]+ epoch=[0-9]+ .* ranks=$ranks shards=4 digest=[0-9a-f]{16}" "it says where"
     step=$(last_value step)
     ((step < 7500)) || fail "it was done before it could be stopped"

@@ -103,7 +103,7 @@ trains() {
         if [[ $(figures) == "$wanted" ]]; then pass "$wanted"; else fail "$1 on $ranks ranks: $(figures)"; fi
     done
     local line='done run=[^ ]+ step=150 epoch=[0-9]+ train_loss=[^ ]+ test_loss=[^ ]+ test_accuracy=[^ ]+ '
-    line+='test_perplexity=[^ ]+ samples_per_s=[0-9]+ tokens_per_s=[0-9]+ seconds=[^ ]+ ranks=3 shards=4 digest=[0-9a-f]+'
+    line+='test_perplexity=[^ ]+ ended=[a-z]+ samples_per_s=[0-9]+ tokens_per_s=[0-9]+ seconds=[^ ]+ ranks=3 shards=4 digest=[0-9a-f]+'
     expect_last "$line" "$1: the keys of the last line"
     run 3 train "$1.yaml" --run "$1-stopped" --set train.stop_after=70
     expect_code 75 "$1 stopped"

@@ -5,7 +5,7 @@ need_data
 
 number='[0-9]+(\.[0-9]+)?'
 keys="run=runs/fashion-mlp step=9375 epoch=5 train_loss=$number test_loss=$number test_accuracy=0\.[0-9]+"
-keys+=" samples_per_s=$number seconds=$number ranks=2 shards=[0-9]+ digest=[0-9a-f]{16}"
+keys+=" ended=epochs samples_per_s=$number seconds=$number ranks=2 shards=[0-9]+ digest=[0-9a-f]{16}"
 
 # peak_memory FILE: keeps the largest VmHWM of the run's first rank, in kB, in FILE
 peak_memory() {
