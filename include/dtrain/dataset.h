@@ -17,7 +17,12 @@
 
 typedef struct dt_array dt_array;
 
-/* Collective. `dataset` of `file` as rows of its first dimension. */
+/* Collective. `dataset` of `file` as rows of its first dimension, of which only type and shape are known: no value has
+ * been read, and no memory or disk taken for any. */
+dt_status dt_array_describe(dt_array **out, dt_comm *comm, const char *file, const char *dataset);
+/* Collective. The values of an array that was described: mapped where they are, or unpacked to the spool directory. */
+dt_status dt_array_fetch(dt_array *array, dt_comm *comm, const char *file, const char *dataset, const char *spool);
+/* Collective. Both. */
 dt_status dt_array_open(dt_array **out, dt_comm *comm, const char *file, const char *dataset, const char *spool);
 /* Collective. The last dimension becomes the first, that of rows, and the others keep their order: for samples that are
  * last, as MATLAB writes them. Through a second file in the spool directory. On failure the array is as it was. */

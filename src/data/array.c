@@ -43,8 +43,10 @@ struct dt_array {
     int64_t rows;
     dt_shape row_shape;
     size_t row_bytes, bytes;
-    const char *values;
-    void *map; /* begins on a page, at or before values */
+    bool in_place; /* on this machine, the values can be mapped where the file has them: at offset */
+    uint64_t offset;
+    const char *values; /* NULL until they are fetched */
+    void *map;          /* begins on a page, at or before values */
     size_t map_bytes;
 };
 
@@ -365,24 +367,16 @@ static void fill_in(dt_array *array, const dt_h5_info *info) {
     for (int i = 1; i < info->shape.rank; i++) array->row_shape.dim[i - 1] = info->shape.dim[i];
     array->row_bytes = (size_t)dt_shape_count(&array->row_shape) * dt_dtype_size(info->dtype);
     array->bytes = (size_t)array->rows * array->row_bytes;
+    array->in_place =
+        info->native && info->contiguous && info->allocated && info->offset % dt_dtype_size(info->dtype) == 0;
+    array->offset = info->offset;
 }
 
-/* Collective. Files of different machines may differ in layout: either way takes the same collective calls only if
- * all take it, so one that needs unpacking makes all unpack. */
-static dt_status open_values(dt_array *array, dt_comm *comm, const char *file, const char *dataset,
-                             const char *directory) {
+static dt_status describe_values(dt_array *array, dt_comm *comm, const char *file, const char *dataset) {
     dt_h5_info info;
-    dt_status status = describe(array, &info, comm, file, dataset);
-    if (status.code == DT_OK) {
-        fill_in(array, &info);
-        bool in_place =
-            info.native && info.contiguous && info.allocated && info.offset % dt_dtype_size(info.dtype) == 0;
-        if (dt_comm_any(comm, !in_place))
-            status = map_unpacked(array, comm, file, dataset, directory);
-        else
-            status = map_in_place(array, info.offset, file, dataset);
-    }
-    return dt_comm_agree(comm, status);
+    DT_TRY(describe(array, &info, comm, file, dataset));
+    fill_in(array, &info);
+    return dt_ok();
 }
 
 dt_status dt_array_look(dt_comm *comm, const char *file, const char *dataset, dt_shape *shape) {
@@ -392,17 +386,33 @@ dt_status dt_array_look(dt_comm *comm, const char *file, const char *dataset, dt
     return dt_comm_broadcast(comm, shape, sizeof *shape, 0);
 }
 
-dt_status dt_array_open(dt_array **out, dt_comm *comm, const char *file, const char *dataset, const char *spool) {
+dt_status dt_array_describe(dt_array **out, dt_comm *comm, const char *file, const char *dataset) {
     *out = NULL;
     dt_array *array = dt_alloc(1, sizeof *array);
     dt_status status = dt_comm_agree(comm, array ? dt_ok() : dt_fail_memory("a dataset", sizeof *array));
-    if (status.code == DT_OK) status = open_values(array, comm, file, dataset, spool_directory(spool));
-    if (status.code != DT_OK) {
+    if (status.code == DT_OK) status = describe_values(array, comm, file, dataset);
+    if (status.code == DT_OK)
+        *out = array;
+    else
         dt_array_close(array);
-        return status;
-    }
-    *out = array;
-    return dt_ok();
+    return status;
+}
+
+/* Files of different machines may differ in layout: either way takes the same collective calls only if all take it, so
+ * one that needs unpacking makes all unpack. */
+dt_status dt_array_fetch(dt_array *array, dt_comm *comm, const char *file, const char *dataset, const char *spool) {
+    if (dt_comm_any(comm, !array->in_place))
+        return dt_comm_agree(comm, map_unpacked(array, comm, file, dataset, spool_directory(spool)));
+    return dt_comm_agree(comm, map_in_place(array, array->offset, file, dataset));
+}
+
+dt_status dt_array_open(dt_array **out, dt_comm *comm, const char *file, const char *dataset, const char *spool) {
+    DT_TRY(dt_array_describe(out, comm, file, dataset));
+    dt_status status = dt_array_fetch(*out, comm, file, dataset, spool);
+    if (status.code == DT_OK) return status;
+    dt_array_close(*out);
+    *out = NULL;
+    return status;
 }
 
 /* ---- samples last ---- */

@@ -15,24 +15,38 @@ static int64_t last_dimension(const dt_array *array) {
     return shape.rank ? dt_shape_last(&shape) : dt_array_rows(array);
 }
 
+static int64_t samples_of(const dt_split_source *source, const dt_array *array) {
+    return source->samples_last ? last_dimension(array) : dt_array_rows(array);
+}
+
 /* Samples that are in the last dimension, as in files of MATLAB, look like a few rows, of other numbers for x and y. */
 static dt_status fail_rows(const dt_split_source *source, const dt_array *x, const dt_array *y) {
-    long long xs = dt_array_rows(x), ys = dt_array_rows(y), last = last_dimension(y);
+    long long xs = samples_of(source, x), ys = samples_of(source, y);
+    long long across = source->samples_last ? dt_array_rows(y) : last_dimension(y);
     char advice[160] = "";
-    if (!source->samples_last && last_dimension(x) == last)
+    if (!source->samples_last && last_dimension(x) == across)
         snprintf(advice, sizeof advice,
                  "; both have %lld in their last dimension: if these are the samples, as in files of MATLAB, set "
                  "data.samples: last",
-                 last);
-    else if (ys == 1 && last == xs)
-        snprintf(advice, sizeof advice, ", of %lld values: store it as a column", last);
+                 across);
+    else if (ys == 1 && across == xs)
+        snprintf(advice, sizeof advice, ", of %lld values: store it as a column", across);
     return dt_fail(DT_ERR_INPUT, "%s: %s has %lld %s but %s has %lld%s", source->file, source->x, xs,
                    source->samples_last ? "samples" : "rows", source->y, ys, advice);
 }
 
+/* What does not fit is refused before anything is unpacked: a few bytes of a file can claim any amount of disk. */
+static dt_status describe_pair(dt_split *split, dt_comm *comm, const dt_split_source *source) {
+    DT_TRY(dt_array_describe(&split->x, comm, source->file, source->x));
+    DT_TRY(dt_array_describe(&split->y, comm, source->file, source->y));
+    if (samples_of(source, split->x) == samples_of(source, split->y)) return dt_ok();
+    return fail_rows(source, split->x, split->y);
+}
+
 static dt_status open_pair(dt_split *split, dt_comm *comm, const dt_split_source *source) {
-    DT_TRY(dt_array_open(&split->x, comm, source->file, source->x, source->spool));
-    DT_TRY(dt_array_open(&split->y, comm, source->file, source->y, source->spool));
+    DT_TRY(describe_pair(split, comm, source));
+    DT_TRY(dt_array_fetch(split->x, comm, source->file, source->x, source->spool));
+    DT_TRY(dt_array_fetch(split->y, comm, source->file, source->y, source->spool));
     if (source->samples_last) {
         DT_TRY(dt_array_turn(&split->x, comm, source->x, source->spool));
         DT_TRY(dt_array_turn(&split->y, comm, source->y, source->spool));
@@ -40,7 +54,6 @@ static dt_status open_pair(dt_split *split, dt_comm *comm, const dt_split_source
     split->samples = dt_array_rows(split->x);
     split->input = dt_array_row_shape(split->x);
     split->width = row_width(split->y);
-    if (dt_array_rows(split->y) != split->samples) return fail_rows(source, split->x, split->y);
     return dt_targets_open(split, comm);
 }
 

@@ -135,6 +135,11 @@ def bomb(f, key):
 
 file("bomb.h5", train_x=bomb, train_y=np.zeros(10, "u1"))
 
+# Rows of x and y that do not fit each other, which need not be unpacked to be seen.
+with h5py.File("unequal.h5", "w") as f:
+    f["train/y"], f["test/x"], f["test/y"] = Y[1:], X, Y
+    f.create_dataset("train/x", data=X, chunks=(10, D), compression="gzip")
+
 # Names and texts.
 evil = "x\x1b]0;owned\x07\u202e\nnot an error"
 with h5py.File("evil.h5", "w") as f:
@@ -194,6 +199,10 @@ refused null.h5 '/train/y is empty'
 refused lzf.h5 'packed with the filter "lzf" \(number 32000\).*h5repack'
 refused blosc.h5 'packed with the filter "blosc" \(number 32001\).*h5repack'
 refused bomb.h5 '/train/x claims 24000000000 bytes but has [0-9]+ in the file'
+
+# Shapes are compared before anything is unpacked: there is no such spool directory, and nobody looks for it.
+run 1 train r.yaml --run run --set data.file=unequal.h5 --set data.spool=nowhere
+expect_bad 1 "unequal.h5: /train/x has [0-9]+ rows but /train/y has [0-9]+" "rows that do not fit, and no room to unpack them"
 
 # An evaluation on samples of another width ends before there would have to be room for them.
 train_on base.h5
