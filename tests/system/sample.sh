@@ -196,7 +196,7 @@ expect_bad 1 'the prompt: the character U\+0053 at offset 9 is not in the vocabu
 run 1 sample char-1 --prompt-file half
 expect_bad 1 'the prompt: the byte 0xc3 at offset 2 does not belong' "half a character for a model of characters"
 run 1 sample char-1 --prompt-file missing.txt
-expect_bad 1 'prompt-file missing.txt: No such file' "no such file"
+expect_bad 1 'prompt-file: missing.txt: cannot open: No such file' "no such file"
 # … and of the checkpoint.
 run 1 sample missing
 expect_bad 1 'missing: no such checkpoint or run directory' "no such run"

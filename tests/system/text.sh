@@ -179,7 +179,7 @@ expect_last 'done .* test_loss=[^ ]+ test_accuracy=(0\.9|1).* samples_per_s=[0-9
 # What is wrong is named, on every rank alike.
 printf 'ok\n\xff\n' >bad.txt
 run 1 import text generated.txt bad.txt bad.h5 --tokens char
-expect_bad 1 'bad.txt: the byte 0xff at offset 3 does not belong' "what is no UTF-8"
+expect_bad 1 'bad.txt: the byte 0xff at offset 3 \(line 2\) does not belong' "what is no UTF-8"
 run 1 import text generated.txt bad.h5
 expect_bad 2 'import text needs --tokens' "no kind of token"
 run 1 import text generated.txt bad.h5 --tokens char --speed 3
