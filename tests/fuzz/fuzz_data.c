@@ -55,7 +55,7 @@ static void open_by(const char *recipe_text, bool test) {
     if (dt_recipe_decode(&recipe, root, "fuzz").code != DT_OK) abort();
     dt_split split;
     memset(&split, 0, sizeof split);
-    dt_status status = dt_data_open(&split, comm, "fuzz.h5", &recipe.data, 0, 1, test, test);
+    dt_status status = dt_data_open(&split, comm, "fuzz.h5", &recipe.data, (dt_loss)recipe.loss.kind, 0, 1, test, test);
     fuzz_check(status);
     if (status.code == DT_OK) gather(&split, &recipe.data);
     dt_split_close(&split);

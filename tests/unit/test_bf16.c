@@ -262,7 +262,9 @@ END_TEST
 
 int main(void) {
     bool open = dt_compute_open(&kernels, test_isa(), 1).code == DT_OK; /* or the tests fail in it */
-    if (open && !dt_compute_has_bf16()) return not_here("this processor has no AVX512-BF16");
+    if (open && !dt_compute_has_bf16())
+        return not_here(test_isa() == DT_ISA_AUTO ? "this processor has no AVX512-BF16"
+                                                  : "the instruction set of this leg has no bf16 products");
     Suite *suite = suite_create("bf16");
     TCase *group = tcase_create("bf16");
     tcase_add_checked_fixture(group, setup, NULL);

@@ -63,7 +63,7 @@ static dt_status end_by(void *context, dt_guard *to) {
 static dt_status circle(void *context, dt_guard *to) {
     (void)context;
     (void)to;
-    for (volatile int i = 0;; i++) continue;
+    for (volatile unsigned i = 0;; i++) continue;
     return dt_ok();
 }
 

@@ -434,6 +434,13 @@ static long memory_for(const char *json, const char *merges) {
     return usage.ru_maxrss >> 10;
 }
 
+/* MB; the address sanitizer keeps what was freed, 256 MB of it and more. */
+#ifdef __SANITIZE_ADDRESS__
+#    define MOST_FOR_FILE 1300
+#else
+#    define MOST_FOR_FILE 800
+#endif
+
 START_TEST(memory_for_gpt2_s_files_follows_from_what_they_can_hold) {
     const size_t size = (size_t)48 << 20;
     char *text = malloc(size);
@@ -445,14 +452,14 @@ START_TEST(memory_for_gpt2_s_files_follows_from_what_they_can_hold) {
     put("vocab.json", text, size);
     put("merges.txt", "", 0);
     long json = memory_for("vocab.json", "merges.txt");
-    ck_assert_msg(json < 800, "%ld MB for colons", json); /* 1.4 GB when each was a token's place */
+    ck_assert_msg(json < MOST_FOR_FILE, "%ld MB for colons", json); /* 1.4 GB when each was a token's place */
     memset(text, '\n', size);
     snprintf(text + size - 4, 4, "a b");
     text[size - 1] = '\n';
     put("vocab.json", "{\"a\":0}", 7);
     put("merges.txt", text, size);
     long merges = memory_for("vocab.json", "merges.txt");
-    ck_assert_msg(merges < 500, "%ld MB for empty lines", merges);
+    ck_assert_msg(merges < MOST_FOR_FILE - 300, "%ld MB for empty lines", merges);
     free(text);
     ck_assert_int_eq(truncate("vocab.json", ((off_t)64 << 20) + 1), 0);
     assert_fails(dt_vocabulary_gpt2(&v, "vocab.json", "merges.txt"), "vocab.json: has 64 MiB");
