@@ -3,7 +3,7 @@
 # launch/, what is in corpus/, and files that are made here. Longer, and with other seeds: fuzz.sh recipe 1000000 7.
 . "$(dirname "$0")/../support/lib.sh"
 target=$1
-declare -A usual=([recipe]=8000 [text]=1500 [gpt2]=4000 [idx]=600 [checkpoint]=100 [data]=60)
+declare -A usual=([recipe]=150000 [text]=27000 [gpt2]=72000 [idx]=12000 [checkpoint]=900 [data]=540)
 runs=${2:-${usual[$target]}} seed=${3:-1}
 mkdir made
 case $target in
