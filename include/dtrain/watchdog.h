@@ -34,7 +34,7 @@ void dt_watchdog_limit(dt_watchdog *watchdog, double seconds);
 void dt_watchdog_note(dt_watchdog *watchdog, dt_activity activity, int64_t step);
 
 /* This rank waits for others from here on, or no longer. The collective calls of comm.h say so themselves. */
-void dt_watchdog_wait(dt_watchdog *watchdog, bool waits);
+bool dt_watchdog_wait(dt_watchdog *watchdog, bool waits);
 
 /* Seconds the job has been running, as far as it is known: those in which it was suspended hardly count. */
 double dt_watchdog_ran(const dt_watchdog *watchdog);

@@ -201,6 +201,8 @@ void *dt_team_alloc(dt_team *team, size_t count, size_t size, dt_status *status)
 
 void dt_team_meet(dt_team *team) {
     if (team->size == 1) return;
+    dt_watchdog *watchdog = dt_comm_watchdog(team->comm);
+    bool waited = dt_watchdog_wait(watchdog, true);
     uint32_t turn = ++team->turn;
     atomic_store_explicit(&team->seats[team->rank].turn, turn, memory_order_release);
     for (int r = 0; r < team->size; r++) {
@@ -212,6 +214,7 @@ void dt_team_meet(dt_team *team) {
                 sched_yield();
         }
     }
+    dt_watchdog_wait(watchdog, waited);
 }
 
 dt_status dt_team_share(dt_team *team, void *shared, size_t bytes) {

@@ -95,21 +95,17 @@ static bool is_stopped(const dt_watchdog *w, int i) {
 }
 
 /* Writes "rank 3 (computing in step 120 for 31 s), …" for those that hold the others up, the stopped ones if there are
- * any; how many there are. */
+ * any; how many there are. Who waits holds nobody up, in whatever step: a collective call lets some ranks go on before
+ * others. */
 static int name_late(const dt_watchdog *w, char *out, size_t size) {
-    int64_t newest = -1;
     bool any_stopped = false;
-    for (int i = 0; i < w->count; i++) {
-        if (w->entries[i].step > newest) newest = w->entries[i].step;
-        any_stopped = any_stopped || is_stopped(w, i);
-    }
+    for (int i = 0; i < w->count; i++) any_stopped = any_stopped || is_stopped(w, i);
     int late = 0;
     out[0] = '\0';
     for (int i = 0; i < w->count; i++) {
         const entry *e = &w->entries[i];
         bool stopped = is_stopped(w, i);
-        bool waits = e->waits && e->step == newest;
-        if (any_stopped ? !stopped : waits) continue;
+        if (any_stopped ? !stopped : e->waits) continue;
         late++;
         if (strlen(out) + 96 < size)
             dt_append(out, size, "%srank %d (%s%s in step %lld for %.0f s)", out[0] ? ", " : "", e->rank,
@@ -145,7 +141,7 @@ static void bark(dt_watchdog *w, double waited, double limit) {
             "no progress for %.0f s (train.timeout): all %d ranks wait for one another in step %lld, which is a "
             "fault of dtrain or of MPI",
             waited, w->count, (long long)w->own->step);
-    if (late == 0) dt_elsewhere_end_launcher(w->launcher, LAUNCHER_SECONDS);
+    dt_elsewhere_end_launcher(w->launcher, LAUNCHER_SECONDS);
     _exit(1);
 }
 
@@ -304,10 +300,12 @@ void dt_watchdog_close(dt_watchdog *w) {
 /* ---- noting --------------------------------------------------------------------------------------------------------
  */
 
-void dt_watchdog_wait(dt_watchdog *w, bool waits) {
-    if (!w) return;
+bool dt_watchdog_wait(dt_watchdog *w, bool waits) {
+    if (!w) return false;
+    bool before = atomic_load_explicit(&w->own->waits, memory_order_relaxed) != 0;
     atomic_store_explicit(&w->own->waits, waits, memory_order_relaxed);
     dt_alive();
+    return before;
 }
 
 void dt_watchdog_note(dt_watchdog *w, dt_activity activity, int64_t step) {

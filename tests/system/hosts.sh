@@ -78,7 +78,7 @@ goes_wrong STOP "$(rank_pid 2)" 'held up by rank 2 \(stopped ' "a rank of the ot
 
 # Its watchdog is silent too, and no connection breaks: mpirun itself would wait for ever. The run goes on from before.
 start_on "hostA:2 hostB:2" train "${long[@]}" --run run --set train.timeout=5 --set train.steps=50000 \
-    --set checkpoint.every="50000 steps"
+    --set checkpoint.every="50000 steps" --set train.log_every="1 steps" # where a rank may wait for its own machine, too
 until_true 60 grep -q 'step [0-9]*/50000 ' "$out" || fail "the run does not get going"
 goes_wrong STOP "$(on_host_of "$(rank_pid 3)")" 'ranks of hostA wait in step [0-9]+ for those of hostB \(ranks 2 to 3\)' \
     "a host falls silent"
