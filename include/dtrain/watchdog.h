@@ -33,7 +33,8 @@ void dt_watchdog_limit(dt_watchdog *watchdog, double seconds);
 /* This rank begins `activity` in step `step`; costs some stores. */
 void dt_watchdog_note(dt_watchdog *watchdog, dt_activity activity, int64_t step);
 
-/* This rank waits for others from here on, or no longer. The collective calls of comm.h say so themselves. */
+/* This rank waits for others from here on, or no longer. The collective calls of comm.h and dt_team_meet say so
+ * themselves. Returns whether it waited before, to be restored by who may be called within a wait. */
 bool dt_watchdog_wait(dt_watchdog *watchdog, bool waits);
 
 /* Seconds the job has been running, as far as it is known: those in which it was suspended hardly count. */
