@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "cli/cli.h"
 #include "cli/signals.h"
-#include "dtrain/log.h"
-#include "dtrain/train.h"
+#include "run/train.h"
 
 typedef struct command {
     const char *name;

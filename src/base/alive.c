@@ -1,5 +1,5 @@
 /* Signs of life. */
-#include "dtrain/alive.h"
+#include "base/alive.h"
 
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 /* Appending to a text in a buffer: see append.h for why. */
-#include "dtrain/append.h"
+#include "base/append.h"
 
 #include <stdarg.h>
 #include <stdio.h>

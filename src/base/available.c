@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "dtrain/memory.h"
+#include "base/memory.h"
 
 /* The number behind `key` in a file, or with an empty key the file's first; SIZE_MAX where there is none ("max"). */
 static size_t number_in(const char *path, const char *key) {

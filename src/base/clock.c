@@ -1,5 +1,5 @@
 /* Clocks. */
-#include "dtrain/clock.h"
+#include "base/clock.h"
 
 #include <time.h>
 

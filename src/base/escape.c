@@ -1,7 +1,7 @@
 /* What a file says must not speak to the terminal: escape sequences change its title and its colours, paste commands,
  * and a name with a line end or a right-to-left override makes a message say what we did not. So all that is printed
  * comes through here (log.c), and where a name is one of several parts of a line it is escaped before it is put in. */
-#include "dtrain/escape.h"
+#include "base/escape.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  * rules of file.h then hold for all of them. A pipe is opened without waiting for its other end; a temporary name is
  * predictable, so in a directory that others may write to there can be a link of that name, and it must not be
  * followed. */
-#include "dtrain/file.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>

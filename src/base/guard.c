@@ -5,7 +5,7 @@
  * parent.
  *
  * The pipe carries frames, a head and its bytes: data as `work` sends it, and last the status. */
-#include "dtrain/guard.h"
+#include "base/guard.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,9 +21,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "dtrain/alive.h"
-#include "dtrain/clock.h"
-#include "dtrain/stop.h"
+#include "base/alive.h"
+#include "base/clock.h"
+#include "base/stop.h"
 
 /* Seconds of processor time for any file, and bytes a second on top: a tenth of what unpacking and hashing reach. */
 #define LEAST_SECONDS 10

@@ -1,5 +1,5 @@
 /* The two globals the project allows itself besides the stop flag: how much to say, and whether this rank may. */
-#include "dtrain/log.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "dtrain/escape.h"
-#include "dtrain/memory.h"
+#include "base/escape.h"
+#include "base/memory.h"
 
 static dt_log_level threshold = DT_LOG_INFO;
 static int speaks = 1;

@@ -1,11 +1,11 @@
 /* Which file a piece of memory is: a table of fixed size, since a signal handler can wait for no lock and follow no
  * list that is being changed. An entry counts once its end is there, which is written last. */
-#include "dtrain/mapped.h"
+#include "base/mapped.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "dtrain/escape.h"
+#include "base/escape.h"
 
 #define MOST 64
 

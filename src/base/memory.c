@@ -1,6 +1,6 @@
 /* Memory for arenas: aligned for the widest vectors, and in huge pages from 4 MiB up, because Debian enables those on
  * request only and a large arena walked every step otherwise lives in the page tables. */
-#include "dtrain/memory.h"
+#include "base/memory.h"
 
 #include <stdint.h>
 #include <stdio.h>

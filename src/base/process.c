@@ -2,7 +2,7 @@
  * machine: two containers may have one host name, and a host name may be another machine's tomorrow. Of namespaces the
  * kernel reuses an inode only when the old one has no process left, so equal inodes within a boot are safe to compare.
  */
-#include "dtrain/process.h"
+#include "base/process.h"
 
 #include <errno.h>
 #include <signal.h>

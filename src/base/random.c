@@ -1,6 +1,6 @@
 /* Streams of random numbers. A stream's key is itself a Philox4x64 block of (seed, purpose, a, b), so streams that
  * differ in any of the four are independent; the draws are Philox4x32 blocks, whose narrower words vectorise. */
-#include "dtrain/random.h"
+#include "base/random.h"
 
 #include <Random123/philox.h>
 #include <math.h>

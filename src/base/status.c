@@ -1,7 +1,7 @@
 /* Statuses are values: a code, the function that noticed, and one line for the user. They hold no pointers, so they can
  * be sent to other ranks as they are. A message that would not fit loses the middle of what is longest in it, a path as
  * a rule: who is meant stands at its beginning and the reason at its end, and both are needed. */
-#include "dtrain/status.h"
+#include "base/status.h"
 
 #include <stdarg.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* The wish to stop. */
-#include "dtrain/stop.h"
+#include "base/stop.h"
 
 volatile sig_atomic_t dt_stop_requested;
 

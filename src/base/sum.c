@@ -1,5 +1,5 @@
 /* The slow part of exact sums: carrying, and the one division at the end, by hand, for no type of C holds 440 bits. */
-#include "dtrain/sum.h"
+#include "base/sum.h"
 
 #include <math.h>
 

@@ -1,12 +1,12 @@
 /* Tensor tables: offsets are assigned in the order of declaration and aligned to 64 bytes of float32, so every tensor
  * starts on a cache line and kernels may run over whole arenas. */
-#include "dtrain/table.h"
+#include "base/table.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "dtrain/append.h"
-#include "dtrain/memory.h"
+#include "base/append.h"
+#include "base/memory.h"
 
 #define ALIGN_ELEMENTS ((size_t)16)
 

@@ -1,12 +1,12 @@
 /* Spans. Those kept one by one go into a ring, so a long run leaves its end. */
-#include "dtrain/trace.h"
+#include "base/trace.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "dtrain/memory.h"
+#include "base/memory.h"
 
 typedef struct event {
     double begin, end;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "dtrain/log.h"
+#include "base/log.h"
 
 const char *dt_cli_option(int argc, char **argv, int *at, const char *name, dt_status *status) {
     const char *argument = argv[*at];

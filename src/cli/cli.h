@@ -2,9 +2,9 @@
 #ifndef DTRAIN_CLI_H
 #define DTRAIN_CLI_H
 
-#include "dtrain/comm.h"
-#include "dtrain/recipe.h"
-#include "dtrain/status.h"
+#include "base/status.h"
+#include "comm/comm.h"
+#include "config/recipe.h"
 
 /* `comm` is NULL for commands that need no ranks. */
 int dt_cli_train(dt_comm *comm, int argc, char **argv);

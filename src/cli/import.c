@@ -2,10 +2,10 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/log.h"
+#include "base/memory.h"
 #include "cli.h"
-#include "dtrain/import.h"
-#include "dtrain/log.h"
-#include "dtrain/memory.h"
+#include "data/import.h"
 
 const char dt_usage_import[] =
     "usage: dtrain import KIND SOURCE... DEST.h5\n"

@@ -6,14 +6,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/escape.h"
+#include "base/guard.h"
+#include "base/log.h"
+#include "base/memory.h"
 #include "cli.h"
-#include "dtrain/checkpoint.h"
-#include "dtrain/escape.h"
-#include "dtrain/guard.h"
-#include "dtrain/h5.h"
-#include "dtrain/log.h"
-#include "dtrain/memory.h"
-#include "dtrain/rundir.h"
+#include "store/checkpoint.h"
+#include "store/h5.h"
+#include "store/rundir.h"
 
 const char dt_usage_inspect[] =
     "usage: dtrain inspect FILE|RUN\n"

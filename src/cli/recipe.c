@@ -39,17 +39,17 @@ static void base_name(const char *path, char out[DT_TEXT_MAX]) {
 }
 
 dt_status dt_cli_recipe_read(const dt_cli_recipe *args, dt_recipe *recipe) {
-    dt_node *root;
+    dt_yaml *root;
     char name[DT_TEXT_MAX] = "default";
     if (args->path) {
         base_name(args->path, name);
-        DT_TRY(dt_node_parse_file(&root, args->path));
+        DT_TRY(dt_yaml_parse_file(&root, args->path));
     } else {
-        DT_TRY(dt_node_parse_text(&root, DT_RECIPE_DEFAULT_NAME, dt_recipe_default_text));
+        DT_TRY(dt_yaml_parse_text(&root, DT_RECIPE_DEFAULT_NAME, dt_recipe_default_text));
     }
     dt_status status = dt_ok();
-    for (int i = 0; i < args->set_count && status.code == DT_OK; i++) status = dt_node_assign(root, args->sets[i]);
+    for (int i = 0; i < args->set_count && status.code == DT_OK; i++) status = dt_yaml_assign(root, args->sets[i]);
     if (status.code == DT_OK) status = dt_recipe_decode(recipe, root, name);
-    dt_node_destroy(root);
+    dt_yaml_destroy(root);
     return status;
 }

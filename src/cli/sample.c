@@ -6,11 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
 #include "cli.h"
-#include "dtrain/file.h"
-#include "dtrain/log.h"
-#include "dtrain/memory.h"
-#include "dtrain/train.h"
+#include "run/train.h"
 
 const char dt_usage_sample[] =
     "usage: dtrain sample CHECKPOINT|RUN [--prompt TEXT | --prompt-file FILE] [--tokens N] [--samples N]\n"
@@ -36,9 +36,10 @@ const char dt_usage_sample[] =
     "  --weights float32     as they were trained: the figures of training and evaluation, at half the speed\n"
     "  --stats               a last line on standard error: tokens, and tokens a second; also when that is a terminal\n"
     "\n"
-    "A token costs one reading of the weights, and of what attention keeps of the places before. Attention and "
+    "A token costs one reading of the weights, and of what attention keeps of the positions before. Attention and "
     "learned\n"
-    "positions know data.context places: when these are full, the newest half is read again as the beginning of a new\n"
+    "positions know data.context positions: when these are full, the newest half is read again as the beginning of a "
+    "new\n"
     "window, which doubles the mean cost of a token from there on. Recurrent models just go on. A character of "
     "several\n"
     "tokens is written when it is whole; bytes that are no character are written as they are.\n";

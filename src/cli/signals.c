@@ -8,9 +8,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "dtrain/alive.h"
-#include "dtrain/mapped.h"
-#include "dtrain/stop.h"
+#include "base/alive.h"
+#include "base/mapped.h"
+#include "base/stop.h"
 
 /* The first signal asks for a checkpoint and a stop; one that comes later than half a second ends the process at once.
  * (Launchers and schedulers often deliver the same signal twice in a row: to the process, and through mpirun.) */

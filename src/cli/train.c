@@ -5,12 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
+#include "base/memory.h"
 #include "cli.h"
-#include "dtrain/log.h"
-#include "dtrain/memory.h"
-#include "dtrain/model.h"
-#include "dtrain/recipe.h"
-#include "dtrain/train.h"
+#include "config/recipe.h"
+#include "model/model.h"
+#include "run/train.h"
 
 const char dt_usage_train[] =
     "usage: mpirun -n RANKS dtrain train [RECIPE.yaml] [--set KEY=VALUE]... [--run DIR] [--resume auto|never|FILE]\n"

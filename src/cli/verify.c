@@ -5,11 +5,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/log.h"
+#include "base/memory.h"
 #include "cli.h"
-#include "dtrain/checkpoint.h"
-#include "dtrain/log.h"
-#include "dtrain/memory.h"
-#include "dtrain/rundir.h"
+#include "store/checkpoint.h"
+#include "store/rundir.h"
 
 const char dt_usage_verify[] = "usage: dtrain verify CHECKPOINT|RUN...\n"
                                "\n"

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dtrain/alive.h"
-#include "dtrain/memory.h"
+#include "base/alive.h"
+#include "base/memory.h"
 
 /* Counts in MPI are int; longer arrays cross in pieces. */
 #define PIECE ((size_t)1 << 28)

@@ -4,9 +4,9 @@
 
 #include <mpi.h>
 
-#include "dtrain/comm.h"
-#include "dtrain/team.h"
-#include "dtrain/watchdog.h"
+#include "comm/comm.h"
+#include "comm/node.h"
+#include "comm/watchdog.h"
 
 MPI_Comm dt_comm_mpi(const dt_comm *comm);
 MPI_Comm dt_comm_node_mpi(const dt_comm *comm);
@@ -14,9 +14,9 @@ MPI_Comm dt_comm_node_mpi(const dt_comm *comm);
 /* A failed MPI call as a status; MPI_SUCCESS is success. */
 dt_status dt_comm_check(int mpi_code, const char *what);
 
-dt_comm *dt_team_comm(const dt_team *team);
-/* The owners of a slice in all teams; MPI_COMM_NULL for a rank that owns none. */
-MPI_Comm dt_team_across_mpi(const dt_team *team);
+dt_comm *dt_node_comm(const dt_node *node);
+/* The owners of a slice in all nodes; MPI_COMM_NULL for a rank that owns none. */
+MPI_Comm dt_node_across_mpi(const dt_node *node);
 
 /* Collective. Looks on from here to dt_watchdog_close, which is collective on the machine. */
 dt_status dt_watchdog_open(dt_watchdog **out, dt_comm *comm, double seconds);

@@ -12,8 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "comm_internal.h"
-#include "dtrain/memory.h"
 
 /* One line of the list: ranks [first, last] are on `host`, others between them may be too. */
 static size_t put_machine(char *out, size_t size, const char *host, int first, int last) {

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "dtrain/comm.h"
+#include "comm/comm.h"
 
 /* Collective. Writes "hostB (ranks 2 to 3), hostC (rank 4)", "" with one machine, for as many as there is room for. */
 dt_status dt_elsewhere_describe(char *out, size_t size, dt_comm *comm);

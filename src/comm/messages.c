@@ -1,14 +1,14 @@
-/* Sums are made in the order of the team's ranks: on the integer wires any would do, on f32 it is one order at least.
+/* Sums are made in the order of the node's ranks: on the integer wires any would do, on f32 it is one order at least.
  */
 #include "messages.h"
 
 #include <string.h>
 
-#include "dtrain/reduce.h"
+#include "comm/reduce.h"
 
 void dt_messages_choose_slice(dt_messages *m) {
     size_t blocks = (m->total + DT_REDUCE_BLOCK - 1) / DT_REDUCE_BLOCK;
-    size_t owners = (size_t)dt_team_owners(m->team), own = (size_t)dt_team_rank(m->team);
+    size_t owners = (size_t)dt_node_owners(m->node), own = (size_t)dt_node_rank(m->node);
     m->begin = m->end = 0;
     if (own >= owners) return;
     m->begin = blocks * own / owners * DT_REDUCE_BLOCK;
@@ -23,12 +23,12 @@ dt_status dt_messages_alloc(dt_messages *m) {
     const size_t page = 4096;
     m->stride = ((m->head + m->total) * dt_messages_word(m) + page - 1) / page * page;
     dt_status status;
-    m->first = dt_team_alloc(m->team, (size_t)dt_team_size(m->team), m->stride, &status);
+    m->first = dt_node_alloc(m->node, (size_t)dt_node_size(m->node), m->stride, &status);
     return status;
 }
 
 void *dt_messages_own(const dt_messages *m) {
-    return m->first + (size_t)dt_team_rank(m->team) * m->stride;
+    return m->first + (size_t)dt_node_rank(m->node) * m->stride;
 }
 
 void *dt_messages_own_gradient(const dt_messages *m, size_t at) {
@@ -39,7 +39,7 @@ void *dt_messages_own_gradient(const dt_messages *m, size_t at) {
 static void sum_words(const dt_messages *m, void *sum, size_t at, size_t words) {
     const char *message = m->first + at * dt_messages_word(m);
     memcpy(sum, message, words * dt_messages_word(m));
-    for (int i = 1; i < dt_team_size(m->team); i++) {
+    for (int i = 1; i < dt_node_size(m->node); i++) {
         const void *more = message += m->stride;
         switch (m->wire) {
         case DT_WIRE_F32: m->kernels->add(sum, more, (int64_t)words); break;

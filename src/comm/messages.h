@@ -1,27 +1,27 @@
-/* What the ranks of a team have to say in a step, a message each, side by side in memory that all of them see. A
+/* What the ranks of a node have to say in a step, a message each, side by side in memory that all of them see. A
  * message is a head (buckets and flags, reduce.c) and behind it the gradient of the rank's shards, in words of the
  * wire. */
 #ifndef DTRAIN_MESSAGES_H
 #define DTRAIN_MESSAGES_H
 
-#include "dtrain/compute.h"
-#include "dtrain/recipe.h"
-#include "dtrain/team.h"
+#include "comm/node.h"
+#include "compute/compute.h"
+#include "config/recipe.h"
 
 typedef struct dt_messages {
-    dt_team *team;
+    dt_node *node;
     const dt_kernels *kernels;
     dt_wire wire;
     size_t head, total; /* words of the head, elements of the gradient */
-    size_t begin, end; /* the slice of the gradient this rank owns; the same on the rank of this number in every team */
+    size_t begin, end; /* the slice of the gradient this rank owns; the same on the rank of this number in every node */
     size_t stride;     /* bytes from one message to the next */
-    char *first;       /* rank 0's of the team */
+    char *first;       /* rank 0's of the node */
 } dt_messages;
 
 /* The slice of a rank: owners get whole blocks, as equal as can be. The last owner always gets some. */
 void dt_messages_choose_slice(dt_messages *messages);
 
-/* Collective. Takes the memory, zeros, which lives as long as the team. */
+/* Collective. Takes the memory, zeros, which lives as long as the node. */
 dt_status dt_messages_alloc(dt_messages *messages);
 
 size_t dt_messages_word(const dt_messages *messages); /* bytes of one */
@@ -30,7 +30,7 @@ size_t dt_messages_word(const dt_messages *messages); /* bytes of one */
 void *dt_messages_own(const dt_messages *messages);
 void *dt_messages_own_gradient(const dt_messages *messages, size_t at);
 
-/* Sums over the team, once it has met: of the heads, and of `count` elements of the gradient from `at` on. */
+/* Sums over the node, once it has met: of the heads, and of `count` elements of the gradient from `at` on. */
 void dt_messages_sum_heads(const dt_messages *messages, void *sum);
 void dt_messages_sum_gradients(const dt_messages *messages, void *sum, size_t at, size_t count);
 

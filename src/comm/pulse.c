@@ -12,8 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "comm_internal.h"
-#include "dtrain/memory.h"
 
 #define MOST_ADDRESSES 8
 

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "dtrain/comm.h"
+#include "comm/comm.h"
 
 typedef struct dt_pulse dt_pulse;
 

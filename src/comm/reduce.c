@@ -1,7 +1,7 @@
 /* The gradient as numbers: from a shard's floats to words of the wire and back.
  *
- * Each rank writes its message, some words and behind them the gradient of its shards (messages.h); crossing.c makes
- * the sums of all of them. Sums over a team are made block by block where they are used, so they are in the cache when
+ * Each rank writes its message, some words and behind them the gradient of its shards (messages.h); allreduce.c makes
+ * the sums of all of them. Sums over a node are made block by block where they are used, so they are in the cache when
  * the update reads them. Going back through the layers, a gradient is complete from its end on; what is complete is
  * turned into the message at once, while it is in the cache.
  *
@@ -23,15 +23,15 @@
  *
  * On the f32 wire the first shard of a step is computed right into the sum, and only further shards of the same rank
  * are added. */
-#include "dtrain/reduce.h"
+#include "comm/reduce.h"
 
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
+#include "allreduce.h"
+#include "base/memory.h"
 #include "comm_internal.h"
-#include "crossing.h"
-#include "dtrain/memory.h"
 
 #define BUCKETS 64 /* room from -32 to 31 bits */
 #define BUCKET_ZERO 32
@@ -51,13 +51,13 @@ typedef struct scale {
 
 struct dt_reducer {
     dt_messages messages; /* f32 words for one or two shards; [buckets + flags] in front */
-    dt_crossing *crossing;
+    dt_allreduce *crossing;
     const dt_kernels *kernels;
     const dt_table *table;
     int64_t shards;
     dt_real *shard;   /* [total]: gradient of a shard; at the end, of all. On the f32 wire: only for further shards */
     const void *head; /* the buckets and flags that count: this rank's, and after dt_reduce_finish the sums */
-    char *words;      /* [threads, DT_REDUCE_BLOCK]: sums over the team; NULL in a team of one */
+    char *words;      /* [threads, DT_REDUCE_BLOCK]: sums over the node; NULL in a node of one */
     dt_real *block;   /* [threads, DT_REDUCE_BLOCK]: dequantised; NULL on the f32 wire */
     size_t buckets;   /* elements of the message that are buckets: tensors * BUCKETS, 0 on the f32 wire */
     int32_t *taken;   /* [tensors]: the exponents the present sums were made with */
@@ -74,8 +74,8 @@ static bool is_integer(const dt_reducer *r) {
     return r->messages.wire != DT_WIRE_F32;
 }
 
-static bool alone_in_team(const dt_reducer *r) {
-    return dt_team_size(r->messages.team) == 1;
+static bool alone_on_node(const dt_reducer *r) {
+    return dt_node_size(r->messages.node) == 1;
 }
 
 static void *own_words(const dt_reducer *r, size_t at) {
@@ -93,14 +93,14 @@ static dt_status alloc_own(dt_reducer *r, int64_t shards_per_rank, bool stateful
     if (is_integer(r) || shards_per_rank > 1) complete &= (r->shard = dt_alloc(r->table->total, sizeof *r->shard)) != 0;
     if (is_integer(r)) complete &= (r->taken = dt_alloc((size_t)r->table->count, sizeof *r->taken)) != 0;
     if (is_integer(r)) complete &= (r->block = dt_alloc(block, sizeof *r->block)) != 0;
-    if (!alone_in_team(r)) complete &= (r->words = dt_alloc(block, word)) != 0;
+    if (!alone_on_node(r)) complete &= (r->words = dt_alloc(block, word)) != 0;
     return complete ? dt_ok() : dt_fail_memory("the gradient", r->table->total * (word + sizeof *r->shard));
 }
 
 static dt_status alloc_shared(dt_reducer *r) {
     DT_TRY(dt_messages_alloc(&r->messages));
     r->head = dt_messages_own(&r->messages);
-    return dt_crossing_create(&r->crossing, &r->messages);
+    return dt_allreduce_create(&r->crossing, &r->messages);
 }
 
 /* What the wire can hold, for `shards` of them. */
@@ -114,19 +114,19 @@ static void set_limits(dt_reducer *r, dt_wire wire) {
         r->limit = (double)FLT_MAX / (double)r->shards;
 }
 
-dt_status dt_reduce_create(dt_reducer **out, dt_team *team, const dt_kernels *kernels, const dt_table *table,
+dt_status dt_reduce_create(dt_reducer **out, dt_node *node, const dt_kernels *kernels, const dt_table *table,
                            int64_t shards, int64_t shards_per_rank, dt_wire wire) {
     *out = NULL;
     dt_reducer *r = dt_alloc(1, sizeof *r);
-    DT_TRY(dt_comm_agree(dt_team_comm(team), r ? dt_ok() : dt_fail_memory("the reducer", sizeof *r)));
+    DT_TRY(dt_comm_agree(dt_node_comm(node), r ? dt_ok() : dt_fail_memory("the reducer", sizeof *r)));
     bool stateful = wire != DT_WIRE_F32; /* has exponents even while it needs none, lest more shards come later */
     *r = (dt_reducer){.kernels = kernels, .table = table, .shards = shards};
     r->messages = (dt_messages){
-        .team = team, .kernels = kernels, .wire = shards <= 2 ? DT_WIRE_F32 : wire, .total = table->total};
+        .node = node, .kernels = kernels, .wire = shards <= 2 ? DT_WIRE_F32 : wire, .total = table->total};
     set_limits(r, wire);
     r->messages.head = r->buckets + DT_FLAG_COUNT;
     dt_messages_choose_slice(&r->messages);
-    dt_status status = dt_comm_agree(dt_team_comm(team), alloc_own(r, shards_per_rank, stateful));
+    dt_status status = dt_comm_agree(dt_node_comm(node), alloc_own(r, shards_per_rank, stateful));
     if (status.code == DT_OK) status = alloc_shared(r);
     if (status.code != DT_OK) {
         dt_reduce_destroy(r);
@@ -145,7 +145,7 @@ void dt_reduce_destroy(dt_reducer *r) {
     dt_free(r->taken);
     dt_free(r->block);
     dt_free(r->words);
-    dt_crossing_destroy(r->crossing);
+    dt_allreduce_destroy(r->crossing);
     dt_free(r);
 }
 
@@ -187,7 +187,7 @@ void dt_reduce_begin(dt_reducer *r) {
     r->not_finite = 0;
     memset(head, 0, r->messages.head * dt_messages_word(&r->messages));
     r->head = head;
-    dt_crossing_begin(r->crossing);
+    dt_allreduce_begin(r->crossing);
 }
 
 static dt_real *gradient_of_shard(const dt_reducer *r) {
@@ -251,7 +251,7 @@ static void add_from(dt_reducer *r, size_t begin) {
 
 void dt_reduce_ready(dt_reducer *r, size_t begin, bool last) {
     add_from(r, begin);
-    if (last) dt_crossing_ready(r->crossing, begin);
+    if (last) dt_allreduce_ready(r->crossing, begin);
 }
 
 void dt_reduce_add(dt_reducer *r) {
@@ -311,12 +311,12 @@ static void adapt_exponents(dt_reducer *r) {
 dt_status dt_reduce_finish(dt_reducer *r, bool *redo) {
     *redo = false;
     if (r->added == 0) memset(own_words(r, 0), 0, r->table->total * dt_messages_word(&r->messages));
-    if (r->shards == 2 && r->added == 1 && dt_comm_size(dt_team_comm(r->messages.team)) == 1) {
+    if (r->shards == 2 && r->added == 1 && dt_comm_size(dt_node_comm(r->messages.node)) == 1) {
         /* the other shard is empty: add its zeros, as another rank would, or a -0 would stay one here only */
         memset(r->shard, 0, r->table->total * sizeof *r->shard);
         r->kernels->add(own_words(r, 0), r->shard, (int64_t)r->table->total);
     }
-    DT_TRY(dt_crossing_finish(r->crossing, &r->head));
+    DT_TRY(dt_allreduce_finish(r->crossing, &r->head));
     if (!is_integer(r) || dt_reduce_raised(r, DT_FLAG_NOT_FINITE) > 0) return dt_ok();
     for (int i = 0; i < r->table->count; i++) r->taken[i] = r->scales[i].exponent;
     *redo = repair_exponents(r);
@@ -352,9 +352,9 @@ static void dequantise(const dt_reducer *r, dt_real *block, const void *words, s
 const dt_real *dt_reduce_take(dt_reducer *r, size_t begin, size_t end) {
     size_t scratch = (size_t)dt_thread() * DT_REDUCE_BLOCK;
     const void *words;
-    if (dt_team_count(r->messages.team) > 1)
-        words = dt_crossing_sums(r->crossing, begin);
-    else if (alone_in_team(r))
+    if (dt_node_count(r->messages.node) > 1)
+        words = dt_allreduce_sums(r->crossing, begin);
+    else if (alone_on_node(r))
         words = own_words(r, begin);
     else
         dt_messages_sum_gradients(&r->messages, (void *)(words = r->words + scratch * dt_messages_word(&r->messages)),
@@ -365,19 +365,19 @@ const dt_real *dt_reduce_take(dt_reducer *r, size_t begin, size_t end) {
 }
 
 void dt_reduce_done(dt_reducer *r) {
-    dt_team_meet(r->messages.team);
+    dt_node_meet(r->messages.node);
 }
 
 void dt_reduce_traffic(const dt_reducer *r, size_t *shared, size_t *crossing) {
     const dt_messages *m = &r->messages;
     size_t bytes = (m->end - m->begin + m->head) * dt_messages_word(m);
-    *shared = bytes * (size_t)(dt_team_size(m->team) - 1);
-    *crossing = dt_team_count(m->team) > 1 && m->end > m->begin ? bytes : 0;
+    *shared = bytes * (size_t)(dt_node_size(m->node) - 1);
+    *crossing = dt_node_count(m->node) > 1 && m->end > m->begin ? bytes : 0;
 }
 
 void dt_reduce_memory(const dt_reducer *r, size_t *shared, size_t *own) {
-    *shared = r->messages.stride * (size_t)dt_team_size(r->messages.team);
-    *own = dt_crossing_memory(r->crossing);
+    *shared = r->messages.stride * (size_t)dt_node_size(r->messages.node);
+    *own = dt_allreduce_memory(r->crossing);
     if (r->shard) *own += r->table->total * sizeof *r->shard;
 }
 

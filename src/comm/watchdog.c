@@ -7,7 +7,7 @@
  *
  * Once somebody has spoken every rank goes by itself, and so it does when its launcher is gone: not every launcher ends
  * the ranks that are left. */
-#include "dtrain/watchdog.h"
+#include "comm/watchdog.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -19,12 +19,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/alive.h"
+#include "base/append.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
 #include "comm_internal.h"
-#include "dtrain/alive.h"
-#include "dtrain/append.h"
-#include "dtrain/clock.h"
-#include "dtrain/log.h"
-#include "dtrain/memory.h"
 #include "elsewhere.h"
 #include "pulse.h"
 

@@ -232,14 +232,14 @@ static void turn(dt_real *restrict to, const dt_real *restrict from, int64_t n, 
 /* Which of the keys of a block are padding; NULL where none can be. */
 static const dt_real *hidden_keys(dt_real *hidden, const dt_attention *shape, int64_t row) {
     if (!shape->tokens) return NULL;
-    const dt_real *tokens = shape->tokens + row * shape->places;
-    for (int64_t t = 0; t < shape->places; t++) hidden[t] = tokens[t] < 0 ? 1 : 0;
+    const dt_real *tokens = shape->tokens + row * shape->positions;
+    for (int64_t t = 0; t < shape->positions; t++) hidden[t] = tokens[t] < 0 ? 1 : 0;
     return hidden;
 }
 
 static block block_at(const dt_attention *shape, int64_t q0, int64_t k0, const dt_real *hidden) {
-    return (block){.keys = smaller(BLOCK, shape->places - k0),
-                   .queries = smaller(BLOCK, shape->places - q0),
+    return (block){.keys = smaller(BLOCK, shape->positions - k0),
+                   .queries = smaller(BLOCK, shape->positions - q0),
                    .diagonal = shape->causal && q0 == k0,
                    .hidden = hidden ? hidden + k0 : NULL};
 }
@@ -286,10 +286,10 @@ static void soften(dt_real *restrict s, running *restrict run, const block *b) {
 
 /* Where a call keeps its copies; from one piece of memory, in this order. */
 typedef struct forward_work {
-    dt_real *k, *v;    /* [places, width] */
+    dt_real *k, *v;    /* [positions, width] */
     dt_real *q, *qt;   /* [BLOCK, width] and transposed */
     dt_real *s, *sums; /* [BLOCK, BLOCK], [BLOCK, width] */
-    dt_real *hidden;   /* [places] */
+    dt_real *hidden;   /* [positions] */
 } forward_work;
 
 static dt_real *cut(dt_real **work, int64_t count) {
@@ -301,9 +301,9 @@ static dt_real *cut(dt_real **work, int64_t count) {
 INLINE void attend_head(dt_real *y, dt_real *log_sum, const dt_real *q, const forward_work *w, const dt_real *hidden,
                         const dt_attention *shape, const int64_t width) {
     int64_t stride = (shape->heads + 2 * shape->kv_heads) * shape->size, out = shape->heads * shape->size;
-    for (int64_t q0 = 0; q0 < shape->places; q0 += BLOCK) {
+    for (int64_t q0 = 0; q0 < shape->positions; q0 += BLOCK) {
         running run;
-        int64_t queries = smaller(BLOCK, shape->places - q0), end = shape->causal ? q0 + queries : shape->places;
+        int64_t queries = smaller(BLOCK, shape->positions - q0), end = shape->causal ? q0 + queries : shape->positions;
         pack(w->q, q + q0 * stride, queries, shape->size, stride, width, LOG2_E * scale_of(shape));
         turn(w->qt, w->q, queries, width);
         memset(w->sums, 0, (size_t)(BLOCK * width) * sizeof *w->sums);
@@ -327,22 +327,23 @@ INLINE void attend_head(dt_real *y, dt_real *log_sum, const dt_real *q, const fo
 
 INLINE void attend_rows(dt_real *y, dt_real *log_sum, const dt_real *qkv, const dt_attention *shape, dt_real *work,
                         const int64_t width) {
-    int64_t places = shape->places, size = shape->size, group = shape->heads / shape->kv_heads;
+    int64_t positions = shape->positions, size = shape->size, group = shape->heads / shape->kv_heads;
     int64_t stride = (shape->heads + 2 * shape->kv_heads) * size, out = shape->heads * size;
-    int64_t rows = round_up(places, BLOCK);
+    int64_t rows = round_up(positions, BLOCK);
     forward_work w = {.k = cut(&work, rows * width), .v = cut(&work, rows * width)};
     w.q = cut(&work, BLOCK * width), w.qt = cut(&work, BLOCK * width), w.s = cut(&work, BLOCK * BLOCK);
     w.sums = cut(&work, BLOCK * width), w.hidden = cut(&work, rows);
     for (int64_t r = 0; r < shape->rows; r++) {
-        const dt_real *q = qkv + r * places * stride, *k = q + shape->heads * size, *v = k + shape->kv_heads * size;
+        const dt_real *q = qkv + r * positions * stride, *k = q + shape->heads * size, *v = k + shape->kv_heads * size;
         const dt_real *hidden = hidden_keys(w.hidden, shape, r);
         for (int64_t h = 0; h < shape->heads; h++) {
             if (h % group == 0) {
-                pack(w.k, k + h / group * size, places, size, stride, width, 1);
-                pack(w.v, v + h / group * size, places, size, stride, width, 1);
+                pack(w.k, k + h / group * size, positions, size, stride, width, 1);
+                pack(w.v, v + h / group * size, positions, size, stride, width, 1);
             }
-            attend_head(y + r * places * out + h * size, log_sum ? log_sum + (r * shape->heads + h) * places : NULL,
-                        q + h * size, &w, hidden, shape, width);
+            attend_head(y + r * positions * out + h * size,
+                        log_sum ? log_sum + (r * shape->heads + h) * positions : NULL, q + h * size, &w, hidden, shape,
+                        width);
         }
     }
 }
@@ -358,11 +359,11 @@ void DT_OF_ISA(attend)(dt_real *y, dt_real *log_sum, const dt_real *qkv, const d
 /* ---- backward ---- */
 
 typedef struct backward_work {
-    dt_real *k, *v, *q, *g;   /* [places, width]; q is scaled, g is dy */
+    dt_real *k, *v, *q, *g;   /* [positions, width]; q is scaled, g is dy */
     dt_real *qt, *gt;         /* q and g transposed, block by block */
-    dt_real *dk, *dv, *dq;    /* [places, width] */
+    dt_real *dk, *dv, *dq;    /* [positions, width] */
     dt_real *p, *ds;          /* [BLOCK, BLOCK] */
-    dt_real *log_sum, *delta; /* [places] */
+    dt_real *log_sum, *delta; /* [positions] */
     dt_real *hidden;
 } backward_work;
 
@@ -393,9 +394,9 @@ static void sum_products(dt_real *restrict delta, const dt_real *restrict dy, co
 
 INLINE void back_through_head(const backward_work *w, const dt_real *hidden, const dt_attention *shape,
                               const int64_t width) {
-    int64_t places = shape->places;
-    for (int64_t k0 = 0; k0 < places; k0 += BLOCK) {
-        for (int64_t q0 = shape->causal ? k0 : 0; q0 < places; q0 += BLOCK) {
+    int64_t positions = shape->positions;
+    for (int64_t k0 = 0; k0 < positions; k0 += BLOCK) {
+        for (int64_t q0 = shape->causal ? k0 : 0; q0 < positions; q0 += BLOCK) {
             block b = block_at(shape, q0, k0, hidden);
             scores(w->p, &b, w->k + k0 * width, w->qt + q0 * width, width);
             scores(w->ds, &b, w->v + k0 * width, w->gt + q0 * width, width);
@@ -411,19 +412,19 @@ INLINE void back_through_head(const backward_work *w, const dt_real *hidden, con
 /* What one head of queries needs: its copies, and the numbers of each query, zero beyond the last. */
 static void prepare_head(const backward_work *w, const dt_real *q, const dt_real *dy, const dt_real *y,
                          const dt_real *log_sum, const dt_attention *shape, int64_t width) {
-    int64_t places = shape->places, size = shape->size, rows = round_up(places, BLOCK);
+    int64_t positions = shape->positions, size = shape->size, rows = round_up(positions, BLOCK);
     int64_t stride = (shape->heads + 2 * shape->kv_heads) * size, out = shape->heads * size;
-    pack(w->q, q, places, size, stride, width, LOG2_E * scale_of(shape));
-    pack(w->g, dy, places, size, out, width, 1);
-    for (int64_t q0 = 0; q0 < places; q0 += BLOCK) {
-        turn(w->qt + q0 * width, w->q + q0 * width, smaller(BLOCK, places - q0), width);
-        turn(w->gt + q0 * width, w->g + q0 * width, smaller(BLOCK, places - q0), width);
+    pack(w->q, q, positions, size, stride, width, LOG2_E * scale_of(shape));
+    pack(w->g, dy, positions, size, out, width, 1);
+    for (int64_t q0 = 0; q0 < positions; q0 += BLOCK) {
+        turn(w->qt + q0 * width, w->q + q0 * width, smaller(BLOCK, positions - q0), width);
+        turn(w->gt + q0 * width, w->g + q0 * width, smaller(BLOCK, positions - q0), width);
     }
     memset(w->dq, 0, (size_t)(rows * width) * sizeof *w->dq);
-    memset(w->log_sum + places, 0, (size_t)(rows - places) * sizeof *w->log_sum);
-    memset(w->delta + places, 0, (size_t)(rows - places) * sizeof *w->delta);
-    memcpy(w->log_sum, log_sum, (size_t)places * sizeof *w->log_sum);
-    sum_products(w->delta, dy, y, places, size, out);
+    memset(w->log_sum + positions, 0, (size_t)(rows - positions) * sizeof *w->log_sum);
+    memset(w->delta + positions, 0, (size_t)(rows - positions) * sizeof *w->delta);
+    memcpy(w->log_sum, log_sum, (size_t)positions * sizeof *w->log_sum);
+    sum_products(w->delta, dy, y, positions, size, out);
 }
 
 static backward_work divide(dt_real *work, int64_t rows, int64_t width) {
@@ -437,28 +438,29 @@ static backward_work divide(dt_real *work, int64_t rows, int64_t width) {
 
 INLINE void back_through_rows(dt_real *dqkv, const dt_real *dy, const dt_real *y, const dt_real *log_sum,
                               const dt_real *qkv, const dt_attention *shape, dt_real *work, const int64_t width) {
-    int64_t places = shape->places, size = shape->size, group = shape->heads / shape->kv_heads;
+    int64_t positions = shape->positions, size = shape->size, group = shape->heads / shape->kv_heads;
     int64_t stride = (shape->heads + 2 * shape->kv_heads) * size, out = shape->heads * size;
-    int64_t rows = round_up(places, BLOCK), to_k = shape->heads * size, to_v = to_k + shape->kv_heads * size;
+    int64_t rows = round_up(positions, BLOCK), to_k = shape->heads * size, to_v = to_k + shape->kv_heads * size;
     backward_work w = divide(work, rows, width);
     for (int64_t r = 0; r < shape->rows; r++) {
-        const dt_real *from = qkv + r * places * stride;
-        dt_real *to = dqkv + r * places * stride;
+        const dt_real *from = qkv + r * positions * stride;
+        dt_real *to = dqkv + r * positions * stride;
         const dt_real *hidden = hidden_keys(w.hidden, shape, r);
         for (int64_t h = 0; h < shape->heads; h++) {
-            int64_t at = r * places * out + h * size, pair = h / group * size;
+            int64_t at = r * positions * out + h * size, pair = h / group * size;
             if (h % group == 0) {
-                pack(w.k, from + to_k + pair, places, size, stride, width, 1);
-                pack(w.v, from + to_v + pair, places, size, stride, width, 1);
+                pack(w.k, from + to_k + pair, positions, size, stride, width, 1);
+                pack(w.v, from + to_v + pair, positions, size, stride, width, 1);
                 memset(w.dk, 0, (size_t)(rows * width) * sizeof *w.dk);
                 memset(w.dv, 0, (size_t)(rows * width) * sizeof *w.dv);
             }
-            prepare_head(&w, from + h * size, dy + at, y + at, log_sum + (r * shape->heads + h) * places, shape, width);
+            prepare_head(&w, from + h * size, dy + at, y + at, log_sum + (r * shape->heads + h) * positions, shape,
+                         width);
             back_through_head(&w, hidden, shape, width);
-            unpack(to + h * size, w.dq, places, size, stride, width, scale_of(shape));
+            unpack(to + h * size, w.dq, positions, size, stride, width, scale_of(shape));
             if ((h + 1) % group == 0) {
-                unpack(to + to_k + pair, w.dk, places, size, stride, width, LN_2); /* q is scaled */
-                unpack(to + to_v + pair, w.dv, places, size, stride, width, 1);
+                unpack(to + to_k + pair, w.dk, positions, size, stride, width, LN_2); /* q is scaled */
+                unpack(to + to_v + pair, w.dv, positions, size, stride, width, 1);
             }
         }
     }
@@ -473,29 +475,29 @@ void DT_OF_ISA(attend_backward)(dt_real *dqkv, const dt_real *dy, const dt_real 
     }
 }
 
-/* ---- one place at a time ---- */
+/* ---- one position at a time ---- */
 
-/* weights[t] = q·keys[t] for `places` places, TOGETHER or 1: several sums at once wait for none of them. */
+/* weights[t] = q·keys[t] for `positions` positions, TOGETHER or 1: several sums at once wait for none of them. */
 INLINE void score_places(dt_real *restrict weights, const dt_real *restrict q, const dt_real *restrict keys,
-                         int64_t size, int64_t stride, const int places) {
+                         int64_t size, int64_t stride, const int positions) {
     dt_real s0 = 0, s1 = 0, s2 = 0, s3 = 0;
     _Pragma("omp simd reduction(+ : s0, s1, s2, s3)") for (int64_t j = 0; j < size; j++) {
         s0 += q[j] * keys[j];
-        if (places == 1) continue;
+        if (positions == 1) continue;
         s1 += q[j] * keys[stride + j];
         s2 += q[j] * keys[2 * stride + j];
         s3 += q[j] * keys[3 * stride + j];
     }
     weights[0] = s0;
-    if (places > 1) weights[1] = s1, weights[2] = s2, weights[3] = s3;
+    if (positions > 1) weights[1] = s1, weights[2] = s2, weights[3] = s3;
 }
 
-/* y += the values of `places` places, by their weights. */
+/* y += the values of `positions` positions, by their weights. */
 INLINE void add_places(dt_real *restrict y, const dt_real *restrict weights, const dt_real *restrict values,
-                       int64_t size, int64_t stride, const int places) {
+                       int64_t size, int64_t stride, const int positions) {
     SIMD for (int64_t j = 0; j < size; j++) {
         dt_real sum = y[j] + weights[0] * values[j];
-        if (places > 1) {
+        if (positions > 1) {
             sum += weights[1] * values[stride + j];
             sum += weights[2] * values[2 * stride + j];
             sum += weights[3] * values[3 * stride + j];
@@ -530,17 +532,17 @@ static void attend_one(dt_real *restrict y, dt_real *restrict weights, const dt_
 }
 
 void DT_OF_ISA(attend_place)(dt_real *y, dt_real *keys, dt_real *values, const dt_real *qkv, const dt_attention *shape,
-                             int64_t place, dt_real *work) {
+                             int64_t position, dt_real *work) {
     int64_t size = shape->size, pairs = shape->kv_heads * size, group = shape->heads / shape->kv_heads;
     int64_t out = shape->heads * size, stride = out + 2 * pairs;
     for (int64_t r = 0; r < shape->rows; r++) {
         const dt_real *q = qkv + r * stride;
-        dt_real *k = keys + r * shape->places * pairs, *v = values + r * shape->places * pairs;
-        memcpy(k + place * pairs, q + out, (size_t)pairs * sizeof *k);
-        memcpy(v + place * pairs, q + out + pairs, (size_t)pairs * sizeof *v);
+        dt_real *k = keys + r * shape->positions * pairs, *v = values + r * shape->positions * pairs;
+        memcpy(k + position * pairs, q + out, (size_t)pairs * sizeof *k);
+        memcpy(v + position * pairs, q + out + pairs, (size_t)pairs * sizeof *v);
         for (int64_t h = 0; h < shape->heads; h++) {
             int64_t pair = h / group * size;
-            attend_one(y + r * out + h * size, work, q + h * size, k + pair, v + pair, place + 1, size, pairs);
+            attend_one(y + r * out + h * size, work, q + h * size, k + pair, v + pair, position + 1, size, pairs);
         }
     }
 }
@@ -551,8 +553,8 @@ void DT_OF_ISA(rotate)(dt_real *qkv, const dt_real *turns, const dt_attention *s
     int64_t size = shape->size, half = size / 2, heads = shape->heads + shape->kv_heads;
     int64_t stride = (heads + shape->kv_heads) * size;
     const dt_real sign = back ? -1 : 1;
-    for (int64_t i = 0; i < shape->rows * shape->places; i++) {
-        const dt_real *restrict cosine = turns + i % shape->places * size, *restrict sine = cosine + half;
+    for (int64_t i = 0; i < shape->rows * shape->positions; i++) {
+        const dt_real *restrict cosine = turns + i % shape->positions * size, *restrict sine = cosine + half;
         for (int64_t h = 0; h < heads; h++) {
             dt_real *restrict low = qkv + i * stride + h * size, *restrict high = low + half;
             SIMD for (int64_t j = 0; j < half; j++) {

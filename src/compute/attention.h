@@ -1,4 +1,4 @@
-/* The kernels of attention.c, as the table of their instruction set takes them up; documented in dtrain/compute.h. */
+/* The kernels of attention.c, as the table of their instruction set takes them up; documented in compute/compute.h. */
 #ifndef DTRAIN_ATTENTION_H
 #define DTRAIN_ATTENTION_H
 
@@ -8,7 +8,7 @@ void DT_OF_ISA(attend)(dt_real *y, dt_real *log_sum, const dt_real *qkv, const d
 void DT_OF_ISA(attend_backward)(dt_real *dqkv, const dt_real *dy, const dt_real *y, const dt_real *log_sum,
                                 const dt_real *qkv, const dt_attention *shape, dt_real *work);
 void DT_OF_ISA(attend_place)(dt_real *y, dt_real *keys, dt_real *values, const dt_real *qkv, const dt_attention *shape,
-                             int64_t place, dt_real *work);
+                             int64_t position, dt_real *work);
 void DT_OF_ISA(rotate)(dt_real *qkv, const dt_real *turns, const dt_attention *shape, bool back);
 
 #endif

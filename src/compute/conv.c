@@ -21,8 +21,8 @@
  * float32. So do those for which oneDNN has plain loops only, which it calls ref.
  *
  * Compiled for double (the gradient checks) it is plain loops. */
+#include "base/memory.h"
 #include "compute_internal.h"
-#include "dtrain/memory.h"
 
 /* Arrays that would not fit into any memory are refused before a size overflows. */
 static dt_status check_sizes(const dt_conv_shape *s) {

@@ -7,8 +7,8 @@
 #    include <immintrin.h>
 #endif
 
+#include "compute/compute.h"
 #include "compute_internal.h"
-#include "dtrain/compute.h"
 
 extern const dt_kernels dt_kernels_baseline;
 #if defined(__x86_64__) && !defined(DT_REAL_DOUBLE)

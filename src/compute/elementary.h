@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "dtrain/compute.h"
+#include "compute/compute.h"
 
 #define SIMD _Pragma("omp simd")
 

@@ -3,8 +3,8 @@
  * asks before it acts on them: numbers after a failure are whatever was there before. */
 #include <sys/mman.h>
 
+#include "base/memory.h"
 #include "compute_internal.h"
-#include "dtrain/memory.h"
 
 #define CODE ((size_t)16 << 20) /* bytes; the products' took 7 MB */
 

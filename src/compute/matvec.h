@@ -1,4 +1,4 @@
-/* The kernels of matvec.c, as the table of their instruction set takes them up; documented in dtrain/compute.h. */
+/* The kernels of matvec.c, as the table of their instruction set takes them up; documented in compute/compute.h. */
 #ifndef DTRAIN_MATVEC_H
 #define DTRAIN_MATVEC_H
 

@@ -2,7 +2,7 @@
 #ifndef DTRAIN_CONFIG_INTERNAL_H
 #define DTRAIN_CONFIG_INTERNAL_H
 
-#include "dtrain/fields.h"
+#include "config/fields.h"
 
 #define DT_SHOWN 72
 

@@ -2,7 +2,7 @@
  * and how messages and the help name it. Numbers are read more strictly than strtod would: what looks like a number in
  * one YAML version and like a word in the next ("0x10", "1_000", ".nan") is refused, because a recipe decides what is
  * computed and must mean the same to everyone who reads it. */
-#include "dtrain/fields.h"
+#include "config/fields.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -12,9 +12,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/append.h"
+#include "base/memory.h"
 #include "config_internal.h"
-#include "dtrain/append.h"
-#include "dtrain/memory.h"
 
 /* What can be wrong with a text. */
 typedef enum verdict { FITS, WRONG_TYPE, TOO_LARGE, OUT_OF_LIMITS } verdict;
@@ -303,7 +303,7 @@ static void requirement(const dt_field *field, verdict why, const char *text, ch
 }
 
 /* A failure of a value: "recipe m.yaml:9: train.batch is "many"; it must be …", or, when one --set gave it, shorter. */
-static dt_status fail_value(const context *c, const dt_field *field, const dt_node *node, const char *is,
+static dt_status fail_value(const context *c, const dt_field *field, const dt_yaml *node, const char *is,
                             const char *must_be) {
     char set[DT_TEXT_MAX], shown[DT_SHOWN];
     snprintf(set, sizeof set, "--set %s%s", c->prefix, field->key);
@@ -313,20 +313,20 @@ static dt_status fail_value(const context *c, const dt_field *field, const dt_no
                    field->key, is, must_be);
 }
 
-static dt_status fail_verdict(const context *c, const dt_field *field, const dt_node *node, const char *text,
+static dt_status fail_verdict(const context *c, const dt_field *field, const dt_yaml *node, const char *text,
                               verdict why) {
     char is[DT_SHOWN + 8], must_be[DT_TEXT_MAX], shown[DT_SHOWN];
-    bool bare = node->kind == DT_NODE_LIST || (why != WRONG_TYPE && field->type != DT_FIELD_TEXT);
+    bool bare = node->kind == DT_YAML_LIST || (why != WRONG_TYPE && field->type != DT_FIELD_TEXT);
     snprintf(is, sizeof is, bare ? "is %s" : "is \"%s\"", dt_shown(text, shown));
     if (why == WRONG_TYPE && text[0] == '\0') snprintf(is, sizeof is, "has no value");
     requirement(field, why, text, must_be);
     return fail_value(c, field, node, is, must_be);
 }
 
-static dt_status fail_kind(const context *c, const dt_field *field, const dt_node *node) {
+static dt_status fail_kind(const context *c, const dt_field *field, const dt_yaml *node) {
     char must_be[DT_TEXT_MAX];
     requirement(field, WRONG_TYPE, "", must_be);
-    return fail_value(c, field, node, node->kind == DT_NODE_LIST ? "is a list" : "is a map", must_be);
+    return fail_value(c, field, node, node->kind == DT_YAML_LIST ? "is a list" : "is a map", must_be);
 }
 
 /* ---- suggestions ---- */
@@ -405,7 +405,7 @@ static void consider(const char *unknown, const char *known, char nearest[DT_TEX
     }
 }
 
-static dt_status fail_unknown(const context *c, const dt_node *node, const char *key) {
+static dt_status fail_unknown(const context *c, const dt_yaml *node, const char *key) {
     char nearest[DT_TEXT_MAX] = "", shown[DT_SHOWN];
     int best = WORD_MAX;
     for (const dt_field *field = c->table; field->key; field++) consider(key, field->key, nearest, &best);
@@ -445,7 +445,7 @@ static bool is_elsewhere(const context *c, const char *key) {
     return false;
 }
 
-static dt_status fail_group(const context *c, const dt_node *node, const char *key) {
+static dt_status fail_group(const context *c, const dt_yaml *node, const char *key) {
     const char *example = key;
     for (const dt_field *field = c->table; field->key && example == key; field++)
         if (is_under(field->key, key)) example = field->key;
@@ -456,24 +456,24 @@ static dt_status fail_group(const context *c, const dt_node *node, const char *k
 }
 
 /* Every key of the tree is a field, lies in a group of fields, or is decoded elsewhere. */
-static dt_status check_keys(const context *c, const dt_node *map, const char *path) {
-    for (const dt_node *node = map->first; node; node = node->next) {
+static dt_status check_keys(const context *c, const dt_yaml *map, const char *path) {
+    for (const dt_yaml *node = map->first; node; node = node->next) {
         char key[DT_TEXT_MAX];
         snprintf(key, sizeof key, "%s%s%s", path, path[0] ? "." : "", node->key);
         const dt_field *field = dt_field_find(c->table, key);
-        bool list = field && field->type == DT_FIELD_LIST && node->kind == DT_NODE_LIST;
-        if (field && node->kind != DT_NODE_SCALAR && !list) return fail_kind(c, field, node);
+        bool list = field && field->type == DT_FIELD_LIST && node->kind == DT_YAML_LIST;
+        if (field && node->kind != DT_YAML_SCALAR && !list) return fail_kind(c, field, node);
         if (field || is_elsewhere(c, key)) continue;
         if (!is_group(c, key)) return fail_unknown(c, node, key);
-        if (node->kind == DT_NODE_MAP)
+        if (node->kind == DT_YAML_MAP)
             DT_TRY(check_keys(c, node, key));
-        else if (node->kind == DT_NODE_LIST || node->text[0] != '\0')
+        else if (node->kind == DT_YAML_LIST || node->text[0] != '\0')
             return fail_group(c, node, key);
     }
     return dt_ok();
 }
 
-static dt_status fail_missing(const context *c, const dt_field *field, const dt_node *map) {
+static dt_status fail_missing(const context *c, const dt_field *field, const dt_yaml *map) {
     char must_be[DT_TEXT_MAX];
     requirement(field, WRONG_TYPE, "", must_be);
     return dt_fail(DT_ERR_INPUT, "%s%s%s%s%s is missing; it must be %s: %s", map ? dt_source_noun(map->source) : "",
@@ -481,10 +481,10 @@ static dt_status fail_missing(const context *c, const dt_field *field, const dt_
 }
 
 /* A list of scalars as text; what is no scalar or leaves no room becomes "…", which no type reads. */
-static void join(const dt_node *list, char out[DT_TEXT_MAX]) {
+static void join(const dt_yaml *list, char out[DT_TEXT_MAX]) {
     snprintf(out, DT_TEXT_MAX, "[");
-    for (const dt_node *item = list->first; item; item = item->next) {
-        const char *text = item->kind == DT_NODE_SCALAR ? item->text : "…";
+    for (const dt_yaml *item = list->first; item; item = item->next) {
+        const char *text = item->kind == DT_YAML_SCALAR ? item->text : "…";
         if (strlen(out) + strlen(text) + 12 > DT_TEXT_MAX) text = "…";
         dt_append(out, DT_TEXT_MAX, "%s%s", item == list->first ? "" : ", ", text);
         if (strlen(out) + 12 > DT_TEXT_MAX) break;
@@ -492,14 +492,14 @@ static void join(const dt_node *list, char out[DT_TEXT_MAX]) {
     dt_append(out, DT_TEXT_MAX, "]");
 }
 
-static dt_status decode_field(const context *c, const dt_field *field, const dt_node *map, void *out) {
-    const dt_node *node = map ? dt_node_get(map, field->key) : NULL;
+static dt_status decode_field(const context *c, const dt_field *field, const dt_yaml *map, void *out) {
+    const dt_yaml *node = map ? dt_yaml_get(map, field->key) : NULL;
     if (!node && !field->fallback) return fail_missing(c, field, map);
     value decoded;
     memset(&decoded, 0, sizeof decoded);
     char joined[DT_TEXT_MAX];
-    if (node && node->kind == DT_NODE_LIST) join(node, joined);
-    const char *text = !node ? field->fallback : node->kind == DT_NODE_LIST ? joined : node->text;
+    if (node && node->kind == DT_YAML_LIST) join(node, joined);
+    const char *text = !node ? field->fallback : node->kind == DT_YAML_LIST ? joined : node->text;
     verdict why = types[field->type].read(field, text, &decoded);
     if (why != FITS && !node)
         return dt_fail(DT_ERR_INPUT, "the default %s of %s%s is not valid", field->fallback, c->prefix, field->key);
@@ -508,10 +508,10 @@ static dt_status decode_field(const context *c, const dt_field *field, const dt_
     return dt_ok();
 }
 
-dt_status dt_fields_decode(const dt_field *table, const dt_node *map, const char *prefix, const char *const *also,
+dt_status dt_fields_decode(const dt_field *table, const dt_yaml *map, const char *prefix, const char *const *also,
                            void *out) {
     context c = {table, prefix, also};
-    if (map && map->kind != DT_NODE_MAP)
+    if (map && map->kind != DT_YAML_MAP)
         return dt_fail(DT_ERR_INPUT, "%s%s: %s must be a map of fields", dt_source_noun(map->source), map->source,
                        prefix[0] ? prefix : "it");
     if (map) DT_TRY(check_keys(&c, map, ""));
@@ -539,32 +539,32 @@ bool dt_field_is_default(const dt_field *field, const void *in) {
 }
 
 /* The field's list as a list of scalars; NULL when memory is short. */
-static dt_node *list_node(const dt_field *field, const void *in, const char *source) {
+static dt_yaml *list_node(const dt_field *field, const void *in, const char *source) {
     dt_shape list;
     memcpy(&list, (const char *)in + field->offset, sizeof list);
-    dt_node *node = dt_node_new(DT_NODE_LIST, NULL, NULL, source);
+    dt_yaml *node = dt_yaml_new(DT_YAML_LIST, NULL, NULL, source);
     for (int i = 0; node && i < list.rank; i++) {
         char number[32];
         snprintf(number, sizeof number, "%lld", (long long)list.dim[i]);
-        dt_node *item = dt_node_new(DT_NODE_SCALAR, NULL, number, source);
+        dt_yaml *item = dt_yaml_new(DT_YAML_SCALAR, NULL, number, source);
         if (item) {
-            dt_node_append(node, item);
+            dt_yaml_append(node, item);
             continue;
         }
-        dt_node_destroy(node);
+        dt_yaml_destroy(node);
         node = NULL;
     }
     return node;
 }
 
-dt_status dt_fields_encode(const dt_field *table, const void *in, dt_node *map) {
+dt_status dt_fields_encode(const dt_field *table, const void *in, dt_yaml *map) {
     for (const dt_field *field = table; field->key; field++) {
         char text[DT_TEXT_MAX];
         dt_field_text(field, in, text);
         bool list = field->type == DT_FIELD_LIST;
-        dt_node *node = list ? list_node(field, in, map->source) : dt_node_new(DT_NODE_SCALAR, NULL, text, map->source);
+        dt_yaml *node = list ? list_node(field, in, map->source) : dt_yaml_new(DT_YAML_SCALAR, NULL, text, map->source);
         if (node) node->quoted = field->type == DT_FIELD_TEXT;
-        DT_TRY(dt_node_put(map, field->key, node));
+        DT_TRY(dt_yaml_put(map, field->key, node));
     }
     return dt_ok();
 }

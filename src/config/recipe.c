@@ -2,15 +2,15 @@
  * optimizer, schedule or loss does not read must have its default: a `final` rate under a constant schedule is a
  * forgotten line more often than an intention, and would otherwise be ignored without a word. Two recipes compute the
  * same when all fields flagged DT_FIELD_ARITHMETIC and all layers are equal, compared in their resolved form. */
-#include "dtrain/recipe.h"
+#include "config/recipe.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/append.h"
+#include "base/memory.h"
 #include "config_internal.h"
-#include "dtrain/append.h"
-#include "dtrain/memory.h"
 
 /* ---- the table ---- */
 
@@ -198,9 +198,9 @@ static const char *const decoded_elsewhere[] = {layers_key, NULL};
 /* ---- what fields ask of each other ---- */
 
 /* Where to look for the cause of a failure of `key`: its own line, else that of `other`, else the recipe's. */
-static const char *source_of(const dt_node *root, const char *key, const char *other) {
-    const dt_node *node = dt_node_get(root, key);
-    if (!node && other) node = dt_node_get(root, other);
+static const char *source_of(const dt_yaml *root, const char *key, const char *other) {
+    const dt_yaml *node = dt_yaml_get(root, key);
+    if (!node && other) node = dt_yaml_get(root, other);
     return node ? node->source : root->source;
 }
 
@@ -245,7 +245,7 @@ static void name_kinds(const char *const *choices, unsigned kinds, char *out, si
     }
 }
 
-static dt_status check_reader(const dt_recipe *recipe, const dt_node *root, const struct reader *reader) {
+static dt_status check_reader(const dt_recipe *recipe, const dt_yaml *root, const struct reader *reader) {
     const dt_field *field = dt_field_find(dt_recipe_fields, reader->key);
     const dt_field *kind = dt_field_find(dt_recipe_fields, reader->kind_key);
     int chosen;
@@ -269,7 +269,7 @@ static const char *const other_keys[] = {
     "data.augment.flip", NULL};
 static const char *const target_keys[] = {"data.train_y", "data.test_y", NULL};
 
-static dt_status check_default(const dt_recipe *recipe, const dt_node *root, const char *key, const char *why) {
+static dt_status check_default(const dt_recipe *recipe, const dt_yaml *root, const char *key, const char *why) {
     const dt_field *field = dt_field_find(dt_recipe_fields, key);
     if (dt_field_is_default(field, recipe)) return dt_ok();
     char is[DT_SHOWN + 2];
@@ -279,7 +279,7 @@ static dt_status check_default(const dt_recipe *recipe, const dt_node *root, con
                    field->fallback[0] ? field->fallback : "\"\"");
 }
 
-static dt_status check_text(const dt_recipe *recipe, const dt_node *root) {
+static dt_status check_text(const dt_recipe *recipe, const dt_yaml *root) {
     bool text = recipe->data.context > 0, labels = !text || recipe->data.objective == DT_OBJECTIVE_CLASS;
     for (int i = 0; !text && text_keys[i]; i++)
         DT_TRY(check_default(recipe, root, text_keys[i], "data.context is 0: it is for text"));
@@ -346,7 +346,7 @@ static const struct pair {
     {test_without_targets, "data.test_y", "data.test_x", "name both, or set data.test_x: \"\" for no test"},
 };
 
-static dt_status check_pair(const dt_recipe *recipe, const dt_node *root, const struct pair *pair) {
+static dt_status check_pair(const dt_recipe *recipe, const dt_yaml *root, const struct pair *pair) {
     if (!pair->clash(recipe)) return dt_ok();
     char is[DT_SHOWN + 2], other[DT_SHOWN + 2];
     show_value(dt_field_find(dt_recipe_fields, pair->key), recipe, is);
@@ -369,7 +369,7 @@ static void take_fallback_name(dt_recipe *recipe, const char *fallback_name) {
         if (!fits_directory(*c) || (*c == '.' && c == recipe->name)) *c = '-';
 }
 
-static dt_status check_name(const dt_recipe *recipe, const dt_node *root) {
+static dt_status check_name(const dt_recipe *recipe, const dt_yaml *root) {
     bool usable = recipe->name[0] != '.';
     for (const char *c = recipe->name; *c && usable; c++) usable = fits_directory(*c);
     if (usable) return dt_ok();
@@ -382,23 +382,23 @@ static dt_status check_name(const dt_recipe *recipe, const dt_node *root) {
         dt_source_noun(source), source, dt_shown(recipe->name, shown));
 }
 
-static dt_status take_layers(dt_recipe *recipe, const dt_node *root) {
-    const dt_node *layers = dt_node_get(root, layers_key);
+static dt_status take_layers(dt_recipe *recipe, const dt_yaml *root) {
+    const dt_yaml *layers = dt_yaml_get(root, layers_key);
     const char *source = source_of(root, layers_key, "model");
     char is[DT_SHOWN + 8] = "is missing", shown[DT_SHOWN];
-    if (layers && layers->kind == DT_NODE_MAP) snprintf(is, sizeof is, "is a map");
-    if (layers && layers->kind == DT_NODE_LIST) snprintf(is, sizeof is, "is empty");
+    if (layers && layers->kind == DT_YAML_MAP) snprintf(is, sizeof is, "is a map");
+    if (layers && layers->kind == DT_YAML_LIST) snprintf(is, sizeof is, "is empty");
     if (layers && layers->text && layers->text[0]) snprintf(is, sizeof is, "is \"%s\"", dt_shown(layers->text, shown));
-    if (!layers || layers->kind != DT_NODE_LIST || !layers->first)
+    if (!layers || layers->kind != DT_YAML_LIST || !layers->first)
         return dt_fail(DT_ERR_INPUT,
                        "%s%s: %s %s; it must be a list of layers, as in "
                        "[flatten, dense: {out: 128, activation: relu}, dense: 10]",
                        dt_source_noun(source), source, layers_key, is);
-    recipe->layers = dt_node_clone(layers);
+    recipe->layers = dt_yaml_clone(layers);
     return recipe->layers ? dt_ok() : dt_fail_memory("the recipe's layers", sizeof *layers);
 }
 
-static dt_status decode(dt_recipe *out, const dt_node *root, const char *fallback_name) {
+static dt_status decode(dt_recipe *out, const dt_yaml *root, const char *fallback_name) {
     DT_TRY(dt_fields_decode(dt_recipe_fields, root, "", decoded_elsewhere, out));
     if (!out->name[0]) take_fallback_name(out, fallback_name);
     DT_TRY(check_name(out, root));
@@ -408,7 +408,7 @@ static dt_status decode(dt_recipe *out, const dt_node *root, const char *fallbac
     return take_layers(out, root);
 }
 
-dt_status dt_recipe_decode(dt_recipe *out, const dt_node *root, const char *fallback_name) {
+dt_status dt_recipe_decode(dt_recipe *out, const dt_yaml *root, const char *fallback_name) {
     memset(out, 0, sizeof *out);
     dt_status status = decode(out, root, fallback_name);
     if (status.code != DT_OK) dt_recipe_finish(out);
@@ -416,25 +416,25 @@ dt_status dt_recipe_decode(dt_recipe *out, const dt_node *root, const char *fall
 }
 
 void dt_recipe_finish(dt_recipe *recipe) {
-    dt_node_destroy(recipe->layers);
+    dt_yaml_destroy(recipe->layers);
     recipe->layers = NULL;
 }
 
 /* ---- encoding ---- */
 
-dt_status dt_recipe_emit(const dt_recipe *recipe, const dt_node *layers, char **out) {
+dt_status dt_recipe_emit(const dt_recipe *recipe, const dt_yaml *layers, char **out) {
     *out = NULL;
-    dt_node *root = dt_node_new(DT_NODE_MAP, NULL, NULL, "the resolved recipe");
-    dt_node *copy = dt_node_clone(layers ? layers : recipe->layers);
+    dt_yaml *root = dt_yaml_new(DT_YAML_MAP, NULL, NULL, "the resolved recipe");
+    dt_yaml *copy = dt_yaml_clone(layers ? layers : recipe->layers);
     dt_status status = root && copy ? dt_fields_encode(dt_recipe_fields, recipe, root)
                                     : dt_fail_memory("the resolved recipe", sizeof *recipe);
     if (status.code == DT_OK)
-        status = dt_node_put(root, layers_key, copy);
+        status = dt_yaml_put(root, layers_key, copy);
     else
-        dt_node_destroy(copy);
-    if (status.code == DT_OK) *out = dt_node_emit(root);
+        dt_yaml_destroy(copy);
+    if (status.code == DT_OK) *out = dt_yaml_emit(root);
     if (status.code == DT_OK && !*out) status = dt_fail_memory("the resolved recipe's text", sizeof *recipe);
-    dt_node_destroy(root);
+    dt_yaml_destroy(root);
     return status;
 }
 
@@ -497,18 +497,18 @@ static void compare_fields(comparison *c) {
     }
 }
 
-static bool compare_nodes(comparison *c, const char *path, const dt_node *old, const dt_node *new);
+static bool compare_nodes(comparison *c, const char *path, const dt_yaml *old, const dt_yaml *new);
 
 /* Walks the children of `one`, each with its counterpart in `two`; `swapped`: `one` is of the new recipe, and only
  * children without a counterpart are looked for. */
-static bool compare_children(comparison *c, const char *path, const dt_node *one, const dt_node *two, bool swapped) {
+static bool compare_children(comparison *c, const char *path, const dt_yaml *one, const dt_yaml *two, bool swapped) {
     int index = 0;
-    for (const dt_node *child = one->first; child; child = child->next, index++) {
+    for (const dt_yaml *child = one->first; child; child = child->next, index++) {
         char number[16], below[512];
         snprintf(number, sizeof number, "%d", index);
         const char *part = child->key ? child->key : number;
         snprintf(below, sizeof below, "%s.%s", path, part);
-        const dt_node *twin = dt_node_get(two, part);
+        const dt_yaml *twin = dt_yaml_get(two, part);
         if (twin && swapped) continue;
         if (compare_nodes(c, below, swapped ? twin : child, swapped ? child : twin)) return true;
     }
@@ -516,9 +516,9 @@ static bool compare_children(comparison *c, const char *path, const dt_node *one
 }
 
 /* Reports the first difference that is not allowed; whether there was one. */
-static bool compare_nodes(comparison *c, const char *path, const dt_node *old, const dt_node *new) {
+static bool compare_nodes(comparison *c, const char *path, const dt_yaml *old, const dt_yaml *new) {
     if (dt_recipe_allows(c->allowed, path)) return false;
-    if (old && new && old->kind == new->kind && old->kind != DT_NODE_SCALAR)
+    if (old && new && old->kind == new->kind && old->kind != DT_YAML_SCALAR)
         return compare_children(c, path, old, new, false) || compare_children(c, path, new, old, true);
     if (old && new && old->text &&new->text && strcmp(old->text, new->text) == 0) return false;
     static const char *const kinds[] = {"a value", "a list", "a map"};
@@ -528,10 +528,10 @@ static bool compare_nodes(comparison *c, const char *path, const dt_node *old, c
 }
 
 dt_status dt_recipe_read_resolved(dt_recipe *out, const char *name, const char *text) {
-    dt_node *root;
-    DT_TRY(dt_node_parse_text(&root, name, text));
+    dt_yaml *root;
+    DT_TRY(dt_yaml_parse_text(&root, name, text));
     dt_status status = dt_recipe_decode(out, root, "run");
-    dt_node_destroy(root);
+    dt_yaml_destroy(root);
     return status;
 }
 

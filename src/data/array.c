@@ -19,12 +19,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "dtrain/alive.h"
-#include "dtrain/append.h"
-#include "dtrain/file.h"
-#include "dtrain/guard.h"
-#include "dtrain/mapped.h"
-#include "dtrain/memory.h"
+#include "base/alive.h"
+#include "base/append.h"
+#include "base/file.h"
+#include "base/guard.h"
+#include "base/mapped.h"
+#include "base/memory.h"
 
 #define BLOCK_BYTES ((size_t)8 << 20)
 #define MOST_BLOCK_BYTES ((size_t)256 << 20)

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "data_internal.h"
-#include "dtrain/memory.h"
 
 static const char dataset[] = "/state/class_values"; /* of a checkpoint */
 

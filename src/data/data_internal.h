@@ -4,9 +4,9 @@
 
 #include <stddef.h>
 
-#include "dtrain/dataset.h"
-#include "dtrain/h5.h"
-#include "dtrain/tokenizer.h"
+#include "data/dataset.h"
+#include "data/tokenizer.h"
+#include "store/h5.h"
 
 /* Collective. The shape of a dataset, of which nothing is read or unpacked (array.c). */
 dt_status dt_array_look(dt_comm *comm, const char *file, const char *dataset, dt_shape *shape);
@@ -72,15 +72,15 @@ void dt_classes_text(const dt_classes *classes, int64_t room, char *out, size_t 
 
 /* ---- scaling (scaling.c) ---- */
 
-/* `places` places of a plane, as inputs; of vectors, dt_scale_vectors has to follow. */
+/* `positions` positions of a plane, as inputs; of vectors, dt_scale_vectors has to follow. */
 void dt_scale_run(dt_real *out, const void *x, dt_dtype dtype, const dt_kernels *kernels, const dt_scaling *scaling,
-                  int64_t plane, int64_t places);
+                  int64_t plane, int64_t positions);
 /* The same of zeros of the file. */
-void dt_scale_black(dt_real *out, dt_dtype dtype, const dt_scaling *scaling, int64_t plane, int64_t places);
+void dt_scale_black(dt_real *out, dt_dtype dtype, const dt_scaling *scaling, int64_t plane, int64_t positions);
 /* What is left to do where neighbouring numbers have scales of their own: they are converted first and scaled as
  * vectors. */
 void dt_scale_vectors(dt_real *out, dt_dtype dtype, const dt_kernels *kernels, const dt_scaling *scaling,
-                      int64_t places);
+                      int64_t positions);
 
 /* An integer of any width, or a float that is one; uint64 beyond int64 saturates. */
 static inline int64_t dt_integer_at(const void *values, dt_dtype dtype, int64_t i) {

@@ -8,10 +8,10 @@
 
 #include <xxhash.h>
 
+#include "base/escape.h"
+#include "base/file.h"
+#include "base/memory.h"
 #include "data_internal.h"
-#include "dtrain/escape.h"
-#include "dtrain/file.h"
-#include "dtrain/memory.h"
 
 #define MOST_BYTES ((int64_t)64 << 20) /* a million tokens of the usual length are 20 MB */
 #define LEAST_ENTRY 6                  /* "a":0, is the shortest; memory follows from how many a file can hold */

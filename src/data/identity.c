@@ -1,7 +1,7 @@
 /* The identity of data. It has to cost next to nothing at every start, of terabytes too: so it is a hash at the speed
  * of memory of what is small, and of a fixed sample of what is large. It cannot prove that data is the same; it is
  * there to notice that it is not, as when a file was made anew, sorted, cleaned, or is another's. */
-#include "dtrain/identity.h"
+#include "data/identity.h"
 
 #include <stdio.h>
 #include <string.h>

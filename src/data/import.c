@@ -1,5 +1,5 @@
 /* The formats a dataset can be made from. A new one is a file and a row. */
-#include "dtrain/import.h"
+#include "data/import.h"
 
 #include <stddef.h>
 

@@ -10,11 +10,11 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/append.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "data/import.h"
 #include "data_internal.h"
-#include "dtrain/append.h"
-#include "dtrain/file.h"
-#include "dtrain/import.h"
-#include "dtrain/memory.h"
 
 #define INPUT_BYTES ((size_t)256 << 10)
 #define BLOCK_BYTES ((size_t)4 << 20)

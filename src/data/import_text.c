@@ -9,13 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/append.h"
+#include "base/escape.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "data/import.h"
 #include "data_internal.h"
-#include "dtrain/append.h"
-#include "dtrain/escape.h"
-#include "dtrain/file.h"
-#include "dtrain/import.h"
-#include "dtrain/log.h"
-#include "dtrain/memory.h"
 
 #define BLOCK_BYTES ((size_t)1 << 20)
 #define POINTS 0x110000U

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alive.h"
+#include "base/memory.h"
 #include "data_internal.h"
-#include "dtrain/alive.h"
-#include "dtrain/memory.h"
 
 #define LOOKED_AT 4096                      /* rows, between signs of life */
 #define SLOTS ((size_t)4 * DT_MOST_CLASSES) /* of the hash table; a power of two */

@@ -10,10 +10,10 @@
 
 #include <xxhash.h>
 
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/process.h"
 #include "data_internal.h"
-#include "dtrain/file.h"
-#include "dtrain/memory.h"
-#include "dtrain/process.h"
 
 #define FORGOTTEN_SECONDS 86400 /* an import that wrote nothing for a day is no more, wherever it was */
 

@@ -11,9 +11,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "dtrain/alive.h"
-#include "dtrain/memory.h"
-#include "dtrain/stop.h"
+#include "base/alive.h"
+#include "base/memory.h"
+#include "base/stop.h"
 
 #define BLOCKS 256
 

@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alive.h"
 #include "data_internal.h"
-#include "dtrain/alive.h"
 
 #define LOOKED_AT 4096    /* rows, between signs of life */
 #define MOST_WHOLE 0x1p53 /* beyond it a double does not tell neighbouring integers apart */

@@ -1,15 +1,15 @@
 /* Texts as samples. A text is a long row of token ids; a sample is a window of it, found by arithmetic from its number
  * and the epoch, so nothing of the order or the masks is stored. All tokens are looked at when a text is opened: an id
  * that the model has no row for would be read from somewhere else in memory. */
+#include "base/guard.h"
 #include "data_internal.h"
-#include "dtrain/guard.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "dtrain/alive.h"
-#include "dtrain/h5.h"
+#include "base/alive.h"
+#include "store/h5.h"
 
 /* ---- opening ---- */
 
@@ -62,14 +62,14 @@ static dt_status check_tokens(const dt_split *split, dt_comm *comm, const char *
     DT_TRY(dt_comm_spread(comm, &found, 1, &least, NULL, NULL));
     bad = (int64_t)least;
     if (bad == text->tokens) return dt_ok();
-    char place[64];
+    char position[64];
     if (text->rows)
-        snprintf(place, sizeof place, "row %lld, place %lld", (long long)(bad / text->context),
+        snprintf(position, sizeof position, "row %lld, position %lld", (long long)(bad / text->context),
                  (long long)(bad % text->context));
     else
-        snprintf(place, sizeof place, "token %lld", (long long)bad);
+        snprintf(position, sizeof position, "token %lld", (long long)bad);
     return dt_fail(DT_ERR_INPUT, "%s: %s: %s is %lld, but the vocabulary has %lld tokens, 0 to %lld", file, dataset,
-                   place, (long long)dt_integer_at(tokens, dtype, bad), (long long)text->vocabulary,
+                   position, (long long)dt_integer_at(tokens, dtype, bad), (long long)text->vocabulary,
                    (long long)text->vocabulary - 1);
 }
 
@@ -257,8 +257,8 @@ static window stream_window(const dt_text *text, int64_t index) {
 static window random_window(const dt_text *text, const dt_augment *augment, int64_t index) {
     uint32_t words[4];
     dt_stream_block(words, augment->window, (uint64_t)index, 0);
-    uint64_t places = (uint64_t)(predictable(text) - text->context + 1);
-    return (window){(int64_t)(((uint64_t)words[1] << 32 | words[0]) % places), 0, text->context};
+    uint64_t positions = (uint64_t)(predictable(text) - text->context + 1);
+    return (window){(int64_t)(((uint64_t)words[1] << 32 | words[0]) % positions), 0, text->context};
 }
 
 static window window_of(const dt_text *text, const dt_augment *augment, int64_t index) {
@@ -287,7 +287,7 @@ static void gather_next(const dt_split *split, window w, dt_real *x, int32_t *la
     }
 }
 
-/* Exactly text->masked places, every set of them as likely (Knuth, TAOCP volume 2, 3.4.2, algorithm S); what is seen
+/* Exactly text->masked positions, every set of them as likely (Knuth, TAOCP volume 2, 3.4.2, algorithm S); what is seen
  * there by the rule of BERT (Devlin et al. 2019, section 3.1): in 80 % of the cases the extra id, in 10 % any token, in
  * 10 % the token itself. */
 static void gather_masked(const dt_split *split, window w, dt_stream stream, int64_t index, dt_real *x,

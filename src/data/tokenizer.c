@@ -3,9 +3,9 @@
 
 #include <xxhash.h>
 
+#include "base/escape.h"
+#include "base/memory.h"
 #include "data_internal.h"
-#include "dtrain/escape.h"
-#include "dtrain/memory.h"
 
 #define CACHED_WORDS 16384 /* a power of two */
 #define CACHED_BYTES 30

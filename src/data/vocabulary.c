@@ -7,10 +7,10 @@
 
 #include <xxhash.h>
 
+#include "base/guard.h"
+#include "base/memory.h"
 #include "data_internal.h"
-#include "dtrain/guard.h"
-#include "dtrain/h5.h"
-#include "dtrain/memory.h"
+#include "store/h5.h"
 
 #define MOST_TOKENS ((int64_t)1 << 24) /* ids travel as float32 */
 

@@ -1,7 +1,7 @@
 /* Element-wise activations as layers of their own, and softmax along the last dimension. After a dense layer its
  * `activation` field does the same in one pass less; these are for where there is no such field. They work in
- * place where the layer before them allows it: the way back takes their output or, of GELU and SiLU, the slope, which
- * forward keeps. */
+ * place where the layer before them allows it: the way back takes their output or, of GELU and SiLU, the slope,
+ * which forward keeps. */
 #include <string.h>
 
 #include "model_internal.h"

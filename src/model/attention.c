@@ -2,12 +2,12 @@
  * 2017, section 3.2.2), with heads of keys and values that several heads of queries share if so asked (grouped queries;
  * Ainslie et al. 2023), and positions as rotations (RoFormer; Su et al. 2021). Queries, keys and values are one product
  * and one array; the attention between is one kernel each way, which keeps a number for each query and no matrix, so
- * memory is linear in the number of places.
+ * memory is linear in the number of positions.
  *
- * When decoding, the layer keeps the keys and values of the places before: a place then costs what it sees. */
+ * When decoding, the layer keeps the keys and values of the positions before: a position then costs what it sees. */
 #include <math.h>
 
-#include "dtrain/memory.h"
+#include "base/memory.h"
 #include "model_internal.h"
 
 typedef struct attention_config {
@@ -24,7 +24,7 @@ typedef struct attention_state {
     dt_linear project, leave;
     dt_attention shape; /* of one row */
     bool masked;        /* where there are tokens, those below 0 are padding */
-    dt_real *turns;     /* [places, size]: see dt_kernels.rotate; NULL without rotary */
+    dt_real *turns;     /* [positions, size]: see dt_kernels.rotate; NULL without rotary */
 } attention_state;
 
 enum { QKV, HEADS, LOG_SUM, KEYS = LOG_SUM, VALUES }; /* scratch; the log sums are for training, keys for decoding */
@@ -38,11 +38,11 @@ static const dt_field fields[] = {
     {FIELD(kv_heads), .type = DT_FIELD_INT, .fallback = "0", .min = 0, .max = 0x1p31, .flags = DT_FIELD_ARITHMETIC,
      .help = "heads of keys and values, each for heads/kv_heads heads of queries; 0: as many as heads"},
     {FIELD(causal), .type = DT_FIELD_BOOL, .fallback = "true", .flags = DT_FIELD_ARITHMETIC,
-     .help = "whether a place sees itself and those before only; else all that are not padding"},
+     .help = "whether a position sees itself and those before only; else all that are not padding"},
     {FIELD(rotary), .type = DT_FIELD_BOOL, .fallback = "false", .flags = DT_FIELD_ARITHMETIC,
-     .help = "whether queries and keys are turned by their places; channels i and i + half of a head are a pair"},
+     .help = "whether queries and keys are turned by their positions; channels i and i + half of a head are a pair"},
     {FIELD(rotary_base), .type = DT_FIELD_REAL, .fallback = "10000", .min = 1, .max = 1e12,
-     .flags = DT_FIELD_ARITHMETIC | DT_FIELD_ABOVE, .help = "pair i of a head of d turns by base^(-2i/d) a place"},
+     .flags = DT_FIELD_ARITHMETIC | DT_FIELD_ABOVE, .help = "pair i of a head of d turns by base^(-2i/d) a position"},
     {FIELD(bias), .type = DT_FIELD_BOOL, .fallback = "true", .flags = DT_FIELD_ARITHMETIC,
      .help = "whether a term follows both products"},
     {FIELD(init), .type = DT_FIELD_CHOICE, .fallback = "auto", .choices = dt_init_names, .flags = DT_FIELD_ARITHMETIC,
@@ -65,8 +65,8 @@ static dt_status check_shape(const dt_layer *layer, const dt_model_spec *spec) {
     char text[96];
     dt_shape_text(&layer->in, text);
     if (layer->in.rank != 2)
-        return dt_layer_fail(layer, "its input has the shape %s; attention is between the places of [places, channels]",
-                             text);
+        return dt_layer_fail(
+            layer, "its input has the shape %s; attention is between the positions of [positions, channels]", text);
     if (channels % config->heads != 0)
         return dt_layer_fail(layer,
                              "%lld channels cannot be divided among %lld heads; choose a number that divides them",
@@ -80,17 +80,18 @@ static dt_status check_shape(const dt_layer *layer, const dt_model_spec *spec) {
                              "even",
                              (long long)(channels / config->heads));
     if (spec->decoding > 0 && layer->in.dim[0] != 1)
-        return dt_layer_fail(layer, "its input has the shape %s; decoding goes place by place", text);
+        return dt_layer_fail(layer, "its input has the shape %s; decoding goes position by position", text);
     return dt_ok();
 }
 
-/* Cosines and sines of every place, computed in double. */
+/* Cosines and sines of every position, computed in double. */
 static dt_status plan_turns(attention_state *state, double base) {
-    int64_t size = state->shape.size, half = size / 2, places = state->shape.places;
+    int64_t size = state->shape.size, half = size / 2, positions = state->shape.positions;
     size_t count;
-    if (!dt_size_mul((size_t)places, (size_t)size, &count) || !(state->turns = dt_alloc(count, sizeof *state->turns)))
-        return dt_fail_memory("rotary positions", (unsigned long long)places * (unsigned long long)size);
-    for (int64_t t = 0; t < places; t++) {
+    if (!dt_size_mul((size_t)positions, (size_t)size, &count) ||
+        !(state->turns = dt_alloc(count, sizeof *state->turns)))
+        return dt_fail_memory("rotary positions", (unsigned long long)positions * (unsigned long long)size);
+    for (int64_t t = 0; t < positions; t++) {
         for (int64_t i = 0; i < half; i++) {
             double angle = (double)t * pow(base, -2.0 * (double)i / (double)size);
             state->turns[t * size + i] = (dt_real)cos(angle);
@@ -119,10 +120,10 @@ static dt_status plan_memory(dt_layer *layer, dt_plan *plan) {
     int64_t here = layer->in.dim[0], pairs = shape->kv_heads * shape->size;
     DT_TRY(dt_plan_scratch(plan, layer, here * qkv_width(shape)));
     DT_TRY(dt_plan_scratch(plan, layer, dt_shape_count(&layer->in)));
-    if (training) DT_TRY(dt_plan_scratch(plan, layer, shape->heads * shape->places));
-    for (int i = 0; decoding && i < 2; i++) DT_TRY(dt_plan_scratch(plan, layer, shape->places * pairs));
+    if (training) DT_TRY(dt_plan_scratch(plan, layer, shape->heads * shape->positions));
+    for (int i = 0; decoding && i < 2; i++) DT_TRY(dt_plan_scratch(plan, layer, shape->positions * pairs));
     int64_t back = training ? here * qkv_width(shape) + dt_shape_count(&layer->in) : 0; /* dqkv and that of heads */
-    size_t rows, bytes, work = (size_t)dt_attention_work(shape->places, shape->size, training);
+    size_t rows, bytes, work = (size_t)dt_attention_work(shape->positions, shape->size, training);
     if (!dt_size_mul((size_t)dt_plan_rows(plan), (size_t)back, &rows) || __builtin_add_overflow(rows, work, &rows) ||
         !dt_size_mul(rows, sizeof(dt_real), &bytes))
         return dt_layer_fail(layer, "its gradients are beyond any memory");
@@ -135,21 +136,21 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     DT_TRY(check_shape(layer, spec));
     attention_state *state = layer->state = dt_alloc(1, sizeof *state);
     if (!state) return dt_fail_memory("an attention layer", sizeof *state);
-    int64_t channels = dt_shape_last(&layer->in), places = dt_plan_places(plan, layer);
+    int64_t channels = dt_shape_last(&layer->in), positions = dt_plan_places(plan, layer);
     state->shape = (dt_attention){.rows = 1,
-                                  .places = places,
+                                  .positions = positions,
                                   .heads = config->heads,
                                   .kv_heads = config->kv_heads ? config->kv_heads : config->heads,
                                   .size = channels / config->heads,
                                   .causal = config->causal};
-    state->masked = !config->causal && dt_shape_count(&spec->input) == places;
+    state->masked = !config->causal && dt_shape_count(&spec->input) == positions;
     if (config->rotary) DT_TRY(plan_turns(state, config->rotary_base));
     DT_TRY(plan_params(layer, plan, channels));
     DT_TRY(plan_memory(layer, plan));
     layer->out = layer->in;
     layer->reads_input = true;
     layer->pointwise = spec->decoding > 0 && config->causal;
-    double seen = config->causal ? ((double)places + 1) / 2 : (double)places, here = (double)layer->in.dim[0];
+    double seen = config->causal ? ((double)positions + 1) / 2 : (double)positions, here = (double)layer->in.dim[0];
     layer->flops =
         here * (2.0 * (double)channels * (double)(qkv_width(&state->shape) + channels) + 4.0 * (double)channels * seen);
     return dt_ok();
@@ -195,15 +196,15 @@ static void sum_bias(const dt_layer *layer, const dt_pass *pass, const dt_linear
                                      DT_LINEAR, 0, pass->accumulate);
 }
 
-/* One place of each row, with the keys and values of those before at hand. */
+/* One position of each row, with the keys and values of those before at hand. */
 static void attend_place(const dt_layer *layer, const dt_pass *pass) {
     const attention_state *state = layer->state;
     dt_attention shape = shape_of(state, pass), alone = shape;
-    alone.places = 1;
+    alone.positions = 1;
     if (state->turns)
-        pass->kernels->rotate(layer->scratch[QKV], state->turns + pass->place * shape.size, &alone, false);
+        pass->kernels->rotate(layer->scratch[QKV], state->turns + pass->position * shape.size, &alone, false);
     pass->kernels->attend_place(layer->scratch[HEADS], layer->scratch[KEYS], layer->scratch[VALUES],
-                                layer->scratch[QKV], &shape, pass->place, layer->workspace);
+                                layer->scratch[QKV], &shape, pass->position, layer->workspace);
 }
 
 static void attend(const dt_layer *layer, const dt_pass *pass) {
@@ -246,7 +247,7 @@ static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *
 
 const dt_layer_kind dt_layer_attention = {
     .name = "attention",
-    .help = "every place of [places, channels] sees others: multi-head self-attention",
+    .help = "every position of [positions, channels] sees others: multi-head self-attention",
     .fields = fields,
     .config_size = sizeof(attention_config),
     .plan = plan,

@@ -55,10 +55,10 @@ static void copy_rows(dt_real *to, int64_t to_stride, const dt_real *from, int64
 }
 
 static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y) {
-    int64_t last = dt_shape_last(&layer->out), places = pass->rows * (dt_shape_count(&layer->out) / last);
+    int64_t last = dt_shape_last(&layer->out), positions = pass->rows * (dt_shape_count(&layer->out) / last);
     for (int i = 0; i < layer->inner_count; i++) {
         int64_t width = dt_shape_last(out_of(layer, i));
-        copy_rows(y, last, dt_sequence_forward(&layer->inner[i], pass, x), width, places, width);
+        copy_rows(y, last, dt_sequence_forward(&layer->inner[i], pass, x), width, positions, width);
         y += width;
     }
 }
@@ -66,11 +66,11 @@ static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x
 static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
                      dt_real *dx) {
     (void)y;
-    int64_t last = dt_shape_last(&layer->out), places = pass->rows * (dt_shape_count(&layer->out) / last);
+    int64_t last = dt_shape_last(&layer->out), positions = pass->rows * (dt_shape_count(&layer->out) / last);
     int64_t n = pass->rows * dt_shape_count(&layer->in);
     for (int i = 0; i < layer->inner_count; i++) {
         int64_t width = dt_shape_last(out_of(layer, i));
-        copy_rows(layer->scratch[0], width, dy, last, places, width);
+        copy_rows(layer->scratch[0], width, dy, last, positions, width);
         dy += width;
         const dt_real *part = dt_sequence_backward(&layer->inner[i], pass, x, layer->scratch[0], dx != NULL);
         if (dx && i == 0) memcpy(dx, part, (size_t)n * sizeof *dx);

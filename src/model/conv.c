@@ -4,7 +4,7 @@
  * 1]. */
 #include <math.h>
 
-#include "dtrain/memory.h"
+#include "base/memory.h"
 #include "model_internal.h"
 
 typedef struct conv_config {

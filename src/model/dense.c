@@ -1,9 +1,9 @@
-/* The fully connected layer, y = act(x w + b), along the last dimension: of [places, in] at each place by itself. The
- * activation belongs to it because bias and activation are then one pass over y while it is in cache, and sigmoid, tanh
- * and (leaky) ReLU need nothing but y to go back. GELU and SiLU keep their slope as well. */
+/* The fully connected layer, y = act(x w + b), along the last dimension: of [positions, in] at each position by itself.
+ * The activation belongs to it because bias and activation are then one pass over y while it is in cache, and sigmoid,
+ * tanh and (leaky) ReLU need nothing but y to go back. GELU and SiLU keep their slope as well. */
 #include <math.h>
 
-#include "dtrain/memory.h"
+#include "base/memory.h"
 #include "model_internal.h"
 
 typedef struct dense_config {
@@ -44,16 +44,16 @@ static bool keeps_slope(const dense_config *config) {
 
 static dt_status plan(dt_layer *layer, dt_plan *plan) {
     const dense_config *config = layer->config;
-    int64_t in = dt_shape_last(&layer->in), places = dt_shape_count(&layer->in) / in;
+    int64_t in = dt_shape_last(&layer->in), positions = dt_shape_count(&layer->in) / in;
     dt_linear *linear = layer->state = dt_alloc(1, sizeof *linear);
     if (!linear) return dt_fail_memory("a dense layer", sizeof *linear);
     DT_TRY(dt_plan_param(plan, layer, "w", &(dt_shape){2, {in, config->out}}, DT_TENSOR_DECAY));
     if (config->bias) DT_TRY(dt_plan_param(plan, layer, "b", &(dt_shape){1, {config->out}}, 0));
-    DT_TRY(dt_linear_plan(linear, plan, layer, 0, false, places));
-    if (keeps_slope(config) && dt_plan_training(plan)) DT_TRY(dt_plan_scratch(plan, layer, places * config->out));
+    DT_TRY(dt_linear_plan(linear, plan, layer, 0, false, positions));
+    if (keeps_slope(config) && dt_plan_training(plan)) DT_TRY(dt_plan_scratch(plan, layer, positions * config->out));
     dt_plan_along(layer, config->out);
     layer->in_pieces = config->activation == DT_LINEAR;
-    layer->flops = 2.0 * (double)places * (double)in * (double)config->out;
+    layer->flops = 2.0 * (double)positions * (double)in * (double)config->out;
     layer->reads_output = config->activation != DT_LINEAR && !keeps_slope(config);
     layer->squash = config->activation == DT_SIGMOID ? "sigmoid" : NULL;
     return dt_ok();

@@ -1,7 +1,7 @@
-/* Token ids as vectors: a row of a table for each, and, with learned positions, one for each place added to it (Vaswani
- * et al. 2017, section 3.4; learned positions as in Devlin et al. 2019 and Radford et al. 2019). The table may be used
- * again at the end (unembed.c); its gradient then has that part in it when this layer, the first, comes to add its own.
- * The id -1 is no token: it is a vector of zeros, and learns nothing. */
+/* Token ids as vectors: a row of a table for each, and, with learned positions, one for each position added to it
+ * (Vaswani et al. 2017, section 3.4; learned positions as in Devlin et al. 2019 and Radford et al. 2019). The table may
+ * be used again at the end (unembed.c); its gradient then has that part in it when this layer, the first, comes to add
+ * its own. The id -1 is no token: it is a vector of zeros, and learns nothing. */
 #include <string.h>
 
 #include "model_internal.h"
@@ -23,7 +23,7 @@ static const dt_field fields[] = {
     {FIELD(width), .type = DT_FIELD_INT, .min = 1, .max = 0x1p31,
      .flags = DT_FIELD_REQUIRED | DT_FIELD_SHORTHAND | DT_FIELD_ARITHMETIC, .help = "numbers of a token's vector"},
     {FIELD(positions), .type = DT_FIELD_CHOICE, .fallback = "none", .choices = positions, .flags = DT_FIELD_ARITHMETIC,
-     .help = "whether each place has a vector too, which is added"},
+     .help = "whether each position has a vector too, which is added"},
     {FIELD(std), .type = DT_FIELD_REAL, .fallback = "0.02", .min = 0, .max = 1e6,
      .flags = DT_FIELD_ARITHMETIC | DT_FIELD_ABOVE, .help = "standard deviation of the initial vectors"},
     DT_LAYER_NAME_FIELD,
@@ -61,8 +61,9 @@ static void init(const dt_layer *layer, dt_real *weights, uint64_t seed) {
 static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y) {
     (void)x; /* the tokens */
     int64_t width = layer->out.dim[1];
-    const dt_real *at_place = learns_positions(layer) ? DT_PARAM(layer, pass->weights, P) + pass->place * width : NULL;
-    pass->kernels->embed(y, DT_PARAM(layer, pass->weights, W), at_place, pass->tokens, pass->rows, layer->in.dim[0],
+    const dt_real *at_position =
+        learns_positions(layer) ? DT_PARAM(layer, pass->weights, P) + pass->position * width : NULL;
+    pass->kernels->embed(y, DT_PARAM(layer, pass->weights, W), at_position, pass->tokens, pass->rows, layer->in.dim[0],
                          width);
 }
 
@@ -84,7 +85,7 @@ static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *
 
 const dt_layer_kind dt_layer_embedding = {
     .name = "embedding",
-    .help = "a vector for each token id of a text: [places] becomes [places, width]",
+    .help = "a vector for each token id of a text: [positions] becomes [positions, width]",
     .fields = fields,
     .config_size = sizeof(embedding_config),
     .plan = plan,

@@ -1,6 +1,6 @@
-/* Group normalisation (Wu and He 2018): within a sample, over all places and the channels of a group. Nothing depends
- * on the other samples, so it is for batches too small for batch_norm. One group is layer normalisation over a whole
- * sample; as many as channels is instance normalisation. */
+/* Group normalisation (Wu and He 2018): within a sample, over all positions and the channels of a group. Nothing
+ * depends on the other samples, so it is for batches too small for batch_norm. One group is layer normalisation over a
+ * whole sample; as many as channels is instance normalisation. */
 #include "model_internal.h"
 
 typedef struct group_norm_config {
@@ -63,9 +63,9 @@ static dt_real *shift_in(const dt_layer *layer, const dt_real *arena) {
 
 static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y) {
     const group_norm_config *config = layer->config;
-    int64_t cols = dt_shape_last(&layer->in), places = dt_shape_count(&layer->in) / cols;
+    int64_t cols = dt_shape_last(&layer->in), positions = dt_shape_count(&layer->in) / cols;
     pass->kernels->group_norm(y, layer->scratch[STATS], layer->scratch[WORK], x, scale_in(layer, pass->weights),
-                              shift_in(layer, pass->weights), pass->rows, places, cols, config->groups,
+                              shift_in(layer, pass->weights), pass->rows, positions, cols, config->groups,
                               (dt_real)config->eps);
 }
 
@@ -73,16 +73,16 @@ static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *
                      dt_real *dx) {
     (void)y;
     const group_norm_config *config = layer->config;
-    int64_t cols = dt_shape_last(&layer->in), places = dt_shape_count(&layer->in) / cols;
+    int64_t cols = dt_shape_last(&layer->in), positions = dt_shape_count(&layer->in) / cols;
     pass->kernels->group_norm_backward(dx, scale_in(layer, pass->grads), shift_in(layer, pass->grads),
                                        layer->scratch[WORK], dy, x, layer->scratch[STATS],
-                                       scale_in(layer, pass->weights), pass->rows, places, cols, config->groups,
+                                       scale_in(layer, pass->weights), pass->rows, positions, cols, config->groups,
                                        pass->accumulate);
 }
 
 const dt_layer_kind dt_layer_group_norm = {
     .name = "group_norm",
-    .help = "(x - mean)/sqrt(variance + eps)*scale + shift over a sample's places and a group of its channels",
+    .help = "(x - mean)/sqrt(variance + eps)*scale + shift over a sample's positions and a group of its channels",
     .fields = fields,
     .config_size = sizeof(group_norm_config),
     .plan = plan,

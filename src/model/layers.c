@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dtrain/append.h"
-#include "dtrain/memory.h"
+#include "base/append.h"
+#include "base/memory.h"
 #include "model_internal.h"
 
 const dt_layer_kind *const dt_layer_kinds[] = {
@@ -91,9 +91,9 @@ dt_status dt_plan_check_values(const dt_plan *plan, const dt_layer *layer, int64
         spec->least_where, spec->least_remedy);
 }
 
-dt_status dt_plan_carried(dt_plan *plan, dt_layer *layer, int64_t per_row) {
-    layer->carried = plan->carried;
-    if (__builtin_add_overflow(plan->carried, per_row, &plan->carried))
+dt_status dt_plan_recurrent_state(dt_plan *plan, dt_layer *layer, int64_t per_row) {
+    layer->state_at = plan->state_width;
+    if (__builtin_add_overflow(plan->state_width, per_row, &plan->state_width))
         return dt_layer_fail(layer, "the state of a row is beyond any memory");
     return dt_ok();
 }
@@ -150,10 +150,11 @@ dt_status dt_plan_share(dt_plan *plan, dt_layer *layer, const char *owner, const
     if (tensor->shape.rank != 2 || tensor->shape.dim[1] != width) {
         char shape[96];
         dt_shape_text(&tensor->shape, shape);
-        return dt_layer_fail(layer,
-                             "its input has %lld numbers at a place but %s is %s; they must be as many as its second "
-                             "dimension",
-                             (long long)width, full, shape);
+        return dt_layer_fail(
+            layer,
+            "its input has %lld numbers at a position but %s is %s; they must be as many as its second "
+            "dimension",
+            (long long)width, full, shape);
     }
     if (tensor->flags & DT_TENSOR_SHARED) return dt_layer_fail(layer, "another layer uses %s already; one may", full);
     tensor->flags |= DT_TENSOR_SHARED;
@@ -290,12 +291,12 @@ static dt_status unknown_kind(const char *source, const char *name) {
 
 /* The map of a layer's fields, whichever way it was written; NULL when memory is short. `shorthand` is the key of a
  * value without one. */
-static dt_node *fields_of(const dt_node *value, const char *shorthand, const char *source) {
-    if (value && value->kind == DT_NODE_MAP) return dt_node_clone(value);
-    dt_node *map = dt_node_new(DT_NODE_MAP, NULL, NULL, source);
-    bool empty = !value || (value->kind == DT_NODE_SCALAR && value->text[0] == '\0');
-    if (!map || empty || !shorthand || dt_node_put(map, shorthand, dt_node_clone(value)).code == DT_OK) return map;
-    dt_node_destroy(map);
+static dt_yaml *fields_of(const dt_yaml *value, const char *shorthand, const char *source) {
+    if (value && value->kind == DT_YAML_MAP) return dt_yaml_clone(value);
+    dt_yaml *map = dt_yaml_new(DT_YAML_MAP, NULL, NULL, source);
+    bool empty = !value || (value->kind == DT_YAML_SCALAR && value->text[0] == '\0');
+    if (!map || empty || !shorthand || dt_yaml_put(map, shorthand, dt_yaml_clone(value)).code == DT_OK) return map;
+    dt_yaml_destroy(map);
     return NULL;
 }
 
@@ -311,7 +312,7 @@ static const char *shorthand_of(const dt_layer_kind *kind, bool *takes_list) {
     return NULL;
 }
 
-static dt_status fail_lists(const dt_layer *layer, const dt_node *node, const char *path, const dt_layer_list *list) {
+static dt_status fail_lists(const dt_layer *layer, const dt_yaml *node, const char *path, const dt_layer_list *list) {
     return dt_fail(DT_ERR_INPUT, "recipe %s: %s%s %s; it must be a list of %s", node ? node->source : layer->source,
                    path, list->key, node ? "is no such list" : "is missing",
                    list->many ? "branches, each a list of layers, as in [[dense: 10], []]"
@@ -319,21 +320,21 @@ static dt_status fail_lists(const dt_layer *layer, const dt_node *node, const ch
 }
 
 /* The lists of layers in a layer's map of fields. */
-static dt_status decode_lists(dt_layer *layer, const dt_node *map, const char *prefix) {
+static dt_status decode_lists(dt_layer *layer, const dt_yaml *map, const char *prefix) {
     int count = 0;
     for (const dt_layer_list *list = layer->kind->lists; list->key; list++) {
-        const dt_node *node = dt_node_get(map, list->key);
+        const dt_yaml *node = dt_yaml_get(map, list->key);
         if (!node && list->optional) continue;
-        if (!node || node->kind != DT_NODE_LIST || !node->first) return fail_lists(layer, node, prefix, list);
+        if (!node || node->kind != DT_YAML_LIST || !node->first) return fail_lists(layer, node, prefix, list);
         count++;
-        for (const dt_node *branch = list->many ? node->first : NULL; branch; branch = branch->next, count++)
-            if (branch->kind != DT_NODE_LIST) return fail_lists(layer, branch, prefix, list);
+        for (const dt_yaml *branch = list->many ? node->first : NULL; branch; branch = branch->next, count++)
+            if (branch->kind != DT_YAML_LIST) return fail_lists(layer, branch, prefix, list);
     }
     layer->inner = dt_alloc((size_t)count, sizeof *layer->inner);
     if (!layer->inner) return dt_fail_memory("the layers in a layer", (size_t)count * sizeof *layer->inner);
     for (const dt_layer_list *list = layer->kind->lists; list->key; list++) {
-        const dt_node *node = dt_node_get(map, list->key);
-        const dt_node *branch = node && list->many ? node->first : node;
+        const dt_yaml *node = dt_yaml_get(map, list->key);
+        const dt_yaml *branch = node && list->many ? node->first : node;
         for (int i = 0; branch; branch = list->many ? branch->next : NULL, i++) {
             char path[256];
             snprintf(path, sizeof path, list->many ? "%s%s.%d" : "%s%s", prefix, list->key, i);
@@ -344,7 +345,7 @@ static dt_status decode_lists(dt_layer *layer, const dt_node *map, const char *p
     return dt_ok();
 }
 
-static dt_status decode_map(dt_layer *layer, const dt_node *map, const char *path, int position) {
+static dt_status decode_map(dt_layer *layer, const dt_yaml *map, const char *path, int position) {
     const dt_layer_kind *kind = layer->kind;
     const char *elsewhere[DT_LAYER_MAX_LISTS + 1] = {NULL};
     for (int i = 0; kind->lists && kind->lists[i].key; i++) elsewhere[i] = kind->lists[i].key;
@@ -354,29 +355,29 @@ static dt_status decode_map(dt_layer *layer, const dt_node *map, const char *pat
     return kind->lists ? decode_lists(layer, map, prefix) : dt_ok();
 }
 
-static dt_status decode_fields(dt_layer *layer, const dt_node *value, const char *path, int position) {
+static dt_status decode_fields(dt_layer *layer, const dt_yaml *value, const char *path, int position) {
     const dt_layer_kind *kind = layer->kind;
     bool takes_list;
     const char *shorthand = shorthand_of(kind, &takes_list);
-    bool scalar = value && value->kind == DT_NODE_SCALAR && value->text[0] != '\0';
-    if ((value && value->kind == DT_NODE_LIST && !takes_list) || (scalar && !shorthand))
+    bool scalar = value && value->kind == DT_YAML_SCALAR && value->text[0] != '\0';
+    if ((value && value->kind == DT_YAML_LIST && !takes_list) || (scalar && !shorthand))
         return dt_fail(DT_ERR_INPUT, "recipe %s: %s takes named fields%s; write `- %s: {…}`%s", layer->source,
                        kind->name, shorthand ? " or one value" : "", kind->name, shorthand ? "" : " or the name alone");
-    dt_node *map = fields_of(value, shorthand, layer->source);
+    dt_yaml *map = fields_of(value, shorthand, layer->source);
     layer->config = dt_alloc(1, kind->config_size);
     dt_status status = map && layer->config ? decode_map(layer, map, path, position)
                                             : dt_fail_memory("a layer's fields", kind->config_size);
-    dt_node_destroy(map);
+    dt_yaml_destroy(map);
     return status;
 }
 
-dt_status dt_layer_decode(dt_layer *layer, const dt_node *item, const char *path, int position) {
-    const dt_node *value = NULL;
+dt_status dt_layer_decode(dt_layer *layer, const dt_yaml *item, const char *path, int position) {
+    const dt_yaml *value = NULL;
     const char *name = item->text;
-    if (item->kind == DT_NODE_MAP && item->first && !item->first->next) {
+    if (item->kind == DT_YAML_MAP && item->first && !item->first->next) {
         value = item->first;
         name = value->key;
-    } else if (item->kind != DT_NODE_SCALAR) {
+    } else if (item->kind != DT_YAML_SCALAR) {
         return dt_fail(DT_ERR_INPUT,
                        "recipe %s: %s.%d is not a layer; an item names one kind, as in `- dense: 10`, `- flatten` or "
                        "`- dense: {out: 10, activation: relu}`",
@@ -389,40 +390,40 @@ dt_status dt_layer_decode(dt_layer *layer, const dt_node *item, const char *path
 }
 
 /* The lists of layers a layer holds, at their keys of `fields`. */
-static dt_status encode_lists(const dt_layer *layer, dt_node *fields) {
+static dt_status encode_lists(const dt_layer *layer, dt_yaml *fields) {
     int next = 0;
     for (const dt_layer_list *list = layer->kind->lists; list->key && next < layer->inner_count; list++) {
-        dt_node *node = dt_node_new(DT_NODE_LIST, NULL, NULL, layer->source);
-        DT_TRY(dt_node_put(fields, list->key, node));
+        dt_yaml *node = dt_yaml_new(DT_YAML_LIST, NULL, NULL, layer->source);
+        DT_TRY(dt_yaml_put(fields, list->key, node));
         if (!list->many) {
             DT_TRY(dt_sequence_encode(&layer->inner[next++], node));
             continue;
         }
         while (next < layer->inner_count) {
-            dt_node *branch = dt_node_new(DT_NODE_LIST, NULL, NULL, layer->source);
+            dt_yaml *branch = dt_yaml_new(DT_YAML_LIST, NULL, NULL, layer->source);
             if (!branch) return dt_fail_memory("the resolved layers", sizeof *branch);
-            dt_node_append(node, branch);
+            dt_yaml_append(node, branch);
             DT_TRY(dt_sequence_encode(&layer->inner[next++], branch));
         }
     }
     return dt_ok();
 }
 
-static dt_status encode(const dt_layer *layer, dt_node *list) {
-    dt_node *item = dt_node_new(DT_NODE_MAP, NULL, NULL, layer->source);
-    dt_node *fields = dt_node_new(DT_NODE_MAP, layer->kind->name, NULL, layer->source);
+static dt_status encode(const dt_layer *layer, dt_yaml *list) {
+    dt_yaml *item = dt_yaml_new(DT_YAML_MAP, NULL, NULL, layer->source);
+    dt_yaml *fields = dt_yaml_new(DT_YAML_MAP, layer->kind->name, NULL, layer->source);
     if (!item || !fields) {
-        dt_node_destroy(item);
-        dt_node_destroy(fields);
+        dt_yaml_destroy(item);
+        dt_yaml_destroy(fields);
         return dt_fail_memory("the resolved layers", sizeof *item);
     }
-    dt_node_append(item, fields);
-    dt_node_append(list, item);
+    dt_yaml_append(item, fields);
+    dt_yaml_append(list, item);
     DT_TRY(dt_fields_encode(layer->kind->fields, layer->config, fields));
     return layer->kind->lists ? encode_lists(layer, fields) : dt_ok();
 }
 
-dt_status dt_sequence_encode(const dt_sequence *sequence, dt_node *list) {
+dt_status dt_sequence_encode(const dt_sequence *sequence, dt_yaml *list) {
     for (int i = 0; i < sequence->count; i++) DT_TRY(encode(&sequence->layers[i], list));
     return dt_ok();
 }

@@ -45,10 +45,11 @@ static dt_status check_positions(const dt_layer *last, const dt_shape *out, int6
     char shape[96];
     dt_shape_text(out, shape);
     if (targets == 1)
-        return dt_layer_fail(last,
-                             "it gives %s, classes at each of several places, but a sample has one label; put `- "
-                             "flatten`, or a pool over the places, before the last layer that should see all of them",
-                             shape);
+        return dt_layer_fail(
+            last,
+            "it gives %s, classes at each of several positions, but a sample has one label; put `- "
+            "flatten`, or a pool over the positions, before the last layer that should see all of them",
+            shape);
     return dt_layer_fail(last,
                          "it gives %s but a sample has %lld labels; the last layer must give [%lld, classes], a row "
                          "for each label",

@@ -4,9 +4,9 @@
 #include <assert.h>
 #include <string.h>
 
-#include "dtrain/alive.h"
-#include "dtrain/memory.h"
-#include "dtrain/trace.h"
+#include "base/alive.h"
+#include "base/memory.h"
+#include "base/trace.h"
 #include "model_internal.h"
 
 struct dt_model {
@@ -15,13 +15,14 @@ struct dt_model {
     dt_recipe_loss loss;
     const dt_kernels *kernels;
     dt_model_spec spec;
-    int64_t outputs, carried;
+    int64_t outputs, state_width;
     bool bounded;
     dt_real *arena;
     size_t bytes;
     int trace;   /* kind of the loss's spans */
     dt_real *dy; /* [rows, outputs]; NULL when the loss may overwrite the outputs with their gradient */
-    /* Where the last layer is run in pieces: it, as a layer of one place; how many places at once; their outputs. */
+    /* Where the last layer is run in pieces: it, as a layer of one position; how many positions at once; their outputs.
+     */
     dt_layer head;
     int64_t piece;
     dt_real *logits;
@@ -44,7 +45,7 @@ static bool has_weights(const dt_table *table) {
     return false;
 }
 
-/* As many places as fill a second-level cache with outputs, but enough for a product to be worth its weights. */
+/* As many positions as fill a second-level cache with outputs, but enough for a product to be worth its weights. */
 #define PIECE_OUTPUTS (INT64_C(1) << 18)
 #define PIECE_LEAST 256
 
@@ -69,7 +70,7 @@ static dt_status plan_head(dt_model *model, dt_plan *plan) {
 }
 
 /* Everything that is planned, then the arena. */
-static dt_status build(dt_model *model, dt_plan *plan, const dt_node *layers) {
+static dt_status build(dt_model *model, dt_plan *plan, const dt_yaml *layers) {
     const dt_model_spec *spec = &model->spec;
     DT_TRY(check_input(&spec->input));
     DT_TRY(dt_sequence_decode(&model->sequence, layers, "model.layers"));
@@ -82,7 +83,7 @@ static dt_status build(dt_model *model, dt_plan *plan, const dt_node *layers) {
     while (last->view && last > model->sequence.layers) last--;
     DT_TRY(dt_loss_check(&model->loss, last, out, spec));
     model->outputs = dt_shape_count(&last->out);
-    model->carried = plan->carried;
+    model->state_width = plan->state_width;
     model->bounded = plan->bounded;
     model->trace = dt_trace_kind("loss", "loss");
     DT_TRY(plan_head(model, plan));
@@ -93,7 +94,7 @@ static dt_status build(dt_model *model, dt_plan *plan, const dt_node *layers) {
     return dt_ok();
 }
 
-dt_status dt_model_create(dt_model **out, const dt_node *layers, const dt_recipe_loss *loss, const dt_model_spec *spec,
+dt_status dt_model_create(dt_model **out, const dt_yaml *layers, const dt_recipe_loss *loss, const dt_model_spec *spec,
                           const dt_kernels *kernels) {
     *out = NULL;
     if (spec->rows < 1) return dt_fail(DT_ERR_INPUT, "a batch of %lld samples is too small", (long long)spec->rows);
@@ -137,8 +138,8 @@ int64_t dt_model_outputs(const dt_model *model) {
 size_t dt_model_memory(const dt_model *model) {
     return model->bytes;
 }
-int64_t dt_model_carried(const dt_model *model) {
-    return model->carried;
+int64_t dt_model_state_width(const dt_model *model) {
+    return model->state_width;
 }
 bool dt_model_bounded(const dt_model *model) {
     return model->bounded;
@@ -147,13 +148,13 @@ int64_t dt_model_pieces(const dt_model *model) {
     return model->piece;
 }
 
-dt_status dt_model_resolved(const dt_model *model, dt_node **out) {
+dt_status dt_model_resolved(const dt_model *model, dt_yaml **out) {
     const dt_sequence *sequence = &model->sequence;
-    *out = dt_node_new(DT_NODE_LIST, "layers", NULL, sequence->layers[0].source);
+    *out = dt_yaml_new(DT_YAML_LIST, "layers", NULL, sequence->layers[0].source);
     if (!*out) return dt_fail_memory("the resolved layers", sizeof **out);
     dt_status status = dt_sequence_encode(sequence, *out);
     if (status.code == DT_OK) return status;
-    dt_node_destroy(*out);
+    dt_yaml_destroy(*out);
     *out = NULL;
     return status;
 }
@@ -170,19 +171,19 @@ static dt_pass pass_through(const dt_model *model, dt_pass pass, const dt_real *
     pass.kernels = model->kernels;
     pass.training = pass.training && model->spec.training;
     pass.tokens = model->spec.ids > 0 ? x : NULL;
-    pass.places = dt_shape_count(&model->spec.input);
-    pass.carried_stride = model->carried;
+    pass.positions = dt_shape_count(&model->spec.input);
+    pass.state_stride = model->state_width;
     return pass;
 }
 
-/* The last layer and the loss, a piece of the batch's places at a time: what it gives is never there as a whole. With
- * gradients, dx[places, in] is what the layers before go back from. */
+/* The last layer and the loss, a piece of the batch's positions at a time: what it gives is never there as a whole.
+ * With gradients, dx[positions, in] is what the layers before go back from. */
 static void run_head(const dt_model *model, dt_pass pass, const dt_batch *batch, const dt_real *x, dt_real *dx,
                      dt_tally *tally) {
     const dt_layer *head = &model->head;
-    int64_t places = batch->rows * model->spec.targets, width = head->in.dim[0];
-    for (int64_t at = 0; at < places; at += model->piece) {
-        pass.rows = places - at < model->piece ? places - at : model->piece;
+    int64_t positions = batch->rows * model->spec.targets, width = head->in.dim[0];
+    for (int64_t at = 0; at < positions; at += model->piece) {
+        pass.rows = positions - at < model->piece ? positions - at : model->piece;
         dt_alive();
         double began = dt_trace_begin();
         head->kind->forward(head, &pass, x + at * width, model->logits);

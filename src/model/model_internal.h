@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "dtrain/model.h"
+#include "model/model.h"
 
 /* What every kind's configuration begins with. */
 typedef struct dt_layer_common {
@@ -44,10 +44,10 @@ enum { DT_POOL_WORKSPACE, DT_POOL_ROUNDED, DT_POOL_GRADIENTS, DT_POOLS = DT_POOL
 struct dt_plan {
     dt_table *table;
     const dt_model_spec *spec;
-    int64_t carried; /* elements of a row's carried state, so far */
-    bool bounded;    /* a layer has something for each place */
-    uint64_t layers; /* planned so far, nested ones included: gives each its index */
-    int depth;       /* of the list that is planned: 1 is the model's own */
+    int64_t state_width; /* elements of a row's recurrent state, so far */
+    bool bounded;        /* a layer has something for each position */
+    uint64_t layers;     /* planned so far, nested ones included: gives each its index */
+    int depth;           /* of the list that is planned: 1 is the model's own */
     dt_request *requests;
     size_t count, capacity;
     size_t total;           /* elements */
@@ -77,7 +77,7 @@ struct dt_sequence {
     int count;
     int first_trained;      /* the first layer with parameters, its own or of layers in it; count when none has */
     bool outermost;         /* the model's own list */
-    bool apart;             /* the last layer, if it can, is run by the caller, a part of the places at a time */
+    bool apart;             /* the last layer, if it can, is run by the caller, a part of the positions at a time */
     dt_real *const *result; /* where the last output will be; NULL: it is the caller's x */
     dt_layer *head;         /* that layer; NULL when it is run with the others */
     bool keeps_output;      /* a backward pass reads the last output, or it is the caller's x: do not overwrite it */
@@ -88,7 +88,7 @@ struct dt_sequence {
 };
 
 /* The list `nodes`, the key `path` of the recipe, and the lists inside it. */
-dt_status dt_sequence_decode(dt_sequence *sequence, const dt_node *nodes, const char *path);
+dt_status dt_sequence_decode(dt_sequence *sequence, const dt_yaml *nodes, const char *path);
 /* Plans a decoded list on samples of shape `input`. `scope` is put before the layers' names ("residual1/"). `wants_dx`:
  * backward will be asked for the gradient of the list's input. */
 dt_status dt_sequence_plan(dt_sequence *sequence, dt_plan *plan, const char *scope, const dt_shape *input,
@@ -129,7 +129,7 @@ dt_status dt_window_plan(dt_window *out, const dt_layer *layer, const dt_window_
 /* Whether a text says two numbers, as in 3x5. */
 bool dt_window_is_pair(const char *text);
 
-/* For plan: the layer gives `out` numbers for those along its input's last dimension, at each place by itself, and
+/* For plan: the layer gives `out` numbers for those along its input's last dimension, at each position by itself, and
  * reads its input on the way back. */
 void dt_plan_along(dt_layer *layer, int64_t out);
 /* Rows of a batch's input as a matrix with the last dimension's columns. */
@@ -167,17 +167,17 @@ void dt_linear_backward(const dt_linear *linear, const dt_layer *layer, const dt
 /* ---- presets (presets.c) ---- */
 
 /* The list with items that name a preset (`- gpt: {…}`) replaced by the layers these stand for; *out is NULL when there
- * is none. To dt_node_destroy. */
-dt_status dt_presets_expand(const dt_node *nodes, const char *path, dt_node **out);
+ * is none. To dt_yaml_destroy. */
+dt_status dt_presets_expand(const dt_yaml *nodes, const char *path, dt_yaml **out);
 /* Help on every preset, into `stream`. False when memory is short. */
 bool dt_presets_help(FILE *stream);
 
 /* ---- decoding (layers.c) ---- */
 
 /* One item of a list of layers: kind, configuration and source, not yet planned. */
-dt_status dt_layer_decode(dt_layer *layer, const dt_node *item, const char *path, int position);
+dt_status dt_layer_decode(dt_layer *layer, const dt_yaml *item, const char *path, int position);
 /* The items that decode to these layers, with every default filled in, appended to `list`. */
-dt_status dt_sequence_encode(const dt_sequence *sequence, dt_node *list);
+dt_status dt_sequence_encode(const dt_sequence *sequence, dt_yaml *list);
 
 /* ---- initial values (init.c) ---- */
 

@@ -4,7 +4,7 @@
  * (2x2). What a window has outside the picture does not count, neither as a candidate nor in the mean. */
 #include <string.h>
 
-#include "dtrain/memory.h"
+#include "base/memory.h"
 #include "model_internal.h"
 
 typedef struct pool_config {

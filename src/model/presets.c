@@ -2,17 +2,18 @@
  * text, with its fields filled in; the resolved recipe shows them, so what a run did can be read, and changed, without
  * knowing presets. Sources:
  *
- *   gpt    Radford et al. 2019: pre-norm blocks, learned positions, tied output, deviations of the matrices before a
- * sum divided by sqrt(2 layers); with norm: rms_norm, mlp: swiglu, positions: rotary the form of LLaMA (Touvron et al.
- * 2023) bert   Devlin et al. 2019, with the norm inside the residual (Xiong et al. 2020), which trains without warm-up:
- * for masked tokens a transform and the tied output, for `classes` the first place rnn    Karpathy 2015, "The
- * unreasonable effectiveness of recurrent neural networks" */
+ * - gpt: Radford et al. 2019: pre-norm blocks, learned positions, tied output, deviations of the matrices before a sum
+ *   divided by sqrt(2 layers); with norm: rms_norm, mlp: swiglu, positions: rotary the form of LLaMA (Touvron et al.
+ *   2023).
+ * - bert: Devlin et al. 2019, with the norm inside the residual (Xiong et al. 2020), which trains without warm-up: for
+ *   masked tokens a transform and the tied output, for `classes` the first position.
+ * - rnn: Karpathy 2015, "The unreasonable effectiveness of recurrent neural networks". */
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "dtrain/memory.h"
+#include "base/memory.h"
 #include "model_internal.h"
 
 typedef struct preset_config {
@@ -56,12 +57,12 @@ enum { GELU, SWIGLU };
 static const dt_field gpt_fields[] = {
     COUNT_FIELD(layers, "transformer blocks"),
     COUNT_FIELD(heads, "attention heads"),
-    COUNT_FIELD(width, "numbers at a place"),
+    COUNT_FIELD(width, "numbers at a position"),
     OPTION_FIELD(kv_heads, "heads of keys and values (grouped-query attention); 0: as many as heads"),
     OPTION_FIELD(hidden, "width inside the blocks' MLP; 0: 4 widths, or 8/3 for swiglu"),
     CHOICE_FIELD(mlp, "gelu", mlps, "the blocks' MLP"),
     CHOICE_FIELD(norm, "layer_norm", norms, "normalisation"),
-    CHOICE_FIELD(positions, "learned", positions, "how places are told apart"),
+    CHOICE_FIELD(positions, "learned", positions, "how positions are told apart"),
     DROPOUT_FIELD,
     {FIELD(bias), .type = DT_FIELD_BOOL, .fallback = "true", .help = "whether layers have b and norms shift"},
     {FIELD(tied), .type = DT_FIELD_BOOL, .fallback = "true", .help = "whether the output uses the embedding's table"},
@@ -72,7 +73,7 @@ static const dt_field gpt_fields[] = {
 static const dt_field bert_fields[] = {
     COUNT_FIELD(layers, "transformer blocks"),
     COUNT_FIELD(heads, "attention heads"),
-    COUNT_FIELD(width, "numbers at a place"),
+    COUNT_FIELD(width, "numbers at a position"),
     OPTION_FIELD(hidden, "width inside the blocks' MLP; 0: 4 widths"),
     OPTION_FIELD(classes, "of a sequence; 0: predicts masked tokens"),
     DROPOUT_FIELD,
@@ -185,16 +186,16 @@ static const preset presets[] = {
 /* ---- expansion ---- */
 
 /* The preset an item of a list names, or NULL. */
-static const preset *preset_of(const dt_node *item) {
-    const char *name = item->kind == DT_NODE_MAP && item->first && !item->first->next ? item->first->key
-                       : item->kind == DT_NODE_SCALAR                                 ? item->text
+static const preset *preset_of(const dt_yaml *item) {
+    const char *name = item->kind == DT_YAML_MAP && item->first && !item->first->next ? item->first->key
+                       : item->kind == DT_YAML_SCALAR                                 ? item->text
                                                                                       : "";
     for (size_t i = 0; i < PRESET_COUNT; i++)
         if (strcmp(presets[i].name, name) == 0) return &presets[i];
     return NULL;
 }
 
-static dt_status check(const preset_config *c, const dt_node *item) {
+static dt_status check(const preset_config *c, const dt_yaml *item) {
     if (c->heads > 0 && c->width % c->heads != 0)
         return dt_fail(DT_ERR_INPUT, "recipe %s: width is %lld and heads %lld; heads must divide width", item->source,
                        (long long)c->width, (long long)c->heads);
@@ -202,13 +203,13 @@ static dt_status check(const preset_config *c, const dt_node *item) {
 }
 
 /* The layers of one item, appended to `list`. */
-static dt_status expand(const preset *which, const dt_node *item, const char *path, int position, dt_node *list) {
+static dt_status expand(const preset *which, const dt_yaml *item, const char *path, int position, dt_yaml *list) {
     preset_config config;
     memset(&config, 0, sizeof config);
     char prefix[256], name[DT_TEXT_MAX];
     snprintf(prefix, sizeof prefix, "%s.%d.%s.", path, position, which->name);
-    const dt_node *fields = item->kind == DT_NODE_MAP ? item->first : NULL;
-    if (fields && fields->kind != DT_NODE_MAP)
+    const dt_yaml *fields = item->kind == DT_YAML_MAP ? item->first : NULL;
+    if (fields && fields->kind != DT_YAML_MAP)
         return dt_fail(DT_ERR_INPUT, "recipe %s: %s takes named fields; write `- %s: {…}`", item->source, which->name,
                        which->name);
     DT_TRY(dt_fields_decode(which->fields, fields, prefix, NULL, &config));
@@ -221,46 +222,46 @@ static dt_status expand(const preset *which, const dt_node *item, const char *pa
     which->write(out, &config);
     if (fclose(out) != 0) return dt_fail_memory("a preset", length);
     snprintf(name, sizeof name, "%s (%s)", item->source, which->name);
-    dt_node *root;
-    dt_status status = dt_node_parse_text(&root, name, text);
+    dt_yaml *root;
+    dt_status status = dt_yaml_parse_text(&root, name, text);
     free(text);
     DT_TRY(status);
-    dt_node *layers = root->first;
+    dt_yaml *layers = root->first;
     while (layers->first) {
-        dt_node *layer = layers->first;
+        dt_yaml *layer = layers->first;
         layers->first = layer->next;
         layer->next = NULL;
-        dt_node_append(list, layer);
+        dt_yaml_append(list, layer);
     }
-    dt_node_destroy(root);
+    dt_yaml_destroy(root);
     return dt_ok();
 }
 
-static dt_status expand_all(const dt_node *nodes, const char *path, dt_node *list) {
+static dt_status expand_all(const dt_yaml *nodes, const char *path, dt_yaml *list) {
     int position = 0;
-    for (const dt_node *item = nodes->first; item; item = item->next, position++) {
+    for (const dt_yaml *item = nodes->first; item; item = item->next, position++) {
         const preset *which = preset_of(item);
         if (which) {
             DT_TRY(expand(which, item, path, position, list));
             continue;
         }
-        dt_node *copy = dt_node_clone(item);
+        dt_yaml *copy = dt_yaml_clone(item);
         if (!copy) return dt_fail_memory("the layers", sizeof *copy);
-        dt_node_append(list, copy);
+        dt_yaml_append(list, copy);
     }
     return dt_ok();
 }
 
-dt_status dt_presets_expand(const dt_node *nodes, const char *path, dt_node **out) {
+dt_status dt_presets_expand(const dt_yaml *nodes, const char *path, dt_yaml **out) {
     *out = NULL;
     bool any = false;
-    for (const dt_node *item = nodes->first; item; item = item->next) any = any || preset_of(item);
+    for (const dt_yaml *item = nodes->first; item; item = item->next) any = any || preset_of(item);
     if (!any) return dt_ok();
-    *out = dt_node_new(DT_NODE_LIST, nodes->key, NULL, nodes->source);
+    *out = dt_yaml_new(DT_YAML_LIST, nodes->key, NULL, nodes->source);
     if (!*out) return dt_fail_memory("the layers", sizeof **out);
     dt_status status = expand_all(nodes, path, *out);
     if (status.code == DT_OK) return status;
-    dt_node_destroy(*out);
+    dt_yaml_destroy(*out);
     *out = NULL;
     return status;
 }

@@ -12,9 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "dtrain/alive.h"
-#include "dtrain/memory.h"
-#include "dtrain/trace.h"
+#include "base/alive.h"
+#include "base/memory.h"
+#include "base/trace.h"
 #include "model_internal.h"
 
 static bool plain_name(const char *name) {
@@ -41,16 +41,16 @@ static dt_status name_layer(dt_sequence *sequence, int position) {
     return dt_ok();
 }
 
-static dt_status decode_items(dt_sequence *sequence, const dt_node *nodes, const char *path) {
-    if (!nodes || nodes->kind != DT_NODE_LIST || !nodes->first)
+static dt_status decode_items(dt_sequence *sequence, const dt_yaml *nodes, const char *path) {
+    if (!nodes || nodes->kind != DT_YAML_LIST || !nodes->first)
         return dt_fail(DT_ERR_INPUT,
                        "recipe %s: %s must be a list of layers with at least one, as in [flatten, {dense: 10}]",
                        nodes ? nodes->source : "(nowhere)", path);
     int count = 0;
-    for (const dt_node *node = nodes->first; node; node = node->next) count++;
+    for (const dt_yaml *node = nodes->first; node; node = node->next) count++;
     sequence->layers = dt_alloc((size_t)count, sizeof *sequence->layers);
     if (!sequence->layers) return dt_fail_memory("the layers", (size_t)count * sizeof *sequence->layers);
-    for (const dt_node *node = nodes->first; node; node = node->next) {
+    for (const dt_yaml *node = nodes->first; node; node = node->next) {
         int position = sequence->count++;
         DT_TRY(dt_layer_decode(&sequence->layers[position], node, path, position));
         DT_TRY(name_layer(sequence, position));
@@ -58,11 +58,11 @@ static dt_status decode_items(dt_sequence *sequence, const dt_node *nodes, const
     return dt_ok();
 }
 
-dt_status dt_sequence_decode(dt_sequence *sequence, const dt_node *nodes, const char *path) {
-    dt_node *expanded = NULL;
-    if (nodes && nodes->kind == DT_NODE_LIST) DT_TRY(dt_presets_expand(nodes, path, &expanded));
+dt_status dt_sequence_decode(dt_sequence *sequence, const dt_yaml *nodes, const char *path) {
+    dt_yaml *expanded = NULL;
+    if (nodes && nodes->kind == DT_YAML_LIST) DT_TRY(dt_presets_expand(nodes, path, &expanded));
     dt_status status = decode_items(sequence, expanded ? expanded : nodes, path);
-    dt_node_destroy(expanded);
+    dt_yaml_destroy(expanded);
     return status;
 }
 
@@ -113,10 +113,11 @@ static dt_status plan_outputs(dt_sequence *sequence, dt_plan *plan, const char *
         DT_TRY(widen_name(layer, scope));
         DT_TRY(layer->kind->plan(layer, plan));
         if (plan->spec->decoding > 0 && !layer->pointwise)
-            return dt_layer_fail(layer,
-                                 "%s looks at more than one place of a sample, so there is no going on from place "
-                                 "to place",
-                                 layer->kind->name);
+            return dt_layer_fail(
+                layer,
+                "%s looks at more than one position of a sample, so there is no going on from position "
+                "to position",
+                layer->kind->name);
         sequence->pointwise = sequence->pointwise && layer->pointwise;
         layer->trace[0] = dt_trace_kind("forward", layer->name);
         layer->trace[1] = dt_trace_kind("backward", layer->name);

@@ -1,6 +1,6 @@
 /* The gated unit y = silu(x w_gate) * (x w_up) (Shazeer 2020, "GLU variants improve transformer"), along the last
  * dimension. The two matrices are one, [in, 2*out], gate first, so there is one product. */
-#include "dtrain/memory.h"
+#include "base/memory.h"
 #include "model_internal.h"
 
 typedef struct swiglu_config {
@@ -28,15 +28,15 @@ static const dt_field fields[] = {
 
 static dt_status plan(dt_layer *layer, dt_plan *plan) {
     const swiglu_config *config = layer->config;
-    int64_t in = dt_shape_last(&layer->in), places = dt_shape_count(&layer->in) / in;
+    int64_t in = dt_shape_last(&layer->in), positions = dt_shape_count(&layer->in) / in;
     dt_linear *linear = layer->state = dt_alloc(1, sizeof *linear);
     if (!linear) return dt_fail_memory("a layer", sizeof *linear);
     DT_TRY(dt_plan_param(plan, layer, "w", &(dt_shape){2, {in, 2 * config->out}}, DT_TENSOR_DECAY));
     if (config->bias) DT_TRY(dt_plan_param(plan, layer, "b", &(dt_shape){1, {2 * config->out}}, 0));
-    DT_TRY(dt_linear_plan(linear, plan, layer, 0, false, places));
-    DT_TRY(dt_plan_scratch(plan, layer, 2 * places * config->out));
+    DT_TRY(dt_linear_plan(linear, plan, layer, 0, false, positions));
+    DT_TRY(dt_plan_scratch(plan, layer, 2 * positions * config->out));
     dt_plan_along(layer, config->out);
-    layer->flops = 4.0 * (double)places * (double)in * (double)config->out;
+    layer->flops = 4.0 * (double)positions * (double)in * (double)config->out;
     return dt_ok();
 }
 

@@ -1,4 +1,4 @@
-/* One vector of a sequence's: its first (the place of BERT's [CLS], Devlin et al. 2019, section 3), its last, or the
+/* One vector of a sequence's: its first (the position of BERT's [CLS], Devlin et al. 2019, section 3), its last, or the
  * mean of those that are tokens. */
 #include <string.h>
 
@@ -19,7 +19,7 @@ static const dt_field fields[] = {
      .fallback = "mean",
      .choices = choices,
      .flags = DT_FIELD_SHORTHAND | DT_FIELD_ARITHMETIC,
-     .help = "which place; mean is over all that have a token"},
+     .help = "which position; mean is over all that have a token"},
     DT_LAYER_NAME_FIELD,
     {.key = NULL},
 };
@@ -29,50 +29,50 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     char shape[96];
     dt_shape_text(&layer->in, shape);
     if (layer->in.rank != 2)
-        return dt_layer_fail(layer, "its input has the shape %s; it takes a sequence, [places, width]", shape);
+        return dt_layer_fail(layer, "its input has the shape %s; it takes a sequence, [positions, width]", shape);
     layer->out = (dt_shape){1, {layer->in.dim[1]}};
     return dt_ok();
 }
 
-/* The ids, where they are those of this layer's places. */
+/* The ids, where they are those of this layer's positions. */
 static const dt_real *ids_of(const dt_layer *layer, const dt_pass *pass) {
-    return pass->tokens && pass->places == layer->in.dim[0] ? pass->tokens : NULL;
+    return pass->tokens && pass->positions == layer->in.dim[0] ? pass->tokens : NULL;
 }
 
-/* The place that is taken, unless it is the mean. */
+/* The position that is taken, unless it is the mean. */
 static int64_t place_of(const dt_layer *layer) {
     return ((const token_pool_config *)layer->config)->of == LAST ? layer->in.dim[0] - 1 : 0;
 }
 
 static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y) {
     const token_pool_config *config = layer->config;
-    int64_t places = layer->in.dim[0], cols = layer->in.dim[1];
+    int64_t positions = layer->in.dim[0], cols = layer->in.dim[1];
     if (config->of == MEAN) {
-        pass->kernels->mean_of_places(y, x, ids_of(layer, pass), pass->rows, places, cols);
+        pass->kernels->mean_of_places(y, x, ids_of(layer, pass), pass->rows, positions, cols);
         return;
     }
     for (int64_t i = 0; i < pass->rows; i++)
-        memcpy(y + i * cols, x + (i * places + place_of(layer)) * cols, (size_t)cols * sizeof *y);
+        memcpy(y + i * cols, x + (i * positions + place_of(layer)) * cols, (size_t)cols * sizeof *y);
 }
 
 static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
                      dt_real *dx) {
     (void)x, (void)y;
     const token_pool_config *config = layer->config;
-    int64_t places = layer->in.dim[0], cols = layer->in.dim[1];
+    int64_t positions = layer->in.dim[0], cols = layer->in.dim[1];
     if (!dx) return;
     if (config->of == MEAN) {
-        pass->kernels->mean_of_places_backward(dx, dy, ids_of(layer, pass), pass->rows, places, cols);
+        pass->kernels->mean_of_places_backward(dx, dy, ids_of(layer, pass), pass->rows, positions, cols);
         return;
     }
-    memset(dx, 0, (size_t)(pass->rows * places * cols) * sizeof *dx);
+    memset(dx, 0, (size_t)(pass->rows * positions * cols) * sizeof *dx);
     for (int64_t i = 0; i < pass->rows; i++)
-        memcpy(dx + (i * places + place_of(layer)) * cols, dy + i * cols, (size_t)cols * sizeof *dx);
+        memcpy(dx + (i * positions + place_of(layer)) * cols, dy + i * cols, (size_t)cols * sizeof *dx);
 }
 
 const dt_layer_kind dt_layer_token_pool = {
     .name = "token_pool",
-    .help = "[places, width] becomes [width]: the mean of the places, the first or the last",
+    .help = "[positions, width] becomes [width]: the mean of the positions, the first or the last",
     .fields = fields,
     .config_size = sizeof(token_pool_config),
     .plan = plan,

@@ -43,7 +43,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
 static void move(const dt_layer *layer, dt_real *to, const dt_real *from, bool forth) {
     const transpose_config *config = layer->config;
     const dt_shape *in = &layer->in, *out = &layer->out;
-    int64_t stride[DT_MAX_RANK] = {0}, place[DT_MAX_RANK] = {0};
+    int64_t stride[DT_MAX_RANK] = {0}, position[DT_MAX_RANK] = {0};
     for (int i = 0; i < out->rank; i++) {
         stride[i] = 1;
         for (int64_t d = config->order.dim[i] + 1; d < in->rank; d++) stride[i] *= in->dim[d];
@@ -58,9 +58,9 @@ static void move(const dt_layer *layer, dt_real *to, const dt_real *from, bool f
         }
         for (int d = inner - 1; d >= 0; d--) {
             source += stride[d];
-            if (++place[d] < out->dim[d]) break;
+            if (++position[d] < out->dim[d]) break;
             source -= stride[d] * out->dim[d];
-            place[d] = 0;
+            position[d] = 0;
         }
     }
 }

@@ -1,9 +1,9 @@
 /* From vectors back to tokens: y = x w + b, an output for each token of the vocabulary. With `of` the name of an
- * embedding, w is its table ("tied", Press and Wolf 2017); else a matrix of its own. What it gives at a place is large,
- * so a model that ends with it computes its loss in pieces (model.c). */
+ * embedding, w is its table ("tied", Press and Wolf 2017); else a matrix of its own. What it gives at a position is
+ * large, so a model that ends with it computes its loss in pieces (model.c). */
 #include <string.h>
 
-#include "dtrain/memory.h"
+#include "base/memory.h"
 #include "model_internal.h"
 
 typedef struct unembed_config {
@@ -45,14 +45,14 @@ static dt_status plan_table(dt_layer *layer, dt_plan *plan, int64_t width) {
 
 static dt_status plan(dt_layer *layer, dt_plan *plan) {
     const unembed_config *config = layer->config;
-    int64_t width = dt_shape_last(&layer->in), places = dt_shape_count(&layer->in) / width;
+    int64_t width = dt_shape_last(&layer->in), positions = dt_shape_count(&layer->in) / width;
     dt_linear *linear = layer->state = dt_alloc(1, sizeof *linear);
     if (!linear) return dt_fail_memory("a layer", sizeof *linear);
     DT_TRY(plan_table(layer, plan, width));
-    DT_TRY(dt_linear_plan(linear, plan, layer, 0, is_tied(layer), places));
+    DT_TRY(dt_linear_plan(linear, plan, layer, 0, is_tied(layer), positions));
     if (config->bias) DT_TRY(dt_plan_param(plan, layer, "b", &(dt_shape){1, {linear->out}}, 0));
     dt_plan_along(layer, linear->out);
-    layer->flops = 2.0 * (double)places * (double)width * (double)linear->out;
+    layer->flops = 2.0 * (double)positions * (double)width * (double)linear->out;
     layer->in_pieces = true;
     return dt_ok();
 }

@@ -16,7 +16,7 @@ static const char *const methods[] = {"nearest", "linear", NULL};
 static const dt_field fields[] = {
     {FIELD(factor), .type = DT_FIELD_INT, .min = 1, .max = 1024,
      .flags = DT_FIELD_REQUIRED | DT_FIELD_SHORTHAND | DT_FIELD_ARITHMETIC,
-     .help = "how many places become of one, in each direction"},
+     .help = "how many positions become of one, in each direction"},
     {FIELD(method), .type = DT_FIELD_CHOICE, .fallback = "nearest", .choices = methods, .flags = DT_FIELD_ARITHMETIC,
      .help = "what lies between"},
     DT_LAYER_NAME_FIELD,

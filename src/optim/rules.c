@@ -25,7 +25,7 @@
 #include <math.h>
 #include <stddef.h>
 
-#include "dtrain/optim.h"
+#include "optim/optim.h"
 
 static void sgd_slots(const dt_recipe_optimizer *config, const char *names[DT_MAX_SLOTS + 1]) {
     names[0] = config->momentum > 0 ? "velocity" : NULL;

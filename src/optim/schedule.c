@@ -15,7 +15,7 @@
  * Dividing by n - 1 and not by n makes the last step use `final` itself, which is what the recipe promises. */
 #include <math.h>
 
-#include "dtrain/optim.h"
+#include "optim/optim.h"
 
 typedef double (*dt_shape_of_rate)(const dt_recipe_schedule *schedule, int64_t s, double p);
 

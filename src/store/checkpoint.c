@@ -1,6 +1,6 @@
 /* Checkpoints read: their head, their arrays, what a directory has of them, and which are kept. How they are written is
  * in publish.c. */
-#include "dtrain/checkpoint.h"
+#include "store/checkpoint.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -12,12 +12,12 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "dtrain/alive.h"
-#include "dtrain/clock.h"
-#include "dtrain/guard.h"
-#include "dtrain/h5.h"
-#include "dtrain/memory.h"
-#include "dtrain/rundir.h"
+#include "base/alive.h"
+#include "base/clock.h"
+#include "base/guard.h"
+#include "base/memory.h"
+#include "store/h5.h"
+#include "store/rundir.h"
 #include "store_internal.h"
 
 /* ---- read back ------------------------------------------------------------------------------------------------------

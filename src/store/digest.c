@@ -5,7 +5,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "dtrain/checkpoint.h"
+#include "store/checkpoint.h"
 #include "store_internal.h"
 
 uint64_t dt_hash_bytes(const void *bytes, size_t count) {

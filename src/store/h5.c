@@ -5,23 +5,21 @@
  * External links, external storage and virtual datasets of files elsewhere are refused when datasets are described, so
  * a file cannot make us read another (h5_storage.c).
  */
-#include "dtrain/h5.h"
+#include "store/h5.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <hdf5.h>
 #include <limits.h>
-#include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../comm/comm_internal.h"
-#include "dtrain/alive.h"
-#include "dtrain/file.h"
-#include "dtrain/memory.h"
+#include "base/alive.h"
+#include "base/file.h"
+#include "base/memory.h"
 #include "h5_storage.h"
 #include "h5_types.h"
 
@@ -134,16 +132,6 @@ dt_status dt_h5_append(dt_h5 **out, const char *path) {
     prepare();
     DT_TRY(check_readable(path));
     return wrap(out, H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), path, "opening to write");
-}
-
-dt_status dt_h5_create_parallel(dt_h5 **out, const char *path, dt_comm *comm) {
-    *out = NULL;
-    prepare();
-    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-    H5Pset_fapl_mpio(access, dt_comm_mpi(comm), MPI_INFO_NULL);
-    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
-    H5Pclose(access);
-    return wrap(out, file, path, "creating");
 }
 
 dt_status dt_h5_close(dt_h5 **file) {

@@ -1,7 +1,7 @@
 /* Small arrays from files of others, for rooms that want values and know nothing of children and files. */
-#include "dtrain/guard.h"
-#include "dtrain/h5.h"
-#include "dtrain/memory.h"
+#include "base/guard.h"
+#include "base/memory.h"
+#include "store/h5.h"
 
 typedef struct fetch_job {
     const char *path, *dataset;

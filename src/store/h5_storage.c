@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dtrain/escape.h"
+#include "base/escape.h"
 
 #define MOST_DEPTH 8               /* of virtual datasets of virtual datasets */
 #define MOST_SOURCES 1000000       /* parts of one */

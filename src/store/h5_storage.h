@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "dtrain/h5.h"
+#include "store/h5.h"
 
 /* Access to datasets that follows no link into another file, and finds the sources of a virtual dataset in `directory`
  * before anywhere else; *met tells that there was a link on the way. To be closed. */

@@ -5,7 +5,7 @@
 #include <hdf5.h>
 #include <stdbool.h>
 
-#include "dtrain/table.h"
+#include "base/table.h"
 
 /* The type of `dtype` in memory. */
 hid_t dt_h5_memory_type(dt_dtype dtype);

@@ -18,11 +18,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "dtrain/clock.h"
-#include "dtrain/file.h"
-#include "dtrain/log.h"
-#include "dtrain/memory.h"
-#include "dtrain/process.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/process.h"
 
 #define BEATS 15          /* in the time after which a holder without any counts as gone */
 #define BEAT_DIGITS 10    /* of the count at the end of the file, before its newline */

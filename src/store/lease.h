@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-#include "dtrain/status.h"
+#include "base/status.h"
 
 typedef struct dt_lease dt_lease;
 

@@ -2,7 +2,7 @@
  * torn last line. metrics.h5 is made from the same rows for those who want columns: chunked datasets in the default
  * file format, flushed every few seconds; when it does not open or does not agree with the twin after a crash, it is
  * made anew from it. */
-#include "dtrain/metrics.h"
+#include "store/metrics.h"
 
 #include <errno.h>
 #include <math.h>
@@ -12,11 +12,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dtrain/clock.h"
-#include "dtrain/file.h"
-#include "dtrain/h5.h"
-#include "dtrain/memory.h"
-#include "dtrain/rundir.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "store/h5.h"
+#include "store/rundir.h"
 
 #define CHUNK_ROWS 1024
 #define FLUSH_SECONDS 5.0

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "dtrain/checkpoint.h"
-#include "dtrain/log.h"
-#include "dtrain/memory.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "store/checkpoint.h"
 
 #define TRIES 10 /* a run that goes on removes old checkpoints while they are looked at */
 

@@ -17,11 +17,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dtrain/alive.h"
-#include "dtrain/clock.h"
-#include "dtrain/h5.h"
-#include "dtrain/memory.h"
-#include "dtrain/rundir.h"
+#include "base/alive.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "store/h5.h"
+#include "store/rundir.h"
 #include "store_internal.h"
 
 #define SPLIT_BYTES ((size_t)4 << 20) /* tensors above this are written by all ranks together */

@@ -2,7 +2,7 @@
  * a lease (lease.c). A directory that holds files is taken for a run's only when it says that it is one, by a marker
  * that is written before anything else of it, or when it holds what earlier versions of the program leave: what a run
  * replaces and removes must be its own. */
-#include "dtrain/rundir.h"
+#include "store/rundir.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "dtrain/file.h"
-#include "dtrain/memory.h"
+#include "base/file.h"
+#include "base/memory.h"
 #include "lease.h"
 #include "store_internal.h"
 

@@ -3,9 +3,9 @@
 #ifndef DTRAIN_STORE_INTERNAL_H
 #define DTRAIN_STORE_INTERNAL_H
 
-#include "dtrain/checkpoint.h"
-#include "dtrain/guard.h"
-#include "dtrain/h5.h"
+#include "base/guard.h"
+#include "store/checkpoint.h"
+#include "store/h5.h"
 
 #define DT_CHECKPOINT_FORMAT "dtrain checkpoint"
 #define DT_MOST_DATASETS 1000000 /* of a checkpoint */

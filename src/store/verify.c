@@ -7,10 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "dtrain/file.h"
-#include "dtrain/guard.h"
-#include "dtrain/h5.h"
-#include "dtrain/memory.h"
+#include "base/file.h"
+#include "base/guard.h"
+#include "base/memory.h"
+#include "store/h5.h"
 #include "store_internal.h"
 
 /* Datasets found by a walk, by their `order`. */

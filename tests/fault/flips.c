@@ -15,9 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "dtrain/comm.h"
-#include "dtrain/h5.h"
+#include "comm/comm.h"
 #include "sample.h"
+#include "store/h5.h"
 
 typedef enum verdict { NAMED, NOTICED, SURVIVED, HARMLESS, WRONG, DISAGREES, UNNAMED, CRASHED, VERDICTS } verdict;
 

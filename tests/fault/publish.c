@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dtrain/comm.h"
-#include "dtrain/log.h"
+#include "base/log.h"
+#include "comm/comm.h"
 #include "sample.h"
 
 static void arm(bool armed) {

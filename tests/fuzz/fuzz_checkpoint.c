@@ -2,9 +2,9 @@
  * itself may crash on them, in the child that reads them (guard.h); this process may not. */
 #include "fuzz.h"
 
-#include "dtrain/checkpoint.h"
-#include "dtrain/recipe.h"
-#include "dtrain/tokenizer.h"
+#include "config/recipe.h"
+#include "data/tokenizer.h"
+#include "store/checkpoint.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     fuzz_write("fuzz.h5", data, size);
@@ -17,15 +17,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     fuzz_check(status);
     if (verified.code == DT_OK && status.code != DT_OK) abort();
     if (status.code == DT_OK) {
-        dt_node *root;
-        status = dt_node_parse_text(&root, "fuzz.h5", head.recipe);
+        dt_yaml *root;
+        status = dt_yaml_parse_text(&root, "fuzz.h5", head.recipe);
         fuzz_check(status);
         if (status.code == DT_OK) {
             dt_recipe recipe;
             memset(&recipe, 0, sizeof recipe);
             fuzz_check(dt_recipe_decode(&recipe, root, "run"));
             dt_recipe_finish(&recipe);
-            dt_node_destroy(root);
+            dt_yaml_destroy(root);
         }
     }
     dt_checkpoint_head_finish(&head);

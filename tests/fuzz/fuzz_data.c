@@ -3,11 +3,11 @@
  * (guard.h); this process may not. */
 #include "fuzz.h"
 
-#include "dtrain/comm.h"
-#include "dtrain/compute.h"
-#include "dtrain/dataset.h"
-#include "dtrain/memory.h"
-#include "dtrain/recipe.h"
+#include "base/memory.h"
+#include "comm/comm.h"
+#include "compute/compute.h"
+#include "config/recipe.h"
+#include "data/dataset.h"
 
 static dt_comm *comm;
 static const dt_kernels *kernels;
@@ -48,10 +48,10 @@ static void gather(const dt_split *split, const dt_recipe_data *data) {
 }
 
 static void open_by(const char *recipe_text, bool test) {
-    dt_node *root;
+    dt_yaml *root;
     dt_recipe recipe;
     memset(&recipe, 0, sizeof recipe);
-    if (dt_node_parse_text(&root, "fuzz.yaml", recipe_text).code != DT_OK) abort();
+    if (dt_yaml_parse_text(&root, "fuzz.yaml", recipe_text).code != DT_OK) abort();
     if (dt_recipe_decode(&recipe, root, "fuzz").code != DT_OK) abort();
     dt_split split;
     memset(&split, 0, sizeof split);
@@ -60,7 +60,7 @@ static void open_by(const char *recipe_text, bool test) {
     if (status.code == DT_OK) gather(&split, &recipe.data);
     dt_split_close(&split);
     dt_recipe_finish(&recipe);
-    dt_node_destroy(root);
+    dt_yaml_destroy(root);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -1,8 +1,8 @@
 /* GPT-2's vocabulary files, vocab.json and merges.txt. What is read makes a tokenizer that gives any text back. */
 #include "fuzz.h"
 
-#include "dtrain/memory.h"
-#include "dtrain/tokenizer.h"
+#include "base/memory.h"
+#include "data/tokenizer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     size_t part;

@@ -3,7 +3,7 @@
 
 #include "fuzz.h"
 
-#include "dtrain/import.h"
+#include "data/import.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     size_t part;

@@ -2,22 +2,22 @@
  * assignment of --set. What was read and written out again reads the same. */
 #include "fuzz.h"
 
-#include "dtrain/memory.h"
-#include "dtrain/recipe.h"
-#include "model_internal.h"
+#include "base/memory.h"
+#include "config/recipe.h"
+#include "model/model_internal.h"
 
 /* Two trees that say the same. What has to be quoted may have become so, but not what is nothing. */
-static bool alike(const dt_node *a, const dt_node *b) {
+static bool alike(const dt_yaml *a, const dt_yaml *b) {
     if (!a || !b) return a == b;
     bool same = a->kind == b->kind && !a->key == !b->key && (!a->key || strcmp(a->key, b->key) == 0);
-    if (same && a->kind == DT_NODE_SCALAR)
+    if (same && a->kind == DT_YAML_SCALAR)
         same = strcmp(a->text, b->text) == 0 && (a->text[0] || a->quoted == b->quoted);
-    const dt_node *x = a->first, *y = b->first;
+    const dt_yaml *x = a->first, *y = b->first;
     for (; same && x && y; x = x->next, y = y->next) same = alike(x, y);
     return same && !x == !y;
 }
 
-static void decode(const dt_node *root) {
+static void decode(const dt_yaml *root) {
     dt_recipe recipe;
     memset(&recipe, 0, sizeof recipe);
     dt_status status = dt_recipe_decode(&recipe, root, "fuzz");
@@ -36,22 +36,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const uint8_t *begin = fuzz_next(&data, &size, &part);
     char *text = strndup((const char *)begin, part), *assignment = strndup((const char *)data, size);
     if (!text || !assignment) abort();
-    dt_node *root, *again;
-    dt_status status = dt_node_parse_text(&root, "fuzz.yaml", text);
+    dt_yaml *root, *again;
+    dt_status status = dt_yaml_parse_text(&root, "fuzz.yaml", text);
     fuzz_check(status);
     if (status.code == DT_OK) {
-        char *emitted = dt_node_emit(root);
-        if (!emitted || dt_node_parse_text(&again, "emitted", emitted).code != DT_OK) abort();
+        char *emitted = dt_yaml_emit(root);
+        if (!emitted || dt_yaml_parse_text(&again, "emitted", emitted).code != DT_OK) abort();
         if (!alike(root, again)) abort();
-        dt_node_destroy(again);
+        dt_yaml_destroy(again);
         dt_free(emitted);
         decode(root);
         if (size > 0) {
-            status = dt_node_assign(root, assignment);
+            status = dt_yaml_assign(root, assignment);
             fuzz_check(status);
             if (status.code == DT_OK) decode(root);
         }
-        dt_node_destroy(root);
+        dt_yaml_destroy(root);
     }
     free(text), free(assignment);
     return 0;

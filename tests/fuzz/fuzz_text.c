@@ -2,9 +2,9 @@
  * are the same whether the text comes whole or in pieces, and give the text back. */
 #include "fuzz.h"
 
-#include "data_internal.h"
-#include "dtrain/memory.h"
-#include "dtrain/tokenizer.h"
+#include "base/memory.h"
+#include "data/data_internal.h"
+#include "data/tokenizer.h"
 
 /* The tokens of the text in pieces: `step` more bytes are shown each time. */
 static int64_t in_pieces(dt_tokenizer *tokenizer, const uint8_t *text, size_t size, size_t step, int32_t *ids) {

@@ -834,7 +834,7 @@ static const double golden_attention8_dx[] = {
 };
 static const struct {
     const char *fields;
-    int places, channels, elements; /* of all tensors */
+    int positions, channels, elements; /* of all tensors */
     const double *x, *hidden, *start, *y, *weight, *grads, *dx;
 } golden_attention[] = {
     {"heads: 2", 5, 6, 168,

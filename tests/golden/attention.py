@@ -18,10 +18,10 @@ torch.manual_seed(20240612)
 ROWS = 2
 
 
-def masks(causal, hidden, places):
+def masks(causal, hidden, positions):
     """True where a query must not look, [ROWS, query, key]."""
-    mask = hidden[:, None, :].expand(ROWS, places, places)
-    return mask | torch.ones(places, places).triu(1).bool() if causal else mask
+    mask = hidden[:, None, :].expand(ROWS, positions, positions)
+    return mask | torch.ones(positions, positions).triu(1).bool() if causal else mask
 
 
 def turned(x, base):
@@ -78,18 +78,18 @@ def flat(tensor):
     return (tensor.t() if tensor.dim() == 2 else tensor).reshape(-1).tolist()
 
 
-def row(fields, places, channels, model, causal, hide=()):
-    hidden = torch.zeros(ROWS, places, dtype=torch.bool)
+def row(fields, positions, channels, model, causal, hide=()):
+    hidden = torch.zeros(ROWS, positions, dtype=torch.bool)
     for r, t in hide:
         hidden[r, t] = True
     for tensor in tensors(model):
         tensor.data = torch.randn_like(tensor) * 0.7
-    x = torch.randn(ROWS, places, channels).requires_grad_()
-    y = model(x, masks(causal, hidden, places))
+    x = torch.randn(ROWS, positions, channels).requires_grad_()
+    y = model(x, masks(causal, hidden, positions))
     weight = torch.randn_like(y)
     (y * weight).sum().backward()
     own = tensors(model)
-    return dict(fields=fields, places=places, channels=channels, x=x.reshape(-1).tolist(),
+    return dict(fields=fields, positions=positions, channels=channels, x=x.reshape(-1).tolist(),
                 hidden=hidden.double().reshape(-1).tolist(), start=[v for t in own for v in flat(t)],
                 y=y.reshape(-1).tolist(), weight=weight.reshape(-1).tolist(),
                 grads=[v for t in own for v in flat(t.grad)], dx=x.grad.reshape(-1).tolist())
@@ -112,7 +112,7 @@ ROWS_OF = [
 begin("/* Attention layers as PyTorch computes them. Written by attention.py; do not edit. */")
 enum(GOLDEN_ATTENTION_ROWS=ROWS)
 table("golden_attention", "golden_attention",
-      ["const char *fields;", "int places, channels, elements; /* of all tensors */"],
+      ["const char *fields;", "int positions, channels, elements; /* of all tensors */"],
       ("x", "hidden", "start", "y", "weight", "grads", "dx"),
-      [(f'"{r["fields"]}", {r["places"]}, {r["channels"]}, {len(r["start"])}', r) for r in ROWS_OF])
+      [(f'"{r["fields"]}", {r["positions"]}, {r["channels"]}, {len(r["start"])}', r) for r in ROWS_OF])
 end()

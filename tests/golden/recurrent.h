@@ -691,7 +691,7 @@ static const double golden_recurrent6_dx[] = {
 };
 static const struct {
     const char *layers;
-    int elements, carried, outputs;
+    int elements, state_width, outputs;
     const double *x, *w, *before, *after, *y, *weight, *dw, *dx;
 } golden_recurrent[] = {
     {"[{simple_rnn: {units: 5, layers: 1, last: no}}]", 45, 5, 60,

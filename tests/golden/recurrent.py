@@ -3,7 +3,7 @@
 
     /usr/bin/python3 tests/golden/recurrent.py > tests/golden/recurrent.h
 
-A row has the layer of a recipe, the input [rows, places, channels], every tensor in the table's order, the state it
+A row has the layer of a recipe, the input [rows, positions, channels], every tensor in the table's order, the state it
 begins with and ends with (for each row h of every stacked layer, then c), the outputs, and the gradient of their sum
 weighted by `weight`, by each tensor and by the input. PyTorch has a bias for each of the two products; ours is the
 input's, except that the GRU's candidate has both.
@@ -62,7 +62,7 @@ ROWS_OF = [
 
 begin("/* Recurrent layers as PyTorch computes them. Written by recurrent.py; do not edit. */")
 enum(GOLDEN_ROWS=ROWS, GOLDEN_PLACES=PLACES, GOLDEN_CHANNELS=CHANNELS)
-table("golden_recurrent", "golden_recurrent", ["const char *layers;", "int elements, carried, outputs;"],
+table("golden_recurrent", "golden_recurrent", ["const char *layers;", "int elements, state_width, outputs;"],
       ("x", "w", "before", "after", "y", "weight", "dw", "dx"),
       [(f'"{r["layers"]}", {r["elements"]}, {len(r["before"]) // ROWS}, {len(r["y"])}', r) for r in ROWS_OF])
 end()

@@ -2,10 +2,10 @@
  * edit.
  *
  * Of a row of golden_transformers: `weights` and `gradient` are all its tensors one after the other, in the order of
- * `tensors` (that of declaration); `tokens` are the inputs [rows, places], -1 padding; `labels` are [rows, places] of
- * the rows that predict the next tokens and [rows] of the bert rows (classes); `logits` [labels, outputs]; `loss` is
- * the sum of softmax cross entropy over all labels, and the gradient is of that sum. Two heads, eps 1e-5 (llama: 1e-6),
- * GELU in tanh form, the hidden layer of a block twice as wide as the rest. */
+ * `tensors` (that of declaration); `tokens` are the inputs [rows, positions], -1 padding; `labels` are [rows,
+ * positions] of the rows that predict the next tokens and [rows] of the bert rows (classes); `logits` [labels,
+ * outputs]; `loss` is the sum of softmax cross entropy over all labels, and the gradient is of that sum. Two heads, eps
+ * 1e-5 (llama: 1e-6), GELU in tanh form, the hidden layer of a block twice as wide as the rest. */
 /* clang-format off */
 enum {
     GOLDEN_TRANSFORMER_ROWS = 3,

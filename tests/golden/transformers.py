@@ -10,7 +10,7 @@ ours has: w of a dense layer is [in, out], w_qkv [width, 3 width] with the colum
     gpt          embedding + positions, blocks x + attention(norm(x)), x + mlp(norm(x)), norm, the output tied to the
                  embedding; norms have a scale alone and products no bias
     gpt_biased   the same with shifts and biases in the blocks and the last norm
-    bert_mean    embedding + positions, norm, blocks norm(x + attention(x)), norm(x + mlp(x)), the mean of the places
+    bert_mean    embedding + positions, norm, blocks norm(x + attention(x)), norm(x + mlp(x)), the mean of the positions
                  that are not padding, dense; token -1 is padding: no query sees it, what it gives is not used
     bert_first   the same weights and tokens, with the first place in place of the mean
     llama        the form of LLaMA, written out: RMS norms (eps 1e-6), queries and keys turned by rotary positions
@@ -94,7 +94,7 @@ def apply_mlp(w, name, x):
 
 
 def apply_attention(w, name, x, causal, padding):
-    x = x.transpose(0, 1)  # places first
+    x = x.transpose(0, 1)  # positions first
     mask = torch.ones(PLACES, PLACES, dtype=torch.bool).triu(1) if causal else None
     y, _ = F.multi_head_attention_forward(
         x, x, x, WIDTH, HEADS, w[name + "/w_qkv"].t(), w.get(name + "/b_qkv"), None, None, False, 0.0,
@@ -130,7 +130,7 @@ def rms_norm(w, name, x):
 
 
 def turn(x):
-    """Rotary positions on [rows, heads, places, head]: number i and i + head/2 of a head are a pair."""
+    """Rotary positions on [rows, heads, positions, head]: number i and i + head/2 of a head are a pair."""
     half = x.shape[-1] // 2
     angle = torch.arange(PLACES)[:, None] * 10000.0 ** (-torch.arange(half) / half)
     one, two = x[..., :half], x[..., half:]
@@ -204,10 +204,10 @@ begin("""/* Whole small transformers as PyTorch computes them. Written by transf
  * edit.
  *
  * Of a row of golden_transformers: `weights` and `gradient` are all its tensors one after the other, in the order of
- * `tensors` (that of declaration); `tokens` are the inputs [rows, places], -1 padding; `labels` are [rows, places] of
- * the rows that predict the next tokens and [rows] of the bert rows (classes); `logits` [labels, outputs]; `loss` is
- * the sum of softmax cross entropy over all labels, and the gradient is of that sum. Two heads, eps 1e-5 (llama: 1e-6),
- * GELU in tanh form, the hidden layer of a block twice as wide as the rest. */""")
+ * `tensors` (that of declaration); `tokens` are the inputs [rows, positions], -1 padding; `labels` are [rows,
+ * positions] of the rows that predict the next tokens and [rows] of the bert rows (classes); `logits` [labels,
+ * outputs]; `loss` is the sum of softmax cross entropy over all labels, and the gradient is of that sum. Two heads, eps
+ * 1e-5 (llama: 1e-6), GELU in tanh form, the hidden layer of a block twice as wide as the rest. */""")
 print(f"enum {{\n    GOLDEN_TRANSFORMER_ROWS = {ROWS},\n    GOLDEN_TRANSFORMER_PLACES = {PLACES},\n"
       f"    GOLDEN_TRANSFORMER_VOCABULARY = {VOCABULARY},\n    GOLDEN_TRANSFORMER_WIDTH = {WIDTH},\n"
       f"    GOLDEN_TRANSFORMER_HEADS = {HEADS},\n    GOLDEN_TRANSFORMER_HIDDEN = {HIDDEN},\n"

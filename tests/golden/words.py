@@ -1,4 +1,4 @@
-"""Writes words.h: texts and how GPT-2's pattern (the comment of include/dtrain/tokenizer.h says it in words) cuts them,
+"""Writes words.h: texts and how GPT-2's pattern (the comment of include/data/tokenizer.h says it in words) cuts them,
 by the Python package regex. Code points that the table in src/data does not know yet (Unicode 14) are left out.
 
     python3 words.py > words.h

@@ -10,8 +10,8 @@
 
 #include "../support/ranks.h"
 #include "../support/sample.h"
-#include "dtrain/h5.h"
-#include "dtrain/memory.h"
+#include "base/memory.h"
+#include "store/h5.h"
 
 static char directory[64];
 
@@ -312,13 +312,13 @@ START_TEST(a_flipped_bit_is_detected_and_its_dataset_named) {
     ranks_assert(found);
     ranks_assert_ok(dt_comm_broadcast(world, &bytes, sizeof bytes, 0));
     snprintf(says, sizeof says, ": %s does not match its hash (stored ", datasets[_i]);
-    const size_t places[] = {0, bytes / 2, bytes - 1};
-    for (int i = 0; i < 3 * COUNT(places); i++) {
-        int bit = (int)(i / COUNT(places)) * 3 + 1;
-        bool flipped = !leads() || flip_bit(20, offset + places[i % COUNT(places)], bit);
+    const size_t positions[] = {0, bytes / 2, bytes - 1};
+    for (int i = 0; i < 3 * COUNT(positions); i++) {
+        int bit = (int)(i / COUNT(positions)) * 3 + 1;
+        bool flipped = !leads() || flip_bit(20, offset + positions[i % COUNT(positions)], bit);
         ranks_assert(flipped);
         ranks_assert(is_refused(20, says));
-        flipped = !leads() || flip_bit(20, offset + places[i % COUNT(places)], bit);
+        flipped = !leads() || flip_bit(20, offset + positions[i % COUNT(positions)], bit);
         ranks_assert(flipped);
     }
     ranks_assert_ok(dt_checkpoint_verify(step_path(20), NULL));

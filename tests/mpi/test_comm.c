@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "../support/ranks.h"
-#include "dtrain/memory.h"
+#include "base/memory.h"
 
 /* Memory is short on request: of this size and more there is none. In front of the C library's. */
 static size_t too_much;

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "../support/ranks.h"
-#include "dtrain/compute.h"
-#include "dtrain/dataset.h"
+#include "compute/compute.h"
+#include "data/dataset.h"
 #include "isa.h"
 
 static char directory[64], spool[80], path[80];

@@ -7,13 +7,13 @@
 #include <unistd.h>
 
 #include "../support/ranks.h"
-#include "dtrain/dataset.h"
-#include "dtrain/import.h"
-#include "dtrain/memory.h"
-#include "dtrain/model.h"
-#include "dtrain/optim.h"
-#include "dtrain/reduce.h"
+#include "base/memory.h"
+#include "comm/reduce.h"
+#include "data/dataset.h"
+#include "data/import.h"
 #include "isa.h"
+#include "model/model.h"
+#include "optim/optim.h"
 
 #define FASHION "/usr/share/datasets/fashion-mnist/"
 
@@ -28,7 +28,7 @@ static const struct {
 enum { STAGES = sizeof stages / sizeof *stages, COUNTS = sizeof shard_counts / sizeof *shard_counts, WIRES = 2 };
 
 static const dt_kernels *kernels;
-static dt_team *team;
+static dt_node *node;
 static dt_split split;
 static dt_model *model;
 static const dt_table *table;
@@ -55,14 +55,14 @@ static void open_data(void) {
 }
 
 static void open_model(void) {
-    dt_node *root;
+    dt_yaml *root;
     dt_recipe_loss loss = {.kind = DT_LOSS_SOFTMAX_CROSS_ENTROPY};
-    ranks_assert_ok(dt_node_parse_text(&root, "the test's layers",
+    ranks_assert_ok(dt_yaml_parse_text(&root, "the test's layers",
                                        "layers: [flatten, dense: {out: 128, activation: relu}, dense: 10]\n"));
     dt_model_spec spec = {
         .input = split.input, .outputs = split.classes, .targets = 1, .rows = BATCH, .training = true};
-    ranks_assert_ok(dt_model_create(&model, dt_node_get(root, "layers"), &loss, &spec, kernels));
-    dt_node_destroy(root);
+    ranks_assert_ok(dt_model_create(&model, dt_yaml_get(root, "layers"), &loss, &spec, kernels));
+    dt_yaml_destroy(root);
     table = dt_model_table(model);
 }
 
@@ -70,10 +70,10 @@ static void setup(void) {
     ranks_assert_ok(dt_compute_open(&kernels, test_isa(), 1));
     open_data();
     open_model();
-    ranks_assert_ok(dt_team_open(&team, world, 0));
+    ranks_assert_ok(dt_node_open(&node, world, 0));
     for (int c = 0; c < COUNTS; c++)
         for (int w = 0; w < WIRES; w++)
-            ranks_assert_ok(dt_reduce_create(&reducers[c][w], team, kernels, table, shard_counts[c], shard_counts[c],
+            ranks_assert_ok(dt_reduce_create(&reducers[c][w], node, kernels, table, shard_counts[c], shard_counts[c],
                                              wires[w].wire));
     weights = dt_alloc(table->total, sizeof *weights);
     gradient = dt_alloc(table->total, sizeof *gradient);
@@ -96,7 +96,7 @@ static void teardown(void) {
     dt_free(exact);
     dt_free(batch.x);
     dt_free(batch.labels);
-    dt_team_close(team);
+    dt_node_close(node);
     dt_model_destroy(model);
     dt_scaling_close(&scaling);
     dt_split_close(&split);

@@ -5,11 +5,11 @@
 #include <unistd.h>
 
 #include "../support/ranks.h"
-#include "dtrain/dataset.h"
-#include "dtrain/memory.h"
-#include "dtrain/random.h"
-#include "dtrain/reduce.h"
-#include "dtrain/watchdog.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "comm/reduce.h"
+#include "comm/watchdog.h"
+#include "data/dataset.h"
 #include "isa.h"
 
 enum { SHARDS = 8, STEPS = 24, LARGEST_TEAM = 3 };
@@ -32,7 +32,7 @@ static void teardown(void) {
 /* A reducer, and what it gave last. */
 typedef struct rig {
     dt_comm *comm;
-    dt_team *team;
+    dt_node *node;
     dt_reducer *reducer;
     dt_real *sum; /* [total], filled from begin to end */
     size_t begin, end;
@@ -41,8 +41,8 @@ typedef struct rig {
 
 static void rig_open(rig *r, dt_comm *comm, int most, int shards, dt_wire wire) {
     *r = (rig){.comm = comm};
-    ranks_assert_ok(dt_team_open(&r->team, comm, most));
-    ranks_assert_ok(dt_reduce_create(&r->reducer, r->team, kernels, &table, shards, shards, wire));
+    ranks_assert_ok(dt_node_open(&r->node, comm, most));
+    ranks_assert_ok(dt_reduce_create(&r->reducer, r->node, kernels, &table, shards, shards, wire));
     dt_reduce_slice(r->reducer, &r->begin, &r->end);
     r->sum = dt_alloc(table.total, sizeof *r->sum);
     ranks_assert(r->sum != NULL);
@@ -50,7 +50,7 @@ static void rig_open(rig *r, dt_comm *comm, int most, int shards, dt_wire wire) 
 
 static void rig_close(rig *r) {
     dt_reduce_destroy(r->reducer);
-    dt_team_close(r->team);
+    dt_node_close(r->node);
     dt_free(r->sum);
 }
 
@@ -120,7 +120,7 @@ static void integer_wire_is_order_free(dt_wire wire, int shards, int most) {
     dt_comm_close(alone);
 }
 
-/* In teams of one to three ranks, the last of them smaller where the ranks do not divide, and all in one. */
+/* In nodes of one to three ranks, the last of them smaller where the ranks do not divide, and all in one. */
 START_TEST(the_i32_wire_gives_one_rank_s_bits_on_any_number_of_ranks_and_teams) {
     for (int most = 0; most <= LARGEST_TEAM; most++) integer_wire_is_order_free(DT_WIRE_I32, SHARDS, most);
 }
@@ -233,7 +233,7 @@ static void large_gradients_cross(dt_wire wire, int smallest, int largest) {
     dt_free(sums);
 }
 
-/* The last team is smaller where the ranks do not divide; 0 is all in one. */
+/* The last node is smaller where the ranks do not divide; 0 is all in one. */
 START_TEST(large_gradients_cross_early_in_any_teams_though_ranks_have_no_rows) {
     large_table();
     large_gradients_cross(DT_WIRE_I32, 0, LARGEST_TEAM);
@@ -242,7 +242,7 @@ START_TEST(large_gradients_cross_early_in_any_teams_though_ranks_have_no_rows) {
 }
 END_TEST
 
-/* The slices of a team are the arena, in order, and those of another team are the same. */
+/* The slices of a node are the arena, in order, and those of another node are the same. */
 START_TEST(slices_cover_the_arena) {
     for (int most = 0; most <= LARGEST_TEAM; most++) {
         rig r;
@@ -250,7 +250,7 @@ START_TEST(slices_cover_the_arena) {
         ranks_assert(r.begin % DT_REDUCE_BLOCK == 0 && (r.end % DT_REDUCE_BLOCK == 0 || r.end == table.total));
         int64_t covered = (int64_t)(r.end - r.begin);
         ranks_assert_ok(dt_comm_sum_i64(world, &covered, 1));
-        ranks_assert(covered == (int64_t)table.total * dt_team_count(r.team));
+        ranks_assert(covered == (int64_t)table.total * dt_node_count(r.node));
         rig_close(&r);
     }
 }

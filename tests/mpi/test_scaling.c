@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "../support/ranks.h"
-#include "data_internal.h"
+#include "data/data_internal.h"
 
 enum { SAMPLES = 300, DEPTH = 3 };
 

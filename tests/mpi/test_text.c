@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include "../support/ranks.h"
-#include "dtrain/dataset.h"
-#include "dtrain/h5.h"
-#include "dtrain/memory.h"
-#include "dtrain/tokenizer.h"
+#include "base/memory.h"
+#include "data/dataset.h"
+#include "data/tokenizer.h"
+#include "store/h5.h"
 
 enum { MOST = 100000, TOKENS = 5000 };
 
@@ -102,7 +102,7 @@ START_TEST(a_training_window_is_anywhere_inside_and_depends_on_seed_epoch_and_nu
     ranks_assert_ok(dt_data_open(&split, world, path, &data, DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0, 4, false, false));
     ranks_assert(split.samples == (count - 1) / context && split.targets == context && split.counted == context);
     ranks_assert(split.classes == MOST && split.ids == MOST && split.input.rank == 1 && split.input.dim[0] == context);
-    int64_t places = count - context, seen_first = 0, seen_last = 0, differ = 0, wrong = 0;
+    int64_t positions = count - context, seen_first = 0, seen_last = 0, differ = 0, wrong = 0;
     for (int64_t seed = 0; seed < 40; seed++) {
         for (int64_t i = 0; i < split.samples && i < 200; i++) {
             dt_augment here = dt_augment_at(&data, seed, 3), again = dt_augment_at(&data, seed, 4);
@@ -110,15 +110,15 @@ START_TEST(a_training_window_is_anywhere_inside_and_depends_on_seed_epoch_and_nu
             int64_t start = dt_text_start(&split, &here, i);
             for (int64_t t = 0; t < context; t++)
                 wrong += s->x[t] != (dt_real)(start + t) || s->labels[t] != start + t + 1;
-            wrong += start < 0 || start >= places || s->batch.targets != context || s->batch.streams != 0;
+            wrong += start < 0 || start >= positions || s->batch.targets != context || s->batch.streams != 0;
             seen_first += start == 0;
-            seen_last += start == places - 1;
+            seen_last += start == positions - 1;
             differ += start != dt_text_start(&split, &again, i);
         }
     }
     ranks_assert(wrong == 0);
-    ranks_assert(places > 1 ? differ > 0 : differ == 0);
-    ranks_assert(places > 20 || (seen_first > 0 && seen_last > 0));
+    ranks_assert(positions > 1 ? differ > 0 : differ == 0);
+    ranks_assert(positions > 20 || (seen_first > 0 && seen_last > 0));
     dt_split_close(&split);
 }
 END_TEST
@@ -190,7 +190,7 @@ START_TEST(exactly_the_share_is_masked_and_seen_by_bert_s_rule) {
         int64_t context, masked;
         double rate;
     } rows[] = {{64, 10, 0.15}, {10, 2, 0.15}, {3, 1, 0.15}, {1, 1, 0.01}, {7, 7, 1}, {512, 77, 0.15}};
-    int64_t context = rows[_i].context, wrong = 0, all = 0, hidden = 0, same = 0, places[512] = {0};
+    int64_t context = rows[_i].context, wrong = 0, all = 0, hidden = 0, same = 0, positions[512] = {0};
     count_up(TOKENS);
     dt_split split;
     dt_recipe_data data = recipe_of(context, DT_WINDOWS_RANDOM, DT_OBJECTIVE_MASKED);
@@ -211,7 +211,7 @@ START_TEST(exactly_the_share_is_masked_and_seen_by_bert_s_rule) {
             wrong += s->labels[t] != start + t || s->x[t] < 0 || s->x[t] > (dt_real)TOKENS;
             hidden += s->x[t] == (dt_real)TOKENS;
             same += s->x[t] == (dt_real)(start + t);
-            places[t]++;
+            positions[t]++;
             count++;
         }
         wrong += count != rows[_i].masked;
@@ -222,7 +222,8 @@ START_TEST(exactly_the_share_is_masked_and_seen_by_bert_s_rule) {
     double n = (double)all, part = (double)all / (double)context;
     ranks_assert(((double)hidden - 0.8 * n) * ((double)hidden - 0.8 * n) < 25 * 0.16 * n);
     ranks_assert(((double)same - 0.1 * n) * ((double)same - 0.1 * n) < 25 * 0.09 * n + 1);
-    for (int64_t t = 0; t < context; t++) wrong += ((double)places[t] - part) * ((double)places[t] - part) > 25 * part;
+    for (int64_t t = 0; t < context; t++)
+        wrong += ((double)positions[t] - part) * ((double)positions[t] - part) > 25 * part;
     ranks_assert(wrong == 0);
     dt_split_close(&split);
 }
@@ -276,7 +277,8 @@ START_TEST(rows_of_tokens_have_a_class_and_no_token_is_minus_one) {
     dt_split_close(&split);
     data.pad = -1;
     dt_status status = dt_data_open(&split, world, path, &data, DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0, 4, false, false);
-    ranks_assert(status.code == DT_ERR_INPUT && strstr(status.message, "/rows: row 1, place 2 is 77777, but the voc"));
+    ranks_assert(status.code == DT_ERR_INPUT &&
+                 strstr(status.message, "/rows: row 1, position 2 is 77777, but the voc"));
     data.context = 5;
     status = dt_data_open(&split, world, path, &data, DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0, 4, false, false);
     ranks_assert(status.code == DT_ERR_INPUT &&

@@ -2,8 +2,8 @@
  * and comm.c do, it follows no path on which a function fails and its caller sees success. */
 #include <stdio.h>
 
-#include "dtrain/comm.h"
-#include "dtrain/status.h"
+#include "base/status.h"
+#include "comm/comm.h"
 
 static inline dt_status seen_agree(dt_comm *comm, dt_status status) {
     dt_status agreed = dt_comm_agree(comm, status);

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "dtrain/log.h"
+#include "base/log.h"
 #include "suite.h"
 
 static char directory[64];

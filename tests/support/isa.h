@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dtrain/compute.h"
+#include "compute/compute.h"
 
 static inline dt_isa test_isa(void) {
     const char *pin = getenv("DTRAIN_TEST_ISA");

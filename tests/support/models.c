@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "dtrain/memory.h"
+#include "base/memory.h"
 #include "isa.h"
 #include "reference.h"
 
@@ -54,20 +54,20 @@ void expect_tensors_near(const char *of, const dt_table *table, const dt_real *a
 
 /* ---- models ---- */
 
-dt_node *parse_layers(const char *layers) {
+dt_yaml *parse_layers(const char *layers) {
     char text[2048];
     ck_assert_int_lt(snprintf(text, sizeof text, "layers: %s\n", layers), (int)sizeof text);
-    dt_node *root;
-    dt_status status = dt_node_parse_text(&root, "test.yaml", text);
+    dt_yaml *root;
+    dt_status status = dt_yaml_parse_text(&root, "test.yaml", text);
     ck_assert_msg(status.code == DT_OK, "%s: %s", layers, status.message);
     return root;
 }
 
 dt_status try_model(dt_model **model, const char *layers, const dt_recipe_loss *loss, const dt_model_spec *spec) {
     *model = NULL;
-    dt_node *root = parse_layers(layers);
-    dt_status status = dt_model_create(model, dt_node_get(root, "layers"), loss, spec, best_kernels());
-    dt_node_destroy(root);
+    dt_yaml *root = parse_layers(layers);
+    dt_status status = dt_model_create(model, dt_yaml_get(root, "layers"), loss, spec, best_kernels());
+    dt_yaml_destroy(root);
     return status;
 }
 
@@ -80,12 +80,12 @@ dt_model *new_model(const char *layers, const dt_model_spec *spec) {
 
 dt_model *resolved_again(const dt_model *model, const dt_model_spec *spec, char **text) {
     dt_model *again;
-    dt_node *resolved, *twice;
+    dt_yaml *resolved, *twice;
     assert_ok(dt_model_resolved(model, &resolved));
     assert_ok(dt_model_create(&again, resolved, &cross_entropy, spec, best_kernels()));
     assert_ok(dt_model_resolved(again, &twice));
-    char *other = dt_node_emit(twice);
-    *text = dt_node_emit(resolved);
+    char *other = dt_yaml_emit(twice);
+    *text = dt_yaml_emit(resolved);
     ck_assert_str_eq(*text, other);
     size_t total = dt_model_table(model)->total;
     ck_assert_uint_eq(total, dt_model_table(again)->total);
@@ -94,7 +94,7 @@ dt_model *resolved_again(const dt_model *model, const dt_model_spec *spec, char 
     dt_model_init(again, v, 8);
     ck_assert_int_eq(memcmp(w, v, total * sizeof *w), 0);
     dt_free(w), dt_free(v), dt_free(other);
-    dt_node_destroy(resolved), dt_node_destroy(twice);
+    dt_yaml_destroy(resolved), dt_yaml_destroy(twice);
     return again;
 }
 
@@ -102,11 +102,11 @@ dt_status layer_list_plan(layer_list *list, const char *layers, const dt_model_s
     memset(list, 0, sizeof *list);
     list->root = parse_layers(layers);
     dt_plan plan = {.table = &list->table, .spec = spec};
-    dt_status status = dt_sequence_decode(&list->sequence, dt_node_get(list->root, "layers"), "layers");
+    dt_status status = dt_sequence_decode(&list->sequence, dt_yaml_get(list->root, "layers"), "layers");
     if (status.code == DT_OK) status = dt_sequence_plan(&list->sequence, &plan, "", input, spec->ids == 0);
     if (status.code == DT_OK) status = dt_plan_bind(&plan, &list->arena);
     list->elements = plan.total;
-    list->carried = plan.carried;
+    list->state_width = plan.state_width;
     dt_plan_finish(&plan);
     return status;
 }
@@ -121,6 +121,6 @@ void layer_list_init(layer_list *list, const char *layers, const dt_model_spec *
 void layer_list_finish(layer_list *list) {
     dt_sequence_finish(&list->sequence);
     dt_table_finish(&list->table);
-    dt_node_destroy(list->root);
+    dt_yaml_destroy(list->root);
     dt_free(list->arena), dt_free(list->w), dt_free(list->grads);
 }

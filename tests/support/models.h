@@ -4,7 +4,7 @@
 #ifndef DTRAIN_TESTS_MODELS_H
 #define DTRAIN_TESTS_MODELS_H
 
-#include "model_internal.h"
+#include "model/model_internal.h"
 #include "suite.h"
 
 extern const dt_recipe_loss cross_entropy;
@@ -30,7 +30,7 @@ void expect_tensors_near(const char *of, const dt_table *table, const dt_real *a
 
 /* The text, in YAML and perhaps of several lines, as a recipe has it below `layers:`; the list is its field `layers`.
  */
-dt_node *parse_layers(const char *layers);
+dt_yaml *parse_layers(const char *layers);
 
 dt_status try_model(dt_model **model, const char *layers, const dt_recipe_loss *loss, const dt_model_spec *spec);
 /* With softmax cross entropy; it must succeed. */
@@ -43,12 +43,12 @@ dt_model *resolved_again(const dt_model *model, const dt_model_spec *spec, char 
 /* A list of layers planned outside a model, whose input then has a gradient too (unless it is of ids), with weights and
  * gradients that are random. */
 typedef struct layer_list {
-    dt_node *root;
+    dt_yaml *root;
     dt_sequence sequence;
     dt_table table;
     dt_real *arena, *w, *grads;
-    size_t elements; /* of the arena */
-    int64_t carried; /* numbers a row */
+    size_t elements;     /* of the arena */
+    int64_t state_width; /* numbers a row */
 } layer_list;
 
 /* `input` is the list's; that of `spec` is the model's, and may differ. The list is to be finished, planned or not. */

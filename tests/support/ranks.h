@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "dtrain/comm.h"
-#include "dtrain/log.h"
+#include "base/log.h"
+#include "comm/comm.h"
 #include "suite.h"
 
 static dt_comm *world;

@@ -98,7 +98,7 @@ void ref_softmax_backward(double *dx, const double *dy, const double *y, int64_t
 
 /* Which set number i belongs to. */
 static int64_t set_of(const ref_norm_shape *s, int64_t i) {
-    int64_t col = i % s->cols, row = i / (s->places * s->cols);
+    int64_t col = i % s->cols, row = i / (s->positions * s->cols);
     switch (s->kind) {
     case REF_BATCH_NORM: return col;
     case REF_LAYER_NORM:
@@ -110,7 +110,7 @@ static int64_t set_of(const ref_norm_shape *s, int64_t i) {
 
 static void moments_of_set(const ref_norm_shape *s, const double *x, int64_t set, double *mean, double *variance,
                            double *size) {
-    int64_t n = s->rows * s->places * s->cols;
+    int64_t n = s->rows * s->positions * s->cols;
     double sum = 0, square = 0, count = 0;
     for (int64_t i = 0; i < n; i++)
         if (set_of(s, i) == set) sum += x[i], count++;
@@ -123,7 +123,7 @@ static void moments_of_set(const ref_norm_shape *s, const double *x, int64_t set
 
 void ref_normalise(double *y, double *mean, double *variance, const double *x, const double *scale, const double *shift,
                    const ref_norm_shape *s) {
-    for (int64_t i = 0; i < s->rows * s->places * s->cols; i++) {
+    for (int64_t i = 0; i < s->rows * s->positions * s->cols; i++) {
         double size;
         moments_of_set(s, x, set_of(s, i), &mean[i], &variance[i], &size);
         y[i] = (x[i] - mean[i]) / sqrt(variance[i] + s->eps);
@@ -135,7 +135,7 @@ void ref_normalise(double *y, double *mean, double *variance, const double *x, c
 
 void ref_normalise_backward(double *dx, double *dscale, double *dshift, const double *dy, const double *x,
                             const double *scale, const double *shift, const ref_norm_shape *s) {
-    int64_t n = s->rows * s->places * s->cols;
+    int64_t n = s->rows * s->positions * s->cols;
     for (int64_t j = 0; j < s->cols; j++) dscale[j] = dshift[j] = 0;
     for (int64_t i = 0; i < n; i++) dx[i] = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -156,7 +156,7 @@ void ref_normalise_backward(double *dx, double *dscale, double *dshift, const do
     }
 }
 
-/* The place between 0 and count - 1 that element i of the larger line shows. */
+/* The position between 0 and count - 1 that element i of the larger line shows. */
 static double shown_place(int64_t i, int64_t factor, int64_t count, bool linear) {
     int64_t nearest = i / factor;
     if (!linear) return (double)nearest;
@@ -371,12 +371,12 @@ double ref_dropout_factor(void (*words)(uint32_t out[4], uint64_t sample, uint64
 /* ---- attention ---- */
 
 /* Where a number of a head is in qkv. */
-static int64_t ref_qkv_at(const ref_attention_shape *s, int64_t row, int64_t place, int64_t head, int64_t i) {
-    return ((row * s->places + place) * (s->heads + 2 * s->kv_heads) + head) * s->size + i;
+static int64_t ref_qkv_at(const ref_attention_shape *s, int64_t row, int64_t position, int64_t head, int64_t i) {
+    return ((row * s->positions + position) * (s->heads + 2 * s->kv_heads) + head) * s->size + i;
 }
 
 static bool ref_sees(const ref_attention_shape *s, int64_t row, int64_t query, int64_t key) {
-    if (s->hidden && s->hidden[row * s->places + key]) return false;
+    if (s->hidden && s->hidden[row * s->positions + key]) return false;
     return !s->causal || key <= query;
 }
 
@@ -385,38 +385,38 @@ static double ref_attention_weights(double *weights, const double *qkv, const re
                                     int64_t head, int64_t query) {
     int64_t k_head = s->heads + head / (s->heads / s->kv_heads);
     double largest = -INFINITY, sum = 0;
-    for (int64_t key = 0; key < s->places; key++) {
+    for (int64_t key = 0; key < s->positions; key++) {
         double score = 0;
         for (int64_t i = 0; i < s->size; i++)
             score += qkv[ref_qkv_at(s, row, query, head, i)] * qkv[ref_qkv_at(s, row, key, k_head, i)];
         weights[key] = ref_sees(s, row, query, key) ? score / sqrt((double)s->size) : -INFINITY;
         largest = fmax(largest, weights[key]);
     }
-    for (int64_t key = 0; key < s->places; key++) {
+    for (int64_t key = 0; key < s->positions; key++) {
         weights[key] = isinf(weights[key]) ? 0 : exp(weights[key] - largest);
         sum += weights[key];
     }
-    for (int64_t key = 0; key < s->places && sum > 0; key++) weights[key] /= sum;
+    for (int64_t key = 0; key < s->positions && sum > 0; key++) weights[key] /= sum;
     return sum > 0 ? (largest + log(sum)) / log(2) : 0;
 }
 
 void ref_attention(double *y, double *log2_sum, double *dqkv, const double *dy, const double *qkv,
                    const ref_attention_shape *s) {
-    double *weights = malloc((size_t)s->places * sizeof *weights);
-    double *slopes = malloc((size_t)s->places * sizeof *slopes);
+    double *weights = malloc((size_t)s->positions * sizeof *weights);
+    double *slopes = malloc((size_t)s->positions * sizeof *slopes);
     int64_t width = s->heads + 2 * s->kv_heads;
-    for (int64_t i = 0; i < s->rows * s->places * width * s->size; i++) dqkv[i] = 0;
+    for (int64_t i = 0; i < s->rows * s->positions * width * s->size; i++) dqkv[i] = 0;
     for (int64_t row = 0; row < s->rows; row++) {
         for (int64_t head = 0; head < s->heads; head++) {
             int64_t k_head = s->heads + head / (s->heads / s->kv_heads), v_head = k_head + s->kv_heads;
-            for (int64_t query = 0; query < s->places; query++) {
-                int64_t out = ((row * s->places + query) * s->heads + head) * s->size;
-                log2_sum[(row * s->heads + head) * s->places + query] =
+            for (int64_t query = 0; query < s->positions; query++) {
+                int64_t out = ((row * s->positions + query) * s->heads + head) * s->size;
+                log2_sum[(row * s->heads + head) * s->positions + query] =
                     ref_attention_weights(weights, qkv, s, row, head, query);
-                for (int64_t key = 0; key < s->places; key++) slopes[key] = 0;
+                for (int64_t key = 0; key < s->positions; key++) slopes[key] = 0;
                 for (int64_t i = 0; i < s->size; i++) {
                     y[out + i] = 0;
-                    for (int64_t key = 0; key < s->places; key++) {
+                    for (int64_t key = 0; key < s->positions; key++) {
                         int64_t v = ref_qkv_at(s, row, key, v_head, i);
                         y[out + i] += weights[key] * qkv[v];
                         slopes[key] += dy[out + i] * qkv[v];
@@ -424,9 +424,9 @@ void ref_attention(double *y, double *log2_sum, double *dqkv, const double *dy, 
                     }
                 }
                 double mean = 0;
-                for (int64_t key = 0; key < s->places; key++) mean += weights[key] * slopes[key];
-                for (int64_t key = 0; key < s->places; key++) slopes[key] = weights[key] * (slopes[key] - mean);
-                for (int64_t key = 0; key < s->places; key++) {
+                for (int64_t key = 0; key < s->positions; key++) mean += weights[key] * slopes[key];
+                for (int64_t key = 0; key < s->positions; key++) slopes[key] = weights[key] * (slopes[key] - mean);
+                for (int64_t key = 0; key < s->positions; key++) {
                     for (int64_t i = 0; i < s->size; i++) {
                         int64_t q = ref_qkv_at(s, row, query, head, i), k = ref_qkv_at(s, row, key, k_head, i);
                         dqkv[q] += slopes[key] * qkv[k] / sqrt((double)s->size);

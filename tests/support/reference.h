@@ -25,12 +25,13 @@ void ref_softmax(double *y, const double *x, int64_t rows, int64_t cols);
 /* dx = J(y)^T dy with the Jacobian written out. */
 void ref_softmax_backward(double *dx, const double *dy, const double *y, int64_t rows, int64_t cols);
 
-/* Normalisation of x[rows, places, cols]. A number's mean and variance are those of all numbers that share its set: for
- * batch norm those of its column, for layer and RMS norm of its (row, place), for group norm of its row and group. */
+/* Normalisation of x[rows, positions, cols]. A number's mean and variance are those of all numbers that share its set:
+ * for batch norm those of its column, for layer and RMS norm of its (row, position), for group norm of its row and
+ * group. */
 typedef enum ref_norm { REF_BATCH_NORM, REF_LAYER_NORM, REF_RMS_NORM, REF_GROUP_NORM } ref_norm;
 typedef struct ref_norm_shape {
     ref_norm kind;
-    int64_t rows, places, cols, groups;
+    int64_t rows, positions, cols, groups;
     double eps;
     bool relu;
 } ref_norm_shape;
@@ -80,14 +81,15 @@ void ref_max_pool(double *y, double *dx, const double *dy, const double *x, cons
 void ref_avg_pool(double *y, double *dx, const double *dy, const double *x, const ref_window *window, int64_t rows,
                   int64_t channels);
 
-/* Attention on qkv[rows, places, heads + 2 kv_heads, size]: queries' heads first, then keys', then values'. */
+/* Attention on qkv[rows, positions, heads + 2 kv_heads, size]: queries' heads first, then keys', then values'. */
 typedef struct ref_attention_shape {
-    int64_t rows, places, heads, kv_heads, size;
+    int64_t rows, positions, heads, kv_heads, size;
     bool causal;
-    const bool *hidden; /* [rows, places]: keys nobody sees; or NULL */
+    const bool *hidden; /* [rows, positions]: keys nobody sees; or NULL */
 } ref_attention_shape;
 
-/* y[rows, places, heads, size], and dqkv, the gradient of sum(dy*y). log2_sum[rows, heads, places]: see dt_kernels. */
+/* y[rows, positions, heads, size], and dqkv, the gradient of sum(dy*y). log2_sum[rows, heads, positions]: see
+ * dt_kernels. */
 void ref_attention(double *y, double *log2_sum, double *dqkv, const double *dy, const double *qkv,
                    const ref_attention_shape *shape);
 

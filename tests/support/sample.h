@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dtrain/checkpoint.h"
-#include "dtrain/memory.h"
+#include "base/memory.h"
+#include "store/checkpoint.h"
 
 typedef enum sample_size {
     SAMPLE_ODD,     /* tensors with fewer elements than ranks, a scalar, odd counts */

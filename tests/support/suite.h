@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "dtrain/status.h"
+#include "base/status.h"
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
 

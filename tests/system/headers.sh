@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Every public header compiles alone, and twice in a row.
+# Every header compiles alone, and twice in a row.
 . "$(dirname "$0")/../support/lib.sh"
 
-for header in "$source"/include/dtrain/*.h; do
-    name=dtrain/${header##*/}
+# those that need a library's header have it where the build found it
+mapfile -t places < <(grep -oE -- '-(I|isystem *)/[^ "]+' "$build/compile_commands.json" | sort -u)
+for header in "$source"/src/*/*.h; do
+    name=${header#"$source"/src/}
     printf '#include "%s"\n#include "%s"\nextern int dt_empty;\n' "$name" "$name" >alone.c
-    if ${CC:-cc} -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Werror -I"$source/include" -fsyntax-only alone.c; then
+    if ${CC:-cc} -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Werror -I"$source/src" "${places[@]}" -fsyntax-only alone.c; then
         pass "$name"
     else
         fail "$name does not compile alone"

@@ -15,7 +15,7 @@ for entry in json.load(open(sys.argv[1], encoding="utf-8")):
         continue
     command = entry["command"].replace(" -fno-tree-pre", "").replace(" -fno-thread-jumps", "")
     if not re.search(r"/(base/status|comm/comm)\.c$", path):
-        command = re.sub(r" -o ", f" -I{top}/include -include {top}/tests/support/analyzer.h -o ", command, count=1)
+        command = re.sub(r" -o ", f" -I{top}/src -include {top}/tests/support/analyzer.h -o ", command, count=1)
     commands[path] = {"directory": entry["directory"], "file": path, "command": command}
 assert commands
 json.dump(list(commands.values()), sys.stdout, indent=1)

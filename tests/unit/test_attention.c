@@ -1,27 +1,28 @@
 /* The attention layer against PyTorch's numbers (tests/golden/attention.py): outputs and every gradient, causal and
- * not, with padding, shared heads and rotary positions. And what it promises beside: decoding place by place gives what
- * the whole sequence does, rows are apart, nothing grows with the square of the places. Compiled for float and double.
+ * not, with padding, shared heads and rotary positions. And what it promises beside: decoding position by position
+ * gives what the whole sequence does, rows are apart, nothing grows with the square of the positions. Compiled for
+ * float and double.
  */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "dtrain/memory.h"
+#include "base/memory.h"
 #include "models.h"
 
 #include "../golden/attention.h"
 
 #define TOLERANCE (sizeof(dt_real) == sizeof(double) ? 1e-12 : 2e-5)
 
-/* The model's input is token ids, one a place, and other layers went before. */
-static dt_model_spec spec_of(int64_t places, int64_t rows, bool training) {
-    return (dt_model_spec){.input = {1, {places}}, .rows = rows, .training = training};
+/* The model's input is token ids, one a position, and other layers went before. */
+static dt_model_spec spec_of(int64_t positions, int64_t rows, bool training) {
+    return (dt_model_spec){.input = {1, {positions}}, .rows = rows, .training = training};
 }
 
-static void fixture_init(layer_list *list, const char *layers, int64_t places, int64_t channels, int64_t rows) {
-    dt_model_spec spec = spec_of(places, rows, true);
-    layer_list_init(list, layers, &spec, &(dt_shape){2, {places, channels}});
+static void fixture_init(layer_list *list, const char *layers, int64_t positions, int64_t channels, int64_t rows) {
+    dt_model_spec spec = spec_of(positions, rows, true);
+    layer_list_init(list, layers, &spec, &(dt_shape){2, {positions, channels}});
 }
 
 static dt_pass pass_of(const layer_list *f, int64_t rows, bool training) {
@@ -34,12 +35,12 @@ static dt_pass pass_of(const layer_list *f, int64_t rows, bool training) {
 
 START_TEST(attention_and_its_gradients_are_pytorch_s) {
     const char *fields = golden_attention[_i].fields;
-    int64_t places = golden_attention[_i].places, channels = golden_attention[_i].channels;
-    size_t rows = GOLDEN_ATTENTION_ROWS * (size_t)places, count = rows * (size_t)channels;
+    int64_t positions = golden_attention[_i].positions, channels = golden_attention[_i].channels;
+    size_t rows = GOLDEN_ATTENTION_ROWS * (size_t)positions, count = rows * (size_t)channels;
     char layers[256];
     snprintf(layers, sizeof layers, "[{attention: {%s}}]", fields);
     layer_list f;
-    fixture_init(&f, layers, places, channels, GOLDEN_ATTENTION_ROWS);
+    fixture_init(&f, layers, positions, channels, GOLDEN_ATTENTION_ROWS);
     ck_assert_uint_eq(dt_table_elements(&f.table), (size_t)golden_attention[_i].elements);
     scatter(&f.table, f.w, golden_attention[_i].start);
     dt_real *x = narrow(golden_attention[_i].x, count), *dy = narrow(golden_attention[_i].weight, count);
@@ -77,14 +78,14 @@ START_TEST(decoding_place_by_place_gives_what_the_whole_does) {
     const dt_real *y = dt_sequence_forward(&f.sequence, &pass, x);
     int64_t width = dt_shape_last(dt_sequence_out(&f.sequence, &(dt_shape){2, {PLACES, CHANNELS}}));
     for (int round = 0; round < 2; round++) { /* a second text after the first */
-        for (step.place = 0; step.place < PLACES; step.place++) {
+        for (step.position = 0; step.position < PLACES; step.position++) {
             for (int r = 0; r < ROWS; r++)
-                memcpy(here + r * CHANNELS, x + (r * PLACES + step.place) * CHANNELS, CHANNELS * sizeof *here);
+                memcpy(here + r * CHANNELS, x + (r * PLACES + step.position) * CHANNELS, CHANNELS * sizeof *here);
             const dt_real *z = dt_sequence_forward(&g.sequence, &step, here);
             for (int64_t i = 0; i < ROWS * width; i++) {
-                double want = (double)y[(i / width * PLACES + step.place) * width + i % width];
-                ck_assert_msg(fabs((double)z[i] - want) <= 1e-5, "%s: place %d, element %d: %.9g, not %.9g", layers,
-                              (int)step.place, (int)i, (double)z[i], want);
+                double want = (double)y[(i / width * PLACES + step.position) * width + i % width];
+                ck_assert_msg(fabs((double)z[i] - want) <= 1e-5, "%s: position %d, element %d: %.9g, not %.9g", layers,
+                              (int)step.position, (int)i, (double)z[i], want);
             }
         }
     }
@@ -100,7 +101,7 @@ START_TEST(only_the_causal_decodes) {
     layer_list f;
     dt_status status = layer_list_plan(&f, "[{attention: {heads: 2, causal: no}}]", &spec, &(dt_shape){2, {1, 8}});
     ck_assert_int_eq(status.code, DT_ERR_INPUT);
-    ck_assert_msg(strstr(status.message, "attention looks at more than one place"), "%s", status.message);
+    ck_assert_msg(strstr(status.message, "attention looks at more than one position"), "%s", status.message);
     layer_list_finish(&f);
 }
 END_TEST
@@ -115,16 +116,17 @@ static void expect_alike(const char *what, int row, bool same_bits, const dt_rea
 }
 
 /* oneDNN multiplies 48 or 96 rows at a time where there is no AVX-512, and adds up those left over in another order. A
- * batch whose samples are whole blocks has its rows' bits on every processor, one of 70 places has them with AVX-512.
+ * batch whose samples are whole blocks has its rows' bits on every processor, one of 70 positions has them with
+ * AVX-512.
  */
 START_TEST(a_batch_is_its_rows) {
     enum { ROWS = 5, CHANNELS = 12, MOST = 96 * CHANNELS };
     static const char *const layers[] = {"[{attention: 3}]", "[{attention: {heads: 2, causal: no, rotary: yes}}]"};
-    const int places = _i < 2 ? 96 : 70, size = places * CHANNELS;
+    const int positions = _i < 2 ? 96 : 70, size = positions * CHANNELS;
     const bool same_bits =
-        places % 96 == 0 || sizeof(dt_real) == sizeof(double) || best_kernels()->isa == DT_ISA_AVX512;
+        positions % 96 == 0 || sizeof(dt_real) == sizeof(double) || best_kernels()->isa == DT_ISA_AVX512;
     layer_list f;
-    fixture_init(&f, layers[_i % 2], places, CHANNELS, ROWS);
+    fixture_init(&f, layers[_i % 2], positions, CHANNELS, ROWS);
     dt_real *x = reals(ROWS * MOST, 3), *dy = reals(ROWS * MOST, 4), *y = reals(ROWS * MOST, 0);
     dt_real *dx = reals(ROWS * MOST, 0), *back = reals(ROWS * MOST, 4);
     dt_pass pass = pass_of(&f, ROWS, true);
@@ -142,7 +144,8 @@ START_TEST(a_batch_is_its_rows) {
 }
 END_TEST
 
-/* With bits that hang on nothing but the place, padded rows and all: what is behind a query, or hidden, has no say. */
+/* With bits that hang on nothing but the position, padded rows and all: what is behind a query, or hidden, has no say.
+ */
 START_TEST(what_is_not_seen_has_no_say) {
     enum { PLACES = 70, CHANNELS = 8, SIZE = PLACES * CHANNELS, CHANGED = 40 };
     layer_list f;
@@ -157,7 +160,8 @@ START_TEST(what_is_not_seen_has_no_say) {
     const dt_real *now = dt_sequence_forward(&f.sequence, &pass, x);
     for (int t = 0; t < PLACES; t++) {
         bool same = memcmp(now + t * CHANNELS, y + t * CHANNELS, CHANNELS * sizeof *y) == 0;
-        ck_assert_msg(same == (_i ? t != CHANGED : t < CHANGED), "place %d %s", t, same ? "is as before" : "changed");
+        ck_assert_msg(same == (_i ? t != CHANGED : t < CHANGED), "position %d %s", t,
+                      same ? "is as before" : "changed");
     }
     layer_list_finish(&f);
     dt_free(x), dt_free(y), dt_free(tokens);

@@ -11,8 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "dtrain/file.h"
-#include "dtrain/process.h"
+#include "base/file.h"
+#include "base/process.h"
 #include "suite.h"
 
 static char directory[64];

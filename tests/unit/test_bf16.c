@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "dtrain/memory.h"
+#include "base/memory.h"
 #include "isa.h"
 #include "models.h"
 #include "reference.h"
@@ -144,8 +144,9 @@ START_TEST(a_layer_may_go_back_through_what_it_went_forward_with_earlier) {
     fixture f;
     fixture_init(&f, shapes[_i].in, shapes[_i].out, shapes[_i].transposed);
     dt_real *x = reals(ROWS * f.in, 3);
-    for (int place = 0; place < PLACES; place++) check_forward(&f, x + place * SAMPLES * f.in, SAMPLES, 0);
-    for (int place = PLACES - 1; place >= 0; place--) check_backward(&f, x + place * SAMPLES * f.in, SAMPLES, true, 0);
+    for (int position = 0; position < PLACES; position++) check_forward(&f, x + position * SAMPLES * f.in, SAMPLES, 0);
+    for (int position = PLACES - 1; position >= 0; position--)
+        check_backward(&f, x + position * SAMPLES * f.in, SAMPLES, true, 0);
     check_forward(&f, x, SAMPLES, 0);
     check_backward(&f, x, ROWS, false, 0);
     dt_free(x);

@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "dtrain/memory.h"
-#include "dtrain/recipe.h"
+#include "base/memory.h"
+#include "config/recipe.h"
 #include "suite.h"
 
 /* One line, the code, and `part` in it. */
@@ -19,24 +19,24 @@ static void assert_fails(dt_status status, dt_code code, const char *part) {
     for (const char *c = status.message; *c; c++) ck_assert_msg((unsigned char)*c >= ' ', "a control character");
 }
 
-static dt_node *parse(const char *text) {
-    dt_node *root;
-    assert_ok(dt_node_parse_text(&root, "t.yaml", text));
+static dt_yaml *parse(const char *text) {
+    dt_yaml *root;
+    assert_ok(dt_yaml_parse_text(&root, "t.yaml", text));
     return root;
 }
 
 static dt_status parse_status(const char *text) {
-    dt_node *root;
-    dt_status status = dt_node_parse_text(&root, "t.yaml", text);
+    dt_yaml *root;
+    dt_status status = dt_yaml_parse_text(&root, "t.yaml", text);
     ck_assert((root != NULL) == (status.code == DT_OK));
-    dt_node_destroy(root);
+    dt_yaml_destroy(root);
     return status;
 }
 
 static dt_status decode_text(dt_recipe *recipe, const char *text) {
-    dt_node *root = parse(text);
+    dt_yaml *root = parse(text);
     dt_status status = dt_recipe_decode(recipe, root, "t");
-    dt_node_destroy(root);
+    dt_yaml_destroy(root);
     return status;
 }
 
@@ -54,11 +54,11 @@ static const char *small(const char *more) {
     return text;
 }
 
-static void assert_equal(const dt_node *a, const dt_node *b) {
+static void assert_equal(const dt_yaml *a, const dt_yaml *b) {
     ck_assert_int_eq(a->kind, b->kind);
     ck_assert_pstr_eq(a->key, b->key);
     ck_assert_pstr_eq(a->text, b->text);
-    const dt_node *x = a->first, *y = b->first;
+    const dt_yaml *x = a->first, *y = b->first;
     for (; x && y; x = x->next, y = y->next) assert_equal(x, y);
     ck_assert(!x && !y);
 }
@@ -104,12 +104,12 @@ static void assert_refused(const dt_field *field, const char *value, const char 
 static void assert_accepted(const dt_field *field, const char *value) {
     char text[2048];
     document(field->key, value, text, sizeof text);
-    dt_node *root = parse(text);
+    dt_yaml *root = parse(text);
     dt_recipe recipe;
     static const char *const also[] = {"model.layers", NULL};
     dt_status status = dt_fields_decode(dt_recipe_fields, root, "", also, &recipe);
     ck_assert_msg(status.code == DT_OK, "%s: %s: %s", field->key, value, status.message);
-    dt_node_destroy(root);
+    dt_yaml_destroy(root);
 }
 
 static int field_count(void) {
@@ -292,13 +292,13 @@ START_TEST(every_choice_is_the_enumerator_of_its_name) {
     for (int i = 0; i < COUNT(rows); i++) {
         char text[256];
         snprintf(text, sizeof text, "%s%s", strncmp(rows[i].text, "data", 4) ? "data: {file: d}\n" : "", rows[i].text);
-        dt_node *root = parse(text);
+        dt_yaml *root = parse(text);
         dt_recipe recipe;
         assert_ok(dt_fields_decode(dt_recipe_fields, root, "", also, &recipe));
         int chosen;
         memcpy(&chosen, (const char *)&recipe + rows[i].offset, sizeof chosen);
         ck_assert_msg(chosen == rows[i].is, "%s", rows[i].text);
-        dt_node_destroy(root);
+        dt_yaml_destroy(root);
     }
 }
 END_TEST
@@ -357,12 +357,12 @@ START_TEST(reals_survive_writing_and_reading_to_the_last_bit) {
         char text[DT_TEXT_MAX], document_text[DT_TEXT_MAX + 8];
         dt_field_text(&field, &reals[i], text);
         snprintf(document_text, sizeof document_text, "x: %s", text);
-        dt_node *root = parse(document_text);
+        dt_yaml *root = parse(document_text);
         dt_field table[] = {field, {.key = NULL}};
         double back;
         assert_ok(dt_fields_decode(table, root, "", NULL, &back));
         ck_assert_msg(back == reals[i], "%s", text);
-        dt_node_destroy(root);
+        dt_yaml_destroy(root);
     }
 }
 END_TEST
@@ -420,19 +420,19 @@ START_TEST(layer_tables_are_decoded_with_their_prefix_and_without_a_tree) {
         {.key = NULL},
     };
     config c;
-    dt_node *root = parse("out: 3");
+    dt_yaml *root = parse("out: 3");
     assert_ok(dt_fields_decode(table, root, "model.layers.0.dense.", NULL, &c));
     ck_assert(c.out == 3 && c.rate == 0.5);
-    dt_node_destroy(root);
+    dt_yaml_destroy(root);
     root = parse("rate: -7e300"); /* neither limit was given */
     assert_fails(dt_fields_decode(table, root, "model.layers.0.dense.", NULL, &c), DT_ERR_INPUT,
                  "recipe t.yaml:1: model.layers.0.dense.out is missing; it must be a whole number: number of outputs");
-    dt_node_destroy(root);
+    dt_yaml_destroy(root);
     assert_fails(dt_fields_decode(table, NULL, "dense.", NULL, &c), DT_ERR_INPUT, "dense.out is missing");
     root = parse("{out: 3, rat: 1}");
     assert_fails(dt_fields_decode(table, root, "dense.", NULL, &c), DT_ERR_INPUT,
                  "dense.rat is not a field (did you mean dense.rate?)");
-    dt_node_destroy(root);
+    dt_yaml_destroy(root);
     char *help = dt_fields_help(table, "  dense.");
     ck_assert_ptr_nonnull(
         strstr(help, "  dense.out   whole number in [1, 100]  (required)  number of outputs (shorthand)\n"));
@@ -569,12 +569,12 @@ START_TEST(a_recipe_without_a_name_takes_the_file_s_made_fit_for_a_directory) {
     static const char *const names[][2] = {
         {"mnist-mlp", "mnist-mlp"}, {"my run (2)", "my-run--2-"}, {".x", "-x"}, {"", "run"}};
     for (int i = 0; i < COUNT(names); i++) {
-        dt_node *root = parse(small(""));
+        dt_yaml *root = parse(small(""));
         dt_recipe r;
         assert_ok(dt_recipe_decode(&r, root, names[i][0]));
         ck_assert_str_eq(r.name, names[i][1]);
         dt_recipe_finish(&r);
-        dt_node_destroy(root);
+        dt_yaml_destroy(root);
     }
 }
 END_TEST
@@ -618,39 +618,39 @@ END_TEST
 START_TEST(a_resolved_recipe_holds_every_field_and_the_given_layers) {
     dt_recipe r;
     assert_ok(decode_text(&r, small("name: \"007\"")));
-    dt_node *layers = parse("x: [flatten: {}, dense: {out: 10, bias: true}]");
+    dt_yaml *layers = parse("x: [flatten: {}, dense: {out: 10, bias: true}]");
     char *written;
     assert_ok(dt_recipe_emit(&r, layers->first, &written));
     ck_assert_ptr_nonnull(strstr(written, "  - dense: {out: 10, bias: true}\n"));
     ck_assert_ptr_nonnull(strstr(written, "name: \"007\"\n")); /* a text for readers that know types, too */
-    dt_node *root = parse(written);
+    dt_yaml *root = parse(written);
     for (const dt_field *field = dt_recipe_fields; field->key; field++)
-        ck_assert_ptr_nonnull(dt_node_get(root, field->key));
-    dt_node_destroy(root);
-    dt_node_destroy(layers);
+        ck_assert_ptr_nonnull(dt_yaml_get(root, field->key));
+    dt_yaml_destroy(root);
+    dt_yaml_destroy(layers);
     dt_free(written);
     dt_recipe_finish(&r);
 }
 END_TEST
 
 START_TEST(the_default_recipe_trains_an_mlp_on_fashion_mnist) {
-    dt_node *root;
+    dt_yaml *root;
     dt_recipe r;
-    assert_ok(dt_node_parse_text(&root, DT_RECIPE_DEFAULT_NAME, dt_recipe_default_text));
+    assert_ok(dt_yaml_parse_text(&root, DT_RECIPE_DEFAULT_NAME, dt_recipe_default_text));
     assert_ok(dt_recipe_decode(&r, root, "default"));
     ck_assert_str_eq(r.name, "fashion-mlp");
     ck_assert_str_eq(r.data.file, "data/fashion-mnist.h5");
     ck_assert(r.data.mean == 72.94 && r.data.std == 90.02 && r.optimizer.kind == DT_ADAM && r.optimizer.lr == 0.001);
     ck_assert(r.train.batch == 32 && r.train.epochs == 5 && r.loss.kind == DT_LOSS_SOFTMAX_CROSS_ENTROPY);
-    ck_assert_str_eq(dt_node_get(root, "model.layers.0")->text, "flatten");
-    ck_assert_str_eq(dt_node_get(root, "model.layers.1.dense.out")->text, "128");
-    ck_assert_str_eq(dt_node_get(root, "model.layers.1.dense.activation")->text, "relu");
-    ck_assert_str_eq(dt_node_get(root, "model.layers.2.dense")->text, "10");
-    ck_assert_ptr_null(dt_node_get(root, "model.layers.3"));
+    ck_assert_str_eq(dt_yaml_get(root, "model.layers.0")->text, "flatten");
+    ck_assert_str_eq(dt_yaml_get(root, "model.layers.1.dense.out")->text, "128");
+    ck_assert_str_eq(dt_yaml_get(root, "model.layers.1.dense.activation")->text, "relu");
+    ck_assert_str_eq(dt_yaml_get(root, "model.layers.2.dense")->text, "10");
+    ck_assert_ptr_null(dt_yaml_get(root, "model.layers.3"));
     dt_recipe_finish(&r);
-    assert_ok(dt_node_assign(root, "train.batch=0"));
+    assert_ok(dt_yaml_assign(root, "train.batch=0"));
     assert_fails(dt_recipe_decode(&r, root, "x"), DT_ERR_INPUT, "--set train.batch=0: it must be at least 1");
-    dt_node_destroy(root);
+    dt_yaml_destroy(root);
 }
 END_TEST
 
@@ -850,23 +850,23 @@ START_TEST(set_puts_values_lists_and_maps_where_the_path_says) {
         {"name= 1  # comment", "name", "1"},
     };
     for (int i = 0; i < COUNT(rows); i++) {
-        dt_node *root = parse("optimizer: {lr: 1}\nempty:\nmodel:\n  layers: [flatten, dense: {out: 128}]\n");
-        assert_ok(dt_node_assign(root, rows[i].assignment));
-        const dt_node *node = dt_node_get(root, rows[i].path);
+        dt_yaml *root = parse("optimizer: {lr: 1}\nempty:\nmodel:\n  layers: [flatten, dense: {out: 128}]\n");
+        assert_ok(dt_yaml_assign(root, rows[i].assignment));
+        const dt_yaml *node = dt_yaml_get(root, rows[i].path);
         ck_assert_msg(node && node->text && strcmp(node->text, rows[i].text) == 0, "%s", rows[i].assignment);
-        dt_node_destroy(root);
+        dt_yaml_destroy(root);
     }
 }
 END_TEST
 
 START_TEST(a_replaced_value_keeps_its_place_and_names_the_set_as_its_source) {
-    dt_node *root = parse("a: 1\nb: 2\nc: 3");
-    assert_ok(dt_node_assign(root, "b=[x, {y: z}]"));
+    dt_yaml *root = parse("a: 1\nb: 2\nc: 3");
+    assert_ok(dt_yaml_assign(root, "b=[x, {y: z}]"));
     ck_assert_str_eq(root->first->next->key, "b");
-    ck_assert_str_eq(dt_node_get(root, "b.1.y")->source, "--set b");
+    ck_assert_str_eq(dt_yaml_get(root, "b.1.y")->source, "--set b");
     ck_assert_str_eq(root->first->next->next->key, "c");
     ck_assert_str_eq(root->first->next->next->source, "t.yaml:3");
-    dt_node_destroy(root);
+    dt_yaml_destroy(root);
 }
 END_TEST
 
@@ -892,19 +892,19 @@ START_TEST(a_malformed_set_is_wrong_use_and_says_why) {
         {"x=\xff", "not a text"},
     };
     for (int i = 0; i < COUNT(rows); i++) {
-        dt_node *root = parse("list: [a, b]\nscalar: s\n");
-        assert_fails(dt_node_assign(root, rows[i][0]), DT_ERR_USAGE, rows[i][1]);
-        dt_node_destroy(root);
+        dt_yaml *root = parse("list: [a, b]\nscalar: s\n");
+        assert_fails(dt_yaml_assign(root, rows[i][0]), DT_ERR_USAGE, rows[i][1]);
+        dt_yaml_destroy(root);
     }
-    dt_node *root = parse("");
+    dt_yaml *root = parse("");
     char path[400];
     for (int i = 0; i < 160; i++) path[i] = i % 2 ? '.' : 'a';
     snprintf(path + 159, sizeof path - 159, "=1");
-    assert_fails(dt_node_assign(root, path), DT_ERR_USAGE, "deeper than 64");
+    assert_fails(dt_yaml_assign(root, path), DT_ERR_USAGE, "deeper than 64");
     memset(path, 'a', sizeof path);
     snprintf(path + 300, sizeof path - 300, "=1");
-    assert_fails(dt_node_assign(root, path), DT_ERR_USAGE, "longer than any field");
-    dt_node_destroy(root);
+    assert_fails(dt_yaml_assign(root, path), DT_ERR_USAGE, "longer than any field");
+    dt_yaml_destroy(root);
 }
 END_TEST
 
@@ -946,23 +946,23 @@ END_TEST
 START_TEST(an_empty_document_is_an_empty_map) {
     static const char *const texts[] = {"", "\n\n", "# only a comment\n", "---\n", "---\n...\n", "~", "{}"};
     for (int i = 0; i < COUNT(texts); i++) {
-        dt_node *root = parse(texts[i]);
-        ck_assert(root->kind == DT_NODE_MAP && !root->first);
+        dt_yaml *root = parse(texts[i]);
+        ck_assert(root->kind == DT_YAML_MAP && !root->first);
         ck_assert_ptr_nonnull(root->source);
-        dt_node_destroy(root);
+        dt_yaml_destroy(root);
     }
 }
 END_TEST
 
 START_TEST(every_value_knows_its_line) {
-    dt_node *root = parse("# c\na: 1\nb:\n  c:\n    - x\n    - {y: 1,\n       z: 2}\n  d: |\n    text\n    more\n");
+    dt_yaml *root = parse("# c\na: 1\nb:\n  c:\n    - x\n    - {y: 1,\n       z: 2}\n  d: |\n    text\n    more\n");
     static const char *const rows[][2] = {{"a", "t.yaml:2"},     {"b", "t.yaml:3"},     {"b.c", "t.yaml:4"},
                                           {"b.c.0", "t.yaml:5"}, {"b.c.1", "t.yaml:6"}, {"b.c.1.z", "t.yaml:7"},
                                           {"b.d", "t.yaml:8"}};
-    for (int i = 0; i < COUNT(rows); i++) ck_assert_str_eq(dt_node_get(root, rows[i][0])->source, rows[i][1]);
+    for (int i = 0; i < COUNT(rows); i++) ck_assert_str_eq(dt_yaml_get(root, rows[i][0])->source, rows[i][1]);
     static const char *const none[] = {"x", "a.b", "b.c.2", "b.c.x", "b.c.-1", "b..c", ".a", "b.c.99999999999"};
-    for (int i = 0; i < COUNT(none); i++) ck_assert_ptr_null(dt_node_get(root, none[i]));
-    dt_node_destroy(root);
+    for (int i = 0; i < COUNT(none); i++) ck_assert_ptr_null(dt_yaml_get(root, none[i]));
+    dt_yaml_destroy(root);
 }
 END_TEST
 
@@ -997,11 +997,11 @@ END_TEST
 START_TEST(sixty_four_levels_and_a_long_value_are_accepted) {
     char *text = repeat("a: ", "[", 63), *close = repeat("", "]", 63), *whole = malloc(200);
     snprintf(whole, 200, "%s%s", text, close);
-    dt_node *root = parse(whole);
-    dt_node *copy = dt_node_clone(root);
+    dt_yaml *root = parse(whole);
+    dt_yaml *copy = dt_yaml_clone(root);
     assert_equal(root, copy);
-    dt_node_destroy(copy);
-    dt_node_destroy(root);
+    dt_yaml_destroy(copy);
+    dt_yaml_destroy(root);
     free(text);
     free(close);
     free(whole);
@@ -1015,25 +1015,25 @@ END_TEST
 START_TEST(files_that_are_none_are_refused) {
     char directory[] = "/tmp/dtrain-config-XXXXXX", path[64], message[160];
     ck_assert_ptr_nonnull(mkdtemp(directory));
-    dt_node *root;
+    dt_yaml *root;
     snprintf(message, sizeof message, "recipe %s is a directory; it must be a YAML file", directory);
-    assert_fails(dt_node_parse_file(&root, directory), DT_ERR_INPUT, message);
+    assert_fails(dt_yaml_parse_file(&root, directory), DT_ERR_INPUT, message);
     snprintf(path, sizeof path, "%s/r.yaml", directory);
     snprintf(message, sizeof message, "recipe %s cannot be opened: No such file", path);
-    assert_fails(dt_node_parse_file(&root, path), DT_ERR_IO, message);
+    assert_fails(dt_yaml_parse_file(&root, path), DT_ERR_IO, message);
     ck_assert_ptr_null(root);
     ck_assert_int_eq(mkfifo(path, 0600), 0);
-    assert_fails(dt_node_parse_file(&root, path), DT_ERR_INPUT, "not a regular file");
+    assert_fails(dt_yaml_parse_file(&root, path), DT_ERR_INPUT, "not a regular file");
     unlink(path);
     FILE *file = fopen(path, "w");
     fputs("a: 1\nb:\n  c: 2", file);
     fclose(file);
-    assert_ok(dt_node_parse_file(&root, path));
+    assert_ok(dt_yaml_parse_file(&root, path));
     snprintf(message, sizeof message, "%s:3", path);
-    ck_assert_str_eq(dt_node_get(root, "b.c")->source, message);
-    dt_node_destroy(root);
+    ck_assert_str_eq(dt_yaml_get(root, "b.c")->source, message);
+    dt_yaml_destroy(root);
     ck_assert_int_eq(truncate(path, (off_t)1 << 40), 0);
-    assert_fails(dt_node_parse_file(&root, path), DT_ERR_INPUT, "more than 16 MiB");
+    assert_fails(dt_yaml_parse_file(&root, path), DT_ERR_INPUT, "more than 16 MiB");
     unlink(path);
     rmdir(directory);
 }
@@ -1119,19 +1119,19 @@ static const char *const nasty[] = {
     " \n x",
 };
 
-static dt_node *random_tree(uint32_t *state, int depth, const char *key) {
-    dt_node_kind kind = depth == 0 ? DT_NODE_MAP : depth > 4 ? DT_NODE_SCALAR : (dt_node_kind)draw(state, 3);
-    dt_node *node = dt_node_new(kind, key, nasty[draw(state, COUNT(nasty))], "here");
+static dt_yaml *random_tree(uint32_t *state, int depth, const char *key) {
+    dt_yaml_kind kind = depth == 0 ? DT_YAML_MAP : depth > 4 ? DT_YAML_SCALAR : (dt_yaml_kind)draw(state, 3);
+    dt_yaml *node = dt_yaml_new(kind, key, nasty[draw(state, COUNT(nasty))], "here");
     ck_assert_ptr_nonnull(node);
     node->quoted = draw(state, 2);
-    uint32_t count = kind == DT_NODE_SCALAR ? 0 : draw(state, 5);
+    uint32_t count = kind == DT_YAML_SCALAR ? 0 : draw(state, 5);
     for (uint32_t i = 0; i < count; i++) {
         char name[300];
         const char *word = nasty[draw(state, COUNT(nasty))];
         while (strchr(word, '.')) word = nasty[draw(state, COUNT(nasty))];
         snprintf(name, sizeof name, "%s%u", word, i);
         if (draw(state, 20) == 0) snprintf(name, sizeof name, "%0200u", i);
-        dt_node_append(node, random_tree(state, depth + 1, kind == DT_NODE_MAP ? name : NULL));
+        dt_yaml_append(node, random_tree(state, depth + 1, kind == DT_YAML_MAP ? name : NULL));
     }
     return node;
 }
@@ -1139,19 +1139,19 @@ static dt_node *random_tree(uint32_t *state, int depth, const char *key) {
 START_TEST(random_trees_survive_writing_and_reading) {
     uint32_t state = 12345;
     for (int i = 0; i < 3000; i++) {
-        dt_node *tree = random_tree(&state, 0, NULL), *back;
-        char *text = dt_node_emit(tree);
+        dt_yaml *tree = random_tree(&state, 0, NULL), *back;
+        char *text = dt_yaml_emit(tree);
         ck_assert_ptr_nonnull(text);
-        dt_status status = dt_node_parse_text(&back, "t.yaml", text);
+        dt_status status = dt_yaml_parse_text(&back, "t.yaml", text);
         ck_assert_msg(status.code == DT_OK, "%s in:\n%s", status.message, text);
         assert_equal(tree, back);
-        dt_node *copy = dt_node_clone(tree);
-        char *again = dt_node_emit(copy);
+        dt_yaml *copy = dt_yaml_clone(tree);
+        char *again = dt_yaml_emit(copy);
         ck_assert_pstr_eq(again, text);
         dt_free(again);
-        dt_node_destroy(copy);
-        dt_node_destroy(tree);
-        dt_node_destroy(back);
+        dt_yaml_destroy(copy);
+        dt_yaml_destroy(tree);
+        dt_yaml_destroy(back);
         dt_free(text);
     }
 }
@@ -1161,11 +1161,11 @@ START_TEST(text_is_written_in_the_documented_style) {
     static const char text[] =
         "a: 1\nb:\n  c: \"no\"\n  d: x y\n  e: {}\nlist:\n- flatten\n- dense: {out: 128, bias: true}\n"
         "- dense: 10\n- residual:\n  - dense: 10\n  - relu\nshort: [1, 2, 3]\n";
-    dt_node *root = parse(text);
-    char *written = dt_node_emit(root);
+    dt_yaml *root = parse(text);
+    char *written = dt_yaml_emit(root);
     ck_assert_str_eq(written, text);
     dt_free(written);
-    dt_node_destroy(root);
+    dt_yaml_destroy(root);
 }
 END_TEST
 
@@ -1183,14 +1183,14 @@ START_TEST(damaged_recipes_never_crash_and_fail_in_one_line) {
             bool cut = draw(&state, 30) == 0;
             text[draw(&state, (uint32_t)length)] = cut ? '\0' : bytes[draw(&state, sizeof bytes - 1)];
         }
-        dt_node *root;
+        dt_yaml *root;
         dt_recipe recipe;
-        dt_status status = dt_node_parse_text(&root, "t.yaml", text);
+        dt_status status = dt_yaml_parse_text(&root, "t.yaml", text);
         if (status.code == DT_OK) {
             status = dt_recipe_decode(&recipe, root, "t");
             dt_recipe_finish(&recipe);
         }
-        dt_node_destroy(root);
+        dt_yaml_destroy(root);
         if (status.code != DT_OK) assert_fails(status, DT_ERR_INPUT, "t.yaml:");
         failures += status.code != DT_OK;
     }

@@ -16,8 +16,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "data_internal.h"
-#include "dtrain/import.h"
+#include "data/data_internal.h"
+#include "data/import.h"
 #include "suite.h"
 
 /* ---- the order of an epoch ---- */

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "dtrain/append.h"
-#include "dtrain/memory.h"
+#include "base/append.h"
+#include "base/memory.h"
+#include "run/run_internal.h"
 #include "suite.h"
-#include "train_internal.h"
 
 /* size bytes with guards on both sides */
 static char *guarded(size_t size) {

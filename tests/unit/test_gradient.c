@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "dtrain/memory.h"
+#include "base/memory.h"
 #include "models.h"
 #include "reference.h"
 
@@ -70,7 +70,7 @@ static const gradient_case cases[] = {
     {"[{reshape: [3, 2]}, {conv1d: {out: 4, kernel: 1}}]", VECTOR(6), CROSS_ENTROPY, POSITIONS},
     {"[{dense: 12}, {reshape: [3, 4]}, tanh]", VECTOR(6), SQUARED_ERROR, POSITIONS},
     {"[{dense: 12}, {reshape: [3, 4]}]", VECTOR(6), BINARY, POSITIONS},
-    /* tokens: tables shared and not, places with and without vectors, what pools leave out */
+    /* tokens: tables shared and not, positions with and without vectors, what pools leave out */
     {"[{embedding: 6}, {dense: 4}]", VECTOR(3), CROSS_ENTROPY, TOKENS},
     {"[{embedding: {width: 6, positions: learned}}, tanh, {unembed: embedding1}]", VECTOR(3), CROSS_ENTROPY, TOKENS},
     {"[{embedding: {width: 5, name: table}}, {residual: [layer_norm, {dense: 5}]}, {unembed: {of: table, bias: true}}]",
@@ -87,7 +87,7 @@ static const gradient_case cases[] = {
      CROSS_ENTROPY, LABELS},
     {"[{reshape: [3, 2]}, {dense: {out: 3, activation: tanh}}, {token_pool: last}, {dense: 4}]", VECTOR(6),
      CROSS_ENTROPY, LABELS},
-    /* recurrent: every kind and option, stacked, with one number a place, within a layer, of token ids */
+    /* recurrent: every kind and option, stacked, with one number a position, within a layer, of token ids */
     {"[{simple_rnn: 6}, flatten, {dense: 4}]", {2, {5, 3}}, CROSS_ENTROPY, LABELS},
     {"[{gru: 6}, flatten, {dense: 4}]", {2, {5, 3}}, CROSS_ENTROPY, LABELS},
     {"[{lstm: 6}, flatten, {dense: 4}]", {2, {5, 3}}, CROSS_ENTROPY, LABELS},
@@ -264,7 +264,7 @@ static const gradient_case cases[] = {
     {"[{concat: [[{conv2d: 2}, {max_pool: {kernel: 3, stride: 1, padding: same}}], [], [{conv2d: {out: 3, kernel: 1}}, "
      "{layer_norm: {eps: 0.1}}]]}, {upsample: 2}, {conv2d: {out: 3, stride: 2}}, flatten, {dense: 4}]",
      IMAGE, CROSS_ENTROPY, LABELS},
-    /* attention: causal and not, keys shared by queries, turned, of one place and of more than a block of them */
+    /* attention: causal and not, keys shared by queries, turned, of one position and of more than a block of them */
     {"[{attention: 2}, flatten, {dense: 4}]", {2, {5, 6}}, CROSS_ENTROPY, LABELS},
     {"[{attention: {heads: 2, causal: no}}, flatten, {dense: 4}]", {2, {5, 6}}, CROSS_ENTROPY, LABELS},
     {"[{attention: {heads: 3, bias: no}}, flatten, {dense: 4}]", {2, {1, 6}}, CROSS_ENTROPY, LABELS},
@@ -362,7 +362,7 @@ static void fixture_init(fixture *f, const gradient_case *c) {
                         .weights = f->w,
                         .grads = f->grads,
                         .tokens = has_ids(c) ? f->x : NULL,
-                        .places = f->inputs};
+                        .positions = f->inputs};
 }
 
 static void fixture_finish(fixture *f) {

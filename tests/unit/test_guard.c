@@ -9,8 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "dtrain/escape.h"
-#include "dtrain/guard.h"
+#include "base/escape.h"
+#include "base/guard.h"
 #include "suite.h"
 
 /* ---- children ---- */

@@ -2,7 +2,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "dtrain/identity.h"
+#include "data/identity.h"
 #include "suite.h"
 
 /* ---- fingerprints ---- */

@@ -1,14 +1,14 @@
 /* The float kernels of every instruction set this machine has, against the double reference on random shapes and on
- * inputs chosen to hurt. Tolerances are in units of U = 2^-24, half an ulp of 1. Where the order of a sum or the place
- * where an array is cut must not matter, results are compared bit for bit. */
+ * inputs chosen to hurt. Tolerances are in units of U = 2^-24, half an ulp of 1. Where the order of a sum or the
+ * position where an array is cut must not matter, results are compared bit for bit. */
 #include <check.h>
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "dtrain/compute.h"
-#include "dtrain/recipe.h"
+#include "compute/compute.h"
+#include "config/recipe.h"
 #include "reference.h"
 #include "suite.h"
 
@@ -267,7 +267,7 @@ static void norm_kernels(const dt_kernels *k, norm_run *r, int variant) {
     const ref_norm_shape *s = &r->shape;
     bool relu = s->relu, more = variant & MORE, centred = s->kind == REF_LAYER_NORM;
     float eps = (float)s->eps;
-    int64_t lines = s->rows * s->places;
+    int64_t lines = s->rows * s->positions;
     switch (s->kind) {
     case REF_BATCH_NORM:
         k->batch_norm(r->y, r->work, r->x, r->scale, r->shift, lines, s->cols, eps, relu);
@@ -280,16 +280,17 @@ static void norm_kernels(const dt_kernels *k, norm_run *r, int variant) {
                              more);
         return;
     case REF_GROUP_NORM:
-        k->group_norm(r->y, r->stats, r->work, r->x, r->scale, r->shift, s->rows, s->places, s->cols, s->groups, eps);
+        k->group_norm(r->y, r->stats, r->work, r->x, r->scale, r->shift, s->rows, s->positions, s->cols, s->groups,
+                      eps);
         k->group_norm_backward(r->dx, r->dscale, r->dshift, r->work, r->dy, r->x, r->stats, r->scale, s->rows,
-                               s->places, s->cols, s->groups, more);
+                               s->positions, s->cols, s->groups, more);
         return;
     }
 }
 
 static void check_norm(const dt_kernels *kernels, ref_norm_shape shape, int variant) {
     shape.relu = shape.kind == REF_BATCH_NORM && variant & RELU;
-    int64_t n = shape.rows * shape.places * shape.cols, cols = shape.cols;
+    int64_t n = shape.rows * shape.positions * shape.cols, cols = shape.cols;
     norm_run r = {shape,
                   n,
                   floats(n, 111, 2),
@@ -319,7 +320,7 @@ static void check_norm(const dt_kernels *kernels, ref_norm_shape shape, int vari
     }
     if (!(variant & NO_DX)) r.dx = variant & IN_PLACE ? r.dy : floats(n, 0, 1);
     norm_kernels(kernels, &r, variant);
-    double steep = 1 / sqrt(shape.eps), lines = (double)(shape.rows * shape.places);
+    double steep = 1 / sqrt(shape.eps), lines = (double)(shape.rows * shape.positions);
     expect_close("normalised", r.y, y, n, 16 * U, 64 * U * fmin(steep, 40));
     if (shape.kind == REF_BATCH_NORM) expect_close("mean", r.work, mean, cols, 4 * U, 8 * U);
     if (shape.kind == REF_BATCH_NORM) expect_close("variance", r.work + cols, variance, cols, 16 * U, 8 * U);
@@ -341,7 +342,8 @@ START_TEST(normalisations_and_their_gradients_match_the_reference) {
         {REF_GROUP_NORM, 2, 9, 34, 2, 1e-3, false},  {REF_GROUP_NORM, 2, 9, 17, 17, 1e-3, false},
     };
     for (int s = 0; s < COUNT(shapes); s++) {
-        bool large = shapes[s].rows * shapes[s].places * shapes[s].cols > 200; /* the reference's time is quadratic */
+        bool large =
+            shapes[s].rows * shapes[s].positions * shapes[s].cols > 200; /* the reference's time is quadratic */
         for (int variant = 0; variant < VARIANTS; variant += large ? 5 : 1) {
             check_norm(kernels, shapes[s], variant);
             release();
@@ -1365,7 +1367,7 @@ END_TEST
 /* ---- attention ---- */
 
 typedef struct attention_case {
-    int64_t rows, places, heads, kv_heads, size;
+    int64_t rows, positions, heads, kv_heads, size;
     bool causal, padded;
 } attention_case;
 
@@ -1376,36 +1378,38 @@ static const attention_case attention_cases[] = {
     {1, 200, 1, 1, 100, true, false}, {1, 129, 2, 1, 32, false, false}, {1, 191, 1, 1, 64, true, false},
 };
 
-/* Tokens of which some are padding: the beginning of a row, its end, places between, and all of row 1. */
+/* Tokens of which some are padding: the beginning of a row, its end, positions between, and all of row 1. */
 static float *some_tokens(const attention_case *c, bool *hidden) {
-    float *tokens = take((size_t)(c->rows * c->places) * sizeof *tokens);
-    for (int64_t i = 0; i < c->rows * c->places; i++) {
-        int64_t t = i % c->places;
-        hidden[i] = t < 2 || t > c->places - 20 || t % 7 == 3 || i / c->places == 1;
+    float *tokens = take((size_t)(c->rows * c->positions) * sizeof *tokens);
+    for (int64_t i = 0; i < c->rows * c->positions; i++) {
+        int64_t t = i % c->positions;
+        hidden[i] = t < 2 || t > c->positions - 20 || t % 7 == 3 || i / c->positions == 1;
         tokens[i] = hidden[i] ? -1 : (float)t;
     }
     return tokens;
 }
 
 static void check_attention(const dt_kernels *kernels, const attention_case *c, double scale) {
-    int64_t places = c->rows * c->places, width = (c->heads + 2 * c->kv_heads) * c->size, out = c->heads * c->size;
-    bool *hidden = take((size_t)places);
-    dt_attention shape = {c->rows, c->places, c->heads, c->kv_heads, c->size, c->causal, NULL};
-    ref_attention_shape ref = {c->rows, c->places, c->heads, c->kv_heads, c->size, c->causal, NULL};
+    int64_t positions = c->rows * c->positions, width = (c->heads + 2 * c->kv_heads) * c->size,
+            out = c->heads * c->size;
+    bool *hidden = take((size_t)positions);
+    dt_attention shape = {c->rows, c->positions, c->heads, c->kv_heads, c->size, c->causal, NULL};
+    ref_attention_shape ref = {c->rows, c->positions, c->heads, c->kv_heads, c->size, c->causal, NULL};
     if (c->padded) shape.tokens = some_tokens(c, hidden), ref.hidden = hidden;
-    float *qkv = floats(places * width, 1, scale), *dy = floats(places * out, 2, 1);
-    float *y = floats(places * out, 3, NAN), *sums = floats(c->heads * places, 4, NAN);
-    float *dqkv = floats(places * width, 5, NAN);
-    double *want = zeros(places * out), *want_sums = zeros(c->heads * places), *want_dqkv = zeros(places * width);
-    ref_attention(want, want_sums, want_dqkv, widen(dy, places * out), widen(qkv, places * width), &ref);
-    kernels->attend(y, sums, qkv, &shape, floats(dt_attention_work(c->places, c->size, false), 6, NAN));
-    expect_close("attention", y, want, places * out, 0, 40 * U * scale * (1 + scale * scale));
-    expect_close("its sums", sums, want_sums, c->heads * places, 8 * U, 40 * U * (1 + scale * scale));
+    float *qkv = floats(positions * width, 1, scale), *dy = floats(positions * out, 2, 1);
+    float *y = floats(positions * out, 3, NAN), *sums = floats(c->heads * positions, 4, NAN);
+    float *dqkv = floats(positions * width, 5, NAN);
+    double *want = zeros(positions * out), *want_sums = zeros(c->heads * positions),
+           *want_dqkv = zeros(positions * width);
+    ref_attention(want, want_sums, want_dqkv, widen(dy, positions * out), widen(qkv, positions * width), &ref);
+    kernels->attend(y, sums, qkv, &shape, floats(dt_attention_work(c->positions, c->size, false), 6, NAN));
+    expect_close("attention", y, want, positions * out, 0, 40 * U * scale * (1 + scale * scale));
+    expect_close("its sums", sums, want_sums, c->heads * positions, 8 * U, 40 * U * (1 + scale * scale));
     kernels->attend_backward(dqkv, dy, y, sums, qkv, &shape,
-                             floats(dt_attention_work(c->places, c->size, true), 7, NAN));
+                             floats(dt_attention_work(c->positions, c->size, true), 7, NAN));
     double largest = 0;
-    for (int64_t i = 0; i < places * width; i++) largest = fmax(largest, fabs(want_dqkv[i]));
-    expect_close("its gradient", dqkv, want_dqkv, places * width, 0, 40 * U * largest * (1 + scale * scale));
+    for (int64_t i = 0; i < positions * width; i++) largest = fmax(largest, fabs(want_dqkv[i]));
+    expect_close("its gradient", dqkv, want_dqkv, positions * width, 0, 40 * U * largest * (1 + scale * scale));
 }
 
 START_TEST(attention_and_its_gradient_match_the_reference) {
@@ -1447,7 +1451,7 @@ START_TEST(attention_lets_nan_through_to_those_that_see_it) {
         for (int i = 0; i < PLACES; i++) {
             bool sees = part == 0 ? i == BAD : i >= BAD;
             bool may = part == 2 && i >= BAD - 7; /* where its weight is 0, and 0 times none is none */
-            ck_assert_msg(may || isnan(y[i * SIZE]) == sees, "part %d, place %d: %g", part, i, (double)y[i * SIZE]);
+            ck_assert_msg(may || isnan(y[i * SIZE]) == sees, "part %d, position %d: %g", part, i, (double)y[i * SIZE]);
             ck_assert(isnan(y[i * SIZE]) || !sees);
         }
         release();

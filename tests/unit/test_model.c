@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dtrain/memory.h"
+#include "base/memory.h"
 #include "models.h"
 #include "reference.h"
 
@@ -602,7 +602,7 @@ END_TEST
 
 /* ---- normalisation ---- */
 
-/* 12 rows in pieces: what stands in the statistics' place is the pieces' own mean and variance, by their samples. */
+/* 12 rows in pieces: what stands in the statistics' position is the pieces' own mean and variance, by their samples. */
 START_TEST(statistics_of_micro_batches_are_weighted_by_their_samples) {
     enum { WIDE = 3, ALL = 12 };
     dt_model *model = model_of("[batch_norm, {dense: 2}]", vector(WIDE), ALL, true);
@@ -904,7 +904,7 @@ static const refusal refusals[] = {
      true,
      {"test.yaml:2", "forget_bias"}},
     {"\n- lstm: 5\n- dense: 3", &cross_entropy, {3, {4, 2, 2}}, 0, true, {"test.yaml:2", "lstm1", "[4, 2, 2]"}},
-    {"\n- gru: 5\n- dense: 3", &cross_entropy, {0, {0}}, 0, true, {"test.yaml:2", "gru1", "[places, channels]"}},
+    {"\n- gru: 5\n- dense: 3", &cross_entropy, {0, {0}}, 0, true, {"test.yaml:2", "gru1", "[positions, channels]"}},
     {"\n- layer_norm: {eps: 0}\n- dense: 3",
      &cross_entropy,
      {1, {4}},
@@ -1013,13 +1013,18 @@ static const refusal refusals[] = {
      true,
      {"test.yaml:4", "d/w is no embedding"}},
     {"\n- unembed", &cross_entropy, {1, {4}}, 0, true, {"layer unembed1", "no classes"}},
-    {"\n- token_pool\n- dense: 3", &cross_entropy, {1, {4}}, 0, true, {"layer token_pool1", "[4]", "[places, width]"}},
+    {"\n- token_pool\n- dense: 3",
+     &cross_entropy,
+     {1, {4}},
+     0,
+     true,
+     {"layer token_pool1", "[4]", "[positions, width]"}},
     {"\n- gpt: 3", &cross_entropy, {1, {4}}, 0, true, {"test.yaml:2", "gpt takes named fields"}},
     {"\n- gpt: {layers: 1, heads: 2}", &cross_entropy, {1, {4}}, 0, true, {"model.layers.0.gpt.width"}},
     {"\n- bert: {layers: 1, heads: 3, width: 4}", &cross_entropy, {1, {4}}, 0, true, {"test.yaml:2", "divide width"}},
     {"\n- conv1d: {out: 3, kernel: 3x3}", &cross_entropy, {2, {9, 2}}, 0, true, {"kernel is `3x3`", "at least 1"}},
     {"\n- attention: 3", &cross_entropy, {2, {5, 8}}, 0, true, {"test.yaml:2", "8 channels", "3 heads"}},
-    {"\n- attention: 2", &cross_entropy, {1, {8}}, 0, true, {"layer attention1", "[8]", "[places, channels]"}},
+    {"\n- attention: 2", &cross_entropy, {1, {8}}, 0, true, {"layer attention1", "[8]", "[positions, channels]"}},
     {"\n- attention: 2", &cross_entropy, {3, {4, 4, 8}}, 0, true, {"layer attention1", "[4, 4, 8]", NULL}},
     {"\n- attention: 0", &cross_entropy, {2, {5, 8}}, 0, true, {"attention.heads", "0", NULL}},
     {"\n- attention: {causal: no}", &cross_entropy, {2, {5, 8}}, 0, true, {"attention.heads", NULL}},
@@ -1079,7 +1084,7 @@ START_TEST(an_output_must_have_a_position_for_each_label) {
         {"[{dense: 12}, {reshape: [3, 4]}]", "gives 4 values but the data has 5 classes", 5, 3},
         {"[{dense: 12}, {reshape: [3, 4]}]", "it gives [3, 4] but a sample has 4 labels", 3, 4},
         {"[{dense: 12}]", "it gives [12] but a sample has 3 labels", 4, 3},
-        {"[{dense: 12}, {reshape: [3, 4]}]", "it gives [3, 4], classes at each of several places", 4, 1},
+        {"[{dense: 12}, {reshape: [3, 4]}]", "it gives [3, 4], classes at each of several positions", 4, 1},
         {"[{dense: 12}, {reshape: [1, 12]}]", NULL, 12, 1},
         {"[{reshape: [4, 1]}, {dense: 3}]", NULL, 3, 4},
     };

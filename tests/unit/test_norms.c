@@ -3,9 +3,9 @@
  * arithmetic, and for double, where agreement must be to rounding. */
 #include <check.h>
 
-#include "dtrain/memory.h"
-#include "dtrain/optim.h"
+#include "base/memory.h"
 #include "models.h"
+#include "optim/optim.h"
 
 #include "../golden/norms.h"
 

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "dtrain/memory.h"
-#include "dtrain/optim.h"
+#include "base/memory.h"
+#include "optim/optim.h"
 #include "reference.h"
 #include "suite.h"
 
@@ -49,13 +49,13 @@ static void arena_finish(arena *a) {
     for (int i = 0; i < DT_MAX_SLOTS; i++) dt_free(a->slots[i]);
 }
 
-static size_t place(const arena *a, int element) {
+static size_t position(const arena *a, int element) {
     int tensor = element >= GOLDEN_MATRIX;
     return a->table.tensors[tensor].offset + (size_t)(element - tensor * GOLDEN_MATRIX);
 }
 
 static void scatter(const arena *a, dt_real *to, const double *from, double scale) {
-    for (int i = 0; i < GOLDEN_MATRIX + GOLDEN_BIAS; i++) to[place(a, i)] = (dt_real)(from[i] * scale);
+    for (int i = 0; i < GOLDEN_MATRIX + GOLDEN_BIAS; i++) to[position(a, i)] = (dt_real)(from[i] * scale);
 }
 
 /* One golden step: the summed gradient of 7 targets, of 3 samples. */
@@ -77,7 +77,7 @@ START_TEST(every_rule_walks_the_path_pytorch_walks) {
         if (step + 1 != golden_keep[kept]) continue;
         const double *want = golden_rules[_i].w[kept++];
         for (int i = 0; i < GOLDEN_MATRIX + GOLDEN_BIAS; i++) {
-            double got = (double)a.w[place(&a, i)], error = fabs(got - want[i]) / fmax(1, fabs(want[i]));
+            double got = (double)a.w[position(&a, i)], error = fabs(got - want[i]) / fmax(1, fabs(want[i]));
             ck_assert_msg(error <= TOLERANCE * (step + 1), "%s, step %d, element %d: %.17g, PyTorch has %.17g",
                           golden_rules[_i].name, step + 1, i, got, want[i]);
         }

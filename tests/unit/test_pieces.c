@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "dtrain/memory.h"
+#include "base/memory.h"
+#include "run/run_internal.h"
 #include "suite.h"
-#include "train_internal.h"
 
 /* The largest and smallest piece of an epoch, cut piece by piece. */
 static void cut(int64_t batch, int64_t shards, int64_t micro, int64_t samples, int64_t *most, int64_t *least) {

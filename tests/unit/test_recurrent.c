@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "dtrain/memory.h"
+#include "base/memory.h"
 #include "models.h"
 
 #include "../golden/recurrent.h"
@@ -29,10 +29,10 @@ START_TEST(layers_do_what_pytorch_s_do) {
     layer_list list;
     layer_list_init(&list, layers, &spec, &input);
     ck_assert_uint_eq(dt_table_elements(&list.table), (size_t)golden_recurrent[_i].elements);
-    ck_assert_int_eq(list.carried, golden_recurrent[_i].carried);
+    ck_assert_int_eq(list.state_width, golden_recurrent[_i].state_width);
     scatter(&list.table, list.w, golden_recurrent[_i].w);
     size_t inputs = (size_t)(GOLDEN_ROWS * dt_shape_count(&input)), outputs = (size_t)golden_recurrent[_i].outputs;
-    size_t state = (size_t)(GOLDEN_ROWS * list.carried);
+    size_t state = (size_t)(GOLDEN_ROWS * list.state_width);
     dt_real *x = narrow(golden_recurrent[_i].x, inputs), *dy = narrow(golden_recurrent[_i].weight, outputs);
     dt_real *before = narrow(golden_recurrent[_i].before, state), *after = reals(state, 3);
     dt_pass pass = {.kernels = best_kernels(),
@@ -40,9 +40,9 @@ START_TEST(layers_do_what_pytorch_s_do) {
                     .training = true,
                     .weights = list.w,
                     .grads = list.grads,
-                    .carried = before,
-                    .carry = after,
-                    .carried_stride = list.carried};
+                    .state_in = before,
+                    .state_out = after,
+                    .state_stride = list.state_width};
     const dt_real *y = dt_sequence_forward(&list.sequence, &pass, x);
     expect_near(layers, "outputs", y, golden_recurrent[_i].y, outputs, TOLERANCE);
     expect_near(layers, "state", after, golden_recurrent[_i].after, state, TOLERANCE);
@@ -237,9 +237,9 @@ END_TEST
 
 enum { STREAMS = 5, LENGTH = 12, VOCABULARY = 7, UNITS = 9 };
 
-/* Of windows of `places`, or for decoding beyond them; of ids or vectors of as many numbers. */
-static dt_model *model_of(const char *layers, int64_t places, int64_t decoding, bool ids) {
-    dt_model_spec spec = {.input = {ids ? 1 : 2, {places, VOCABULARY}},
+/* Of windows of `positions`, or for decoding beyond them; of ids or vectors of as many numbers. */
+static dt_model *model_of(const char *layers, int64_t positions, int64_t decoding, bool ids) {
+    dt_model_spec spec = {.input = {ids ? 1 : 2, {positions, VOCABULARY}},
                           .ids = ids ? VOCABULARY : 0,
                           .rows = STREAMS,
                           .training = decoding == 0,
@@ -305,34 +305,34 @@ START_TEST(windows_that_carry_are_one_sequence) {
         whole[STREAMS * LENGTH * VOCABULARY];
     make_tokens(ids, hot);
     dt_model *all = model_of(text, LENGTH, 0, true), *third = model_of(text, LENGTH / 3, 0, true);
-    dt_model *place = model_of(text, 1, LENGTH, true), *series = model_of(text, 1, LENGTH, false);
-    int64_t width = dt_model_carried(all);
+    dt_model *position = model_of(text, 1, LENGTH, true), *series = model_of(text, 1, LENGTH, false);
+    int64_t width = dt_model_state_width(all);
     ck_assert_int_eq(width, 2 * UNITS * (_i == DT_CELL_LSTM ? 2 : 1) + 3);
     dt_real *w = reals(dt_model_table(all)->total, 1),
             *state[2] = {reals(STREAMS * width, 2), reals(STREAMS * width, 3)};
     dt_real *end = reals(STREAMS * width, 4);
-    dt_pass pass = {.weights = w, .rows = STREAMS, .carry = end};
+    dt_pass pass = {.weights = w, .rows = STREAMS, .state_out = end};
     memcpy(whole, dt_model_forward(all, pass, ids), sizeof whole);
-    dt_model *parts[] = {third, place, series};
+    dt_model *parts[] = {third, position, series};
     for (int m = 0; m < 3; m++) {
-        int64_t places = m ? 1 : LENGTH / 3, inputs = m == 2 ? VOCABULARY : 1;
-        for (int64_t at = 0; at < LENGTH; at += places) {
+        int64_t positions = m ? 1 : LENGTH / 3, inputs = m == 2 ? VOCABULARY : 1;
+        for (int64_t at = 0; at < LENGTH; at += positions) {
             const dt_real *x = m == 2 ? hot : ids;
             for (int64_t r = 0; r < STREAMS; r++)
-                memcpy(part + r * places * inputs, x + (r * LENGTH + at) * inputs,
-                       (size_t)(places * inputs) * sizeof *x);
+                memcpy(part + r * positions * inputs, x + (r * LENGTH + at) * inputs,
+                       (size_t)(positions * inputs) * sizeof *x);
             dt_pass step = {
-                .weights = w, .rows = STREAMS, .place = at, .carried = at ? state[0] : NULL, .carry = state[1]};
+                .weights = w, .rows = STREAMS, .position = at, .state_in = at ? state[0] : NULL, .state_out = state[1]};
             const dt_real *y = dt_model_forward(parts[m], step, part);
             for (int64_t r = 0; r < STREAMS; r++)
-                expect_close("outputs", y + r * places * VOCABULARY, whole + (r * LENGTH + at) * VOCABULARY,
-                             places * VOCABULARY);
+                expect_close("outputs", y + r * positions * VOCABULARY, whole + (r * LENGTH + at) * VOCABULARY,
+                             positions * VOCABULARY);
             dt_real *before = state[0];
             state[0] = state[1], state[1] = before;
         }
         expect_close("states", state[0], end, STREAMS * width);
     }
-    dt_model_destroy(all), dt_model_destroy(third), dt_model_destroy(place), dt_model_destroy(series);
+    dt_model_destroy(all), dt_model_destroy(third), dt_model_destroy(position), dt_model_destroy(series);
     dt_free(w), dt_free(state[0]), dt_free(state[1]), dt_free(end);
 }
 END_TEST
@@ -341,15 +341,15 @@ START_TEST(rows_do_not_see_each_other) {
     char text[256];
     layers_of(text, _i, "");
     dt_model *model = model_of(text, LENGTH, 0, false);
-    int64_t inputs = LENGTH * VOCABULARY, width = dt_model_carried(model);
+    int64_t inputs = LENGTH * VOCABULARY, width = dt_model_state_width(model);
     dt_real *w = reals(dt_model_table(model)->total, 1), *x = reals(STREAMS * inputs, 2),
             *y = reals(STREAMS * inputs, 3);
     dt_real *before = reals(STREAMS * width, 4), *after[2] = {reals(STREAMS * width, 5), reals(STREAMS * width, 6)};
-    dt_pass pass = {.weights = w, .rows = STREAMS, .carried = before, .carry = after[0]};
+    dt_pass pass = {.weights = w, .rows = STREAMS, .state_in = before, .state_out = after[0]};
     memcpy(y, dt_model_forward(model, pass, x), (size_t)(STREAMS * inputs) * sizeof *y);
     for (int64_t i = 0; i < inputs; i++) x[2 * inputs + i] += 1;
     for (int64_t i = 0; i < width; i++) before[2 * width + i] -= 1;
-    pass.carry = after[1];
+    pass.state_out = after[1];
     const dt_real *again = dt_model_forward(model, pass, x);
     for (int64_t r = 0; r < STREAMS; r++) {
         bool same = memcmp(y + r * inputs, again + r * inputs, (size_t)inputs * sizeof *y) == 0;
@@ -364,16 +364,17 @@ END_TEST
 START_TEST(without_carry_every_window_begins_with_zeros) {
     char text[256];
     snprintf(text, sizeof text, "[{%s: {units: %d, carry: no}}, {dense: 3}]", kinds[_i], UNITS);
-    dt_model *model = model_of(text, LENGTH, 0, false), *place = model_of(text, 1, LENGTH, false);
-    ck_assert_int_eq(dt_model_carried(model), 0);
-    ck_assert_int_eq(dt_model_carried(place), UNITS * (_i == DT_CELL_LSTM ? 2 : 1)); /* decoding has no windows */
+    dt_model *model = model_of(text, LENGTH, 0, false), *position = model_of(text, 1, LENGTH, false);
+    ck_assert_int_eq(dt_model_state_width(model), 0);
+    ck_assert_int_eq(dt_model_state_width(position),
+                     UNITS * (_i == DT_CELL_LSTM ? 2 : 1)); /* decoding has no windows */
     dt_real *w = reals(dt_model_table(model)->total, 1), *x = reals(STREAMS * LENGTH * VOCABULARY, 2);
     dt_real y[STREAMS * LENGTH * 3];
     memcpy(y, dt_model_forward(model, (dt_pass){.weights = w, .rows = STREAMS}, x), sizeof y);
     const dt_real *again =
-        dt_model_forward(model, (dt_pass){.weights = w, .rows = STREAMS, .carried = x, .carry = x}, x);
+        dt_model_forward(model, (dt_pass){.weights = w, .rows = STREAMS, .state_in = x, .state_out = x}, x);
     expect_same("outputs", y, again, STREAMS * LENGTH * 3);
-    dt_model_destroy(model), dt_model_destroy(place);
+    dt_model_destroy(model), dt_model_destroy(position);
     dt_free(w), dt_free(x);
 }
 END_TEST
@@ -401,7 +402,7 @@ START_TEST(the_gate_that_keeps_is_open_at_first) {
 }
 END_TEST
 
-/* Without products of the state and with the same input everywhere, places and rows differ by their masks alone. */
+/* Without products of the state and with the same input everywhere, positions and rows differ by their masks alone. */
 START_TEST(masks_are_of_the_place_and_the_row) {
     dt_model *model = model_of("[{simple_rnn: {units: 24, layers: 2, dropout: 0.5}}]", LENGTH, 0, false);
     const dt_table *table = dt_model_table(model);
@@ -415,12 +416,12 @@ START_TEST(masks_are_of_the_place_and_the_row) {
     dt_pass pass = {.weights = w, .rows = STREAMS, .training = true, .seed = 3, .step = 5, .first = 10};
     memcpy(y, dt_model_forward(model, pass, x), sizeof y);
     for (int64_t i = 1; i < STREAMS * LENGTH; i++)
-        ck_assert_msg(memcmp(y, y + i * 24, 24 * sizeof *y) != 0, "place %d has the mask of the first", (int)i);
+        ck_assert_msg(memcmp(y, y + i * 24, 24 * sizeof *y) != 0, "position %d has the mask of the first", (int)i);
     pass.first = 12;
     expect_same("rows that are moved", dt_model_forward(model, pass, x), y + 2 * ROW, (STREAMS - 2) * ROW);
     pass.training = false;
     const dt_real *all = dt_model_forward(model, pass, x);
-    for (int64_t i = 1; i < STREAMS * LENGTH; i++) expect_same("places without masks", all, all + i * 24, 24);
+    for (int64_t i = 1; i < STREAMS * LENGTH; i++) expect_same("positions without masks", all, all + i * 24, 24);
     dt_model_destroy(model);
     dt_free(w), dt_free(x);
 }

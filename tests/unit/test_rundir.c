@@ -13,10 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "dtrain/clock.h"
-#include "dtrain/process.h"
-#include "dtrain/rundir.h"
+#include "base/clock.h"
+#include "base/process.h"
 #include "folder.h"
+#include "store/rundir.h"
 #include "suite.h"
 
 #define LEASE 1.5 /* seconds; a heartbeat is due in a fifteenth of them */

@@ -3,10 +3,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "dtrain/memory.h"
+#include "base/memory.h"
 #include "models.h"
 #include "reference.h"
-#include "train_internal.h"
+#include "run/run_internal.h"
 
 enum { IDS = 11, CONTEXT = 12, ROWS = 3, TOKENS = 45 };
 
@@ -26,7 +26,7 @@ static int32_t token(int row, int64_t at) {
     return (int32_t)((ref_uniform(100 + (uint64_t)row, (uint64_t)at) + 1) / 2 * IDS);
 }
 
-/* Weights large enough for places to matter. */
+/* Weights large enough for positions to matter. */
 static dt_real *new_weights(const dt_table *table) {
     dt_real *w = dt_alloc(table->total, sizeof *w);
     ck_assert_ptr_nonnull(w);
@@ -35,11 +35,11 @@ static dt_real *new_weights(const dt_table *table) {
 }
 
 static dt_decoder *new_decoder(const char *layers, int64_t rows, bool bf16) {
-    dt_node *root = parse_layers(layers);
+    dt_yaml *root = parse_layers(layers);
     dt_decoder *decoder;
     assert_ok(
-        dt_decoder_create(&decoder, dt_node_get(root, "layers"), &cross_entropy, IDS, CONTEXT, rows, best_kernels()));
-    dt_node_destroy(root);
+        dt_decoder_create(&decoder, dt_yaml_get(root, "layers"), &cross_entropy, IDS, CONTEXT, rows, best_kernels()));
+    dt_yaml_destroy(root);
     assert_ok(dt_decoder_weights(decoder, new_weights(dt_decoder_table(decoder)), bf16));
     return decoder;
 }

@@ -17,13 +17,13 @@
 #include <unistd.h>
 
 #include "../support/sample.h"
-#include "dtrain/file.h"
-#include "dtrain/h5.h"
-#include "dtrain/log.h"
-#include "dtrain/memory.h"
-#include "dtrain/metrics.h"
-#include "dtrain/rundir.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
 #include "folder.h"
+#include "store/h5.h"
+#include "store/metrics.h"
+#include "store/rundir.h"
 #include "suite.h"
 
 /* ---- HDF5: arrays ---- */

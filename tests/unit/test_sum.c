@@ -3,7 +3,7 @@
 #include <float.h>
 #include <math.h>
 
-#include "dtrain/sum.h"
+#include "base/sum.h"
 #include "suite.h"
 
 static uint64_t mixed(uint64_t seed, uint64_t i) { /* splitmix64, Steele et al. 2014 */

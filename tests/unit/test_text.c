@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 #include "../golden/words.h"
-#include "data_internal.h"
-#include "dtrain/escape.h"
-#include "dtrain/import.h"
-#include "dtrain/memory.h"
+#include "base/escape.h"
+#include "base/memory.h"
+#include "data/data_internal.h"
+#include "data/import.h"
 #include "reference.h"
 #include "suite.h"
 
@@ -452,7 +452,7 @@ START_TEST(memory_for_gpt2_s_files_follows_from_what_they_can_hold) {
     put("vocab.json", text, size);
     put("merges.txt", "", 0);
     long json = memory_for("vocab.json", "merges.txt");
-    ck_assert_msg(json < MOST_FOR_FILE, "%ld MB for colons", json); /* 1.4 GB when each was a token's place */
+    ck_assert_msg(json < MOST_FOR_FILE, "%ld MB for colons", json); /* 1.4 GB when each was a token's position */
     memset(text, '\n', size);
     snprintf(text + size - 4, 4, "a b");
     text[size - 1] = '\n';

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "dtrain/memory.h"
+#include "base/memory.h"
 #include "models.h"
 
 #include "../golden/transformers.h"
@@ -28,7 +28,7 @@ START_TEST(an_embedding_gives_the_rows_of_its_table) {
 }
 END_TEST
 
-/* Rows of many places with many outputs each: a batch's outputs are never there as a whole, and it is the sum of its
+/* Rows of many positions with many outputs each: a batch's outputs are never there as a whole, and it is the sum of its
  * rows, which are. */
 START_TEST(a_loss_in_pieces_is_that_of_the_rows) {
     enum { IDS = 3000, PLACES = 130, ROWS = 6, ALL = ROWS * PLACES };
@@ -90,7 +90,7 @@ START_TEST(a_table_is_used_by_one_other_layer_that_fits) {
     static const struct {
         const char *layers, *says;
     } rows[] = {
-        {"[embedding: 4, dense: 5, unembed: embedding1]", "5 numbers at a place but embedding1/w is [7, 4]"},
+        {"[embedding: 4, dense: 5, unembed: embedding1]", "5 numbers at a position but embedding1/w is [7, 4]"},
         {"[embedding: 4, residual: [unembed: embedding1, dense: 4], unembed: embedding1]", "already"},
     };
     dt_model_spec spec = {.input = {1, {5}}, .ids = 7, .rows = 2, .training = true};
@@ -107,17 +107,17 @@ END_TEST
 START_TEST(presets_have_as_many_weights_as_their_papers_say) {
     static const struct {
         const char *layers;
-        int64_t places, ids, outputs;
+        int64_t positions, ids, outputs;
         size_t weights;
     } rows[] = {
         {"[gpt: {layers: 12, heads: 12, width: 768}]", 1024, 50257, 50257, 124439808},
         {"[bert: {layers: 12, heads: 12, width: 768}]", 512, 30522, 30522, 109514298},
         {"[gpt: {layers: 6, heads: 6, width: 384, bias: false}]", 256, 65, 65, 10745088},
     };
-    dt_model_spec spec = {.input = {1, {rows[_i].places}},
+    dt_model_spec spec = {.input = {1, {rows[_i].positions}},
                           .ids = rows[_i].ids,
                           .outputs = rows[_i].outputs,
-                          .targets = rows[_i].places,
+                          .targets = rows[_i].positions,
                           .rows = 1};
     dt_model *model = new_model(rows[_i].layers, &spec);
     ck_assert_uint_eq(dt_table_elements(dt_model_table(model)), rows[_i].weights);

@@ -1,0 +1,42 @@
+/* A child process for what may crash, go round in circles or ask for all memory: reading a file that others made. It
+ * has bounds on memory and time, may write no file but the ones it is given, and leaves no core. What it finds out
+ * comes back as bytes through a pipe, so the process that asked never runs the reading code itself, and judges the
+ * bytes as it would those of a file. */
+#ifndef DTRAIN_GUARD_H
+#define DTRAIN_GUARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/status.h"
+
+typedef struct dt_guard dt_guard; /* one end of the pipe */
+
+typedef struct dt_guard_job {
+    const char *path;  /* the file, for messages */
+    unsigned seconds;  /* of processor time; 0: what the sizes of the file and of what it writes allow */
+    size_t memory;     /* bytes the child may take besides what the process has; 0: DT_GUARD_MEMORY */
+    bool stoppable;    /* a stop that is asked for (stop.h) ends the child */
+    size_t file_bytes; /* how long a file it writes may become; 0: it writes none */
+    dt_status (*work)(void *context, dt_guard *to); /* in the child */
+    dt_status (*take)(void *context,
+                      dt_guard *from); /* here, meanwhile; takes what `work` sends. NULL: sends nothing */
+    void *context;                     /* of both; what `work` changes in it is lost */
+} dt_guard_job;
+
+#define DT_GUARD_MEMORY ((size_t)512 << 20)
+
+/* Runs work(context) in a child and returns its status, or that of `take` where it failed. A child that crashed or went
+ * beyond its bounds is DT_ERR_CORRUPT, and the message names the file. Not collective. The child is a fork: it has one
+ * thread and must use no MPI. */
+dt_status dt_guard_run(const dt_guard_job *job);
+
+/* In `work`: bytes for the other side. */
+dt_status dt_guard_send(dt_guard *to, const void *bytes, size_t count);
+/* In `take`: exactly so many bytes of what was sent; fails with the status of `work` when that ended before. */
+dt_status dt_guard_take(dt_guard *from, void *bytes, size_t count);
+
+/* In `work`: lets the child take `bytes` more memory, for a file that has shown that it needs them. */
+void dt_guard_allow(size_t bytes);
+
+#endif

@@ -1,0 +1,15 @@
+/* The wish to stop, which a signal brings (SIGINT, SIGTERM, SIGUSR1). A training run hears it after the step in
+ * progress; what takes long besides, before the first step and in evaluations, asks between its pieces. */
+#ifndef DTRAIN_STOP_H
+#define DTRAIN_STOP_H
+
+#include <signal.h>
+
+#include "base/status.h"
+
+extern volatile sig_atomic_t dt_stop_requested;
+
+/* DT_ERR_STOPPED once a stop was asked of this process. */
+dt_status dt_stop_status(void);
+
+#endif

@@ -1,0 +1,73 @@
+/* Tables of typed fields. One table drives parsing, defaults, ranges, --help-recipe, the resolved echo and the
+ * comparison with a checkpoint's recipe. The recipe has one; so has every layer kind. */
+#ifndef DTRAIN_FIELDS_H
+#define DTRAIN_FIELDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "base/table.h"
+#include "config/yaml.h"
+
+typedef enum dt_field_type {
+    DT_FIELD_BOOL,   /* bool:      true/false, yes/no, on/off */
+    DT_FIELD_INT,    /* int64_t */
+    DT_FIELD_REAL,   /* double: finite */
+    DT_FIELD_TEXT,   /* char[DT_TEXT_MAX] */
+    DT_FIELD_CHOICE, /* int: index into choices */
+    DT_FIELD_SPAN,   /* dt_span: "200", "200 steps", "90 s", "1 epoch", "0" or "never" */
+    DT_FIELD_LIST,   /* dt_shape: up to DT_MAX_RANK whole numbers, "[28, 28, 1]" */
+} dt_field_type;
+
+#define DT_TEXT_MAX 256
+
+typedef enum dt_span_unit { DT_SPAN_NEVER, DT_SPAN_STEPS, DT_SPAN_SECONDS, DT_SPAN_EPOCHS } dt_span_unit;
+
+/* A length of training. A bare number is a number of steps. Also "m", "h" and "min" (stored as seconds). */
+typedef struct dt_span {
+    double value;
+    dt_span_unit unit;
+} dt_span;
+
+enum {
+    DT_FIELD_ARITHMETIC = 1, /* a change alters the numbers: resuming with another value is refused */
+    DT_FIELD_ABOVE = 2,      /* the minimum itself is not allowed */
+    DT_FIELD_BELOW = 4,      /* the maximum itself is not allowed */
+    DT_FIELD_REQUIRED = 8,   /* has no default */
+    DT_FIELD_SHORTHAND = 16, /* in a layer: `- dense: 10` means this field */
+};
+
+typedef struct dt_field {
+    const char *key; /* dotted: "optimizer.lr" */
+    dt_field_type type;
+    size_t offset;        /* into the struct the table describes */
+    const char *fallback; /* the default, as YAML text; NULL with DT_FIELD_REQUIRED */
+    double min, max;      /* of INT, REAL and a LIST's numbers; of a SPAN's value; of a TEXT's length. max <= min: no
+                           * maximum; both 0      without DT_FIELD_ABOVE: no minimum either */
+    unsigned flags;
+    const char *const *choices; /* NULL-terminated; for CHOICE */
+    const char *help;           /* one line: meaning and unit */
+} dt_field;
+
+/* Tables end with a row whose key is NULL. */
+
+/* Fills `out` from the tree: defaults first, then what `map` says. `map` may be NULL. Keys of `map` that are in no
+ * table row and not in `also` (NULL-terminated list of dotted keys decoded elsewhere, may be NULL) are refused, with
+ * the nearest known key as a suggestion. `prefix` is put before keys in messages ("model.layers.0.dense."; "" for the
+ * recipe). Message form: "recipe mnist.yaml:14: optimizer.lr is -0.1; it must be greater than 0 (default 0.001)". */
+dt_status dt_fields_decode(const dt_field *table, const dt_yaml *map, const char *prefix, const char *const *also,
+                           void *out);
+
+/* The value of one field as YAML text ("0.001", "true", "200 steps"); reals round-trip exactly (shortest of
+ * %.9g…%.17g). */
+void dt_field_text(const dt_field *field, const void *in, char out[DT_TEXT_MAX]);
+
+/* Writes every field into `map` at its dotted key. */
+dt_status dt_fields_encode(const dt_field *table, const void *in, dt_yaml *map);
+
+/* Help text, a line a field: key, type and range, default, meaning. Free with dt_free. */
+char *dt_fields_help(const dt_field *table, const char *prefix);
+
+#endif

@@ -1,0 +1,160 @@
+/* The recipe: the YAML file that defines a run, decoded. */
+#ifndef DTRAIN_RECIPE_H
+#define DTRAIN_RECIPE_H
+
+#include "config/fields.h"
+#include "config/yaml.h"
+
+typedef enum dt_loss {
+    DT_LOSS_SOFTMAX_CROSS_ENTROPY,
+    DT_LOSS_MEAN_SQUARED_ERROR,
+    DT_LOSS_BINARY_CROSS_ENTROPY
+} dt_loss;
+typedef enum dt_optimizer { DT_SGD, DT_ADAM, DT_ADAMW, DT_RMSPROP, DT_ADAGRAD } dt_optimizer;
+typedef enum dt_schedule_kind {
+    DT_SCHEDULE_CONSTANT,
+    DT_SCHEDULE_STEP,
+    DT_SCHEDULE_COSINE,
+    DT_SCHEDULE_LINEAR,
+    DT_SCHEDULE_ONE_CYCLE
+} dt_schedule_kind;
+typedef enum dt_not_finite { DT_NOT_FINITE_STOP, DT_NOT_FINITE_SKIP, DT_NOT_FINITE_ROLLBACK } dt_not_finite;
+typedef enum dt_best { DT_BEST_NONE, DT_BEST_TEST_LOSS, DT_BEST_TEST_ACCURACY } dt_best;
+typedef enum dt_wire { DT_WIRE_I32, DT_WIRE_I64, DT_WIRE_F32 } dt_wire;
+typedef enum dt_precision { DT_PRECISION_FLOAT32, DT_PRECISION_BF16 } dt_precision;
+typedef enum dt_path { DT_PATH_AUTO, DT_PATH_NODE, DT_PATH_FLAT } dt_path;
+
+typedef enum dt_normalize { DT_NORMALIZE_GIVEN, DT_NORMALIZE_COMPUTED } dt_normalize;
+typedef enum dt_samples { DT_SAMPLES_FIRST, DT_SAMPLES_LAST } dt_samples;
+typedef enum dt_channels { DT_CHANNELS_AUTO, DT_CHANNELS_NONE, DT_CHANNELS_FIRST, DT_CHANNELS_LAST } dt_channels;
+
+typedef enum dt_changed { DT_CHANGED_REFUSE, DT_CHANGED_ACCEPT } dt_changed;
+
+typedef enum dt_windows { DT_WINDOWS_RANDOM, DT_WINDOWS_STREAM } dt_windows;
+typedef enum dt_objective { DT_OBJECTIVE_NEXT, DT_OBJECTIVE_MASKED, DT_OBJECTIVE_CLASS } dt_objective;
+
+typedef struct dt_recipe_data {
+    char file[DT_TEXT_MAX];
+    char train_x[DT_TEXT_MAX], train_y[DT_TEXT_MAX], test_x[DT_TEXT_MAX], test_y[DT_TEXT_MAX];
+    int normalize;    /* dt_normalize: where mean and std come from */
+    double mean, std; /* x is used as (x - mean) / std */
+    int samples;      /* dt_samples: which dimension of the datasets they are */
+    int channels;     /* dt_channels: which dimension of a sample they are */
+    bool shuffle;
+    int64_t crop_padding; /* pixels a training picture may move in each direction; 0: stays */
+    bool flip;            /* half of the training pictures are mirrored */
+    int64_t context;      /* tokens of a sample; 0: the data is no text, and what follows is not used */
+    char train_tokens[DT_TEXT_MAX], test_tokens[DT_TEXT_MAX];
+    int64_t vocabulary;      /* token ids are below this; 0: as the file's own vocabulary says */
+    int windows;             /* dt_windows: where samples begin */
+    int objective;           /* dt_objective: what is predicted */
+    double mask_rate;        /* share of a window's tokens that are predicted, of masked */
+    int64_t pad;             /* the id that fills up short rows, of class; -1 is always one */
+    int changed;             /* dt_changed: what a resumed run does where the data is another */
+    char spool[DT_TEXT_MAX]; /* where data that cannot be mapped is unpacked; "" is $TMPDIR or /tmp */
+} dt_recipe_data;
+
+typedef struct dt_recipe_loss {
+    int kind; /* dt_loss */
+    double label_smoothing;
+} dt_recipe_loss;
+
+typedef struct dt_recipe_optimizer {
+    int kind; /* dt_optimizer */
+    double lr, momentum, beta1, beta2, rho, eps;
+    bool nesterov;
+    double weight_decay;          /* decoupled: w -= lr*weight_decay*w */
+    double l2;                    /* added to the gradient: g += l2*w */
+    double clip_norm, clip_value; /* 0: off */
+} dt_recipe_optimizer;
+
+typedef struct dt_recipe_schedule {
+    int kind;       /* dt_schedule_kind */
+    int64_t warmup; /* steps */
+    int64_t period; /* steps between drops, for "step" */
+    double factor;  /* of each drop, for "step" */
+    double final;   /* the last rate as a share of optimizer.lr, for cosine, linear, one-cycle */
+    double initial; /* the first rate as a share of optimizer.lr, for one-cycle */
+    double peak;    /* where in the run the peak is, as a share of its steps, for one-cycle */
+} dt_recipe_schedule;
+
+typedef struct dt_recipe_train {
+    int64_t epochs, batch, micro_batch, shards;
+    int64_t steps; /* of the run; 0: as many as the epochs have */
+    dt_span stop_after;
+    dt_span eval_every;
+    dt_span log_every;
+    int64_t check_every; /* steps between comparisons of the replicas */
+    double timeout;      /* seconds; 0: none */
+    double lease;        /* seconds without a heartbeat after which another job may take the run directory */
+    int not_finite;      /* dt_not_finite */
+    int64_t patience;    /* evaluations without a better one before the run ends; 0: any */
+} dt_recipe_train;
+
+typedef struct dt_recipe_checkpoint {
+    dt_span every;
+    int64_t keep;
+    int64_t keep_every; /* checkpoints of these steps are kept for good; 0: none */
+    int best;           /* dt_best: what the best checkpoint is best at; it is kept */
+} dt_recipe_checkpoint;
+
+typedef struct dt_recipe_reduce {
+    int wire;     /* dt_wire */
+    int path;     /* dt_path */
+    int64_t team; /* ranks that share a replica, at most; 0: all of a machine */
+} dt_recipe_reduce;
+
+typedef struct dt_recipe_compute {
+    int isa;       /* auto, baseline, avx2, avx512: dt_isa */
+    int precision; /* dt_precision */
+    int64_t threads;
+} dt_recipe_compute;
+
+typedef struct dt_recipe {
+    char name[DT_TEXT_MAX];
+    char run[DT_TEXT_MAX]; /* run directory; "" is runs/<name> */
+    int64_t seed;
+    dt_recipe_data data;
+    dt_recipe_loss loss;
+    dt_recipe_optimizer optimizer;
+    dt_recipe_schedule schedule;
+    dt_recipe_train train;
+    dt_recipe_checkpoint checkpoint;
+    dt_recipe_reduce reduce;
+    dt_recipe_compute compute;
+    dt_yaml *layers; /* model.layers: a list the model room decodes; owned */
+} dt_recipe;
+
+/* The rows of the recipe's own fields (all but model.layers). */
+extern const dt_field dt_recipe_fields[];
+
+/* The text of the compiled-in default recipe, and its name in messages. */
+extern const char dt_recipe_default_text[];
+#define DT_RECIPE_DEFAULT_NAME "the default recipe"
+
+/* Whether there is test data. */
+bool dt_recipe_has_test(const dt_recipe_data *data);
+
+/* Decodes a tree. A missing `name` becomes `fallback_name` (a file's base name without its suffix). Checks that need
+ * two fields are made here (micro_batch <= batch, shards <= batch, …). */
+dt_status dt_recipe_decode(dt_recipe *out, const dt_yaml *root, const char *fallback_name);
+void dt_recipe_finish(dt_recipe *recipe);
+
+/* Every field with its value, plus `layers` (already resolved by the model room), as YAML. Free with dt_free. */
+dt_status dt_recipe_emit(const dt_recipe *recipe, const dt_yaml *layers, char **out);
+
+/* The recipe of a text dt_recipe_emit wrote; `name` is what messages call it. To be finished. */
+dt_status dt_recipe_read_resolved(dt_recipe *out, const char *name, const char *text);
+
+/* Compares the arithmetic of two resolved recipes (texts as dt_recipe_emit writes them: `old` from the checkpoint).
+ * Fields named in `allowed` (the keys of --set assignments; NULL-terminated) may differ. A failure names every
+ * differing field: "optimizer.lr is 0.01 but the checkpoint was trained with 0.001; …". */
+dt_status dt_recipe_compare(const char *old_text, const char *new_text, const char *const *allowed);
+
+/* Whether one of the keys `allowed` (of --set; NULL-terminated, or NULL) names the field, or a group it is in. */
+bool dt_recipe_allows(const char *const *allowed, const char *key);
+
+/* The text of --help-recipe for the recipe's own fields. Free with dt_free. */
+char *dt_recipe_help(void);
+
+#endif

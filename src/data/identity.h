@@ -1,0 +1,52 @@
+/* What the data of a run is: count, shape, type and a fingerprint of every dataset it is trained and judged on. It is
+ * kept in checkpoints, so that a run that goes on notices when its data is another's.
+ *
+ * A fingerprint is a hash of the values as they are in memory, whatever the file is called and however it stores them:
+ * contiguous or in chunks, compressed, in either byte order. Of datasets up to 256 MiB it is of every byte. Larger ones
+ * are looked at in 256 blocks of 64 KiB, the first and the last among them and the others at even distances: any change
+ * that is longer than the distance of two blocks is seen, a shorter one may lie between them. */
+#ifndef DTRAIN_IDENTITY_H
+#define DTRAIN_IDENTITY_H
+
+#include "comm/comm.h"
+#include "data/dataset.h"
+
+#define DT_IDENTITY_PARTS 4   /* inputs and targets, of training and test */
+#define DT_IDENTITY_TEXT 1024 /* bytes */
+
+/* One dataset. */
+typedef struct dt_identity_part {
+    char role[16]; /* "train_x", "train_y", "test_x", "test_y": the recipe's fields, without "data." */
+    dt_dtype dtype;
+    dt_shape shape;
+    uint64_t fingerprint;
+} dt_identity_part;
+
+typedef struct dt_identity {
+    int count;
+    dt_identity_part parts[DT_IDENTITY_PARTS];
+} dt_identity;
+
+/* Collective. Of a run's data; `test` may be NULL. The same on every rank and for any number of them. Where machines
+ * have copies of their own that are not the same data, all ranks get a failure that names one; `file` is what they
+ * opened. */
+dt_status dt_identity_of(dt_identity *out, dt_comm *comm, const char *file, const dt_split *train,
+                         const dt_split *test);
+
+/* A line a dataset: "train_x uint8 [60000, 28, 28] 0123456789abcdef". */
+void dt_identity_text(const dt_identity *identity, char text[DT_IDENTITY_TEXT]);
+/* What such a text says, which may come from anywhere; `file` has it. */
+dt_status dt_identity_parse(dt_identity *out, const char *text, const char *file);
+
+/* That `found` is `stored`. A failure says of every dataset what it is and was: "train_x is float32 [300, 8], and was
+ * float32 [600, 8]". */
+dt_status dt_identity_compare(const dt_identity *stored, const dt_identity *found);
+
+/* Collective. That samples of `dataset` in `file` have as many numbers as those the run was trained on whose checkpoint
+ * `path` says `text` of its data: before anything is unpacked. */
+dt_status dt_identity_expect(dt_comm *comm, const char *text, const char *path, const char *file, const char *dataset);
+
+/* The fingerprint of `bytes` bytes. */
+uint64_t dt_fingerprint(const void *values, size_t bytes);
+
+#endif

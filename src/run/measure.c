@@ -1,0 +1,34 @@
+/* What this machine can do, measured: the yardstick of profiles and of dtrain bench. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "run_internal.h"
+
+dt_status dt_measure_products(int64_t n, dt_precision precision, double seconds, double *rate) {
+    bool bf16 = precision == DT_PRECISION_BF16;
+    size_t count = (size_t)(n * n);
+    dt_real *c = dt_alloc(3 * count, sizeof *c);
+    if (!c) return dt_fail_memory("products to measure", 3 * count * sizeof *c);
+    dt_real *a = c + count;
+    dt_bf16 *a16 = (dt_bf16 *)a, *b16 = a16 + count;
+    for (size_t i = 0; i < 2 * count; i++) {
+        if (bf16)
+            a16[i] = (dt_bf16)(0x3f80 + i % 17);
+        else
+            a[i] = (dt_real)(i % 17) - 8;
+    }
+    *rate = 0;
+    double began = dt_clock_now(), end = began + seconds;
+    while (began < end && !dt_compute_failed()) {
+        if (bf16)
+            dt_gemm_bf16(DT_PLAIN, DT_PLAIN, n, n, n, a16, n, b16, n, 0, c, n);
+        else
+            dt_gemm(DT_PLAIN, DT_PLAIN, n, n, n, a, n, a + count, n, 0, c, n);
+        double now = dt_clock_now(), once = 2.0 * (double)n * (double)n * (double)n / (now - began);
+        if (once > *rate) *rate = once;
+        began = now;
+    }
+    dt_free(c);
+    return dt_compute_failure();
+}
