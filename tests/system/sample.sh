@@ -241,5 +241,5 @@ data: {file: char.h5, context: 8}
 model: {layers: [embedding: 16, attention: {heads: 2, causal: false}, unembed: embedding1]}
 train: {batch: 10}
 END
-expect_bad 1 'attention1: attention looks at more than one place' "a model that looks ahead"
+expect_bad 1 'attention1: attention looks at more than one position' "a model that looks ahead"
 finish
