@@ -125,28 +125,28 @@ static void join(moments *all, double before, const moments *more, double count)
     all->square += more->square + apart * apart * share * before;
 }
 
-/* Of one channel of one sample, as distances from a number; apart[places] is for work. */
+/* Of one channel of one sample, as distances from a number; apart[positions] is for work. */
 static moments sample_moments(double *apart, const void *x, dt_dtype dtype, const dt_scaling *s, int64_t channel,
                               double from_value) {
-    int64_t places = s->height * s->width, at = s->planes > 1 ? channel * places : channel;
-    dt_apart(apart, (const char *)x + (size_t)at * dt_dtype_size(dtype), dtype, places, s->depth, from_value);
+    int64_t positions = s->height * s->width, at = s->planes > 1 ? channel * positions : channel;
+    dt_apart(apart, (const char *)x + (size_t)at * dt_dtype_size(dtype), dtype, positions, s->depth, from_value);
     moments m = {0, 0};
-    for (int64_t i = 0; i < places; i++) m.mean += apart[i];
-    m.mean /= (double)places;
-    for (int64_t i = 0; i < places; i++) m.square += (apart[i] - m.mean) * (apart[i] - m.mean);
+    for (int64_t i = 0; i < positions; i++) m.mean += apart[i];
+    m.mean /= (double)positions;
+    for (int64_t i = 0; i < positions; i++) m.square += (apart[i] - m.mean) * (apart[i] - m.mean);
     return m;
 }
 
 /* The samples [first, first + count) into all[channels]. */
 static void block_moments(moments *all, double *work, const dt_scaling *s, const double *origin, const dt_split *split,
                           int64_t first, int64_t count) {
-    int64_t places = s->height * s->width;
+    int64_t positions = s->height * s->width;
     dt_dtype dtype = dt_array_dtype(split->x);
     for (int64_t i = 0; i < count; i++) {
         const void *x = dt_array_row(split->x, first + i);
         for (int64_t c = 0; c < s->channels; c++) {
             moments own = sample_moments(work, x, dtype, s, c, origin[c]);
-            join(&all[c], (double)(i * places), &own, (double)places);
+            join(&all[c], (double)(i * positions), &own, (double)positions);
         }
         dt_alive();
     }
@@ -174,15 +174,15 @@ static dt_status fail_moments(dt_comm *comm, const dt_split *split, const dt_rec
 /* The channels' mean and deviation (1 where numbers are all the same) from the blocks' moments; or the first channel in
  * which they are no numbers, else -1. */
 static int64_t take(dt_scaling *s, const moments *blocks, int64_t block_count, const double *origin, int64_t samples) {
-    double places = (double)(s->height * s->width);
+    double positions = (double)(s->height * s->width);
     for (int64_t c = 0; c < s->channels; c++) {
         moments all = {0, 0};
         for (int64_t b = 0; b < block_count; b++) {
             int64_t first, count;
             dt_shard_range(samples, block_count, b, &first, &count);
-            join(&all, (double)first * places, &blocks[b * s->channels + c], (double)count * places);
+            join(&all, (double)first * positions, &blocks[b * s->channels + c], (double)count * positions);
         }
-        double variance = all.square / ((double)samples * places);
+        double variance = all.square / ((double)samples * positions);
         if (!isfinite(all.mean) || !isfinite(variance)) return c;
         double noise = all.mean * 0x1p-50; /* what rounding makes of numbers that are all the same */
         s->mean[c] = origin[c] + all.mean;
@@ -198,7 +198,7 @@ typedef struct sums {
     size_t words;
     int64_t block_count;
     double *origin; /* [channels] */
-    double *work;   /* [places] */
+    double *work;   /* [positions] */
 } sums;
 
 /* Collective. One pass over the samples: moments as distances from own->origin. */
@@ -259,9 +259,9 @@ static int64_t channel_of(const dt_scaling *s, int64_t plane) {
 }
 
 void dt_scale_run(dt_real *out, const void *x, dt_dtype dtype, const dt_kernels *kernels, const dt_scaling *s,
-                  int64_t plane, int64_t places) {
+                  int64_t plane, int64_t positions) {
     bool vectors = scales_vectors(s), far = scales_far(s, dtype);
-    int64_t channel = channel_of(s, plane), count = places * s->depth;
+    int64_t channel = channel_of(s, plane), count = positions * s->depth;
     double mean = s->mean[channel], std = s->std[channel];
     if (vectors)
         kernels->convert(out, x, dtype, count, 1, 0);
@@ -271,31 +271,31 @@ void dt_scale_run(dt_real *out, const void *x, dt_dtype dtype, const dt_kernels 
         kernels->convert(out, x, dtype, count, (dt_real)(1 / std), (dt_real)(-mean / std));
     for (int64_t c = 0; vectors && far && c < s->channels; c++)
         if (s->far[c])
-            dt_standardise(out + c, (const char *)x + (size_t)c * dt_dtype_size(dtype), dtype, places, s->depth,
+            dt_standardise(out + c, (const char *)x + (size_t)c * dt_dtype_size(dtype), dtype, positions, s->depth,
                            s->mean[c], s->std[c]);
 }
 
-void dt_scale_black(dt_real *out, dt_dtype dtype, const dt_scaling *s, int64_t plane, int64_t places) {
+void dt_scale_black(dt_real *out, dt_dtype dtype, const dt_scaling *s, int64_t plane, int64_t positions) {
     bool vectors = scales_vectors(s), far = scales_far(s, dtype);
     int64_t channel = channel_of(s, plane);
     dt_real black = vectors ? 0 : (dt_real)(-s->mean[channel] / s->std[channel]);
-    for (int64_t i = 0; i < places * s->depth; i++) out[i] = black;
+    for (int64_t i = 0; i < positions * s->depth; i++) out[i] = black;
     for (int64_t c = 0; vectors && far && c < s->channels; c++)
-        for (int64_t i = 0; s->far[c] && i < places; i++) out[i * s->depth + c] = (dt_real)(-s->mean[c] / s->std[c]);
+        for (int64_t i = 0; s->far[c] && i < positions; i++) out[i * s->depth + c] = (dt_real)(-s->mean[c] / s->std[c]);
 }
 
-void dt_scale_vectors(dt_real *out, dt_dtype dtype, const dt_kernels *kernels, const dt_scaling *s, int64_t places) {
+void dt_scale_vectors(dt_real *out, dt_dtype dtype, const dt_kernels *kernels, const dt_scaling *s, int64_t positions) {
     if (!scales_vectors(s)) return;
     int64_t set = scales_far(s, dtype) ? s->channels : 0;
-    kernels->normalise(out, out, s->shift + set, s->factor + set, NULL, places, s->depth, false);
+    kernels->normalise(out, out, s->shift + set, s->factor + set, NULL, positions, s->depth, false);
 }
 
 void dt_scale_sample(dt_real *out, const void *sample, dt_dtype dtype, const dt_kernels *kernels, const dt_scaling *s) {
-    int64_t places = s->height * s->width, plane_size = places * s->depth;
-    int64_t planes = s->channels > 1 ? s->planes : 1, run = s->planes * places / planes;
+    int64_t positions = s->height * s->width, plane_size = positions * s->depth;
+    int64_t planes = s->channels > 1 ? s->planes : 1, run = s->planes * positions / planes;
     for (int64_t plane = 0; plane < planes; plane++)
         dt_scale_run(out + plane * plane_size,
                      (const char *)sample + (size_t)(plane * plane_size) * dt_dtype_size(dtype), dtype, kernels, s,
                      plane, run);
-    dt_scale_vectors(out, dtype, kernels, s, places);
+    dt_scale_vectors(out, dtype, kernels, s, positions);
 }
