@@ -42,6 +42,8 @@ dt_status dt_item_read(dt_h5 *file, const dt_item *item, dt_guard *to, uint64_t 
 
 /* These read HDF5 in the calling process: for a child, or for what this process has just written itself. */
 dt_status dt_checkpoint_open(dt_h5 **file, const char *path, dt_checkpoint_head *head);
+/* That the numbers of a head can be. */
+dt_status dt_checkpoint_check_head(const char *path, const dt_checkpoint_head *head);
 dt_status dt_checkpoint_verify_here(const char *path, uint64_t *digest);
 
 /* publish.c. Collective: writes a state to a file, every rank its part. */

@@ -52,7 +52,7 @@ def check(file, name):
     return None
 
 
-openers = {"cli/inspect.c", "data/array.c", "data/text.c", "data/vocabulary.c", "store/checkpoint.c", "store/h5.c", "store/h5.h", "store/h5_fetch.c",
+openers = {"cli/inspect.c", "data/array.c", "data/text.c", "data/vocabulary.c", "store/h5.c", "store/h5.h", "store/h5_fetch.c", "store/head.c",
            "store/verify.c"}  # in children only
 
 count = 0
@@ -89,7 +89,7 @@ breaks src/model/dense.c '"comm/comm.h"'
 breaks src/store/digest.c '"model/model.h"'
 breaks src/optim/rules.c '"run/train.h"'
 breaks src/run/train.c '<mpi.h>'
-breaks src/store/checkpoint.c '<hdf5.h>'
+breaks src/store/head.c '<hdf5.h>'
 breaks src/model/dense.c '<dnnl.h>'
 breaks src/data/sampler.c '"compute/compute_internal.h"'
 echo 'dt_h5_open(' >src/run/opener.c

@@ -1,0 +1,22 @@
+/* An open file, for the files of this room that know HDF5. */
+#ifndef DTRAIN_H5_INTERNAL_H
+#define DTRAIN_H5_INTERNAL_H
+
+#include <hdf5.h>
+#include <limits.h>
+
+#include "store/h5.h"
+
+struct dt_h5 {
+    hid_t file;
+    char path[PATH_MAX],
+        directory[PATH_MAX]; /* the directory: of the file itself, whatever links lead to it; "" unless it is read */
+};
+
+/* A failure of the call before, with the innermost reason HDF5 gives, or the system's where it has one. */
+dt_status dt_h5_fail(const dt_h5 *file, const char *object, const char *what);
+/* A list of properties for links: groups on the way are made. To be closed. */
+hid_t dt_h5_parents_made(void);
+dt_status dt_h5_open_dataset(dt_h5 *file, const char *dataset, hid_t *out);
+
+#endif
