@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "cli.h"
-#include "run/train.h"
+#include "use/sample.h"
 
 const char dt_usage_sample[] =
     "usage: dtrain sample CHECKPOINT|RUN [--prompt TEXT | --prompt-file FILE] [--tokens N] [--samples N]\n"

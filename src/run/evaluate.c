@@ -9,57 +9,6 @@
 #include "base/stop.h"
 #include "run_internal.h"
 
-dt_status dt_batch_create(dt_batch *batch, int64_t **index, const dt_split *split, int64_t rows) {
-    memset(batch, 0, sizeof *batch);
-    *index = dt_alloc((size_t)rows, sizeof **index);
-    size_t inputs = (size_t)dt_shape_count(&split->input), bytes = 0;
-    if (dt_size_mul((size_t)rows, inputs, &bytes)) batch->x = dt_alloc(bytes, sizeof *batch->x);
-    if (split->labels)
-        batch->labels = dt_alloc((size_t)(rows * split->targets), sizeof *batch->labels);
-    else
-        batch->values = dt_alloc((size_t)rows * (size_t)split->width, sizeof *batch->values);
-    if (*index && batch->x && (batch->labels || batch->values)) return dt_ok();
-    dt_batch_destroy(batch, *index);
-    *index = NULL;
-    return dt_fail_memory("a batch", (unsigned long long)rows * inputs * sizeof(dt_real));
-}
-
-void dt_batch_destroy(dt_batch *batch, int64_t *index) {
-    dt_free(batch->x);
-    dt_free(batch->labels);
-    dt_free(batch->values);
-    dt_free(index);
-    memset(batch, 0, sizeof *batch);
-}
-
-dt_model_spec dt_model_spec_of(const dt_split *split, const dt_recipe *recipe, int64_t rows, bool training) {
-    return (dt_model_spec){.input = split->input,
-                           .ids = split->ids,
-                           .outputs = split->labels ? split->classes : split->width,
-                           .targets = split->targets,
-                           .labels = split->found ? dt_labels_text(split->found) : NULL,
-                           .rows = rows,
-                           .training = training,
-                           .bf16 = recipe->compute.precision == DT_PRECISION_BF16};
-}
-
-int dt_scaling_extras(const dt_recipe_data *data, const dt_scaling *scaling, dt_extra *out) {
-    if (data->normalize == DT_NORMALIZE_GIVEN) return 0;
-    out[0] = (dt_extra){"input_mean", DT_F64, scaling->channels, scaling->mean};
-    out[1] = (dt_extra){"input_std", DT_F64, scaling->channels, scaling->std};
-    return 2;
-}
-
-int dt_vocabulary_extras(dt_vocabulary *v, dt_extra *out) {
-    if (v->size == 0) return 0;
-    out[0] = (dt_extra){"vocab_kind", DT_I32, 1, &v->kind};
-    out[1] = (dt_extra){"vocab_bytes", DT_U8, v->offsets[v->size], v->bytes};
-    out[2] = (dt_extra){"vocab_offsets", DT_I64, v->size + 1, v->offsets};
-    if (v->merge_count == 0) return 3;
-    out[3] = (dt_extra){"vocab_merges", DT_I32, 3 * v->merge_count, v->merges};
-    return 4;
-}
-
 /* Samples of streams come in the order of a stream, all streams of a batch in step; a rank that has some of the streams
  * has all of their samples. Other samples are streams of one. odd_from: where the first batch begins
  * that has a sample whose loss is not finite; -1: there is none. */

@@ -19,6 +19,13 @@
 #include "store/checkpoint.h"
 #include "store/metrics.h"
 #include "store/rundir.h"
+#include "use/batch.h"
+#include "use/cause.h"
+#include "use/extras.h"
+#include "use/figures.h"
+#include "use/pieces.h"
+#include "use/rows_state.h"
+#include "use/trained.h"
 
 #define DT_MAX_SKIPS 16
 
@@ -200,24 +207,9 @@ dt_status dt_run_check_targets(dt_run *run);
 dt_status dt_run_settle_targets(dt_run *run);
 /* Says what is worth knowing of the classes, on rank 0. */
 void dt_run_tell_targets(const dt_run *run);
-/* Where class values are in a checkpoint: into out[1], or nothing where labels are class numbers. Returns how many. */
-int dt_classes_extras(dt_classes *classes, dt_extra *out);
-
 /* Collective. What train.not_finite says about an evaluation: a failure, or these samples leave the tally; `told`: it
  * was said before. */
 dt_status dt_test_not_finite(const dt_comm *comm, dt_not_finite policy, const dt_odd *odd, bool told, dt_tally *tally);
-
-/* cause.c: a sample, alone in a batch, whose loss or gradient is not finite. */
-typedef struct dt_suspect {
-    const dt_split *split;
-    const char *samples, *targets; /* names of the datasets */
-    dt_model *model;
-    const dt_kernels *kernels;
-    const dt_batch *batch;
-    int64_t row; /* in the dataset, of a text's tokens the first */
-} dt_suspect;
-/* Why: "row 7 of /test/x is not finite: correct the data". False when nothing before the loss is wrong. */
-bool dt_find_cause(const dt_suspect *suspect, const dt_pass *pass, char *out, size_t size);
 
 /* recurrent_state.c. dt_recurrent_state_open is collective, and once the node is there. */
 dt_status dt_recurrent_state_open(dt_run *run);
@@ -231,17 +223,6 @@ void dt_recurrent_state_commit(dt_run *run);
 void dt_recurrent_state_skip(dt_run *run);
 /* Collective. All rows, in every node; between steps. */
 dt_status dt_recurrent_state_gather(dt_run *run);
-
-/* The same for rows that one rank has to itself, in an evaluation or sampling: what the last pass left, and where the
- * next leaves it. */
-typedef struct dt_rows_state {
-    dt_real *state[2]; /* [rows, state width]; NULL where the model has none */
-} dt_rows_state;
-/* To be finished, also after a failure. */
-dt_status dt_rows_state_create(dt_rows_state *rows_state, const dt_model *model, int64_t rows);
-void dt_rows_state_finish(dt_rows_state *rows_state);
-/* For the next pass of these rows; `fresh`: it goes on from nothing. */
-void dt_rows_state_pass(dt_rows_state *rows_state, dt_pass *pass, bool fresh);
 
 /* precision.c. Collective, after dt_compute_open: whether every rank's machine multiplies bfloat16 numbers. */
 dt_status dt_precision_everywhere(dt_comm *comm, bool *all);
@@ -263,84 +244,6 @@ dt_odd dt_odd_names(const dt_recipe_data *data, bool test);
 dt_status dt_evaluate_split(const dt_evaluator *evaluator, dt_tally *tally, dt_odd *odd);
 /* Collective. *tally becomes the sum of all ranks' tallies. */
 dt_status dt_tally_gather(dt_comm *comm, dt_tally *tally);
-/* Where computed scales are in a checkpoint: into out[2], or nothing when they are given. Returns how many. */
-int dt_scaling_extras(const dt_recipe_data *data, const dt_scaling *scaling, dt_extra *out);
-/* Where a vocabulary is in a checkpoint: into out[4], or nothing when there is none. Returns how many. */
-int dt_vocabulary_extras(dt_vocabulary *vocabulary, dt_extra *out);
-/* What a model is to do with the samples of `split`. */
-dt_model_spec dt_model_spec_of(const dt_split *split, const dt_recipe *recipe, int64_t rows, bool training);
-/* A batch and an index for `rows` samples of `split`; and their end. */
-dt_status dt_batch_create(dt_batch *batch, int64_t **index, const dt_split *split, int64_t rows);
-void dt_batch_destroy(dt_batch *batch, int64_t *index);
-/* pieces.c. Rows computed at once, in training and evaluation: a function of the recipe, the number of shards and that
- * of samples alone. */
-int64_t dt_rows_at_once(const dt_recipe *recipe, int64_t shards, int64_t samples);
-typedef struct dt_pieces {
-    int64_t least;   /* samples that are computed at once, at least */
-    char where[160]; /* where that is 1: "a batch of 32 samples in 32 shards has a piece of 1 sample" */
-    char remedy[96]; /* "train.batch=64 or train.shards=16" */
-} dt_pieces;
-void dt_pieces_describe(const dt_recipe *recipe, int64_t shards, int64_t samples, dt_pieces *out);
-/* figures.c. e^loss, of a text's tokens; NaN when that is not what is predicted. */
-double dt_perplexity(const dt_tally *tally, const dt_split *split);
-/* Bits for a character of the text; NaN when its characters were not counted. */
-double dt_bits_per_char(const dt_tally *tally, const dt_split *split);
-/* Whether outputs are right or wrong: classes are chosen, or one half decides. And whether top-5 is more than that. */
-bool dt_has_accuracy(const dt_split *split, dt_loss loss);
-bool dt_has_top5(const dt_split *split, dt_loss loss);
-/* part/samples; NaN when there are none. */
-double dt_tally_share(int64_t part, const dt_tally *tally);
-/* " train_loss=…" alone. */
-void dt_loss_text(char *out, size_t size, const char *prefix, const dt_tally *tally);
-#define DT_FIGURES 320 /* bytes that the figures of a tally fit into */
-/* " test_loss=… test_accuracy=…": the keys that apply to this loss and these targets, each with `prefix`; with `all`
- * also top-5 accuracy, mean absolute error and bits per character. */
-void dt_tally_text(char *out, size_t size, const char *prefix, const dt_tally *tally, dt_loss loss,
-                   const dt_split *split, bool all);
-
-/* trained.c. `target` itself, or the newest checkpoint of a run directory that verifies. */
-dt_status dt_trained_find(const char *target, char path[4096]);
-/* Both are to be finished, also after a failure. */
-dt_status dt_trained_recipe(const char *path, dt_checkpoint_head *head, dt_recipe *recipe);
-/* The weights of a model with this table, to dt_free also after a failure; and what else is asked for. */
-dt_status dt_trained_weights(const char *path, const dt_table *table, dt_extra *extras, int extra_count,
-                             dt_real **weights);
-
-/* The same rounded to bfloat16, to dt_free. */
-dt_status dt_trained_rounded(const dt_kernels *kernels, const dt_real *weights, size_t count, dt_bf16 **rounded);
-
-/* decoder.c: a text model read token by token. */
-typedef struct dt_decoder dt_decoder;
-/* `rows` texts at once, of tokens below `vocabulary`, by a model trained on windows of `context` tokens. */
-dt_status dt_decoder_create(dt_decoder **out, const dt_yaml *layers, const dt_recipe_loss *loss, int64_t vocabulary,
-                            int64_t context, int64_t rows, const dt_kernels *kernels);
-void dt_decoder_destroy(dt_decoder *decoder); /* accepts NULL */
-const dt_table *dt_decoder_table(const dt_decoder *decoder);
-/* Weights for all that follows, taken over; with `bf16` products read a rounded copy. */
-dt_status dt_decoder_weights(dt_decoder *decoder, dt_real *weights, bool bf16);
-/* Forgets what was read; from now on `rows` texts. */
-void dt_decoder_restart(dt_decoder *decoder, int64_t rows);
-/* Reads the next token of each text. The outputs for the one after it, [rows, vocabulary]; borrowed until the next
- * call. When the window is full and the model cannot go on beyond it, the newest half of it is read again first. */
-const dt_real *dt_decoder_read(dt_decoder *decoder, const int32_t *tokens);
-/* Of `count` tokens from an empty window on, the first that is still in the window when the last was read. */
-int64_t dt_decoder_first(const dt_decoder *decoder, int64_t count);
-
-/* choose.c: the next token. */
-typedef struct dt_choice {
-    double temperature; /* 0: the largest output, the first among equals */
-    int64_t top_k;      /* only this many of the largest; 0: all */
-    double top_p;       /* only the fewest that have this share of the probability together */
-} dt_choice;
-typedef struct dt_candidate {
-    double share;
-    float output;
-    int32_t id;
-} dt_candidate;
-/* One of the tokens [0, count) by their outputs and a number `draw` in [0, 1); -1 when an output is not a number or
- * infinite. work[count]. */
-int64_t dt_choose(const dt_choice *choice, const dt_real *outputs, int64_t count, double draw, dt_candidate *work);
-
 /* Adds the seconds since *mark to a phase and moves the mark. */
 void dt_run_spend(dt_run *run, dt_phase phase, double *mark);
 

@@ -7,12 +7,6 @@
 #include "base/log.h"
 #include "run_internal.h"
 
-int dt_classes_extras(dt_classes *classes, dt_extra *out) {
-    if (classes->count == 0) return 0;
-    out[0] = (dt_extra){"class_values", DT_I64, classes->count, classes->values};
-    return 1;
-}
-
 dt_status dt_run_check_targets(dt_run *run) {
     dt_split *train = &run->train, *test = &run->test;
     if (train->either && !test->labels) dt_targets_as_numbers(train);

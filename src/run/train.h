@@ -2,7 +2,8 @@
 #ifndef DTRAIN_TRAIN_H
 #define DTRAIN_TRAIN_H
 
-#include <stdio.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "comm/comm.h"
 #include "config/recipe.h"
@@ -30,28 +31,6 @@ typedef struct dt_eval_options {
 
 /* Collective. Evaluates a checkpoint and prints the last line. */
 dt_status dt_eval_run(dt_comm *comm, const dt_eval_options *options);
-
-typedef struct dt_sample_options {
-    const char *target; /* a checkpoint or a run directory */
-    const char *prompt; /* [prompt_bytes] */
-    size_t prompt_bytes;
-    int64_t tokens, samples; /* of each text; texts */
-    double temperature;      /* 0: always the likeliest token */
-    int64_t top_k;           /* 0: all */
-    double top_p;            /* 1: all */
-    int64_t seed;
-    bool float32; /* products read the weights as they are; else rounded to bfloat16 */
-    FILE *out;
-} dt_sample_options;
-
-typedef struct dt_sample_figures {
-    int64_t tokens; /* that were drawn, in all texts */
-    double seconds; /* in drawing and writing them, the reading of prompts excluded */
-} dt_sample_figures;
-
-/* Writes texts that go on from the prompt, which is written first, as the tokens come: the first of several at once,
- * each under a line with its number. A reader that closes `out` ends it, and is no failure. Needs no ranks. */
-dt_status dt_sample_run(const dt_sample_options *options, dt_sample_figures *figures);
 
 /* Collective. Measures the machine with all ranks at work at once, then `steps` steps of the recipe, and prints it all.
  * What it writes goes to a new directory below `directory` and is removed. */

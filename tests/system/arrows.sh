@@ -8,7 +8,7 @@ check_arrows() {
 import pathlib, re, sys
 
 top = pathlib.Path(sys.argv[1])
-rooms = ["base", "config", "compute", "comm", "store", "data", "optim", "model", "run", "cli"]  # lowest first
+rooms = ["base", "config", "compute", "comm", "store", "data", "optim", "model", "use", "run", "cli"]  # lowest first
 doors = {  # what other rooms may include
     "base": "alive append clock escape file guard log mapped memory process random status stop sum table trace",
     "config": "fields recipe yaml",
@@ -18,6 +18,7 @@ doors = {  # what other rooms may include
     "data": "dataset identity import tokenizer",
     "optim": "optim",
     "model": "model",
+    "use": "batch cause choose decoder extras figures pieces rows_state sample trained",
     "run": "train",
 }
 blind = {"optim": ["comm", "store", "data"], "model": ["comm", "store", "optim"]}  # below, and yet not to be known

@@ -6,8 +6,8 @@
 
 #include "base/append.h"
 #include "base/memory.h"
-#include "run/run_internal.h"
 #include "suite.h"
+#include "use/figures.h"
 
 /* size bytes with guards on both sides */
 static char *guarded(size_t size) {

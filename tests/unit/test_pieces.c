@@ -8,8 +8,9 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "run/run_internal.h"
+#include "data/dataset.h"
 #include "suite.h"
+#include "use/pieces.h"
 
 /* The largest and smallest piece of an epoch, cut piece by piece. */
 static void cut(int64_t batch, int64_t shards, int64_t micro, int64_t samples, int64_t *most, int64_t *least) {

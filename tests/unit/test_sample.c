@@ -6,7 +6,9 @@
 #include "base/memory.h"
 #include "models.h"
 #include "reference.h"
-#include "run/run_internal.h"
+#include "use/choose.h"
+#include "use/decoder.h"
+#include "use/rows_state.h"
 
 enum { IDS = 11, CONTEXT = 12, ROWS = 3, TOKENS = 45 };
 

@@ -1,5 +1,7 @@
 /* The sample command's work: texts from a trained model. A text is a function of the checkpoint, the prompt, the seed
  * and its number alone: draws are keyed by number and token, and texts that are computed together do not meet. */
+#include "sample.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdio_ext.h>
@@ -10,7 +12,10 @@
 #include "base/clock.h"
 #include "base/escape.h"
 #include "base/memory.h"
-#include "run_internal.h"
+#include "choose.h"
+#include "data/tokenizer.h"
+#include "decoder.h"
+#include "trained.h"
 
 #define TOGETHER 16 /* texts at once: enough to share the reading of the weights, with memory for as many windows */
 

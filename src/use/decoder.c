@@ -2,11 +2,15 @@
  * computed once. Where positions are counted (attention, learned positions) the window ends: then its newest half is
  * read again from the first position on, as the model saw windows in training, which makes a token beyond the window
  * cost two on the average. What a recurrent model has read is all in what it carries, so it goes on without end. */
+#include "decoder.h"
+
 #include <assert.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "run_internal.h"
+#include "model/model.h"
+#include "rows_state.h"
+#include "trained.h"
 
 struct dt_decoder {
     dt_model *model;

@@ -1,9 +1,10 @@
 /* What a tally says in words: the figures of messages and of the machine-readable lines, and which of them there are
  * for a loss and its targets. */
+#include "figures.h"
+
 #include <math.h>
 
 #include "base/append.h"
-#include "run_internal.h"
 
 double dt_perplexity(const dt_tally *tally, const dt_split *split) {
     bool tokens = split->text.context > 0 && !split->text.rows;

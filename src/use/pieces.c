@@ -1,10 +1,11 @@
 /* How a batch is cut: into shards, and these into pieces that are computed at once. What a plan needs to know of it is
  * the largest piece, which says how much memory there must be, and the smallest, in which a batch normalisation must
  * still find more than one value. A batch of more samples than there are is all of them. */
+#include "pieces.h"
+
 #include <stdio.h>
 
 #include "base/append.h"
-#include "run_internal.h"
 
 static int64_t less(int64_t a, int64_t b) {
     return a < b ? a : b;

@@ -1,10 +1,10 @@
 /* Why a sample's loss is no number: a value of its own, or the first layer that gives none. Looked for where it arose,
  * sample by sample: that is slow, but a run that lost its numbers has the time, and "row 137 of /train/x" can be acted
  * on. */
+#include "cause.h"
+
 #include <math.h>
 #include <stdio.h>
-
-#include "run_internal.h"
 
 static bool all_finite(const dt_suspect *s, const dt_real *values, int64_t count) {
     return isfinite(s->kernels->sum_squares(values, count));

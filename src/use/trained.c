@@ -1,11 +1,13 @@
 /* What a checkpoint is to those who use it: which one of a run is meant, the recipe it was made by, its weights. */
+#include "trained.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "run_internal.h"
+#include "store/rundir.h"
 
 dt_status dt_trained_find(const char *target, char path[4096]) {
     struct stat info;

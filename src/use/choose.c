@@ -2,10 +2,10 @@
  * the probability (nucleus sampling; Holtzman et al. 2020, section 3.1), then one of those left, by its share. Sums go
  * in the order of the outputs from the largest down (equals by number), or by number where none is left out: the same
  * draw is the same token. */
+#include "choose.h"
+
 #include <math.h>
 #include <stdlib.h>
-
-#include "run_internal.h"
 
 /* The largest output first; among equals the lower number. */
 static int by_output(const void *left, const void *right) {
