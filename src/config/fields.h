@@ -64,6 +64,12 @@ dt_status dt_fields_decode(const dt_field *table, const dt_yaml *map, const char
  * %.9g…%.17g). */
 void dt_field_text(const dt_field *field, const void *in, char out[DT_TEXT_MAX]);
 
+/* The row of a key, or NULL. */
+const dt_field *dt_field_find(const dt_field *table, const char *key);
+
+/* Whether the field of `in` has its default; false when it has none. */
+bool dt_field_is_default(const dt_field *field, const void *in);
+
 /* Writes every field into `map` at its dotted key. */
 dt_status dt_fields_encode(const dt_field *table, const void *in, dt_yaml *map);
 

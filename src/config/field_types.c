@@ -1,0 +1,246 @@
+/* A type of field is one row of `dt_value_types`. Numbers are read more strictly than strtod would: what looks like a
+ * number in one YAML version and like a word in the next ("0x10", "1_000", ".nan") is refused, because a recipe decides
+ * what is computed and must mean the same to everyone who reads it. */
+#include "field_types.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/append.h"
+
+static bool has_minimum(const dt_field *field) {
+    return isfinite(field->min) && (field->min != 0 || field->max != 0 || (field->flags & DT_FIELD_ABOVE));
+}
+
+bool dt_field_has_maximum(const dt_field *field) {
+    return isfinite(field->max) && field->max > field->min;
+}
+
+static dt_verdict within(const dt_field *field, double number) {
+    bool low = has_minimum(field) && (field->flags & DT_FIELD_ABOVE ? number <= field->min : number < field->min);
+    bool high =
+        dt_field_has_maximum(field) && (field->flags & DT_FIELD_BELOW ? number >= field->max : number > field->max);
+    return low || high ? DT_OUT_OF_LIMITS : DT_FITS;
+}
+
+void dt_limits_words(const dt_field *field, char *out, size_t size) {
+    const char *low = field->flags & DT_FIELD_ABOVE ? "greater than" : "at least";
+    const char *high = field->flags & DT_FIELD_BELOW ? "less than" : "at most";
+    if (has_minimum(field) && dt_field_has_maximum(field))
+        snprintf(out, size, "%s %.15g and %s %.15g", low, field->min, high, field->max);
+    else if (has_minimum(field))
+        snprintf(out, size, "%s %.15g", low, field->min);
+    else
+        snprintf(out, size, "%s %.15g", high, field->max);
+}
+
+void dt_limits_signs(const dt_field *field, char *out, size_t size) {
+    bool above = field->flags & DT_FIELD_ABOVE, below = field->flags & DT_FIELD_BELOW;
+    if (has_minimum(field) && dt_field_has_maximum(field))
+        snprintf(out, size, " in %c%.15g, %.15g%c", above ? '(' : '[', field->min, field->max, below ? ')' : ']');
+    else if (has_minimum(field))
+        snprintf(out, size, " %s %.15g", above ? ">" : ">=", field->min);
+    else if (dt_field_has_maximum(field))
+        snprintf(out, size, " %s %.15g", below ? "<" : "<=", field->max);
+    else
+        snprintf(out, size, "%s", "");
+}
+
+void dt_choices_words(const dt_field *field, char *out, size_t size) {
+    out[0] = '\0';
+    for (int i = 0; field->choices[i]; i++)
+        dt_append(out, size, "%s%s", i == 0 ? "" : field->choices[i + 1] ? ", " : " or ", field->choices[i]);
+}
+
+static const struct {
+    const char *word;
+    bool truth;
+} truths[] = {{"true", true}, {"false", false}, {"yes", true}, {"no", false}, {"on", true}, {"off", false}};
+
+static dt_verdict read_bool(const dt_field *field, const char *text, dt_value *out) {
+    (void)field;
+    for (size_t i = 0; i < sizeof truths / sizeof truths[0]; i++) {
+        if (strcasecmp(text, truths[i].word) != 0) continue;
+        out->truth = truths[i].truth;
+        return DT_FITS;
+    }
+    return DT_WRONG_TYPE;
+}
+
+static void write_bool(const dt_field *field, const dt_value *in, char out[DT_TEXT_MAX]) {
+    (void)field;
+    snprintf(out, DT_TEXT_MAX, "%s", in->truth ? "true" : "false");
+}
+
+static dt_verdict read_int(const dt_field *field, const char *text, dt_value *out) {
+    const char *digits = text + (text[0] == '-' || text[0] == '+');
+    if (!*digits || digits[strspn(digits, "0123456789")]) return DT_WRONG_TYPE;
+    errno = 0;
+    out->whole = strtoll(text, NULL, 10);
+    return errno == ERANGE ? DT_TOO_LARGE : within(field, (double)out->whole);
+}
+
+static void write_int(const dt_field *field, const dt_value *in, char out[DT_TEXT_MAX]) {
+    (void)field;
+    snprintf(out, DT_TEXT_MAX, "%lld", (long long)in->whole);
+}
+
+/* The end of the decimal number `text` begins with, or NULL when it begins with none. */
+static const char *number_end(const char *text) {
+    const char *c = text + (*text == '-' || *text == '+');
+    size_t whole = strspn(c, "0123456789"), part = 0;
+    c += whole;
+    if (*c == '.') part = strspn(++c, "0123456789");
+    c += part;
+    if (whole + part == 0) return NULL;
+    if (*c != 'e' && *c != 'E') return c;
+    const char *exponent = c + 1 + (c[1] == '-' || c[1] == '+');
+    size_t digits = strspn(exponent, "0123456789");
+    return digits ? exponent + digits : c;
+}
+
+static dt_verdict read_real(const dt_field *field, const char *text, dt_value *out) {
+    const char *end = number_end(text);
+    if (!end || *end) return DT_WRONG_TYPE;
+    out->real = strtod(text, NULL);
+    return isfinite(out->real) ? within(field, out->real) : DT_TOO_LARGE;
+}
+
+static void write_number(double number, char *out, size_t size) {
+    for (int digits = 9; digits <= 17; digits++) {
+        snprintf(out, size, "%.*g", digits, number);
+        if (strtod(out, NULL) == number) return;
+    }
+}
+
+static void write_real(const dt_field *field, const dt_value *in, char out[DT_TEXT_MAX]) {
+    (void)field;
+    write_number(in->real, out, DT_TEXT_MAX);
+}
+
+static dt_verdict read_text(const dt_field *field, const char *text, dt_value *out) {
+    size_t length = strlen(text);
+    if (length >= DT_TEXT_MAX) return DT_TOO_LARGE;
+    for (const char *c = text; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7F) return DT_WRONG_TYPE;
+    memset(out->text, 0, sizeof out->text);
+    memcpy(out->text, text, length);
+    return within(field, (double)length);
+}
+
+static void write_text(const dt_field *field, const dt_value *in, char out[DT_TEXT_MAX]) {
+    (void)field;
+    snprintf(out, DT_TEXT_MAX, "%s", in->text);
+}
+
+static dt_verdict read_choice(const dt_field *field, const char *text, dt_value *out) {
+    for (int i = 0; field->choices[i]; i++) {
+        if (strcmp(text, field->choices[i]) != 0) continue;
+        out->choice = i;
+        return DT_FITS;
+    }
+    return DT_WRONG_TYPE;
+}
+
+static void write_choice(const dt_field *field, const dt_value *in, char out[DT_TEXT_MAX]) {
+    snprintf(out, DT_TEXT_MAX, "%s", field->choices[in->choice]);
+}
+
+/* The first name of a unit is how it is written. */
+static const struct {
+    const char *names[6];
+    double factor;
+    dt_span_unit unit;
+} units[] = {
+    {{"step", "steps", ""}, 1, DT_SPAN_STEPS},
+    {{"epoch", "epochs"}, 1, DT_SPAN_EPOCHS},
+    {{"s", "sec", "second", "seconds"}, 1, DT_SPAN_SECONDS},
+    {{"min", "m", "minute", "minutes"}, 60, DT_SPAN_SECONDS},
+    {{"h", "hour", "hours"}, 3600, DT_SPAN_SECONDS},
+};
+
+static bool read_unit(const char *word, dt_span *out) {
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+        for (int j = 0; j < 6 && units[i].names[j]; j++) {
+            if (strcmp(word, units[i].names[j]) != 0) continue;
+            out->value *= units[i].factor;
+            out->unit = units[i].unit;
+            return true;
+        }
+    return false;
+}
+
+static dt_verdict read_span(const dt_field *field, const char *text, dt_value *out) {
+    out->span = (dt_span){0, DT_SPAN_NEVER};
+    if (strcasecmp(text, "never") == 0) return within(field, 0);
+    const char *end = number_end(text);
+    dt_span span = {end ? strtod(text, NULL) : -1, DT_SPAN_NEVER};
+    if (!end || span.value < 0) return DT_WRONG_TYPE;
+    if (!read_unit(end + strspn(end, " "), &span)) return DT_WRONG_TYPE;
+    if (!isfinite(span.value)) return DT_TOO_LARGE;
+    if (span.unit == DT_SPAN_STEPS && span.value != floor(span.value)) return DT_WRONG_TYPE;
+    if (span.value > 0) out->span = span;
+    return within(field, span.value);
+}
+
+static void write_span(const dt_field *field, const dt_value *in, char out[DT_TEXT_MAX]) {
+    (void)field;
+    static const char *const names[] = {[DT_SPAN_STEPS] = "step", [DT_SPAN_SECONDS] = "s", [DT_SPAN_EPOCHS] = "epoch"};
+    if (in->span.unit == DT_SPAN_NEVER) {
+        snprintf(out, DT_TEXT_MAX, "never");
+        return;
+    }
+    char number[40];
+    write_number(in->span.value, number, sizeof number);
+    bool plural = in->span.unit != DT_SPAN_SECONDS && in->span.value != 1;
+    snprintf(out, DT_TEXT_MAX, "%s %s%s", number, names[in->span.unit], plural ? "s" : "");
+}
+
+/* "[1, 2]", and "1" for a list of one. */
+static dt_verdict read_list(const dt_field *field, const char *text, dt_value *out) {
+    dt_shape list = {0, {0}};
+    const char *at = text + (*text == '[');
+    for (bool more = true; more; list.rank++) {
+        char number[32];
+        at += strspn(at, " ");
+        size_t length = strcspn(at, " ,]");
+        dt_value item;
+        if (list.rank == DT_MAX_RANK || length >= sizeof number) return DT_WRONG_TYPE;
+        snprintf(number, sizeof number, "%.*s", (int)length, at);
+        dt_verdict why = read_int(field, number, &item);
+        if (why != DT_FITS) return why;
+        list.dim[list.rank] = item.whole;
+        at += length;
+        at += strspn(at, " ");
+        more = *at == ',';
+        at += more;
+    }
+    if (strcmp(at, text[0] == '[' ? "]" : "") != 0) return DT_WRONG_TYPE;
+    out->list = list;
+    return DT_FITS;
+}
+
+static void write_list(const dt_field *field, const dt_value *in, char out[DT_TEXT_MAX]) {
+    (void)field;
+    out[0] = '\0';
+    for (int i = 0; i < in->list.rank; i++)
+        dt_append(out, DT_TEXT_MAX, "%s%lld", i ? ", " : "[", (long long)in->list.dim[i]);
+    dt_append(out, DT_TEXT_MAX, "]");
+}
+
+const dt_value_type dt_value_types[] = {
+    [DT_FIELD_BOOL] = {"true or false", "", "true/false", sizeof(bool), read_bool, write_bool},
+    [DT_FIELD_INT] = {"a whole number", "within ±9223372036854775807", "whole number", sizeof(int64_t), read_int,
+                      write_int},
+    [DT_FIELD_REAL] = {"a number", "within ±1.7e308", "number", sizeof(double), read_real, write_real},
+    [DT_FIELD_TEXT] = {"one line of text", "at most 255 bytes long", "text", DT_TEXT_MAX, read_text, write_text},
+    [DT_FIELD_CHOICE] = {"", "", "choice", sizeof(int), read_choice, write_choice},
+    [DT_FIELD_SPAN] = {"a span such as 200 steps, 90 s, 15 min, 1 epoch or never", "within ±1.7e308", "span",
+                       sizeof(dt_span), read_span, write_span},
+    [DT_FIELD_LIST] = {"a list of at most 6 whole numbers, as in [28, 28, 1]", "within ±9223372036854775807",
+                       "list of whole numbers", sizeof(dt_shape), read_list, write_list},
+};

@@ -1,0 +1,170 @@
+/* What the fields of a recipe ask of each other. A field that the chosen optimizer, schedule or loss does not read must
+ * have its default: a `final` rate under a constant schedule is a forgotten line more often than an intention, and
+ * would otherwise be ignored without a word. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/append.h"
+#include "recipe_internal.h"
+#include "shown.h"
+
+const char *dt_recipe_source_of(const dt_yaml *root, const char *key, const char *other) {
+    const dt_yaml *node = dt_yaml_get(root, key);
+    if (!node && other) node = dt_yaml_get(root, other);
+    return node ? node->source : root->source;
+}
+
+/* The value of a field as messages show it. */
+static void show_value(const dt_field *field, const dt_recipe *recipe, char out[DT_SHOWN + 2]) {
+    char text[DT_TEXT_MAX], shown[DT_SHOWN];
+    dt_field_text(field, recipe, text);
+    snprintf(out, DT_SHOWN + 2, field->type == DT_FIELD_TEXT ? "\"%s\"" : "%s", dt_shown(text, shown));
+}
+
+/* Fields that only some kinds read. */
+#define BIT(kind) (1u << (kind))
+static const struct reader {
+    const char *key, *kind_key;
+    unsigned kinds;
+} readers[] = {
+    {"data.mean", "data.normalize", BIT(DT_NORMALIZE_GIVEN)},
+    {"data.std", "data.normalize", BIT(DT_NORMALIZE_GIVEN)},
+    {"data.mask_rate", "data.objective", BIT(DT_OBJECTIVE_MASKED)},
+    {"data.pad", "data.objective", BIT(DT_OBJECTIVE_CLASS)},
+    {"model.label_smoothing", "model.loss", BIT(DT_LOSS_SOFTMAX_CROSS_ENTROPY) | BIT(DT_LOSS_BINARY_CROSS_ENTROPY)},
+    {"optimizer.momentum", "optimizer.kind", BIT(DT_SGD) | BIT(DT_RMSPROP)},
+    {"optimizer.nesterov", "optimizer.kind", BIT(DT_SGD)},
+    {"optimizer.beta1", "optimizer.kind", BIT(DT_ADAM) | BIT(DT_ADAMW)},
+    {"optimizer.beta2", "optimizer.kind", BIT(DT_ADAM) | BIT(DT_ADAMW)},
+    {"optimizer.rho", "optimizer.kind", BIT(DT_RMSPROP)},
+    {"optimizer.eps", "optimizer.kind", BIT(DT_ADAM) | BIT(DT_ADAMW) | BIT(DT_RMSPROP) | BIT(DT_ADAGRAD)},
+    {"schedule.period", "schedule.kind", BIT(DT_SCHEDULE_STEP)},
+    {"schedule.factor", "schedule.kind", BIT(DT_SCHEDULE_STEP)},
+    {"schedule.final", "schedule.kind", BIT(DT_SCHEDULE_COSINE) | BIT(DT_SCHEDULE_LINEAR) | BIT(DT_SCHEDULE_ONE_CYCLE)},
+    {"schedule.initial", "schedule.kind", BIT(DT_SCHEDULE_ONE_CYCLE)},
+    {"schedule.peak", "schedule.kind", BIT(DT_SCHEDULE_ONE_CYCLE)},
+};
+
+/* "sgd and rmsprop" */
+static void name_kinds(const char *const *choices, unsigned kinds, char *out, size_t size) {
+    out[0] = '\0';
+    for (int i = 0; choices[i]; i++) {
+        if (!(kinds & BIT(i))) continue;
+        const char *joint = out[0] == '\0' ? "" : kinds >> i == 1 ? " and " : ", ";
+        dt_append(out, size, "%s%s", joint, choices[i]);
+    }
+}
+
+static dt_status check_reader(const dt_recipe *recipe, const dt_yaml *root, const struct reader *reader) {
+    const dt_field *field = dt_field_find(dt_recipe_fields, reader->key);
+    const dt_field *kind = dt_field_find(dt_recipe_fields, reader->kind_key);
+    int chosen;
+    memcpy(&chosen, (const char *)recipe + kind->offset, sizeof chosen);
+    if ((reader->kinds & BIT(chosen)) || dt_field_is_default(field, recipe)) return dt_ok();
+    char is[DT_SHOWN + 2], kinds[128];
+    show_value(field, recipe, is);
+    name_kinds(kind->choices, reader->kinds, kinds, sizeof kinds);
+    const char *source = dt_recipe_source_of(root, reader->key, NULL);
+    return dt_fail(DT_ERR_INPUT, "%s%s: %s is %s but %s is %s, which does not use it; it is for %s (default %s)",
+                   dt_source_noun(source), source, reader->key, is, reader->kind_key, kind->choices[chosen], kinds,
+                   field->fallback);
+}
+
+/* Fields that only text has, and fields that it does not have. */
+static const char *const text_keys[] = {"data.train_tokens", "data.test_tokens", "data.vocabulary",
+                                        "data.windows",      "data.objective",   NULL};
+static const char *const other_keys[] = {
+    "data.train_x",      "data.test_x", "data.samples",  "data.normalize",
+    "data.mean",         "data.std",    "data.channels", "data.augment.crop_padding",
+    "data.augment.flip", NULL};
+static const char *const target_keys[] = {"data.train_y", "data.test_y", NULL};
+
+static dt_status check_default(const dt_recipe *recipe, const dt_yaml *root, const char *key, const char *why) {
+    const dt_field *field = dt_field_find(dt_recipe_fields, key);
+    if (dt_field_is_default(field, recipe)) return dt_ok();
+    char is[DT_SHOWN + 2];
+    show_value(field, recipe, is);
+    const char *source = dt_recipe_source_of(root, key, NULL);
+    return dt_fail(DT_ERR_INPUT, "%s%s: %s is %s but %s (default %s)", dt_source_noun(source), source, key, is, why,
+                   field->fallback[0] ? field->fallback : "\"\"");
+}
+
+static dt_status check_text(const dt_recipe *recipe, const dt_yaml *root) {
+    bool text = recipe->data.context > 0, labels = !text || recipe->data.objective == DT_OBJECTIVE_CLASS;
+    for (int i = 0; !text && text_keys[i]; i++)
+        DT_TRY(check_default(recipe, root, text_keys[i], "data.context is 0: it is for text"));
+    for (int i = 0; text && other_keys[i]; i++)
+        DT_TRY(check_default(recipe, root, other_keys[i],
+                             "data.context makes the data a text, which has data.train_tokens instead"));
+    for (int i = 0; !labels && target_keys[i]; i++)
+        DT_TRY(check_default(recipe, root, target_keys[i],
+                             "only a text with data.objective class has targets besides its tokens"));
+    return dt_ok();
+}
+
+/* Pairs of fields that do not go together. */
+static bool micro_batch_too_large(const dt_recipe *r) {
+    return r->train.micro_batch > r->train.batch;
+}
+static bool too_many_shards(const dt_recipe *r) {
+    return r->train.shards > r->train.batch;
+}
+static bool nesterov_without_momentum(const dt_recipe *r) {
+    return r->optimizer.nesterov && r->optimizer.momentum == 0;
+}
+static bool patience_without_measure(const dt_recipe *r) {
+    return r->train.patience > 0 && r->checkpoint.best == DT_BEST_NONE;
+}
+static bool best_without_test(const dt_recipe *r) {
+    return r->checkpoint.best != DT_BEST_NONE && r->data.context == 0 && !r->data.test_x[0];
+}
+static bool best_without_test_text(const dt_recipe *r) {
+    return r->checkpoint.best != DT_BEST_NONE && r->data.context > 0 && !r->data.test_tokens[0];
+}
+static bool test_without_targets(const dt_recipe *r) {
+    return dt_recipe_has_test(&r->data) && !r->data.test_y[0];
+}
+static bool streams_without_next(const dt_recipe *r) {
+    return r->data.windows == DT_WINDOWS_STREAM && r->data.objective != DT_OBJECTIVE_NEXT;
+}
+static bool text_in_order(const dt_recipe *r) {
+    return r->data.context > 0 && r->data.objective != DT_OBJECTIVE_CLASS && !r->data.shuffle;
+}
+static bool text_without_classes(const dt_recipe *r) {
+    return r->data.context > 0 && r->data.objective != DT_OBJECTIVE_CLASS &&
+           r->loss.kind != DT_LOSS_SOFTMAX_CROSS_ENTROPY;
+}
+
+static const struct pair {
+    bool (*clash)(const dt_recipe *recipe);
+    const char *key, *other, *right;
+} pairs[] = {
+    {micro_batch_too_large, "train.micro_batch", "train.batch", "a micro-batch is at most the whole batch"},
+    {too_many_shards, "train.shards", "train.batch", "a shard needs at least one sample of every batch"},
+    {nesterov_without_momentum, "optimizer.nesterov", "optimizer.momentum", "it needs momentum above 0 (try 0.9)"},
+    {patience_without_measure, "train.patience", "checkpoint.best", "patience needs a measure (try test_loss)"},
+    {best_without_test, "checkpoint.best", "data.test_x", "the best is judged on test data"},
+    {best_without_test_text, "checkpoint.best", "data.test_tokens", "the best is judged on test data"},
+    {streams_without_next, "data.windows", "data.objective",
+     "streams are read from left to right, so they predict next"},
+    {text_in_order, "data.shuffle", "data.context", "a text's windows are in no order; see data.windows"},
+    {text_without_classes, "model.loss", "data.objective", "tokens are predicted with softmax_cross_entropy"},
+    {test_without_targets, "data.test_y", "data.test_x", "name both, or set data.test_x: \"\" for no test"},
+};
+
+static dt_status check_pair(const dt_recipe *recipe, const dt_yaml *root, const struct pair *pair) {
+    if (!pair->clash(recipe)) return dt_ok();
+    char is[DT_SHOWN + 2], other[DT_SHOWN + 2];
+    show_value(dt_field_find(dt_recipe_fields, pair->key), recipe, is);
+    show_value(dt_field_find(dt_recipe_fields, pair->other), recipe, other);
+    const char *source = dt_recipe_source_of(root, pair->key, pair->other);
+    return dt_fail(DT_ERR_INPUT, "%s%s: %s is %s but %s is %s; %s", dt_source_noun(source), source, pair->key, is,
+                   pair->other, other, pair->right);
+}
+
+dt_status dt_recipe_check(const dt_recipe *recipe, const dt_yaml *root) {
+    for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++) DT_TRY(check_reader(recipe, root, &readers[i]));
+    DT_TRY(check_text(recipe, root));
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) DT_TRY(check_pair(recipe, root, &pairs[i]));
+    return dt_ok();
+}

@@ -1,0 +1,182 @@
+/* The fields of a recipe: a row each. */
+#include <math.h>
+
+#include "config/recipe.h"
+
+static const char *const losses[] = {"softmax_cross_entropy", "mean_squared_error", "binary_cross_entropy", NULL};
+static const char *const optimizers[] = {"sgd", "adam", "adamw", "rmsprop", "adagrad", NULL};
+static const char *const schedules[] = {"constant", "step", "cosine", "linear", "one_cycle", NULL};
+static const char *const paths[] = {"auto", "node", "flat", NULL};
+static const char *const normalizes[] = {"given", "computed", NULL};
+static const char *const samples[] = {"first", "last", NULL};
+static const char *const channels[] = {"auto", "none", "first", "last", NULL};
+static const char *const windows[] = {"random", "stream", NULL};
+static const char *const objectives[] = {"next", "masked", "class", NULL};
+static const char *const wires[] = {"i32", "i64", "f32", NULL};
+static const char *const not_finite[] = {"stop", "skip", "rollback", NULL};
+static const char *const bests[] = {"none", "test_loss", "test_accuracy", NULL};
+static const char *const precisions[] = {"float32", "bf16", NULL};
+static const char *const changes[] = {"refuse", "accept", NULL};
+static const char *const isas[] = {"auto", "baseline", "avx2", "avx512", NULL};
+
+#define NUMBERS DT_FIELD_ARITHMETIC
+#define ROW(path, what, member, standard)                                                                              \
+    .key = (path), .type = DT_FIELD_##what, .offset = offsetof(dt_recipe, member), .fallback = (standard)
+
+/* clang-format off */
+const dt_field dt_recipe_fields[] = {
+    {ROW("name", TEXT, name, ""),
+     .help = "name of the run (default: the file's name); letters, digits, . _ -"},
+    {ROW("run", TEXT, run, ""),
+     .help = "run directory (default: runs/<name>)"},
+    {ROW("seed", INT, seed, "1"), .min = 0, .max = INFINITY, .flags = NUMBERS,
+     .help = "seed of every random draw"},
+
+    {ROW("data.file", TEXT, data.file, NULL), .min = 1, .flags = DT_FIELD_REQUIRED,
+     .help = "the HDF5 file with the data"},
+    {ROW("data.train_x", TEXT, data.train_x, "/train/x"), .min = 1, .flags = NUMBERS,
+     .help = "dataset of the training samples"},
+    {ROW("data.train_y", TEXT, data.train_y, "/train/y"), .min = 1, .flags = NUMBERS,
+     .help = "dataset of their labels or targets"},
+    {ROW("data.test_x", TEXT, data.test_x, "/test/x"), .flags = NUMBERS,
+     .help = "dataset of the test samples; \"\" for none"},
+    {ROW("data.test_y", TEXT, data.test_y, "/test/y"), .flags = NUMBERS,
+     .help = "dataset of their labels or targets"},
+    {ROW("data.samples", CHOICE, data.samples, "first"), .choices = samples, .flags = NUMBERS,
+     .help = "which dimension of these datasets the samples are; files of MATLAB often have them last"},
+    {ROW("data.normalize", CHOICE, data.normalize, "given"), .choices = normalizes, .flags = NUMBERS,
+     .help = "where mean and std come from; computed: by channel, from the training samples, kept in checkpoints"},
+    {ROW("data.mean", REAL, data.mean, "0"), .flags = NUMBERS,
+     .help = "x is used as (x - mean)/std"},
+    {ROW("data.std", REAL, data.std, "1"), .flags = NUMBERS | DT_FIELD_ABOVE,
+     .help = "see data.mean"},
+    {ROW("data.channels", CHOICE, data.channels, "auto"), .choices = channels, .flags = NUMBERS,
+     .help = "which dimension of a sample they are; auto: the last, but none of two ([H, W])"},
+    {ROW("data.shuffle", BOOL, data.shuffle, "true"), .flags = NUMBERS,
+     .help = "a new order of the training samples every epoch"},
+    {ROW("data.augment.crop_padding", INT, data.crop_padding, "0"), .max = 1e6, .flags = NUMBERS,
+     .help = "most pixels a training picture is moved up, down and sideways, zeros (of the file) following; 0: none"},
+    {ROW("data.augment.flip", BOOL, data.flip, "false"), .flags = NUMBERS,
+     .help = "half of the training pictures, drawn anew every epoch, are mirrored left to right"},
+    {ROW("data.context", INT, data.context, "0"), .max = 1e6, .flags = NUMBERS,
+     .help = "for text: tokens of a sample, the T of what follows; 0: the data is no text"},
+    {ROW("data.train_tokens", TEXT, data.train_tokens, "/train/tokens"), .min = 1, .flags = NUMBERS,
+     .help = "dataset of the training text's token ids, [N]; with objective class rows of them, [N, T]"},
+    {ROW("data.test_tokens", TEXT, data.test_tokens, "/test/tokens"), .flags = NUMBERS,
+     .help = "dataset of the test text's; \"\" for none"},
+    {ROW("data.vocabulary", INT, data.vocabulary, "0"), .max = 16777215, .flags = NUMBERS,
+     .help = "token ids are below this; 0: as many as the file's /vocab has"},
+    {ROW("data.windows", CHOICE, data.windows, "random"), .choices = windows, .flags = NUMBERS,
+     .help = "where a text's samples begin: anywhere, or each where the one in the same place of the last batch ended"},
+    {ROW("data.objective", CHOICE, data.objective, "next"), .choices = objectives, .flags = NUMBERS,
+     .help = "what is predicted: the next token at every place, masked tokens, or the class of a row (see data.train_y)"},
+    {ROW("data.mask_rate", REAL, data.mask_rate, "0.15"), .max = 1, .flags = NUMBERS | DT_FIELD_ABOVE,
+     .help = "share of a window's tokens that masked predicts, at least one: 80 % of them seen as the extra id, 10 % as another"},
+    {ROW("data.pad", INT, data.pad, "-1"), .min = -1, .max = 16777215, .flags = NUMBERS,
+     .help = "the id that fills up short rows, of class; the model sees -1 there"},
+    {ROW("data.changed", CHOICE, data.changed, "refuse"), .choices = changes,
+     .help = "what a run that goes on does where the data is not its checkpoint's; accept counts with --set only: epochs, "
+             "train.steps and schedule begin anew, weights and moments stay"},
+    {ROW("data.spool", TEXT, data.spool, ""),
+     .help = "where data that cannot be mapped is unpacked (default: $TMPDIR or /tmp)"},
+
+    {ROW("model.loss", CHOICE, loss.kind, "softmax_cross_entropy"), .choices = losses, .flags = NUMBERS,
+     .help = "what is minimised"},
+    {ROW("model.label_smoothing", REAL, loss.label_smoothing, "0"), .max = 1, .flags = NUMBERS | DT_FIELD_BELOW,
+     .help = "share of a label spread over all classes"},
+
+    {ROW("optimizer.kind", CHOICE, optimizer.kind, "adam"), .choices = optimizers, .flags = NUMBERS,
+     .help = "update rule"},
+    {ROW("optimizer.lr", REAL, optimizer.lr, "0.001"), .flags = NUMBERS | DT_FIELD_ABOVE,
+     .help = "learning rate"},
+    {ROW("optimizer.momentum", REAL, optimizer.momentum, "0"), .max = 1, .flags = NUMBERS | DT_FIELD_BELOW,
+     .help = "of sgd and rmsprop"},
+    {ROW("optimizer.nesterov", BOOL, optimizer.nesterov, "false"), .flags = NUMBERS,
+     .help = "Nesterov's momentum, of sgd"},
+    {ROW("optimizer.beta1", REAL, optimizer.beta1, "0.9"), .max = 1, .flags = NUMBERS | DT_FIELD_BELOW,
+     .help = "decay of the first moment, of adam and adamw"},
+    {ROW("optimizer.beta2", REAL, optimizer.beta2, "0.999"), .max = 1, .flags = NUMBERS | DT_FIELD_BELOW,
+     .help = "decay of the second moment, of adam and adamw"},
+    {ROW("optimizer.rho", REAL, optimizer.rho, "0.99"), .max = 1, .flags = NUMBERS | DT_FIELD_BELOW,
+     .help = "decay of the mean square, of rmsprop"},
+    {ROW("optimizer.eps", REAL, optimizer.eps, "1e-8"), .flags = NUMBERS | DT_FIELD_ABOVE,
+     .help = "keeps divisors from zero; of all but sgd"},
+    {ROW("optimizer.weight_decay", REAL, optimizer.weight_decay, "0"), .max = INFINITY, .flags = NUMBERS,
+     .help = "decoupled: w -= lr*weight_decay*w"},
+    {ROW("optimizer.l2", REAL, optimizer.l2, "0"), .max = INFINITY, .flags = NUMBERS,
+     .help = "added to the gradient: g += l2*w"},
+    {ROW("optimizer.clip_norm", REAL, optimizer.clip_norm, "0"), .max = INFINITY, .flags = NUMBERS,
+     .help = "largest norm of the gradient; 0: any"},
+    {ROW("optimizer.clip_value", REAL, optimizer.clip_value, "0"), .max = INFINITY, .flags = NUMBERS,
+     .help = "largest size of an element of the gradient; 0: any"},
+
+    {ROW("schedule.kind", CHOICE, schedule.kind, "constant"), .choices = schedules, .flags = NUMBERS,
+     .help = "course of the learning rate"},
+    {ROW("schedule.warmup", INT, schedule.warmup, "0"), .max = 1e12, .flags = NUMBERS,
+     .help = "first steps, over which the rate rises linearly"},
+    {ROW("schedule.period", INT, schedule.period, "1000"), .min = 1, .max = 1e12, .flags = NUMBERS,
+     .help = "steps between two drops, of step"},
+    {ROW("schedule.factor", REAL, schedule.factor, "0.1"), .max = 1, .flags = NUMBERS | DT_FIELD_ABOVE,
+     .help = "what a drop multiplies the rate with, of step"},
+    {ROW("schedule.final", REAL, schedule.final, "0"), .max = 1, .flags = NUMBERS,
+     .help = "last rate as a share of optimizer.lr, of cosine, linear and one_cycle"},
+    {ROW("schedule.initial", REAL, schedule.initial, "0.04"), .max = 1, .flags = NUMBERS,
+     .help = "first rate as a share of optimizer.lr, of one_cycle"},
+    {ROW("schedule.peak", REAL, schedule.peak, "0.3"), .max = 1, .flags = NUMBERS,
+     .help = "where the full rate is reached, as a share of all steps, of one_cycle"},
+
+    {ROW("train.epochs", INT, train.epochs, "5"), .min = 1, .max = 1e9,
+     .help = "passes over the training data"},
+    {ROW("train.steps", INT, train.steps, "0"), .max = 1e12,
+     .help = "steps of the run, whatever train.epochs says; 0: as many as the epochs have"},
+    {ROW("train.batch", INT, train.batch, "32"), .min = 1, .max = 1e9, .flags = NUMBERS,
+     .help = "samples a step, over all ranks"},
+    {ROW("train.micro_batch", INT, train.micro_batch, "0"), .max = 1e9, .flags = NUMBERS,
+     .help = "samples at once within a shard, to save memory; 0: all. batch_norm normalises each lot by itself"},
+    {ROW("train.shards", INT, train.shards, "0"), .max = 1e9, .flags = NUMBERS,
+     .help = "parts of every batch, and the most ranks that can work; 0: the ranks at first start"},
+    {ROW("train.stop_after", SPAN, train.stop_after, "never"), .max = 1e12,
+     .help = "stop early with exit code 75, so that the same command goes on"},
+    {ROW("train.eval_every", SPAN, train.eval_every, "1 epoch"), .max = 1e12,
+     .help = "between two evaluations on the test data"},
+    {ROW("train.log_every", SPAN, train.log_every, "500 steps"), .max = 1e12,
+     .help = "between two lines of progress"},
+    {ROW("train.check_every", INT, train.check_every, "500"), .max = 1e12,
+     .help = "steps between two comparisons of the replicas (see reduce.path), made before checkpoints too; 0: never"},
+    {ROW("train.timeout", REAL, train.timeout, "300"), .max = 1e6,
+     .help = "seconds a rank may be at one thing before the job ends and names it; 0: no limit"},
+    {ROW("train.lease", REAL, train.lease, "30"), .min = 1, .max = 3600,
+     .help = "seconds without a sign of life after which a job on another machine may take over the run directory"},
+    {ROW("train.not_finite", CHOICE, train.not_finite, "stop"), .choices = not_finite, .flags = NUMBERS,
+     .help = "when a loss or gradient is no number: stop, skip the step, or go back to the last checkpoint and skip it then"},
+    {ROW("train.patience", INT, train.patience, "0"), .max = 1e9,
+     .help = "evaluations that may pass without a better one (see checkpoint.best); 0: any number"},
+
+    {ROW("checkpoint.every", SPAN, checkpoint.every, "1 epoch"), .max = 1e12,
+     .help = "between two checkpoints"},
+    {ROW("checkpoint.keep", INT, checkpoint.keep, "3"), .max = 1e9,
+     .help = "newest checkpoints that are kept; 0: all"},
+    {ROW("checkpoint.keep_every", INT, checkpoint.keep_every, "0"), .max = 1e12,
+     .help = "checkpoints at multiples of so many steps are kept besides; 0: none"},
+    {ROW("checkpoint.best", CHOICE, checkpoint.best, "none"), .choices = bests,
+     .help = "what the best evaluation is judged by; its checkpoint is kept besides"},
+
+    {ROW("reduce.wire", CHOICE, reduce.wire, "i32"), .choices = wires, .flags = NUMBERS,
+     .help = "number format of gradients while they are summed"},
+    {ROW("reduce.path", CHOICE, reduce.path, "auto"), .choices = paths,
+     .help = "node: the ranks of a machine share one replica; flat: each has its own, and one MPI_Allreduce sums; auto: "
+             "node where there is memory to share"},
+    {ROW("reduce.team", INT, reduce.team, "0"), .max = 1e6,
+     .help = "ranks of a machine that share a replica, at most (with node: those of a socket, say); 0: all"},
+
+    {ROW("compute.isa", CHOICE, compute.isa, "auto"), .choices = isas,
+     .help = "instruction set; auto is the best this machine has, and for a run that goes on the one it began with"},
+    {ROW("compute.precision", CHOICE, compute.precision, "float32"), .choices = precisions, .flags = NUMBERS,
+     .help = "what products multiply: bf16 rounds weights and activations to 8 bits for them, sums stay float32, and so "
+             "do weights, gradients and all else; where some machine of the job cannot, a new run is float32"},
+    {ROW("compute.threads", INT, compute.threads, "1"), .min = 1, .max = 1024, .flags = DT_FIELD_ARITHMETIC,
+     .help = "threads of a rank, for models too large for one rank a core; another number can give other bits: oneDNN "
+             "cuts some sums in parts"},
+    {.key = NULL},
+};
+/* clang-format on */
