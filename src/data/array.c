@@ -7,48 +7,20 @@
  *
  * HDF5 is read by children alone (guard.h), for the file may be anybody's: one says where and what the array is,
  * another writes the spool. This process maps what it was told, where that is in the file. */
-#include "data_internal.h"
+#include "array_internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/alive.h"
 #include "base/append.h"
 #include "base/file.h"
 #include "base/guard.h"
 #include "base/mapped.h"
 #include "base/memory.h"
-
-#define BLOCK_BYTES ((size_t)8 << 20)
-#define MOST_BLOCK_BYTES ((size_t)256 << 20)
-
-/* Names of an enumeration's values, as far as they fit. */
-typedef struct member_list {
-    int32_t count, used;
-    int64_t value[512];
-    uint16_t begin[512]; /* of its name in text */
-    char text[16384];
-} member_list;
-
-struct dt_array {
-    member_list *members; /* NULL: no enumeration */
-    dt_dtype dtype;
-    int64_t rows;
-    dt_shape row_shape;
-    size_t row_bytes, bytes;
-    bool in_place; /* on this machine, the values can be mapped where the file has them: at offset */
-    uint64_t offset;
-    const char *values; /* NULL until they are fetched */
-    void *map;          /* begins on a page, at or before values */
-    size_t map_bytes;
-};
 
 /* ---- what the file says ---- */
 
@@ -201,7 +173,7 @@ static void advise(const dt_array *array) {
 }
 
 /* Maps array->bytes at `offset` of an open file, which must have them all: reading behind its end would be a SIGBUS. */
-static dt_status map_values(dt_array *array, int fd, uint64_t offset, const char *file, const char *dataset) {
+dt_status dt_array_map(dt_array *array, int fd, uint64_t offset, const char *file, const char *dataset) {
     struct stat about;
     if (fstat(fd, &about) != 0) return dt_fail(DT_ERR_IO, "%s: cannot stat: %s", file, strerror(errno));
     uint64_t end;
@@ -224,137 +196,8 @@ static dt_status map_values(dt_array *array, int fd, uint64_t offset, const char
 static dt_status map_in_place(dt_array *array, uint64_t offset, const char *file, const char *dataset) {
     int fd;
     DT_TRY(dt_file_open(file, &fd, NULL));
-    dt_status status = map_values(array, fd, offset, file, dataset);
+    dt_status status = dt_array_map(array, fd, offset, file, dataset);
     close(fd);
-    return status;
-}
-
-/* ---- unpacking ---- */
-
-static const char *spool_directory(const char *spool) {
-    if (spool && *spool) return spool;
-    const char *temporary = getenv("TMPDIR"); // NOLINT(concurrency-mt-unsafe)
-    return temporary && *temporary ? temporary : "/tmp";
-}
-
-static dt_status create_spool(int *fd, char path[PATH_MAX], const char *directory) {
-    if (snprintf(path, PATH_MAX, "%s/dtrain-spool-XXXXXX", directory) >= PATH_MAX)
-        return dt_fail(DT_ERR_INPUT, "data.spool: the name of the directory is too long");
-    *fd = mkostemp(path, O_CLOEXEC);
-    if (*fd >= 0) return dt_ok();
-    return dt_fail(DT_ERR_IO, "cannot make a file in the spool directory %s: %s (data.spool names another)", directory,
-                   strerror(errno));
-}
-
-static dt_status find_spool(int *fd, const char *path, const char *directory, const dt_comm *comm) {
-    *fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (*fd >= 0) return dt_ok();
-    return dt_fail(DT_ERR_IO,
-                   "cannot open %s: %s; the spool directory %s must be one for all ranks on %s (data.spool names "
-                   "another)",
-                   path, strerror(errno), directory, dt_comm_host(comm));
-}
-
-/* Collective. One file per machine, open on all its ranks, without a name. */
-static dt_status open_spool(int *fd, dt_comm *comm, const char *directory) {
-    char path[PATH_MAX] = "";
-    bool first = dt_comm_node_rank(comm) == 0;
-    dt_status status = dt_comm_agree(comm, first ? create_spool(fd, path, directory) : dt_ok());
-    if (status.code == DT_OK) status = dt_comm_agree(comm, dt_comm_node_broadcast(comm, path, sizeof path));
-    if (status.code == DT_OK) status = dt_comm_agree(comm, first ? dt_ok() : find_spool(fd, path, directory, comm));
-    if (first && *fd >= 0) unlink(path);
-    return status;
-}
-
-static dt_status write_all(int fd, const char *data, size_t bytes, off_t offset) {
-    while (bytes > 0) {
-        ssize_t written = pwrite(fd, data, bytes, offset);
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return dt_fail(DT_ERR_IO, "%s", written < 0 ? strerror(errno) : "nothing was written");
-        data += written;
-        bytes -= (size_t)written;
-        offset += written;
-    }
-    return dt_ok();
-}
-
-/* Rows unpacked at once: whole rows of chunks, since a chunk cut in two is decompressed twice. */
-static int64_t block_rows(const dt_array *array, int64_t chunk_rows) {
-    int64_t rows = array->row_bytes < BLOCK_BYTES ? (int64_t)(BLOCK_BYTES / array->row_bytes) : 1;
-    int64_t most = array->row_bytes < MOST_BLOCK_BYTES ? (int64_t)(MOST_BLOCK_BYTES / array->row_bytes) : 1;
-    if (chunk_rows > 0) rows = rows < chunk_rows ? chunk_rows : rows / chunk_rows * chunk_rows;
-    if (rows > most) rows = most;
-    return rows < array->rows ? rows : array->rows;
-}
-
-typedef struct unpack_job {
-    const dt_array *array;
-    const char *file, *dataset;
-    int fd; /* the spool */
-} unpack_job;
-
-static dt_status unpack_blocks(const unpack_job *job, dt_h5 *h5, char *block, int64_t rows) {
-    const dt_array *array = job->array;
-    for (int64_t first = 0; first < array->rows; first += rows) {
-        int64_t count = array->rows - first < rows ? array->rows - first : rows;
-        DT_TRY(dt_h5_read_rows(h5, job->dataset, array->dtype, first, count, block));
-        dt_status status =
-            write_all(job->fd, block, (size_t)count * array->row_bytes, (off_t)((size_t)first * array->row_bytes));
-        DT_TRY(dt_status_within(status, "cannot write the spool file of %s", job->dataset));
-        dt_alive();
-    }
-    return dt_ok();
-}
-
-static dt_status unpack_open(const unpack_job *job, dt_h5 *h5) {
-    dt_h5_info info;
-    DT_TRY(dt_h5_describe(h5, job->dataset, &info));
-    if ((size_t)dt_shape_count(&info.shape) * dt_dtype_size(info.dtype) != job->array->bytes)
-        return dt_fail(DT_ERR_CORRUPT, "%s: %s was changed while it was read", job->file, job->dataset);
-    int64_t rows = block_rows(job->array, info.chunk_rows);
-    size_t block_bytes = (size_t)rows * job->array->row_bytes;
-    /* the block, and a chunk as it comes, as it is unpacked, and as it is converted */
-    dt_guard_allow(block_bytes + 3 * info.chunk_bytes);
-    char *block = dt_alloc(block_bytes, 1);
-    if (!block) return dt_fail_memory("unpacking a dataset", block_bytes);
-    dt_status status = unpack_blocks(job, h5, block, rows);
-    dt_free(block);
-    return status;
-}
-
-/* In a child. */
-static dt_status unpack_in_child(void *context, dt_guard *to) {
-    const unpack_job *job = context;
-    (void)to;
-    dt_h5 *h5;
-    DT_TRY(dt_h5_open(&h5, job->file));
-    dt_status status = unpack_open(job, h5);
-    dt_h5_close(&h5);
-    return status;
-}
-
-/* Space first: a mapped page without room on the disk would be a SIGBUS, much later. */
-static dt_status unpack(const dt_array *array, int fd, const char *file, const char *dataset, const char *directory) {
-    int code = posix_fallocate(fd, 0, (off_t)array->bytes);
-    if (code != 0)
-        return dt_fail(DT_ERR_IO,
-                       "unpacking %s of %s needs %zu bytes in the spool directory %s: %s (data.spool names another)",
-                       dataset, file, array->bytes, directory, strerror(code));
-    unpack_job job = {array, file, dataset, fd};
-    return dt_guard_run(&(dt_guard_job){
-        .path = file, .stoppable = true, .file_bytes = array->bytes, .work = unpack_in_child, .context = &job});
-}
-
-/* Collective. */
-static dt_status map_unpacked(dt_array *array, dt_comm *comm, const char *file, const char *dataset,
-                              const char *directory) {
-    int fd = -1;
-    bool first = dt_comm_node_rank(comm) == 0;
-    dt_status status = open_spool(&fd, comm, directory);
-    if (status.code == DT_OK)
-        status = dt_comm_agree(comm, first ? unpack(array, fd, file, dataset, directory) : dt_ok());
-    if (status.code == DT_OK) status = map_values(array, fd, 0, directory, dataset);
-    if (fd >= 0) close(fd);
     return status;
 }
 
@@ -402,7 +245,7 @@ dt_status dt_array_describe(dt_array **out, dt_comm *comm, const char *file, con
  * one that needs unpacking makes all unpack. */
 dt_status dt_array_fetch(dt_array *array, dt_comm *comm, const char *file, const char *dataset, const char *spool) {
     if (dt_comm_any(comm, !array->in_place))
-        return dt_comm_agree(comm, map_unpacked(array, comm, file, dataset, spool_directory(spool)));
+        return dt_comm_agree(comm, dt_spool_unpack(array, comm, file, dataset, dt_spool_directory(spool)));
     return dt_comm_agree(comm, map_in_place(array, array->offset, file, dataset));
 }
 
@@ -412,74 +255,6 @@ dt_status dt_array_open(dt_array **out, dt_comm *comm, const char *file, const c
     if (status.code == DT_OK) return status;
     dt_array_close(*out);
     *out = NULL;
-    return status;
-}
-
-/* ---- samples last ---- */
-
-/* Rows [first, first + count) of what is to be [rows, width] into block, from [width, rows]. */
-static void turn_block(char *block, const char *from, int64_t rows, int64_t width, size_t size, int64_t first,
-                       int64_t count) {
-    for (int64_t i = 0; i < width; i++) {
-        const char *line = from + (size_t)(i * rows + first) * size;
-        char *to = block + (size_t)i * size;
-        for (int64_t r = 0; r < count; r++) memcpy(to + (size_t)(r * width) * size, line + (size_t)r * size, size);
-    }
-}
-
-static dt_status write_turned(const dt_array *array, int fd, const char *from, const char *dataset) {
-    int64_t rows = block_rows(array, 0), width = dt_shape_count(&array->row_shape);
-    char *block = dt_alloc((size_t)rows, array->row_bytes);
-    if (!block) return dt_fail_memory("turning a dataset", (size_t)rows * array->row_bytes);
-    dt_status status = dt_ok();
-    for (int64_t first = 0; first < array->rows && status.code == DT_OK; first += rows) {
-        int64_t count = array->rows - first < rows ? array->rows - first : rows;
-        turn_block(block, from, array->rows, width, dt_dtype_size(array->dtype), first, count);
-        status = write_all(fd, block, (size_t)count * array->row_bytes, (off_t)((size_t)first * array->row_bytes));
-        dt_alive();
-    }
-    dt_free(block);
-    return dt_status_within(status, "cannot write the spool file of %s", dataset);
-}
-
-/* Collective. `turned` has the shape; `array` the values. */
-static dt_status map_turned(dt_array *turned, const dt_array *array, dt_comm *comm, const char *dataset,
-                            const char *directory) {
-    int fd = -1;
-    dt_status status = open_spool(&fd, comm, directory);
-    bool first = dt_comm_node_rank(comm) == 0;
-    if (status.code == DT_OK) {
-        int code = first ? posix_fallocate(fd, 0, (off_t)turned->bytes) : 0;
-        if (code != 0)
-            status = dt_fail(DT_ERR_IO,
-                             "turning %s needs %zu bytes in the spool directory %s: %s (data.spool names another)",
-                             dataset, turned->bytes, directory, strerror(code));
-        else if (first)
-            status = write_turned(turned, fd, array->values, dataset);
-        status = dt_comm_agree(comm, status);
-    }
-    if (status.code == DT_OK) status = dt_comm_agree(comm, map_values(turned, fd, 0, directory, dataset));
-    if (fd >= 0) close(fd);
-    return status;
-}
-
-dt_status dt_array_turn(dt_array **array, dt_comm *comm, const char *dataset, const char *spool) {
-    dt_array *old = *array;
-    int rank = old->row_shape.rank;
-    if (rank == 0) return dt_ok();
-    dt_array *turned = dt_alloc(1, sizeof *turned);
-    DT_TRY(dt_comm_agree(comm, turned ? dt_ok() : dt_fail_memory("a dataset", sizeof *turned)));
-    *turned = *old;
-    turned->map = NULL;
-    turned->rows = old->row_shape.dim[rank - 1];
-    turned->row_shape.dim[0] = old->rows;
-    for (int i = 1; i < rank; i++) turned->row_shape.dim[i] = old->row_shape.dim[i - 1];
-    turned->row_bytes = (size_t)dt_shape_count(&turned->row_shape) * dt_dtype_size(turned->dtype);
-    dt_status status = map_turned(turned, old, comm, dataset, spool_directory(spool));
-    dt_array *left = status.code == DT_OK ? old : turned;
-    *array = left == old ? turned : old;
-    left->members = NULL; /* the other has them, too */
-    dt_array_close(left);
     return status;
 }
 

@@ -4,7 +4,9 @@
 
 #include <stddef.h>
 
-#include "data/dataset.h"
+#include "data/sampler.h"
+#include "data/source.h"
+#include "data/targets.h"
 #include "data/tokenizer.h"
 #include "store/h5.h"
 

@@ -9,7 +9,7 @@
 #define DTRAIN_IDENTITY_H
 
 #include "comm/comm.h"
-#include "data/dataset.h"
+#include "data/source.h"
 
 #define DT_IDENTITY_PARTS 4   /* inputs and targets, of training and test */
 #define DT_IDENTITY_TEXT 1024 /* bytes */

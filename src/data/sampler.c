@@ -7,7 +7,9 @@
  * Eight rounds and at least 2*3 bits: over 4e7 draws of 5 to 100 samples, 6 rounds fail the chi-square tests of
  * (position, sample) and of neighbouring samples, 8 pass; so do all orders of 3 to 6 samples, which 2*2 bits fail.
  * Philox makes the round keys once an epoch; a round itself is two multiplications. */
-#include "data/dataset.h"
+#include "data/sampler.h"
+
+#include "base/random.h"
 
 #define LEAST_HALF_BITS 3U
 #define MOST_HALF_BITS 31U /* 2^62 samples */

@@ -20,7 +20,7 @@
 #include "compute/compute.h"
 #include "config/fields.h"
 #include "config/recipe.h"
-#include "data/dataset.h"
+#include "data/batch.h"
 
 typedef struct dt_model dt_model;
 typedef struct dt_layer dt_layer;

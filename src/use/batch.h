@@ -2,7 +2,7 @@
 #ifndef DTRAIN_BATCH_H
 #define DTRAIN_BATCH_H
 
-#include "data/dataset.h"
+#include "data/source.h"
 #include "model/model.h"
 
 /* A batch and an index for `rows` samples of `split`; and their end. */

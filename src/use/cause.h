@@ -2,7 +2,7 @@
 #ifndef DTRAIN_CAUSE_H
 #define DTRAIN_CAUSE_H
 
-#include "data/dataset.h"
+#include "data/source.h"
 #include "model/model.h"
 
 /* A sample, alone in a batch, whose loss or gradient is not finite. */

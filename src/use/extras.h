@@ -3,7 +3,8 @@
 #ifndef DTRAIN_EXTRAS_H
 #define DTRAIN_EXTRAS_H
 
-#include "data/dataset.h"
+#include "data/classes.h"
+#include "data/scaling.h"
 #include "data/tokenizer.h"
 #include "store/checkpoint.h"
 

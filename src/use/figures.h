@@ -2,7 +2,7 @@
 #ifndef DTRAIN_FIGURES_H
 #define DTRAIN_FIGURES_H
 
-#include "data/dataset.h"
+#include "data/source.h"
 
 /* e^loss, of a text's tokens; NaN when that is not what is predicted. */
 double dt_perplexity(const dt_tally *tally, const dt_split *split);

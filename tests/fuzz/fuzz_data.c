@@ -7,7 +7,7 @@
 #include "comm/comm.h"
 #include "compute/compute.h"
 #include "config/recipe.h"
-#include "data/dataset.h"
+#include "data/source.h"
 
 static dt_comm *comm;
 static const dt_kernels *kernels;

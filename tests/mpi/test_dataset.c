@@ -14,7 +14,9 @@
 
 #include "../support/ranks.h"
 #include "compute/compute.h"
-#include "data/dataset.h"
+#include "data/sampler.h"
+#include "data/source.h"
+#include "data/targets.h"
 #include "isa.h"
 
 static char directory[64], spool[80], path[80];

@@ -9,7 +9,7 @@
 #include "base/random.h"
 #include "comm/reduce.h"
 #include "comm/watchdog.h"
-#include "data/dataset.h"
+#include "data/sampler.h"
 #include "isa.h"
 
 enum { SHARDS = 8, STEPS = 24, LARGEST_TEAM = 3 };

@@ -8,7 +8,7 @@
 
 #include "../support/ranks.h"
 #include "base/memory.h"
-#include "data/dataset.h"
+#include "data/source.h"
 #include "data/tokenizer.h"
 #include "store/h5.h"
 

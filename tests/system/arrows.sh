@@ -15,7 +15,7 @@ doors = {  # what other rooms may include
     "compute": "compute",
     "comm": "comm node reduce watchdog",
     "store": "checkpoint h5 metrics rundir",
-    "data": "dataset identity import tokenizer",
+    "data": "array augment batch classes identity import sampler scaling source targets tokenizer",
     "optim": "optim",
     "model": "model",
     "use": "batch cause choose decoder extras figures pieces rows_state sample trained",
@@ -53,7 +53,7 @@ def check(file, name):
     return None
 
 
-openers = {"cli/inspect.c", "data/array.c", "data/text.c", "data/vocabulary.c", "store/h5.c", "store/h5.h", "store/h5_fetch.c", "store/head.c",
+openers = {"cli/inspect.c", "data/array.c", "data/spool.c", "data/text.c", "data/vocabulary.c", "store/h5.c", "store/h5.h", "store/h5_fetch.c", "store/head.c",
            "store/verify.c"}  # in children only
 
 count = 0

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "data/dataset.h"
+#include "data/sampler.h"
 #include "suite.h"
 #include "use/pieces.h"
 

@@ -1,0 +1,24 @@
+/* The labels of a data set, and the classes they are. */
+#ifndef DTRAIN_CLASSES_H
+#define DTRAIN_CLASSES_H
+
+#include <stdint.h>
+
+#include "base/status.h"
+#include "comm/comm.h"
+
+/* Labels that are no class numbers: the label of each class, ascending. `count` 0: labels are class numbers. */
+typedef struct dt_classes {
+    int64_t count;
+    int64_t *values; /* [count] */
+} dt_classes;
+void dt_classes_finish(dt_classes *classes);
+/* Collective. Those of a checkpoint. */
+dt_status dt_classes_open(dt_classes *out, dt_comm *comm, const char *checkpoint);
+
+typedef struct dt_labels dt_labels;        /* which values labels have, and where */
+void dt_labels_destroy(dt_labels *labels); /* accepts NULL */
+/* "labels of /train/y: 0..3, 255; 255 is in row 77 alone" */
+const char *dt_labels_text(const dt_labels *labels);
+
+#endif
