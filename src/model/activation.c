@@ -4,7 +4,7 @@
  * which forward keeps. */
 #include <string.h>
 
-#include "model_internal.h"
+#include "plan.h"
 
 typedef struct activation_config {
     dt_layer_common common;

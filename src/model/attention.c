@@ -8,7 +8,9 @@
 #include <math.h>
 
 #include "base/memory.h"
-#include "model_internal.h"
+#include "init.h"
+#include "linear.h"
+#include "plan.h"
 
 typedef struct attention_config {
     dt_layer_common common;

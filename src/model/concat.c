@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "model_internal.h"
+#include "sequence.h"
 
 static const dt_field fields[] = {DT_LAYER_NAME_FIELD, {.key = NULL}};
 

@@ -5,7 +5,9 @@
 #include <math.h>
 
 #include "base/memory.h"
-#include "model_internal.h"
+#include "init.h"
+#include "plan.h"
+#include "window.h"
 
 typedef struct conv_config {
     dt_layer_common common;

@@ -3,7 +3,7 @@
  * on the way back, so it is the same however the batch is divided. */
 #include <string.h>
 
-#include "model_internal.h"
+#include "plan.h"
 
 typedef struct dropout_config {
     dt_layer_common common;

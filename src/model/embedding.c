@@ -4,7 +4,8 @@
  * its own. The id -1 is no token: it is a vector of zeros, and learns nothing. */
 #include <string.h>
 
-#include "model_internal.h"
+#include "init.h"
+#include "plan.h"
 
 typedef struct embedding_config {
     dt_layer_common common;

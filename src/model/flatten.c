@@ -1,5 +1,5 @@
 /* A sample of any shape as a vector. Samples are contiguous, so nothing moves: the layer is a view of its input. */
-#include "model_internal.h"
+#include "layer.h"
 
 static const dt_field fields[] = {DT_LAYER_NAME_FIELD, {.key = NULL}};
 

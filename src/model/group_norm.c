@@ -1,7 +1,7 @@
 /* Group normalisation (Wu and He 2018): within a sample, over all positions and the channels of a group. Nothing
  * depends on the other samples, so it is for batches too small for batch_norm. One group is layer normalisation over a
  * whole sample; as many as channels is instance normalisation. */
-#include "model_internal.h"
+#include "plan.h"
 
 typedef struct group_norm_config {
     dt_layer_common common;

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "model_internal.h"
+#include "init.h"
 
 const char *const dt_init_names[] = {"auto",      "glorot_uniform", "glorot_normal", "he_uniform",
                                      "he_normal", "normal",         "zeros",         NULL};

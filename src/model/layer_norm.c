@@ -1,7 +1,7 @@
 /* Normalisation along the last dimension, each position for itself: layer normalisation (Ba, Kiros, Hinton 2016), and
  * its cheaper relative that leaves the mean where it is and divides by the root of the mean square (RMS norm; Zhang and
  * Sennrich 2019). */
-#include "model_internal.h"
+#include "plan.h"
 
 typedef struct layer_norm_config {
     dt_layer_common common;

@@ -3,8 +3,8 @@
  * In bf16 the weights come rounded, from the pass; x is rounded in forward and kept for the way back, dy there. What is
  * kept says of which x it was made: a layer that goes forward position by position has it made again for each position
  * on the way back. */
+#include "linear.h"
 #include "base/memory.h"
-#include "model_internal.h"
 
 #define NARROW 16 /* a vector: below so many inputs or outputs float32 is as fast, and exacter */
 

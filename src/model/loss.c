@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "model_internal.h"
+#include "loss.h"
 
 typedef struct loss_kind {
     const char *name;

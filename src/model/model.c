@@ -2,12 +2,15 @@
  * fail fails in dt_model_create; a pass allocates nothing. Weights and gradients belong to the caller, laid out by the
  * model's table. */
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/alive.h"
 #include "base/memory.h"
 #include "base/trace.h"
-#include "model_internal.h"
+#include "decode.h"
+#include "loss.h"
+#include "sequence.h"
 
 struct dt_model {
     dt_sequence sequence;
@@ -240,4 +243,15 @@ const dt_real *dt_model_forward(dt_model *model, dt_pass pass, const dt_real *x)
     pass = pass_through(model, pass, x);
     const dt_real *output = dt_sequence_forward(&model->sequence, &pass, x);
     return model->sequence.head ? NULL : output;
+}
+
+const char *dt_model_overflowing_layer(dt_model *model, dt_pass pass, const dt_real *x) {
+    pass.rows = 1;
+    dt_model_forward(model, pass, x);
+    for (int i = 0; i < model->sequence.count; i++) {
+        const dt_layer *layer = &model->sequence.layers[i];
+        int64_t count = dt_shape_count(&layer->out);
+        if (layer->output && !isfinite(model->kernels->sum_squares(layer->output, count))) return layer->name;
+    }
+    return NULL;
 }

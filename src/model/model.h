@@ -24,8 +24,6 @@
 
 typedef struct dt_model dt_model;
 typedef struct dt_layer dt_layer;
-typedef struct dt_plan dt_plan;
-typedef struct dt_sequence dt_sequence;
 
 /* What the data is to a model, and what the model is for. */
 typedef struct dt_model_spec {
@@ -73,112 +71,6 @@ typedef struct dt_pass {
     void *ready_context;
 } dt_pass;
 
-/* A key of a kind's configuration that holds layers. */
-typedef struct dt_layer_list {
-    const char *key;
-    bool optional;
-    bool many; /* a list of lists of layers, each of which may be empty; only as the last key */
-    const char *help;
-} dt_layer_list;
-
-/* One kind of layer. Adding a kind is one file and one row of dt_layer_kinds. */
-typedef struct dt_layer_kind {
-    const char *name;
-    const char *help;
-    const dt_field *fields; /* of its configuration; ends with a NULL key */
-    /* For kinds that hold layers; ends with a NULL key. The first key is the shorthand: `- residual: [dense: 10]`. */
-    const dt_layer_list *lists;
-    size_t config_size; /* its first member is char name[DT_TEXT_MAX], its table's last row DT_LAYER_NAME_FIELD */
-    int variant;        /* tells apart kinds that share functions (activations: dt_activation) */
-    /* Everything that can fail: reads layer->config and layer->in, sets layer->out and what backward reads, declares
-     * parameters and scratch. */
-    dt_status (*plan)(dt_layer *layer, dt_plan *plan);
-    /* Initial values of its parameters. NULL: it has none. */
-    void (*init)(const dt_layer *layer, dt_real *weights, uint64_t seed);
-    /* y[rows, out] from x[rows, in]. y may be x for a layer that is in_place. */
-    void (*forward)(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y);
-    /* From dy[rows, out] (may be overwritten): parameter gradients into pass->grads, and dx[rows, in] unless dx is
-     * NULL. For an in_place layer dx is dy. x and y hold what forward saw and gave only where the layer said that it
-     * reads them. */
-    void (*backward)(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
-                     dt_real *dx);
-    /* Frees what layer->state, if there is one, holds besides itself. NULL: nothing. */
-    void (*finish)(dt_layer *layer);
-} dt_layer_kind;
-
-#define DT_LAYER_MAX_PARAMS 32
-#define DT_LAYER_MAX_SCRATCH 4
-
-struct dt_layer {
-    const dt_layer_kind *kind;
-    char name[64];            /* unique in the model: given, or kind + number ("dense1"), behind the names of the
-                               * layers it is in ("residual1/dense1") */
-    char source[DT_TEXT_MAX]; /* where the recipe says so */
-    void *config;             /* kind->config_size bytes, decoded */
-    dt_sequence *inner;       /* the lists of layers it holds, in the order of kind->lists */
-    int inner_count;
-    dt_shape in, out;               /* of one sample */
-    bool in_place;                  /* set by plan: forward works with y == x, and backward with dx == dy */
-    bool view;                      /* set by plan: y is x under another shape; forward and backward do nothing */
-    bool reads_input, reads_output; /* set by plan: what backward reads, so nobody overwrites it in between */
-    bool fixed_rows;                /* set by plan: works on all the rows there is room for; those of x and dy beyond
-                                     * pass->rows are zero when it is called */
-    const char *squash;             /* set by plan: "softmax" or "sigmoid" when that is what it ends with, or NULL */
-    int param[DT_LAYER_MAX_PARAMS]; /* indices into the model's table, in order of declaration */
-    int param_count;
-    dt_real *scratch[DT_LAYER_MAX_SCRATCH]; /* as asked for, kept from forward to backward */
-    int scratch_count;
-    dt_real *workspace;   /* shared by all layers: nothing stays in it between calls */
-    void *state;          /* of dt_alloc: what plan computed and the kind's other functions use; freed with the layer */
-    dt_real *output;      /* [max_rows, out]; NULL where y is x */
-    dt_real *const *over; /* set by plan: output of a layer in it, that its own may be written over; or NULL */
-    uint64_t index;       /* position in the model: keys random draws */
-    size_t begin;         /* its tensors, and those of the layers behind it, are from this element of the arena on */
-    double flops;         /* set by plan: of its products, for one row forward */
-    /* Set by plan: what it gives at a position (along all dimensions but the last) follows from its input there alone,
-     * or, when decoding, from what it keeps of the positions before. */
-    bool pointwise;
-    bool in_pieces; /* set by plan: pointwise, and nothing is kept for backward but x: it may be run on any part of the
-                     * positions, forward and backward */
-    int64_t state_at;      /* where its part of a row's recurrent state begins, of dt_plan_recurrent_state */
-    int trace[2];          /* kinds of span: forward, backward */
-    const dt_table *table; /* the model's */
-};
-
-/* For plan functions. Scratch is asked for in elements per row and is there from the end of planning on. */
-bool dt_plan_training(const dt_plan *plan);
-int64_t dt_plan_rows(const dt_plan *plan); /* at most this many at once */
-const dt_model_spec *dt_plan_spec(const dt_plan *plan);
-/* Places of a sample that is a sequence: its first dimension or, when decoding, as many as there can be. For layers
- * that have something for each position, and so can go on no further. */
-int64_t dt_plan_places(dt_plan *plan, const dt_layer *layer);
-/* Elements of a row's recurrent state, at layer->state_at. Once a layer. */
-dt_status dt_plan_recurrent_state(dt_plan *plan, dt_layer *layer, int64_t per_row);
-dt_status dt_plan_param(dt_plan *plan, dt_layer *layer, const char *name, const dt_shape *shape, unsigned flags);
-/* Another layer's parameter, [any, width], as the layer's own next one; both add to its gradient. `owner` must be a
- * layer planned before, and the tensor one it lends (DT_TENSOR_LENT). */
-dt_status dt_plan_share(dt_plan *plan, dt_layer *layer, const char *owner, const char *name, int64_t width);
-/* A running mean of what the batches show (DT_TENSOR_STATISTIC); `keep` as in the table. */
-dt_status dt_plan_statistic(dt_plan *plan, dt_layer *layer, const char *name, const dt_shape *shape, double keep);
-dt_status dt_plan_scratch(dt_plan *plan, dt_layer *layer, int64_t per_row);
-/* Scratch of `count` elements, however many rows there are. */
-dt_status dt_plan_fixed(dt_plan *plan, dt_layer *layer, int64_t count);
-dt_status dt_plan_workspace(dt_plan *plan, dt_layer *layer, size_t bytes); /* at least this much layer->workspace */
-/* A failure that names the layer and its line: "recipe m.yaml:9: dense2: …". */
-dt_status dt_layer_fail(const dt_layer *layer, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* A layer's own parameter in an arena. */
-#define DT_PARAM(layer, arena, i) ((arena) + (layer)->table->tensors[(layer)->param[i]].offset)
-
-/* The row every table of layer fields ends with: the configuration begins with char name[DT_TEXT_MAX]. */
-#define DT_LAYER_NAME_FIELD                                                                                            \
-    {                                                                                                                  \
-        .key = "name", .type = DT_FIELD_TEXT, .offset = 0, .fallback = "", .flags = 0,                                 \
-        .help = "name of the layer and its tensors (default: the kind and its number, as in dense1)"                   \
-    }
-
-/* Ends with a NULL row. */
-extern const dt_layer_kind *const dt_layer_kinds[];
-
 /* `layers` is model.layers of a recipe, needed during the call only. */
 dt_status dt_model_create(dt_model **out, const dt_yaml *layers, const dt_recipe_loss *loss, const dt_model_spec *spec,
                           const dt_kernels *kernels);
@@ -210,6 +102,8 @@ void dt_model_evaluate(dt_model *model, dt_pass pass, const dt_batch *batch, dt_
 /* Forward only: the outputs [rows, outputs], before the loss's softmax or logistic function. Borrowed, until the next
  * call. NULL where the last layer is run in pieces, because there are too many outputs (dt_model_pieces). */
 const dt_real *dt_model_forward(dt_model *model, dt_pass pass, const dt_real *x);
+/* Forward for a single row: the first layer whose outputs are not all finite, by its name; NULL: there is none. */
+const char *dt_model_overflowing_layer(dt_model *model, dt_pass pass, const dt_real *x);
 /* Places whose outputs and loss are computed at once; 0: all of a batch. */
 int64_t dt_model_pieces(const dt_model *model);
 

@@ -5,7 +5,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "model_internal.h"
+#include "plan.h"
+#include "window.h"
 
 typedef struct pool_config {
     dt_layer_common common;

@@ -14,7 +14,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "model_internal.h"
+#include "config/fields.h"
+#include "presets.h"
 
 typedef struct preset_config {
     int64_t layers, heads, kv_heads, width, hidden, classes, embedding;

@@ -14,7 +14,9 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "model_internal.h"
+#include "init.h"
+#include "linear.h"
+#include "plan.h"
 
 #define MAX_STACKED 8
 

@@ -1,5 +1,5 @@
 /* The same numbers in the same order under another shape: a view, like flatten. */
-#include "model_internal.h"
+#include "layer.h"
 
 typedef struct reshape_config {
     dt_layer_common common;

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "model_internal.h"
+#include "sequence.h"
 
 typedef struct residual_config {
     dt_layer_common common;

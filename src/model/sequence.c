@@ -8,6 +8,8 @@
  * A layer of fixed rows (a convolution) runs on all the rows there is room for, whatever the batch. The rows beyond the
  * batch are filled with zeros here: in our own buffers in place, and the caller's x, which is not ours to write to nor
  * known to have the room, in a copy. */
+#include "sequence.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,56 +17,6 @@
 #include "base/alive.h"
 #include "base/memory.h"
 #include "base/trace.h"
-#include "model_internal.h"
-
-static bool plain_name(const char *name) {
-    size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
-    return name[length] == '\0' && length < sizeof((dt_layer *)0)->name;
-}
-
-/* The given name, or kind and number among its kind; unique in the list. */
-static dt_status name_layer(dt_sequence *sequence, int position) {
-    dt_layer *layer = &sequence->layers[position];
-    dt_layer_common *common = layer->config;
-    int number = 1;
-    for (int i = 0; i < position; i++) number += sequence->layers[i].kind == layer->kind;
-    if (!plain_name(common->name))
-        return dt_fail(DT_ERR_INPUT,
-                       "recipe %s: the layer name `%.80s` cannot be used; use up to %d letters, digits, - and _",
-                       layer->source, common->name, (int)sizeof layer->name - 1);
-    if (common->name[0] == '\0') snprintf(common->name, sizeof common->name, "%s%d", layer->kind->name, number);
-    snprintf(layer->name, sizeof layer->name, "%s", common->name);
-    for (int i = 0; i < position; i++)
-        if (strcmp(sequence->layers[i].name, layer->name) == 0)
-            return dt_layer_fail(layer, "there is a layer of this name already (%s); give one of them another `name`",
-                                 sequence->layers[i].source);
-    return dt_ok();
-}
-
-static dt_status decode_items(dt_sequence *sequence, const dt_yaml *nodes, const char *path) {
-    if (!nodes || nodes->kind != DT_YAML_LIST || !nodes->first)
-        return dt_fail(DT_ERR_INPUT,
-                       "recipe %s: %s must be a list of layers with at least one, as in [flatten, {dense: 10}]",
-                       nodes ? nodes->source : "(nowhere)", path);
-    int count = 0;
-    for (const dt_yaml *node = nodes->first; node; node = node->next) count++;
-    sequence->layers = dt_alloc((size_t)count, sizeof *sequence->layers);
-    if (!sequence->layers) return dt_fail_memory("the layers", (size_t)count * sizeof *sequence->layers);
-    for (const dt_yaml *node = nodes->first; node; node = node->next) {
-        int position = sequence->count++;
-        DT_TRY(dt_layer_decode(&sequence->layers[position], node, path, position));
-        DT_TRY(name_layer(sequence, position));
-    }
-    return dt_ok();
-}
-
-dt_status dt_sequence_decode(dt_sequence *sequence, const dt_yaml *nodes, const char *path) {
-    dt_yaml *expanded = NULL;
-    if (nodes && nodes->kind == DT_YAML_LIST) DT_TRY(dt_presets_expand(nodes, path, &expanded));
-    dt_status status = decode_items(sequence, expanded ? expanded : nodes, path);
-    dt_yaml_destroy(expanded);
-    return status;
-}
 
 /* The layer's whole name, behind those of the layers it is in. */
 static dt_status widen_name(dt_layer *layer, const char *scope) {

@@ -1,7 +1,8 @@
 /* The gated unit y = silu(x w_gate) * (x w_up) (Shazeer 2020, "GLU variants improve transformer"), along the last
  * dimension. The two matrices are one, [in, 2*out], gate first, so there is one product. */
 #include "base/memory.h"
-#include "model_internal.h"
+#include "init.h"
+#include "linear.h"
 
 typedef struct swiglu_config {
     dt_layer_common common;

@@ -2,7 +2,7 @@
  * mean of those that are tokens. */
 #include <string.h>
 
-#include "model_internal.h"
+#include "layer.h"
 
 typedef struct token_pool_config {
     dt_layer_common common;

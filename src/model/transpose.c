@@ -1,6 +1,6 @@
 /* The dimensions of a sample in another order, as in [1, 2, 0], which makes pictures stored channels first [C, H, W]
  * the [H, W, C] all other layers want. It moves memory and computes nothing, so it has no kernel. */
-#include "model_internal.h"
+#include "layer.h"
 
 typedef struct transpose_config {
     dt_layer_common common;

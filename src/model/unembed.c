@@ -4,7 +4,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "model_internal.h"
+#include "init.h"
+#include "linear.h"
 
 typedef struct unembed_config {
     dt_layer_common common;

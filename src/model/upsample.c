@@ -1,7 +1,7 @@
 /* More places from fewer: pictures [H, W, C] grow in both directions, series [T, C] along T. `nearest` repeats,
  * `linear` goes straight between the centres of neighbours (bilinear in a picture), as PyTorch does without
  * align_corners. */
-#include "model_internal.h"
+#include "layer.h"
 
 typedef struct upsample_config {
     dt_layer_common common;

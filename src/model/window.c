@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "model_internal.h"
+#include "window.h"
 
 #define LARGEST ((int64_t)1 << 31)
 

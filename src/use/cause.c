@@ -12,15 +12,9 @@ static bool all_finite(const dt_suspect *s, const dt_real *values, int64_t count
 
 /* The first layer whose output for the one sample in the batch is not finite; NULL when all are. */
 static const char *overflowing_layer(const dt_suspect *s, dt_pass pass) {
-    pass.rows = 1;
     pass.first = s->batch->first;
     pass.state_out = NULL;
-    dt_model_forward(s->model, pass, s->batch->x);
-    for (int i = 0; i < dt_model_layer_count(s->model); i++) {
-        const dt_layer *layer = dt_model_layer(s->model, i);
-        if (layer->output && !all_finite(s, layer->output, dt_shape_count(&layer->out))) return layer->name;
-    }
-    return NULL;
+    return dt_model_overflowing_layer(s->model, pass, s->batch->x);
 }
 
 bool dt_find_cause(const dt_suspect *s, const dt_pass *pass, char *out, size_t size) {

@@ -4,7 +4,7 @@
 
 #include "base/memory.h"
 #include "config/recipe.h"
-#include "model/model_internal.h"
+#include "model/decode.h"
 
 /* Two trees that say the same. What has to be quoted may have become so, but not what is nothing. */
 static bool alike(const dt_yaml *a, const dt_yaml *b) {

@@ -4,7 +4,10 @@
 #ifndef DTRAIN_TESTS_MODELS_H
 #define DTRAIN_TESTS_MODELS_H
 
-#include "model/model_internal.h"
+#include "model/decode.h"
+#include "model/kinds.h"
+#include "model/linear.h"
+#include "model/loss.h"
 #include "suite.h"
 
 extern const dt_recipe_loss cross_entropy;

@@ -1,0 +1,109 @@
+/* What a kind of layer is: its configuration and the four functions that make it. Each kind is defined in a file of its
+ * own; kinds.c has the table. */
+#ifndef DTRAIN_LAYER_H
+#define DTRAIN_LAYER_H
+
+#include "model/model.h"
+
+typedef struct dt_plan dt_plan;
+typedef struct dt_sequence dt_sequence;
+
+/* What every kind's configuration begins with. */
+typedef struct dt_layer_common {
+    char name[DT_TEXT_MAX];
+} dt_layer_common;
+
+#define DT_LAYER_MAX_LISTS 2 /* keys of a kind that hold layers */
+
+/* A key of a kind's configuration that holds layers. */
+typedef struct dt_layer_list {
+    const char *key;
+    bool optional;
+    bool many; /* a list of lists of layers, each of which may be empty; only as the last key */
+    const char *help;
+} dt_layer_list;
+
+/* One kind of layer. Adding a kind is one file and one row of kinds.c. */
+typedef struct dt_layer_kind {
+    const char *name;
+    const char *help;
+    const dt_field *fields; /* of its configuration; ends with a NULL key */
+    /* For kinds that hold layers; ends with a NULL key. The first key is the shorthand: `- residual: [dense: 10]`. */
+    const dt_layer_list *lists;
+    size_t config_size; /* its first member is char name[DT_TEXT_MAX], its table's last row DT_LAYER_NAME_FIELD */
+    int variant;        /* tells apart kinds that share functions (activations: dt_activation) */
+    /* Everything that can fail: reads layer->config and layer->in, sets layer->out and what backward reads, declares
+     * parameters and scratch. */
+    dt_status (*plan)(dt_layer *layer, dt_plan *plan);
+    /* Initial values of its parameters. NULL: it has none. */
+    void (*init)(const dt_layer *layer, dt_real *weights, uint64_t seed);
+    /* y[rows, out] from x[rows, in]. y may be x for a layer that is in_place. */
+    void (*forward)(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y);
+    /* From dy[rows, out] (may be overwritten): parameter gradients into pass->grads, and dx[rows, in] unless dx is
+     * NULL. For an in_place layer dx is dy. x and y hold what forward saw and gave only where the layer said that it
+     * reads them. */
+    void (*backward)(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
+                     dt_real *dx);
+    /* Frees what layer->state, if there is one, holds besides itself. NULL: nothing. */
+    void (*finish)(dt_layer *layer);
+} dt_layer_kind;
+
+#define DT_LAYER_MAX_PARAMS 32
+#define DT_LAYER_MAX_SCRATCH 4
+
+struct dt_layer {
+    const dt_layer_kind *kind;
+    char name[64];            /* unique in the model: given, or kind + number ("dense1"), behind the names of the
+                               * layers it is in ("residual1/dense1") */
+    char source[DT_TEXT_MAX]; /* where the recipe says so */
+    void *config;             /* kind->config_size bytes, decoded */
+    dt_sequence *inner;       /* the lists of layers it holds, in the order of kind->lists */
+    int inner_count;
+    dt_shape in, out;               /* of one sample */
+    bool in_place;                  /* set by plan: forward works with y == x, and backward with dx == dy */
+    bool view;                      /* set by plan: y is x under another shape; forward and backward do nothing */
+    bool reads_input, reads_output; /* set by plan: what backward reads, so nobody overwrites it in between */
+    bool fixed_rows;                /* set by plan: works on all the rows there is room for; those of x and dy beyond
+                                     * pass->rows are zero when it is called */
+    const char *squash;             /* set by plan: "softmax" or "sigmoid" when that is what it ends with, or NULL */
+    int param[DT_LAYER_MAX_PARAMS]; /* indices into the model's table, in order of declaration */
+    int param_count;
+    dt_real *scratch[DT_LAYER_MAX_SCRATCH]; /* as asked for, kept from forward to backward */
+    int scratch_count;
+    dt_real *workspace;   /* shared by all layers: nothing stays in it between calls */
+    void *state;          /* of dt_alloc: what plan computed and the kind's other functions use; freed with the layer */
+    dt_real *output;      /* [max_rows, out]; NULL where y is x */
+    dt_real *const *over; /* set by plan: output of a layer in it, that its own may be written over; or NULL */
+    uint64_t index;       /* position in the model: keys random draws */
+    size_t begin;         /* its tensors, and those of the layers behind it, are from this element of the arena on */
+    double flops;         /* set by plan: of its products, for one row forward */
+    /* Set by plan: what it gives at a position (along all dimensions but the last) follows from its input there alone,
+     * or, when decoding, from what it keeps of the positions before. */
+    bool pointwise;
+    bool in_pieces; /* set by plan: pointwise, and nothing is kept for backward but x: it may be run on any part of the
+                     * positions, forward and backward */
+    int64_t state_at;      /* where its part of a row's recurrent state begins, of dt_plan_recurrent_state */
+    int trace[2];          /* kinds of span: forward, backward */
+    const dt_table *table; /* the model's */
+};
+
+/* A failure that names the layer and its line: "recipe m.yaml:9: dense2: …". */
+dt_status dt_layer_fail(const dt_layer *layer, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Rows of a batch's input as a matrix with the last dimension's columns. */
+int64_t dt_matrix_rows(const dt_layer *layer, const dt_pass *pass);
+
+/* A layer's own parameter in an arena. */
+#define DT_PARAM(layer, arena, i) ((arena) + (layer)->table->tensors[(layer)->param[i]].offset)
+
+/* The row every table of layer fields ends with: the configuration begins with char name[DT_TEXT_MAX]. */
+#define DT_LAYER_NAME_FIELD                                                                                            \
+    {                                                                                                                  \
+        .key = "name", .type = DT_FIELD_TEXT, .offset = 0, .fallback = "", .flags = 0,                                 \
+        .help = "name of the layer and its tensors (default: the kind and its number, as in dense1)"                   \
+    }
+
+/* Choices of an `activation` field that is fused into a pass which needs the output alone to go back. */
+extern const char *const dt_rectifier_names[]; /* index DT_RECTIFIER_RELU is relu */
+#define DT_RECTIFIER_RELU 1
+
+#endif

@@ -1,0 +1,34 @@
+/* Products with weights, in float32 or bfloat16. */
+#ifndef DTRAIN_LINEAR_H
+#define DTRAIN_LINEAR_H
+
+#include "plan.h"
+
+/* y = x w, w a parameter of the layer, [in, out], or as it is stored, [out, in], when `transposed`. Planned into
+ * layer->state, or wherever it stays until the model ends. */
+typedef struct dt_linear {
+    int param;
+    bool transposed;
+    int64_t in, out;
+    bool decoding; /* a few rows at a time */
+    bool rounds;   /* in bf16; layers of few inputs or outputs, where that gains nothing, are always float32 */
+    dt_real *x16;  /* a dt_rounded: of what forward multiplied, kept for backward when training */
+    dt_real *dy16;
+} dt_linear;
+
+/* `param` counts the layer's parameters, as DT_PARAM does; `per_row`: rows of x in a sample. */
+dt_status dt_linear_plan(dt_linear *linear, dt_plan *plan, dt_layer *layer, int param, bool transposed,
+                         int64_t per_row);
+/* y[rows, out] = x[rows, in] w + beta*y. */
+void dt_linear_forward(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
+                       int64_t rows, dt_real beta, dt_real *y);
+/* The same for the few rows of a decoding model, which forward calls: with weights rounded to bfloat16 where the pass
+ * has them, and x as it is; of `linear` only param, transposed, in and out are used. */
+void dt_linear_decode(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
+                      int64_t rows, dt_real beta, dt_real *y);
+/* dw = x^T dy, added to what is there when `accumulate`; and dx[rows, in] = dy w^T + beta*dx, unless dx is NULL. After
+ * the forward call of the same x; when the last one was with the same address and rows, they hold the same numbers. */
+void dt_linear_backward(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
+                        const dt_real *dy, int64_t rows, bool accumulate, dt_real beta, dt_real *dx);
+
+#endif

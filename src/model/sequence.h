@@ -1,0 +1,40 @@
+/* Layers that run one after another: the model is one such list, and a layer may hold others inside itself. */
+#ifndef DTRAIN_SEQUENCE_H
+#define DTRAIN_SEQUENCE_H
+
+#include "plan.h"
+
+struct dt_sequence {
+    dt_layer *layers;
+    int count;
+    int first_trained;      /* the first layer with parameters, its own or of layers in it; count when none has */
+    bool outermost;         /* the model's own list */
+    bool apart;             /* the last layer, if it can, is run by the caller, a part of the positions at a time */
+    dt_real *const *result; /* where the last output will be; NULL: it is the caller's x */
+    dt_layer *head;         /* that layer; NULL when it is run with the others */
+    bool keeps_output;      /* a backward pass reads the last output, or it is the caller's x: do not overwrite it */
+    dt_real *gradient[2];   /* [max_rows, widest], taken in turn by layers that are not in place */
+    int64_t max_rows;
+    bool pointwise;  /* all its layers are (dt_layer.pointwise) */
+    dt_real *filled; /* [max_rows, in]: x, filled up with zeros, for a layer of fixed_rows that reads it; or NULL */
+};
+
+/* Plans a decoded list on samples of shape `input`. `scope` is put before the layers' names ("residual1/"). `wants_dx`:
+ * backward will be asked for the gradient of the list's input. */
+dt_status dt_sequence_plan(dt_sequence *sequence, dt_plan *plan, const char *scope, const dt_shape *input,
+                           bool wants_dx);
+void dt_sequence_finish(dt_sequence *sequence);
+/* The shape of what the list gives. */
+const dt_shape *dt_sequence_out(const dt_sequence *sequence, const dt_shape *input);
+/* Whether any tensor, in whatever depth, belongs to the list. */
+bool dt_sequence_is_trained(const dt_sequence *sequence);
+void dt_sequence_init(const dt_sequence *sequence, dt_real *weights, uint64_t seed);
+
+/* The last layer's output; x is not modified. */
+const dt_real *dt_sequence_forward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x);
+/* Parameter gradients from dy (overwritten), and the gradient of x, borrowed until another list of the same depth goes
+ * back, when `wants_dx`; else NULL, and layers before the first with parameters are left out. */
+dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x, dt_real *dy,
+                              bool wants_dx);
+
+#endif
