@@ -154,9 +154,10 @@ void dt_conv_backward_weights(const dt_conv *conv, dt_real *dw, const void *x, c
 
 #else
 
-#    include <dnnl.h>
 #    include <float.h>
 #    include <string.h>
+
+#    include "onednn.h"
 
 /* What is run. PACK and UNPACK bring weights into and their gradient out of oneDNN's order. */
 typedef enum dt_step { FORWARD, DATA, WEIGHTS, PACK_FORWARD, PACK_DATA, UNPACK, UNPACK_ADD, STEPS } dt_step;
@@ -170,7 +171,7 @@ struct dt_conv {
     dnnl_stream_t stream;
     dnnl_primitive_t steps[STEPS];
     dnnl_memory_t scratch[STEPS];
-    dnnl_memory_desc_t formats[OPERANDS];
+    dt_onednn_format formats[OPERANDS]; /* of the operands below */
     dnnl_memory_t operands[OPERANDS];
     bool rounds;
     bool slow;                    /* one of the convolutions is plain loops */
@@ -191,28 +192,22 @@ static size_t aligned(size_t bytes) {
 static dt_status add_step(dt_conv *conv, dt_step step, const_dnnl_primitive_desc_t desc) {
     static const char what[] = "a convolution";
     DT_TRY(check(dnnl_primitive_create(&conv->steps[step], desc), what));
-    const dnnl_memory_desc_t *scratch = dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0);
+    dt_onednn_format scratch = dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0);
     size_t bytes = aligned(dnnl_memory_desc_get_size(scratch));
     if (bytes > conv->workspace) conv->workspace = bytes;
     return check(dnnl_memory_create(&conv->scratch[step], scratch, conv->engine, DNNL_MEMORY_NONE), what);
 }
 
-static dt_status add_operand(dt_conv *conv, dt_operand operand, const dnnl_memory_desc_t *format) {
-    conv->formats[operand] = *format;
-    return check(dnnl_memory_create(&conv->operands[operand], format, conv->engine, DNNL_MEMORY_NONE), "an array");
+static dt_status describe_operand(dt_conv *conv, dt_operand operand, dt_onednn_shape shape, dnnl_format_tag_t order) {
+    DT_TRY(check(dt_onednn_memory(&conv->operands[operand], conv->engine, &shape, order), "an array"));
+    return check(dt_onednn_format_of(&conv->formats[operand], conv->operands[operand]), "an array");
 }
 
-static dt_status describe_operand(dt_conv *conv, dt_operand operand, int rank, const int64_t *dims,
-                                  dnnl_data_type_t dtype, dnnl_format_tag_t order) {
-    dnnl_memory_desc_t format;
-    DT_TRY(check(dnnl_memory_desc_init_by_tag(&format, rank, dims, dtype, order), "an array"));
-    return add_operand(conv, operand, &format);
-}
-
-static dt_status add_packed(dt_conv *conv, dt_operand operand, const dnnl_memory_desc_t *format) {
+static dt_status add_packed(dt_conv *conv, dt_operand operand, dt_onednn_format format) {
     size_t bytes = aligned(dnnl_memory_desc_get_size(format));
     if (bytes > conv->scratch_at) conv->scratch_at = bytes;
-    return add_operand(conv, operand, format);
+    DT_TRY(check(dnnl_memory_create(&conv->operands[operand], format, conv->engine, DNNL_MEMORY_NONE), "an array"));
+    return check(dt_onednn_format_of(&conv->formats[operand], conv->operands[operand]), "an array");
 }
 
 /* Every step takes its scratch from the caller; some end with `act`, some add to what is there. */
@@ -225,40 +220,40 @@ static dt_status make_attributes(dnnl_primitive_attr_t *out, const dt_conv_shape
     float slope = act && act->activation == DT_LEAKY_RELU && act->slope > FLT_MIN ? act->slope : FLT_MIN;
     status = check(dnnl_post_ops_create(&after), "attributes");
     if (status.code == DT_OK)
-        status = check(add ? dnnl_post_ops_append_sum(after, 1)
-                           : dnnl_post_ops_append_eltwise(after, 1, dnnl_eltwise_relu, slope, 0),
-                       "attributes");
+        status = check(add ? dt_onednn_then_sum(after) : dt_onednn_then_leaky_relu(after, slope), "attributes");
     if (status.code == DT_OK) status = check(dnnl_primitive_attr_set_post_ops(*out, after), "attributes");
     dnnl_post_ops_destroy(after);
     return status;
 }
 
+/* Weights as their caller has them: those that are read, or their gradient. */
+static dt_onednn_shape weights_of(const dt_conv_shape *s, dnnl_data_type_t type) {
+    const int64_t out = s->out_channels / s->groups, in = s->in_channels / s->groups, *kernel = s->window.kernel;
+    if (s->groups > 1) return (dt_onednn_shape){5, {s->groups, out, in, kernel[0], kernel[1]}, type};
+    return (dt_onednn_shape){4, {out, in, kernel[0], kernel[1]}, type};
+}
+
+static dnnl_data_type_t type_read(const dt_conv *conv) {
+    return conv->rounds ? dnnl_bf16 : dnnl_f32;
+}
+
 /* The formats of the caller's arrays. */
 static dt_status describe(dt_conv *conv, const dt_conv_shape *s) {
     const dt_window *at = &s->window;
-    dnnl_dims_t x = {s->rows, s->in_channels, at->in[0], at->in[1]};
-    dnnl_dims_t y = {s->rows, s->out_channels, at->out[0], at->out[1]};
-    dnnl_dims_t b = {s->out_channels};
-    dnnl_dims_t w = {s->groups, s->out_channels / s->groups, s->in_channels / s->groups, at->kernel[0], at->kernel[1]};
-    const bool grouped = s->groups > 1;
-    const int rank = grouped ? 5 : 4;
-    const int64_t *dims = grouped ? w : w + 1;
-    const dnnl_format_tag_t hwio = grouped ? dnnl_hwigo : dnnl_hwio;
-    const dnnl_data_type_t read = conv->rounds ? dnnl_bf16 : dnnl_f32, written = dnnl_f32;
-    DT_TRY(describe_operand(conv, X, 4, x, read, dnnl_nhwc));
-    DT_TRY(describe_operand(conv, DX, 4, x, written, dnnl_nhwc));
-    DT_TRY(describe_operand(conv, Y, 4, y, written, dnnl_nhwc));
-    DT_TRY(describe_operand(conv, DY, 4, y, read, dnnl_nhwc));
-    DT_TRY(describe_operand(conv, W, rank, dims, read, hwio));
-    DT_TRY(describe_operand(conv, DW, rank, dims, written, hwio));
-    return describe_operand(conv, B, 1, b, written, dnnl_a);
-}
-
-/* Weights of one of the caller's formats, in whatever order oneDNN likes. */
-static dt_status in_any_order(const dt_conv *conv, dt_operand operand, dnnl_memory_desc_t *out) {
-    const dnnl_memory_desc_t *format = &conv->formats[operand];
-    return check(dnnl_memory_desc_init_by_tag(out, format->ndims, format->dims, format->data_type, dnnl_format_tag_any),
-                 "an array");
+    const dnnl_data_type_t read = type_read(conv), written = dnnl_f32;
+    const dnnl_format_tag_t hwio = s->groups > 1 ? dnnl_hwigo : dnnl_hwio;
+    const dt_onednn_shape x = {4, {s->rows, s->in_channels, at->in[0], at->in[1]}, read};
+    const dt_onednn_shape y = {4, {s->rows, s->out_channels, at->out[0], at->out[1]}, written};
+    dt_onednn_shape dx = x, dy = y;
+    dx.type = written;
+    dy.type = read;
+    DT_TRY(describe_operand(conv, X, x, dnnl_nhwc));
+    DT_TRY(describe_operand(conv, DX, dx, dnnl_nhwc));
+    DT_TRY(describe_operand(conv, Y, y, dnnl_nhwc));
+    DT_TRY(describe_operand(conv, DY, dy, dnnl_nhwc));
+    DT_TRY(describe_operand(conv, W, weights_of(s, read), hwio));
+    DT_TRY(describe_operand(conv, DW, weights_of(s, written), hwio));
+    return describe_operand(conv, B, (dt_onednn_shape){1, {s->out_channels}, written}, dnnl_a);
 }
 
 static dt_status plan_reorder(dt_conv *conv, dt_step step, dt_operand from, dt_operand to, bool add) {
@@ -266,7 +261,7 @@ static dt_status plan_reorder(dt_conv *conv, dt_step step, dt_operand from, dt_o
     dnnl_primitive_desc_t desc = NULL;
     dt_status status = make_attributes(&attributes, NULL, add);
     if (status.code == DT_OK)
-        status = check(dnnl_reorder_primitive_desc_create(&desc, &conv->formats[from], conv->engine, &conv->formats[to],
+        status = check(dnnl_reorder_primitive_desc_create(&desc, conv->formats[from], conv->engine, conv->formats[to],
                                                           conv->engine, attributes),
                        "a reordering");
     if (status.code == DT_OK) status = add_step(conv, step, desc);
@@ -275,18 +270,20 @@ static dt_status plan_reorder(dt_conv *conv, dt_step step, dt_operand from, dt_o
     return status;
 }
 
-/* Distances as oneDNN counts them: neighbours in a window are dilation + 1 apart. */
-typedef struct distances {
-    dnnl_dims_t stride, dilation, before, after;
-} distances;
-
 /* One of the three convolutions. `forward` is the hint the backward ones need. */
-static dt_status plan_convolution(dt_conv *conv, dt_step step, const void *operation, const dt_conv_shape *act,
+static dt_status plan_convolution(dt_conv *conv, dt_step step, dt_onednn_convolution operation,
                                   const_dnnl_primitive_desc_t forward, dnnl_primitive_desc_t *desc) {
+    const dt_window *at = &conv->shape.window;
+    for (int i = 0; i < 2; i++) {
+        operation.stride[i] = at->stride[i];
+        operation.dilation[i] = at->dilation[i] - 1; /* oneDNN counts what lies between */
+        operation.before[i] = at->before[i];
+        operation.after[i] = at->after[i];
+    }
     dnnl_primitive_attr_t attributes = NULL;
-    dt_status status = make_attributes(&attributes, act, false);
+    dt_status status = make_attributes(&attributes, step == FORWARD ? &conv->shape : NULL, false);
     if (status.code == DT_OK)
-        status = check(dnnl_primitive_desc_create(desc, operation, attributes, conv->engine, forward), "a convolution");
+        status = check(dt_onednn_plan(desc, conv->engine, &operation, attributes, forward), "a convolution");
     dnnl_primitive_attr_destroy(attributes);
     DT_TRY(status);
     const char *how = NULL;
@@ -295,62 +292,46 @@ static dt_status plan_convolution(dt_conv *conv, dt_step step, const void *opera
     return add_step(conv, step, *desc);
 }
 
-static dt_status plan_forward(dt_conv *conv, const dt_conv_shape *s, const distances *d, dnnl_primitive_desc_t *desc) {
-    dnnl_memory_desc_t any;
-    dnnl_convolution_desc_t operation;
-    DT_TRY(in_any_order(conv, W, &any));
-    DT_TRY(check(dnnl_dilated_convolution_forward_desc_init(&operation, dnnl_forward_training, dnnl_convolution_direct,
-                                                            &conv->formats[X], &any, s->bias ? &conv->formats[B] : NULL,
-                                                            &conv->formats[Y], d->stride, d->dilation, d->before,
-                                                            d->after),
-                 "a convolution"));
-    DT_TRY(plan_convolution(conv, FORWARD, &operation, s, NULL, desc));
+static dt_status plan_forward(dt_conv *conv, dnnl_primitive_desc_t *desc) {
+    const dt_onednn_convolution operation = {.pass = DT_ONEDNN_FORWARD,
+                                             .x = conv->formats[X],
+                                             .y = conv->formats[Y],
+                                             .bias = conv->shape.bias ? conv->formats[B] : NULL,
+                                             .weights = weights_of(&conv->shape, type_read(conv))};
+    DT_TRY(plan_convolution(conv, FORWARD, operation, NULL, desc));
     DT_TRY(add_packed(conv, PACKED_FORWARD, dnnl_primitive_desc_query_md(*desc, dnnl_query_weights_md, 0)));
     return plan_reorder(conv, PACK_FORWARD, W, PACKED_FORWARD, false);
 }
 
-static dt_status plan_data(dt_conv *conv, const distances *d, const_dnnl_primitive_desc_t forward,
-                           dnnl_primitive_desc_t *desc) {
-    dnnl_memory_desc_t any;
-    dnnl_convolution_desc_t operation;
-    DT_TRY(in_any_order(conv, W, &any));
-    DT_TRY(check(dnnl_dilated_convolution_backward_data_desc_init(&operation, dnnl_convolution_direct,
-                                                                  &conv->formats[DX], &any, &conv->formats[DY],
-                                                                  d->stride, d->dilation, d->before, d->after),
-                 "a convolution"));
-    DT_TRY(plan_convolution(conv, DATA, &operation, NULL, forward, desc));
+static dt_status plan_data(dt_conv *conv, const_dnnl_primitive_desc_t forward, dnnl_primitive_desc_t *desc) {
+    const dt_onednn_convolution operation = {.pass = DT_ONEDNN_DATA,
+                                             .x = conv->formats[DX],
+                                             .y = conv->formats[DY],
+                                             .weights = weights_of(&conv->shape, type_read(conv))};
+    DT_TRY(plan_convolution(conv, DATA, operation, forward, desc));
     DT_TRY(add_packed(conv, PACKED_DATA, dnnl_primitive_desc_query_md(*desc, dnnl_query_weights_md, 0)));
     return plan_reorder(conv, PACK_DATA, W, PACKED_DATA, false);
 }
 
-static dt_status plan_weights(dt_conv *conv, const distances *d, const_dnnl_primitive_desc_t forward,
-                              dnnl_primitive_desc_t *desc) {
-    dnnl_memory_desc_t any;
-    dnnl_convolution_desc_t operation;
-    DT_TRY(in_any_order(conv, DW, &any));
-    DT_TRY(check(dnnl_dilated_convolution_backward_weights_desc_init(&operation, dnnl_convolution_direct,
-                                                                     &conv->formats[X], &any, NULL, &conv->formats[DY],
-                                                                     d->stride, d->dilation, d->before, d->after),
-                 "a convolution"));
-    DT_TRY(plan_convolution(conv, WEIGHTS, &operation, NULL, forward, desc));
+static dt_status plan_weights(dt_conv *conv, const_dnnl_primitive_desc_t forward, dnnl_primitive_desc_t *desc) {
+    const dt_onednn_convolution operation = {.pass = DT_ONEDNN_WEIGHTS,
+                                             .x = conv->formats[X],
+                                             .y = conv->formats[DY],
+                                             .weights = weights_of(&conv->shape, dnnl_f32)};
+    DT_TRY(plan_convolution(conv, WEIGHTS, operation, forward, desc));
     DT_TRY(add_packed(conv, PACKED_WEIGHTS, dnnl_primitive_desc_query_md(*desc, dnnl_query_diff_weights_md, 0)));
     DT_TRY(plan_reorder(conv, UNPACK, PACKED_WEIGHTS, DW, false));
     return plan_reorder(conv, UNPACK_ADD, PACKED_WEIGHTS, DW, true);
 }
 
-static dt_status plan(dt_conv *conv, const dt_conv_shape *s, bool training) {
-    const dt_window *at = &s->window;
-    const distances d = {{at->stride[0], at->stride[1]},
-                         {at->dilation[0] - 1, at->dilation[1] - 1},
-                         {at->before[0], at->before[1]},
-                         {at->after[0], at->after[1]}};
+static dt_status plan(dt_conv *conv, bool training) {
     DT_TRY(check(dnnl_engine_create(&conv->engine, dnnl_cpu, 0), "an engine"));
     DT_TRY(check(dnnl_stream_create(&conv->stream, conv->engine, dnnl_stream_default_flags), "a stream"));
     dnnl_primitive_desc_t forward = NULL, data = NULL, weights = NULL;
-    dt_status status = describe(conv, s);
-    if (status.code == DT_OK) status = plan_forward(conv, s, &d, &forward);
-    if (status.code == DT_OK && training) status = plan_data(conv, &d, forward, &data);
-    if (status.code == DT_OK && training) status = plan_weights(conv, &d, forward, &weights);
+    dt_status status = describe(conv, &conv->shape);
+    if (status.code == DT_OK) status = plan_forward(conv, &forward);
+    if (status.code == DT_OK && training) status = plan_data(conv, forward, &data);
+    if (status.code == DT_OK && training) status = plan_weights(conv, forward, &weights);
     dnnl_primitive_desc_destroy(weights);
     dnnl_primitive_desc_destroy(data);
     dnnl_primitive_desc_destroy(forward);
@@ -363,7 +344,7 @@ static dt_status create(dt_conv **out, const dt_conv_shape *shape, bool training
     if (!conv) return dt_fail_memory("a convolution", sizeof *conv);
     conv->shape = *shape;
     conv->rounds = rounds;
-    dt_status status = plan(conv, shape, training);
+    dt_status status = plan(conv, training);
     if (status.code != DT_OK) {
         dt_conv_destroy(conv);
         return status;

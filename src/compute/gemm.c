@@ -32,7 +32,7 @@ void dt_gemm_bf16(dt_transpose ta, dt_transpose tb, int64_t m, int64_t n, int64_
                   const dt_bf16 *b, int64_t ldb, dt_real beta, dt_real *c, int64_t ldc) {
     (void)ta, (void)tb, (void)m, (void)n, (void)k, (void)a, (void)lda, (void)b, (void)ldb, (void)beta, (void)c,
         (void)ldc;
-    assert(!"no bfloat16 in double");
+    assert(false && "no bfloat16 in double");
 }
 
 bool dt_compute_has_bf16(void) {
@@ -41,8 +41,9 @@ bool dt_compute_has_bf16(void) {
 
 #else
 
-#    include <dnnl.h>
 #    include <omp.h>
+
+#    include "onednn.h"
 
 /* oneDNN writes its code when it is first asked for a product of some kind: where there is no memory for that, it is
  * found out before a run begins. */
@@ -60,15 +61,16 @@ static dt_status warm_up(void) {
 }
 
 dt_status dt_products_open(dt_isa isa, int threads, void (*each_thread)(void)) {
-    static const dnnl_cpu_isa_t pins[] = {
-        [DT_ISA_BASELINE] = dnnl_cpu_isa_sse41, [DT_ISA_AVX2] = dnnl_cpu_isa_avx2, [DT_ISA_AVX512] = dnnl_cpu_isa_all};
+    static const dnnl_cpu_isa_t pins[] = {[DT_ISA_BASELINE] = dnnl_cpu_isa_sse41,
+                                          [DT_ISA_AVX2] = dnnl_cpu_isa_avx2,
+                                          [DT_ISA_AVX512] = DT_ONEDNN_ALL_ISAS};
     static dt_isa pinned = DT_ISA_AUTO;
     omp_set_num_threads(threads);
 #    pragma omp parallel num_threads(threads)
     each_thread();
     if (pinned == isa) return dt_ok();
     dnnl_status_t code = dnnl_set_max_cpu_isa(pins[isa]);
-    if (code != dnnl_success)
+    if (code != dnnl_success && code != dnnl_unimplemented) /* the latter: not an x86, nothing to choose from */
         return dt_fail(DT_ERR_INPUT,
                        "compute.isa cannot become %s: oneDNN was pinned before in this process (error %d)",
                        dt_isa_name(isa), (int)code);
