@@ -3,7 +3,7 @@
 # On other systems nothing is installed: the build then says what it misses.
 # shellcheck disable=SC2034  # the lists are for whoever sources this
 
-packages_build=(gcc libc6-dev meson ninja-build pkg-config python3 openmpi-bin libopenmpi-dev libhdf5-openmpi-dev
+packages_build=(gcc libc6-dev meson ninja-build pkg-config python3 openmpi-bin libopenmpi-dev libhdf5-dev
     libdnnl-dev libyaml-dev librandom123-dev libxxhash-dev zlib1g-dev)
 packages_data=(dataset-fashion-mnist)
 packages_test=("${packages_data[@]}" check clang-format-14 clang-tidy-14 shellcheck git bsdutils procps python3-h5py)

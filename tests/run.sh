@@ -58,7 +58,7 @@ run_tests() {
     logs+=("$log")
 }
 
-if configure_and_build build -Dbuildtype=release; then
+if configure_and_build build -Dbuildtype=release -Dwerror=true; then
     run_tests build "${suites[@]}"
 fi
 watched=() # suites that a sanitizer watches
@@ -66,7 +66,7 @@ for suite in unit fuzz; do
     ((${#suites[@]})) && [[ " ${suites[*]} " != *" $suite "* ]] || watched+=("$suite")
 done
 if ((${#watched[@]})); then
-    if configure_and_build build/asan -Dbuildtype=debugoptimized -Db_sanitize=address,undefined; then
+    if configure_and_build build/asan -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Dwerror=true; then
         run_tests build/asan "${watched[@]}"
     fi
 fi

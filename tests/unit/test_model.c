@@ -536,11 +536,10 @@ END_TEST
 START_TEST(the_resolved_list_is_the_same_model_and_resolves_to_itself) {
     static const char *const lists[] = {
         RICH, NESTED,
-        "[flatten, {dense: {out: 6, activation: leaky_relu, slope: 0.123456789, init: normal, std: 1e-3, bias: "
-        "no, name: "
-        "a-b_9}}, {leaky_relu: 0.2}, sigmoid, silu, relu, {dropout: 0.3333333333333333}, {dense: 4}]",
-        "[{conv2d: {out: 6, kernel: 3x2, stride: 2x1, padding: 1x0, groups: 1, activation: silu}}, {max_pool: {kernel: "
-        "2, padding: same}}, {conv2d: 4}, global_avg_pool, {dense: 4}]"};
+        ("[flatten, {dense: {out: 6, activation: leaky_relu, slope: 0.123456789, init: normal, std: 1e-3, bias: no, "
+         "name: a-b_9}}, {leaky_relu: 0.2}, sigmoid, silu, relu, {dropout: 0.3333333333333333}, {dense: 4}]"),
+        ("[{conv2d: {out: 6, kernel: 3x2, stride: 2x1, padding: 1x0, groups: 1, activation: silu}}, "
+         "{max_pool: {kernel: 2, padding: same}}, {conv2d: 4}, global_avg_pool, {dense: 4}]")};
     for (int i = 0; i < COUNT(lists); i++) {
         dt_model_spec spec = {.input = {2, {3, 4}}, .targets = 1, .rows = 3, .training = true};
         dt_model *model = new_model(lists[i], &spec);
