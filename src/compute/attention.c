@@ -7,7 +7,8 @@
  * vectors. That form is written with the compiler's vector types, because a tile of sums has to stay in registers,
  * which loops over arrays do not promise. Heads are copied out of qkv first, filled up with zeros to whole vectors, so
  * that no loop has a remainder; the sizes of most models, 32 and 64, are constants of their own copies of the code. */
-#include "attention.h"
+#include "elementary.h"
+#include "slots.h"
 
 #if defined __AVX512F__
 #    define VECTOR_BYTES 64
@@ -26,7 +27,6 @@ enum {
     AHEAD = 8 /* rows of a head lie apart: the processor does not see the next coming */
 };
 
-#define INLINE static inline __attribute__((always_inline))
 #define LOWEST LITERAL(-1e30) /* below all scores, and still a number when another is subtracted */
 
 static inline int64_t round_up(int64_t n, int64_t unit) {
@@ -36,41 +36,6 @@ static inline int64_t round_up(int64_t n, int64_t unit) {
 static inline int64_t smaller(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
-
-/* Scores are counted in powers of two, so that a weight is 2 to its score's power: log2(e) goes into the scale. */
-#define LOG2_E LITERAL(1.4426950408889634)
-#define LN_2 LITERAL(0.6931471805599453)
-
-#ifdef DT_REAL_DOUBLE
-static inline double power_below(double x) {
-    return exp2(x);
-}
-static inline double log2_real(double x) {
-    return log2(x);
-}
-#else
-/* 2^x within 2 ulp for x that is not above 0 but by rounding; 0 below -126.5. The nearest whole number is what is left
- * of x beside a number so large that it has no room for more, its last bits the exponent; the rest is a polynomial of
- * degree 5, fitted to the least relative error, 9e-8. NaN passes. */
-static inline float power_below(float x) {
-    const float large = 0x1.8p23F + 127;
-    float limited = x < -127.0F ? -127.0F : x, shifted = limited + large;
-    float r = limited - (shifted - large), value;
-    uint32_t bits;
-    memcpy(&bits, &shifted, sizeof bits);
-    bits <<= 23;
-    memcpy(&value, &bits, sizeof value);
-    float p = 1.326472731307149e-3F;
-    p = p * r + 9.671512991189957e-3F;
-    p = p * r + 5.550733581185341e-2F;
-    p = p * r + 2.4022242426872253e-1F;
-    p = p * r + 6.931470036506653e-1F;
-    return (p * r + 1.0F) * value;
-}
-static inline float log2_real(float x) {
-    return log2f(x);
-}
-#endif
 
 /* ---- products ---- */
 
@@ -472,96 +437,5 @@ void DT_OF_ISA(attend_backward)(dt_real *dqkv, const dt_real *dy, const dt_real 
     case 32: back_through_rows(dqkv, dy, y, log_sum, qkv, shape, work, 32); break;
     case 64: back_through_rows(dqkv, dy, y, log_sum, qkv, shape, work, 64); break;
     default: back_through_rows(dqkv, dy, y, log_sum, qkv, shape, work, round_up(shape->size, LANES));
-    }
-}
-
-/* ---- one position at a time ---- */
-
-/* weights[t] = q·keys[t] for `positions` positions, TOGETHER or 1: several sums at once wait for none of them. */
-INLINE void score_places(dt_real *restrict weights, const dt_real *restrict q, const dt_real *restrict keys,
-                         int64_t size, int64_t stride, const int positions) {
-    dt_real s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-    _Pragma("omp simd reduction(+ : s0, s1, s2, s3)") for (int64_t j = 0; j < size; j++) {
-        s0 += q[j] * keys[j];
-        if (positions == 1) continue;
-        s1 += q[j] * keys[stride + j];
-        s2 += q[j] * keys[2 * stride + j];
-        s3 += q[j] * keys[3 * stride + j];
-    }
-    weights[0] = s0;
-    if (positions > 1) weights[1] = s1, weights[2] = s2, weights[3] = s3;
-}
-
-/* y += the values of `positions` positions, by their weights. */
-INLINE void add_places(dt_real *restrict y, const dt_real *restrict weights, const dt_real *restrict values,
-                       int64_t size, int64_t stride, const int positions) {
-    SIMD for (int64_t j = 0; j < size; j++) {
-        dt_real sum = y[j] + weights[0] * values[j];
-        if (positions > 1) {
-            sum += weights[1] * values[stride + j];
-            sum += weights[2] * values[2 * stride + j];
-            sum += weights[3] * values[3 * stride + j];
-        }
-        y[j] = sum;
-    }
-}
-
-static void attend_one(dt_real *restrict y, dt_real *restrict weights, const dt_real *restrict q,
-                       const dt_real *restrict keys, const dt_real *restrict values, int64_t count, int64_t size,
-                       int64_t stride) {
-    enum { TOGETHER = 4 };
-    dt_real top = LOWEST, sum = 0, scale = LOG2_E / sqrt_real((dt_real)size);
-    int64_t t = 0;
-    for (; t + TOGETHER <= count; t += TOGETHER)
-        score_places(weights + t, q, keys + t * stride, size, stride, TOGETHER);
-    for (; t < count; t++) score_places(weights + t, q, keys + t * stride, size, stride, 1);
-    _Pragma("omp simd reduction(max : top)") for (t = 0; t < count; t++) {
-        weights[t] *= scale;
-        top = weights[t] > top ? weights[t] : top;
-    }
-    _Pragma("omp simd reduction(+ : sum)") for (t = 0; t < count; t++) {
-        weights[t] = power_below(weights[t] - top);
-        sum += weights[t];
-    }
-    const dt_real share = 1 / sum;
-    SIMD for (int64_t i = 0; i < count; i++) weights[i] *= share;
-    memset(y, 0, (size_t)size * sizeof *y);
-    for (t = 0; t + TOGETHER <= count; t += TOGETHER)
-        add_places(y, weights + t, values + t * stride, size, stride, TOGETHER);
-    for (; t < count; t++) add_places(y, weights + t, values + t * stride, size, stride, 1);
-}
-
-void DT_OF_ISA(attend_place)(dt_real *y, dt_real *keys, dt_real *values, const dt_real *qkv, const dt_attention *shape,
-                             int64_t position, dt_real *work) {
-    int64_t size = shape->size, pairs = shape->kv_heads * size, group = shape->heads / shape->kv_heads;
-    int64_t out = shape->heads * size, stride = out + 2 * pairs;
-    for (int64_t r = 0; r < shape->rows; r++) {
-        const dt_real *q = qkv + r * stride;
-        dt_real *k = keys + r * shape->positions * pairs, *v = values + r * shape->positions * pairs;
-        memcpy(k + position * pairs, q + out, (size_t)pairs * sizeof *k);
-        memcpy(v + position * pairs, q + out + pairs, (size_t)pairs * sizeof *v);
-        for (int64_t h = 0; h < shape->heads; h++) {
-            int64_t pair = h / group * size;
-            attend_one(y + r * out + h * size, work, q + h * size, k + pair, v + pair, position + 1, size, pairs);
-        }
-    }
-}
-
-/* ---- rotary positions ---- */
-
-void DT_OF_ISA(rotate)(dt_real *qkv, const dt_real *turns, const dt_attention *shape, bool back) {
-    int64_t size = shape->size, half = size / 2, heads = shape->heads + shape->kv_heads;
-    int64_t stride = (heads + shape->kv_heads) * size;
-    const dt_real sign = back ? -1 : 1;
-    for (int64_t i = 0; i < shape->rows * shape->positions; i++) {
-        const dt_real *restrict cosine = turns + i % shape->positions * size, *restrict sine = cosine + half;
-        for (int64_t h = 0; h < heads; h++) {
-            dt_real *restrict low = qkv + i * stride + h * size, *restrict high = low + half;
-            SIMD for (int64_t j = 0; j < half; j++) {
-                dt_real a = low[j], b = high[j], s = sign * sine[j];
-                low[j] = a * cosine[j] - b * s;
-                high[j] = b * cosine[j] + a * s;
-            }
-        }
     }
 }

@@ -2,7 +2,7 @@
 #ifndef DTRAIN_COMPUTE_INTERNAL_H
 #define DTRAIN_COMPUTE_INTERNAL_H
 
-#include "compute/compute.h"
+#include "compute.h"
 
 /* Pins the product library to an instruction set and a number of threads; runs `each_thread` once on every one of them.
  */

@@ -7,7 +7,7 @@
 #    include <immintrin.h>
 #endif
 
-#include "compute/compute.h"
+#include "compute.h"
 #include "compute_internal.h"
 
 extern const dt_kernels dt_kernels_baseline;

@@ -3,9 +3,8 @@
  * and each band is used for all rows of x while it is in the cache; a row's sums are made in the same order whatever
  * other rows there are. Weights may be bfloat16, which halves what is read; they are widened in registers, and products
  * and sums are those of float32. */
-#include "matvec.h"
-
-#define INLINE static inline __attribute__((always_inline))
+#include "elementary.h"
+#include "slots.h"
 
 enum {
     BAND = 8,   /* rows of w [in, out] at once: so many products are added to a number of y each time it is loaded */

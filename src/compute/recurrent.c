@@ -4,7 +4,8 @@
  *
  * A logistic function is here a tanh of half its argument, s(x) = (1 + tanh(x/2))/2: that is half the work of one with
  * an exponential, at an absolute error of 2^-24, and fractions that are needed together share one division. */
-#include "recurrent.h"
+#include "elementary.h"
+#include "slots.h"
 
 #define HALF LITERAL(0.5)
 

@@ -1,5 +1,5 @@
-/* What the losses of many samples add up to, as integers: see dt_tally in compute.h. */
-#include "compute/compute.h"
+/* What the losses of many samples add up to, as integers: see tally.h. */
+#include "tally.h"
 
 _Static_assert(sizeof(dt_tally) == DT_TALLY_WORDS * sizeof(int64_t), "a tally is its words");
 

@@ -1,6 +1,7 @@
 /* Kernels on sequences of token ids: rows of a table by their ids, and positions of a sequence taken together. Ids come
  * as dt_real, whole numbers, -1 for no token. Sums go position by position in the order of the batch. */
-#include "tokens.h"
+#include "elementary.h"
+#include "slots.h"
 
 void DT_OF_ISA(embed)(dt_real *y, const dt_real *table, const dt_real *at_position, const dt_real *ids, int64_t rows,
                       int64_t positions, int64_t cols) {
@@ -68,26 +69,6 @@ void DT_OF_ISA(mean_of_places_backward)(dt_real *dx, const dt_real *dy, const dt
             const dt_real share = counts(own, t, tokens, positions) ? 1 / (dt_real)tokens : 0;
             dt_real *restrict to = dx + (i * positions + t) * cols;
             SIMD for (int64_t j = 0; j < cols; j++) to[j] = share * d[j];
-        }
-    }
-}
-
-void DT_OF_ISA(swiglu)(dt_real *y, const dt_real *z, int64_t rows, int64_t cols) {
-    for (int64_t i = 0; i < rows; i++) {
-        dt_real *restrict out = y + i * cols;
-        const dt_real *restrict gate = z + 2 * i * cols, *restrict up = gate + cols;
-        SIMD for (int64_t j = 0; j < cols; j++) out[j] = gate[j] * sigmoid_real(gate[j]) * up[j];
-    }
-}
-
-void DT_OF_ISA(swiglu_backward)(dt_real *z, const dt_real *dy, int64_t rows, int64_t cols) {
-    for (int64_t i = 0; i < rows; i++) {
-        const dt_real *restrict d = dy + i * cols;
-        dt_real *restrict gate = z + 2 * i * cols, *restrict up = gate + cols;
-        SIMD for (int64_t j = 0; j < cols; j++) {
-            const dt_real g = gate[j], s = sigmoid_real(g);
-            gate[j] = d[j] * up[j] * s * (1 + g * (1 - s));
-            up[j] = d[j] * g * s;
         }
     }
 }

@@ -7,7 +7,7 @@ mapfile -t places < <(grep -oE -- '-(I|isystem *)/[^ "]+' "$build/compile_comman
 for header in "$source"/src/*/*.h; do
     name=${header#"$source"/src/}
     printf '#include "%s"\n#include "%s"\nextern int dt_empty;\n' "$name" "$name" >alone.c
-    if ${CC:-cc} -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Werror -I"$source/src" "${places[@]}" -fsyntax-only alone.c; then
+    if ${CC:-cc} -std=c11 -D_GNU_SOURCE -fopenmp-simd -Wall -Wextra -Wpedantic -Werror -I"$source/src" "${places[@]}" -fsyntax-only alone.c; then
         pass "$name"
     else
         fail "$name does not compile alone"

@@ -1,0 +1,140 @@
+/* Activations: bias and function in one pass over what a product left in the cache, and the way back with the column
+ * sums that are the bias's gradient. */
+#include "elementary.h"
+#include "slots.h"
+
+/* One row: y = expression of v, where v = y + bias. */
+#define ROWS_FORWARD(expression)                                                                                       \
+    for (int64_t i = 0; i < rows; i++) {                                                                               \
+        dt_real *restrict row = y + i * cols;                                                                          \
+        if (b) {                                                                                                       \
+            SIMD for (int64_t j = 0; j < cols; j++) {                                                                  \
+                dt_real v = row[j] + b[j];                                                                             \
+                row[j] = (expression);                                                                                 \
+            }                                                                                                          \
+        } else {                                                                                                       \
+            SIMD for (int64_t j = 0; j < cols; j++) {                                                                  \
+                dt_real v = row[j];                                                                                    \
+                row[j] = (expression);                                                                                 \
+            }                                                                                                          \
+        }                                                                                                              \
+    }                                                                                                                  \
+    break
+
+/* One row: y = expression of v and z = slope of v, where v = y + bias. What they have in common is computed once. */
+#define ROWS_FORWARD_AND_SLOPE(expression, slope)                                                                      \
+    for (int64_t i = 0; i < rows; i++) {                                                                               \
+        dt_real *restrict row = y + i * cols, *restrict way_back = z + i * cols;                                       \
+        if (b) SIMD for (int64_t j = 0; j < cols; j++) row[j] += b[j];                                                 \
+        SIMD for (int64_t j = 0; j < cols; j++) {                                                                      \
+            dt_real v = row[j];                                                                                        \
+            way_back[j] = (slope);                                                                                     \
+            row[j] = (expression);                                                                                     \
+        }                                                                                                              \
+    }                                                                                                                  \
+    return
+
+void DT_OF_ISA(bias_activate)(dt_real *y, dt_real *z, const dt_real *restrict b, int64_t rows, int64_t cols,
+                              dt_activation act, dt_real slope) {
+    switch (act) {
+    case DT_LINEAR:
+        if (!b) return;
+        ROWS_FORWARD(v);
+    case DT_SIGMOID: ROWS_FORWARD(sigmoid_real(v));
+    case DT_TANH: ROWS_FORWARD(tanh_real(v));
+    case DT_RELU: ROWS_FORWARD(v < 0 ? 0 : v);
+    case DT_LEAKY_RELU: ROWS_FORWARD(v < 0 ? v * slope : v);
+    case DT_GELU:
+        if (z) {
+            ROWS_FORWARD_AND_SLOPE(gelu_real(v), gelu_slope(v));
+        }
+        ROWS_FORWARD(gelu_real(v));
+    case DT_SILU:
+        if (z) {
+            ROWS_FORWARD_AND_SLOPE(v * sigmoid_real(v), silu_slope(v));
+        }
+        ROWS_FORWARD(v * sigmoid_real(v));
+    }
+}
+
+/* d *= factor, where o is the activation's output (from y) or slope (from z); the column sums follow in the same pass,
+ * four rows at a time: a sum that waited for the row before would set the pace. */
+#define ROWS_BACKWARD(source, factor)                                                                                  \
+    for (int64_t i = 0; i < rows; i += 4) {                                                                            \
+        dt_real *restrict d = dy + i * cols;                                                                           \
+        const dt_real *restrict from = (source) + i * cols;                                                            \
+        if (db && rows - i >= 4) {                                                                                     \
+            SIMD for (int64_t j = 0; j < cols; j++) {                                                                  \
+                dt_real sum[4];                                                                                        \
+                for (int r = 0; r < 4; r++) {                                                                          \
+                    dt_real o = from[r * cols + j];                                                                    \
+                    sum[r] = d[r * cols + j] * (factor);                                                               \
+                    d[r * cols + j] = sum[r];                                                                          \
+                }                                                                                                      \
+                db[j] += (sum[0] + sum[1]) + (sum[2] + sum[3]);                                                        \
+            }                                                                                                          \
+            continue;                                                                                                  \
+        }                                                                                                              \
+        const int64_t left = rows - i < 4 ? rows - i : 4;                                                              \
+        SIMD for (int64_t j = 0; j < left * cols; j++) {                                                               \
+            dt_real o = from[j];                                                                                       \
+            d[j] = d[j] * (factor);                                                                                    \
+        }                                                                                                              \
+        for (int64_t r = 0; db && r < left; r++) SIMD for (int64_t j = 0; j < cols; j++) db[j] += d[r * cols + j];     \
+    }                                                                                                                  \
+    break
+
+/* db += the sum of the rows of d, likewise. */
+static void add_rows(dt_real *restrict db, const dt_real *restrict dy, int64_t rows, int64_t cols) {
+    int64_t i = 0;
+    for (; i + 4 <= rows; i += 4) {
+        const dt_real *restrict d = dy + i * cols;
+        SIMD for (int64_t j = 0; j < cols; j++) db[j] += (d[j] + d[cols + j]) + (d[2 * cols + j] + d[3 * cols + j]);
+    }
+    for (; i < rows; i++) SIMD for (int64_t j = 0; j < cols; j++) db[j] += dy[i * cols + j];
+}
+
+void DT_OF_ISA(activate_backward)(dt_real *dy, dt_real *restrict db, const dt_real *y, const dt_real *z, int64_t rows,
+                                  int64_t cols, dt_activation act, dt_real slope, bool accumulate) {
+    if (db && !accumulate) memset(db, 0, (size_t)cols * sizeof *db);
+    switch (act) {
+    case DT_LINEAR:
+        if (!db) return;
+        add_rows(db, dy, rows, cols);
+        break;
+    case DT_SIGMOID: ROWS_BACKWARD(y, o * (1 - o));
+    case DT_TANH: ROWS_BACKWARD(y, 1 - o * o);
+    case DT_RELU: ROWS_BACKWARD(y, o > 0 ? LITERAL(1.0) : LITERAL(0.0));
+    case DT_LEAKY_RELU: ROWS_BACKWARD(y, o > 0 ? LITERAL(1.0) : slope);
+    case DT_GELU:
+    case DT_SILU: ROWS_BACKWARD(z, o);
+    }
+}
+
+void DT_OF_ISA(sum_activate)(dt_real *y, const dt_real *a, const dt_real *b, int64_t n, bool relu) {
+    const dt_real least = relu ? 0 : -(dt_real)INFINITY;
+    SIMD for (int64_t i = 0; i < n; i++) {
+        dt_real v = a[i] + b[i];
+        y[i] = v < least ? least : v;
+    }
+}
+
+void DT_OF_ISA(swiglu)(dt_real *y, const dt_real *z, int64_t rows, int64_t cols) {
+    for (int64_t i = 0; i < rows; i++) {
+        dt_real *restrict out = y + i * cols;
+        const dt_real *restrict gate = z + 2 * i * cols, *restrict up = gate + cols;
+        SIMD for (int64_t j = 0; j < cols; j++) out[j] = gate[j] * sigmoid_real(gate[j]) * up[j];
+    }
+}
+
+void DT_OF_ISA(swiglu_backward)(dt_real *z, const dt_real *dy, int64_t rows, int64_t cols) {
+    for (int64_t i = 0; i < rows; i++) {
+        const dt_real *restrict d = dy + i * cols;
+        dt_real *restrict gate = z + 2 * i * cols, *restrict up = gate + cols;
+        SIMD for (int64_t j = 0; j < cols; j++) {
+            const dt_real g = gate[j], s = sigmoid_real(g);
+            gate[j] = d[j] * up[j] * s * (1 + g * (1 - s));
+            up[j] = d[j] * g * s;
+        }
+    }
+}

@@ -1,0 +1,149 @@
+/* Losses: outputs become their gradient, and what each sample loses is added to the tally, in integers. */
+#include "slots.h"
+
+#include "softmax.h"
+
+#define ROUNDED_LIMIT 0x1p38 /* losses above are not in a tally's rounded sums */
+/* The index of the largest of n; the first among equals. */
+static int64_t row_argmax(const dt_real *x, int64_t n) {
+    int64_t best = 0;
+    for (int64_t j = 1; j < n; j++)
+        if (x[j] > x[best]) best = j;
+    return best;
+}
+
+/* How many outputs come before the label's: larger ones, and equal ones of earlier classes. What is not a number is
+ * above all, as in a pool. */
+static int64_t rank_of_label(const dt_real *output, int64_t label, int64_t cols) {
+    int64_t above = 0;
+    dt_real mine = output[label];
+    _Pragma("omp simd reduction(+ : above)") for (int64_t j = 0; j < cols; j++) above +=
+        (!(output[j] <= mine)) | ((output[j] == mine) & (j < label));
+    return above;
+}
+
+/* One sample. A sample whose loss is not a number is right in nothing, whatever its outputs compare to. */
+static void tally_sample(dt_tally *tally, double loss, double abs_error, bool correct, bool in_top5) {
+    if (++tally->samples % DT_SUM_ADDS == 0) dt_tally_carry(tally);
+    if (!(loss < DT_SUM_LIMIT) || !(loss > -DT_SUM_LIMIT)) {
+        tally->not_finite++;
+        return;
+    }
+    tally->correct += correct;
+    tally->correct_top5 += in_top5;
+    dt_sum_add(&tally->loss, loss);
+    dt_sum_add(&tally->abs_error, abs_error);
+    if (!(loss < ROUNDED_LIMIT) || !(loss > -ROUNDED_LIMIT)) return;
+    tally->rounded_loss = (int64_t)((uint64_t)tally->rounded_loss + (uint64_t)llrint(loss / DT_TALLY_UNIT));
+    tally->rounded_abs_error =
+        (int64_t)((uint64_t)tally->rounded_abs_error + (uint64_t)llrint(abs_error / DT_TALLY_UNIT));
+}
+
+/* Whether row i counts; where it does not its gradient is zero. */
+static inline bool row_counts(const int32_t *labels, int64_t row, dt_real *output, int64_t cols, bool gradient) {
+    if (!labels || labels[row] >= 0) return true;
+    if (gradient) memset(output, 0, (size_t)cols * sizeof *output);
+    return false;
+}
+
+static inline dt_real target_at(const int32_t *labels, const dt_real *values, int64_t row, int64_t col, int64_t cols) {
+    if (values) return values[row * cols + col];
+    return labels[row] == col ? LITERAL(1.0) : LITERAL(0.0);
+}
+
+/* Rows of few classes are worked on in whole vectors: a loop over ten elements is mostly its scalar rest. */
+#define NARROW 64
+#define WHOLE 16
+
+/* The row and, up to a multiple of WHOLE, classes that cannot be; their number. */
+static inline int64_t widen_row(dt_real *restrict to, const dt_real *restrict row, int64_t cols) {
+    int64_t width = (cols + WHOLE - 1) / WHOLE * WHOLE;
+    SIMD for (int64_t j = 0; j < width; j++) to[j] = j < cols ? row[j] : (dt_real)-INFINITY;
+    return width;
+}
+
+void DT_OF_ISA(softmax_cross_entropy)(dt_real *output, const int32_t *labels, const dt_real *values, int64_t rows,
+                                      int64_t cols, dt_real smoothing, bool gradient, dt_tally *tally) {
+    const dt_real even = smoothing / (dt_real)cols;
+    for (int64_t i = 0; i < rows; i++) {
+        dt_real *o = output + i * cols;
+        if (!row_counts(labels, i, o, cols, gradient)) continue;
+        const dt_real *t = values ? values + i * cols : NULL;
+        dt_real narrow[NARROW], *row = o;
+        int64_t width = cols;
+        if (cols < NARROW) width = widen_row(row = narrow, o, cols);
+        dt_real top = row_max(row, width);
+        /* sum of t*(o - top), and of t, for the smoothed target t */
+        dt_real dot = 0, mass = 0;
+        if (t) {
+            for (int64_t j = 0; j < cols; j++) {
+                dt_real target = (1 - smoothing) * t[j] + even;
+                dot += target * (o[j] - top);
+                mass += target;
+            }
+        } else {
+            if (even > 0)
+                for (int64_t j = 0; j < cols; j++) dot += even * (o[j] - top);
+            dot += (1 - smoothing) * (o[labels[i]] - top);
+            mass = 1;
+        }
+        int64_t above = rank_of_label(row, t ? row_argmax(t, cols) : labels[i], width);
+        dt_real sum = gradient || row == narrow ? row_exp(row, row, width, top) : sum_exp(row, width, top);
+        tally_sample(tally, (double)mass * log((double)sum) - (double)dot, 0, above == 0, above < 5);
+        if (!gradient) continue;
+        dt_real scale = mass / sum;
+        if (t) {
+            for (int64_t j = 0; j < cols; j++) o[j] = row[j] * scale - ((1 - smoothing) * t[j] + even);
+        } else {
+            SIMD for (int64_t j = 0; j < width; j++) if (j < cols) o[j] = row[j] * scale - even;
+            o[labels[i]] -= 1 - smoothing;
+        }
+    }
+}
+
+/* Classes are counted when targets are labels, or one column decides at one half; else nothing is above nothing. */
+static int64_t rank_in_vector(const dt_real *o, const int32_t *labels, int64_t row, int64_t cols) {
+    return labels && cols > 1 ? rank_of_label(o, labels[row], cols) : INT64_MAX;
+}
+
+void DT_OF_ISA(mean_squared_error)(dt_real *output, const int32_t *labels, const dt_real *values, int64_t rows,
+                                   int64_t cols, bool gradient, dt_tally *tally) {
+    for (int64_t i = 0; i < rows; i++) {
+        dt_real *o = output + i * cols;
+        if (!row_counts(labels, i, o, cols, gradient)) continue;
+        int64_t above = rank_in_vector(o, labels, i, cols);
+        double loss = 0, absolute = 0;
+        for (int64_t j = 0; j < cols; j++) {
+            dt_real target = labels && cols == 1 ? (dt_real)labels[i] : target_at(labels, values, i, j, cols);
+            dt_real error = o[j] - target;
+            loss += 0.5 * (double)error * (double)error;
+            absolute += fabs((double)error);
+            if (gradient) o[j] = error;
+        }
+        tally_sample(tally, loss, absolute / (double)cols, above == 0, above < 5);
+    }
+}
+
+void DT_OF_ISA(binary_cross_entropy)(dt_real *output, const int32_t *labels, const dt_real *values, int64_t rows,
+                                     int64_t cols, dt_real smoothing, bool gradient, dt_tally *tally) {
+    for (int64_t i = 0; i < rows; i++) {
+        dt_real *o = output + i * cols;
+        if (!row_counts(labels, i, o, cols, gradient)) continue;
+        int64_t above = rank_in_vector(o, labels, i, cols);
+        double loss = 0, absolute = 0;
+        int64_t right = 0;
+        for (int64_t j = 0; j < cols; j++) {
+            dt_real hard = labels && cols == 1 ? (dt_real)labels[i] : target_at(labels, values, i, j, cols);
+            dt_real target = (1 - smoothing) * hard + smoothing / 2;
+            dt_real probability = sigmoid_real(o[j]);
+            /* max(o, 0) - o t + log(1 + e^-|o|): no overflow for any o */
+            double x = (double)o[j];
+            loss += (x > 0 ? x : 0) - x * (double)target + log1p(exp(-fabs(x)));
+            absolute += fabs((double)(probability - hard));
+            right += (o[j] > 0) == (hard > LITERAL(0.5));
+            if (gradient) o[j] = x != x ? o[j] : probability - target;
+        }
+        bool all_right = !(labels && cols > 1) && right == cols;
+        tally_sample(tally, loss, absolute / (double)cols, above == 0 || all_right, above < 5);
+    }
+}

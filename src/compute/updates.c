@@ -1,0 +1,86 @@
+/* Update rules: what one step of an optimizer does to flat arrays. */
+#include "elementary.h"
+#include "slots.h"
+
+/* The gradient an update rule sees: scaled, limited, with L2. The limits are written so that NaN passes. */
+static inline dt_real effective(dt_real g, dt_real w, dt_real scale, dt_real limit, dt_real l2) {
+    dt_real scaled = g * scale;
+    scaled = scaled > limit ? limit : scaled;
+    scaled = scaled < -limit ? -limit : scaled;
+    return scaled + l2 * w;
+}
+
+/* A limit of 0 means none. */
+static inline dt_real limit_of(const dt_update *u) {
+    return u->grad_limit > 0 ? u->grad_limit : (dt_real)INFINITY;
+}
+
+void DT_OF_ISA(sgd)(dt_real *restrict w, dt_real *restrict velocity, const dt_real *restrict g, int64_t n,
+                    const dt_update *u) {
+    const dt_real lr = u->lr, scale = u->grad_scale, limit = limit_of(u), l2 = u->l2, decay = u->lr * u->decay;
+    const dt_real momentum = u->momentum;
+    if (!velocity) {
+        SIMD for (int64_t i = 0; i < n; i++) {
+            dt_real d = effective(g[i], w[i], scale, limit, l2);
+            w[i] -= lr * d + decay * w[i];
+        }
+        return;
+    }
+    const dt_real look = u->nesterov ? momentum : 1, fresh = u->nesterov ? 1 : 0;
+    SIMD for (int64_t i = 0; i < n; i++) {
+        dt_real d = effective(g[i], w[i], scale, limit, l2);
+        dt_real v = momentum * velocity[i] + d;
+        velocity[i] = v;
+        w[i] -= lr * (look * v + fresh * d) + decay * w[i];
+    }
+}
+
+void DT_OF_ISA(adam)(dt_real *restrict w, dt_real *restrict m, dt_real *restrict v, const dt_real *restrict g,
+                     int64_t n, const dt_update *u) {
+    const dt_real scale = u->grad_scale, limit = limit_of(u), l2 = u->l2, decay = u->lr * u->decay;
+    const dt_real b1 = u->beta1, b2 = u->beta2, n1 = 1 - u->beta1, n2 = 1 - u->beta2, eps = u->eps;
+    const dt_real rate = u->lr * u->correction1, c2 = u->correction2;
+    SIMD for (int64_t i = 0; i < n; i++) {
+        dt_real d = effective(g[i], w[i], scale, limit, l2);
+        dt_real mi = b1 * m[i] + n1 * d;
+        dt_real vi = b2 * v[i] + n2 * d * d;
+        m[i] = mi;
+        v[i] = vi;
+#ifdef DT_REAL_DOUBLE
+        w[i] -= rate * mi / (sqrt(vi * c2) + eps) + decay * w[i];
+#else
+        w[i] -= rate * mi / (sqrtf(vi * c2) + eps) + decay * w[i];
+#endif
+    }
+}
+
+void DT_OF_ISA(rmsprop)(dt_real *restrict w, dt_real *restrict v, dt_real *restrict velocity, const dt_real *restrict g,
+                        int64_t n, const dt_update *u) {
+    const dt_real lr = u->lr, scale = u->grad_scale, limit = limit_of(u), l2 = u->l2, decay = u->lr * u->decay;
+    const dt_real rho = u->rho, fresh = 1 - u->rho, eps = u->eps, momentum = u->momentum;
+    if (!velocity) {
+        SIMD for (int64_t i = 0; i < n; i++) {
+            dt_real d = effective(g[i], w[i], scale, limit, l2);
+            v[i] = rho * v[i] + fresh * d * d;
+            w[i] -= lr * d / (sqrt_real(v[i]) + eps) + decay * w[i];
+        }
+        return;
+    }
+    SIMD for (int64_t i = 0; i < n; i++) {
+        dt_real d = effective(g[i], w[i], scale, limit, l2);
+        v[i] = rho * v[i] + fresh * d * d;
+        velocity[i] = momentum * velocity[i] + d / (sqrt_real(v[i]) + eps);
+        w[i] -= lr * velocity[i] + decay * w[i];
+    }
+}
+
+void DT_OF_ISA(adagrad)(dt_real *restrict w, dt_real *restrict sum, const dt_real *restrict g, int64_t n,
+                        const dt_update *u) {
+    const dt_real lr = u->lr, scale = u->grad_scale, limit = limit_of(u), l2 = u->l2, decay = u->lr * u->decay;
+    const dt_real eps = u->eps;
+    SIMD for (int64_t i = 0; i < n; i++) {
+        dt_real d = effective(g[i], w[i], scale, limit, l2);
+        sum[i] += d * d;
+        w[i] -= lr * d / (sqrt_real(sum[i]) + eps) + decay * w[i];
+    }
+}
