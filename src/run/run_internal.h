@@ -8,6 +8,7 @@
 #include "comm/node.h"
 #include "comm/reduce.h"
 #include "comm/watchdog.h"
+#include "comm_ranks.h"
 #include "compute/compute.h"
 #include "config/recipe.h"
 #include "data/identity.h"
@@ -23,6 +24,7 @@
 #include "store/rundir.h"
 #include "use/batch.h"
 #include "use/cause.h"
+#include "use/evaluation.h"
 #include "use/extras.h"
 #include "use/figures.h"
 #include "use/pieces.h"
@@ -57,6 +59,7 @@ enum { DT_BESIDE_EPOCH_SUMS, DT_BESIDE_LAST_SUMS, DT_BESIDE_BEST_VALUE, DT_BESID
 
 typedef struct dt_run {
     dt_comm *comm;
+    dt_ranks ranks;
     dt_recipe *recipe;
     const dt_train_options *options;
     const dt_kernels *kernels;
@@ -179,24 +182,6 @@ dt_status dt_course_check(const dt_run *run, const dt_position *position);
 /* Other data: its first epoch begins, with the weights, moments and scaling there are. */
 void dt_course_begin_anew(dt_run *run);
 
-/* What is evaluated, and by what. */
-typedef struct dt_evaluator {
-    dt_comm *comm;
-    dt_model *model;
-    const dt_kernels *kernels;
-    const dt_scaling *scaling;
-    const dt_real *weights;
-    const dt_bf16 *weights16;
-    const dt_split *split;
-    int64_t rows_at_once;
-} dt_evaluator;
-
-/* The first sample whose loss is not finite. */
-typedef struct dt_odd {
-    const char *samples, *targets; /* names of the datasets */
-    char cause[300];               /* "row 7 of /test/x is not finite: correct the data" */
-} dt_odd;
-
 /* not_finite.c. Whether `step` is to be passed over, after a rollback. */
 bool dt_run_skips(const dt_run *run, int64_t step);
 /* Collective. What train.not_finite says is to be done about the step at the present position, of `rows` samples: a
@@ -238,14 +223,6 @@ dt_status dt_precision_check(const char *recipe);
 /* Collective over the node. weights16 becomes weights, rounded; nothing when there is no weights16. */
 void dt_run_round_weights(dt_run *run);
 
-/* evaluate.c. Names alone. */
-dt_odd dt_odd_names(const dt_recipe_data *data, bool test);
-
-/* Collective. *tally is the sum over the split, the same for every number of ranks; odd->cause is filled where a loss
- * is not finite. */
-dt_status dt_evaluate_split(const dt_evaluator *evaluator, dt_tally *tally, dt_odd *odd);
-/* Collective. *tally becomes the sum of all ranks' tallies. */
-dt_status dt_tally_gather(dt_comm *comm, dt_tally *tally);
 /* Adds the seconds since *mark to a phase and moves the mark. */
 void dt_run_spend(dt_run *run, dt_phase phase, double *mark);
 
@@ -261,10 +238,6 @@ dt_status dt_memory_of_rank(dt_comm *comm, size_t *out);
 dt_status dt_run_check_memory(const dt_run *run);
 /* Collective. What the run keeps in memory, as planned and as measured. */
 dt_status dt_run_print_memory(const dt_run *run);
-
-/* computed.c. Collective. Success when no product of any rank has failed since it was last asked; else on all ranks
- * what failed on the lowest of them, which is named. */
-dt_status dt_computed_everywhere(dt_comm *comm);
 
 /* measure.c: floating-point operations a second of one core in products of n by n matrices, measured for about so many
  * seconds. */

@@ -317,6 +317,7 @@ static dt_status open_run(dt_run *run) {
 dt_status dt_run_open(dt_run *run, dt_comm *comm, dt_recipe *recipe, const dt_train_options *options) {
     memset(run, 0, sizeof *run);
     run->comm = comm;
+    run->ranks = dt_ranks_of(comm);
     run->recipe = recipe;
     run->options = options;
     run->started = dt_clock_now();
@@ -354,7 +355,7 @@ void dt_run_close(dt_run *run) {
 
 dt_status dt_run_gather_tally(dt_run *run) {
     dt_tally all = run->local_tally;
-    DT_TRY(dt_tally_gather(run->comm, &all));
+    DT_TRY(dt_tally_gather(&run->ranks, &all));
     dt_tally_add(&run->epoch_tally, &all);
     memset(&run->local_tally, 0, sizeof run->local_tally);
     return dt_ok();

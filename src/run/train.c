@@ -102,7 +102,7 @@ static bool steps_due(const dt_run *run, dt_span span) {
 
 /* Collective. A rank's products failed in this step, which is then nobody's: no weight has changed. */
 static dt_status not_computed(dt_run *run) {
-    dt_status found = dt_computed_everywhere(run->comm);
+    dt_status found = dt_computed_everywhere(&run->ranks);
     char newest[64] = "there is no checkpoint yet";
     if (run->checkpoint_step >= 0)
         snprintf(newest, sizeof newest, "the newest checkpoint is of step %lld", (long long)run->checkpoint_step);
@@ -269,7 +269,7 @@ static dt_status check_replicas(dt_run *run) {
 }
 
 static dt_status evaluate_test(dt_run *run) {
-    dt_evaluator evaluator = {run->comm,    run->model,     run->kernels, &run->scaling,
+    dt_evaluator evaluator = {&run->ranks,  run->model,     run->kernels, &run->scaling,
                               run->weights, run->weights16, &run->test,   run->rows_at_once};
     dt_odd odd = dt_odd_names(&run->recipe->data, true);
     dt_watchdog_note(run->watchdog, DT_ACTIVITY_EVALUATE, run->position.step);

@@ -1,0 +1,34 @@
+/* Evaluation of a split by a model (evaluation.c). */
+#ifndef DTRAIN_EVALUATION_H
+#define DTRAIN_EVALUATION_H
+
+#include "data/source.h"
+#include "model/model.h"
+#include "ranks.h"
+
+/* What is evaluated, and by what. */
+typedef struct dt_evaluator {
+    const dt_ranks *ranks;
+    dt_model *model;
+    const dt_kernels *kernels;
+    const dt_scaling *scaling;
+    const dt_real *weights;
+    const dt_bf16 *weights16;
+    const dt_split *split;
+    int64_t rows_at_once;
+} dt_evaluator;
+
+/* The first sample whose loss is not finite. */
+typedef struct dt_odd {
+    const char *samples, *targets; /* names of the datasets */
+    char cause[300];               /* "row 7 of /test/x is not finite: correct the data" */
+} dt_odd;
+
+/* Names alone. */
+dt_odd dt_odd_names(const dt_recipe_data *data, bool test);
+
+/* Collective. *tally is the sum over the split, the same for every number of ranks; odd->cause is filled where a loss
+ * is not finite. */
+dt_status dt_evaluate_split(const dt_evaluator *evaluator, dt_tally *tally, dt_odd *odd);
+
+#endif
