@@ -5,12 +5,8 @@
 
 #include <assert.h>
 #include <limits.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/alive.h"
 #include "base/memory.h"
@@ -21,8 +17,7 @@
 struct dt_comm {
     MPI_Comm world, node;
     int rank, size, node_rank, node_size;
-    bool owns_mpi;
-    dt_watchdog *watchdog; /* of the world only */
+    dt_comm_session *session; /* of the world only */
     char host[MPI_MAX_PROCESSOR_NAME];
 };
 
@@ -34,8 +29,12 @@ MPI_Comm dt_comm_node_mpi(const dt_comm *comm) {
     return comm->node;
 }
 
-dt_watchdog *dt_comm_watchdog(const dt_comm *comm) {
-    return comm->watchdog;
+dt_comm_session *dt_comm_session_of(const dt_comm *comm) {
+    return comm->session;
+}
+
+void dt_comm_attach(dt_comm *comm, dt_comm_session *session) {
+    comm->session = session;
 }
 
 dt_status dt_comm_check(int mpi_code, const char *what) {
@@ -46,11 +45,11 @@ dt_status dt_comm_check(int mpi_code, const char *what) {
     return dt_fail(DT_ERR_COMM, "%s failed: %s", what, text);
 }
 
-/* An MPI call that waits for other ranks, for the watchdog. */
-#define MEET(comm, call) (dt_watchdog_wait((comm)->watchdog, true), met(comm, call))
+/* An MPI call that waits for other ranks, and says so. */
+#define MEET(call) (dt_alive_wait(true), met(call))
 
-static int met(const dt_comm *comm, int mpi_code) {
-    dt_watchdog_wait(comm->watchdog, false);
+static int met(int mpi_code) {
+    dt_alive_wait(false);
     return mpi_code;
 }
 
@@ -69,84 +68,29 @@ static dt_status join(dt_comm *comm, MPI_Comm parent) {
     return dt_ok();
 }
 
-static dt_status create(dt_comm **out, MPI_Comm parent, bool owns_mpi) {
+dt_status dt_comm_create(dt_comm **out, MPI_Comm parent) {
+    *out = NULL;
     dt_comm *comm = dt_alloc(1, sizeof *comm);
     if (!comm) return dt_fail_memory("the communicator", sizeof *comm);
     comm->world = comm->node = MPI_COMM_NULL;
-    comm->owns_mpi = owns_mpi;
     dt_status status = join(comm, parent);
     if (status.code == DT_OK)
         *out = comm;
     else
-        dt_free(comm);
+        dt_comm_destroy(comm);
     return status;
 }
 
-/* MPI_Init and MPI_Finalize wait for every rank, and no watchdog looks on yet, or any more. */
-#define LAUNCH_SECONDS 300
-#define END_SECONDS 60
-
-static unsigned launch_seconds(void) {
-    const char *text = getenv("DTRAIN_LAUNCH_TIMEOUT");
-    long seconds = text ? strtol(text, NULL, 10) : 0;
-    return seconds > 0 && seconds < 1000000 ? (unsigned)seconds : LAUNCH_SECONDS;
-}
-
-/* A signal in the middle of the launcher's handshake would break it; it waits until MPI is up. */
-static int init_undisturbed(int *argc, char ***argv) {
-    sigset_t ours, before;
-    sigemptyset(&ours);
-    sigaddset(&ours, SIGINT);
-    sigaddset(&ours, SIGTERM);
-    sigaddset(&ours, SIGUSR1);
-    pthread_sigmask(SIG_BLOCK, &ours, &before);
-    dt_launch_timer_begin(launch_seconds());
-    int provided;
-    int code = MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return code;
-}
-
-dt_status dt_comm_open(dt_comm **out, int *argc, char ***argv) {
-    *out = NULL;
-    int running = 0;
-    MPI_Initialized(&running);
-    if (!running) DT_TRY(dt_comm_check(init_undisturbed(argc, argv), "MPI_Init_thread"));
-    dt_status status = create(out, MPI_COMM_WORLD, !running);
-    if (status.code == DT_OK) status = dt_watchdog_open(&(*out)->watchdog, *out, launch_seconds());
-    dt_launch_timer_end();
-    return status;
+void dt_comm_destroy(dt_comm *comm) {
+    if (!comm) return;
+    if (comm->node != MPI_COMM_NULL) MPI_Comm_free(&comm->node);
+    if (comm->world != MPI_COMM_NULL) MPI_Comm_free(&comm->world);
+    dt_free(comm);
 }
 
 dt_status dt_comm_alone(dt_comm **out, const dt_comm *comm) {
     (void)comm;
-    *out = NULL;
-    return create(out, MPI_COMM_SELF, false);
-}
-
-void dt_comm_close(dt_comm *comm) {
-    if (!comm) return;
-    if (comm->owns_mpi) dt_launch_timer_begin(END_SECONDS);
-    dt_watchdog_close(comm->watchdog);
-    if (comm->node != MPI_COMM_NULL) MPI_Comm_free(&comm->node);
-    if (comm->world != MPI_COMM_NULL) MPI_Comm_free(&comm->world);
-    if (comm->owns_mpi) {
-        MPI_Finalize();
-        dt_launch_timer_end();
-    }
-    dt_free(comm);
-}
-
-void dt_comm_leave(dt_comm *comm, int exit_code) {
-    dt_launch_timer_begin(END_SECONDS);
-    dt_comm_barrier(comm);
-    _exit(exit_code);
-}
-
-void dt_comm_abort(dt_comm *comm, int exit_code) {
-    dt_alive_last_words(); /* the caller has said them */
-    MPI_Abort(comm ? comm->world : MPI_COMM_WORLD, exit_code);
-    _exit(exit_code);
+    return dt_comm_create(out, MPI_COMM_SELF);
 }
 
 int dt_comm_rank(const dt_comm *comm) {
@@ -168,24 +112,23 @@ const char *dt_comm_host(const dt_comm *comm) {
 dt_status dt_comm_agree(dt_comm *comm, dt_status status) {
     int mine = status.code == DT_OK ? INT_MAX : comm->rank;
     int lowest = INT_MAX;
-    DT_TRY(dt_comm_check(MEET(comm, MPI_Allreduce(&mine, &lowest, 1, MPI_INT, MPI_MIN, comm->world)), "agreement"));
+    DT_TRY(dt_comm_check(MEET(MPI_Allreduce(&mine, &lowest, 1, MPI_INT, MPI_MIN, comm->world)), "agreement"));
     if (lowest == INT_MAX) return dt_ok();
-    DT_TRY(
-        dt_comm_check(MEET(comm, MPI_Bcast(&status, (int)sizeof status, MPI_BYTE, lowest, comm->world)), "agreement"));
+    DT_TRY(dt_comm_check(MEET(MPI_Bcast(&status, (int)sizeof status, MPI_BYTE, lowest, comm->world)), "agreement"));
     return lowest > 0 ? dt_status_within(status, "rank %d", lowest) : status;
 }
 
 bool dt_comm_any(dt_comm *comm, bool flag) {
     int mine = flag, any = flag;
-    if (MEET(comm, MPI_Allreduce(&mine, &any, 1, MPI_INT, MPI_MAX, comm->world)) != MPI_SUCCESS) return true;
+    if (MEET(MPI_Allreduce(&mine, &any, 1, MPI_INT, MPI_MAX, comm->world)) != MPI_SUCCESS) return true;
     return any != 0;
 }
 
-static dt_status broadcast(const dt_comm *comm, MPI_Comm among, void *bytes, size_t count, int root) {
+static dt_status broadcast(MPI_Comm among, void *bytes, size_t count, int root) {
     char *at = bytes;
     while (count > 0) {
         size_t piece = count < PIECE ? count : PIECE;
-        DT_TRY(dt_comm_check(MEET(comm, MPI_Bcast(at, (int)piece, MPI_BYTE, root, among)), "MPI_Bcast"));
+        DT_TRY(dt_comm_check(MEET(MPI_Bcast(at, (int)piece, MPI_BYTE, root, among)), "MPI_Bcast"));
         at += piece;
         count -= piece;
     }
@@ -193,11 +136,11 @@ static dt_status broadcast(const dt_comm *comm, MPI_Comm among, void *bytes, siz
 }
 
 dt_status dt_comm_broadcast(dt_comm *comm, void *bytes, size_t count, int root) {
-    return broadcast(comm, comm->world, bytes, count, root);
+    return broadcast(comm->world, bytes, count, root);
 }
 
 dt_status dt_comm_node_broadcast(dt_comm *comm, void *bytes, size_t count) {
-    return broadcast(comm, comm->node, bytes, count, 0);
+    return broadcast(comm->node, bytes, count, 0);
 }
 
 /* Rank 0 has memory for the longest text before any is sent: a sender whose text is not received waits for ever. */
@@ -208,18 +151,17 @@ dt_status dt_comm_collect_text(dt_comm *comm, const char *text,
     dt_status status = length < PIECE ? dt_ok() : dt_fail(DT_ERR_INPUT, "a text of %zu bytes is too long", length);
     DT_TRY(dt_comm_agree(comm, status));
     int own = (int)length, longest = 0;
-    DT_TRY(dt_comm_check(MEET(comm, MPI_Allreduce(&own, &longest, 1, MPI_INT, MPI_MAX, comm->world)), "MPI_Allreduce"));
+    DT_TRY(dt_comm_check(MEET(MPI_Allreduce(&own, &longest, 1, MPI_INT, MPI_MAX, comm->world)), "MPI_Allreduce"));
     char *received = comm->rank == 0 ? dt_alloc((size_t)longest + 1, 1) : NULL;
     if (comm->rank == 0 && !received) status = dt_fail_memory("texts from other ranks", (unsigned long long)longest);
     status = dt_comm_agree(comm, status);
     if (status.code == DT_OK && comm->rank != 0)
-        status = dt_comm_check(MEET(comm, MPI_Send(text, own, MPI_CHAR, 0, 0, comm->world)), "MPI_Send");
+        status = dt_comm_check(MEET(MPI_Send(text, own, MPI_CHAR, 0, 0, comm->world)), "MPI_Send");
     if (status.code == DT_OK && comm->rank == 0) take(argument, 0, text);
     for (int rank = 1; comm->rank == 0 && rank < comm->size && status.code == DT_OK; rank++) {
         MPI_Status message;
         int count = 0;
-        status = dt_comm_check(MEET(comm, MPI_Recv(received, longest, MPI_CHAR, rank, 0, comm->world, &message)),
-                               "MPI_Recv");
+        status = dt_comm_check(MEET(MPI_Recv(received, longest, MPI_CHAR, rank, 0, comm->world, &message)), "MPI_Recv");
         if (status.code != DT_OK) break;
         MPI_Get_count(&message, MPI_CHAR, &count);
         assert(received);
@@ -234,7 +176,7 @@ dt_status dt_comm_sum_i64(dt_comm *comm, int64_t *values, size_t count) {
     if (comm->size == 1) return dt_ok();
     for (size_t at = 0; at < count; at += PIECE) {
         int piece = (int)(count - at < PIECE ? count - at : PIECE);
-        int code = MEET(comm, MPI_Allreduce(MPI_IN_PLACE, values + at, piece, MPI_INT64_T, MPI_SUM, comm->world));
+        int code = MEET(MPI_Allreduce(MPI_IN_PLACE, values + at, piece, MPI_INT64_T, MPI_SUM, comm->world));
         DT_TRY(dt_comm_check(code, "MPI_Allreduce"));
     }
     return dt_ok();
@@ -242,8 +184,7 @@ dt_status dt_comm_sum_i64(dt_comm *comm, int64_t *values, size_t count) {
 
 static dt_status reduce_doubles(dt_comm *comm, const double *values, size_t count, double *out, MPI_Op op) {
     if (!out) return dt_ok();
-    return dt_comm_check(MEET(comm, MPI_Allreduce(values, out, (int)count, MPI_DOUBLE, op, comm->world)),
-                         "MPI_Allreduce");
+    return dt_comm_check(MEET(MPI_Allreduce(values, out, (int)count, MPI_DOUBLE, op, comm->world)), "MPI_Allreduce");
 }
 
 dt_status dt_comm_spread(dt_comm *comm, const double *values, size_t count, double *min, double *mean, double *max) {
@@ -255,10 +196,10 @@ dt_status dt_comm_spread(dt_comm *comm, const double *values, size_t count, doub
 }
 
 dt_status dt_comm_gather_u64(dt_comm *comm, uint64_t value, uint64_t *all) {
-    int code = MEET(comm, MPI_Allgather(&value, 1, MPI_UINT64_T, all, 1, MPI_UINT64_T, comm->world));
+    int code = MEET(MPI_Allgather(&value, 1, MPI_UINT64_T, all, 1, MPI_UINT64_T, comm->world));
     return dt_comm_check(code, "MPI_Allgather");
 }
 
 dt_status dt_comm_barrier(dt_comm *comm) {
-    return dt_comm_check(MEET(comm, MPI_Barrier(comm->world)), "MPI_Barrier");
+    return dt_comm_check(MEET(MPI_Barrier(comm->world)), "MPI_Barrier");
 }

@@ -1,4 +1,4 @@
-/* The communicator behind a dt_comm: for the reducer and for HDF5's parallel driver, nobody else. */
+/* The communicator behind a dt_comm, for the files of this room alone. */
 #ifndef DTRAIN_COMM_INTERNAL_H
 #define DTRAIN_COMM_INTERNAL_H
 
@@ -6,7 +6,15 @@
 
 #include "comm/comm.h"
 #include "comm/node.h"
-#include "comm/watchdog.h"
+
+/* Collective over `parent`. A dt_comm of a communicator, which it copies, without MPI's beginning and end. */
+dt_status dt_comm_create(dt_comm **out, MPI_Comm parent);
+void dt_comm_destroy(dt_comm *comm); /* accepts NULL */
+
+/* What session.c keeps with the world; NULL with others. */
+typedef struct dt_comm_session dt_comm_session;
+dt_comm_session *dt_comm_session_of(const dt_comm *comm);
+void dt_comm_attach(dt_comm *comm, dt_comm_session *session);
 
 MPI_Comm dt_comm_mpi(const dt_comm *comm);
 MPI_Comm dt_comm_node_mpi(const dt_comm *comm);
@@ -17,10 +25,6 @@ dt_status dt_comm_check(int mpi_code, const char *what);
 dt_comm *dt_node_comm(const dt_node *node);
 /* The owners of a slice in all nodes; MPI_COMM_NULL for a rank that owns none. */
 MPI_Comm dt_node_across_mpi(const dt_node *node);
-
-/* Collective. Looks on from here to dt_watchdog_close, which is collective on the machine. */
-dt_status dt_watchdog_open(dt_watchdog **out, dt_comm *comm, double seconds);
-void dt_watchdog_close(dt_watchdog *watchdog); /* accepts NULL */
 
 /* launch.c. Ends the process, in some words, unless dt_launch_timer_end is called within so many seconds of its
  * running. */

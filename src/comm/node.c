@@ -12,6 +12,7 @@
 #    include <immintrin.h>
 #endif
 
+#include "base/alive.h"
 #include "base/memory.h"
 #include "comm_internal.h"
 
@@ -201,8 +202,7 @@ void *dt_node_alloc(dt_node *node, size_t count, size_t size, dt_status *status)
 
 void dt_node_meet(dt_node *node) {
     if (node->size == 1) return;
-    dt_watchdog *watchdog = dt_comm_watchdog(node->comm);
-    bool waited = dt_watchdog_wait(watchdog, true);
+    bool waited = dt_alive_wait(true);
     uint32_t turn = ++node->turn;
     atomic_store_explicit(&node->seats[node->rank].turn, turn, memory_order_release);
     for (int r = 0; r < node->size; r++) {
@@ -214,7 +214,7 @@ void dt_node_meet(dt_node *node) {
                 sched_yield();
         }
     }
-    dt_watchdog_wait(watchdog, waited);
+    dt_alive_wait(waited);
 }
 
 dt_status dt_node_share(dt_node *node, void *shared, size_t bytes) {

@@ -272,7 +272,7 @@ dt_status dt_watchdog_open(dt_watchdog **out, dt_comm *comm, double seconds) {
     DT_TRY(dt_elsewhere_describe(w->elsewhere, sizeof w->elsewhere, comm));
     DT_TRY(dt_comm_barrier(comm));
     DT_TRY(dt_pulse_open(&w->pulse, comm));
-    dt_alive_in(&w->own->moves, &w->entries[w->count].activity);
+    dt_alive_in(&w->own->moves, &w->own->waits, &w->entries[w->count].activity);
     int code = start_thread(w);
     DT_TRY(dt_comm_agree(
         comm, code == 0 ? dt_ok() : dt_fail(DT_ERR_MEMORY, "cannot start the watchdog's thread: %s", strerror(code))));
@@ -290,7 +290,7 @@ void dt_watchdog_close(dt_watchdog *w) {
     pthread_join(w->thread, NULL);
     pthread_cond_destroy(&w->end);
     pthread_mutex_destroy(&w->lock);
-    dt_alive_in(NULL, NULL);
+    dt_alive_in(NULL, NULL, NULL);
     dt_pulse_close(w->pulse);
     MPI_Win_free(&w->window);
     dt_free(w->seen);
@@ -299,14 +299,6 @@ void dt_watchdog_close(dt_watchdog *w) {
 
 /* ---- noting --------------------------------------------------------------------------------------------------------
  */
-
-bool dt_watchdog_wait(dt_watchdog *w, bool waits) {
-    if (!w) return false;
-    bool before = atomic_load_explicit(&w->own->waits, memory_order_relaxed) != 0;
-    atomic_store_explicit(&w->own->waits, waits, memory_order_relaxed);
-    dt_alive();
-    return before;
-}
 
 void dt_watchdog_note(dt_watchdog *w, dt_activity activity, int64_t step) {
     if (!w) return;

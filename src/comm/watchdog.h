@@ -23,6 +23,11 @@ typedef enum dt_activity {
 
 typedef struct dt_watchdog dt_watchdog;
 
+/* Collective. Looks on from here to dt_watchdog_close, which is collective on the machine; dt_comm_open and
+ * dt_comm_close call them. */
+dt_status dt_watchdog_open(dt_watchdog **out, dt_comm *comm, double seconds);
+void dt_watchdog_close(dt_watchdog *watchdog); /* accepts NULL */
+
 /* The one that looks on from dt_comm_open to dt_comm_close; NULL, which the functions below accept, where `comm` is not
  * the world. */
 dt_watchdog *dt_comm_watchdog(const dt_comm *comm);
@@ -30,12 +35,9 @@ dt_watchdog *dt_comm_watchdog(const dt_comm *comm);
 /* The longest all ranks may be without a move, in seconds; 0: as long as they like. */
 void dt_watchdog_limit(dt_watchdog *watchdog, double seconds);
 
-/* This rank begins `activity` in step `step`; costs some stores. */
+/* This rank begins `activity` in step `step`; costs some stores. That it waits for others the collective calls of
+ * comm.h and dt_node_meet say themselves (dt_alive_wait). */
 void dt_watchdog_note(dt_watchdog *watchdog, dt_activity activity, int64_t step);
-
-/* This rank waits for others from here on, or no longer. The collective calls of comm.h and dt_node_meet say so
- * themselves. Returns whether it waited before, to be restored by who may be called within a wait. */
-bool dt_watchdog_wait(dt_watchdog *watchdog, bool waits);
 
 /* Seconds the job has been running, as far as it is known: those in which it was suspended hardly count. */
 double dt_watchdog_ran(const dt_watchdog *watchdog);
