@@ -62,6 +62,10 @@ typedef struct dt_table {
     size_t total; /* elements of an arena, padding included */
 } dt_table;
 
+/* Passes over an arena work in blocks of so many elements, which stay in the cache from one kernel to the next. Ranks'
+ * slices are made of whole blocks, and sums over an arena are sums over blocks, in order: the same for all slices. */
+#define DT_TABLE_BLOCK ((size_t)4096)
+
 /* Appends a tensor at the next aligned offset. The padding between tensors is zero in every arena and stays so. */
 dt_status dt_table_add(dt_table *table, const char *name, const dt_shape *shape, unsigned flags);
 void dt_table_finish(dt_table *table);

@@ -35,7 +35,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "comm/reduce.h"
 #include "comm_internal.h"
 
 #define CHUNK ((size_t)1 << 18) /* elements: large enough that latency does not count */
@@ -106,7 +105,7 @@ dt_status dt_allreduce_create(dt_allreduce **out, const dt_messages *messages) {
     c->begin = messages->begin;
     c->end = messages->end;
     size_t share = (c->end - c->begin + MOST_CHUNKS - 1) / MOST_CHUNKS;
-    share = (share + DT_REDUCE_BLOCK - 1) / DT_REDUCE_BLOCK * DT_REDUCE_BLOCK;
+    share = (share + DT_TABLE_BLOCK - 1) / DT_TABLE_BLOCK * DT_TABLE_BLOCK;
     c->chunk = share > CHUNK ? share : CHUNK;
     dt_status status = dt_comm_agree(comm, alloc_own(c));
     if (status.code == DT_OK) status = alloc_shared(c);

@@ -4,15 +4,13 @@
 
 #include <string.h>
 
-#include "comm/reduce.h"
-
 void dt_messages_choose_slice(dt_messages *m) {
-    size_t blocks = (m->total + DT_REDUCE_BLOCK - 1) / DT_REDUCE_BLOCK;
+    size_t blocks = (m->total + DT_TABLE_BLOCK - 1) / DT_TABLE_BLOCK;
     size_t owners = (size_t)dt_node_owners(m->node), own = (size_t)dt_node_rank(m->node);
     m->begin = m->end = 0;
     if (own >= owners) return;
-    m->begin = blocks * own / owners * DT_REDUCE_BLOCK;
-    m->end = own + 1 == owners ? m->total : blocks * (own + 1) / owners * DT_REDUCE_BLOCK;
+    m->begin = blocks * own / owners * DT_TABLE_BLOCK;
+    m->end = own + 1 == owners ? m->total : blocks * (own + 1) / owners * DT_TABLE_BLOCK;
 }
 
 size_t dt_messages_word(const dt_messages *m) {

@@ -57,8 +57,8 @@ struct dt_reducer {
     int64_t shards;
     dt_real *shard;   /* [total]: gradient of a shard; at the end, of all. On the f32 wire: only for further shards */
     const void *head; /* the buckets and flags that count: this rank's, and after dt_reduce_finish the sums */
-    char *words;      /* [threads, DT_REDUCE_BLOCK]: sums over the node; NULL in a node of one */
-    dt_real *block;   /* [threads, DT_REDUCE_BLOCK]: dequantised; NULL on the f32 wire */
+    char *words;      /* [threads, DT_TABLE_BLOCK]: sums over the node; NULL in a node of one */
+    dt_real *block;   /* [threads, DT_TABLE_BLOCK]: dequantised; NULL on the f32 wire */
     size_t buckets;   /* elements of the message that are buckets: tensors * BUCKETS, 0 on the f32 wire */
     int32_t *taken;   /* [tensors]: the exponents the present sums were made with */
     scale *scales;    /* [tensors], then the step of the window; NULL on the f32 wire */
@@ -83,7 +83,7 @@ static void *own_words(const dt_reducer *r, size_t at) {
 }
 
 static dt_status alloc_own(dt_reducer *r, int64_t shards_per_rank, bool stateful) {
-    size_t word = dt_messages_word(&r->messages), block = (size_t)dt_threads() * DT_REDUCE_BLOCK;
+    size_t word = dt_messages_word(&r->messages), block = (size_t)dt_threads() * DT_TABLE_BLOCK;
     bool complete = true;
     if (stateful) {
         r->state_words = 2 * ((int64_t)r->table->count + 1);
@@ -350,7 +350,7 @@ static void dequantise(const dt_reducer *r, dt_real *block, const void *words, s
 }
 
 const dt_real *dt_reduce_take(dt_reducer *r, size_t begin, size_t end) {
-    size_t scratch = (size_t)dt_thread() * DT_REDUCE_BLOCK;
+    size_t scratch = (size_t)dt_thread() * DT_TABLE_BLOCK;
     const void *words;
     if (dt_node_count(r->messages.node) > 1)
         words = dt_allreduce_sums(r->crossing, begin);

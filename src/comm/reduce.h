@@ -54,12 +54,11 @@ int dt_reduce_raised(const dt_reducer *reducer, dt_flag flag);
  * true a value did not fit the wire on some rank: there are no sums, the exponents have been adapted on every rank by
  * the same rule, and the step is to be computed again from dt_reduce_begin. */
 dt_status dt_reduce_finish(dt_reducer *reducer, bool *redo);
-/* The elements [*begin, *end) of the arena this rank is to take and update: a multiple of DT_REDUCE_BLOCK each, but for
+/* The elements [*begin, *end) of the arena this rank is to take and update: a multiple of DT_TABLE_BLOCK each, but for
  * the arena's end. In a node the slices of its ranks are the arena; begin = end where a rank has none. */
 void dt_reduce_slice(const dt_reducer *reducer, size_t *begin, size_t *end);
-/* The sums of elements [begin, end), at most DT_REDUCE_BLOCK of this rank's slice; 0 between tensors. Borrowed, until
+/* The sums of elements [begin, end), at most DT_TABLE_BLOCK of this rank's slice; 0 between tensors. Borrowed, until
  * the next call of this thread. */
-#define DT_REDUCE_BLOCK ((size_t)4096)
 const dt_real *dt_reduce_take(dt_reducer *reducer, size_t begin, size_t end);
 /* Ends every step, redone ones excepted: returns when no rank of the node needs the sums any more, and what all wrote
  * to shared memory is seen by all. */

@@ -121,8 +121,8 @@ static dt_status one_step(stage *s, bool update, int64_t step, double *seconds) 
     }
     size_t begin, end;
     dt_reduce_slice(s->reducer, &begin, &end);
-    for (size_t at = begin; at < end; at += DT_REDUCE_BLOCK) {
-        size_t to = end - at < DT_REDUCE_BLOCK ? end : at + DT_REDUCE_BLOCK;
+    for (size_t at = begin; at < end; at += DT_TABLE_BLOCK) {
+        size_t to = end - at < DT_TABLE_BLOCK ? end : at + DT_TABLE_BLOCK;
         const dt_real *sum = dt_reduce_take(s->reducer, at, to);
         if (update)
             dt_optim_update(s->kernels, &s->adam, &s->table, s->weights, s->slots, sum, at, to, step, 1, 1, 0, 1e-3);

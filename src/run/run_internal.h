@@ -92,7 +92,7 @@ typedef struct dt_run {
     dt_real *slots[DT_MAX_SLOTS];
     dt_reducer *reducer;
     dt_recurrent_state recurrent_state;
-    double *squares; /* of the gradient, a sum for each block of DT_REDUCE_BLOCK elements */
+    double *squares; /* of the gradient, a sum for each block of DT_TABLE_BLOCK elements */
     dt_batch batch;  /* [rows_at_once] */
     int64_t *index;  /* [rows_at_once] */
     int64_t rows_at_once;

@@ -103,7 +103,7 @@ static dt_status plan_model(dt_run *run, bool goes_on) {
 
 /* Collective. What the ranks of a node have in common: weights, moments, and the gradient on its way. */
 static dt_status open_node(dt_run *run, int64_t most) {
-    size_t total = run->table->total, blocks = (total + DT_REDUCE_BLOCK - 1) / DT_REDUCE_BLOCK;
+    size_t total = run->table->total, blocks = (total + DT_TABLE_BLOCK - 1) / DT_TABLE_BLOCK;
     int64_t ranks = dt_comm_size(run->comm);
     DT_TRY(dt_node_open(&run->node, run->comm, most));
     dt_status status;

@@ -144,7 +144,7 @@ typedef struct slice_work {
 } slice_work;
 
 static size_t block_end(const slice_work *work, size_t at) {
-    return work->end - at < DT_REDUCE_BLOCK ? work->end : at + DT_REDUCE_BLOCK;
+    return work->end - at < DT_TABLE_BLOCK ? work->end : at + DT_TABLE_BLOCK;
 }
 
 static void measure_blocks(void *context, int64_t first, int64_t last) {
@@ -152,7 +152,7 @@ static void measure_blocks(void *context, int64_t first, int64_t last) {
     dt_run *run = work->run;
     for (size_t at = work->begin + (size_t)first, to; at < work->begin + (size_t)last; at = to) {
         to = block_end(work, at);
-        run->squares[at / DT_REDUCE_BLOCK] =
+        run->squares[at / DT_TABLE_BLOCK] =
             dt_grad_squares(run->kernels, run->table, dt_reduce_take(run->reducer, at, to), at, to);
     }
 }
@@ -170,7 +170,7 @@ static void update_blocks(void *context, int64_t first, int64_t last) {
 }
 
 static void over_slice(slice_work *work, dt_task task) {
-    const int64_t block = 4 * DT_REDUCE_BLOCK; /* less is not worth a thread's start */
+    const int64_t block = 4 * DT_TABLE_BLOCK; /* less is not worth a thread's start */
     dt_parallel((int64_t)(work->end - work->begin), block, task, work);
 }
 
@@ -180,7 +180,7 @@ static double gradient_norm(slice_work *work) {
     over_slice(work, measure_blocks);
     dt_node_meet(run->node);
     double sum = 0;
-    for (size_t at = 0; at < run->table->total; at += DT_REDUCE_BLOCK) sum += run->squares[at / DT_REDUCE_BLOCK];
+    for (size_t at = 0; at < run->table->total; at += DT_TABLE_BLOCK) sum += run->squares[at / DT_TABLE_BLOCK];
     return sqrt(sum) / (double)work->targets;
 }
 

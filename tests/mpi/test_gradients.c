@@ -147,8 +147,8 @@ static double error_of(dt_reducer *reducer, int count) {
     }
     size_t begin, end;
     dt_reduce_slice(reducer, &begin, &end);
-    for (size_t at = begin; at < end; at += DT_REDUCE_BLOCK) {
-        size_t to = end - at < DT_REDUCE_BLOCK ? end : at + DT_REDUCE_BLOCK;
+    for (size_t at = begin; at < end; at += DT_TABLE_BLOCK) {
+        size_t to = end - at < DT_TABLE_BLOCK ? end : at + DT_TABLE_BLOCK;
         memcpy(gradient + at, dt_reduce_take(reducer, at, to), (to - at) * sizeof *gradient);
     }
     dt_reduce_done(reducer);

@@ -55,8 +55,8 @@ static void rig_close(rig *r) {
 }
 
 static void take_slice(rig *r) {
-    for (size_t at = r->begin; at < r->end; at += DT_REDUCE_BLOCK) {
-        size_t count = r->end - at < DT_REDUCE_BLOCK ? r->end - at : DT_REDUCE_BLOCK;
+    for (size_t at = r->begin; at < r->end; at += DT_TABLE_BLOCK) {
+        size_t count = r->end - at < DT_TABLE_BLOCK ? r->end - at : DT_TABLE_BLOCK;
         memcpy(r->sum + at, dt_reduce_take(r->reducer, at, at + count), count * sizeof *r->sum);
     }
     dt_reduce_done(r->reducer);
@@ -247,7 +247,7 @@ START_TEST(slices_cover_the_arena) {
     for (int most = 0; most <= LARGEST_TEAM; most++) {
         rig r;
         rig_open(&r, world, most, SHARDS, DT_WIRE_I32);
-        ranks_assert(r.begin % DT_REDUCE_BLOCK == 0 && (r.end % DT_REDUCE_BLOCK == 0 || r.end == table.total));
+        ranks_assert(r.begin % DT_TABLE_BLOCK == 0 && (r.end % DT_TABLE_BLOCK == 0 || r.end == table.total));
         int64_t covered = (int64_t)(r.end - r.begin);
         ranks_assert_ok(dt_comm_sum_i64(world, &covered, 1));
         ranks_assert(covered == (int64_t)table.total * dt_node_count(r.node));
