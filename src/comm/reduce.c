@@ -6,20 +6,8 @@
  * turned into the message at once, while it is in the cache.
  *
  * Floating-point sums depend on their order, hence on the number of ranks; integer sums do not. So on the integer wires
- * a shard's gradient g is sent as q = round(g 2^k), with one exponent k per tensor, and Σq 2^-k comes out.
- *
- * k must be known before the step ("delayed scaling", as in FP8 training: Micikevicius et al. 2022, section 3). Beside
- * the gradient every shard sends, per tensor, a 1 in one of 64 buckets: how many powers of two its largest |q| stays
- * below the type's limit. The summed buckets bound Σ|q| over all shards, on every rank and in any order; the powers of
- * two between that bound and the limit are the room of the step:
- *   - negative: the sum may have wrapped. All ranks lower k so that HEADROOM bits are free, and redo the step;
- *   - above `coarse`: rounding may cost more than 2^-20 of the largest element. All ranks raise k, and redo the step;
- *   - below LOW or above HIGH: k is set right at once, for the next step;
- *   - above HEADROOM in every one of WINDOW steps: k is raised to what leaves HEADROOM.
- * The first step of a run is thus redone once or twice, until the exponents have found their place. Bounding the sum of
- * what the shards have, instead of S times the largest, is worth log2(S) bits where one shard dominates. What the
- * choice costs in accuracy is measured in tests/mpi/test_reduce.c. With more than 64 shards 32 bits get tight: choose
- * i64.
+ * a shard's gradient g is sent as q = round(g 2^k), with one exponent k per tensor that is known before the step, and
+ * Σq 2^-k comes out; exponents.h says which k, and when a step is redone with another.
  *
  * On the f32 wire the first shard of a step is computed right into the sum, and only further shards of the same rank
  * are added. */
@@ -32,22 +20,9 @@
 #include "allreduce.h"
 #include "base/memory.h"
 #include "comm_internal.h"
+#include "exponents.h"
 
-#define BUCKETS 64 /* room from -32 to 31 bits */
-#define BUCKET_ZERO 32
-#define HEADROOM 2
-#define LOW 1
-#define HIGH 4
-#define WINDOW 16
-#define KEEP 22 /* bits a shard's gradient must keep */
 #define FIRST_EXPONENT 24
-#define MOST_EXPONENT 100 /* 2^k and 2^-k stay normal in float32 */
-
-/* Of one tensor; two int32 in the trained state. */
-typedef struct scale {
-    int32_t exponent; /* k */
-    int32_t room;     /* the scarcest room since the window began */
-} scale;
 
 struct dt_reducer {
     dt_messages messages; /* f32 words for one or two shards; [buckets + flags] in front */
@@ -59,9 +34,10 @@ struct dt_reducer {
     const void *head; /* the buckets and flags that count: this rank's, and after dt_reduce_finish the sums */
     char *words;      /* [threads, DT_TABLE_BLOCK]: sums over the node; NULL in a node of one */
     dt_real *block;   /* [threads, DT_TABLE_BLOCK]: dequantised; NULL on the f32 wire */
-    size_t buckets;   /* elements of the message that are buckets: tensors * BUCKETS, 0 on the f32 wire */
+    size_t buckets;   /* elements of the message that are buckets: tensors * DT_ROOM_BUCKETS, 0 on the f32 wire */
     int32_t *taken;   /* [tensors]: the exponents the present sums were made with */
-    scale *scales;    /* [tensors], then the step of the window; NULL on the f32 wire */
+    int *rooms;       /* [tensors]: of the present step; NULL on the f32 wire */
+    dt_exponent *exponents; /* [tensors], then the step of the window; NULL on the f32 wire */
     int64_t state_words;
     double limit; /* of Σ|q|; on the f32 wire, of a tensor's norm in one shard */
     int coarse;   /* more room than this is redone */
@@ -87,11 +63,12 @@ static dt_status alloc_own(dt_reducer *r, int64_t shards_per_rank, bool stateful
     bool complete = true;
     if (stateful) {
         r->state_words = 2 * ((int64_t)r->table->count + 1);
-        r->scales = dt_alloc((size_t)r->table->count + 1, sizeof *r->scales);
-        complete = r->scales != NULL;
+        r->exponents = dt_alloc((size_t)r->table->count + 1, sizeof *r->exponents);
+        complete = r->exponents != NULL;
     }
     if (is_integer(r) || shards_per_rank > 1) complete &= (r->shard = dt_alloc(r->table->total, sizeof *r->shard)) != 0;
     if (is_integer(r)) complete &= (r->taken = dt_alloc((size_t)r->table->count, sizeof *r->taken)) != 0;
+    if (is_integer(r)) complete &= (r->rooms = dt_alloc((size_t)r->table->count, sizeof *r->rooms)) != 0;
     if (is_integer(r)) complete &= (r->block = dt_alloc(block, sizeof *r->block)) != 0;
     if (!alone_on_node(r)) complete &= (r->words = dt_alloc(block, word)) != 0;
     return complete ? dt_ok() : dt_fail_memory("the gradient", r->table->total * (word + sizeof *r->shard));
@@ -106,10 +83,9 @@ static dt_status alloc_shared(dt_reducer *r) {
 /* What the wire can hold, for `shards` of them. */
 static void set_limits(dt_reducer *r, dt_wire wire) {
     r->limit = wire == DT_WIRE_I64 ? 0x1p62 : 0x1p31 - 1;
-    int spare = ilogb(r->limit / (double)r->shards) - KEEP;
-    r->coarse = spare > HIGH ? spare : HIGH;
+    r->coarse = dt_exponent_coarse(r->limit, r->shards);
     if (is_integer(r))
-        r->buckets = (size_t)r->table->count * BUCKETS;
+        r->buckets = (size_t)r->table->count * DT_ROOM_BUCKETS;
     else
         r->limit = (double)FLT_MAX / (double)r->shards;
 }
@@ -132,8 +108,8 @@ dt_status dt_reduce_create(dt_reducer **out, dt_node *node, const dt_kernels *ke
         dt_reduce_destroy(r);
         return status;
     }
-    for (int i = 0; stateful && i < table->count; i++)
-        r->scales[i] = (scale){wire == DT_WIRE_I64 ? FIRST_EXPONENT + 31 : FIRST_EXPONENT, BUCKETS};
+    if (stateful)
+        dt_exponents_begin(r->exponents, table->count, wire == DT_WIRE_I64 ? FIRST_EXPONENT + 31 : FIRST_EXPONENT);
     *out = r;
     return dt_ok();
 }
@@ -141,7 +117,8 @@ dt_status dt_reduce_create(dt_reducer **out, dt_node *node, const dt_kernels *ke
 void dt_reduce_destroy(dt_reducer *r) {
     if (!r) return;
     dt_free(r->shard);
-    dt_free(r->scales);
+    dt_free(r->exponents);
+    dt_free(r->rooms);
     dt_free(r->taken);
     dt_free(r->block);
     dt_free(r->words);
@@ -150,8 +127,8 @@ void dt_reduce_destroy(dt_reducer *r) {
 }
 
 void dt_reduce_state(dt_reducer *r, int32_t **exponents, int64_t *count) {
-    *exponents = r->scales ? &r->scales[0].exponent : NULL;
-    *count = r->scales ? r->state_words : 0;
+    *exponents = r->exponents ? &r->exponents[0].k : NULL;
+    *count = r->exponents ? r->state_words : 0;
 }
 
 /* A word of this rank's head: a bucket or a flag. */
@@ -199,13 +176,6 @@ dt_real *dt_reduce_next(dt_reducer *r) {
     return gradient_of_shard(r);
 }
 
-/* Powers of two between a shard's largest |q|, which is not 0, and the limit. */
-static int room_of_shard(const dt_reducer *r, double largest, int exponent) {
-    int most = BUCKETS - BUCKET_ZERO - 1;
-    int room = ilogb(r->limit / ldexp(largest, exponent));
-    return room > most ? most : room < -BUCKET_ZERO ? -BUCKET_ZERO : room;
-}
-
 static void find_not_finite(dt_reducer *r, int tensor) {
     dt_reduce_raise(r, DT_FLAG_NOT_FINITE);
     if (!r->not_finite || tensor < r->not_finite) r->not_finite = tensor + 1;
@@ -214,7 +184,7 @@ static void find_not_finite(dt_reducer *r, int tensor) {
 static void add_integers(dt_reducer *r, int tensor) {
     const dt_tensor *t = &r->table->tensors[tensor];
     bool fresh = r->added == 0;
-    int exponent = r->scales[tensor].exponent;
+    int exponent = r->exponents[tensor].k;
     double factor = ldexp(1.0, exponent);
     const dt_real *g = r->shard + t->offset;
     void *words = own_words(r, t->offset);
@@ -224,7 +194,7 @@ static void add_integers(dt_reducer *r, int tensor) {
     if (!isfinite(largest)) {
         find_not_finite(r, tensor);
     } else if (largest > 0) {
-        size_t bucket = (size_t)tensor * BUCKETS + (size_t)(room_of_shard(r, largest, exponent) + BUCKET_ZERO);
+        size_t bucket = (size_t)tensor * DT_ROOM_BUCKETS + (size_t)dt_exponent_bucket(r->limit, largest, exponent);
         put_word(r, bucket, get_word(r, bucket) + 1);
     }
 }
@@ -259,52 +229,12 @@ void dt_reduce_add(dt_reducer *r) {
     r->added++;
 }
 
-/* The room a tensor had in this step; BUCKETS when its gradient was zero on all shards. */
-static int room_of_sum(const dt_reducer *r, int tensor) {
-    double bound = 0; /* of Σ|q|, as a share of the limit */
-    for (int b = 0; b < BUCKETS; b++)
-        bound += ldexp(get_word(r, (size_t)tensor * BUCKETS + (size_t)b), BUCKET_ZERO - b);
-    return bound > 0 ? ilogb(1 / bound) : BUCKETS;
-}
-
-static void move_exponent(scale *s, int by) {
-    int moved = s->exponent + by;
-    s->exponent = moved > MOST_EXPONENT ? MOST_EXPONENT : moved < -MOST_EXPONENT ? -MOST_EXPONENT : moved;
-}
-
-static void settle(scale *s, int room) {
-    move_exponent(s, room - HEADROOM);
-    s->room = BUCKETS;
-}
-
-/* Moves the exponents of tensors whose gradients did not fit or were rounded too coarsely; true when there were any. */
-static bool repair_exponents(dt_reducer *r) {
-    bool redo = false;
+/* Of every tensor, from the summed head. */
+static void read_rooms(dt_reducer *r) {
     for (int i = 0; i < r->table->count; i++) {
-        int room = room_of_sum(r, i), before = r->scales[i].exponent;
-        if (room >= 0 && (room <= r->coarse || room == BUCKETS)) continue;
-        settle(&r->scales[i], room);
-        redo = redo || r->scales[i].exponent != before;
-    }
-    return redo;
-}
-
-/* Adapts every exponent to the room it had. The last "scale" counts the window's steps. */
-static void adapt_exponents(dt_reducer *r) {
-    int32_t *window = &r->scales[r->table->count].exponent;
-    bool closes = ++*window == WINDOW;
-    if (closes) *window = 0;
-    for (int i = 0; i < r->table->count; i++) {
-        scale *s = &r->scales[i];
-        int room = room_of_sum(r, i);
-        if (room == BUCKETS) continue;
-        if (room < LOW || room > HIGH)
-            settle(s, room);
-        else if (room < s->room)
-            s->room = room;
-        if (!closes) continue;
-        if (s->room > HEADROOM && s->room < BUCKETS) settle(s, s->room);
-        s->room = BUCKETS;
+        int shards[DT_ROOM_BUCKETS];
+        for (int b = 0; b < DT_ROOM_BUCKETS; b++) shards[b] = get_word(r, (size_t)(i * DT_ROOM_BUCKETS + b));
+        r->rooms[i] = dt_exponent_room(shards);
     }
 }
 
@@ -318,12 +248,13 @@ dt_status dt_reduce_finish(dt_reducer *r, bool *redo) {
     }
     DT_TRY(dt_allreduce_finish(r->crossing, &r->head));
     if (!is_integer(r) || dt_reduce_raised(r, DT_FLAG_NOT_FINITE) > 0) return dt_ok();
-    for (int i = 0; i < r->table->count; i++) r->taken[i] = r->scales[i].exponent;
-    *redo = repair_exponents(r);
+    for (int i = 0; i < r->table->count; i++) r->taken[i] = r->exponents[i].k;
+    read_rooms(r);
+    *redo = dt_exponents_repair(r->exponents, r->rooms, r->table->count, r->coarse);
     if (*redo)
         dt_reduce_done(r);
     else
-        adapt_exponents(r);
+        dt_exponents_adapt(r->exponents, r->rooms, r->table->count);
     return dt_ok();
 }
 
