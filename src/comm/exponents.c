@@ -24,7 +24,9 @@ int dt_exponent_room(const int shards[DT_ROOM_BUCKETS]) {
 
 int dt_exponent_coarse(double limit, int64_t shards) {
     int spare = ilogb(limit / (double)shards) - KEEP;
-    return spare > HIGH ? spare : HIGH;
+    int endless = ilogb(ldexp(1, ROOM_MOST) / (double)shards); /* the least that shards all in the last bucket have */
+    int coarse = spare < endless ? spare : endless - 1;
+    return coarse > HIGH ? coarse : HIGH;
 }
 
 void dt_exponents_begin(dt_exponent *exponents, int count, int first) {
