@@ -16,6 +16,7 @@
 /* What every function below needs to know about the call. */
 typedef struct context {
     const dt_field *table;
+    const dt_yaml *map;
     const char *prefix;
     const char *const *also;
 } context;
@@ -86,6 +87,19 @@ const dt_field *dt_field_find(const dt_field *table, const char *key) {
     return NULL;
 }
 
+const dt_yaml *dt_field_node(const dt_field *field, const dt_yaml *map) {
+    const dt_yaml *node = dt_yaml_get(map, field->key);
+    return node || !field->was ? node : dt_yaml_get(map, field->was);
+}
+
+/* The row of a key, or of one that the field had before. */
+static const dt_field *find_ever(const dt_field *table, const char *key) {
+    const dt_field *field = dt_field_find(table, key);
+    for (const dt_field *row = table; row->key && !field; row++)
+        if (row->was && strcmp(row->was, key) == 0) field = row;
+    return field;
+}
+
 static bool is_under(const char *key, const char *group) {
     size_t length = strlen(group);
     return strncmp(key, group, length) == 0 && key[length] == '.';
@@ -93,7 +107,7 @@ static bool is_under(const char *key, const char *group) {
 
 static bool is_group(const context *c, const char *key) {
     for (const dt_field *field = c->table; field->key; field++)
-        if (is_under(field->key, key)) return true;
+        if (is_under(field->key, key) || (field->was && is_under(field->was, key))) return true;
     for (int i = 0; c->also && c->also[i]; i++)
         if (is_under(c->also[i], key)) return true;
     return false;
@@ -115,12 +129,20 @@ static dt_status fail_group(const context *c, const dt_yaml *node, const char *k
                    node->text ? dt_shown(node->text, shown) : "a list", node->text ? "\"" : "", c->prefix, example);
 }
 
+/* Of a field under both of its names. */
+static dt_status fail_twice(const context *c, const dt_field *field, const dt_yaml *old, const dt_yaml *new) {
+    return dt_fail(DT_ERR_INPUT, "%s%s: %s%s is the old name of %s%s, which is there too (%s); remove one of them",
+                   dt_source_noun(old->source), old->source, c->prefix, field->was, c->prefix, field->key, new->source);
+}
+
 /* Every key of the tree is a field, lies in a group of fields, or is decoded elsewhere. */
 static dt_status check_keys(const context *c, const dt_yaml *map, const char *path) {
     for (const dt_yaml *node = map->first; node; node = node->next) {
         char key[DT_TEXT_MAX];
         snprintf(key, sizeof key, "%s%s%s", path, path[0] ? "." : "", node->key);
-        const dt_field *field = dt_field_find(c->table, key);
+        const dt_field *field = find_ever(c->table, key);
+        const dt_yaml *other = field && strcmp(field->key, key) != 0 ? dt_yaml_get(c->map, field->key) : NULL;
+        if (other) return fail_twice(c, field, node, other);
         bool list = field && field->type == DT_FIELD_LIST && node->kind == DT_YAML_LIST;
         if (field && node->kind != DT_YAML_SCALAR && !list) return fail_kind(c, field, node);
         if (field || is_elsewhere(c, key)) continue;
@@ -133,7 +155,8 @@ static dt_status check_keys(const context *c, const dt_yaml *map, const char *pa
     return dt_ok();
 }
 
-static dt_status fail_missing(const context *c, const dt_field *field, const dt_yaml *map) {
+static dt_status fail_missing(const context *c, const dt_field *field) {
+    const dt_yaml *map = c->map;
     char must_be[DT_TEXT_MAX];
     requirement(field, DT_WRONG_TYPE, "", must_be);
     return dt_fail(DT_ERR_INPUT, "%s%s%s%s%s is missing; it must be %s: %s", map ? dt_source_noun(map->source) : "",
@@ -152,9 +175,9 @@ static void join(const dt_yaml *list, char out[DT_TEXT_MAX]) {
     dt_append(out, DT_TEXT_MAX, "]");
 }
 
-static dt_status decode_field(const context *c, const dt_field *field, const dt_yaml *map, void *out) {
-    const dt_yaml *node = map ? dt_yaml_get(map, field->key) : NULL;
-    if (!node && !field->fallback) return fail_missing(c, field, map);
+static dt_status decode_field(const context *c, const dt_field *field, void *out) {
+    const dt_yaml *node = c->map ? dt_field_node(field, c->map) : NULL;
+    if (!node && !field->fallback) return fail_missing(c, field);
     dt_value decoded;
     memset(&decoded, 0, sizeof decoded);
     char joined[DT_TEXT_MAX];
@@ -170,12 +193,12 @@ static dt_status decode_field(const context *c, const dt_field *field, const dt_
 
 dt_status dt_fields_decode(const dt_field *table, const dt_yaml *map, const char *prefix, const char *const *also,
                            void *out) {
-    context c = {table, prefix, also};
+    context c = {table, map, prefix, also};
     if (map && map->kind != DT_YAML_MAP)
         return dt_fail(DT_ERR_INPUT, "%s%s: %s must be a map of fields", dt_source_noun(map->source), map->source,
                        prefix[0] ? prefix : "it");
     if (map) DT_TRY(check_keys(&c, map, ""));
-    for (const dt_field *field = table; field->key; field++) DT_TRY(decode_field(&c, field, map, out));
+    for (const dt_field *field = table; field->key; field++) DT_TRY(decode_field(&c, field, out));
     return dt_ok();
 }
 

@@ -41,6 +41,8 @@ enum {
 
 typedef struct dt_field {
     const char *key; /* dotted: "optimizer.lr" */
+    const char *was; /* the key it had before, which is read too; of a recipe's own fields, for a layer's are compared
+                      * with a checkpoint's as they are written. NULL: none */
     dt_field_type type;
     size_t offset;        /* into the struct the table describes */
     const char *fallback; /* the default, as YAML text; NULL with DT_FIELD_REQUIRED */
@@ -66,6 +68,9 @@ void dt_field_text(const dt_field *field, const void *in, char out[DT_TEXT_MAX])
 
 /* The row of a key, or NULL. */
 const dt_field *dt_field_find(const dt_field *table, const char *key);
+
+/* What the tree has for a field, under its key or the one it had before; or NULL. Borrowed. */
+const dt_yaml *dt_field_node(const dt_field *field, const dt_yaml *map);
 
 /* Whether the field of `in` has its default; false when it has none. */
 bool dt_field_is_default(const dt_field *field, const void *in);

@@ -99,9 +99,9 @@ typedef struct dt_recipe_checkpoint {
 } dt_recipe_checkpoint;
 
 typedef struct dt_recipe_reduce {
-    int wire;     /* dt_wire */
-    int path;     /* dt_path */
-    int64_t team; /* ranks that share a replica, at most; 0: all of a machine */
+    int wire;           /* dt_wire */
+    int path;           /* dt_path */
+    int64_t node_ranks; /* that share a replica, at most; 0: all of a machine */
 } dt_recipe_reduce;
 
 typedef struct dt_recipe_compute {

@@ -8,9 +8,14 @@
 #include "recipe_internal.h"
 #include "shown.h"
 
+static const dt_yaml *node_of(const dt_yaml *root, const char *key) {
+    const dt_field *field = dt_field_find(dt_recipe_fields, key);
+    return field ? dt_field_node(field, root) : dt_yaml_get(root, key);
+}
+
 const char *dt_recipe_source_of(const dt_yaml *root, const char *key, const char *other) {
-    const dt_yaml *node = dt_yaml_get(root, key);
-    if (!node && other) node = dt_yaml_get(root, other);
+    const dt_yaml *node = node_of(root, key);
+    if (!node && other) node = node_of(root, other);
     return node ? node->source : root->source;
 }
 

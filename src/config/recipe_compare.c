@@ -16,11 +16,15 @@ typedef struct comparison {
     int listed, unlisted;
 } comparison;
 
+static bool is_in(const char *group, const char *key) {
+    size_t length = strlen(group);
+    return strncmp(key, group, length) == 0 && (key[length] == '\0' || key[length] == '.');
+}
+
 bool dt_recipe_allows(const char *const *allowed, const char *key) {
-    for (int i = 0; allowed && allowed[i]; i++) {
-        size_t length = strlen(allowed[i]);
-        if (strncmp(key, allowed[i], length) == 0 && (key[length] == '\0' || key[length] == '.')) return true;
-    }
+    const dt_field *field = dt_field_find(dt_recipe_fields, key);
+    for (int i = 0; allowed && allowed[i]; i++)
+        if (is_in(allowed[i], key) || (field && field->was && is_in(allowed[i], field->was))) return true;
     return false;
 }
 

@@ -166,7 +166,7 @@ const dt_field dt_recipe_fields[] = {
     {ROW("reduce.path", CHOICE, reduce.path, "auto"), .choices = paths,
      .help = "node: the ranks of a machine share one replica; flat: each has its own, and one MPI_Allreduce sums; auto: "
              "node where there is memory to share"},
-    {ROW("reduce.team", INT, reduce.team, "0"), .max = 1e6,
+    {ROW("reduce.node_ranks", INT, reduce.node_ranks, "0"), .was = "reduce.team", .max = 1e6,
      .help = "ranks of a machine that share a replica, at most (with node: those of a socket, say); 0: all"},
 
     {ROW("compute.isa", CHOICE, compute.isa, "auto"), .choices = isas,

@@ -121,9 +121,9 @@ static dt_status open_node(dt_run *run, int64_t most) {
 
 static dt_status plan_node(dt_run *run) {
     const dt_recipe_reduce *reduce = &run->recipe->reduce;
-    int64_t shares = reduce->path == DT_PATH_AUTO && reduce->team != 1 && dt_comm_node_size(run->comm) > 1;
+    int64_t shares = reduce->path == DT_PATH_AUTO && reduce->node_ranks != 1 && dt_comm_node_size(run->comm) > 1;
     DT_TRY(dt_comm_sum_i64(run->comm, &shares, 1)); /* of any machine: all ranks try again, or none */
-    dt_status status = open_node(run, reduce->path == DT_PATH_FLAT ? 1 : reduce->team);
+    dt_status status = open_node(run, reduce->path == DT_PATH_FLAT ? 1 : reduce->node_ranks);
     if (status.code != DT_OK && shares > 0) {
         dt_recurrent_state_close(run);
         dt_node_close(run->node);

@@ -38,7 +38,7 @@ whole=$(last_value digest)
 # What does not fit any more: the weights, the moments, the gradients' messages, or all of it.
 for case in 2m:2 6m:3 12m:2 12m:3:2 14m:3:2 512k:2; do
     IFS=: read -r size ranks team <<<"$case"
-    with "$size" "$ranks" --set reduce.team="${team:-0}"
+    with "$size" "$ranks" --set reduce.node_ranks="${team:-0}"
     expect_code 0 "$size for $ranks ranks"
     expect_one_line "shared memory.*has room for.*; going on with reduce.path=flat" "$size for $ranks ranks in teams of ${team:-all}"
     [[ $(last_value digest) == "$whole" ]] || fail "$size for $ranks ranks: digest $(last_value digest), not $whole"

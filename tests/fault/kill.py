@@ -44,7 +44,7 @@ FAMILIES = {
     "images": (["data.train_x=/test/x", "data.train_y=/test/y", "train.epochs=10"], IMAGES),
     "texts": (["data.context=16", "data.mean=0", "data.std=1", "train.steps=1500"], TEXTS),
 }
-PATHS = [[], [], ["reduce.path=flat"], ["reduce.team=1"], ["reduce.team=2"]]
+PATHS = [[], [], ["reduce.path=flat"], ["reduce.node_ranks=1"], ["reduce.node_ranks=2"]]
 ONE_HOST = ["kill rank", "kill rank", "kill launcher", "stop rank", "term launcher", "usr1 launcher", "usr1 rank"]
 TWO_HOSTS = ONE_HOST + ["kill host", "kill host", "silence host"]
 

@@ -48,7 +48,7 @@ fi
 
 # ---- where there is ------------------------------------------------------------------------------------------------
 
-paths=(path=auto path=flat team=2)
+paths=(path=auto path=flat node_ranks=2)
 for model in "$mlp" "$cnn"; do
     for cut in 0 3; do
         what="${model%%,*}…, micro-batches of $cut"

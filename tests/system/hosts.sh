@@ -26,7 +26,7 @@ same_bits "hostA:3 hostB:1"
 same_bits "hostA:1 hostB:1 hostC:1"
 same_bits "hostA:1 hostB:2" --set reduce.path=flat
 # Teams of two in a machine, as if they were machines.
-run 4 train "${large[@]}" --set reduce.team=2 --run teams
+run 4 train "${large[@]}" --set reduce.node_ranks=2 --run teams
 expect_last "done run=teams step=12 .* digest=$wanted" "teams of two ranks of one machine: the digest of one rank"
 
 # ---- what goes wrong -------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ need_data
 cut_data small.h5 200 64
 
 counts=(1 2 3 4 5 7 8)
-paths=(path=auto path=flat team=2 team=3) # who shares a replica: in turn, for that must not matter either
+paths=(path=auto path=flat node_ranks=2 node_ranks=3) # who shares a replica: in turn, for that must not matter either
 shards=8
 declare -A optimizers=(
     [momentum]='{kind: sgd, lr: 0.05, momentum: 0.9}'

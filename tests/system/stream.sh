@@ -24,7 +24,7 @@ for ranks in 1 2 3 4; do
     same "the same figures on $ranks ranks"
 done
 for ranks in 2 3 4; do
-    run "$ranks" train stream.yaml --run "teams-$ranks" --set reduce.team=1
+    run "$ranks" train stream.yaml --run "teams-$ranks" --set reduce.node_ranks=1
     expect_code 0 "on $ranks ranks, each a team"
     same "the same figures on $ranks teams"
 done
@@ -33,11 +33,11 @@ done
 at=0
 for leg in 3:70:1 2:1:0 4:90:1 1:20:0 3:40:0; do
     IFS=: read -r ranks steps team <<<"$leg"
-    run "$ranks" train stream.yaml --run stopped --set "train.stop_after=$steps steps" --set "reduce.team=$team"
+    run "$ranks" train stream.yaml --run stopped --set "train.stop_after=$steps steps" --set "reduce.node_ranks=$team"
     at=$((at + steps))
     expect_last "stopped .* step=$at .*" "stopped at $at on $ranks ranks"
 done
-run 2 train stream.yaml --run stopped --set reduce.team=1
+run 2 train stream.yaml --run stopped --set reduce.node_ranks=1
 same "and at the end the same figures"
 run 2 eval run-1
 test=$(sed -E 's/.* test_loss=([^ ]+) .*/\1/' <<<" $wanted")
@@ -117,7 +117,7 @@ for t, output in enumerate(window(ids, state)):
     total += sum(lse[s] - output[s, test[first[s] + t + 1]] for s in range(6) if first[s] + t < first[s + 1])
 assert abs(total / count - float(sys.argv[1])) < 1e-5, (total / count, sys.argv[1])
 END
-run 3 train reference.yaml --run reference --set reduce.team=1
+run 3 train reference.yaml --run reference --set reduce.node_ranks=1
 expect_code 0 "steps that change nothing"
 python_has reference 5 "steps that change nothing" 0 1
 
@@ -128,7 +128,7 @@ for bad in 1 3; do
     over+=(--set schedule.kind=linear --set schedule.final=0)
     run 3 train reference.yaml "${over[@]}" --set "train.stop_after=$bad steps"
     expect_code 75 "stopped before step $bad"
-    run 3 train reference.yaml "${over[@]}" --set reduce.team=1 --set optimizer.lr=3e38
+    run 3 train reference.yaml "${over[@]}" --set reduce.node_ranks=1 --set optimizer.lr=3e38
     expect_code 0 "step $bad is passed over"
     expect_last "done .* skipped=1 .*" "and no other"
     if ((bad == 1)); then windows=(0 2); else windows=(1); fi

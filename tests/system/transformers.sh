@@ -22,7 +22,7 @@ trains() {
     local ranks
     wanted=''
     for ranks in 1 2 3 4; do
-        run "$ranks" train "$1.yaml" --run "$1-$ranks" --set reduce.team=$((ranks == 4 ? 2 : 0))
+        run "$ranks" train "$1.yaml" --run "$1-$ranks" --set reduce.node_ranks=$((ranks == 4 ? 2 : 0))
         expect_code 0 "$1 on $ranks ranks"
         [[ $wanted ]] || wanted=$(figures)
         if [[ $(figures) == "$wanted" ]]; then pass "$wanted"; else fail "$1 on $ranks ranks: $(figures)"; fi

@@ -54,6 +54,15 @@ static const char *small(const char *more) {
     return text;
 }
 
+static char *resolved(const char *more) {
+    dt_recipe r;
+    char *text;
+    assert_ok(decode_text(&r, small(more)));
+    assert_ok(dt_recipe_emit(&r, NULL, &text));
+    dt_recipe_finish(&r);
+    return text;
+}
+
 static void assert_equal(const dt_yaml *a, const dt_yaml *b) {
     ck_assert_int_eq(a->kind, b->kind);
     ck_assert_pstr_eq(a->key, b->key);
@@ -188,7 +197,7 @@ START_TEST(a_number_outside_its_range_is_refused_and_one_at_its_edge_is_not) {
         {"checkpoint.keep_every", {"-1"}, {"0"}, "at least 0"},
         {"checkpoint.every", {"1e13 s"}, {"90 s"}, "at most 1000000000000"},
         {"checkpoint.keep", {"-1"}, {"0"}, "at least 0"},
-        {"reduce.team", {"-1", "1000001"}, {"0", "1000000"}, "at least 0 and at most 1000000"},
+        {"reduce.node_ranks", {"-1", "1000001"}, {"0", "1000000"}, "at least 0 and at most 1000000"},
         {"compute.threads", {"0", "1025"}, {"1", "1024"}, "at least 1 and at most 1024"},
     };
     int seen = 0;
@@ -441,6 +450,58 @@ START_TEST(layer_tables_are_decoded_with_their_prefix_and_without_a_tree) {
 }
 END_TEST
 
+START_TEST(a_field_is_read_under_the_name_it_had_before_and_written_under_its_own) {
+    typedef struct config {
+        int64_t width;
+    } config;
+    static const dt_field table[] = {
+        {.key = "net.width",
+         .was = "old.units",
+         .type = DT_FIELD_INT,
+         .offset = offsetof(config, width),
+         .fallback = "4",
+         .min = 1,
+         .max = 100,
+         .help = "numbers"},
+        {.key = NULL},
+    };
+    config c;
+    dt_yaml *root = parse("\nold: {units: 7}"), *written = parse("{}"), *expected = parse("net: {width: 7}");
+    assert_ok(dt_fields_decode(table, root, "", NULL, &c));
+    ck_assert_int_eq(c.width, 7);
+    assert_ok(dt_fields_encode(table, &c, written));
+    assert_equal(written, expected);
+    assert_ok(dt_fields_decode(table, written, "", NULL, &c));
+    ck_assert_int_eq(c.width, 7);
+    assert_ok(dt_yaml_assign(root, "old.units=101"));
+    assert_fails(dt_fields_decode(table, root, "", NULL, &c), DT_ERR_INPUT,
+                 "--set old.units: net.width is 101; it must be at least 1 and at most 100 (default 4)");
+    dt_yaml_destroy(root);
+    root = parse("net: {width: 7}\nold: {units: 7}");
+    assert_fails(dt_fields_decode(table, root, "", NULL, &c), DT_ERR_INPUT,
+                 "recipe t.yaml:2: old.units is the old name of net.width, which is there too (t.yaml:1); remove one");
+    dt_yaml_destroy(root);
+    root = parse("old: {unit: 7}");
+    assert_fails(dt_fields_decode(table, root, "", NULL, &c), DT_ERR_INPUT, "old.unit is not a field");
+    dt_yaml_destroy(root);
+    dt_yaml_destroy(written);
+    dt_yaml_destroy(expected);
+}
+END_TEST
+
+START_TEST(a_checkpoint_s_recipe_may_have_a_field_under_its_old_name) {
+    static const char old[] = "data: {file: a.h5}\nmodel: {layers: [a]}\nreduce: {team: 2}";
+    static const char new[] = "data: {file: a.h5}\nmodel: {layers: [a]}\nreduce: {node_ranks: 2}";
+    assert_ok(dt_recipe_compare(old, new, NULL));
+    char *text = resolved("reduce: {team: 3}");
+    ck_assert_ptr_nonnull(strstr(text, "node_ranks: 3"));
+    ck_assert_ptr_null(strstr(text, "team"));
+    dt_free(text);
+    ck_assert(dt_recipe_allows((const char *const[]){"reduce.team", NULL}, "reduce.node_ranks"));
+    ck_assert(!dt_recipe_allows((const char *const[]){"reduce.team", NULL}, "reduce.path"));
+}
+END_TEST
+
 START_TEST(the_help_has_one_line_for_every_field) {
     char *help = dt_recipe_help();
     ck_assert_ptr_nonnull(help);
@@ -656,15 +717,6 @@ END_TEST
 
 /* ---- comparing ---- */
 
-static char *resolved(const char *more) {
-    dt_recipe r;
-    char *text;
-    assert_ok(decode_text(&r, small(more)));
-    assert_ok(dt_recipe_emit(&r, NULL, &text));
-    dt_recipe_finish(&r);
-    return text;
-}
-
 static dt_status compare(const char *old, const char *new, const char *const *allowed) {
     char *a = resolved(old), *b = resolved(new);
     dt_status status = dt_recipe_compare(a, b, allowed);
@@ -712,7 +764,7 @@ static const struct change {
     {"checkpoint.keep", "0", "", false},
     {"reduce.wire", "f32", "", true},
     {"reduce.path", "flat", "", false},
-    {"reduce.team", "2", "", false},
+    {"reduce.node_ranks", "2", "", false},
     {"compute.isa", "avx2", "", false},
     {"compute.precision", "bf16", "", true},
     {"compute.threads", "2", "", true},
@@ -1212,6 +1264,7 @@ static void add_fields(Suite *suite) {
     tcase_add_test(fields, an_unknown_field_is_refused_with_the_nearest_one);
     tcase_add_test(fields, a_group_must_be_a_map_and_may_be_empty);
     tcase_add_test(fields, layer_tables_are_decoded_with_their_prefix_and_without_a_tree);
+    tcase_add_test(fields, a_field_is_read_under_the_name_it_had_before_and_written_under_its_own);
     tcase_add_test(fields, the_help_has_one_line_for_every_field);
     suite_add_tcase(suite, fields);
 }
@@ -1227,6 +1280,7 @@ static void add_recipe(Suite *suite) {
     tcase_add_test(recipe, a_resolved_recipe_holds_every_field_and_the_given_layers);
     tcase_add_test(recipe, the_default_recipe_trains_an_mlp_on_fashion_mnist);
     tcase_add_loop_test(recipe, a_change_is_refused_exactly_when_it_changes_the_numbers, 0, COUNT(changes));
+    tcase_add_test(recipe, a_checkpoint_s_recipe_may_have_a_field_under_its_old_name);
     tcase_add_test(recipe, data_may_move_but_not_be_scaled_otherwise);
     tcase_add_test(recipe, epochs_stretch_a_schedule_of_either_recipe);
     tcase_add_test(recipe, differences_are_listed_with_both_values_and_counted_when_they_are_too_many);
