@@ -121,11 +121,6 @@ dt_status dt_h5_close(dt_h5 **file) {
     return status;
 }
 
-void dt_h5_abandon(dt_h5 **file) {
-    dt_free(*file);
-    *file = NULL;
-}
-
 const char *dt_h5_path(const dt_h5 *file) {
     return file->path;
 }

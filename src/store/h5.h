@@ -1,5 +1,6 @@
 /* HDF5 without hid_t: the few operations checkpoints, metrics and datasets need, every failure with the file and object
- * named. Serial unless said otherwise. The library's own error printing is off. */
+ * named. Serial: ranks write a checkpoint together without it (publish.c). The library's own error printing is off.
+ */
 #ifndef DTRAIN_H5_H
 #define DTRAIN_H5_H
 
@@ -16,14 +17,12 @@ typedef struct dt_h5 dt_h5;
 dt_status dt_h5_open(dt_h5 **out, const char *path);
 dt_status dt_h5_create(dt_h5 **out, const char *path); /* new, in the place of what was there */
 dt_status dt_h5_append(dt_h5 **out, const char *path); /* existing, to write */
-/* Collective for a parallel file. Sets *file to NULL. Accepts a NULL *file. */
+/* Sets *file to NULL. Accepts a NULL *file. */
 dt_status dt_h5_close(dt_h5 **file);
-/* After a failed parallel write: forgets the handle without H5Fclose, which may hang or crash then. */
-void dt_h5_abandon(dt_h5 **file);
 const char *dt_h5_path(const dt_h5 *file);
 
-/* Attributes of the object at `object` ("/" is the root). Writing is collective for a parallel file and creates or
- * replaces; reading a missing one is DT_ERR_CORRUPT. Texts are variable-length UTF-8; *text is to dt_free. */
+/* Attributes of the object at `object` ("/" is the root). Writing creates or replaces; reading a missing one is
+ * DT_ERR_CORRUPT. *text is UTF-8, to dt_free. */
 dt_status dt_h5_put_text(dt_h5 *file, const char *object, const char *name, const char *text);
 dt_status dt_h5_put_int(dt_h5 *file, const char *object, const char *name, int64_t value);
 dt_status dt_h5_put_real(dt_h5 *file, const char *object, const char *name, double value);
@@ -35,7 +34,7 @@ dt_status dt_h5_attribute_text(dt_h5 *file, const char *object, const char *name
 bool dt_h5_has(dt_h5 *file, const char *object);
 bool dt_h5_has_attribute(dt_h5 *file, const char *object, const char *name);
 
-/* Makes a group and its parents. Collective for a parallel file. */
+/* Makes a group and its parents. */
 dt_status dt_h5_make_group(dt_h5 *file, const char *path);
 
 typedef struct dt_h5_info {
@@ -67,14 +66,14 @@ typedef bool (*dt_h5_member)(void *context, const char *name, int64_t value);
 dt_status dt_h5_members(dt_h5 *file, const char *dataset, dt_h5_member show, void *context);
 
 /* A new dataset, parents made. Contiguous with early allocation, or chunked and extendable in its first dimension when
- * `chunk_rows` > 0. Collective for a parallel file. */
+ * `chunk_rows` > 0. */
 dt_status dt_h5_create_dataset(dt_h5 *file, const char *dataset, dt_dtype dtype, const dt_shape *shape,
                                int64_t chunk_rows);
 /* Grows the first dimension of an extendable dataset. */
 dt_status dt_h5_extend(dt_h5 *file, const char *dataset, int64_t rows);
 
 /* Rows [first, first+count) of the first dimension, all of the others, as `dtype` in memory (converted when the file
- * differs). Not collective: transfers are independent, in pieces below 1 GiB. A scalar has one row. */
+ * differs), in pieces below 1 GiB. A scalar has one row. */
 dt_status dt_h5_write_rows(dt_h5 *file, const char *dataset, dt_dtype dtype, int64_t first, int64_t count,
                            const void *data);
 dt_status dt_h5_read_rows(dt_h5 *file, const char *dataset, dt_dtype dtype, int64_t first, int64_t count, void *data);
@@ -86,7 +85,7 @@ dt_status dt_h5_read_text(dt_h5 *file, const char *dataset, size_t most, char **
 dt_status dt_h5_fetch(const char *path, const char *dataset, dt_dtype dtype, int64_t most, void **values,
                       int64_t *count);
 
-/* Flushes the library's buffers to the operating system. Collective for a parallel file. */
+/* Flushes the library's buffers to the operating system. */
 dt_status dt_h5_flush(dt_h5 *file);
 
 /* Visits every object in name order. `kind` is 'g' (group) or 'd' (dataset). A false return stops the walk. */

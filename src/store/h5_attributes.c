@@ -25,7 +25,7 @@ static dt_status put_attribute(dt_h5 *file, const char *object, const char *name
 }
 
 dt_status dt_h5_put_text(dt_h5 *file, const char *object, const char *name, const char *text) {
-    /* fixed length: a variable-length text would live in a heap that parallel HDF5 writes less robustly */
+    /* of fixed length: one of variable length would lie in a heap elsewhere in the file */
     hid_t type = H5Tcopy(H5T_C_S1);
     H5Tset_size(type, strlen(text) + 1);
     H5Tset_cset(type, H5T_CSET_UTF8);

@@ -1,6 +1,5 @@
-/* Datasets: what they are, making them, and their values. Transfers are independent and in pieces below 1 GiB:
- * collective ones through OMPIO report success on a full disk (measured), and single writes above 2 GiB come back
- * short. */
+/* Datasets: what they are, making them, and their values. Transfers are in pieces, for single ones above 2 GiB come
+ * back short, and signs of life are due. */
 #include <string.h>
 
 #include "base/alive.h"

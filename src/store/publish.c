@@ -84,9 +84,8 @@ static dt_status write_structure(const char *path, const dt_state *state, uint64
     dt_h5 *file;
     DT_TRY(dt_h5_create(&file, path));
     dt_status status = write_datasets(file, state, places);
-    if (status.code == DT_OK) return dt_h5_close(&file);
-    dt_h5_abandon(&file);
-    return status;
+    dt_status closed = dt_h5_close(&file);
+    return status.code == DT_OK ? closed : status;
 }
 
 static dt_status write_bytes(int file, const char *bytes, size_t count, uint64_t place) {
