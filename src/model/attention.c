@@ -138,7 +138,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     DT_TRY(check_shape(layer, spec));
     attention_state *state = layer->state = dt_alloc(1, sizeof *state);
     if (!state) return dt_fail_memory("an attention layer", sizeof *state);
-    int64_t channels = dt_shape_last(&layer->in), positions = dt_plan_places(plan, layer);
+    int64_t channels = dt_shape_last(&layer->in), positions = dt_plan_positions(plan, layer);
     state->shape = (dt_attention){.rows = 1,
                                   .positions = positions,
                                   .heads = config->heads,

@@ -53,7 +53,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     DT_TRY(dt_linear_plan(linear, plan, layer, 0, false, positions));
     if (keeps_slope(config) && dt_plan_training(plan)) DT_TRY(dt_plan_scratch(plan, layer, positions * config->out));
     dt_plan_along(layer, config->out);
-    layer->in_pieces = config->activation == DT_LINEAR;
+    layer->chunkable = config->activation == DT_LINEAR;
     layer->flops = 2.0 * (double)positions * (double)in * (double)config->out;
     layer->reads_output = config->activation != DT_LINEAR && !keeps_slope(config);
     layer->squash = config->activation == DT_SIGMOID ? "sigmoid" : NULL;

@@ -45,7 +45,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     DT_TRY(
         dt_plan_param(plan, layer, "w", &(dt_shape){2, {spec->ids, config->width}}, DT_TENSOR_DECAY | DT_TENSOR_LENT));
     if (learns_positions(layer))
-        DT_TRY(dt_plan_param(plan, layer, "p", &(dt_shape){2, {dt_plan_places(plan, layer), config->width}},
+        DT_TRY(dt_plan_param(plan, layer, "p", &(dt_shape){2, {dt_plan_positions(plan, layer), config->width}},
                              DT_TENSOR_DECAY));
     layer->out = (dt_shape){2, {layer->in.dim[0], config->width}};
     layer->pointwise = true;

@@ -80,7 +80,7 @@ struct dt_layer {
     /* Set by plan: what it gives at a position (along all dimensions but the last) follows from its input there alone,
      * or, when decoding, from what it keeps of the positions before. */
     bool pointwise;
-    bool in_pieces; /* set by plan: pointwise, and nothing is kept for backward but x: it may be run on any part of the
+    bool chunkable; /* set by plan: pointwise, and nothing is kept for backward but x: it may be run on any part of the
                      * positions, forward and backward */
     int64_t state_at;      /* where its part of a row's recurrent state begins, of dt_plan_recurrent_state */
     int trace[2];          /* kinds of span: forward, backward */

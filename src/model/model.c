@@ -24,10 +24,10 @@ struct dt_model {
     size_t bytes;
     int trace;   /* kind of the loss's spans */
     dt_real *dy; /* [rows, outputs]; NULL when the loss may overwrite the outputs with their gradient */
-    /* Where the last layer is run in pieces: it, as a layer of one position; how many positions at once; their outputs.
+    /* Where the last layer is run in chunks: it, as a layer of one position; how many positions at once; their outputs.
      */
     dt_layer head;
-    int64_t piece;
+    int64_t chunk;
     dt_real *logits;
 };
 
@@ -49,27 +49,27 @@ static bool has_weights(const dt_table *table) {
 }
 
 /* As many positions as fill a second-level cache with outputs, but enough for a product to be worth its weights. */
-#define PIECE_OUTPUTS (INT64_C(1) << 18)
-#define PIECE_LEAST 256
+#define CHUNK_OUTPUTS (INT64_C(1) << 18)
+#define CHUNK_LEAST 256
 
-/* Places whose outputs are computed at once, when they are computed in pieces. */
-static int64_t piece_of(const dt_model *model, int64_t width) {
-    int64_t piece = PIECE_OUTPUTS / width, all = model->spec.rows * model->spec.targets;
-    if (piece < PIECE_LEAST) piece = PIECE_LEAST;
-    return piece < all ? piece : all;
+/* Positions whose outputs are computed at once, when they are computed in chunks. */
+static int64_t chunk_of(const dt_model *model, int64_t width) {
+    int64_t chunk = CHUNK_OUTPUTS / width, all = model->spec.rows * model->spec.targets;
+    if (chunk < CHUNK_LEAST) chunk = CHUNK_LEAST;
+    return chunk < all ? chunk : all;
 }
 
 static dt_status plan_head(dt_model *model, dt_plan *plan) {
     const dt_layer *last = model->sequence.head;
     if (!last) return dt_ok();
     int64_t width = dt_shape_last(&last->out);
-    model->piece = piece_of(model, width);
+    model->chunk = chunk_of(model, width);
     model->head = *last;
     model->head.in = (dt_shape){1, {dt_shape_last(&last->in)}};
     model->head.out = (dt_shape){1, {width}};
     model->head.flops = last->flops / (double)model->spec.targets;
-    /* A row of the plan is a sample: as many as hold the piece. */
-    return dt_plan_memory(plan, &model->logits, (model->piece + model->spec.rows - 1) / model->spec.rows * width);
+    /* A row of the plan is a sample: as many as hold the chunk. */
+    return dt_plan_memory(plan, &model->logits, (model->chunk + model->spec.rows - 1) / model->spec.rows * width);
 }
 
 /* Everything that is planned, then the arena. */
@@ -77,7 +77,7 @@ static dt_status build(dt_model *model, dt_plan *plan, const dt_yaml *layers) {
     const dt_model_spec *spec = &model->spec;
     DT_TRY(check_input(&spec->input));
     DT_TRY(dt_sequence_decode(&model->sequence, layers, "model.layers"));
-    model->sequence.apart = spec->targets > 1;
+    model->sequence.chunks_head = spec->targets > 1;
     DT_TRY(dt_sequence_plan(&model->sequence, plan, "", &spec->input, false));
     const dt_layer *last = &model->sequence.layers[model->sequence.count - 1];
     if (!has_weights(&model->table))
@@ -147,8 +147,8 @@ int64_t dt_model_state_width(const dt_model *model) {
 bool dt_model_bounded(const dt_model *model) {
     return model->bounded;
 }
-int64_t dt_model_pieces(const dt_model *model) {
-    return model->piece;
+int64_t dt_model_chunk(const dt_model *model) {
+    return model->chunk;
 }
 
 dt_status dt_model_resolved(const dt_model *model, dt_yaml **out) {
@@ -179,21 +179,21 @@ static dt_pass pass_through(const dt_model *model, dt_pass pass, const dt_real *
     return pass;
 }
 
-/* The last layer and the loss, a piece of the batch's positions at a time: what it gives is never there as a whole.
+/* The last layer and the loss, a chunk of the batch's positions at a time: what it gives is never there as a whole.
  * With gradients, dx[positions, in] is what the layers before go back from. */
 static void run_head(const dt_model *model, dt_pass pass, const dt_batch *batch, const dt_real *x, dt_real *dx,
                      dt_tally *tally) {
     const dt_layer *head = &model->head;
     int64_t positions = batch->rows * model->spec.targets, width = head->in.dim[0];
-    for (int64_t at = 0; at < positions; at += model->piece) {
-        pass.rows = positions - at < model->piece ? positions - at : model->piece;
+    for (int64_t at = 0; at < positions; at += model->chunk) {
+        pass.rows = positions - at < model->chunk ? positions - at : model->chunk;
         dt_alive();
         double began = dt_trace_begin();
         head->kind->forward(head, &pass, x + at * width, model->logits);
         if (pass.training) dt_trace_end(head->trace[0], began, head->flops * (double)pass.rows);
         began = dt_trace_begin();
-        dt_batch piece = {.rows = pass.rows, .labels = batch->labels + at};
-        dt_loss_run(&model->loss, model->kernels, model->logits, &piece, head->out.dim[0], pass.training, tally);
+        dt_batch chunk = {.rows = pass.rows, .labels = batch->labels + at};
+        dt_loss_run(&model->loss, model->kernels, model->logits, &chunk, head->out.dim[0], pass.training, tally);
         if (!pass.training) continue;
         dt_trace_end(model->trace, began, 0);
         began = dt_trace_begin();

@@ -60,7 +60,7 @@ typedef struct dt_pass {
     dt_real *grads;             /* arena; NULL outside training */
     const dt_real *tokens;      /* [rows, positions]: the model's input where it is token ids; set by the model */
     int64_t positions;          /* of a sample of tokens */
-    int64_t position;           /* of the one place that is computed, when decoding */
+    int64_t position;           /* of the one position that is computed, when decoding */
     /* State that rows carry from one batch to the next, [rows, dt_model_state_width]: what it was (NULL: zeros), and
      * where what it becomes is written (NULL: nowhere). */
     const dt_real *state_in;
@@ -100,12 +100,12 @@ void dt_model_train(dt_model *model, dt_pass pass, const dt_batch *batch, dt_tal
 void dt_model_evaluate(dt_model *model, dt_pass pass, const dt_batch *batch, dt_tally *tally);
 
 /* Forward only: the outputs [rows, outputs], before the loss's softmax or logistic function. Borrowed, until the next
- * call. NULL where the last layer is run in pieces, because there are too many outputs (dt_model_pieces). */
+ * call. NULL where the last layer is run in chunks, because there are too many outputs (dt_model_chunk). */
 const dt_real *dt_model_forward(dt_model *model, dt_pass pass, const dt_real *x);
 /* Forward for a single row: the first layer whose outputs are not all finite, by its name; NULL: there is none. */
 const char *dt_model_overflowing_layer(dt_model *model, dt_pass pass, const dt_real *x);
-/* Places whose outputs and loss are computed at once; 0: all of a batch. */
-int64_t dt_model_pieces(const dt_model *model);
+/* Positions whose outputs and loss are computed at once; 0: all of a batch. */
+int64_t dt_model_chunk(const dt_model *model);
 
 /* Help on every layer kind, for --help-recipe. Free with dt_free. */
 char *dt_model_help(void);

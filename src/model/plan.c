@@ -36,7 +36,7 @@ const dt_model_spec *dt_plan_spec(const dt_plan *plan) {
     return plan->spec;
 }
 
-int64_t dt_plan_places(dt_plan *plan, const dt_layer *layer) {
+int64_t dt_plan_positions(dt_plan *plan, const dt_layer *layer) {
     plan->bounded = true;
     return plan->spec->decoding > 0 ? plan->spec->decoding : layer->in.dim[0];
 }

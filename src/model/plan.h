@@ -10,9 +10,9 @@
 bool dt_plan_training(const dt_plan *plan);
 int64_t dt_plan_rows(const dt_plan *plan); /* at most this many at once */
 const dt_model_spec *dt_plan_spec(const dt_plan *plan);
-/* Places of a sample that is a sequence: its first dimension or, when decoding, as many as there can be. For layers
+/* Positions of a sample that is a sequence: its first dimension or, when decoding, as many as there can be. For layers
  * that have something for each position, and so can go on no further. */
-int64_t dt_plan_places(dt_plan *plan, const dt_layer *layer);
+int64_t dt_plan_positions(dt_plan *plan, const dt_layer *layer);
 /* Elements of a row's recurrent state, at layer->state_at. Once a layer. */
 dt_status dt_plan_recurrent_state(dt_plan *plan, dt_layer *layer, int64_t per_row);
 dt_status dt_plan_param(dt_plan *plan, dt_layer *layer, const char *name, const dt_shape *shape, unsigned flags);

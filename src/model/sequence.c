@@ -79,7 +79,7 @@ static dt_status plan_outputs(dt_sequence *sequence, dt_plan *plan, const char *
             DT_TRY(dt_status_within(dt_plan_memory(plan, &sequence->filled, dt_shape_count(&layer->in)),
                                     "recipe %s: layer %s", layer->source, layer->name));
         given = false;
-        if (i == sequence->count - 1 && sequence->apart && layer->in_pieces) {
+        if (i == sequence->count - 1 && sequence->chunks_head && layer->chunkable) {
             sequence->head = layer;
             break;
         }

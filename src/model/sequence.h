@@ -9,7 +9,7 @@ struct dt_sequence {
     int count;
     int first_trained;      /* the first layer with parameters, its own or of layers in it; count when none has */
     bool outermost;         /* the model's own list */
-    bool apart;             /* the last layer, if it can, is run by the caller, a part of the positions at a time */
+    bool chunks_head;       /* the last layer, if it can, is run by the caller, a chunk of the positions at a time */
     dt_real *const *result; /* where the last output will be; NULL: it is the caller's x */
     dt_layer *head;         /* that layer; NULL when it is run with the others */
     bool keeps_output;      /* a backward pass reads the last output, or it is the caller's x: do not overwrite it */

@@ -1,6 +1,6 @@
 /* From vectors back to tokens: y = x w + b, an output for each token of the vocabulary. With `of` the name of an
  * embedding, w is its table ("tied", Press and Wolf 2017); else a matrix of its own. What it gives at a position is
- * large, so a model that ends with it computes its loss in pieces (model.c). */
+ * large, so a model that ends with it computes its loss in chunks (model.c). */
 #include <string.h>
 
 #include "base/memory.h"
@@ -54,7 +54,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     if (config->bias) DT_TRY(dt_plan_param(plan, layer, "b", &(dt_shape){1, {linear->out}}, 0));
     dt_plan_along(layer, linear->out);
     layer->flops = 2.0 * (double)positions * (double)width * (double)linear->out;
-    layer->in_pieces = true;
+    layer->chunkable = true;
     return dt_ok();
 }
 

@@ -1,4 +1,4 @@
-/* More places from fewer: pictures [H, W, C] grow in both directions, series [T, C] along T. `nearest` repeats,
+/* More positions from fewer: pictures [H, W, C] grow in both directions, series [T, C] along T. `nearest` repeats,
  * `linear` goes straight between the centres of neighbours (bilinear in a picture), as PyTorch does without
  * align_corners. */
 #include "layer.h"
@@ -61,7 +61,7 @@ static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *
 
 const dt_layer_kind dt_layer_upsample = {
     .name = "upsample",
-    .help = "a picture [H, W, C] or a series [T, C] with more places",
+    .help = "a picture [H, W, C] or a series [T, C] with more positions",
     .fields = fields,
     .config_size = sizeof(upsample_config),
     .plan = plan,

@@ -16,7 +16,7 @@ typedef struct dt_window_config {
         .flags = (bits) | DT_FIELD_ARITHMETIC, .help = text                                                            \
     }
 
-/* The window's place over pictures of `size` pixels, [height, width], or over `size[1]` places of a line when
+/* The window's place over pictures of `size` pixels, [height, width], or over `size[1]` positions of a line when
  * `dimensions` is 1. An empty stride is the kernel's size, an empty dilation 1. */
 dt_status dt_window_plan(dt_window *out, const dt_layer *layer, const dt_window_config *config, int dimensions,
                          const int64_t size[2]);

@@ -30,14 +30,14 @@ END_TEST
 
 /* Rows of many positions with many outputs each: a batch's outputs are never there as a whole, and it is the sum of its
  * rows, which are. */
-START_TEST(a_loss_in_pieces_is_that_of_the_rows) {
+START_TEST(a_loss_in_chunks_is_that_of_the_rows) {
     enum { IDS = 3000, PLACES = 130, ROWS = 6, ALL = ROWS * PLACES };
     static const char *const models[] = {"[embedding: 8, unembed: embedding1]", "[embedding: 8, tanh, dense: 3000]",
                                          "[embedding: 8, unembed: {of: \"\", bias: true}]"};
     dt_model_spec spec = {.input = {1, {PLACES}}, .ids = IDS, .outputs = IDS, .targets = PLACES, .rows = ROWS};
     spec.training = true;
     dt_model *model = new_model(models[_i], &spec);
-    ck_assert_int_eq(dt_model_pieces(model), 256);
+    ck_assert_int_eq(dt_model_chunk(model), 256);
     ck_assert_uint_lt(dt_model_memory(model), (size_t)ALL * IDS * sizeof(dt_real) / 2);
     size_t total = dt_model_table(model)->total;
     dt_real *w = reals(total, 5), *whole = reals(total, 6), *sum = reals(total, 7), x[ALL];
@@ -207,7 +207,7 @@ int main(void) {
     TCase *group = tcase_create("models");
     tcase_set_timeout(group, 60);
     tcase_add_test(group, an_embedding_gives_the_rows_of_its_table);
-    tcase_add_loop_test(group, a_loss_in_pieces_is_that_of_the_rows, 0, 3);
+    tcase_add_loop_test(group, a_loss_in_chunks_is_that_of_the_rows, 0, 3);
     tcase_add_test(group, a_pool_leaves_out_what_is_no_token);
     tcase_add_loop_test(group, a_table_is_used_by_one_other_layer_that_fits, 0, 2);
     tcase_add_loop_test(group, presets_have_as_many_weights_as_their_papers_say, 0, 3);
