@@ -15,6 +15,17 @@ trial() {
         --set 'model.layers=[flatten, dense: {out: 16, activation: relu}, dense: 10]' --set train.epochs=3 \
         --set checkpoint.every='1 epoch' "$@"
 }
+# killed_at CALL RUN ARGUMENT…: a run of one rank, killed in the middle of its product number CALL
+killed_at() {
+    local call=$1 run=$2
+    shift 2
+    rm -f gate.reached
+    touch gate
+    DTRAIN_GATE_PRODUCT="0 dnnl_sgemm $call $work/gate" LD_PRELOAD=$products trial start 1 "$run" "$@"
+    until_true 30 test -e gate.reached || fail "$run: there is no product $call"
+    kill -KILL "$(rank_pid 0)"
+    await
+}
 # evaluations RUN: its rows, without the seconds
 evaluations() { grep '"series":"epoch"' "$1/metrics.jsonl" | sed 's/,"seconds":.*//'; }
 # ends_like RUN DIGEST WHAT
@@ -41,11 +52,9 @@ for best in none test_loss; do
     # In the middle of the last evaluation, and of the second: they have 80 products each, on one rank.
     for epoch in 2 3; do
         run=$best-$epoch
-        DTRAIN_SLOW_PRODUCT="dnnl_sgemm $((calls * epoch / 3 - 60)) 200" LD_PRELOAD=$products trial start 1 "$run" "${options[@]}"
-        until_true 30 test -f "$run/checkpoints/step-00000000$((2 * epoch)).h5" || fail "$run: no checkpoint of step $((2 * epoch))"
+        killed_at $((calls * epoch / 3 - 60)) "$run" "${options[@]}"
+        [[ -f $run/checkpoints/step-00000000$((2 * epoch)).h5 ]] || fail "$run: no checkpoint of step $((2 * epoch))"
         [[ $(evaluations "$run" | wc -l) == $((epoch - 1)) ]] || fail "$run: killed too late"
-        kill -KILL "$(rank_pid 0)"
-        await
         trial run 3 "$run" "${options[@]}"
         expect_in "$out" "going on from $run/checkpoints/step-00000000$((2 * epoch)).h5" "$best, killed in evaluation $epoch: no step is lost"
         ends_like "$run" "$wanted" "$best, killed in evaluation $epoch"
@@ -53,11 +62,8 @@ for best in none test_loss; do
 
     # After the evaluation, before the next checkpoint: its row is there, and stays one.
     run=$best-behind
-    DTRAIN_SLOW_PRODUCT="dnnl_sgemm $((calls / 3 + 9)) 200" LD_PRELOAD=$products trial start 1 "$run" "${options[@]}"
-    evaluated() { [[ $(evaluations "$run" | wc -l) == 1 ]]; }
-    until_true 30 evaluated || fail "$run: no evaluation"
-    kill -KILL "$(rank_pid 0)"
-    await
+    killed_at $((calls / 3 + 9)) "$run" "${options[@]}"
+    [[ $(evaluations "$run" | wc -l) == 1 ]] || fail "$run: no evaluation"
     trial run 2 "$run" "${options[@]}"
     ends_like "$run" "$wanted" "$best, killed behind an evaluation"
 

@@ -11,8 +11,9 @@
  *        not given; or list, a directory
  * nth    counted among this process's matching calls, from 1; "3+" is the third and all later ones
  * do     ENOSPC, EIO, EDQUOT, EACCES: fail with it;  short: transfer half, say so;  torn: transfer half, then die;
- *        kill: die before the call;  lie: do nothing and report success;  delay: so many ms late
+ *        kill: die before the call;  lie: do nothing and report success;  delay: so many ms late;  gate: wait there
  * ms     of a delay; 20 when it is not given
+ * gate   the file that is the gate (gate.h)
  * armed  1: from the start
  *
  * DTRAIN_FAULT_LOG=FILE receives a line for every matching call, "rank number call function", with " fault" at its end
@@ -33,21 +34,23 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-typedef enum action { NOTHING, FAIL, SHORT, TORN, KILL, LIE, DELAY } action;
+#include "gate.h"
+
+typedef enum action { NOTHING, FAIL, SHORT, TORN, KILL, LIE, DELAY, GATE } action;
 
 static const struct {
     const char *name;
     action what;
     int code;
 } actions[] = {
-    {"ENOSPC", FAIL, ENOSPC}, {"EIO", FAIL, EIO},  {"EDQUOT", FAIL, EDQUOT},
-    {"EACCES", FAIL, EACCES}, {"short", SHORT, 0}, {"torn", TORN, 0},
-    {"kill", KILL, 0},        {"lie", LIE, 0},     {"delay", DELAY, 0},
+    {"ENOSPC", FAIL, ENOSPC}, {"EIO", FAIL, EIO}, {"EDQUOT", FAIL, EDQUOT}, {"EACCES", FAIL, EACCES},
+    {"short", SHORT, 0},      {"torn", TORN, 0},  {"kill", KILL, 0},        {"lie", LIE, 0},
+    {"delay", DELAY, 0},      {"gate", GATE, 0},
 };
 
 static struct {
     bool armed, read;
-    char call[16], path[256], log[1024];
+    char call[16], path[256], log[1024], gate[1024];
     long only_rank, rank;
     long nth, seen, ms;
     bool and_later;
@@ -96,6 +99,7 @@ static void read_request(void) {
         fault.and_later = *end == '+';
     }
     fault.ms = field(spec, "ms", text, sizeof text) ? strtol(text, NULL, 10) : 20;
+    field(spec, "gate", fault.gate, sizeof fault.gate);
     if (field(spec, "do", text, sizeof text)) read_action(text);
 }
 
@@ -131,6 +135,7 @@ static action judge(const char *call, const char *name, const char *path) {
     if (fault.what == KILL) kill(getpid(), SIGKILL);
     if (fault.what == FAIL) errno = fault.code;
     if (fault.what == DELAY) usleep(1000 * (useconds_t)fault.ms);
+    if (fault.what == GATE) wait_at_gate(fault.gate);
     return fault.what;
 }
 

@@ -2,7 +2,9 @@
  * rank, which of the functions below, and the number of its call, counted from 1, from which on it fails; the call then
  * writes nothing. Without the variable, or on other ranks, all calls go through. $DTRAIN_COUNT_PRODUCTS names a file
  * that holds the numbers of calls of rank 0. $DTRAIN_SLOW_PRODUCT is "FUNCTION N MILLISECONDS": from its call N on it
- * takes so much longer, on every rank. */
+ * takes so much longer, on every rank. $DTRAIN_GATE_PRODUCT is "RANK FUNCTION N FILE": its call N waits at a gate
+ * (gate.h).
+ */
 #include <dlfcn.h>
 #include <dnnl.h>
 #include <stdio.h>
@@ -10,25 +12,31 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "gate.h"
+
 enum { SGEMM, BF16, EXECUTE, FUNCTIONS };
 static const char *const names[FUNCTIONS] = {"dnnl_sgemm", "dnnl_gemm_bf16bf16f32", "dnnl_primitive_execute"};
-static long calls[FUNCTIONS], fails_from[FUNCTIONS], slow_from[FUNCTIONS];
+static long calls[FUNCTIONS], fails_from[FUNCTIONS], slow_from[FUNCTIONS], gate_at[FUNCTIONS];
+static char gate[1024];
 static unsigned slow_by; /* milliseconds */
 static const char *counts;
 
+/* The number of a call, of the function that is named. */
+static void set(long *numbers, const char *name, long number) {
+    for (int i = 0; i < FUNCTIONS; i++)
+        if (strcmp(name, names[i]) == 0) numbers[i] = number;
+}
+
 __attribute__((constructor)) static void read_plan(void) {
     const char *plan = getenv("DTRAIN_FAIL_PRODUCT"), *slow = getenv("DTRAIN_SLOW_PRODUCT"),
-               *rank = getenv("OMPI_COMM_WORLD_RANK");
+               *held = getenv("DTRAIN_GATE_PRODUCT"), *text = getenv("OMPI_COMM_WORLD_RANK");
     char name[64];
-    int on;
+    int on, rank = text ? atoi(text) : 0;
     long from;
-    if (!rank || atoi(rank) == 0) counts = getenv("DTRAIN_COUNT_PRODUCTS");
-    if (slow && sscanf(slow, "%63s %ld %u", name, &from, &slow_by) == 3)
-        for (int i = 0; i < FUNCTIONS; i++)
-            if (strcmp(name, names[i]) == 0) slow_from[i] = from;
-    if (!plan || sscanf(plan, "%d %63s %ld", &on, name, &from) != 3 || on != (rank ? atoi(rank) : 0)) return;
-    for (int i = 0; i < FUNCTIONS; i++)
-        if (strcmp(name, names[i]) == 0) fails_from[i] = from;
+    if (rank == 0) counts = getenv("DTRAIN_COUNT_PRODUCTS");
+    if (slow && sscanf(slow, "%63s %ld %u", name, &from, &slow_by) == 3) set(slow_from, name, from);
+    if (held && sscanf(held, "%d %63s %ld %1023s", &on, name, &from, gate) == 4 && on == rank) set(gate_at, name, from);
+    if (plan && sscanf(plan, "%d %63s %ld", &on, name, &from) == 3 && on == rank) set(fails_from, name, from);
 }
 
 static void write_counts(void) {
@@ -42,6 +50,7 @@ static int fails(int function) {
     calls[function]++;
     write_counts();
     if (slow_from[function] > 0 && calls[function] >= slow_from[function]) usleep(1000 * slow_by);
+    if (gate_at[function] == calls[function]) wait_at_gate(gate);
     return fails_from[function] > 0 && calls[function] >= fails_from[function];
 }
 

@@ -15,14 +15,14 @@ with h5py.File(sys.argv[1]) as whole, h5py.File("packed.h5", "w") as packed:
         packed[f"{split}/y"] = whole[f"{split}/y"][:rows]
 END
 
-# Rank 0 alone takes 15 s to unpack. The other machine has nothing to do, and would wait for ten times a second.
-DTRAIN_FAULT="rank=0 call=write path=dtrain-spool nth=1+ do=delay ms=2500 armed=1" LD_PRELOAD=$shim \
-    run_on "hostA:1 hostB:2" train --set data.file=packed.h5 --set train.steps=2 --set train.timeout=1 --set train.shards=4 --run packed
+# Rank 0 alone takes 7.5 s to unpack. The other machine has nothing to do, and would wait for ten times half a second.
+DTRAIN_FAULT="rank=0 call=write path=dtrain-spool nth=1+ do=delay ms=1250 armed=1" LD_PRELOAD=$shim \
+    run_on "hostA:1 hostB:2" train --set data.file=packed.h5 --set train.steps=2 --set train.timeout=0.5 --set train.shards=4 --run packed
 expect_code 0 "a machine waits for another's unpacking"
 
 # What one machine says makes the ranks of all go, whatever the launcher does.
 export OMPI_MCA_orte_abort_on_non_zero_status=0 OMPI_MCA_orte_allowed_exit_without_sync=1
-start_on "hostA:1 hostB:2" train --set "data.file=$data" --set train.epochs=500 --set train.timeout=3 --set train.shards=4 \
+start_on "hostA:1 hostB:2" train --set "data.file=$data" --set train.epochs=500 --set train.timeout=1 --set train.shards=4 \
     --set train.log_every='20 steps' --run stuck
 until_true 60 has_steps stuck 60 || fail "it does not get going"
 stopped=$(rank_pid 2)
@@ -30,6 +30,7 @@ kill -STOP "$stopped"
 others_are_gone() { ! rank_pid 0 && ! rank_pid 1; }
 until_true 60 others_are_gone || fail "the others go on"
 kill -KILL "$stopped"
+kill -TERM "$job" # a launcher that looks away waits for ever
 await
 expect_in "$err" 'held up by rank 2 \(stopped while ' "the machine that has the culprit speaks"
 [[ $(grep -c '^dtrain: ' "$err") == 1 ]] || { fail "another speaks too" && show "$err"; }

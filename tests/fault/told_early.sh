@@ -17,17 +17,11 @@ END
 trial=(--set train.epochs=1 --set train.batch=32 --set train.shards=4
     --set 'model.layers=[flatten, dense: {out: 16, activation: relu}, dense: 10]')
 
-# Each block of the spool takes ten seconds, so it is not at its end when the run is told.
-DTRAIN_FAULT="rank=0 call=write path=dtrain-spool nth=1+ do=delay ms=10000 armed=1 " LD_PRELOAD=$shim \
+# Held in the first block of the spool, and in the next, if it goes on to it.
+touch gate
+DTRAIN_FAULT="rank=0 call=write path=dtrain-spool nth=1+ do=gate gate=$work/gate armed=1" LD_PRELOAD=$shim \
     start 2 train --set data.file=packed.h5 "${trial[@]}" --set train.steps=2 --run packed
-unpacks() {
-    local pid
-    for pid in $(pgrep -x dtrain); do
-        [[ $(readlink "/proc/$pid/cwd") == "$work" ]] && readlink "/proc/$pid"/fd/* | grep -q dtrain-spool && return
-    done
-    return 1
-}
-until_true 30 unpacks || fail "it does not unpack"
+until_true 30 test -e gate.reached || fail "it does not unpack"
 kill -TERM "$job"
 await
 expect_bad 75 "stopped by a signal before there was anything to save" "told to stop in the unpacking"
@@ -35,13 +29,15 @@ expect_bad 75 "stopped by a signal before there was anything to save" "told to s
 run 2 train --set data.file=packed.h5 "${trial[@]}" --set train.steps=2 --run packed
 expect_code 0 "the same command"
 
-# The last evaluation: 80 products, ten seconds each.
+# In the last evaluation, which has 80 products.
 DTRAIN_COUNT_PRODUCTS=$work/count LD_PRELOAD=$products run 1 train --set data.file=small.h5 "${trial[@]}" --run whole
 wanted=$(last_value digest)
 calls=$(sed -n 's/^dnnl_sgemm //p' count)
-DTRAIN_SLOW_PRODUCT="dnnl_sgemm $((calls - 60)) 1000" LD_PRELOAD=$products \
+rm gate.reached
+DTRAIN_GATE_PRODUCT="0 dnnl_sgemm $((calls - 60)) $work/gate" LD_PRELOAD=$products \
     start 1 train --set data.file=small.h5 "${trial[@]}" --run evaluating
-until_true 30 test -f evaluating/checkpoints/step-000000002.h5 || fail "no checkpoint"
+until_true 30 test -e gate.reached || fail "it does not evaluate"
+[[ -f evaluating/checkpoints/step-000000002.h5 ]] || fail "no checkpoint"
 kill -TERM "$job"
 await
 expect_code 75 "told to stop in an evaluation"
@@ -51,10 +47,9 @@ expect_last "done run=evaluating step=2 .* digest=$wanted" "and the evaluation i
 run 1 eval whole
 figures=$(tail -n 1 "$out")
 
-rm count
-DTRAIN_COUNT_PRODUCTS=$work/count DTRAIN_SLOW_PRODUCT="dnnl_sgemm 20 1000" LD_PRELOAD=$products start 2 eval whole
-slow() { (($(sed -n 's/^dnnl_sgemm //p' count) >= 20)); }
-until_true 30 slow || fail "eval does not begin"
+rm gate.reached
+DTRAIN_GATE_PRODUCT="1 dnnl_sgemm 20 $work/gate" LD_PRELOAD=$products start 2 eval whole
+until_true 30 test -e gate.reached || fail "eval does not begin"
 kill -TERM "$job"
 await
 expect_bad 75 "stopped by a signal" "told to stop in eval"

@@ -17,11 +17,11 @@ out=$first_out err=$first_err
 kill -USR1 "$job"
 await
 expect_code 75 "the first is not disturbed"
+step=$(last_value step)
 
 # The lock of a job that was killed is taken over.
 start 2 train "${arguments[@]}" --run shared --set train.epochs=200 --set train.log_every="50 steps"
-until_true 30 grep -q 'going on' "$out" || fail "the first job does not go on"
-sleep 0.5
+until_true 30 has_steps shared $((step + 100)) || fail "the first job does not go on"
 kill -KILL "$(rank_pid 0)"
 await
 expect_code 137 "the first is killed"

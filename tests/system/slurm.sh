@@ -29,6 +29,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
+SchedulerParameters=sched_interval=1
 SlurmdParameters=config_overrides
 ReturnToService=2
 NodeName=$(hostname) NodeAddr=127.0.0.1 CPUs=4 State=UNKNOWN
@@ -47,7 +48,7 @@ id=$(sbatch --parsable --ntasks=4 --time=1 --signal=B:USR1@60 --output=job.log "
 state() { squeue -h -j "$id" -o %T; }
 is_pending() { [[ $(state) == PENDING ]]; }
 is_gone() { [[ -z $(state) ]]; }
-if until_true 60 grep -q 'back into the queue' job.log; then
+if until_true 150 grep -q 'back into the queue' job.log; then
     pass "warned, it goes back into the queue"
 else
     fail "no warning" && show job.log
@@ -61,6 +62,8 @@ sleep 3 # slurmd refuses a job that starts in the second in which it was last ki
 scontrol update jobid="$id" StartTime=now
 until_true 30 grep -q 'going on from' job.log || fail "it does not go on"
 expect_in job.log '^going on from runs/fashion-mlp/checkpoints/' "it goes on by itself"
+step=$(sed -nE 's/^stopped .* step=([0-9]+) .*/\1/p' job.log)
+until_true 30 has_steps runs/fashion-mlp $((step + 100)) || fail "it makes no steps from $step on"
 scancel --signal=TERM --batch "$id"
 until_true 30 is_gone || fail "told to end, the job is still $(state)"
 if (($(grep -c '^stopped run=' job.log) == 2)); then pass "told to end, it saves"; else fail "not saved" && show job.log; fi

@@ -4,7 +4,7 @@
 need_data
 
 for victim in 0 2; do
-    start 3 train --set "data.file=$data" --set train.epochs=500 --set train.timeout=3 --set checkpoint.every="100 steps" \
+    start 3 train --set "data.file=$data" --set train.epochs=500 --set train.timeout=2 --set checkpoint.every="100 steps" \
         --set train.log_every="20 steps" --run "stuck$victim"
     until_true 30 has_steps "stuck$victim" 200 || fail "it does not get going"
     stopped=$(rank_pid "$victim")
