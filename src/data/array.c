@@ -222,13 +222,6 @@ static dt_status describe_values(dt_array *array, dt_comm *comm, const char *fil
     return dt_ok();
 }
 
-dt_status dt_array_look(dt_comm *comm, const char *file, const char *dataset, dt_shape *shape) {
-    look_job job = {.file = file, .dataset = dataset};
-    DT_TRY(dt_comm_agree(comm, dt_comm_rank(comm) == 0 ? look(&job) : dt_ok()));
-    *shape = job.info.shape;
-    return dt_comm_broadcast(comm, shape, sizeof *shape, 0);
-}
-
 dt_status dt_array_describe(dt_array **out, dt_comm *comm, const char *file, const char *dataset) {
     *out = NULL;
     dt_array *array = dt_alloc(1, sizeof *array);
@@ -271,11 +264,20 @@ void dt_array_close(dt_array *array) {
 int64_t dt_array_rows(const dt_array *array) {
     return array->rows;
 }
+dt_shape dt_array_shape(const dt_array *array) {
+    dt_shape shape = {array->row_shape.rank + 1, {array->rows}};
+    memcpy(shape.dim + 1, array->row_shape.dim, (size_t)array->row_shape.rank * sizeof *shape.dim);
+    return shape;
+}
 dt_shape dt_array_row_shape(const dt_array *array) {
     return array->row_shape;
 }
 dt_dtype dt_array_dtype(const dt_array *array) {
     return array->dtype;
+}
+
+bool dt_array_of_integers(const dt_array *array) {
+    return array->dtype != DT_F32 && array->dtype != DT_F64;
 }
 
 const void *dt_array_row(const dt_array *array, int64_t row) {

@@ -27,8 +27,10 @@ dt_status dt_array_open(dt_array **out, dt_comm *comm, const char *file, const c
 dt_status dt_array_turn(dt_array **array, dt_comm *comm, const char *dataset, const char *spool);
 void dt_array_close(dt_array *array); /* accepts NULL */
 int64_t dt_array_rows(const dt_array *array);
+dt_shape dt_array_shape(const dt_array *array);
 dt_shape dt_array_row_shape(const dt_array *array); /* the shape without its first dimension */
 dt_dtype dt_array_dtype(const dt_array *array);
+bool dt_array_of_integers(const dt_array *array);
 const void *dt_array_row(const dt_array *array, int64_t row);
 /* Whether a row holds a number that is none to us, and how to go on after "row N": "is not finite", "has 1e+300, which
  * is finite in the file but beyond float32 (3.4e38)". */

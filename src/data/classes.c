@@ -57,29 +57,29 @@ void dt_classes_text(const dt_classes *classes, int64_t room, char *out, size_t 
 /* ---- names ---- */
 
 /* The name of a class, or "". */
-static const char *name_of(const dt_split *split, int64_t class) {
-    const dt_classes *known = split->class_values;
+static const char *name_of(const dt_targets *targets, int64_t class) {
+    const dt_classes *known = targets->known;
     bool listed = known && known->count > 0;
     if (listed && class >= known->count) return "";
-    const char *name = dt_array_member(split->y, listed ? known->values[class] : class);
+    const char *name = dt_array_member(targets->y, listed ? known->values[class] : class);
     return name ? name : "";
 }
 
-dt_status dt_class_names(const dt_split *split, char **names, int64_t *bytes) {
+dt_status dt_class_names(const dt_targets *targets, char **names, int64_t *bytes) {
     size_t used = 0, named = 0;
     *names = NULL;
     *bytes = 0;
-    int64_t classes = split->labels && split->found ? split->classes : 0;
+    int64_t classes = targets->labels && targets->found ? targets->classes : 0;
     if (classes > DT_MOST_CLASSES) return dt_ok();
     for (int64_t c = 0; c < classes; c++) {
-        used += strlen(name_of(split, c)) + 1;
-        named += name_of(split, c)[0] != '\0';
+        used += strlen(name_of(targets, c)) + 1;
+        named += name_of(targets, c)[0] != '\0';
     }
     if (named == 0) return dt_ok();
     *names = dt_alloc(used, 1);
     if (!*names) return dt_fail_memory("the classes' names", used);
     char *to = *names;
-    for (int64_t c = 0; c < classes; c++) to = stpcpy(to, name_of(split, c)) + 1;
+    for (int64_t c = 0; c < classes; c++) to = stpcpy(to, name_of(targets, c)) + 1;
     *bytes = (int64_t)used;
     return dt_ok();
 }

@@ -4,14 +4,12 @@
 
 #include <stddef.h>
 
+#include "data/identity.h"
 #include "data/sampler.h"
 #include "data/source.h"
 #include "data/targets.h"
 #include "data/tokenizer.h"
 #include "store/h5.h"
-
-/* Collective. The shape of a dataset, of which nothing is read or unpacked (array.c). */
-dt_status dt_array_look(dt_comm *comm, const char *file, const char *dataset, dt_shape *shape);
 
 /* That a file is not there, and how to make it where that is known (array.c). */
 dt_status dt_fail_missing(const char *file);
@@ -62,8 +60,8 @@ const dt_label *dt_labels_at(const dt_labels *labels, int64_t i);
 /* Whether all are class numbers below `classes`. */
 bool dt_labels_within(const dt_labels *labels, int64_t classes);
 
-/* targets.c. Collective. Decides by split->loss what split->y is, and looks at all of it. */
-dt_status dt_targets_open(dt_split *split, dt_comm *comm);
+/* targets.c. Collective. Decides by targets->loss what targets->y is, and looks at all of it. */
+dt_status dt_targets_open(dt_targets *targets, dt_comm *comm);
 
 /* classes.c. The classes are the different labels there are, at most DT_MOST_CLASSES. */
 dt_status dt_classes_take(dt_classes *classes, const dt_labels *labels);
@@ -104,16 +102,11 @@ static inline int64_t dt_integer_at(const void *values, dt_dtype dtype, int64_t 
     }
 }
 
-/* The class of sample `row` of a split with labels, once it is settled. */
-static inline int32_t dt_split_class(const dt_split *split, int64_t row) {
-    int64_t label = dt_integer_at(dt_array_row(split->y, 0), dt_array_dtype(split->y), row);
-    return (int32_t)(split->class_values && split->class_values->count > 0 ? dt_class_of(split->class_values, label)
-                                                                           : label);
+/* The class of sample `row` of targets that are labels, once they are settled. */
+static inline int32_t dt_targets_class(const dt_targets *targets, int64_t row) {
+    int64_t label = dt_integer_at(dt_array_row(targets->y, 0), dt_array_dtype(targets->y), row);
+    return (int32_t)(targets->known && targets->known->count > 0 ? dt_class_of(targets->known, label) : label);
 }
-
-/* The samples index[0 … rows) of a text (text.c). */
-void dt_text_gather(const dt_split *split, const dt_augment *augment, const int64_t *index, int64_t rows,
-                    dt_batch *batch);
 
 /* Room for `size` tokens of `bytes` bytes together, and for merges (vocabulary.c). */
 dt_status dt_vocabulary_reserve(dt_vocabulary *v, int64_t size, int64_t bytes, int64_t merges);

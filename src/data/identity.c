@@ -46,12 +46,9 @@ uint64_t dt_fingerprint(const void *values, size_t bytes) {
 static void add(dt_identity *out, const char *role, const dt_array *array) {
     if (!array) return;
     dt_identity_part *part = &out->parts[out->count++];
-    dt_shape row = dt_array_row_shape(array);
     snprintf(part->role, sizeof part->role, "%s", role);
     part->dtype = dt_array_dtype(array);
-    part->shape.rank = row.rank + 1;
-    part->shape.dim[0] = dt_array_rows(array);
-    memcpy(part->shape.dim + 1, row.dim, (size_t)row.rank * sizeof *row.dim);
+    part->shape = dt_array_shape(array);
     size_t bytes = (size_t)dt_shape_count(&part->shape) * dt_dtype_size(part->dtype);
     part->fingerprint = dt_fingerprint(dt_array_row(array, 0), bytes);
 }
@@ -74,14 +71,14 @@ static dt_status check_copies(const dt_identity *here, const dt_identity *first,
     return dt_ok();
 }
 
-dt_status dt_identity_of(dt_identity *out, dt_comm *comm, const char *file, const dt_split *train,
-                         const dt_split *test) {
+dt_status dt_identity_of(dt_identity *out, dt_comm *comm, const char *file, const dt_source *train,
+                         const dt_source *test) {
     memset(out, 0, sizeof *out);
     if (dt_comm_node_rank(comm) == 0) {
         add(out, "train_x", train->x);
-        add(out, "train_y", train->y);
+        add(out, "train_y", train->targets.y);
         if (test) add(out, "test_x", test->x);
-        if (test) add(out, "test_y", test->y);
+        if (test) add(out, "test_y", test->targets.y);
     }
     DT_TRY(dt_comm_agree(comm, dt_comm_node_broadcast(comm, out, sizeof *out)));
     dt_identity first = *out;
@@ -203,11 +200,11 @@ static int64_t width_by(const dt_shape *shape, int at) {
     return shape->dim[at] > 0 ? dt_shape_count(shape) / shape->dim[at] : 0;
 }
 
-dt_status dt_identity_expect(dt_comm *comm, const char *text, const char *path, const char *file, const char *dataset) {
+dt_status dt_identity_expect(const char *text, const char *path, const char *file, const char *dataset,
+                             const dt_array *array) {
     dt_identity trained;
-    dt_shape found;
     DT_TRY(dt_identity_parse(&trained, text, path));
-    DT_TRY(dt_array_look(comm, file, dataset, &found));
+    dt_shape found = dt_array_shape(array);
     const dt_shape *was = &trained.parts[0].shape;
     if (trained.count == 0 || strcmp(trained.parts[0].role, "train_x") != 0 || was->rank < 1) return dt_ok();
     int64_t width = width_by(was, 0); /* a model may take another shape of as many; it says so itself */

@@ -30,8 +30,8 @@ typedef struct dt_identity {
 /* Collective. Of a run's data; `test` may be NULL. The same on every rank and for any number of them. Where machines
  * have copies of their own that are not the same data, all ranks get a failure that names one; `file` is what they
  * opened. */
-dt_status dt_identity_of(dt_identity *out, dt_comm *comm, const char *file, const dt_split *train,
-                         const dt_split *test);
+dt_status dt_identity_of(dt_identity *out, dt_comm *comm, const char *file, const dt_source *train,
+                         const dt_source *test);
 
 /* A line a dataset: "train_x uint8 [60000, 28, 28] 0123456789abcdef". */
 void dt_identity_text(const dt_identity *identity, char text[DT_IDENTITY_TEXT]);
@@ -42,9 +42,10 @@ dt_status dt_identity_parse(dt_identity *out, const char *text, const char *file
  * float32 [600, 8]". */
 dt_status dt_identity_compare(const dt_identity *stored, const dt_identity *found);
 
-/* Collective. That samples of `dataset` in `file` have as many numbers as those the run was trained on whose checkpoint
- * `path` says `text` of its data: before anything is unpacked. */
-dt_status dt_identity_expect(dt_comm *comm, const char *text, const char *path, const char *file, const char *dataset);
+/* That samples of an array, `dataset` in `file`, have as many numbers as those the run was trained on whose checkpoint
+ * `path` says `text` of its data. The array need only be described. */
+dt_status dt_identity_expect(const char *text, const char *path, const char *file, const char *dataset,
+                             const dt_array *array);
 
 /* The fingerprint of `bytes` bytes. */
 uint64_t dt_fingerprint(const void *values, size_t bytes);

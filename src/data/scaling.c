@@ -17,9 +17,9 @@
 
 #define BLOCKS 256
 
-static dt_status fail_picture(const dt_split *split, const dt_recipe_data *data) {
+static dt_status fail_picture(const dt_source *source, const dt_recipe_data *data) {
     char shape[96];
-    dt_shape_text(&split->input, shape);
+    dt_shape_text(&source->about.input, shape);
     return dt_fail(DT_ERR_INPUT,
                    "%s: data.augment moves and mirrors pictures, [H, W], [H, W, C] or, with data.channels: first, [C, "
                    "H, W], but samples of %s are %s",
@@ -44,11 +44,11 @@ static void read_layout(dt_scaling *s, const dt_shape *shape, dt_channels where)
     s->width = dim[first + 1];
 }
 
-dt_status dt_scaling_open(dt_scaling *out, const dt_split *split, const dt_recipe_data *data) {
+dt_status dt_scaling_open(dt_scaling *out, const dt_source *source, const dt_recipe_data *data) {
     memset(out, 0, sizeof *out);
-    read_layout(out, &split->input, (dt_channels)data->channels);
+    read_layout(out, &source->about.input, (dt_channels)data->channels);
     bool augments = data->crop_padding > 0 || data->flip;
-    if (augments && !out->picture) return fail_picture(split, data);
+    if (augments && !out->picture) return fail_picture(source, data);
     if (data->crop_padding >= out->height || data->crop_padding >= out->width) {
         if (data->crop_padding > 0)
             return dt_fail(
@@ -138,12 +138,12 @@ static moments sample_moments(double *apart, const void *x, dt_dtype dtype, cons
 }
 
 /* The samples [first, first + count) into all[channels]. */
-static void block_moments(moments *all, double *work, const dt_scaling *s, const double *origin, const dt_split *split,
-                          int64_t first, int64_t count) {
+static void block_moments(moments *all, double *work, const dt_scaling *s, const double *origin,
+                          const dt_source *source, int64_t first, int64_t count) {
     int64_t positions = s->height * s->width;
-    dt_dtype dtype = dt_array_dtype(split->x);
+    dt_dtype dtype = dt_array_dtype(source->x);
     for (int64_t i = 0; i < count; i++) {
-        const void *x = dt_array_row(split->x, first + i);
+        const void *x = dt_array_row(source->x, first + i);
         for (int64_t c = 0; c < s->channels; c++) {
             moments own = sample_moments(work, x, dtype, s, c, origin[c]);
             join(&all[c], (double)(i * positions), &own, (double)positions);
@@ -153,14 +153,14 @@ static void block_moments(moments *all, double *work, const dt_scaling *s, const
 }
 
 /* Collective. Names the first sample without which mean and deviation would be numbers. */
-static dt_status fail_moments(dt_comm *comm, const dt_split *split, const dt_recipe_data *data, int64_t channel) {
+static dt_status fail_moments(dt_comm *comm, const dt_source *source, const dt_recipe_data *data, int64_t channel) {
     int64_t first, count;
-    dt_shard_range(split->samples, dt_comm_size(comm), dt_comm_rank(comm), &first, &count);
-    int64_t bad = dt_array_find_fault(split->x, first, first + count);
-    double found = (double)(bad < first + count ? bad : split->samples), least;
+    dt_shard_range(source->samples, dt_comm_size(comm), dt_comm_rank(comm), &first, &count);
+    int64_t bad = dt_array_find_fault(source->x, first, first + count);
+    double found = (double)(bad < first + count ? bad : source->samples), least;
     DT_TRY(dt_comm_spread(comm, &found, 1, &least, NULL, NULL));
     char fault[DT_FAULT_TEXT];
-    if ((int64_t)least < split->samples && dt_array_row_fault(split->x, (int64_t)least, fault, sizeof fault))
+    if ((int64_t)least < source->samples && dt_array_row_fault(source->x, (int64_t)least, fault, sizeof fault))
         return dt_fail(DT_ERR_INPUT,
                        "%s: row %lld of %s %s, so data.normalize cannot compute a mean in channel %lld; correct the "
                        "data, or give data.mean and data.std",
@@ -202,7 +202,7 @@ typedef struct sums {
 } sums;
 
 /* Collective. One pass over the samples: moments as distances from own->origin. */
-static dt_status compute_pass(dt_scaling *s, dt_comm *comm, const sums *own, const dt_split *split,
+static dt_status compute_pass(dt_scaling *s, dt_comm *comm, const sums *own, const dt_source *source,
                               const dt_recipe_data *data) {
     int64_t own_first, own_count;
     moments *blocks = (moments *)own->message;
@@ -210,27 +210,27 @@ static dt_status compute_pass(dt_scaling *s, dt_comm *comm, const sums *own, con
     dt_shard_range(own->block_count, dt_comm_size(comm), dt_comm_rank(comm), &own_first, &own_count);
     for (int64_t b = own_first; b < own_first + own_count && !dt_stop_requested; b++) {
         int64_t first, count;
-        dt_shard_range(split->samples, own->block_count, b, &first, &count);
-        block_moments(blocks + b * s->channels, own->work, s, own->origin, split, first, count);
+        dt_shard_range(source->samples, own->block_count, b, &first, &count);
+        block_moments(blocks + b * s->channels, own->work, s, own->origin, source, first, count);
     }
     DT_TRY(dt_comm_agree(comm, dt_stop_status()));
     /* one rank has a block's bits, the others have zeros, and so the sum is a copy */
     DT_TRY(dt_comm_sum_i64(comm, own->message, own->words));
-    int64_t bad = take(s, blocks, own->block_count, own->origin, split->samples);
-    return bad < 0 ? dt_ok() : fail_moments(comm, split, data, bad);
+    int64_t bad = take(s, blocks, own->block_count, own->origin, source->samples);
+    return bad < 0 ? dt_ok() : fail_moments(comm, source, data, bad);
 }
 
 /* Collective. */
-static dt_status compute_passes(dt_scaling *s, dt_comm *comm, const sums *own, const dt_split *split,
+static dt_status compute_passes(dt_scaling *s, dt_comm *comm, const sums *own, const dt_source *source,
                                 const dt_recipe_data *data) {
-    DT_TRY(compute_pass(s, comm, own, split, data));
-    if (!scales_far(s, dt_array_dtype(split->x))) return dt_ok();
+    DT_TRY(compute_pass(s, comm, own, source, data));
+    if (!scales_far(s, dt_array_dtype(source->x))) return dt_ok();
     for (int64_t c = 0; c < s->channels; c++) own->origin[c] = s->far[c] ? s->mean[c] : 0;
-    return compute_pass(s, comm, own, split, data);
+    return compute_pass(s, comm, own, source, data);
 }
 
-dt_status dt_scaling_compute(dt_scaling *s, dt_comm *comm, const dt_split *split, const dt_recipe_data *data) {
-    int64_t block_count = split->samples < BLOCKS ? split->samples : BLOCKS;
+dt_status dt_scaling_compute(dt_scaling *s, dt_comm *comm, const dt_source *source, const dt_recipe_data *data) {
+    int64_t block_count = source->samples < BLOCKS ? source->samples : BLOCKS;
     sums own = {.block_count = block_count,
                 .words = (size_t)(block_count * s->channels) * (sizeof(moments) / sizeof(int64_t))};
     own.message = dt_alloc(own.words, sizeof *own.message);
@@ -239,7 +239,7 @@ dt_status dt_scaling_compute(dt_scaling *s, dt_comm *comm, const dt_split *split
     bool there = own.message && own.origin && own.work;
     dt_status status =
         dt_comm_agree(comm, there ? dt_ok() : dt_fail_memory("the channels' sums", own.words * sizeof *own.message));
-    if (status.code == DT_OK) status = compute_passes(s, comm, &own, split, data);
+    if (status.code == DT_OK) status = compute_passes(s, comm, &own, source, data);
     dt_free(own.message);
     dt_free(own.origin);
     dt_free(own.work);

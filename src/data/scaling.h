@@ -10,7 +10,7 @@
 #include "compute/compute.h"
 #include "config/recipe.h"
 
-typedef struct dt_split dt_split;
+typedef struct dt_source dt_source;
 
 /* How samples become inputs: (x - mean)/std, the same for all numbers or by channel. A sample is `planes` of [height,
  * width] places with `depth` neighbouring numbers each: [H, W, C] is one plane, [C, H, W] has C of depth 1. */
@@ -25,13 +25,13 @@ typedef struct dt_scaling {
     dt_real *shift, *factor; /* [2, channels]: mean and 1/std; the same but 0 and 1 for channels that are far */
 } dt_scaling;
 
-/* For samples of `split`, the one called data->train_x in messages, as `data` says; mean and std are those given. Fails
- * where the samples are no pictures but pictures are to be augmented. */
-dt_status dt_scaling_open(dt_scaling *out, const dt_split *split, const dt_recipe_data *data);
+/* For samples of `source`, the one called data->train_x in messages, as `data` says; mean and std are those given.
+ * Fails where the samples are no pictures but pictures are to be augmented. */
+dt_status dt_scaling_open(dt_scaling *out, const dt_source *source, const dt_recipe_data *data);
 void dt_scaling_close(dt_scaling *scaling);
-/* Collective. Mean and std from all samples of `split`, by channel; a channel that never changes has std 1. The same
+/* Collective. Mean and std from all samples of `source`, by channel; a channel that never changes has std 1. The same
  * bits on any number of ranks: the samples are cut into fixed blocks, and joined in their order. */
-dt_status dt_scaling_compute(dt_scaling *scaling, dt_comm *comm, const dt_split *split, const dt_recipe_data *data);
+dt_status dt_scaling_compute(dt_scaling *scaling, dt_comm *comm, const dt_source *source, const dt_recipe_data *data);
 /* Mean and std are now what they will be. */
 void dt_scaling_settle(dt_scaling *scaling);
 

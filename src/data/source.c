@@ -1,134 +1,82 @@
-/* Splits: inputs and targets that fit each other. All targets are looked at when a split is opened (targets.c); inputs
- * are not, they may be terabytes. */
-#include "data_internal.h"
+/* The kinds of sources there are, and what all of them share. */
+#include "data/source.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static int64_t row_width(const dt_array *array) {
-    dt_shape shape = dt_array_row_shape(array);
-    return dt_shape_count(&shape);
+#include "source_kind.h"
+
+/* The first that serves a recipe is taken. */
+static const dt_source_kind *const kinds[] = {&dt_source_rows, &dt_source_streams, &dt_source_windows,
+                                              &dt_source_arrays};
+
+static const dt_source_kind *kind_for(const dt_recipe_data *data) {
+    size_t i = 0, last = sizeof kinds / sizeof *kinds - 1;
+    while (i < last && !kinds[i]->serves(data)) i++;
+    return kinds[i];
 }
 
-static int64_t last_dimension(const dt_array *array) {
-    dt_shape shape = dt_array_row_shape(array);
-    return shape.rank ? dt_shape_last(&shape) : dt_array_rows(array);
+const char *dt_source_dataset(const dt_recipe_data *data, bool test) {
+    const dt_source_kind *kind = kind_for(data);
+    return (const char *)data + (test ? kind->test_at : kind->train_at);
 }
 
-static int64_t samples_of(const dt_split_source *source, const dt_array *array) {
-    return source->samples_last ? last_dimension(array) : dt_array_rows(array);
+void dt_source_field(const dt_recipe_data *data, bool test, char out[32]) {
+    snprintf(out, 32, "%s_%s", test ? "test" : "train", kind_for(data)->field);
 }
 
-/* Samples that are in the last dimension, as in files of MATLAB, look like a few rows, of other numbers for x and y. */
-static dt_status fail_rows(const dt_split_source *source, const dt_array *x, const dt_array *y) {
-    long long xs = samples_of(source, x), ys = samples_of(source, y);
-    long long across = source->samples_last ? dt_array_rows(y) : last_dimension(y);
-    char advice[160] = "";
-    if (!source->samples_last && last_dimension(x) == across)
-        snprintf(advice, sizeof advice,
-                 "; both have %lld in their last dimension: if these are the samples, as in files of MATLAB, set "
-                 "data.samples: last",
-                 across);
-    else if (ys == 1 && across == xs)
-        snprintf(advice, sizeof advice, ", of %lld values: store it as a column", across);
-    return dt_fail(DT_ERR_INPUT, "%s: %s has %lld %s but %s has %lld%s", source->file, source->x, xs,
-                   source->samples_last ? "samples" : "rows", source->y, ys, advice);
-}
-
-/* What does not fit is refused before anything is unpacked: a few bytes of a file can claim any amount of disk. */
-static dt_status describe_pair(dt_split *split, dt_comm *comm, const dt_split_source *source) {
-    DT_TRY(dt_array_describe(&split->x, comm, source->file, source->x));
-    DT_TRY(dt_array_describe(&split->y, comm, source->file, source->y));
-    if (samples_of(source, split->x) == samples_of(source, split->y)) return dt_ok();
-    return fail_rows(source, split->x, split->y);
-}
-
-static dt_status open_pair(dt_split *split, dt_comm *comm, const dt_split_source *source) {
-    DT_TRY(describe_pair(split, comm, source));
-    DT_TRY(dt_array_fetch(split->x, comm, source->file, source->x, source->spool));
-    DT_TRY(dt_array_fetch(split->y, comm, source->file, source->y, source->spool));
-    if (source->samples_last) {
-        DT_TRY(dt_array_turn(&split->x, comm, source->x, source->spool));
-        DT_TRY(dt_array_turn(&split->y, comm, source->y, source->spool));
-    }
-    split->samples = dt_array_rows(split->x);
-    split->input = dt_array_row_shape(split->x);
-    split->width = row_width(split->y);
-    return dt_targets_open(split, comm);
-}
-
-dt_status dt_split_open(dt_split *out, dt_comm *comm, const dt_split_source *source) {
+dt_status dt_source_vocabulary(dt_vocabulary *out, dt_comm *comm, const char *file, const dt_recipe_data *data) {
     memset(out, 0, sizeof *out);
-    out->file = source->file;
-    out->x_name = source->x;
-    out->y_name = source->y;
-    out->loss = source->loss;
-    dt_status status = open_pair(out, comm, source);
-    if (status.code != DT_OK) dt_split_close(out);
-    return status;
+    return kind_for(data)->of_tokens ? dt_vocabulary_open(out, comm, file) : dt_ok();
 }
 
-void dt_split_close(dt_split *split) {
-    dt_array_close(split->x);
-    dt_array_close(split->y);
-    dt_labels_destroy(split->found);
-    memset(split, 0, sizeof *split);
-}
+/* ---- opening ---- */
 
-#define AHEAD 4        /* samples */
-#define GATHERED 16384 /* numbers at least that are worth a thread's start */
-
-/* Samples are drawn at random, so the hardware cannot guess the next one; we know it. */
-static void prefetch_row(const char *row, size_t bytes) {
-    for (size_t i = 0; i < bytes && i < 4096; i += 64) __builtin_prefetch(row + i);
-}
-
-typedef struct gathering {
-    dt_real *out;
-    const dt_array *array;
-    const dt_kernels *kernels;
-    const dt_scaling *scaling;
-    const dt_augment *augment;
-    const int64_t *index;
-} gathering;
-
-static void gather_inputs(void *context, int64_t begin, int64_t end) {
-    const gathering *g = context;
-    int64_t width = row_width(g->array);
-    dt_dtype dtype = dt_array_dtype(g->array);
-    size_t row_bytes = (size_t)width * dt_dtype_size(dtype);
-    bool moves = g->augment && (g->augment->crop_padding > 0 || g->augment->flip);
-    for (int64_t i = begin; i < end && i < begin + AHEAD; i++)
-        prefetch_row(dt_array_row(g->array, g->index[i]), row_bytes);
-    for (int64_t i = begin; i < end; i++) {
-        dt_real *out = g->out + i * width;
-        if (i + AHEAD < end) prefetch_row(dt_array_row(g->array, g->index[i + AHEAD]), row_bytes);
-        if (moves) {
-            dt_augment_draw draw = dt_augment_draw_of(g->augment, g->index[i]);
-            dt_augment_sample(out, dt_array_row(g->array, g->index[i]), dtype, g->kernels, g->scaling, &draw);
-        } else {
-            dt_scale_sample(out, dt_array_row(g->array, g->index[i]), dtype, g->kernels, g->scaling);
-        }
+dt_status dt_source_open(dt_source *out, dt_comm *comm, const dt_source_request *request) {
+    const dt_recipe_data *data = request->data;
+    *out = (dt_source){.kind = kind_for(data),
+                       .file = request->file,
+                       .x_name = dt_source_dataset(data, request->test),
+                       .targets = {.file = request->file,
+                                   .name = request->test ? data->test_y : data->train_y,
+                                   .loss = (int)request->loss}};
+    dt_status status = out->kind->open(out, comm, request);
+    if (status.code != DT_OK) {
+        dt_source_close(out);
+        return status;
     }
+    out->kind->describe(out, &out->about);
+    out->samples = out->kind->count(out);
+    return dt_ok();
 }
 
-void dt_split_gather(const dt_split *split, const dt_kernels *kernels, const dt_scaling *scaling,
+void dt_source_close(dt_source *source) {
+    if (!source->kind) return;
+    source->kind->close(source);
+    memset(source, 0, sizeof *source);
+}
+
+/* ---- samples ---- */
+
+dt_sampler dt_source_order(const dt_source *source, bool shuffle, int64_t seed, int64_t epoch) {
+    return dt_sampler_at(source->samples, shuffle && source->about.streams == 0, seed, epoch);
+}
+
+void dt_source_fetch(const dt_source *source, const dt_kernels *kernels, const dt_scaling *scaling,
                      const dt_augment *augment, const int64_t *index, int64_t rows, dt_batch *batch) {
+    int64_t streams = source->about.streams;
     batch->rows = rows;
-    batch->targets = split->targets;
-    batch->streams = 0;
-    if (split->text.context > 0) {
-        dt_text_gather(split, augment, index, rows, batch);
-        return;
-    }
-    dt_parallel(rows, 1 + GATHERED / row_width(split->x), gather_inputs,
-                &(gathering){batch->x, split->x, kernels, scaling, augment, index});
-    if (!split->labels) {
-        dt_dtype dtype = dt_array_dtype(split->y);
-        for (int64_t i = 0; i < rows; i++)
-            kernels->convert(batch->values + i * split->width, dt_array_row(split->y, index[i]), dtype, split->width, 1,
-                             0);
-        return;
-    }
-    for (int64_t i = 0; i < rows; i++) batch->labels[i] = dt_split_class(split, index[i]);
+    batch->targets = source->targets.positions;
+    batch->streams = streams;
+    batch->fresh = streams > 0 && rows > 0 && index[0] < streams;
+    source->kind->fetch(source, &(dt_fetch){kernels, scaling, augment, index, rows}, batch);
+}
+
+int64_t dt_source_place(const dt_source *source, const dt_augment *augment, int64_t index) {
+    return source->kind->place(source, augment, index);
+}
+
+bool dt_source_fault(const dt_source *source, bool of_targets, int64_t place, char *out, size_t size) {
+    const dt_array *array = of_targets ? source->targets.y : source->x;
+    return array && dt_array_row_fault(array, place, out, size);
 }

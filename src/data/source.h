@@ -1,87 +1,90 @@
-/* Splits: samples and their targets, opened from a file as a recipe describes them, and fetched in batches. */
+/* Sources: where samples come from. A source is opened as a recipe describes it, says what its samples are, and fills
+ * batches with those that are asked for. What kinds there are is known to source.c alone, as rows of one table; the
+ * other rooms ask a source what its samples are, and never what kind it is of. */
 #ifndef DTRAIN_SOURCE_H
 #define DTRAIN_SOURCE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/status.h"
+#include "base/table.h"
+#include "comm/comm.h"
 #include "compute/compute.h"
 #include "config/recipe.h"
 #include "data/array.h"
 #include "data/augment.h"
 #include "data/batch.h"
-#include "data/classes.h"
+#include "data/sampler.h"
 #include "data/scaling.h"
+#include "data/targets.h"
+#include "data/tokenizer.h"
 
-/* How samples lie in a text of `tokens` tokens. A sample sees `context` of them; its targets are the tokens one to the
- * right (next), some of them that it cannot see (masked), or a class. The number of a sample, below `samples`, says
- * where it is:
- *
- *   random   of a training epoch, anywhere: drawn from (seed, epoch, number). There are floor((tokens-1)/context).
- *   stream   the text is cut into `streams` equal parts; sample w*streams + s is window w of part s. What is left
- *            behind the last whole window of each is not used for training.
- *   in order for evaluation: windows follow each other, so that every token is predicted once. The last window of a
- *            text begins earlier, for it to be whole, and what it predicts again does not count. In streams, whose
- *            lengths differ by at most one token, the last windows are filled up with id 0, which does not count. */
-typedef struct dt_text {
-    int64_t context; /* 0: the samples are no text */
-    int64_t tokens, streams;
-    int64_t vocabulary;  /* token ids are below this; the id of a masked token is this */
-    int64_t masked;      /* tokens masked in a window; 0: none */
-    int64_t pad;         /* the id of no token in short rows, besides -1 */
-    double chars;        /* characters of a token, on the average; 0: not known */
-    bool in_order, rows; /* rows: samples are rows of tokens, with classes */
-} dt_text;
+/* What a source's samples are, to whoever computes with them or tells of them. */
+typedef struct dt_source_about {
+    dt_shape input; /* of a sample */
+    int64_t ids;    /* inputs are whole numbers below this, or -1 for no token; 0: they are any numbers */
+    /* The samples of a pass are so many streams, all of which go on from batch to batch: sample i is the next window of
+     * stream i % streams, and the order is not shuffled. 0: samples stand alone. */
+    int64_t streams;
+    int64_t tokens;       /* of a sample, in which its throughput is told; 0: it is made of none */
+    bool predicts_tokens; /* the targets are tokens: perplexity is a figure */
+    double chars;         /* characters that a predicted token stands for, on the average; 0: not known */
+    const char *noun;     /* what dt_source_place counts in the dataset: "row", "token" */
+} dt_source_about;
 
-/* A split: inputs and targets with the same number of rows. */
-typedef struct dt_split {
-    dt_array *x, *y;
-    const char *file, *x_name, *y_name; /* borrowed, for messages; y_name NULL: a text without classes */
-    dt_text text;
-    int64_t samples;
-    int64_t ids;      /* inputs are whole numbers below this, or -1 for no token; 0: inputs are any numbers */
-    dt_shape input;   /* of a sample */
-    int loss;         /* dt_loss, which decides what y is */
-    bool labels;      /* y is one integer per sample, its class; else values */
-    bool either;      /* labels, unless the model has one output only; until dt_targets_settle */
-    int64_t width;    /* values per sample in y; 1 with labels */
-    int64_t targets;  /* labels per sample; 0 without */
-    int64_t counted;  /* those that count in every training sample, or 1 where there are values */
-    int64_t classes;  /* with labels: the classes there are at least; from dt_targets_settle on, the model's */
-    dt_labels *found; /* what labels there are; NULL without, and in a text without classes */
-    const dt_classes *class_values; /* borrowed, of dt_targets_settle; NULL: labels are class numbers */
-} dt_split;
+typedef struct dt_source_kind dt_source_kind;
 
-/* What a split is opened from. All texts are borrowed as long as it is open. */
-typedef struct dt_split_source {
-    const char *file, *x, *y, *spool;
-    int loss;          /* dt_loss */
-    bool samples_last; /* the samples are the last dimension of both, not the first */
-} dt_split_source;
+typedef struct dt_source {
+    const dt_source_kind *kind; /* NULL: it is closed */
+    const char *file, *x_name;  /* borrowed, for messages: where the samples are */
+    dt_array *x;                /* the dataset they are read from */
+    int64_t samples;            /* of a pass: an epoch, or an evaluation */
+    dt_source_about about;
+    dt_targets targets;
+    void *own; /* the kind's */
+} dt_source;
 
-/* Collective. Opens both arrays and checks that they fit: same rows, at least one, and targets that mean something to
- * the loss (the offending row and its value are named):
- *
- *   softmax_cross_entropy   one whole number a sample, in whatever format, is its label; rows of numbers are shares of
- *                           the classes, from 0 to 1 with the sum 1
- *   binary_cross_entropy    one integer a sample is its label; any other numbers are probabilities, from 0 to 1
- *   mean_squared_error      any finite numbers; one integer a sample is its label if the model has several outputs */
-dt_status dt_split_open(dt_split *out, dt_comm *comm, const dt_split_source *source);
-void dt_split_close(dt_split *split);
+/* What a source is opened from. All of it is borrowed as long as the source is open. */
+typedef struct dt_source_request {
+    const char *file;
+    const dt_recipe_data *data;
+    dt_loss loss;
+    bool test;          /* the test data, not the training data */
+    bool in_order;      /* to be evaluated: all of it once, in order, nothing drawn by chance */
+    int64_t vocabulary; /* size of the file's own, of dt_source_vocabulary; 0: it has none */
+    int64_t streams;    /* how many there are to be (at most: as many as tokens), if the recipe asks for streams */
+    /* What a checkpoint says of the data its model was trained on (identity.h), and its path: samples of another size
+     * are then refused before anything is unpacked. NULL: nothing is known. */
+    const char *trained, *checkpoint;
+} dt_source_request;
 
-/* Collective. The training or, with `test`, the test data of `file` as a recipe describes it, for a loss; a text
- * `in_order` for an evaluation. `vocabulary` is the size of the file's own; `streams` how many there are to be (at
- * most: as many as tokens), used only if the recipe asks for streams. Every token is looked at; the first that is not
- * in the vocabulary is named. */
-dt_status dt_data_open(dt_split *out, dt_comm *comm, const char *file, const dt_recipe_data *data, dt_loss loss,
-                       int64_t vocabulary, int64_t streams, bool test, bool in_order);
+/* Collective. What is wrong with the data is found here, as far as a look at all targets and tokens can find it, and
+ * named with its file, dataset, row and value. */
+dt_status dt_source_open(dt_source *out, dt_comm *comm, const dt_source_request *request);
+void dt_source_close(dt_source *source); /* accepts what is zeroed, or closed */
+
+/* Collective. The vocabulary that `file` has for the samples a recipe asks for; an empty one where they are made of no
+ * tokens, or it has none. */
+dt_status dt_source_vocabulary(dt_vocabulary *out, dt_comm *comm, const char *file, const dt_recipe_data *data);
+/* The recipe's field for where samples are: "test_x". */
+void dt_source_field(const dt_recipe_data *data, bool test, char out[32]);
+/* What that field says. */
+const char *dt_source_dataset(const dt_recipe_data *data, bool test);
+
+/* The order of an epoch. */
+dt_sampler dt_source_order(const dt_source *source, bool shuffle, int64_t seed, int64_t epoch);
 
 /* Fills batch->x and its labels or values with the samples index[0 … rows), scaled and, unless `augment` is NULL,
- * augmented. A text not in order needs `augment`. */
-void dt_split_gather(const dt_split *split, const dt_kernels *kernels, const dt_scaling *scaling,
+ * augmented. Training needs `augment`, an evaluation has none. No failure: what can fail has failed when the source was
+ * opened. */
+void dt_source_fetch(const dt_source *source, const dt_kernels *kernels, const dt_scaling *scaling,
                      const dt_augment *augment, const int64_t *index, int64_t rows, dt_batch *batch);
 
-/* Where sample `index` of a text begins, in tokens. */
-int64_t dt_text_start(const dt_split *split, const dt_augment *augment, int64_t index);
+/* Where sample `index` is in its dataset: a row or, of a text, the token it begins with (about.noun). */
+int64_t dt_source_place(const dt_source *source, const dt_augment *augment, int64_t index);
+/* Whether there, in the samples or in the targets, is a number that is none to us, and how to go on after "row N": see
+ * dt_array_row_fault. */
+bool dt_source_fault(const dt_source *source, bool of_targets, int64_t place, char *out, size_t size);
 
 #endif

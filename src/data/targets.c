@@ -1,7 +1,7 @@
-/* What the targets of a data set mean: the loss decides, not their type. Softmax wants classes, so whole numbers are
+/* What the targets of a source mean: the loss decides, not their type. Softmax wants classes, so whole numbers are
  * labels there whatever they are stored as, and rows of numbers must be distributions; binary cross-entropy wants
  * probabilities; the squared error takes any number, and integers are class numbers to it only if the model has an
- * output for each. All targets are looked at when a split is opened, each rank its part, because one bad target would
+ * output for each. All targets are looked at when a source is opened, each rank its part, because one bad target would
  * end a run hours later, or spoil it without a word; the first one that does not fit is named alike by all. */
 #include <float.h>
 #include <math.h>
@@ -57,17 +57,17 @@ static int64_t scan_shares(const dt_array *y, int64_t width, int64_t first, int6
     return first;
 }
 
-static int64_t scan_rows(const dt_split *split, int64_t first, int64_t end) {
-    if (split->labels) return scan_labels(split->y, first, end);
-    if (split->loss == DT_LOSS_MEAN_SQUARED_ERROR) return dt_array_find_fault(split->y, first, end);
-    return scan_shares(split->y, split->width, first, end, split->loss == DT_LOSS_SOFTMAX_CROSS_ENTROPY);
+static int64_t scan_rows(const dt_targets *targets, int64_t first, int64_t end) {
+    if (targets->labels) return scan_labels(targets->y, first, end);
+    if (targets->loss == DT_LOSS_MEAN_SQUARED_ERROR) return dt_array_find_fault(targets->y, first, end);
+    return scan_shares(targets->y, targets->width, first, end, targets->loss == DT_LOSS_SOFTMAX_CROSS_ENTROPY);
 }
 
-static int64_t scan(const dt_split *split, int64_t first, int64_t end) {
+static int64_t scan(const dt_targets *targets, int64_t first, int64_t end) {
     while (first < end) {
         int64_t part = end - first < LOOKED_AT ? end : first + LOOKED_AT;
         dt_alive();
-        first = scan_rows(split, first, part);
+        first = scan_rows(targets, first, part);
         if (first < part) return first;
     }
     return end;
@@ -75,34 +75,34 @@ static int64_t scan(const dt_split *split, int64_t first, int64_t end) {
 
 /* ---- what to say ---- */
 
-static dt_status fail_label(const dt_split *split, int64_t row) {
+static dt_status fail_label(const dt_targets *targets, int64_t row) {
     char value[DT_NUMBER_TEXT];
-    dt_dtype dtype = dt_array_dtype(split->y);
-    dt_number_text(value, dt_array_row(split->y, 0), dtype, row);
+    dt_dtype dtype = dt_array_dtype(targets->y);
+    dt_number_text(value, dt_array_row(targets->y, 0), dtype, row);
     if (dtype == DT_U64)
         return dt_fail(DT_ERR_INPUT, "%s: %s row %lld is %s; labels are integers below 9223372036854775807",
-                       split->file, split->y_name, (long long)row, value);
+                       targets->file, targets->name, (long long)row, value);
     return dt_fail(DT_ERR_INPUT,
                    "%s: %s row %lld is %s; softmax_cross_entropy takes a whole number a sample, its class, or as many "
                    "shares as there are classes (to predict numbers, use model.loss: mean_squared_error)",
-                   split->file, split->y_name, (long long)row, value);
+                   targets->file, targets->name, (long long)row, value);
 }
 
-static dt_status fail_share(const dt_split *split, int64_t row) {
-    dt_dtype dtype = dt_array_dtype(split->y);
-    const void *values = dt_array_row(split->y, row);
-    bool distribution = split->loss == DT_LOSS_SOFTMAX_CROSS_ENTROPY;
+static dt_status fail_share(const dt_targets *targets, int64_t row) {
+    dt_dtype dtype = dt_array_dtype(targets->y);
+    const void *values = dt_array_row(targets->y, row);
+    bool distribution = targets->loss == DT_LOSS_SOFTMAX_CROSS_ENTROPY;
     double sum = 0;
-    for (int64_t i = 0; i < split->width; i++) {
+    for (int64_t i = 0; i < targets->width; i++) {
         double value = dt_number_at(values, dtype, i);
         sum += value;
         if (value >= 0 && value <= 1) continue;
         char text[DT_NUMBER_TEXT], place[48] = "";
         dt_number_text(text, values, dtype, i);
-        if (split->width > 1) snprintf(place, sizeof place, ", value %lld,", (long long)i);
+        if (targets->width > 1) snprintf(place, sizeof place, ", value %lld,", (long long)i);
         return dt_fail(DT_ERR_INPUT,
                        "%s: %s row %lld%s is %s; targets of %s are %s from 0 to 1 (scale them in the file)",
-                       split->file, split->y_name, (long long)row, place, text,
+                       targets->file, targets->name, (long long)row, place, text,
                        distribution ? "softmax_cross_entropy" : "binary_cross_entropy",
                        distribution ? "class numbers, or shares of the classes" : "probabilities");
     }
@@ -110,44 +110,46 @@ static dt_status fail_share(const dt_split *split, int64_t row) {
         DT_ERR_INPUT,
         "%s: %s row %lld has the sum %.6g; targets of softmax_cross_entropy are class numbers, or shares of the "
         "classes with the sum 1 (of classes that do not exclude each other: binary_cross_entropy)",
-        split->file, split->y_name, (long long)row, sum);
+        targets->file, targets->name, (long long)row, sum);
 }
 
-static dt_status fail_target(const dt_split *split, int64_t row) {
-    if (split->labels) return fail_label(split, row);
-    if (split->loss != DT_LOSS_MEAN_SQUARED_ERROR) return fail_share(split, row);
+static dt_status fail_target(const dt_targets *targets, int64_t row) {
+    if (targets->labels) return fail_label(targets, row);
+    if (targets->loss != DT_LOSS_MEAN_SQUARED_ERROR) return fail_share(targets, row);
     char fault[DT_FAULT_TEXT] = "is not finite";
-    dt_array_row_fault(split->y, row, fault, sizeof fault);
-    return dt_fail(DT_ERR_INPUT, "%s: %s row %lld %s", split->file, split->y_name, (long long)row, fault);
+    dt_array_row_fault(targets->y, row, fault, sizeof fault);
+    return dt_fail(DT_ERR_INPUT, "%s: %s row %lld %s", targets->file, targets->name, (long long)row, fault);
 }
 
-void dt_targets_text(const dt_split *split, char *out, size_t size) {
-    const char *type = dt_dtype_name(dt_array_dtype(split->y));
-    if (split->labels)
+void dt_targets_text(const dt_targets *targets, char *out, size_t size) {
+    const char *type = dt_dtype_name(dt_array_dtype(targets->y));
+    if (targets->labels)
         snprintf(out, size, "%s class numbers", type);
     else
-        snprintf(out, size, "%s numbers, %lld a sample", type, (long long)split->width);
+        snprintf(out, size, "%s numbers, %lld a sample", type, (long long)targets->width);
 }
 
 /* ---- opening ---- */
 
-dt_status dt_targets_open(dt_split *split, dt_comm *comm) {
-    bool floats = is_float(dt_array_dtype(split->y));
-    bool one = split->width == 1 && dt_array_row_shape(split->y).rank <= 1;
-    split->labels = one && (!floats || split->loss == DT_LOSS_SOFTMAX_CROSS_ENTROPY);
-    split->either = split->labels && split->loss == DT_LOSS_MEAN_SQUARED_ERROR;
-    split->targets = split->labels;
-    split->counted = 1;
-    int64_t first, count;
-    dt_shard_range(split->samples, dt_comm_size(comm), dt_comm_rank(comm), &first, &count);
-    int64_t stopped = scan(split, first, first + count);
+dt_status dt_targets_open(dt_targets *targets, dt_comm *comm) {
+    bool floats = is_float(dt_array_dtype(targets->y));
+    dt_shape shape = dt_array_row_shape(targets->y);
+    targets->width = dt_shape_count(&shape);
+    bool one = targets->width == 1 && shape.rank <= 1;
+    targets->labels = one && (!floats || targets->loss == DT_LOSS_SOFTMAX_CROSS_ENTROPY);
+    targets->either = targets->labels && targets->loss == DT_LOSS_MEAN_SQUARED_ERROR;
+    targets->positions = targets->labels;
+    targets->counted = 1;
+    int64_t first, count, rows = dt_array_rows(targets->y);
+    dt_shard_range(rows, dt_comm_size(comm), dt_comm_rank(comm), &first, &count);
+    int64_t stopped = scan(targets, first, first + count);
     /* exact as a double: rows of a file stay below 2^53 */
-    double found = (double)(stopped < first + count ? stopped : split->samples), least;
+    double found = (double)(stopped < first + count ? stopped : rows), least;
     DT_TRY(dt_comm_spread(comm, &found, 1, &least, NULL, NULL));
-    if ((int64_t)least < split->samples) return fail_target(split, (int64_t)least);
-    if (!split->labels) return dt_ok();
-    DT_TRY(dt_labels_collect(&split->found, comm, split->y, split->y_name));
-    split->classes = dt_labels_count(split->found);
+    if ((int64_t)least < rows) return fail_target(targets, (int64_t)least);
+    if (!targets->labels) return dt_ok();
+    DT_TRY(dt_labels_collect(&targets->found, comm, targets->y, targets->name));
+    targets->classes = dt_labels_count(targets->found);
     return dt_ok();
 }
 
@@ -155,11 +157,12 @@ dt_status dt_targets_open(dt_split *split, dt_comm *comm) {
 
 /* Whether a model with `room` classes has one for every label; else the first label, and the row of it, that it has
  * none for. */
-static bool all_known(const dt_split *split, const dt_classes *classes, int64_t room, int64_t *label, int64_t *row) {
-    if (classes->count == 0 && dt_labels_within(split->found, room)) return true;
-    for (int64_t i = 0; i < split->samples; i++) {
+static bool all_known(const dt_targets *targets, const dt_classes *classes, int64_t room, int64_t *label,
+                      int64_t *row) {
+    if (classes->count == 0 && dt_labels_within(targets->found, room)) return true;
+    for (int64_t i = 0; i < dt_array_rows(targets->y); i++) {
         if (i % LOOKED_AT == 0) dt_alive();
-        *label = dt_integer_at(dt_array_row(split->y, 0), dt_array_dtype(split->y), i);
+        *label = dt_integer_at(dt_array_row(targets->y, 0), dt_array_dtype(targets->y), i);
         *row = i;
         if (classes->count == 0 ? *label < 0 || *label >= room : dt_class_of(classes, *label) < 0) return false;
     }
@@ -173,7 +176,7 @@ static bool has_label(const dt_labels *labels, int64_t value) {
     return false;
 }
 
-bool dt_targets_unseen(const dt_split *test, const dt_split *train, int64_t *label, int64_t *row) {
+bool dt_targets_unseen(const dt_targets *test, const dt_targets *train, int64_t *label, int64_t *row) {
     if (!test->labels || !test->found || !train->labels || !train->found || !dt_labels_at(train->found, 0))
         return false;
     const dt_label *each;
@@ -186,30 +189,30 @@ bool dt_targets_unseen(const dt_split *test, const dt_split *train, int64_t *lab
     return false;
 }
 
-void dt_targets_as_numbers(dt_split *split) {
-    split->labels = split->either = false;
-    split->targets = split->classes = 0;
+void dt_targets_as_numbers(dt_targets *targets) {
+    targets->labels = targets->either = false;
+    targets->positions = targets->classes = 0;
 }
 
-dt_status dt_targets_settle(dt_split *split, dt_classes *classes, bool open, int64_t outputs) {
-    if (!split->labels || !split->found) return dt_ok();
-    if (split->either && outputs == 1) {
-        dt_targets_as_numbers(split);
+dt_status dt_targets_settle(dt_targets *targets, dt_classes *classes, bool open, int64_t outputs) {
+    if (!targets->labels || !targets->found) return dt_ok();
+    if (targets->either && outputs == 1) {
+        dt_targets_as_numbers(targets);
         return dt_ok();
     }
-    int64_t alone = split->loss == DT_LOSS_MEAN_SQUARED_ERROR ? INT32_MAX : 2; /* of one output */
+    int64_t alone = targets->loss == DT_LOSS_MEAN_SQUARED_ERROR ? INT32_MAX : 2; /* of one output */
     int64_t room = outputs == 1 ? alone : outputs, label = 0, row = 0;
-    bool foreign = open && !dt_labels_within(split->found, room);
-    if (foreign && !dt_labels_at(split->found, 0))
+    bool foreign = open && !dt_labels_within(targets->found, room);
+    if (foreign && !dt_labels_at(targets->found, 0))
         return dt_fail(DT_ERR_INPUT,
                        "%s: %s has more than %d different labels, and not all are class numbers below %lld",
-                       split->file, split->y_name, DT_MOST_CLASSES, (long long)room);
-    if (foreign) DT_TRY(dt_classes_take(classes, split->found));
-    split->classes = room;
-    split->class_values = classes;
-    if (all_known(split, classes, room, &label, &row)) return dt_ok();
+                       targets->file, targets->name, DT_MOST_CLASSES, (long long)room);
+    if (foreign) DT_TRY(dt_classes_take(classes, targets->found));
+    targets->classes = room;
+    targets->known = classes;
+    if (all_known(targets, classes, room, &label, &row)) return dt_ok();
     char known[160];
     dt_classes_text(classes, room, known, sizeof known);
-    return dt_fail(DT_ERR_INPUT, "%s: %s row %lld is %lld, a class the model does not have (it has %s)", split->file,
-                   split->y_name, (long long)row, (long long)label, known);
+    return dt_fail(DT_ERR_INPUT, "%s: %s row %lld is %lld, a class the model does not have (it has %s)", targets->file,
+                   targets->name, (long long)row, (long long)label, known);
 }

@@ -1,25 +1,44 @@
-/* What the targets of a split mean, to its loss and to a model. */
+/* What the targets of a source mean, to its loss and to a model. */
 #ifndef DTRAIN_TARGETS_H
 #define DTRAIN_TARGETS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#include "data/source.h"
+#include "base/status.h"
+#include "comm/comm.h"
+#include "data/array.h"
+#include "data/classes.h"
 
-/* What the targets of a split are to a model with so many outputs at a position: one class for each, or with one output
- * two classes or, to the squared error, numbers. Labels that are class numbers stay so. Others are classes in ascending
- * order: those in `classes`, which must live as long as the split, or, with `open`, those found in this split, which
- * are put there. A label without a class is named with its row. The same on every rank, but memory may fail on one. */
-dt_status dt_targets_settle(dt_split *split, dt_classes *classes, bool open, int64_t outputs);
-/* The names that an enumeration has for the classes of a settled split, each ended by a 0, "" where it has none: *names
+typedef struct dt_targets {
+    dt_array *y;             /* a row for each sample; NULL: the targets are tokens of the samples' own dataset */
+    const char *file;        /* borrowed, for messages */
+    const char *name;        /* of y's dataset, likewise */
+    int loss;                /* dt_loss, which decides what targets are */
+    bool labels;             /* they are classes; else values */
+    bool either;             /* labels, unless the model has one output only; until dt_targets_settle */
+    int64_t width;           /* values of a sample; 1 with labels */
+    int64_t positions;       /* labels of a sample, one at each position; 0 without */
+    int64_t counted;         /* those that count in every training sample, or 1 where there are values */
+    int64_t classes;         /* with labels: the classes there are at least; from dt_targets_settle on, the model's */
+    dt_labels *found;        /* what labels y has; NULL without */
+    const dt_classes *known; /* borrowed, of dt_targets_settle; NULL: labels are class numbers */
+} dt_targets;
+
+/* What targets are to a model with so many outputs at a position: one class for each, or with one output two classes
+ * or, to the squared error, numbers. Labels that are class numbers stay so. Others are classes in ascending order:
+ * those in `classes`, which must live as long as the targets, or, with `open`, those found here, which are put there. A
+ * label without a class is named with its row. The same on every rank, but memory may fail on one. */
+dt_status dt_targets_settle(dt_targets *targets, dt_classes *classes, bool open, int64_t outputs);
+/* The names that an enumeration has for the classes of settled targets, each ended by a 0, "" where it has none: *names
  * [*bytes] is to dt_free, NULL where there are none at all. Not escaped. */
-dt_status dt_class_names(const dt_split *split, char **names, int64_t *bytes);
+dt_status dt_class_names(const dt_targets *targets, char **names, int64_t *bytes);
 /* Labels that may be `either` are numbers. */
-void dt_targets_as_numbers(dt_split *split);
+void dt_targets_as_numbers(dt_targets *targets);
 /* A label of `test` that no sample of `train` has: it cannot be learned. False: there is none. */
-bool dt_targets_unseen(const dt_split *test, const dt_split *train, int64_t *label, int64_t *row);
+bool dt_targets_unseen(const dt_targets *test, const dt_targets *train, int64_t *label, int64_t *row);
 /* "uint8 class numbers", "float32 numbers, 4 a sample" */
-void dt_targets_text(const dt_split *split, char *out, size_t size);
+void dt_targets_text(const dt_targets *targets, char *out, size_t size);
 
 #endif

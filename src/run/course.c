@@ -34,7 +34,7 @@ void dt_course_plan(dt_run *run) {
 }
 
 dt_status dt_course_check(const dt_run *run, const dt_position *position) {
-    int64_t samples = run->train.samples, streams = run->train.text.streams;
+    int64_t samples = run->train.samples, streams = run->train.about.streams;
     if (position->sample >= samples)
         return dt_fail(DT_ERR_INPUT, "it stands at sample %lld of an epoch, but %s has only %lld",
                        (long long)position->sample, run->recipe->data.file, (long long)samples);

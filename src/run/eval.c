@@ -10,7 +10,7 @@
 typedef struct dt_evaluation {
     dt_checkpoint_head head;
     dt_recipe recipe;
-    dt_split split;
+    dt_source source;
     dt_vocabulary vocabulary; /* the checkpoint's */
     dt_classes classes;       /* likewise */
     dt_scaling scaling;
@@ -21,14 +21,15 @@ typedef struct dt_evaluation {
 } dt_evaluation;
 
 static dt_status load_weights(dt_evaluation *e, const char *path, int64_t rows, size_t memory) {
-    dt_model_spec spec = dt_model_spec_of(&e->split, &e->recipe, rows, false);
-    if (e->split.found && e->split.text.context == 0) spec.outputs = 0; /* classes are the model's, not the data's */
+    dt_model_spec spec = dt_model_spec_of(&e->source, &e->recipe, rows, false);
+    if (e->source.targets.found && e->source.about.ids == 0)
+        spec.outputs = 0; /* classes are the model's, not the data's */
     spec.memory = memory;
     DT_TRY(dt_model_create(&e->model, e->recipe.layers, &e->recipe.loss, &spec, e->kernels));
-    DT_TRY(dt_targets_settle(&e->split, &e->classes, false, dt_model_outputs(e->model)));
+    DT_TRY(dt_targets_settle(&e->source.targets, &e->classes, false, dt_model_outputs(e->model)));
     const dt_table *table = dt_model_table(e->model);
     dt_extra extras[2];
-    DT_TRY(dt_scaling_open(&e->scaling, &e->split, &e->recipe.data));
+    DT_TRY(dt_scaling_open(&e->scaling, &e->source, &e->recipe.data));
     int extra_count = dt_scaling_extras(&e->recipe.data, &e->scaling, extras);
     DT_TRY(dt_trained_weights(path, table, extras, extra_count, &e->weights));
     dt_scaling_settle(&e->scaling);
@@ -51,8 +52,8 @@ static dt_status open_compute(dt_evaluation *e, dt_comm *comm) {
 /* Collective. The checkpoint's vocabulary, which the data's must be. */
 static dt_status open_vocabulary(dt_evaluation *e, dt_comm *comm, const char *path, const char *file) {
     dt_vocabulary data;
-    DT_TRY(dt_vocabulary_open(&e->vocabulary, comm, path));
-    DT_TRY(dt_vocabulary_open(&data, comm, file));
+    DT_TRY(dt_source_vocabulary(&e->vocabulary, comm, path, &e->recipe.data));
+    DT_TRY(dt_source_vocabulary(&data, comm, file, &e->recipe.data));
     bool same = data.size == 0 || dt_vocabulary_hash(&data) == dt_vocabulary_hash(&e->vocabulary);
     dt_vocabulary_finish(&data);
     if (same) return dt_ok();
@@ -65,31 +66,36 @@ static dt_status evaluate_checkpoint(dt_comm *comm, const dt_eval_options *optio
     DT_TRY(dt_comm_broadcast(comm, path, 4096, 0));
     DT_TRY(dt_comm_agree(comm, dt_trained_recipe(path, &e->head, &e->recipe)));
     bool train = strcmp(options->split, "train") == 0;
-    const dt_recipe_data *data = &e->recipe.data;
-    const char *file = options->data ? options->data : data->file;
+    const char *file = options->data ? options->data : e->recipe.data.file;
     dt_loss loss = (dt_loss)e->recipe.loss.kind;
-    if (data->context > 0)
-        DT_TRY(open_vocabulary(e, comm, path, file));
-    else if (e->head.data)
-        DT_TRY(dt_identity_expect(comm, e->head.data, path, file, train ? data->train_x : data->test_x));
+    DT_TRY(open_vocabulary(e, comm, path, file));
     DT_TRY(dt_classes_open(&e->classes, comm, path));
-    DT_TRY(dt_data_open(&e->split, comm, file, data, loss, e->vocabulary.size, e->recipe.train.batch, !train, true));
-    int64_t rows = dt_rows_at_once(&e->recipe, e->head.shards, e->split.samples);
+    dt_source_request request = {.file = file,
+                                 .data = &e->recipe.data,
+                                 .loss = loss,
+                                 .test = !train,
+                                 .in_order = true,
+                                 .vocabulary = e->vocabulary.size,
+                                 .streams = e->recipe.train.batch,
+                                 .trained = e->head.data,
+                                 .checkpoint = path};
+    DT_TRY(dt_source_open(&e->source, comm, &request));
+    int64_t rows = dt_rows_at_once(&e->recipe, e->head.shards, e->source.samples);
     size_t memory;
     DT_TRY(dt_memory_of_rank(comm, &memory));
     DT_TRY(open_compute(e, comm));
     DT_TRY(dt_comm_agree(comm, load_weights(e, path, rows, memory)));
     dt_watchdog_note(dt_comm_watchdog(comm), DT_ACTIVITY_EVALUATE, e->head.position.step);
     dt_ranks ranks = dt_ranks_of(comm);
-    dt_evaluator evaluator = {&ranks, e->model, e->kernels, &e->scaling, e->weights, e->weights16, &e->split, rows};
-    dt_odd odd = dt_odd_names(data, !train);
+    dt_evaluator evaluator = {&ranks, e->model, e->kernels, &e->scaling, e->weights, e->weights16, &e->source, rows};
+    dt_odd odd = {.samples = e->source.x_name};
     dt_tally tally;
     DT_TRY(dt_evaluate_split(&evaluator, &tally, &odd));
     DT_TRY(dt_test_not_finite(comm, (dt_not_finite)e->recipe.train.not_finite, &odd, false, &tally));
     char figures[DT_FIGURES], digest[17];
-    dt_tally_text(figures, sizeof figures, "", &tally, loss, &e->split, true);
+    dt_tally_text(figures, sizeof figures, "", &tally, loss, &e->source, true);
     dt_log_info("%s, step %lld, on %s:%s", path, (long long)e->head.position.step, options->split, figures);
-    dt_tally_text(figures, sizeof figures, "", &tally, loss, &e->split, false);
+    dt_tally_text(figures, sizeof figures, "", &tally, loss, &e->source, false);
     dt_digest_text(e->head.digest, digest);
     dt_log_info("eval%s samples=%lld digest=%s", figures, (long long)tally.samples, digest);
     return dt_ok();
@@ -100,7 +106,7 @@ dt_status dt_eval_run(dt_comm *comm, const dt_eval_options *options) {
     memset(&evaluation, 0, sizeof evaluation);
     char path[4096] = "";
     dt_status status = evaluate_checkpoint(comm, options, &evaluation, path);
-    dt_split_close(&evaluation.split);
+    dt_source_close(&evaluation.source);
     dt_vocabulary_finish(&evaluation.vocabulary);
     dt_classes_finish(&evaluation.classes);
     dt_scaling_close(&evaluation.scaling);

@@ -21,9 +21,9 @@ static size_t slots_of(const dt_run *run) {
 
 /* Bytes of a batch for each of its samples. */
 static size_t bytes_of_sample(const dt_run *run) {
-    size_t targets = run->train.labels ? (size_t)run->train.targets * sizeof *run->batch.labels
-                                       : (size_t)run->train.width * sizeof *run->batch.values;
-    return (size_t)dt_shape_count(&run->train.input) * sizeof *run->batch.x + targets + sizeof *run->index;
+    size_t targets = run->train.targets.labels ? (size_t)run->train.targets.positions * sizeof *run->batch.labels
+                                               : (size_t)run->train.targets.width * sizeof *run->batch.values;
+    return (size_t)dt_shape_count(&run->train.about.input) * sizeof *run->batch.x + targets + sizeof *run->index;
 }
 
 dt_status dt_memory_of_rank(dt_comm *comm, size_t *out) {

@@ -10,20 +10,15 @@
 
 /* What is wrong with the sample at `position` of the global batch; false when nothing is before the loss. */
 static bool find_cause(dt_run *run, const dt_sampler *sampler, int64_t position, char *out, size_t size) {
-    const dt_recipe_data *data = &run->recipe->data;
     int64_t row = dt_sampler_index(sampler, run->position.sample + position);
     run->batch.first = (uint64_t)position;
-    dt_augment augment = dt_augment_at(data, run->recipe->seed, run->position.epoch);
-    bool text = data->context > 0 && !run->train.text.rows;
-    dt_split_gather(&run->train, run->kernels, &run->scaling, text ? &augment : NULL, &row, 1, &run->batch);
-    if (text) row = dt_text_start(&run->train, &augment, row);
-    dt_suspect suspect = {.split = &run->train,
-                          .samples = data->context > 0 ? data->train_tokens : data->train_x,
-                          .targets = data->train_y,
+    dt_augment augment = dt_augment_at(&run->recipe->data, run->recipe->seed, run->position.epoch);
+    dt_source_fetch(&run->train, run->kernels, &run->scaling, &augment, &row, 1, &run->batch);
+    dt_suspect suspect = {.source = &run->train,
                           .model = run->model,
                           .kernels = run->kernels,
                           .batch = &run->batch,
-                          .row = row};
+                          .place = dt_source_place(&run->train, &augment, row)};
     dt_pass pass = {.training = true,
                     .seed = (uint64_t)run->recipe->seed,
                     .step = (uint64_t)run->position.step,

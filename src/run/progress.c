@@ -55,11 +55,11 @@ void dt_progress_lost(const dt_run *run) {
     if (run->rows_lost > 1) dt_log_warn("%lld rows of metrics were not written whole", (long long)run->rows_lost);
 }
 
-/* What is counted a second: tokens of a text, else samples. */
+/* What is counted a second: tokens, where samples are made of them. */
 static double shown_rate(const dt_run *run, double samples_per_s, const char **unit) {
-    int64_t context = run->train.text.context;
-    *unit = context > 0 ? "tokens/s" : "samples/s";
-    return context > 0 ? samples_per_s * (double)context : samples_per_s;
+    int64_t tokens = run->train.about.tokens;
+    *unit = tokens > 0 ? "tokens/s" : "samples/s";
+    return tokens > 0 ? samples_per_s * (double)tokens : samples_per_s;
 }
 
 static double seconds_left(const dt_run *run) {
@@ -116,7 +116,7 @@ dt_status dt_progress_record(dt_progress *progress, dt_run *run) {
     progress->loop_seconds = run->loop_seconds;
 
     if (dt_comm_rank(run->comm) != 0) return dt_ok();
-    double tokens = run->train.text.context > 0 ? (double)run->train.text.context : (double)NAN;
+    double tokens = run->train.about.tokens > 0 ? (double)run->train.about.tokens : (double)NAN;
     double row[] = {(double)run->position.step,
                     epochs_done(run),
                     progress->loss,
@@ -196,8 +196,8 @@ void dt_progress_last_line(const dt_run *run, dt_outcome outcome, uint64_t diges
         dt_tally_text(test, sizeof test, "test_", &run->test_tally, (dt_loss)run->recipe->loss.kind, &run->test, false);
     if (run->skips.count > 0) snprintf(skipped, sizeof skipped, " skipped=%lld", (long long)run->skips.count);
     double rate = rate_of(run->loop_samples, run->loop_seconds);
-    if (run->train.text.context > 0)
-        snprintf(tokens, sizeof tokens, " tokens_per_s=%.0f", rate * (double)run->train.text.context);
+    if (run->train.about.tokens > 0)
+        snprintf(tokens, sizeof tokens, " tokens_per_s=%.0f", rate * (double)run->train.about.tokens);
     dt_digest_text(digest, hex);
     dt_loss_text(trained, sizeof trained, "train_",
                  run->epoch_tally.samples > 0 ? &run->epoch_tally : &run->last_tally);

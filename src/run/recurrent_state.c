@@ -10,7 +10,7 @@
 dt_status dt_recurrent_state_open(dt_run *run) {
     dt_recurrent_state *state = &run->recurrent_state;
     *state = (dt_recurrent_state){
-        .width = dt_model_state_width(run->model), .streams = run->train.text.streams, .whole = true};
+        .width = dt_model_state_width(run->model), .streams = run->train.about.streams, .whole = true};
     if (state->width == 0 || state->streams == 0) return dt_ok();
     size_t count = 0;
     dt_status status = dt_size_mul((size_t)state->streams, (size_t)state->width, &count)

@@ -69,7 +69,7 @@ typedef struct dt_run {
     dt_metrics *metrics; /* rank 0 */
     char *resolved;      /* the recipe as stored */
 
-    dt_split train, test;
+    dt_source train, test;
     bool has_test;
     dt_vocabulary vocabulary; /* of a text's file */
     dt_identity identity;     /* of the data */

@@ -22,34 +22,34 @@
  */
 
 /* Collective. Test data that are not there are asked for by default: then the message says how to do without. */
-static dt_status open_test(dt_run *run, int64_t streams) {
-    const dt_recipe_data *data = &run->recipe->data;
-    bool text = data->context > 0;
-    char missing[DT_TEXT_MAX + 32];
-    snprintf(missing, sizeof missing, ": there is no %s", text ? data->test_tokens : data->test_x);
-    dt_status status = dt_data_open(&run->test, run->comm, data->file, data, (dt_loss)run->recipe->loss.kind,
-                                    run->vocabulary.size, streams, true, true);
+static dt_status open_test(dt_run *run, const dt_source_request *request) {
+    char missing[DT_TEXT_MAX + 32], field[32];
+    snprintf(missing, sizeof missing, ": there is no %s", dt_source_dataset(request->data, true));
+    dt_status status = dt_source_open(&run->test, run->comm, request);
     if (status.code != DT_ERR_INPUT || !strstr(status.message, missing)) return status;
-    return dt_fail(status.code, "%s (data.%s: \"\" trains without test data)", status.message,
-                   text ? "test_tokens" : "test_x");
+    dt_source_field(request->data, true, field);
+    return dt_fail(status.code, "%s (data.%s: \"\" trains without test data)", status.message, field);
 }
 
 static dt_status open_data(dt_run *run) {
     const dt_recipe_data *data = &run->recipe->data;
-    int64_t streams = run->recipe->train.batch;
-    if (data->context > 0) DT_TRY(dt_vocabulary_open(&run->vocabulary, run->comm, data->file));
-    int64_t vocabulary = run->vocabulary.size;
-    dt_loss loss = (dt_loss)run->recipe->loss.kind;
-    DT_TRY(dt_data_open(&run->train, run->comm, data->file, data, loss, vocabulary, streams, false, false));
+    DT_TRY(dt_source_vocabulary(&run->vocabulary, run->comm, data->file, data));
+    dt_source_request request = {.file = data->file,
+                                 .data = data,
+                                 .loss = (dt_loss)run->recipe->loss.kind,
+                                 .vocabulary = run->vocabulary.size,
+                                 .streams = run->recipe->train.batch};
+    DT_TRY(dt_source_open(&run->train, run->comm, &request));
     run->has_test = dt_recipe_has_test(data);
     if (!run->has_test) return dt_ok();
-    DT_TRY(open_test(run, streams));
+    request.test = request.in_order = true;
+    DT_TRY(open_test(run, &request));
     char train[96], test[96];
-    dt_shape_text(&run->train.input, train);
-    dt_shape_text(&run->test.input, test);
+    dt_shape_text(&run->train.about.input, train);
+    dt_shape_text(&run->test.about.input, test);
     if (strcmp(train, test) != 0)
-        return dt_fail(DT_ERR_INPUT, "%s: samples of %s are %s but those of %s are %s", data->file, data->train_x,
-                       train, data->test_x, test);
+        return dt_fail(DT_ERR_INPUT, "%s: samples of %s are %s but those of %s are %s", data->file, run->train.x_name,
+                       train, run->test.x_name, test);
     return dt_run_check_targets(run);
 }
 
@@ -337,8 +337,8 @@ void dt_run_close(dt_run *run) {
     dt_batch_destroy(&run->batch, run->index);
     dt_node_close(run->node);
     dt_model_destroy(run->model);
-    dt_split_close(&run->train);
-    dt_split_close(&run->test);
+    dt_source_close(&run->train);
+    dt_source_close(&run->test);
     dt_vocabulary_finish(&run->vocabulary);
     dt_classes_finish(&run->classes);
     dt_free(run->class_names);

@@ -51,7 +51,7 @@ static void compute_shard(dt_run *run, const dt_sampler *sampler, int64_t offset
         for (int64_t i = 0; i < rows; i++)
             run->index[i] = dt_sampler_index(sampler, run->position.sample + offset + done + i);
         run->batch.first = (uint64_t)(offset + done);
-        dt_split_gather(&run->train, run->kernels, &run->scaling, &augment, run->index, rows, &run->batch);
+        dt_source_fetch(&run->train, run->kernels, &run->scaling, &augment, run->index, rows, &run->batch);
         dt_run_spend(run, DT_PHASE_INPUT, mark);
         pass.accumulate = done > 0;
         dt_recurrent_state_pass(run, &pass, offset + done, run->batch.fresh);
@@ -194,7 +194,7 @@ static void update_weights(dt_run *run, int64_t rows, bool last_of_epoch) {
     next.step++;
     next.sample += rows;
     bool logged = last_of_epoch || next.step == run->total_steps || due_at(run, run->recipe->train.log_every, &next);
-    slice_work work = {.run = run, .rows = rows, .targets = rows * run->train.counted};
+    slice_work work = {.run = run, .rows = rows, .targets = rows * run->train.targets.counted};
     dt_reduce_slice(run->reducer, &work.begin, &work.end);
     if (optimizer->clip_norm > 0 || logged) run->grad_norm = gradient_norm(&work);
     over_slice(&work, update_blocks);
@@ -271,7 +271,7 @@ static dt_status check_replicas(dt_run *run) {
 static dt_status evaluate_test(dt_run *run) {
     dt_evaluator evaluator = {&run->ranks,  run->model,     run->kernels, &run->scaling,
                               run->weights, run->weights16, &run->test,   run->rows_at_once};
-    dt_odd odd = dt_odd_names(&run->recipe->data, true);
+    dt_odd odd = {.samples = run->test.x_name};
     dt_watchdog_note(run->watchdog, DT_ACTIVITY_EVALUATE, run->position.step);
     DT_TRY(dt_evaluate_split(&evaluator, &run->test_tally, &odd));
     dt_watchdog_note(run->watchdog, DT_ACTIVITY_COMPUTE, run->position.step);
@@ -408,8 +408,7 @@ static dt_status after_step(dt_run *run, dt_progress *progress, bool *stop) {
 
 /* The order of the epoch in progress. */
 static dt_sampler epoch_order(const dt_run *run) {
-    bool shuffle = run->recipe->data.shuffle && run->train.text.streams == 0;
-    return dt_sampler_at(run->train.samples, shuffle, run->recipe->seed, run->position.epoch);
+    return dt_source_order(&run->train, run->recipe->data.shuffle, run->recipe->seed, run->position.epoch);
 }
 
 /* `due`: the evaluation of the step to go on from is still to be made. */

@@ -5,15 +5,15 @@
 
 #include "base/memory.h"
 
-dt_status dt_batch_create(dt_batch *batch, int64_t **index, const dt_split *split, int64_t rows) {
+dt_status dt_batch_create(dt_batch *batch, int64_t **index, const dt_source *source, int64_t rows) {
     memset(batch, 0, sizeof *batch);
     *index = dt_alloc((size_t)rows, sizeof **index);
-    size_t inputs = (size_t)dt_shape_count(&split->input), bytes = 0;
+    size_t inputs = (size_t)dt_shape_count(&source->about.input), bytes = 0;
     if (dt_size_mul((size_t)rows, inputs, &bytes)) batch->x = dt_alloc(bytes, sizeof *batch->x);
-    if (split->labels)
-        batch->labels = dt_alloc((size_t)(rows * split->targets), sizeof *batch->labels);
+    if (source->targets.labels)
+        batch->labels = dt_alloc((size_t)(rows * source->targets.positions), sizeof *batch->labels);
     else
-        batch->values = dt_alloc((size_t)rows * (size_t)split->width, sizeof *batch->values);
+        batch->values = dt_alloc((size_t)rows * (size_t)source->targets.width, sizeof *batch->values);
     if (*index && batch->x && (batch->labels || batch->values)) return dt_ok();
     dt_batch_destroy(batch, *index);
     *index = NULL;
@@ -28,12 +28,12 @@ void dt_batch_destroy(dt_batch *batch, int64_t *index) {
     memset(batch, 0, sizeof *batch);
 }
 
-dt_model_spec dt_model_spec_of(const dt_split *split, const dt_recipe *recipe, int64_t rows, bool training) {
-    return (dt_model_spec){.input = split->input,
-                           .ids = split->ids,
-                           .outputs = split->labels ? split->classes : split->width,
-                           .targets = split->targets,
-                           .labels = split->found ? dt_labels_text(split->found) : NULL,
+dt_model_spec dt_model_spec_of(const dt_source *source, const dt_recipe *recipe, int64_t rows, bool training) {
+    return (dt_model_spec){.input = source->about.input,
+                           .ids = source->about.ids,
+                           .outputs = source->targets.labels ? source->targets.classes : source->targets.width,
+                           .targets = source->targets.positions,
+                           .labels = source->targets.found ? dt_labels_text(source->targets.found) : NULL,
                            .rows = rows,
                            .training = training,
                            .bf16 = recipe->compute.precision == DT_PRECISION_BF16};

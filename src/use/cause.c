@@ -18,21 +18,18 @@ static const char *overflowing_layer(const dt_suspect *s, dt_pass pass) {
 }
 
 bool dt_find_cause(const dt_suspect *s, const dt_pass *pass, char *out, size_t size) {
-    bool text = s->split->text.context > 0, tokens = text && !s->split->text.rows;
-    const char *dataset = NULL, *layer = NULL;
+    const dt_source *source = s->source;
+    bool in_x = !all_finite(s, s->batch->x, dt_shape_count(&source->about.input));
+    bool in_y = !in_x && s->batch->values && !all_finite(s, s->batch->values, source->targets.width);
+    const char *layer = in_x || in_y ? NULL : overflowing_layer(s, *pass);
     char fault[DT_FAULT_TEXT] = "is not finite";
-    if (!all_finite(s, s->batch->x, dt_shape_count(&s->split->input)))
-        dataset = s->samples;
-    else if (s->batch->values && !all_finite(s, s->batch->values, s->split->width))
-        dataset = s->targets;
-    else
-        layer = overflowing_layer(s, *pass);
-    if (dataset && !text)
-        dt_array_row_fault(dataset == s->samples ? s->split->x : s->split->y, s->row, fault, sizeof fault);
-    if (dataset)
-        snprintf(out, size, "row %lld of %s %s: correct the data", (long long)s->row, dataset, fault);
-    else if (layer)
+    if (in_x || in_y) {
+        dt_source_fault(source, in_y, s->place, fault, sizeof fault);
+        snprintf(out, size, "%s %lld of %s %s: correct the data", source->about.noun, (long long)s->place,
+                 in_y ? source->targets.name : source->x_name, fault);
+    } else if (layer) {
         snprintf(out, size, "%s overflows at %s %lld of %s: lower optimizer.lr or set optimizer.clip_norm", layer,
-                 tokens ? "token" : "row", (long long)s->row, s->samples);
-    return dataset || layer;
+                 source->about.noun, (long long)s->place, source->x_name);
+    }
+    return in_x || in_y || layer;
 }

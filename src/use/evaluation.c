@@ -12,17 +12,22 @@
 #include "cause.h"
 #include "rows_state.h"
 
+/* Samples that stand alone are streams of one. */
+static int64_t streams_of(const dt_source *source) {
+    return source->about.streams > 0 ? source->about.streams : source->samples;
+}
+
 /* Samples of streams come in the order of a stream, all streams of a batch in step; a rank that has some of the streams
- * has all of their samples. Other samples are streams of one. odd_from: where the first batch begins
- * that has a sample whose loss is not finite; -1: there is none. */
+ * has all of their samples. odd_from: where the first batch begins that has a sample whose loss is not finite; -1:
+ * there is none. */
 static void evaluate_stream(const dt_evaluator *e, dt_rows_state *rows_state, dt_batch *batch, int64_t *index,
                             int64_t at, int64_t rows, dt_tally *tally, int64_t *odd_from) {
-    const dt_split *split = e->split;
-    int64_t streams = split->text.streams > 0 ? split->text.streams : split->samples;
+    const dt_source *source = e->source;
+    int64_t streams = streams_of(source);
     batch->first = (uint64_t)at;
-    for (int64_t ahead = 0; ahead < split->samples; ahead += streams) {
+    for (int64_t ahead = 0; ahead < source->samples; ahead += streams) {
         for (int64_t i = 0; i < rows; i++) index[i] = ahead + at + i;
-        dt_split_gather(split, e->kernels, e->scaling, NULL, index, rows, batch);
+        dt_source_fetch(source, e->kernels, e->scaling, NULL, index, rows, batch);
         dt_pass pass = {.weights = e->weights, .weights16 = e->weights16};
         dt_rows_state_pass(rows_state, &pass, batch->fresh);
         int64_t before = tally->not_finite;
@@ -33,20 +38,14 @@ static void evaluate_stream(const dt_evaluator *e, dt_rows_state *rows_state, dt
 
 /* What is wrong with the first sample of a batch that has one. */
 static void name_cause(const dt_evaluator *e, dt_rows_state *rows_state, dt_batch *batch, int64_t from, dt_odd *odd) {
-    int64_t left = e->split->samples - from, rows = left < e->rows_at_once ? left : e->rows_at_once;
-    bool tokens = e->split->text.context > 0 && !e->split->text.rows;
-    dt_suspect suspect = {.split = e->split,
-                          .samples = odd->samples,
-                          .targets = odd->targets,
-                          .model = e->model,
-                          .kernels = e->kernels,
-                          .batch = batch};
+    int64_t left = e->source->samples - from, rows = left < e->rows_at_once ? left : e->rows_at_once;
+    dt_suspect suspect = {.source = e->source, .model = e->model, .kernels = e->kernels, .batch = batch};
     for (int64_t row = from; row < from + rows; row++) {
         batch->first = (uint64_t)row;
-        dt_split_gather(e->split, e->kernels, e->scaling, NULL, &row, 1, batch);
+        dt_source_fetch(e->source, e->kernels, e->scaling, NULL, &row, 1, batch);
         dt_pass pass = {.weights = e->weights, .weights16 = e->weights16};
         dt_rows_state_pass(rows_state, &pass, true);
-        suspect.row = tokens ? dt_text_start(e->split, NULL, row) : row;
+        suspect.place = dt_source_place(e->source, NULL, row);
         if (dt_find_cause(&suspect, &pass, odd->cause, sizeof odd->cause)) return;
     }
     snprintf(odd->cause, sizeof odd->cause, "the first is in samples %lld to %lld, where no value before it overflows",
@@ -79,12 +78,12 @@ dt_status dt_evaluate_split(const dt_evaluator *e, dt_tally *tally, dt_odd *odd)
     dt_batch batch;
     int64_t *index, odd_from = -1;
     dt_rows_state rows_state = {{NULL, NULL}};
-    dt_status status = dt_batch_create(&batch, &index, e->split, e->rows_at_once);
-    if (status.code == DT_OK && e->split->text.streams > 0)
+    dt_status status = dt_batch_create(&batch, &index, e->source, e->rows_at_once);
+    if (status.code == DT_OK && e->source->about.streams > 0)
         status = dt_rows_state_create(&rows_state, e->model, e->rows_at_once);
     status = dt_ranks_agree(e->ranks, status);
     memset(tally, 0, sizeof *tally);
-    int64_t streams = e->split->text.streams > 0 ? e->split->text.streams : e->split->samples;
+    int64_t streams = streams_of(e->source);
     int64_t stride = e->rows_at_once * e->ranks->size;
     for (int64_t at = e->rows_at_once * e->ranks->rank; status.code == DT_OK && at < streams; at += stride) {
         int64_t rows = streams - at < e->rows_at_once ? streams - at : e->rows_at_once;
@@ -99,13 +98,4 @@ dt_status dt_evaluate_split(const dt_evaluator *e, dt_tally *tally, dt_odd *odd)
     dt_batch_destroy(&batch, index);
     dt_rows_state_finish(&rows_state);
     return status;
-}
-
-dt_odd dt_odd_names(const dt_recipe_data *data, bool test) {
-    dt_odd odd = {.targets = test ? data->test_y : data->train_y};
-    if (data->context > 0)
-        odd.samples = test ? data->test_tokens : data->train_tokens;
-    else
-        odd.samples = test ? data->test_x : data->train_x;
-    return odd;
 }

@@ -14,18 +14,15 @@ typedef struct dt_evaluator {
     const dt_scaling *scaling;
     const dt_real *weights;
     const dt_bf16 *weights16;
-    const dt_split *split;
+    const dt_source *source;
     int64_t rows_at_once;
 } dt_evaluator;
 
 /* The first sample whose loss is not finite. */
 typedef struct dt_odd {
-    const char *samples, *targets; /* names of the datasets */
-    char cause[300];               /* "row 7 of /test/x is not finite: correct the data" */
+    const char *samples; /* name of the dataset */
+    char cause[300];     /* "row 7 of /test/x is not finite: correct the data" */
 } dt_odd;
-
-/* Names alone. */
-dt_odd dt_odd_names(const dt_recipe_data *data, bool test);
 
 /* Collective. *tally is the sum over the split, the same for every number of ranks; odd->cause is filled where a loss
  * is not finite. */

@@ -6,23 +6,22 @@
 
 #include "base/append.h"
 
-double dt_perplexity(const dt_tally *tally, const dt_split *split) {
-    bool tokens = split->text.context > 0 && !split->text.rows;
-    return tokens ? exp(dt_tally_loss(tally)) : (double)NAN;
+double dt_perplexity(const dt_tally *tally, const dt_source *source) {
+    return source->about.predicts_tokens ? exp(dt_tally_loss(tally)) : (double)NAN;
 }
 
-double dt_bits_per_char(const dt_tally *tally, const dt_split *split) {
-    bool counted = split->text.chars > 0 && !split->text.masked;
-    return counted ? dt_tally_loss(tally) / log(2) / split->text.chars : (double)NAN;
+double dt_bits_per_char(const dt_tally *tally, const dt_source *source) {
+    double chars = source->about.chars;
+    return chars > 0 ? dt_tally_loss(tally) / log(2) / chars : (double)NAN;
 }
 
-bool dt_has_accuracy(const dt_split *split, dt_loss loss) {
-    return loss != DT_LOSS_MEAN_SQUARED_ERROR || (split->labels && split->classes > 1);
+bool dt_has_accuracy(const dt_source *source, dt_loss loss) {
+    return loss != DT_LOSS_MEAN_SQUARED_ERROR || (source->targets.labels && source->targets.classes > 1);
 }
 
-bool dt_has_top5(const dt_split *split, dt_loss loss) {
-    bool classes = split->labels ? dt_has_accuracy(split, loss) : loss == DT_LOSS_SOFTMAX_CROSS_ENTROPY;
-    return classes && (split->labels ? split->classes : split->width) > 5;
+bool dt_has_top5(const dt_source *source, dt_loss loss) {
+    bool classes = source->targets.labels ? dt_has_accuracy(source, loss) : loss == DT_LOSS_SOFTMAX_CROSS_ENTROPY;
+    return classes && (source->targets.labels ? source->targets.classes : source->targets.width) > 5;
 }
 
 double dt_tally_share(int64_t part, const dt_tally *tally) {
@@ -40,13 +39,13 @@ void dt_loss_text(char *out, size_t size, const char *prefix, const dt_tally *ta
 }
 
 void dt_tally_text(char *out, size_t size, const char *prefix, const dt_tally *tally, dt_loss loss,
-                   const dt_split *split, bool all) {
-    double perplexity = dt_perplexity(tally, split), bits = dt_bits_per_char(tally, split);
+                   const dt_source *source, bool all) {
+    double perplexity = dt_perplexity(tally, source), bits = dt_bits_per_char(tally, source);
     dt_loss_text(out, size, prefix, tally);
-    if (dt_has_accuracy(split, loss)) put(out, size, prefix, "accuracy", 4, dt_tally_share(tally->correct, tally));
+    if (dt_has_accuracy(source, loss)) put(out, size, prefix, "accuracy", 4, dt_tally_share(tally->correct, tally));
     if (!isnan(perplexity)) put(out, size, prefix, "perplexity", 4, perplexity);
     if (!all) return;
     if (!isnan(bits)) put(out, size, prefix, "bits_per_char", 4, bits);
-    if (dt_has_top5(split, loss)) put(out, size, prefix, "top5", 4, dt_tally_share(tally->correct_top5, tally));
+    if (dt_has_top5(source, loss)) put(out, size, prefix, "top5", 4, dt_tally_share(tally->correct_top5, tally));
     if (loss != DT_LOSS_SOFTMAX_CROSS_ENTROPY) put(out, size, prefix, "mae", 6, dt_tally_abs_error(tally));
 }

@@ -4,13 +4,13 @@
 
 #include "data/source.h"
 
-/* e^loss, of a text's tokens; NaN when that is not what is predicted. */
-double dt_perplexity(const dt_tally *tally, const dt_split *split);
+/* e^loss, where tokens are predicted; else NaN. */
+double dt_perplexity(const dt_tally *tally, const dt_source *source);
 /* Bits for a character of the text; NaN when its characters were not counted. */
-double dt_bits_per_char(const dt_tally *tally, const dt_split *split);
+double dt_bits_per_char(const dt_tally *tally, const dt_source *source);
 /* Whether outputs are right or wrong: classes are chosen, or one half decides. And whether top-5 is more than that. */
-bool dt_has_accuracy(const dt_split *split, dt_loss loss);
-bool dt_has_top5(const dt_split *split, dt_loss loss);
+bool dt_has_accuracy(const dt_source *source, dt_loss loss);
+bool dt_has_top5(const dt_source *source, dt_loss loss);
 /* part/samples; NaN when there are none. */
 double dt_tally_share(int64_t part, const dt_tally *tally);
 /* " train_loss=…" alone. */
@@ -19,6 +19,6 @@ void dt_loss_text(char *out, size_t size, const char *prefix, const dt_tally *ta
 /* " test_loss=… test_accuracy=…": the keys that apply to this loss and these targets, each with `prefix`; with `all`
  * also top-5 accuracy, mean absolute error and bits per character. */
 void dt_tally_text(char *out, size_t size, const char *prefix, const dt_tally *tally, dt_loss loss,
-                   const dt_split *split, bool all);
+                   const dt_source *source, bool all);
 
 #endif

@@ -25,24 +25,26 @@ static void start(void) {
     atexit(leave);
 }
 
-static void gather(const dt_split *split, const dt_recipe_data *data) {
-    int64_t row = split->samples - 1, inputs = dt_shape_count(&split->input);
-    if (split->samples < 1 || inputs > 1 << 20 || split->width > 1 << 20 || split->targets > 1 << 20) return;
+static void gather(const dt_source *source, const dt_recipe_data *data) {
+    int64_t row = source->samples - 1, inputs = dt_shape_count(&source->about.input);
+    if (source->samples < 1 || inputs > 1 << 20 || source->targets.width > 1 << 20 ||
+        source->targets.positions > 1 << 20)
+        return;
     dt_scaling scaling;
     memset(&scaling, 0, sizeof scaling);
-    dt_status status = dt_scaling_open(&scaling, split, data);
+    dt_status status = dt_scaling_open(&scaling, source, data);
     if (status.code == DT_OK && data->normalize == DT_NORMALIZE_COMPUTED)
-        status = dt_scaling_compute(&scaling, comm, split, data);
+        status = dt_scaling_compute(&scaling, comm, source, data);
     fuzz_check(status);
     if (status.code == DT_OK) dt_scaling_settle(&scaling);
     const dt_augment augment = dt_augment_at(data, 1, 0);
     dt_batch batch;
     memset(&batch, 0, sizeof batch);
     batch.x = calloc((size_t)inputs, sizeof *batch.x);
-    batch.labels = split->labels ? calloc((size_t)split->targets, sizeof *batch.labels) : NULL;
-    batch.values = split->labels ? NULL : calloc((size_t)split->width, sizeof *batch.values);
+    batch.labels = source->targets.labels ? calloc((size_t)source->targets.positions, sizeof *batch.labels) : NULL;
+    batch.values = source->targets.labels ? NULL : calloc((size_t)source->targets.width, sizeof *batch.values);
     if (status.code == DT_OK)
-        dt_split_gather(split, kernels, &scaling, data->context > 0 ? &augment : NULL, &row, 1, &batch);
+        dt_source_fetch(source, kernels, &scaling, data->context > 0 ? &augment : NULL, &row, 1, &batch);
     free(batch.x), free(batch.labels), free(batch.values);
     dt_scaling_close(&scaling);
 }
@@ -53,12 +55,18 @@ static void open_by(const char *recipe_text, bool test) {
     memset(&recipe, 0, sizeof recipe);
     if (dt_yaml_parse_text(&root, "fuzz.yaml", recipe_text).code != DT_OK) abort();
     if (dt_recipe_decode(&recipe, root, "fuzz").code != DT_OK) abort();
-    dt_split split;
-    memset(&split, 0, sizeof split);
-    dt_status status = dt_data_open(&split, comm, "fuzz.h5", &recipe.data, (dt_loss)recipe.loss.kind, 0, 1, test, test);
+    dt_source source;
+    memset(&source, 0, sizeof source);
+    dt_source_request request = {.file = "fuzz.h5",
+                                 .data = &recipe.data,
+                                 .loss = (dt_loss)recipe.loss.kind,
+                                 .streams = 1,
+                                 .test = test,
+                                 .in_order = test};
+    dt_status status = dt_source_open(&source, comm, &request);
     fuzz_check(status);
-    if (status.code == DT_OK) gather(&split, &recipe.data);
-    dt_split_close(&split);
+    if (status.code == DT_OK) gather(&source, &recipe.data);
+    dt_source_close(&source);
     dt_recipe_finish(&recipe);
     dt_yaml_destroy(root);
 }

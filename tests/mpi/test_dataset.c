@@ -16,7 +16,6 @@
 #include "compute/compute.h"
 #include "data/sampler.h"
 #include "data/source.h"
-#include "data/targets.h"
 #include "isa.h"
 
 static char directory[64], spool[80], path[80];
@@ -385,32 +384,34 @@ static bool make_split(hid_t type, layout how, int rank, const hsize_t *dimensio
     return H5Fclose(file) >= 0 && good;
 }
 
-static dt_status open_xy(dt_split *split, dt_loss loss) {
-    return dt_split_open(split, world,
-                         &(dt_split_source){.file = path, .x = "/x", .y = "/y", .spool = spool, .loss = (int)loss});
+static dt_status open_xy(dt_source *source, dt_loss loss) {
+    static dt_recipe_data data = {.train_x = "/x", .train_y = "/y"};
+    snprintf(data.spool, sizeof data.spool, "%s", spool);
+    return dt_source_open(source, world, &(dt_source_request){.file = path, .data = &data, .loss = loss});
 }
 
 /* Gathers samples in an order of its own and compares. */
-static bool gathers(const dt_split *split, const double *y) {
+static bool gathers(const dt_source *source, const double *y) {
     enum { TAKE = 40 };
     static dt_real x[TAKE * ROW], values[TAKE * 8];
     static int32_t labels[TAKE];
     int64_t index[TAKE];
     for (int i = 0; i < TAKE; i++) index[i] = (i * 31 + 5 + dt_comm_rank(world)) % SAMPLES;
-    dt_batch batch = {.x = x, .labels = split->labels ? labels : NULL, .values = split->labels ? NULL : values};
+    dt_batch batch = {
+        .x = x, .labels = source->targets.labels ? labels : NULL, .values = source->targets.labels ? NULL : values};
     dt_scaling scaling;
     dt_recipe_data data = {.mean = 50, .std = 25};
-    bool same = dt_scaling_open(&scaling, split, &data).code == DT_OK;
-    dt_split_gather(split, dt_kernels_for(test_isa()), &scaling, NULL, index, TAKE, &batch);
+    bool same = dt_scaling_open(&scaling, source, &data).code == DT_OK;
+    dt_source_fetch(source, dt_kernels_for(test_isa()), &scaling, NULL, index, TAKE, &batch);
     dt_scaling_close(&scaling);
     same &= batch.rows == TAKE;
     for (int64_t i = 0; i < TAKE; i++) {
         for (int64_t j = 0; j < ROW; j++)
             same &= fabs((double)x[i * ROW + j] - (value_of(index[i] * ROW + j) - 50) / 25.0) < 1e-6;
-        for (int64_t j = 0; j < split->width; j++) {
-            double expected = y[index[i] * split->width + j];
-            same &= fabs((split->labels ? (double)labels[i] : (double)values[i * split->width + j]) - expected) <=
-                    1e-6 * fabs(expected);
+        for (int64_t j = 0; j < source->targets.width; j++) {
+            double expected = y[index[i] * source->targets.width + j];
+            same &= fabs((source->targets.labels ? (double)labels[i] : (double)values[i * source->targets.width + j]) -
+                         expected) <= 1e-6 * fabs(expected);
         }
     }
     return same;
@@ -439,13 +440,13 @@ START_TEST(targets_of_every_kind_are_gathered) {
     hsize_t dimensions[] = {SAMPLES, (hsize_t)targets[_i].width, 1};
     bool made = !leads() || make_split(*targets[_i].type, targets[_i].how, targets[_i].rank, dimensions, y);
     ranks_assert(made);
-    dt_split split;
-    ranks_assert_ok(open_xy(&split, targets[_i].labels ? DT_LOSS_SOFTMAX_CROSS_ENTROPY : DT_LOSS_MEAN_SQUARED_ERROR));
-    ranks_assert(split.samples == SAMPLES && split.input.rank == 2 && split.input.dim[1] == SIDE);
-    ranks_assert(split.labels == targets[_i].labels && split.width == targets[_i].width);
-    ranks_assert(split.classes == (split.labels ? 12 : 0));
-    ranks_assert(gathers(&split, y));
-    dt_split_close(&split);
+    dt_source source;
+    ranks_assert_ok(open_xy(&source, targets[_i].labels ? DT_LOSS_SOFTMAX_CROSS_ENTROPY : DT_LOSS_MEAN_SQUARED_ERROR));
+    ranks_assert(source.samples == SAMPLES && source.about.input.rank == 2 && source.about.input.dim[1] == SIDE);
+    ranks_assert(source.targets.labels == targets[_i].labels && source.targets.width == targets[_i].width);
+    ranks_assert(source.targets.classes == (source.targets.labels ? 12 : 0));
+    ranks_assert(gathers(&source, y));
+    dt_source_close(&source);
 }
 END_TEST
 
@@ -453,9 +454,9 @@ START_TEST(rows_that_do_not_match_are_refused) {
     double y[SAMPLES] = {0};
     bool made = !leads() || make_split(H5T_NATIVE_UINT8, CONTIGUOUS, 1, (hsize_t[]){SAMPLES - 1}, y);
     ranks_assert(made);
-    dt_split split;
-    dt_status status = open_xy(&split, DT_LOSS_SOFTMAX_CROSS_ENTROPY);
-    ranks_assert(!split.x && !split.y);
+    dt_source source;
+    dt_status status = open_xy(&source, DT_LOSS_SOFTMAX_CROSS_ENTROPY);
+    ranks_assert(!source.x && !source.targets.y);
     ranks_assert(fails_with(status, DT_ERR_INPUT, "/x has 97 rows but /y has 96", path));
 }
 END_TEST
@@ -465,7 +466,7 @@ END_TEST
 enum { PIXELS = 6, CHANNELS = 3 };
 
 /* A split with /x[SAMPLES, 2, 3, 3] of float32 whose last channel never changes. */
-static bool open_pictures(dt_split *split, double spoil) {
+static bool open_pictures(dt_source *source, double spoil) {
     static float x[SAMPLES * PIXELS * CHANNELS];
     static double y[SAMPLES];
     for (int i = 0; i < COUNT(x); i++)
@@ -480,16 +481,16 @@ static bool open_pictures(dt_split *split, double spoil) {
         good &= H5Fclose(file) >= 0;
     }
     ranks_assert(good);
-    return open_xy(split, DT_LOSS_SOFTMAX_CROSS_ENTROPY).code == DT_OK;
+    return open_xy(source, DT_LOSS_SOFTMAX_CROSS_ENTROPY).code == DT_OK;
 }
 
 START_TEST(computed_scales_are_the_channels_moments_and_the_same_bits_on_any_ranks) {
-    dt_split split;
-    ranks_assert(open_pictures(&split, 0));
+    dt_source source;
+    ranks_assert(open_pictures(&source, 0));
     dt_recipe_data data = {.std = 1, .normalize = DT_NORMALIZE_COMPUTED, .train_x = "/x"};
     dt_scaling s;
-    ranks_assert(dt_scaling_open(&s, &split, &data).code == DT_OK && s.channels == CHANNELS && s.picture);
-    ranks_assert(dt_scaling_compute(&s, world, &split, &data).code == DT_OK);
+    ranks_assert(dt_scaling_open(&s, &source, &data).code == DT_OK && s.channels == CHANNELS && s.picture);
+    ranks_assert(dt_scaling_compute(&s, world, &source, &data).code == DT_OK);
     bool good = s.mean[2] == 9 && s.std[2] == 1;
     for (int c = 0; c < 2; c++) {
         double mean = 0, square = 0, n = SAMPLES * PIXELS;
@@ -503,8 +504,8 @@ START_TEST(computed_scales_are_the_channels_moments_and_the_same_bits_on_any_ran
     /* alone, every rank finds the same bits as all together */
     dt_scaling alone;
     dt_comm *self;
-    ranks_assert(dt_scaling_open(&alone, &split, &data).code == DT_OK && dt_comm_alone(&self, world).code == DT_OK);
-    ranks_assert(dt_scaling_compute(&alone, self, &split, &data).code == DT_OK);
+    ranks_assert(dt_scaling_open(&alone, &source, &data).code == DT_OK && dt_comm_alone(&self, world).code == DT_OK);
+    ranks_assert(dt_scaling_compute(&alone, self, &source, &data).code == DT_OK);
     ranks_assert(memcmp(alone.mean, s.mean, sizeof(double) * CHANNELS) == 0 &&
                  memcmp(alone.std, s.std, sizeof(double) * CHANNELS) == 0);
     dt_comm_close(self);
@@ -514,7 +515,7 @@ START_TEST(computed_scales_are_the_channels_moments_and_the_same_bits_on_any_ran
     int64_t index[SAMPLES];
     for (int i = 0; i < SAMPLES; i++) index[i] = i;
     dt_batch batch = {.x = x, .labels = labels};
-    dt_split_gather(&split, dt_kernels_for(test_isa()), &s, NULL, index, SAMPLES, &batch);
+    dt_source_fetch(&source, dt_kernels_for(test_isa()), &s, NULL, index, SAMPLES, &batch);
     double sum = 0, square = 0, last = 0;
     for (int i = 0; i < COUNT(x); i++) {
         if (i % CHANNELS == 1) sum += (double)x[i], square += (double)x[i] * (double)x[i];
@@ -523,20 +524,20 @@ START_TEST(computed_scales_are_the_channels_moments_and_the_same_bits_on_any_ran
     ranks_assert(fabs(sum) < 1e-2 && fabs(square - SAMPLES * PIXELS) < 1e-2 && last == 0);
     dt_scaling_close(&alone);
     dt_scaling_close(&s);
-    dt_split_close(&split);
+    dt_source_close(&source);
 }
 END_TEST
 
 START_TEST(scales_of_data_that_is_not_finite_are_refused) {
-    dt_split split;
-    ranks_assert(open_pictures(&split, NAN));
+    dt_source source;
+    ranks_assert(open_pictures(&source, NAN));
     dt_recipe_data data = {.std = 1, .normalize = DT_NORMALIZE_COMPUTED, .train_x = "/x", .file = "d.h5"};
     dt_scaling s;
-    ranks_assert(dt_scaling_open(&s, &split, &data).code == DT_OK);
-    dt_status status = dt_scaling_compute(&s, world, &split, &data);
+    ranks_assert(dt_scaling_open(&s, &source, &data).code == DT_OK);
+    dt_status status = dt_scaling_compute(&s, world, &source, &data);
     ranks_assert(fails_with(status, DT_ERR_INPUT, "row 40 of /x is not finite", "channel 1"));
     dt_scaling_close(&s);
-    dt_split_close(&split);
+    dt_source_close(&source);
 }
 END_TEST
 

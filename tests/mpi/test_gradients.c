@@ -30,7 +30,7 @@ enum { STAGES = sizeof stages / sizeof *stages, COUNTS = sizeof shard_counts / s
 
 static const dt_kernels *kernels;
 static dt_node *node;
-static dt_split split;
+static dt_source source;
 static dt_model *model;
 static const dt_table *table;
 static dt_reducer *reducers[COUNTS][WIRES];
@@ -49,10 +49,11 @@ static void open_data(void) {
     ranks_assert_ok(first ? dt_import_idx(&(dt_import){.source_count = 2, .sources = sources, .destination = path})
                           : dt_ok());
     ranks_assert_ok(dt_comm_broadcast(world, path, sizeof path, 0));
-    dt_status status = dt_split_open(&split, world, &(dt_split_source){.file = path, .x = "/train/x", .y = "/train/y"});
+    static const dt_recipe_data data = {.train_x = "/train/x", .train_y = "/train/y"};
+    dt_status status = dt_source_open(&source, world, &(dt_source_request){.file = path, .data = &data});
     if (first) unlink(path);
     ranks_assert_ok(status);
-    ranks_assert_ok(dt_scaling_open(&scaling, &split, &(dt_recipe_data){.mean = 72.94, .std = 90.02}));
+    ranks_assert_ok(dt_scaling_open(&scaling, &source, &(dt_recipe_data){.mean = 72.94, .std = 90.02}));
 }
 
 static void open_model(void) {
@@ -61,7 +62,7 @@ static void open_model(void) {
     ranks_assert_ok(dt_yaml_parse_text(&root, "the test's layers",
                                        "layers: [flatten, dense: {out: 128, activation: relu}, dense: 10]\n"));
     dt_model_spec spec = {
-        .input = split.input, .outputs = split.classes, .targets = 1, .rows = BATCH, .training = true};
+        .input = source.about.input, .outputs = source.targets.classes, .targets = 1, .rows = BATCH, .training = true};
     ranks_assert_ok(dt_model_create(&model, dt_yaml_get(root, "layers"), &loss, &spec, kernels));
     dt_yaml_destroy(root);
     table = dt_model_table(model);
@@ -81,7 +82,7 @@ static void setup(void) {
     for (int s = 0; s < DT_MAX_SLOTS; s++) moments[s] = dt_alloc(table->total, sizeof *moments[s]);
     shards = dt_alloc(MOST_SHARDS * table->total, sizeof *shards);
     exact = dt_alloc(table->total, sizeof *exact);
-    batch.x = dt_alloc((size_t)BATCH * (size_t)dt_shape_count(&split.input), sizeof *batch.x);
+    batch.x = dt_alloc((size_t)BATCH * (size_t)dt_shape_count(&source.about.input), sizeof *batch.x);
     batch.labels = dt_alloc(BATCH, sizeof *batch.labels);
     ranks_assert(weights && gradient && moments[0] && moments[1] && shards && exact && batch.x && batch.labels);
     dt_model_init(model, weights, 1);
@@ -100,15 +101,15 @@ static void teardown(void) {
     dt_node_close(node);
     dt_model_destroy(model);
     dt_scaling_close(&scaling);
-    dt_split_close(&split);
+    dt_source_close(&source);
 }
 
 /* The gradient of the samples [offset, offset + count) of a step's batch. */
 static void compute(int step, int64_t offset, int64_t count, dt_real *g) {
-    int64_t epoch = (int64_t)step * BATCH / split.samples, at = (int64_t)step * BATCH % (split.samples - BATCH);
-    dt_sampler sampler = dt_sampler_at(split.samples, true, 1, epoch);
+    int64_t epoch = (int64_t)step * BATCH / source.samples, at = (int64_t)step * BATCH % (source.samples - BATCH);
+    dt_sampler sampler = dt_sampler_at(source.samples, true, 1, epoch);
     for (int64_t i = 0; i < count; i++) index_of[i] = dt_sampler_index(&sampler, at + offset + i);
-    dt_split_gather(&split, kernels, &scaling, NULL, index_of, count, &batch);
+    dt_source_fetch(&source, kernels, &scaling, NULL, index_of, count, &batch);
     dt_tally tally = {0};
     dt_model_train(model, (dt_pass){.kernels = kernels, .training = true, .weights = weights, .grads = g}, &batch,
                    &tally);

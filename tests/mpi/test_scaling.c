@@ -33,7 +33,7 @@ static bool fails_with(dt_status status, const char *text, const char *also) {
 }
 
 /* /x[SAMPLES, …] of a type and /y of zeros, opened. */
-static void open_split(dt_split *split, hid_t type, int rank, const hsize_t *dimensions, const void *x) {
+static void open_split(dt_source *source, hid_t type, int rank, const hsize_t *dimensions, const void *x) {
     static const uint8_t y[SAMPLES];
     bool good = true;
     if (dt_comm_rank(world) == 0) {
@@ -50,18 +50,19 @@ static void open_split(dt_split *split, hid_t type, int rank, const hsize_t *dim
         good &= H5Fclose(file) >= 0;
     }
     ranks_assert(good);
-    ranks_assert_ok(dt_split_open(split, world, &(dt_split_source){.file = path, .x = "/x", .y = "/y"}));
+    static const dt_recipe_data data = {.train_x = "/x", .train_y = "/y"};
+    ranks_assert_ok(dt_source_open(source, world, &(dt_source_request){.file = path, .data = &data}));
 }
 
 /* All samples as inputs, scaled by their own moments. */
-static void gather(dt_real *x, dt_scaling *scaling, const dt_split *split, const dt_recipe_data *data) {
+static void gather(dt_real *x, dt_scaling *scaling, const dt_source *source, const dt_recipe_data *data) {
     int64_t index[SAMPLES];
     int32_t labels[SAMPLES];
     dt_batch batch = {.x = x, .labels = labels};
     for (int i = 0; i < SAMPLES; i++) index[i] = i;
-    ranks_assert_ok(dt_scaling_open(scaling, split, data));
-    if (data->normalize == DT_NORMALIZE_COMPUTED) ranks_assert_ok(dt_scaling_compute(scaling, world, split, data));
-    dt_split_gather(split, dt_kernels_for(DT_ISA_AUTO), scaling, NULL, index, SAMPLES, &batch);
+    ranks_assert_ok(dt_scaling_open(scaling, source, data));
+    if (data->normalize == DT_NORMALIZE_COMPUTED) ranks_assert_ok(dt_scaling_compute(scaling, world, source, data));
+    dt_source_fetch(source, dt_kernels_for(DT_ISA_AUTO), scaling, NULL, index, SAMPLES, &batch);
 }
 
 /* The largest distance of x[i*stride], i < n, from the truth about from[i*stride]. */
@@ -94,22 +95,22 @@ START_TEST(doubles_far_from_zero_keep_what_tells_them_apart) {
         table[i * DEPTH + 2] = (double)(float)(noise(i + 3) - 0.5);
     }
     for (int i = 0; i < SAMPLES * DEPTH; i++) truth[i] = (long double)table[i], near[i] = (float)table[i];
-    dt_split split;
+    dt_source source;
     dt_scaling scaling;
-    open_split(&split, H5T_NATIVE_DOUBLE, 2, (hsize_t[]){SAMPLES, DEPTH}, table);
+    open_split(&source, H5T_NATIVE_DOUBLE, 2, (hsize_t[]){SAMPLES, DEPTH}, table);
     dt_recipe_data data = computed;
     data.channels = DT_CHANNELS_LAST;
-    gather(x, &scaling, &split, &data);
+    gather(x, &scaling, &source, &data);
     for (int c = 0; c < DEPTH; c++) ranks_assert(largest_error(x + c, truth + c, SAMPLES, DEPTH) < 1e-6);
     dt_scaling_close(&scaling);
-    dt_split_close(&split);
-    open_split(&split, H5T_NATIVE_FLOAT, 2, (hsize_t[]){SAMPLES, DEPTH}, near);
-    gather(reference, &scaling, &split, &data);
+    dt_source_close(&source);
+    open_split(&source, H5T_NATIVE_FLOAT, 2, (hsize_t[]){SAMPLES, DEPTH}, near);
+    gather(reference, &scaling, &source, &data);
     int others = 0;
     for (int i = 2; i < SAMPLES * DEPTH; i += DEPTH) others += x[i] < reference[i] || x[i] > reference[i];
     ranks_assert(others == 0);
     dt_scaling_close(&scaling);
-    dt_split_close(&split);
+    dt_source_close(&source);
 }
 END_TEST
 
@@ -117,21 +118,21 @@ END_TEST
 START_TEST(moments_far_from_zero_are_the_same_bits_on_any_ranks) {
     static double table[SAMPLES];
     for (int i = 0; i < SAMPLES; i++) table[i] = 1e12 + noise(i) / 3;
-    dt_split split;
+    dt_source source;
     dt_scaling all, alone;
     dt_comm *self;
-    open_split(&split, H5T_NATIVE_DOUBLE, 2, (hsize_t[]){SAMPLES, 1}, table);
-    ranks_assert_ok(dt_scaling_open(&all, &split, &computed));
-    ranks_assert_ok(dt_scaling_open(&alone, &split, &computed));
+    open_split(&source, H5T_NATIVE_DOUBLE, 2, (hsize_t[]){SAMPLES, 1}, table);
+    ranks_assert_ok(dt_scaling_open(&all, &source, &computed));
+    ranks_assert_ok(dt_scaling_open(&alone, &source, &computed));
     ranks_assert(dt_comm_alone(&self, world).code == DT_OK);
-    ranks_assert_ok(dt_scaling_compute(&all, world, &split, &computed));
-    ranks_assert(dt_scaling_compute(&alone, self, &split, &computed).code == DT_OK);
+    ranks_assert_ok(dt_scaling_compute(&all, world, &source, &computed));
+    ranks_assert(dt_scaling_compute(&alone, self, &source, &computed).code == DT_OK);
     ranks_assert(all.far[0] && memcmp(all.mean, alone.mean, sizeof(double)) == 0 &&
                  memcmp(all.std, alone.std, sizeof(double)) == 0);
     dt_comm_close(self);
     dt_scaling_close(&alone);
     dt_scaling_close(&all);
-    dt_split_close(&split);
+    dt_source_close(&source);
 }
 END_TEST
 
@@ -142,29 +143,29 @@ START_TEST(integers_that_no_double_holds_are_told_apart) {
     static uint32_t narrow[SAMPLES];
     static long double truth[SAMPLES];
     static dt_real x[SAMPLES];
-    dt_split split;
+    dt_source source;
     dt_scaling scaling;
     for (int i = 0; i < SAMPLES; i++) times[i] = 1700000000123456789 + (int64_t)(1e5 * noise(i));
     for (int i = 0; i < SAMPLES; i++) large[i] = UINT64_MAX - 1000000 + (uint64_t)(1e5 * noise(i));
     for (int i = 0; i < SAMPLES; i++) narrow[i] = UINT32_MAX - 1000 + (uint32_t)(300 * noise(i));
-    open_split(&split, H5T_NATIVE_INT64, 2, (hsize_t[]){SAMPLES, 1}, times);
-    gather(x, &scaling, &split, &computed);
+    open_split(&source, H5T_NATIVE_INT64, 2, (hsize_t[]){SAMPLES, 1}, times);
+    gather(x, &scaling, &source, &computed);
     for (int i = 0; i < SAMPLES; i++) truth[i] = (long double)times[i];
     ranks_assert(largest_error(x, truth, SAMPLES, 1) < 128 / scaling.std[0]); /* the mean itself is a double */
     dt_scaling_close(&scaling);
-    dt_split_close(&split);
-    open_split(&split, H5T_NATIVE_UINT64, 2, (hsize_t[]){SAMPLES, 1}, large);
-    gather(x, &scaling, &split, &computed);
+    dt_source_close(&source);
+    open_split(&source, H5T_NATIVE_UINT64, 2, (hsize_t[]){SAMPLES, 1}, large);
+    gather(x, &scaling, &source, &computed);
     for (int i = 0; i < SAMPLES; i++) truth[i] = (long double)large[i];
     ranks_assert(largest_error(x, truth, SAMPLES, 1) < 1024 / scaling.std[0]);
     dt_scaling_close(&scaling);
-    dt_split_close(&split);
-    open_split(&split, H5T_NATIVE_UINT32, 2, (hsize_t[]){SAMPLES, 1}, narrow);
-    gather(x, &scaling, &split, &computed);
+    dt_source_close(&source);
+    open_split(&source, H5T_NATIVE_UINT32, 2, (hsize_t[]){SAMPLES, 1}, narrow);
+    gather(x, &scaling, &source, &computed);
     for (int i = 0; i < SAMPLES; i++) truth[i] = (long double)narrow[i];
     ranks_assert(largest_error(x, truth, SAMPLES, 1) < 1e-6);
     dt_scaling_close(&scaling);
-    dt_split_close(&split);
+    dt_source_close(&source);
 }
 END_TEST
 
@@ -172,15 +173,15 @@ START_TEST(a_mean_that_is_given_is_taken_off_before_rounding) {
     static double table[SAMPLES * 2];
     static dt_real x[SAMPLES * 2];
     for (int i = 0; i < SAMPLES * 2; i++) table[i] = 1e9 + noise(i);
-    dt_split split;
+    dt_source source;
     dt_scaling scaling;
-    open_split(&split, H5T_NATIVE_DOUBLE, 2, (hsize_t[]){SAMPLES, 2}, table);
-    gather(x, &scaling, &split, &(dt_recipe_data){.mean = 1e9, .std = 0.5});
+    open_split(&source, H5T_NATIVE_DOUBLE, 2, (hsize_t[]){SAMPLES, 2}, table);
+    gather(x, &scaling, &source, &(dt_recipe_data){.mean = 1e9, .std = 0.5});
     double worst = 0;
     for (int i = 0; i < SAMPLES * 2; i++) worst = fmax(worst, fabs((double)x[i] - (table[i] - 1e9) * 2));
     ranks_assert(worst < 1e-6);
     dt_scaling_close(&scaling);
-    dt_split_close(&split);
+    dt_source_close(&source);
 }
 END_TEST
 
@@ -211,11 +212,11 @@ START_TEST(pictures_far_from_zero_are_moved_like_others) {
     for (int i = 0; i < SAMPLES * ALL; i++) pictures[i] = (first ? i / (H * W) : i) % C ? noise(i) : 2e8 + noise(i);
     dt_recipe_data data = computed;
     data.channels = first ? DT_CHANNELS_FIRST : DT_CHANNELS_LAST;
-    dt_split split;
+    dt_source source;
     dt_scaling s;
     hsize_t dimensions[] = {SAMPLES, first ? C : H, first ? H : W, first ? W : C};
-    open_split(&split, H5T_NATIVE_DOUBLE, 4, dimensions, pictures);
-    gather(x, &s, &split, &data);
+    open_split(&source, H5T_NATIVE_DOUBLE, 4, dimensions, pictures);
+    gather(x, &s, &source, &data);
     ranks_assert(s.far[0] && !s.far[1]);
     for (int d = 0; d < (int)(sizeof draws / sizeof *draws); d++) {
         dt_real out[ALL];
@@ -224,7 +225,7 @@ START_TEST(pictures_far_from_zero_are_moved_like_others) {
         if (d == 0) ranks_assert(memcmp(out, x, sizeof out) == 0);
     }
     dt_scaling_close(&s);
-    dt_split_close(&split);
+    dt_source_close(&source);
 }
 END_TEST
 
@@ -234,29 +235,29 @@ START_TEST(doubles_that_never_change_have_deviation_one) {
     const double constants[] = {0.1, 1e9 + 0.1, -3.3e-5, 1e33};
     for (int k = 0; k < 4; k++) {
         for (int i = 0; i < SAMPLES * 6; i++) table[i] = constants[k];
-        dt_split split;
+        dt_source source;
         dt_scaling s;
         dt_recipe_data data = computed;
         data.channels = DT_CHANNELS_NONE;
-        open_split(&split, H5T_NATIVE_DOUBLE, 2, (hsize_t[]){SAMPLES, 6}, table);
-        gather(x, &s, &split, &data);
+        open_split(&source, H5T_NATIVE_DOUBLE, 2, (hsize_t[]){SAMPLES, 6}, table);
+        gather(x, &s, &source, &data);
         double worst = 0;
         for (int i = 0; i < SAMPLES * 6; i++) worst = fmax(worst, fabs((double)x[i]));
         ranks_assert(s.std[0] == 1 && worst < 1e-6);
         dt_scaling_close(&s);
-        dt_split_close(&split);
+        dt_source_close(&source);
     }
 }
 END_TEST
 
 static dt_status spoilt(hid_t type, const void *values) {
-    dt_split split;
+    dt_source source;
     dt_scaling s;
-    open_split(&split, type, 2, (hsize_t[]){SAMPLES, 2}, values);
-    ranks_assert_ok(dt_scaling_open(&s, &split, &computed));
-    dt_status status = dt_scaling_compute(&s, world, &split, &computed);
+    open_split(&source, type, 2, (hsize_t[]){SAMPLES, 2}, values);
+    ranks_assert_ok(dt_scaling_open(&s, &source, &computed));
+    dt_status status = dt_scaling_compute(&s, world, &source, &computed);
     dt_scaling_close(&s);
-    dt_split_close(&split);
+    dt_source_close(&source);
     return status;
 }
 

@@ -26,7 +26,7 @@ static void remove_path(void) {
 }
 
 /* /x[SAMPLES] and /y[SAMPLES, width], from doubles, opened for a loss. */
-static dt_status open_targets(dt_split *split, dt_loss loss, hid_t type, int width, const double *y) {
+static dt_status open_targets(dt_source *source, dt_loss loss, hid_t type, int width, const double *y) {
     static const uint8_t x[SAMPLES];
     bool good = true;
     ranks_assert_ok(dt_comm_barrier(world));
@@ -45,7 +45,8 @@ static dt_status open_targets(dt_split *split, dt_loss loss, hid_t type, int wid
         good &= H5Fclose(file) >= 0;
     }
     ranks_assert(good);
-    return dt_split_open(split, world, &(dt_split_source){.file = path, .x = "/x", .y = "/y", .loss = (int)loss});
+    static const dt_recipe_data data = {.train_x = "/x", .train_y = "/y"};
+    return dt_source_open(source, world, &(dt_source_request){.file = path, .data = &data, .loss = loss});
 }
 
 /* ---- what is refused ---- */
@@ -86,12 +87,12 @@ START_TEST(the_first_target_that_means_nothing_to_the_loss_is_named) {
     for (int i = 0; i < SAMPLES * width; i++) y[i] = refused[_i].usual;
     for (int r = 0; r < 2; r++)
         if (refused[_i].rows[r] >= 0) y[(refused[_i].rows[r] + 1) * width - 1] = refused[_i].bad;
-    dt_split split;
-    dt_status status = open_targets(&split, refused[_i].loss, *refused[_i].type, width, y);
+    dt_source source;
+    dt_status status = open_targets(&source, refused[_i].loss, *refused[_i].type, width, y);
     bool right =
         status.code == DT_ERR_INPUT && strstr(status.message, refused[_i].says) && strstr(status.message, path);
     if (!right) fprintf(stderr, "not \"%s\": %s\n", refused[_i].says, status.message);
-    ranks_assert(right && !split.x && !split.y);
+    ranks_assert(right && !source.x && !source.targets.y);
 }
 END_TEST
 
@@ -122,20 +123,22 @@ START_TEST(the_loss_decides_what_targets_are) {
     int width = taken[_i].width;
     for (int i = 0; i < SAMPLES * width; i++)
         y[i] = (width > 1 ? i % width == 0 : i % 3 == 0) ? taken[_i].high : taken[_i].low;
-    dt_split split;
-    ranks_assert_ok(open_targets(&split, taken[_i].loss, *taken[_i].type, width, y));
-    ranks_assert(split.labels == taken[_i].labels && split.either == taken[_i].either && split.width == width);
-    ranks_assert(split.classes == (split.labels ? 2 : 0) && split.targets == split.labels);
-    dt_split_close(&split);
+    dt_source source;
+    ranks_assert_ok(open_targets(&source, taken[_i].loss, *taken[_i].type, width, y));
+    ranks_assert(source.targets.labels == taken[_i].labels && source.targets.either == taken[_i].either &&
+                 source.targets.width == width);
+    ranks_assert(source.targets.classes == (source.targets.labels ? 2 : 0) &&
+                 source.targets.positions == source.targets.labels);
+    dt_source_close(&source);
 }
 END_TEST
 
 /* ---- classes ---- */
 
 /* The settled class of sample i is (i mod count). */
-static bool counts_up(const dt_split *split, int count, int first) {
+static bool counts_up(const dt_source *source, int count, int first) {
     bool good = true;
-    for (int i = 0; i < SAMPLES; i++) good &= dt_split_class(split, i) == first + i % count;
+    for (int i = 0; i < SAMPLES; i++) good &= dt_targets_class(&source->targets, i) == first + i % count;
     return good;
 }
 
@@ -154,26 +157,26 @@ START_TEST(labels_of_any_values_are_classes_in_their_order) {
     double y[SAMPLES];
     dt_classes classes = {0}, again = {0};
     for (int i = 0; i < SAMPLES; i++) y[i] = numberings[_i].values[i % 4];
-    dt_split split, other;
-    ranks_assert_ok(open_targets(&split, DT_LOSS_SOFTMAX_CROSS_ENTROPY, H5T_NATIVE_INT64, 1, y));
-    ranks_assert(split.classes == 4);
-    ranks_assert_ok(dt_targets_settle(&split, &classes, true, numberings[_i].outputs));
-    ranks_assert((classes.count > 0) == numberings[_i].mapped && counts_up(&split, 4, numberings[_i].first));
-    ranks_assert(split.classes == numberings[_i].outputs);
+    dt_source source, other;
+    ranks_assert_ok(open_targets(&source, DT_LOSS_SOFTMAX_CROSS_ENTROPY, H5T_NATIVE_INT64, 1, y));
+    ranks_assert(source.targets.classes == 4);
+    ranks_assert_ok(dt_targets_settle(&source.targets, &classes, true, numberings[_i].outputs));
+    ranks_assert((classes.count > 0) == numberings[_i].mapped && counts_up(&source, 4, numberings[_i].first));
+    ranks_assert(source.targets.classes == numberings[_i].outputs);
     /* data with some of these labels only has the classes of those that were found first */
     for (int i = 0; i < SAMPLES; i++) y[i] = numberings[_i].values[3];
-    dt_split_close(&split);
+    dt_source_close(&source);
     ranks_assert_ok(open_targets(&other, DT_LOSS_SOFTMAX_CROSS_ENTROPY, H5T_NATIVE_DOUBLE, 1, y));
-    ranks_assert_ok(dt_targets_settle(&other, &classes, false, numberings[_i].outputs));
-    ranks_assert(counts_up(&other, 1, numberings[_i].first + 3) && other.classes == numberings[_i].outputs);
-    dt_split_close(&other);
+    ranks_assert_ok(dt_targets_settle(&other.targets, &classes, false, numberings[_i].outputs));
+    ranks_assert(counts_up(&other, 1, numberings[_i].first + 3) && other.targets.classes == numberings[_i].outputs);
+    dt_source_close(&other);
     /* a label without a class is named */
     y[41] = 77;
     ranks_assert_ok(open_targets(&other, DT_LOSS_SOFTMAX_CROSS_ENTROPY, H5T_NATIVE_DOUBLE, 1, y));
-    dt_status status = dt_targets_settle(&other, &classes, false, numberings[_i].outputs);
+    dt_status status = dt_targets_settle(&other.targets, &classes, false, numberings[_i].outputs);
     ranks_assert(status.code == DT_ERR_INPUT &&
                  strstr(status.message, "/y row 41 is 77, a class the model does not have"));
-    dt_split_close(&other);
+    dt_source_close(&other);
     dt_classes_finish(&classes);
     dt_classes_finish(&again);
 }
@@ -182,21 +185,23 @@ END_TEST
 START_TEST(one_output_makes_integers_two_classes_or_numbers) {
     double y[SAMPLES];
     dt_classes classes = {0};
-    dt_split split;
+    dt_source source;
     for (int i = 0; i < SAMPLES; i++) y[i] = i % 2 ? 255 : 17;
-    ranks_assert_ok(open_targets(&split, DT_LOSS_BINARY_CROSS_ENTROPY, H5T_NATIVE_UINT8, 1, y));
-    ranks_assert_ok(dt_targets_settle(&split, &classes, true, 1));
-    ranks_assert(split.labels && split.classes == 2 && classes.count == 2 && counts_up(&split, 2, 0));
-    dt_split_close(&split);
+    ranks_assert_ok(open_targets(&source, DT_LOSS_BINARY_CROSS_ENTROPY, H5T_NATIVE_UINT8, 1, y));
+    ranks_assert_ok(dt_targets_settle(&source.targets, &classes, true, 1));
+    ranks_assert(source.targets.labels && source.targets.classes == 2 && classes.count == 2 &&
+                 counts_up(&source, 2, 0));
+    dt_source_close(&source);
     dt_classes_finish(&classes);
-    ranks_assert_ok(open_targets(&split, DT_LOSS_MEAN_SQUARED_ERROR, H5T_NATIVE_UINT8, 1, y));
-    ranks_assert_ok(dt_targets_settle(&split, &classes, true, 1));
-    ranks_assert(!split.labels && split.targets == 0 && split.width == 1 && classes.count == 0);
-    dt_split_close(&split);
-    ranks_assert_ok(open_targets(&split, DT_LOSS_MEAN_SQUARED_ERROR, H5T_NATIVE_UINT8, 1, y));
-    ranks_assert_ok(dt_targets_settle(&split, &classes, true, 2));
-    ranks_assert(split.labels && split.classes == 2 && counts_up(&split, 2, 0));
-    dt_split_close(&split);
+    ranks_assert_ok(open_targets(&source, DT_LOSS_MEAN_SQUARED_ERROR, H5T_NATIVE_UINT8, 1, y));
+    ranks_assert_ok(dt_targets_settle(&source.targets, &classes, true, 1));
+    ranks_assert(!source.targets.labels && source.targets.positions == 0 && source.targets.width == 1 &&
+                 classes.count == 0);
+    dt_source_close(&source);
+    ranks_assert_ok(open_targets(&source, DT_LOSS_MEAN_SQUARED_ERROR, H5T_NATIVE_UINT8, 1, y));
+    ranks_assert_ok(dt_targets_settle(&source.targets, &classes, true, 2));
+    ranks_assert(source.targets.labels && source.targets.classes == 2 && counts_up(&source, 2, 0));
+    dt_source_close(&source);
     dt_classes_finish(&classes);
 }
 END_TEST
@@ -217,40 +222,40 @@ static const struct {
 
 START_TEST(labels_are_told_by_their_ranges_and_the_stray_one) {
     double y[SAMPLES];
-    dt_split split;
+    dt_source source;
     for (int i = 0; i < SAMPLES; i++) y[i] = sayings[_i].values[i % 5];
     if (sayings[_i].stray >= 0) y[sayings[_i].stray] = sayings[_i].is;
-    ranks_assert_ok(open_targets(&split, DT_LOSS_SOFTMAX_CROSS_ENTROPY, H5T_NATIVE_INT64, 1, y));
-    bool right = strcmp(dt_labels_text(split.found), sayings[_i].says) == 0;
-    if (!right) fprintf(stderr, "not \"%s\": %s\n", sayings[_i].says, dt_labels_text(split.found));
+    ranks_assert_ok(open_targets(&source, DT_LOSS_SOFTMAX_CROSS_ENTROPY, H5T_NATIVE_INT64, 1, y));
+    bool right = strcmp(dt_labels_text(source.targets.found), sayings[_i].says) == 0;
+    if (!right) fprintf(stderr, "not \"%s\": %s\n", sayings[_i].says, dt_labels_text(source.targets.found));
     ranks_assert(right);
-    dt_split_close(&split);
+    dt_source_close(&source);
 }
 END_TEST
 
 START_TEST(many_labels_are_told_in_short) {
     double y[SAMPLES];
-    dt_split split;
+    dt_source source;
     for (int i = 0; i < SAMPLES; i++) y[i] = 3.0 * i;
-    ranks_assert_ok(open_targets(&split, DT_LOSS_SOFTMAX_CROSS_ENTROPY, H5T_NATIVE_INT64, 1, y));
-    ranks_assert(split.classes == SAMPLES &&
-                 strcmp(dt_labels_text(split.found), "labels of /y: 0, 3, 6, 9, … 288") == 0);
-    dt_split_close(&split);
+    ranks_assert_ok(open_targets(&source, DT_LOSS_SOFTMAX_CROSS_ENTROPY, H5T_NATIVE_INT64, 1, y));
+    ranks_assert(source.targets.classes == SAMPLES &&
+                 strcmp(dt_labels_text(source.targets.found), "labels of /y: 0, 3, 6, 9, … 288") == 0);
+    dt_source_close(&source);
 }
 END_TEST
 
 START_TEST(a_class_that_is_in_the_test_set_alone_is_found) {
     double y[SAMPLES];
-    dt_split train, test;
+    dt_source train, test;
     int64_t label = 0, row = 0;
     for (int i = 0; i < SAMPLES; i++) y[i] = i % 4;
     ranks_assert_ok(open_targets(&train, DT_LOSS_SOFTMAX_CROSS_ENTROPY, H5T_NATIVE_INT8, 1, y));
-    ranks_assert(!dt_targets_unseen(&train, &train, &label, &row));
+    ranks_assert(!dt_targets_unseen(&train.targets, &train.targets, &label, &row));
     y[5] = 9, y[60] = 9;
     ranks_assert_ok(open_targets(&test, DT_LOSS_SOFTMAX_CROSS_ENTROPY, H5T_NATIVE_INT8, 1, y));
-    ranks_assert(dt_targets_unseen(&test, &train, &label, &row) && label == 9 && row == 5);
-    dt_split_close(&train);
-    dt_split_close(&test);
+    ranks_assert(dt_targets_unseen(&test.targets, &train.targets, &label, &row) && label == 9 && row == 5);
+    dt_source_close(&train);
+    dt_source_close(&test);
 }
 END_TEST
 

@@ -75,6 +75,18 @@ static dt_recipe_data recipe_of(int64_t context, dt_windows windows, dt_objectiv
                             .pad = -1};
 }
 
+static dt_status open_text(dt_source *source, const dt_recipe_data *data, int64_t vocabulary, int64_t streams,
+                           bool test, bool in_order) {
+    dt_source_request request = {.file = path,
+                                 .data = data,
+                                 .loss = DT_LOSS_SOFTMAX_CROSS_ENTROPY,
+                                 .vocabulary = vocabulary,
+                                 .streams = streams,
+                                 .test = test,
+                                 .in_order = in_order};
+    return dt_source_open(source, world, &request);
+}
+
 /* One sample. */
 typedef struct sample {
     dt_real x[512];
@@ -82,11 +94,11 @@ typedef struct sample {
     dt_batch batch;
 } sample;
 
-static const sample *take(const dt_split *split, const dt_augment *augment, int64_t index) {
+static const sample *take(const dt_source *source, const dt_augment *augment, int64_t index) {
     static sample s;
     memset(&s, 7, sizeof s);
     s.batch = (dt_batch){.x = s.x, .labels = s.labels};
-    dt_split_gather(split, NULL, NULL, augment, &index, 1, &s.batch);
+    dt_source_fetch(source, NULL, NULL, augment, &index, 1, &s.batch);
     return &s;
 }
 
@@ -97,29 +109,31 @@ static const struct {
 START_TEST(a_training_window_is_anywhere_inside_and_depends_on_seed_epoch_and_number) {
     int64_t count = shapes[_i].count, context = shapes[_i].context;
     count_up(count);
-    dt_split split;
+    dt_source source;
     dt_recipe_data data = recipe_of(context, DT_WINDOWS_RANDOM, DT_OBJECTIVE_NEXT);
-    ranks_assert_ok(dt_data_open(&split, world, path, &data, DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0, 4, false, false));
-    ranks_assert(split.samples == (count - 1) / context && split.targets == context && split.counted == context);
-    ranks_assert(split.classes == MOST && split.ids == MOST && split.input.rank == 1 && split.input.dim[0] == context);
+    ranks_assert_ok(open_text(&source, &data, 0, 4, false, false));
+    ranks_assert(source.samples == (count - 1) / context && source.targets.positions == context &&
+                 source.targets.counted == context);
+    ranks_assert(source.targets.classes == MOST && source.about.ids == MOST && source.about.input.rank == 1 &&
+                 source.about.input.dim[0] == context);
     int64_t positions = count - context, seen_first = 0, seen_last = 0, differ = 0, wrong = 0;
     for (int64_t seed = 0; seed < 40; seed++) {
-        for (int64_t i = 0; i < split.samples && i < 200; i++) {
+        for (int64_t i = 0; i < source.samples && i < 200; i++) {
             dt_augment here = dt_augment_at(&data, seed, 3), again = dt_augment_at(&data, seed, 4);
-            const sample *s = take(&split, &here, i);
-            int64_t start = dt_text_start(&split, &here, i);
+            const sample *s = take(&source, &here, i);
+            int64_t start = dt_source_place(&source, &here, i);
             for (int64_t t = 0; t < context; t++)
                 wrong += s->x[t] != (dt_real)(start + t) || s->labels[t] != start + t + 1;
             wrong += start < 0 || start >= positions || s->batch.targets != context || s->batch.streams != 0;
             seen_first += start == 0;
             seen_last += start == positions - 1;
-            differ += start != dt_text_start(&split, &again, i);
+            differ += start != dt_source_place(&source, &again, i);
         }
     }
     ranks_assert(wrong == 0);
     ranks_assert(positions > 1 ? differ > 0 : differ == 0);
     ranks_assert(positions > 20 || (seen_first > 0 && seen_last > 0));
-    dt_split_close(&split);
+    dt_source_close(&source);
 }
 END_TEST
 
@@ -128,17 +142,16 @@ START_TEST(an_evaluation_predicts_every_token_once_in_windows_and_in_streams) {
     static int seen[MOST];
     count_up(count);
     for (int64_t streams = 0; streams < 12; streams += 1 + streams / 3) {
-        dt_split split;
+        dt_source source;
         dt_recipe_data data = recipe_of(context, streams ? DT_WINDOWS_STREAM : DT_WINDOWS_RANDOM, DT_OBJECTIVE_NEXT);
-        ranks_assert_ok(
-            dt_data_open(&split, world, path, &data, DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0, streams, true, true));
-        ranks_assert(split.text.chars == 2);
+        ranks_assert_ok(open_text(&source, &data, 0, streams, true, true));
+        ranks_assert(source.about.chars == 2);
         memset(seen, 0, sizeof seen);
-        int64_t wrong = 0, lanes = split.text.streams;
+        int64_t wrong = 0, lanes = source.about.streams;
         ranks_assert(lanes <= streams && (lanes > 0) == (streams > 0));
-        for (int64_t i = 0; i < split.samples; i++) {
-            const sample *s = take(&split, NULL, i);
-            int64_t start = dt_text_start(&split, NULL, i);
+        for (int64_t i = 0; i < source.samples; i++) {
+            const sample *s = take(&source, NULL, i);
+            int64_t start = dt_source_place(&source, NULL, i);
             for (int64_t t = 0; t < context; t++) {
                 wrong += s->labels[t] >= 0 && (s->labels[t] != start + t + 1 || s->x[t] != (dt_real)(start + t));
                 wrong += s->x[t] < 0 || s->x[t] >= (dt_real)count;
@@ -147,12 +160,12 @@ START_TEST(an_evaluation_predicts_every_token_once_in_windows_and_in_streams) {
             wrong += s->batch.streams != lanes || s->batch.fresh != (lanes > 0 && i < lanes);
             /* a stream goes on where it was */
             if (lanes > 0 && i >= lanes && s->labels[0] >= 0)
-                wrong += start != dt_text_start(&split, NULL, i - lanes) + context;
+                wrong += start != dt_source_place(&source, NULL, i - lanes) + context;
         }
         ranks_assert(wrong == 0 && seen[0] == 0);
         for (int64_t i = 1; i < count; i++) wrong += seen[i] != 1;
         ranks_assert(wrong == 0);
-        dt_split_close(&split);
+        dt_source_close(&source);
     }
 }
 END_TEST
@@ -161,15 +174,15 @@ START_TEST(streams_of_training_go_on_from_batch_to_batch) {
     static int seen[MOST];
     enum { STREAMS = 6, CONTEXT = 9 };
     count_up(TOKENS);
-    dt_split split;
+    dt_source source;
     dt_recipe_data data = recipe_of(CONTEXT, DT_WINDOWS_STREAM, DT_OBJECTIVE_NEXT);
-    ranks_assert_ok(dt_data_open(&split, world, path, &data, DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0, STREAMS, false, false));
+    ranks_assert_ok(open_text(&source, &data, 0, STREAMS, false, false));
     int64_t length = (TOKENS - 1) / STREAMS, wrong = 0;
-    ranks_assert(split.samples == STREAMS * (length / CONTEXT) && split.text.streams == STREAMS);
+    ranks_assert(source.samples == STREAMS * (length / CONTEXT) && source.about.streams == STREAMS);
     memset(seen, 0, sizeof seen);
-    for (int64_t i = 0; i < split.samples; i++) {
+    for (int64_t i = 0; i < source.samples; i++) {
         dt_augment augment = dt_augment_at(&data, i, i);
-        const sample *s = take(&split, &augment, i);
+        const sample *s = take(&source, &augment, i);
         int64_t start = i % STREAMS * length + i / STREAMS * CONTEXT;
         for (int64_t t = 0; t < CONTEXT; t++) {
             wrong += s->x[t] != (dt_real)(start + t) || s->labels[t] != start + t + 1;
@@ -179,7 +192,7 @@ START_TEST(streams_of_training_go_on_from_batch_to_batch) {
     }
     for (int64_t i = 0; i < TOKENS; i++) wrong += seen[i] > 1;
     ranks_assert(wrong == 0);
-    dt_split_close(&split);
+    dt_source_close(&source);
 }
 END_TEST
 
@@ -192,17 +205,18 @@ START_TEST(exactly_the_share_is_masked_and_seen_by_bert_s_rule) {
     } rows[] = {{64, 10, 0.15}, {10, 2, 0.15}, {3, 1, 0.15}, {1, 1, 0.01}, {7, 7, 1}, {512, 77, 0.15}};
     int64_t context = rows[_i].context, wrong = 0, all = 0, hidden = 0, same = 0, positions[512] = {0};
     count_up(TOKENS);
-    dt_split split;
+    dt_source source;
     dt_recipe_data data = recipe_of(context, DT_WINDOWS_RANDOM, DT_OBJECTIVE_MASKED);
     data.mask_rate = rows[_i].rate;
     data.vocabulary = TOKENS;
-    ranks_assert_ok(dt_data_open(&split, world, path, &data, DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0, 4, false, false));
-    ranks_assert(split.counted == rows[_i].masked && split.ids == TOKENS + 1 && split.classes == TOKENS);
+    ranks_assert_ok(open_text(&source, &data, 0, 4, false, false));
+    ranks_assert(source.targets.counted == rows[_i].masked && source.about.ids == TOKENS + 1 &&
+                 source.targets.classes == TOKENS);
     int64_t windows = 40000 / context < 3000 ? 40000 / context : 3000;
     for (int64_t i = 0; i < windows; i++) {
-        dt_augment augment = dt_augment_at(&data, 1, i / split.samples);
-        const sample *s = take(&split, &augment, i % split.samples);
-        int64_t start = dt_text_start(&split, &augment, i % split.samples), count = 0;
+        dt_augment augment = dt_augment_at(&data, 1, i / source.samples);
+        const sample *s = take(&source, &augment, i % source.samples);
+        int64_t start = dt_source_place(&source, &augment, i % source.samples), count = 0;
         for (int64_t t = 0; t < context; t++) {
             if (s->labels[t] < 0) {
                 wrong += s->x[t] != (dt_real)(start + t);
@@ -225,16 +239,16 @@ START_TEST(exactly_the_share_is_masked_and_seen_by_bert_s_rule) {
     for (int64_t t = 0; t < context; t++)
         wrong += ((double)positions[t] - part) * ((double)positions[t] - part) > 25 * part;
     ranks_assert(wrong == 0);
-    dt_split_close(&split);
+    dt_source_close(&source);
 }
 END_TEST
 
 START_TEST(masks_change_with_the_epoch_and_those_of_an_evaluation_never) {
     count_up(TOKENS);
-    dt_split train, test;
+    dt_source train, test;
     dt_recipe_data data = recipe_of(64, DT_WINDOWS_RANDOM, DT_OBJECTIVE_MASKED);
-    ranks_assert_ok(dt_data_open(&train, world, path, &data, DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0, 4, false, false));
-    ranks_assert_ok(dt_data_open(&test, world, path, &data, DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0, 4, true, true));
+    ranks_assert_ok(open_text(&train, &data, 0, 4, false, false));
+    ranks_assert_ok(open_text(&test, &data, 0, 4, true, true));
     ranks_assert(test.samples == (TOKENS + 63) / 64);
     dt_augment one = dt_augment_at(&data, 1, 0), two = dt_augment_at(&data, 1, 1), other = dt_augment_at(&data, 2, 0);
     int64_t patterns[3] = {0}, counted[2] = {0}, wrong = 0;
@@ -251,8 +265,8 @@ START_TEST(masks_change_with_the_epoch_and_those_of_an_evaluation_never) {
         patterns[2] = 2 * patterns[2] + (take(&train, &other, 5)->labels[t] >= 0);
     }
     ranks_assert(patterns[0] != patterns[1] && patterns[0] != patterns[2]);
-    dt_split_close(&train);
-    dt_split_close(&test);
+    dt_source_close(&train);
+    dt_source_close(&test);
 }
 END_TEST
 
@@ -264,23 +278,24 @@ START_TEST(rows_of_tokens_have_a_class_and_no_token_is_minus_one) {
     tokens[5] = -1;
     tokens[6] = 77777;
     ranks_assert_ok(leads() ? write_file(TOKENS, COLUMNS) : dt_ok());
-    dt_split split;
+    dt_source source;
     dt_recipe_data data = recipe_of(COLUMNS, DT_WINDOWS_RANDOM, DT_OBJECTIVE_CLASS);
     snprintf(data.train_tokens, sizeof data.train_tokens, "/rows");
     data.pad = 77777;
     data.vocabulary = TOKENS;
-    ranks_assert_ok(dt_data_open(&split, world, path, &data, DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0, 4, false, false));
-    ranks_assert(split.samples == TOKENS / COLUMNS && split.targets == 1 && split.counted == 1 && split.classes == 3);
-    ranks_assert(split.ids == TOKENS && split.input.dim[0] == COLUMNS);
-    const sample *s = take(&split, NULL, 1);
+    ranks_assert_ok(open_text(&source, &data, 0, 4, false, false));
+    ranks_assert(source.samples == TOKENS / COLUMNS && source.targets.positions == 1 && source.targets.counted == 1 &&
+                 source.targets.classes == 3);
+    ranks_assert(source.about.ids == TOKENS && source.about.input.dim[0] == COLUMNS);
+    const sample *s = take(&source, NULL, 1);
     ranks_assert(s->x[0] == 4 && s->x[1] == -1 && s->x[2] == -1 && s->x[3] == 7 && s->labels[0] == 1);
-    dt_split_close(&split);
+    dt_source_close(&source);
     data.pad = -1;
-    dt_status status = dt_data_open(&split, world, path, &data, DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0, 4, false, false);
+    dt_status status = open_text(&source, &data, 0, 4, false, false);
     ranks_assert(status.code == DT_ERR_INPUT &&
                  strstr(status.message, "/rows: row 1, position 2 is 77777, but the voc"));
     data.context = 5;
-    status = dt_data_open(&split, world, path, &data, DT_LOSS_SOFTMAX_CROSS_ENTROPY, 0, 4, false, false);
+    status = open_text(&source, &data, 0, 4, false, false);
     ranks_assert(status.code == DT_ERR_INPUT &&
                  strstr(status.message, "a row of /rows is int32 [4]; with data.context 5"));
 }
@@ -295,23 +310,23 @@ START_TEST(the_first_token_outside_the_vocabulary_is_named_on_any_number_of_rank
         tokens[bad[i]] = 50;
         tokens[TOKENS - 1] = 51;
         ranks_assert_ok(leads() ? write_file(TOKENS, 4) : dt_ok());
-        dt_split split;
+        dt_source source;
         char says[96];
         dt_recipe_data data = recipe_of(8, DT_WINDOWS_RANDOM, DT_OBJECTIVE_NEXT);
         data.vocabulary = 0;
-        dt_status status = dt_data_open(&split, world, path, &data, DT_LOSS_SOFTMAX_CROSS_ENTROPY, 50, 4, true, true);
+        dt_status status = open_text(&source, &data, 50, 4, true, true);
         snprintf(says, sizeof says, "/test/tokens: token %lld is %d, but the vocabulary has 50 tokens, 0 to 49",
                  (long long)bad[i], bad[i] == TOKENS - 1 ? 51 : 50);
         ranks_assert(status.code == DT_ERR_INPUT && strstr(status.message, says));
-        ranks_assert_ok(dt_data_open(&split, world, path, &data, DT_LOSS_SOFTMAX_CROSS_ENTROPY, 52, 4, true, true));
-        dt_split_close(&split);
+        ranks_assert_ok(open_text(&source, &data, 52, 4, true, true));
+        dt_source_close(&source);
     }
     for (int64_t t = 0; t < TOKENS; t++) tokens[t] = (int32_t)(t % 50);
     tokens[7] = -1; /* no token only in rows */
     ranks_assert_ok(leads() ? write_file(TOKENS, 4) : dt_ok());
-    dt_split split;
+    dt_source source;
     dt_recipe_data data = recipe_of(8, DT_WINDOWS_RANDOM, DT_OBJECTIVE_NEXT);
-    dt_status status = dt_data_open(&split, world, path, &data, DT_LOSS_SOFTMAX_CROSS_ENTROPY, 50, 4, true, true);
+    dt_status status = open_text(&source, &data, 50, 4, true, true);
     ranks_assert(status.code == DT_ERR_INPUT && strstr(status.message, "token 7 is -1"));
 }
 END_TEST
@@ -333,15 +348,15 @@ START_TEST(texts_that_do_not_fit_are_refused) {
         {5, 0, 20, "/nothing", "there is no /nothing", false},
     };
     for (int i = 0; i < COUNT(rows); i++) {
-        dt_split split;
+        dt_source source;
         dt_recipe_data data =
             recipe_of(rows[i].context, rows[i].streams ? DT_WINDOWS_STREAM : DT_WINDOWS_RANDOM, DT_OBJECTIVE_NEXT);
         data.vocabulary = rows[i].vocabulary;
         snprintf(data.train_tokens, sizeof data.train_tokens, "%s", rows[i].tokens);
-        dt_status status = dt_data_open(&split, world, path, &data, DT_LOSS_SOFTMAX_CROSS_ENTROPY,
-                                        rows[i].vocabulary ? 20 : 0, rows[i].streams, false, rows[i].in_order);
+        dt_status status =
+            open_text(&source, &data, rows[i].vocabulary ? 20 : 0, rows[i].streams, false, rows[i].in_order);
         ranks_assert(status.code == DT_ERR_INPUT && strstr(status.message, rows[i].says));
-        ranks_assert(split.x == NULL);
+        ranks_assert(source.x == NULL);
     }
 }
 END_TEST

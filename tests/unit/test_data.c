@@ -179,10 +179,10 @@ END_TEST
 
 /* ---- augmentation ---- */
 
-static dt_scaling scaling_of(dt_split *split, dt_shape shape, dt_recipe_data *data) {
+static dt_scaling scaling_of(dt_source *source, dt_shape shape, dt_recipe_data *data) {
     dt_scaling scaling;
-    split->input = shape;
-    dt_status status = dt_scaling_open(&scaling, split, data);
+    source->about.input = shape;
+    dt_status status = dt_scaling_open(&scaling, source, data);
     ck_assert_msg(status.code == DT_OK, "%s", status.message);
     return scaling;
 }
@@ -242,7 +242,7 @@ static const struct {
 START_TEST(an_augmented_picture_is_the_moved_and_mirrored_one) {
     enum { H = 5, W = 7, PADDING = 4 };
     const dt_kernels *kernels = dt_kernels_for(DT_ISA_AUTO);
-    dt_split split = {0};
+    dt_source source = {0};
     for (int p = 0; p < COUNT(pictures) * 2; p++) {
         dt_recipe_data data = {.crop_padding = PADDING,
                                .flip = true,
@@ -250,10 +250,10 @@ START_TEST(an_augmented_picture_is_the_moved_and_mirrored_one) {
                                .std = 8,
                                .channels = (int)pictures[p / 2].channels,
                                .normalize = p % 2};
-        dt_scaling s = scaling_of(&split, pictures[p / 2].shape, &data);
+        dt_scaling s = scaling_of(&source, pictures[p / 2].shape, &data);
         for (int64_t c = 0; c < s.channels; c++) s.mean[c] = 40 + 10.0 * (double)c;
         dt_scaling_settle(&s);
-        int64_t count = dt_shape_count(&split.input), depth = count / (H * W);
+        int64_t count = dt_shape_count(&source.about.input), depth = count / (H * W);
         uint8_t sample[H * W * 3];
         for (int64_t i = 0; i < count; i++) sample[i] = (uint8_t)(i * 37 % 251);
         const int64_t *stride = pictures[p / 2].strides;
@@ -278,15 +278,15 @@ END_TEST
 
 START_TEST(a_picture_that_stays_where_it_is_has_the_bits_of_one_that_is_not_augmented) {
     const dt_kernels *kernels = dt_kernels_for(DT_ISA_AUTO);
-    dt_split split = {0};
+    dt_source source = {0};
     for (int p = 0; p < COUNT(pictures) * 2; p++) {
         dt_recipe_data data = {.mean = 33.3, .std = 7.7, .channels = (int)pictures[p / 2].channels, .normalize = p % 2};
-        dt_scaling s = scaling_of(&split, pictures[p / 2].shape, &data);
+        dt_scaling s = scaling_of(&source, pictures[p / 2].shape, &data);
         float sample[105], plain[105], still[105];
         for (int i = 0; i < 105; i++) sample[i] = (float)(i * 37 % 251) / 3;
         dt_scale_sample(plain, sample, DT_F32, kernels, &s);
         dt_augment_sample(still, sample, DT_F32, kernels, &s, &(dt_augment_draw){0, 0, false});
-        ck_assert_int_eq(memcmp(plain, still, (size_t)dt_shape_count(&split.input) * sizeof *plain), 0);
+        ck_assert_int_eq(memcmp(plain, still, (size_t)dt_shape_count(&source.about.input) * sizeof *plain), 0);
         dt_scaling_close(&s);
     }
 }
@@ -306,11 +306,11 @@ START_TEST(what_is_no_picture_is_not_augmented) {
         {{2, {28, 2}}, DT_CHANNELS_AUTO, "crop_padding is 2"},
     };
     for (int i = 0; i < COUNT(rows); i++) {
-        dt_split split = {.input = rows[i].shape};
+        dt_source source = {.about = {.input = rows[i].shape}};
         dt_recipe_data data = {
             .crop_padding = 2, .std = 1, .channels = (int)rows[i].channels, .train_x = "/x", .file = "d.h5"};
         dt_scaling scaling;
-        dt_status status = dt_scaling_open(&scaling, &split, &data);
+        dt_status status = dt_scaling_open(&scaling, &source, &data);
         ck_assert_int_eq(status.code, DT_ERR_INPUT);
         ck_assert_msg(strstr(status.message, rows[i].says) != NULL, "%s", status.message);
     }

@@ -61,12 +61,12 @@ static dt_tally tally_of(double loss) {
 /* A perplexity is e^loss: between 435 and 709 nats it had more digits than the buffer of the line had room. */
 START_TEST(figures_of_every_size_are_all_there) {
     static const double losses[] = {0, 1e-9, 0.5, 20, 435, 600, 709, 710, 1e14, 1e15, 1e76, -3};
-    dt_split split = {.labels = true, .classes = 300, .text = {.context = 8, .chars = 1.5}};
+    dt_source source = {.targets = {.labels = true, .classes = 300}, .about = {.predicts_tokens = true, .chars = 1.5}};
     for (int i = 0; i < COUNT(losses); i++) {
         for (int loss = DT_LOSS_SOFTMAX_CROSS_ENTROPY; loss <= DT_LOSS_BINARY_CROSS_ENTROPY; loss++) {
             dt_tally tally = tally_of(losses[i]);
             char *out = guarded(DT_FIGURES);
-            dt_tally_text(out, DT_FIGURES, "test_", &tally, (dt_loss)loss, &split, true);
+            dt_tally_text(out, DT_FIGURES, "test_", &tally, (dt_loss)loss, &source, true);
             const char *keys[] = {" test_loss=",       " test_accuracy=0.5000",
                                   " test_perplexity=", " test_bits_per_char=",
                                   " test_top5=1.0000", loss == DT_LOSS_SOFTMAX_CROSS_ENTROPY ? "" : " test_mae="};
@@ -77,7 +77,7 @@ START_TEST(figures_of_every_size_are_all_there) {
             release(out, DT_FIGURES);
             for (size_t size = 1; size < 200; size++) { /* and a buffer of any size holds */
                 out = guarded(size);
-                dt_tally_text(out, size, "test_", &tally, (dt_loss)loss, &split, true);
+                dt_tally_text(out, size, "test_", &tally, (dt_loss)loss, &source, true);
                 release(out, size);
             }
         }
@@ -88,7 +88,8 @@ END_TEST
 START_TEST(ordinary_figures_are_written_as_ever) {
     dt_tally tally = tally_of(1.25);
     char out[DT_FIGURES];
-    dt_split text = {.labels = true, .classes = 65, .text = {.context = 8}}, values = {.width = 3};
+    dt_source text = {.targets = {.labels = true, .classes = 65}, .about = {.predicts_tokens = true}};
+    dt_source values = {.targets = {.width = 3}};
     dt_tally_text(out, sizeof out, "test_", &tally, DT_LOSS_SOFTMAX_CROSS_ENTROPY, &text, false);
     ck_assert_str_eq(out, " test_loss=1.250000 test_accuracy=0.5000 test_perplexity=3.4903");
     dt_tally_text(out, sizeof out, "", &tally, DT_LOSS_MEAN_SQUARED_ERROR, &values, true);

@@ -1,0 +1,148 @@
+/* Samples that are rows of an array of numbers, whatever their shape, with targets that are rows of another. All
+ * targets are looked at when they are opened (targets.c); samples are not, they may be terabytes. */
+#include <stdio.h>
+
+#include "source_kind.h"
+
+/* ---- opening ---- */
+
+static int64_t row_width(const dt_array *array) {
+    dt_shape shape = dt_array_row_shape(array);
+    return dt_shape_count(&shape);
+}
+
+static int64_t last_dimension(const dt_array *array) {
+    dt_shape shape = dt_array_row_shape(array);
+    return shape.rank ? dt_shape_last(&shape) : dt_array_rows(array);
+}
+
+static int64_t samples_of(const dt_array *array, bool samples_last) {
+    return samples_last ? last_dimension(array) : dt_array_rows(array);
+}
+
+/* Samples that are in the last dimension, as in files of MATLAB, look like a few rows, of other numbers for x and y. */
+static dt_status fail_rows(const dt_source *source, bool samples_last) {
+    const dt_array *x = source->x, *y = source->targets.y;
+    long long xs = samples_of(x, samples_last), ys = samples_of(y, samples_last);
+    long long across = samples_last ? dt_array_rows(y) : last_dimension(y);
+    char advice[160] = "";
+    if (!samples_last && last_dimension(x) == across)
+        snprintf(advice, sizeof advice,
+                 "; both have %lld in their last dimension: if these are the samples, as in files of MATLAB, set "
+                 "data.samples: last",
+                 across);
+    else if (ys == 1 && across == xs)
+        snprintf(advice, sizeof advice, ", of %lld values: store it as a column", across);
+    return dt_fail(DT_ERR_INPUT, "%s: %s has %lld %s but %s has %lld%s", source->file, source->x_name, xs,
+                   samples_last ? "samples" : "rows", source->targets.name, ys, advice);
+}
+
+dt_status dt_source_open_pair(dt_source *source, dt_comm *comm, const dt_source_request *request, bool samples_last) {
+    const char *file = source->file, *x = source->x_name, *y = source->targets.name, *spool = request->data->spool;
+    /* What does not fit is refused before anything is unpacked: a few bytes of a file can claim any amount of disk. */
+    DT_TRY(dt_array_describe(&source->x, comm, file, x));
+    if (request->trained) DT_TRY(dt_identity_expect(request->trained, request->checkpoint, file, x, source->x));
+    DT_TRY(dt_array_describe(&source->targets.y, comm, file, y));
+    if (samples_of(source->x, samples_last) != samples_of(source->targets.y, samples_last))
+        return fail_rows(source, samples_last);
+    DT_TRY(dt_array_fetch(source->x, comm, file, x, spool));
+    DT_TRY(dt_array_fetch(source->targets.y, comm, file, y, spool));
+    if (samples_last) {
+        DT_TRY(dt_array_turn(&source->x, comm, x, spool));
+        DT_TRY(dt_array_turn(&source->targets.y, comm, y, spool));
+    }
+    return dt_targets_open(&source->targets, comm);
+}
+
+static bool serves(const dt_recipe_data *data) {
+    (void)data;
+    return true;
+}
+
+static dt_status open_arrays(dt_source *source, dt_comm *comm, const dt_source_request *request) {
+    return dt_source_open_pair(source, comm, request, request->data->samples == DT_SAMPLES_LAST);
+}
+
+static void describe(const dt_source *source, dt_source_about *about) {
+    *about = (dt_source_about){.input = dt_array_row_shape(source->x), .noun = "row"};
+}
+
+static int64_t count(const dt_source *source) {
+    return dt_array_rows(source->x);
+}
+
+void dt_source_close_pair(dt_source *source) {
+    dt_array_close(source->x);
+    dt_array_close(source->targets.y);
+    dt_labels_destroy(source->targets.found);
+}
+
+int64_t dt_source_row_place(const dt_source *source, const dt_augment *augment, int64_t index) {
+    (void)source, (void)augment;
+    return index;
+}
+
+/* ---- batches ---- */
+
+#define AHEAD 4        /* samples */
+#define GATHERED 16384 /* numbers at least that are worth a thread's start */
+
+/* Samples are drawn at random, so the hardware cannot guess the next one; we know it. */
+static void prefetch_row(const char *row, size_t bytes) {
+    for (size_t i = 0; i < bytes && i < 4096; i += 64) __builtin_prefetch(row + i);
+}
+
+typedef struct gathering {
+    dt_real *out;
+    const dt_array *array;
+    const dt_fetch *wanted;
+} gathering;
+
+static void gather_inputs(void *context, int64_t begin, int64_t end) {
+    const gathering *g = context;
+    const dt_kernels *kernels = g->wanted->kernels;
+    const dt_scaling *scaling = g->wanted->scaling;
+    const dt_augment *augment = g->wanted->augment;
+    const int64_t *index = g->wanted->index;
+    int64_t width = row_width(g->array);
+    dt_dtype dtype = dt_array_dtype(g->array);
+    size_t row_bytes = (size_t)width * dt_dtype_size(dtype);
+    bool moves = augment && (augment->crop_padding > 0 || augment->flip);
+    for (int64_t i = begin; i < end && i < begin + AHEAD; i++)
+        prefetch_row(dt_array_row(g->array, index[i]), row_bytes);
+    for (int64_t i = begin; i < end; i++) {
+        dt_real *out = g->out + i * width;
+        if (i + AHEAD < end) prefetch_row(dt_array_row(g->array, index[i + AHEAD]), row_bytes);
+        if (moves) {
+            dt_augment_draw draw = dt_augment_draw_of(augment, index[i]);
+            dt_augment_sample(out, dt_array_row(g->array, index[i]), dtype, kernels, scaling, &draw);
+        } else {
+            dt_scale_sample(out, dt_array_row(g->array, index[i]), dtype, kernels, scaling);
+        }
+    }
+}
+
+static void fetch(const dt_source *source, const dt_fetch *wanted, dt_batch *batch) {
+    const dt_targets *targets = &source->targets;
+    dt_parallel(wanted->rows, 1 + GATHERED / row_width(source->x), gather_inputs,
+                &(gathering){batch->x, source->x, wanted});
+    dt_dtype dtype = dt_array_dtype(targets->y);
+    for (int64_t i = 0; i < wanted->rows; i++)
+        if (targets->labels)
+            batch->labels[i] = dt_targets_class(targets, wanted->index[i]);
+        else
+            wanted->kernels->convert(batch->values + i * targets->width, dt_array_row(targets->y, wanted->index[i]),
+                                     dtype, targets->width, 1, 0);
+}
+
+const dt_source_kind dt_source_arrays = {.name = "arrays",
+                                         .serves = serves,
+                                         .field = "x",
+                                         .train_at = offsetof(dt_recipe_data, train_x),
+                                         .test_at = offsetof(dt_recipe_data, test_x),
+                                         .open = open_arrays,
+                                         .describe = describe,
+                                         .count = count,
+                                         .fetch = fetch,
+                                         .place = dt_source_row_place,
+                                         .close = dt_source_close_pair};

@@ -1,0 +1,45 @@
+/* A kind of source: a file that fills in this table, and a row in source.c. */
+#ifndef DTRAIN_SOURCE_KIND_H
+#define DTRAIN_SOURCE_KIND_H
+
+#include "data_internal.h"
+
+/* Samples that are asked for, and what is done to them. */
+typedef struct dt_fetch {
+    const dt_kernels *kernels;
+    const dt_scaling *scaling;
+    const dt_augment *augment; /* NULL: nothing is drawn by chance */
+    const int64_t *index;      /* [rows] */
+    int64_t rows;
+} dt_fetch;
+
+struct dt_source_kind {
+    const char *name;
+    /* Whether a recipe asks for this kind. Of the table's rows the first that says so serves. */
+    bool (*serves)(const dt_recipe_data *data);
+    const char *field;        /* the recipe's data.train_… and data.test_… for where samples are: "x" */
+    size_t train_at, test_at; /* of these in dt_recipe_data */
+    bool of_tokens;           /* samples are made of tokens, whose vocabulary may be beside them */
+    /* Collective. Fills in source->x and source->targets, whose names are there, and checks them. What it has opened
+     * when it fails is left to `close`. */
+    dt_status (*open)(dt_source *source, dt_comm *comm, const dt_source_request *request);
+    void (*describe)(const dt_source *source, dt_source_about *about);
+    int64_t (*count)(const dt_source *source); /* samples of a pass, at least 1 */
+    /* batch->rows, targets and streams are set. Once a batch: what is done for each sample is not called through a
+     * table. Does not fail and takes no memory; may use dt_parallel. */
+    void (*fetch)(const dt_source *source, const dt_fetch *wanted, dt_batch *batch);
+    /* Where a sample is in source->x: see dt_source_place. */
+    int64_t (*place)(const dt_source *source, const dt_augment *augment, int64_t index);
+    void (*close)(dt_source *source); /* also of what was opened in part */
+};
+
+extern const dt_source_kind dt_source_arrays, dt_source_rows, dt_source_streams, dt_source_windows;
+
+/* source_arrays.c. Collective. Samples and targets that fit each other, a row of each; what a kind makes of the rows is
+ * its own. `samples_last`: the samples are the last dimension of both. */
+dt_status dt_source_open_pair(dt_source *source, dt_comm *comm, const dt_source_request *request, bool samples_last);
+void dt_source_close_pair(dt_source *source);
+/* Sample i is row i. */
+int64_t dt_source_row_place(const dt_source *source, const dt_augment *augment, int64_t index);
+
+#endif
