@@ -101,6 +101,14 @@ dt_status dt_file_check_target(const char *path) {
                    dt_file_kind(about.st_mode));
 }
 
+dt_status dt_path_join(char out[4096], const char *directory, const char *name) {
+    size_t length = strlen(directory);
+    const char *slash = length > 0 && directory[length - 1] == '/' ? "" : "/";
+    if (snprintf(out, 4096, "%s%s%s", directory, slash, name) >= 4096)
+        return dt_fail(DT_ERR_INPUT, "%.60s…/%.60s: the path is too long", directory, name);
+    return dt_ok();
+}
+
 dt_status dt_write_text_file(const char *path, const char *text) {
     char temporary[4096 + 8];
     int fd;

@@ -26,6 +26,9 @@ dt_status dt_file_create(const char *path, int *fd);
 /* That a result may take the place of what `path` is: of nothing, or of a regular file. */
 dt_status dt_file_check_target(const char *path);
 
+/* directory/name, into out[4096]. */
+dt_status dt_path_join(char out[4096], const char *directory, const char *name);
+
 /* Writes `text` to `path` by way of path.tmp, fsync and rename. */
 dt_status dt_write_text_file(const char *path, const char *text);
 

@@ -7,13 +7,13 @@
 #include <sys/stat.h>
 
 #include "base/escape.h"
+#include "base/file.h"
 #include "base/guard.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "cli.h"
 #include "store/checkpoint.h"
 #include "store/h5.h"
-#include "store/rundir.h"
 
 const char dt_usage_inspect[] =
     "usage: dtrain inspect FILE|RUN\n"

@@ -5,11 +5,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "cli.h"
 #include "store/checkpoint.h"
-#include "store/rundir.h"
 
 const char dt_usage_verify[] = "usage: dtrain verify CHECKPOINT|RUN...\n"
                                "\n"

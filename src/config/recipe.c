@@ -10,10 +10,6 @@
 
 static const char *const decoded_elsewhere[] = {DT_RECIPE_LAYERS, NULL};
 
-bool dt_recipe_has_test(const dt_recipe_data *data) {
-    return (data->context > 0 ? data->test_tokens : data->test_x)[0] != '\0';
-}
-
 static bool fits_directory(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("._-", c);
 }

@@ -107,6 +107,10 @@ static dt_status check_text(const dt_recipe *recipe, const dt_yaml *root) {
     return dt_ok();
 }
 
+bool dt_recipe_has_test(const dt_recipe_data *data) {
+    return (data->context > 0 ? data->test_tokens : data->test_x)[0] != '\0';
+}
+
 /* Pairs of fields that do not go together. */
 static bool micro_batch_too_large(const dt_recipe *r) {
     return r->train.micro_batch > r->train.batch;

@@ -2,6 +2,7 @@
  * run goes on. Rank 0 holds it for all; what it learns is agreed on, so every rank waits, goes on or stops alike. */
 #include <time.h>
 
+#include "base/file.h"
 #include "base/stop.h"
 #include "run_internal.h"
 

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "store/checkpoint.h"
-#include "store/rundir.h"
 #include "store_internal.h"
 
 /* The step of "step-000000042.h5"; -1 for other names. */

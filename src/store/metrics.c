@@ -16,7 +16,6 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "store/h5.h"
-#include "store/rundir.h"
 
 #define CHUNK_ROWS 1024
 #define FLUSH_SECONDS 5.0

@@ -19,9 +19,9 @@
 
 #include "base/alive.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "store/h5.h"
-#include "store/rundir.h"
 #include "store_internal.h"
 
 #define SPLIT_BYTES ((size_t)4 << 20) /* tensors above this are written by all ranks together */

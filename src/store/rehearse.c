@@ -12,7 +12,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "store/rundir.h"
+#include "base/file.h"
 #include "store_internal.h"
 
 #define DATASET_BYTES ((size_t)1024) /* what HDF5 keeps of each besides its values, and more */

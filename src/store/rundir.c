@@ -24,14 +24,6 @@ struct dt_rundir {
     char path[4096];
 };
 
-dt_status dt_path_join(char out[4096], const char *directory, const char *name) {
-    size_t length = strlen(directory);
-    const char *slash = length > 0 && directory[length - 1] == '/' ? "" : "/";
-    if (snprintf(out, 4096, "%s%s%s", directory, slash, name) >= 4096)
-        return dt_fail(DT_ERR_INPUT, "%.60s…/%.60s: the path is too long", directory, name);
-    return dt_ok();
-}
-
 static dt_status make_directories(const char *path) {
     char part[4096];
     snprintf(part, sizeof part, "%s", path);

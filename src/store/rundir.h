@@ -26,7 +26,4 @@ bool dt_rundir_is_lost(const dt_rundir *dir);
 /* Releases the lock where it is ours. Accepts NULL. */
 void dt_rundir_close(dt_rundir *dir);
 
-/* path/name, into out[4096]. */
-dt_status dt_path_join(char out[4096], const char *directory, const char *name);
-
 #endif

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "store/rundir.h"
 
 dt_status dt_trained_find(const char *target, char path[4096]) {
     struct stat info;
