@@ -2,9 +2,18 @@
  * `activation` field does the same in one pass less; these are for where there is no such field. They work in
  * place where the layer before them allows it: the way back takes their output or, of GELU and SiLU, the slope,
  * which forward keeps. */
+#include "activation.h"
+
 #include <string.h>
 
 #include "plan.h"
+
+const char *const dt_activation_names[] = {"linear", "sigmoid", "tanh", "relu", "leaky_relu", "gelu", "silu", NULL};
+const char *const dt_rectifier_names[] = {"linear", "relu", NULL};
+
+bool dt_activation_keeps_slope(dt_activation act) {
+    return act == DT_GELU || act == DT_SILU;
+}
 
 typedef struct activation_config {
     dt_layer_common common;
@@ -28,7 +37,7 @@ static const dt_field leaky_fields[] = {
 
 static dt_status plan(dt_layer *layer, dt_plan *plan) {
     dt_activation act = (dt_activation)layer->kind->variant;
-    bool keeps_slope = act == DT_GELU || act == DT_SILU;
+    bool keeps_slope = dt_activation_keeps_slope(act);
     layer->out = layer->in;
     layer->in_place = true;
     layer->pointwise = true;

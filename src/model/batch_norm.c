@@ -9,6 +9,7 @@
  * PyTorch; where n is 1 it is 0. `momentum` is the share that stays, 1 minus PyTorch's. */
 #include <math.h>
 
+#include "activation.h"
 #include "plan.h"
 
 typedef struct batch_norm_config {

@@ -2,8 +2,8 @@
  * a picture of height 1. Activation and bias belong to the layer for the reason they do in dense.c: linear, ReLU and
  * leaky ReLU even run inside the convolution. One-channel data need no last dimension: [28, 28] is taken for [28, 28,
  * 1]. */
-#include <math.h>
 
+#include "activation.h"
 #include "base/memory.h"
 #include "init.h"
 #include "plan.h"
@@ -28,8 +28,6 @@ typedef struct conv_state {
     dt_real *dy16;
 } conv_state;
 
-static const char *const activations[] = {"linear", "sigmoid", "tanh", "relu", "leaky_relu", "gelu", "silu", NULL};
-
 #define FIELD(name) .key = #name, .offset = offsetof(conv_config, name)
 #define SIZE "a number or height x width (3x5); a series has a length only"
 
@@ -44,7 +42,7 @@ static const dt_field fields[] = {
     DT_WINDOW_FIELD(conv_config, dilation, "1", 0, "distance of neighbours in the window, as kernel"),
     {FIELD(groups), .type = DT_FIELD_INT, .fallback = "1", .min = 1, .max = 0x1p31, .flags = DT_FIELD_ARITHMETIC,
      .help = "groups of channels that do not see each other; as many as input channels: depthwise"},
-    {FIELD(activation), .type = DT_FIELD_CHOICE, .fallback = "linear", .choices = activations,
+    {FIELD(activation), .type = DT_FIELD_CHOICE, .fallback = "linear", .choices = dt_activation_names,
      .flags = DT_FIELD_ARITHMETIC, .help = "what is applied to x * w + b"},
     {FIELD(slope), .type = DT_FIELD_REAL, .fallback = "0.01", .min = 0, .max = 1, .flags = DT_FIELD_ARITHMETIC,
      .help = "slope of leaky_relu below zero"},
@@ -57,11 +55,6 @@ static const dt_field fields[] = {
     DT_LAYER_NAME_FIELD,
     {.key = NULL},
 };
-
-/* Whether the way back takes the activation's slope, which forward keeps. */
-static bool keeps_slope(const conv_config *config) {
-    return config->activation == DT_GELU || config->activation == DT_SILU;
-}
 
 /* Whether the convolution itself applies the activation. */
 static bool is_fused(const conv_config *config) {
@@ -131,14 +124,14 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     int64_t products = kernel[0] * kernel[1] * (shape->in_channels / shape->groups); /* an output is the sum of */
     layer->flops = 2.0 * (double)products * (double)(out[0] * out[1]) * (double)config->out;
     layer->reads_input = true;
-    layer->reads_output = config->activation != DT_LINEAR && !keeps_slope(config);
+    layer->reads_output = config->activation != DT_LINEAR && !dt_activation_keeps_slope(config->activation);
     layer->fixed_rows = true;
     layer->squash = config->activation == DT_SIGMOID ? "sigmoid" : NULL;
     DT_TRY(plan_params(layer, plan, shape, config->bias));
     DT_TRY(dt_status_within(dt_conv_create(&state->conv, shape, dt_plan_training(plan)), "recipe %s: layer %s",
                             layer->source, layer->name));
     if (dt_conv_rounds(state->conv)) DT_TRY(plan_rounded(layer, plan));
-    if (keeps_slope(config) && dt_plan_training(plan))
+    if (dt_activation_keeps_slope(config->activation) && dt_plan_training(plan))
         DT_TRY(dt_plan_scratch(plan, layer, dt_shape_count(&layer->out)));
     return dt_plan_workspace(plan, layer, dt_conv_workspace(state->conv));
 }
@@ -152,14 +145,9 @@ static void init(const dt_layer *layer, dt_real *weights, uint64_t seed) {
     const dt_conv_shape *shape = &((const conv_state *)layer->state)->shape;
     int64_t pixels = shape->window.kernel[0] * shape->window.kernel[1];
     int64_t in = pixels * (shape->in_channels / shape->groups), out = pixels * (shape->out_channels / shape->groups);
-    bool leaky = config->activation == DT_LEAKY_RELU;
-    bool rectifies = leaky || config->activation == DT_RELU || keeps_slope(config);
-    dt_init how = config->init != DT_INIT_AUTO ? (dt_init)config->init
-                  : rectifies                  ? DT_INIT_HE_NORMAL
-                                               : DT_INIT_GLOROT_UNIFORM;
-    double gain = leaky ? sqrt(1 / (1 + config->slope * config->slope)) : 1;
-    dt_init_fill(DT_PARAM(layer, weights, 0), layer->table->tensors[layer->param[0]].count, how, in, out, gain,
-                 config->std, seed, layer->param[0]);
+    dt_init_fill_before(DT_PARAM(layer, weights, 0), layer->table->tensors[layer->param[0]].count,
+                        (dt_init)config->init, in, out, (dt_activation)config->activation, config->slope, config->std,
+                        seed, layer->param[0]);
 }
 
 /* The batch's output as a matrix of pixels by channels. */

@@ -1,8 +1,8 @@
 /* The fully connected layer, y = act(x w + b), along the last dimension: of [positions, in] at each position by itself.
  * The activation belongs to it because bias and activation are then one pass over y while it is in cache, and sigmoid,
  * tanh and (leaky) ReLU need nothing but y to go back. GELU and SiLU keep their slope as well. */
-#include <math.h>
 
+#include "activation.h"
 #include "base/memory.h"
 #include "init.h"
 #include "linear.h"
@@ -17,14 +17,12 @@ typedef struct dense_config {
     double std;
 } dense_config;
 
-static const char *const activations[] = {"linear", "sigmoid", "tanh", "relu", "leaky_relu", "gelu", "silu", NULL};
-
 #define FIELD(name) .key = #name, .offset = offsetof(dense_config, name)
 
 static const dt_field fields[] = {
     {FIELD(out), .type = DT_FIELD_INT, .min = 1, .max = 0x1p31,
      .flags = DT_FIELD_REQUIRED | DT_FIELD_SHORTHAND | DT_FIELD_ARITHMETIC, .help = "number of outputs"},
-    {FIELD(activation), .type = DT_FIELD_CHOICE, .fallback = "linear", .choices = activations,
+    {FIELD(activation), .type = DT_FIELD_CHOICE, .fallback = "linear", .choices = dt_activation_names,
      .flags = DT_FIELD_ARITHMETIC, .help = "what is applied to x w + b"},
     {FIELD(slope), .type = DT_FIELD_REAL, .fallback = "0.01", .min = 0, .max = 1, .flags = DT_FIELD_ARITHMETIC,
      .help = "slope of leaky_relu below zero"},
@@ -38,11 +36,6 @@ static const dt_field fields[] = {
     {.key = NULL},
 };
 
-/* Whether the way back takes the activation's slope, which forward keeps; else it takes the output, or nothing. */
-static bool keeps_slope(const dense_config *config) {
-    return config->activation == DT_GELU || config->activation == DT_SILU;
-}
-
 static dt_status plan(dt_layer *layer, dt_plan *plan) {
     const dense_config *config = layer->config;
     int64_t in = dt_shape_last(&layer->in), positions = dt_shape_count(&layer->in) / in;
@@ -51,11 +44,12 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     DT_TRY(dt_plan_param(plan, layer, "w", &(dt_shape){2, {in, config->out}}, DT_TENSOR_DECAY));
     if (config->bias) DT_TRY(dt_plan_param(plan, layer, "b", &(dt_shape){1, {config->out}}, 0));
     DT_TRY(dt_linear_plan(linear, plan, layer, 0, false, positions));
-    if (keeps_slope(config) && dt_plan_training(plan)) DT_TRY(dt_plan_scratch(plan, layer, positions * config->out));
+    if (dt_activation_keeps_slope(config->activation) && dt_plan_training(plan))
+        DT_TRY(dt_plan_scratch(plan, layer, positions * config->out));
     dt_plan_along(layer, config->out);
     layer->chunkable = config->activation == DT_LINEAR;
     layer->flops = 2.0 * (double)positions * (double)in * (double)config->out;
-    layer->reads_output = config->activation != DT_LINEAR && !keeps_slope(config);
+    layer->reads_output = config->activation != DT_LINEAR && !dt_activation_keeps_slope(config->activation);
     layer->squash = config->activation == DT_SIGMOID ? "sigmoid" : NULL;
     return dt_ok();
 }
@@ -63,14 +57,8 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
 static void init(const dt_layer *layer, dt_real *weights, uint64_t seed) {
     const dense_config *config = layer->config;
     int64_t in = dt_shape_last(&layer->in), out = config->out;
-    bool leaky = config->activation == DT_LEAKY_RELU;
-    bool rectifies = leaky || config->activation == DT_RELU || keeps_slope(config);
-    dt_init how = config->init != DT_INIT_AUTO ? (dt_init)config->init
-                  : rectifies                  ? DT_INIT_HE_NORMAL
-                                               : DT_INIT_GLOROT_UNIFORM;
-    double gain = leaky ? sqrt(1 / (1 + config->slope * config->slope)) : 1;
-    dt_init_fill(DT_PARAM(layer, weights, 0), (size_t)(in * out), how, in, out, gain, config->std, seed,
-                 layer->param[0]);
+    dt_init_fill_before(DT_PARAM(layer, weights, 0), (size_t)(in * out), (dt_init)config->init, in, out,
+                        (dt_activation)config->activation, config->slope, config->std, seed, layer->param[0]);
 }
 
 static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y) {

@@ -44,3 +44,11 @@ void dt_init_fill(dt_real *w, size_t count, dt_init init, int64_t fan_in, int64_
     case DT_INIT_NORMAL: fill_normal(w, count, stream, std); break;
     }
 }
+
+void dt_init_fill_before(dt_real *w, size_t count, dt_init init, int64_t fan_in, int64_t fan_out, dt_activation act,
+                         double slope, double std, uint64_t seed, int param) {
+    bool rectifies = act == DT_RELU || act == DT_LEAKY_RELU || act == DT_GELU || act == DT_SILU;
+    dt_init how = init != DT_INIT_AUTO ? init : rectifies ? DT_INIT_HE_NORMAL : DT_INIT_GLOROT_UNIFORM;
+    double gain = act == DT_LEAKY_RELU ? sqrt(1 / (1 + slope * slope)) : 1;
+    dt_init_fill(w, count, how, fan_in, fan_out, gain, std, seed, param);
+}

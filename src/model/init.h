@@ -23,4 +23,9 @@ extern const char *const dt_init_names[];
 void dt_init_fill(dt_real *w, size_t count, dt_init init, int64_t fan_in, int64_t fan_out, double gain, double std,
                   uint64_t seed, int param);
 
+/* The same for weights whose product goes through an activation: AUTO is he_normal before one that rectifies, else
+ * glorot_uniform; `slope` is leaky_relu's. */
+void dt_init_fill_before(dt_real *w, size_t count, dt_init init, int64_t fan_in, int64_t fan_out, dt_activation act,
+                         double slope, double std, uint64_t seed, int param);
+
 #endif

@@ -102,8 +102,4 @@ int64_t dt_matrix_rows(const dt_layer *layer, const dt_pass *pass);
         .help = "name of the layer and its tensors (default: the kind and its number, as in dense1)"                   \
     }
 
-/* Choices of an `activation` field that is fused into a pass which needs the output alone to go back. */
-extern const char *const dt_rectifier_names[]; /* index DT_RECTIFIER_RELU is relu */
-#define DT_RECTIFIER_RELU 1
-
 #endif

@@ -3,14 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "activation.h"
 #include "sequence.h"
 
 typedef struct residual_config {
     dt_layer_common common;
     int activation; /* dt_rectifier_names */
 } residual_config;
-
-const char *const dt_rectifier_names[] = {"linear", "relu", NULL};
 
 static const dt_field fields[] = {
     {.key = "activation",
