@@ -40,9 +40,9 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     bool keeps_slope = dt_activation_keeps_slope(act);
     layer->out = layer->in;
     layer->in_place = true;
-    layer->pointwise = true;
+    layer->positionwise = true;
     layer->reads_output = !keeps_slope;
-    layer->squash = act == DT_SIGMOID ? "sigmoid" : NULL;
+    layer->final_activation = act == DT_SIGMOID ? "sigmoid" : NULL;
     return keeps_slope && dt_plan_training(plan) ? dt_plan_scratch(plan, layer, dt_shape_count(&layer->in)) : dt_ok();
 }
 
@@ -66,9 +66,9 @@ static dt_status softmax_plan(dt_layer *layer, dt_plan *plan) {
     (void)plan;
     layer->out = layer->in;
     layer->in_place = true;
-    layer->pointwise = layer->in.rank > 1;
+    layer->positionwise = layer->in.rank > 1;
     layer->reads_output = true;
-    layer->squash = "softmax";
+    layer->final_activation = "softmax";
     return dt_ok();
 }
 

@@ -151,7 +151,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     DT_TRY(plan_memory(layer, plan));
     layer->out = layer->in;
     layer->reads_input = true;
-    layer->pointwise = spec->decoding > 0 && config->causal;
+    layer->positionwise = spec->decoding > 0 && config->causal;
     double seen = config->causal ? ((double)positions + 1) / 2 : (double)positions, here = (double)layer->in.dim[0];
     layer->flops =
         here * (2.0 * (double)channels * (double)(qkv_width(&state->shape) + channels) + 4.0 * (double)channels * seen);
@@ -222,7 +222,7 @@ static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x
     int64_t rows = pass->rows * layer->in.dim[0];
     dt_linear_forward(&state->project, layer, pass, x, rows, 0, layer->scratch[QKV]);
     add_bias(layer, pass, &state->project, layer->scratch[QKV], rows);
-    if (layer->pointwise)
+    if (layer->positionwise)
         attend_place(layer, pass);
     else
         attend(layer, pass);

@@ -26,12 +26,12 @@ static bool joinable(const dt_shape *a, const dt_shape *b) {
 
 static dt_status plan(dt_layer *layer, dt_plan *plan) {
     int64_t widest = 0, last = 0;
-    layer->pointwise = true;
+    layer->positionwise = true;
     for (int i = 0; i < layer->inner_count; i++) {
         char scope[2 * sizeof layer->name], first[96], other[96];
         snprintf(scope, sizeof scope, "%s/branch%d/", layer->name, i + 1);
         DT_TRY(dt_sequence_plan(&layer->inner[i], plan, scope, &layer->in, true));
-        layer->pointwise = layer->pointwise && layer->inner[i].pointwise;
+        layer->positionwise = layer->positionwise && layer->inner[i].positionwise;
         const dt_shape *out = out_of(layer, i);
         dt_shape_text(out_of(layer, 0), first);
         dt_shape_text(out, other);

@@ -125,8 +125,8 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     layer->flops = 2.0 * (double)products * (double)(out[0] * out[1]) * (double)config->out;
     layer->reads_input = true;
     layer->reads_output = config->activation != DT_LINEAR && !dt_activation_keeps_slope(config->activation);
-    layer->fixed_rows = true;
-    layer->squash = config->activation == DT_SIGMOID ? "sigmoid" : NULL;
+    layer->padded_batch = true;
+    layer->final_activation = config->activation == DT_SIGMOID ? "sigmoid" : NULL;
     DT_TRY(plan_params(layer, plan, shape, config->bias));
     DT_TRY(dt_status_within(dt_conv_create(&state->conv, shape, dt_plan_training(plan)), "recipe %s: layer %s",
                             layer->source, layer->name));

@@ -50,7 +50,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     layer->chunkable = config->activation == DT_LINEAR;
     layer->flops = 2.0 * (double)positions * (double)in * (double)config->out;
     layer->reads_output = config->activation != DT_LINEAR && !dt_activation_keeps_slope(config->activation);
-    layer->squash = config->activation == DT_SIGMOID ? "sigmoid" : NULL;
+    layer->final_activation = config->activation == DT_SIGMOID ? "sigmoid" : NULL;
     return dt_ok();
 }
 

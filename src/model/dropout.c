@@ -26,7 +26,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     const dropout_config *config = layer->config;
     layer->out = layer->in;
     layer->in_place = true;
-    layer->pointwise = true;
+    layer->positionwise = true;
     layer->view = config->rate == 0 || !dt_plan_training(plan);
     return dt_ok();
 }

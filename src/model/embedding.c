@@ -48,7 +48,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
         DT_TRY(dt_plan_param(plan, layer, "p", &(dt_shape){2, {dt_plan_positions(plan, layer), config->width}},
                              DT_TENSOR_DECAY));
     layer->out = (dt_shape){2, {layer->in.dim[0], config->width}};
-    layer->pointwise = true;
+    layer->positionwise = true;
     return dt_ok();
 }
 

@@ -59,32 +59,38 @@ struct dt_layer {
     void *config;             /* kind->config_size bytes, decoded */
     dt_sequence *inner;       /* the lists of layers it holds, in the order of kind->lists */
     int inner_count;
-    dt_shape in, out;               /* of one sample */
-    bool in_place;                  /* set by plan: forward works with y == x, and backward with dx == dy */
-    bool view;                      /* set by plan: y is x under another shape; forward and backward do nothing */
-    bool reads_input, reads_output; /* set by plan: what backward reads, so nobody overwrites it in between */
-    bool fixed_rows;                /* set by plan: works on all the rows there is room for; those of x and dy beyond
-                                     * pass->rows are zero when it is called */
-    const char *squash;             /* set by plan: "softmax" or "sigmoid" when that is what it ends with, or NULL */
+    uint64_t index;        /* position in the model: keys random draws */
+    const dt_table *table; /* the model's */
+    dt_shape in;           /* of one sample */
+
+    /* Set by the kind's plan. */
+    dt_shape out;
+    bool in_place;                  /* forward works with y == x, and backward with dx == dy */
+    bool view;                      /* y is x under another shape; forward and backward do nothing */
+    bool reads_input, reads_output; /* what backward reads, so nobody overwrites it in between */
+    bool padded_batch;              /* works on all the rows there is room for; those of x and dy beyond pass->rows are
+                                     * zero when it is called */
+    bool positionwise; /* what it gives at a position (along all dimensions but the last) follows from its input there
+                        * alone, or, when decoding, from what it keeps of the positions before */
+    bool chunkable;    /* positionwise, and nothing is kept for backward but x: it may be run on any part of the
+                        * positions, forward and backward */
+    const char *final_activation; /* "softmax" or "sigmoid" when that is what it ends with, or NULL */
+    double flops;                 /* of its products, for one row forward */
+    dt_real *const *over;         /* output of a layer in it, that its own may be written over; or NULL */
+    void *state; /* of dt_alloc: what plan computed and the kind's other functions use; freed with the layer */
+
+    /* What plan asked for (plan.h). */
     int param[DT_LAYER_MAX_PARAMS]; /* indices into the model's table, in order of declaration */
     int param_count;
-    dt_real *scratch[DT_LAYER_MAX_SCRATCH]; /* as asked for, kept from forward to backward */
+    dt_real *scratch[DT_LAYER_MAX_SCRATCH]; /* kept from forward to backward */
     int scratch_count;
-    dt_real *workspace;   /* shared by all layers: nothing stays in it between calls */
-    void *state;          /* of dt_alloc: what plan computed and the kind's other functions use; freed with the layer */
-    dt_real *output;      /* [max_rows, out]; NULL where y is x */
-    dt_real *const *over; /* set by plan: output of a layer in it, that its own may be written over; or NULL */
-    uint64_t index;       /* position in the model: keys random draws */
-    size_t begin;         /* its tensors, and those of the layers behind it, are from this element of the arena on */
-    double flops;         /* set by plan: of its products, for one row forward */
-    /* Set by plan: what it gives at a position (along all dimensions but the last) follows from its input there alone,
-     * or, when decoding, from what it keeps of the positions before. */
-    bool pointwise;
-    bool chunkable; /* set by plan: pointwise, and nothing is kept for backward but x: it may be run on any part of the
-                     * positions, forward and backward */
-    int64_t state_at;      /* where its part of a row's recurrent state begins, of dt_plan_recurrent_state */
-    int trace[2];          /* kinds of span: forward, backward */
-    const dt_table *table; /* the model's */
+    dt_real *workspace; /* shared by all layers: nothing stays in it between calls */
+    int64_t state_at;   /* where its part of a row's recurrent state begins */
+
+    /* The list's. */
+    dt_real *output; /* [max_rows, out]; NULL where y is x */
+    size_t begin;    /* its tensors, and those of the layers behind it, are from this element of the arena on */
+    int trace[2];    /* kinds of span: forward, backward */
 };
 
 /* A failure that names the layer and its line: "recipe m.yaml:9: dense2: …". */

@@ -45,7 +45,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     layer->out = layer->in;
     layer->in_place = true;
     layer->reads_input = true;
-    layer->pointwise = layer->in.rank > 1;
+    layer->positionwise = layer->in.rank > 1;
     return dt_ok();
 }
 

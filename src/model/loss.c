@@ -83,9 +83,9 @@ static dt_status check_width(const loss_kind *kind, const dt_layer *last, long l
 dt_status dt_loss_check(const dt_recipe_loss *loss, const dt_layer *last, const dt_shape *out,
                         const dt_model_spec *spec) {
     const loss_kind *kind = &kinds[loss->kind];
-    if (last->squash && kind->contains && strcmp(last->squash, kind->contains) == 0)
-        return dt_layer_fail(last, "it ends with %s, but the loss %s already contains one; remove it", last->squash,
-                             kind->name);
+    if (last->final_activation && kind->contains && strcmp(last->final_activation, kind->contains) == 0)
+        return dt_layer_fail(last, "it ends with %s, but the loss %s already contains one; remove it",
+                             last->final_activation, kind->name);
     if (spec->targets > 0 && spec->outputs > 0) DT_TRY(check_positions(last, out, spec->targets));
     int64_t positions = spec->targets > 1 && spec->outputs > 0 ? spec->targets : 1;
     return check_width(kind, last, dt_shape_count(out) / positions, spec);

@@ -65,7 +65,7 @@ void dt_plan_along(dt_layer *layer, int64_t out) {
     layer->out = layer->in;
     if (layer->out.rank == 0) layer->out.rank = 1;
     layer->out.dim[layer->out.rank - 1] = out;
-    layer->pointwise = layer->in.rank > 1;
+    layer->positionwise = layer->in.rank > 1;
     layer->reads_input = true;
 }
 

@@ -157,7 +157,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     DT_TRY(dt_plan_fixed(plan, layer, net->cols));
     layer->out = (dt_shape){2, {net->positions, net->units}};
     if (config->last) layer->out = (dt_shape){1, {net->units}};
-    layer->pointwise = spec->decoding > 0 && !config->last;
+    layer->positionwise = spec->decoding > 0 && !config->last;
     return plan_workspace(layer, plan);
 }
 

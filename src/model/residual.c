@@ -52,7 +52,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
                              has_shortcut(layer) ? "its shortcut gives" : "x is", short_way,
                              has_shortcut(layer) ? "it must be one" : "add a `shortcut`, a list of layers");
     layer->out = *f;
-    layer->pointwise = layer->inner[0].pointwise && (!has_shortcut(layer) || layer->inner[1].pointwise);
+    layer->positionwise = layer->inner[0].positionwise && (!has_shortcut(layer) || layer->inner[1].positionwise);
     layer->over = layer->inner[0].keeps_output ? NULL : layer->inner[0].result;
     layer->reads_input = true;
     layer->reads_output = config->activation == DT_RECTIFIER_RELU;

@@ -5,9 +5,9 @@
  * buffer (reads_output), nor is it the caller's x. Gradients of element-wise layers are always in place; the others
  * take two buffers in turn.
  *
- * A layer of fixed rows (a convolution) runs on all the rows there is room for, whatever the batch. The rows beyond the
- * batch are filled with zeros here: in our own buffers in place, and the caller's x, which is not ours to write to nor
- * known to have the room, in a copy. */
+ * A layer of a padded batch (a convolution) runs on all the rows there is room for, whatever the batch. The rows beyond
+ * the batch are filled with zeros here: in our own buffers in place, and the caller's x, which is not ours to write to
+ * nor known to have the room, in a copy. */
 #include "sequence.h"
 
 #include <assert.h>
@@ -55,7 +55,7 @@ static dt_status plan_outputs(dt_sequence *sequence, dt_plan *plan, const char *
     bool given = true; /* the current buffer is the caller's x */
     sequence->first_trained = sequence->count;
     sequence->max_rows = plan->spec->rows;
-    sequence->pointwise = true;
+    sequence->positionwise = true;
     for (int i = 0; i < sequence->count; i++) {
         dt_layer *layer = &sequence->layers[i];
         layer->in = i == 0 ? *input : sequence->layers[i - 1].out;
@@ -64,19 +64,19 @@ static dt_status plan_outputs(dt_sequence *sequence, dt_plan *plan, const char *
         layer->begin = plan->table->total;
         DT_TRY(widen_name(layer, scope));
         DT_TRY(layer->kind->plan(layer, plan));
-        if (plan->spec->decoding > 0 && !layer->pointwise)
+        if (plan->spec->decoding > 0 && !layer->positionwise)
             return dt_layer_fail(
                 layer,
                 "%s looks at more than one position of a sample, so there is no going on from position "
                 "to position",
                 layer->kind->name);
-        sequence->pointwise = sequence->pointwise && layer->pointwise;
+        sequence->positionwise = sequence->positionwise && layer->positionwise;
         layer->trace[0] = dt_trace_kind("forward", layer->name);
         layer->trace[1] = dt_trace_kind("backward", layer->name);
         if (i < sequence->first_trained && is_trained(layer)) sequence->first_trained = i;
         if (layer->view) continue;
-        if (layer->fixed_rows && given)
-            DT_TRY(dt_status_within(dt_plan_memory(plan, &sequence->filled, dt_shape_count(&layer->in)),
+        if (layer->padded_batch && given)
+            DT_TRY(dt_status_within(dt_plan_memory(plan, &sequence->padded, dt_shape_count(&layer->in)),
                                     "recipe %s: layer %s", layer->source, layer->name));
         given = false;
         if (i == sequence->count - 1 && sequence->chunks_head && layer->chunkable) {
@@ -154,15 +154,15 @@ static void zero_rows(dt_real *array, int64_t from, int64_t to, int64_t width) {
     memset(array + from * width, 0, (size_t)((to - from) * width) * sizeof *array);
 }
 
-/* What a layer of fixed rows reads for `at`: the same numbers, and zeros in the rows beyond the batch. */
-static const dt_real *fill_input(const dt_sequence *sequence, const dt_pass *pass, const dt_layer *layer,
-                                 const dt_real *at, const dt_real *x) {
+/* What a layer of a padded batch reads for `at`: the same numbers, and zeros in the rows beyond the batch. */
+static const dt_real *pad_input(const dt_sequence *sequence, const dt_pass *pass, const dt_layer *layer,
+                                const dt_real *at, const dt_real *x) {
     int64_t width = dt_shape_count(&layer->in);
-    dt_real *filled = at == x ? sequence->filled : (dt_real *)at;
-    assert(filled);
-    if (at == x) memcpy(filled, x, (size_t)(pass->rows * width) * sizeof *x);
-    zero_rows(filled, pass->rows, sequence->max_rows, width);
-    return filled;
+    dt_real *padded = at == x ? sequence->padded : (dt_real *)at;
+    assert(padded);
+    if (at == x) memcpy(padded, x, (size_t)(pass->rows * width) * sizeof *x);
+    zero_rows(padded, pass->rows, sequence->max_rows, width);
+    return padded;
 }
 
 const dt_real *dt_sequence_forward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x) {
@@ -170,7 +170,7 @@ const dt_real *dt_sequence_forward(const dt_sequence *sequence, const dt_pass *p
     for (int i = 0; i < run_count(sequence); i++) {
         const dt_layer *layer = &sequence->layers[i];
         if (layer->view) continue;
-        if (layer->fixed_rows && pass->rows < sequence->max_rows) at = fill_input(sequence, pass, layer, at, x);
+        if (layer->padded_batch && pass->rows < sequence->max_rows) at = pad_input(sequence, pass, layer, at, x);
         /* A layer without a buffer of its own writes over its input, which plan_outputs found not to be x. */
         dt_real *y = layer->output ? layer->output : (dt_real *)at;
         double began = dt_trace_begin();
@@ -188,12 +188,12 @@ static const dt_real *input_of(const dt_sequence *sequence, int i, const dt_real
     return i > 0 ? sequence->layers[i - 1].output : x;
 }
 
-/* Its input and dy as a layer of fixed rows wants them. Forward has filled the input. */
-static const dt_real *fill_gradient(const dt_sequence *sequence, const dt_pass *pass, const dt_layer *layer,
-                                    const dt_real *input, const dt_real *x, dt_real *dy) {
-    if (!layer->fixed_rows || pass->rows == sequence->max_rows) return input;
+/* Its input and dy as a layer of a padded batch wants them. Forward has padded the input. */
+static const dt_real *pad_gradient(const dt_sequence *sequence, const dt_pass *pass, const dt_layer *layer,
+                                   const dt_real *input, const dt_real *x, dt_real *dy) {
+    if (!layer->padded_batch || pass->rows == sequence->max_rows) return input;
     zero_rows(dy, pass->rows, sequence->max_rows, dt_shape_count(&layer->out));
-    return input == x ? sequence->filled : input;
+    return input == x ? sequence->padded : input;
 }
 
 dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x, dt_real *dy,
@@ -205,7 +205,7 @@ dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, 
         dt_real *dx = layer->in_place ? dy : sequence->gradient[dy == sequence->gradient[0]];
         if (i == last && !wants_dx) dx = NULL;
         double began = dt_trace_begin();
-        const dt_real *input = fill_gradient(sequence, pass, layer, input_of(sequence, i, x), x, dy);
+        const dt_real *input = pad_gradient(sequence, pass, layer, input_of(sequence, i, x), x, dy);
         layer->kind->backward(layer, pass, input, input_of(sequence, i + 1, x), dy, dx);
         dt_trace_end(layer->trace[1], began, layer->flops * (double)pass->rows * (dx ? 2 : 1));
         dt_alive();
