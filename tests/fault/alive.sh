@@ -13,11 +13,13 @@ mlp=(--set 'model.layers=[flatten, dense: {out: 16, activation: relu}, dense: 10
 
 # Two steps, then an evaluation of 80 products on one rank, or 40 on each of two, that take six seconds; and an unpacking of
 # six blocks that takes as long. Ten times the timeout is what either may take without a sign of life.
-DTRAIN_COUNT_PRODUCTS=$work/count LD_PRELOAD=$products \
-    run 1 train --set data.file=small.h5 --set train.epochs=1 "${mlp[@]}" --set 'data.test_x=' --set 'data.test_y=' --run counted
-expect_code 0 "two steps without an evaluation"
-calls=$(sed -n 's/^dnnl_sgemm //p' count)
-((calls > 0)) || fail "no products are counted"
+calls=() # before the evaluation, on so many ranks
+for ranks in 1 2; do
+    DTRAIN_COUNT_PRODUCTS=$work/count LD_PRELOAD=$products \
+        run $ranks train --set data.file=small.h5 --set train.epochs=1 "${mlp[@]}" --set 'data.test_x=' --set 'data.test_y=' --run "counted$ranks"
+    expect_code 0 "two steps without an evaluation ($ranks)"
+    calls[ranks]=$(sed -n 's/^dnnl_sgemm //p' count)
+done
 /usr/bin/python3 - "$data" <<'END' || give_up "no compressed data"
 import h5py, sys
 with h5py.File(sys.argv[1]) as whole, h5py.File("packed.h5", "w") as packed:
@@ -37,15 +39,20 @@ ended() { # ended NAME WHAT
     out=$work/out err=$work/err
 }
 for ranks in 1 2; do
-    DTRAIN_SLOW_PRODUCT="dnnl_sgemm $((calls + 1)) $((75 * ranks))" LD_PRELOAD=$products \
+    DTRAIN_COUNT_PRODUCTS=$work/count$ranks DTRAIN_SLOW_PRODUCT="dnnl_sgemm $((calls[ranks] + 1)) $((75 * ranks))" LD_PRELOAD=$products \
         together "slow$ranks" "$ranks" train --set data.file=small.h5 --set train.epochs=1 "${mlp[@]}"
 done
-DTRAIN_FAULT="rank=0 call=write path=dtrain-spool nth=1+ do=delay ms=1000 armed=1" LD_PRELOAD=$shim \
+DTRAIN_FAULT="rank=0 call=write path=dtrain-spool nth=1+ do=delay ms=1000 armed=1" DTRAIN_FAULT_LOG=$work/delayed LD_PRELOAD=$shim \
     together packed 2 train --set data.file=packed.h5 --set train.steps=2 "${mlp[@]}"
 wait
 ended slow1 "an evaluation longer than ten times train.timeout (1)"
 ended slow2 "an evaluation longer than ten times train.timeout (2)"
 ended packed "an unpacking longer than ten times train.timeout"
+for ranks in 1 2; do
+    slow=$(($(sed -n 's/^dnnl_sgemm //p' "count$ranks") - calls[ranks]))
+    ((slow * 75 * ranks > 5000)) || fail "the evaluation on $ranks ranks has only $slow slow products"
+done
+(($(grep -c ' fault$' delayed) > 5)) || fail "the unpacking has only $(grep -c ' fault$' delayed) slow blocks"
 
 # ---- suspended ----------------------------------------------------------------------------------------------------------
 

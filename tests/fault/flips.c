@@ -1,7 +1,7 @@
 /* One flipped bit in a checkpoint: noticed, or without consequence. Never a model that is silently another one, never a
  * crash, never one that verifies and then does not load.
  *
- *   flips [COUNT [SEED]]   in a file of 1.2 MB and in one of 27 kB, COUNT (1000) each: half of them anywhere, the
+ *   flips [COUNT [SEED]]   in a file of 1.2 MB and in one of 27 kB, COUNT (500) each: half of them anywhere, the
  *                          others outside of the datasets' bytes, where HDF5 and the attributes are
  *
  * Each damaged file is read by a child process, so that a crash is counted. */
@@ -211,7 +211,7 @@ static int try_size(dt_comm *comm, const char *directory, sample_size size, long
 }
 
 int main(int argc, char **argv) {
-    long count = argc > 1 ? strtol(argv[1], NULL, 10) : 1000;
+    long count = argc > 1 ? strtol(argv[1], NULL, 10) : 500;
     uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     const char *parent = getenv("TMPDIR");
     char directory[256];

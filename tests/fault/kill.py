@@ -20,7 +20,7 @@ import time
 import jobs
 from jobs import BOUND, Failure, Job
 
-TIMEOUT = 4  # seconds of train.timeout while jobs are interrupted: a stopped rank must be noticed by then
+TIMEOUT = 2  # seconds of train.timeout while jobs are interrupted: a stopped rank must be noticed by then
 PATIENCE = 60  # the same for starts that nothing happens to, on a machine busy with other things
 
 IMAGES = [
@@ -160,7 +160,7 @@ class Harness:
         disturbed = seconds > 0
         places, path, what = self.places(setting[1], dice), dice.choice(PATHS), "nothing"
         self.count["on two hosts"] += len(places) > 1
-        environment = {"DTRAIN_LAUNCH_TIMEOUT": str(2 * TIMEOUT)} if disturbed else {}
+        environment = {"DTRAIN_LAUNCH_TIMEOUT": str(4 * TIMEOUT)} if disturbed else {}
         if disturbed and self.options.shim and setting[3] == self.packed[setting[2]] and dice.random() < 0.4:
             what = "kill unpacking"
             fault = f"rank={dice.choice([0, places[0]])} path={self.spool} call=write nth={dice.randint(1, 2)} do=kill armed=1"

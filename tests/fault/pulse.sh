@@ -16,9 +16,10 @@ with h5py.File(sys.argv[1]) as whole, h5py.File("packed.h5", "w") as packed:
 END
 
 # Rank 0 alone takes 7.5 s to unpack. The other machine has nothing to do, and would wait for ten times half a second.
-DTRAIN_FAULT="rank=0 call=write path=dtrain-spool nth=1+ do=delay ms=1250 armed=1" LD_PRELOAD=$shim \
+DTRAIN_FAULT="rank=0 call=write path=dtrain-spool nth=1+ do=delay ms=1250 armed=1" DTRAIN_FAULT_LOG=$work/delayed LD_PRELOAD=$shim \
     run_on "hostA:1 hostB:2" train --set data.file=packed.h5 --set train.steps=2 --set train.timeout=0.5 --set train.shards=4 --run packed
 expect_code 0 "a machine waits for another's unpacking"
+(($(grep -c ' fault$' delayed) > 4)) || fail "the unpacking has only $(grep -c ' fault$' delayed) slow blocks"
 
 # What one machine says makes the ranks of all go, whatever the launcher does.
 export OMPI_MCA_orte_abort_on_non_zero_status=0 OMPI_MCA_orte_allowed_exit_without_sync=1

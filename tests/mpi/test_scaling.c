@@ -1,30 +1,13 @@
 /* Numbers whose mean is far from 0, such as times and pressures, on any number of ranks: nothing of what tells them
  * apart is lost, whatever their format; and what is near 0 beside them has the bits it has as float32. The truth is
  * computed in long double, which holds every 64-bit integer. */
-#include <hdf5.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "../support/ranks.h"
 #include "data/data_internal.h"
+#include "data_set.h"
 
 enum { SAMPLES = 300, DEPTH = 3 };
-
-static char path[64];
-
-static void make_path(void) {
-    snprintf(path, sizeof path, "/tmp/dtrain-test-XXXXXX");
-    int fd = dt_comm_rank(world) == 0 ? mkstemp(path) : -1;
-    if (fd >= 0) close(fd);
-    ranks_assert_ok(dt_comm_broadcast(world, path, sizeof path, 0));
-}
-
-static void remove_path(void) {
-    ranks_assert_ok(dt_comm_barrier(world));
-    if (dt_comm_rank(world) == 0) unlink(path);
-}
 
 static bool fails_with(dt_status status, const char *text, const char *also) {
     bool as_told = status.code == DT_ERR_INPUT && strstr(status.message, text) && strstr(status.message, also);
@@ -35,21 +18,9 @@ static bool fails_with(dt_status status, const char *text, const char *also) {
 /* /x[SAMPLES, …] of a type and /y of zeros, opened. */
 static void open_split(dt_source *source, hid_t type, int rank, const hsize_t *dimensions, const void *x) {
     static const uint8_t y[SAMPLES];
-    bool good = true;
-    if (dt_comm_rank(world) == 0) {
-        hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-        hid_t spaces[] = {H5Screate_simple(rank, dimensions, NULL), H5Screate_simple(1, dimensions, NULL)};
-        hid_t xs = H5Dcreate2(file, "/x", type, spaces[0], H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-        hid_t ys = H5Dcreate2(file, "/y", H5T_NATIVE_UINT8, spaces[1], H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-        good = H5Dwrite(xs, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, x) >= 0 &&
-               H5Dwrite(ys, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, y) >= 0;
-        H5Dclose(xs);
-        H5Dclose(ys);
-        H5Sclose(spaces[0]);
-        H5Sclose(spaces[1]);
-        good &= H5Fclose(file) >= 0;
-    }
-    ranks_assert(good);
+    set_part xs = {.name = "/x", .type = type, .from = type, .rank = rank, .values = x};
+    memcpy(xs.dimensions, dimensions, (size_t)rank * sizeof *dimensions);
+    write_set(&xs, &(set_part){"/y", H5T_NATIVE_UINT8, H5T_NATIVE_UINT8, 1, {dimensions[0]}, y});
     static const dt_recipe_data data = {.train_x = "/x", .train_y = "/y"};
     ranks_assert_ok(dt_source_open(source, world, &(dt_source_request){.file = path, .data = &data}));
 }

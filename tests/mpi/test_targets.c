@@ -1,50 +1,18 @@
 /* What targets mean, on any number of ranks: the loss decides, the first that does not fit is named alike by all with
  * its value, and labels of any values are classes in ascending order. */
-#include <hdf5.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "../support/ranks.h"
 #include "data/data_internal.h"
+#include "data_set.h"
 
 enum { SAMPLES = 97 };
-
-static char path[64];
-
-static void make_path(void) {
-    snprintf(path, sizeof path, "/tmp/dtrain-test-XXXXXX");
-    int fd = dt_comm_rank(world) == 0 ? mkstemp(path) : -1;
-    if (fd >= 0) close(fd);
-    ranks_assert_ok(dt_comm_broadcast(world, path, sizeof path, 0));
-}
-
-static void remove_path(void) {
-    ranks_assert_ok(dt_comm_barrier(world));
-    if (dt_comm_rank(world) == 0) unlink(path);
-}
 
 /* /x[SAMPLES] and /y[SAMPLES, width], from doubles, opened for a loss. */
 static dt_status open_targets(dt_source *source, dt_loss loss, hid_t type, int width, const double *y) {
     static const uint8_t x[SAMPLES];
-    bool good = true;
-    ranks_assert_ok(dt_comm_barrier(world));
-    if (dt_comm_rank(world) == 0) {
-        hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-        hsize_t dimensions[] = {SAMPLES, (hsize_t)width};
-        hid_t spaces[] = {H5Screate_simple(1, dimensions, NULL), H5Screate_simple(width > 1 ? 2 : 1, dimensions, NULL)};
-        hid_t xs = H5Dcreate2(file, "/x", H5T_NATIVE_UINT8, spaces[0], H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-        hid_t ys = H5Dcreate2(file, "/y", type, spaces[1], H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-        good = H5Dwrite(xs, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, x) >= 0 &&
-               H5Dwrite(ys, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, y) >= 0;
-        H5Dclose(xs);
-        H5Dclose(ys);
-        H5Sclose(spaces[0]);
-        H5Sclose(spaces[1]);
-        good &= H5Fclose(file) >= 0;
-    }
-    ranks_assert(good);
+    write_set(&(set_part){"/x", H5T_NATIVE_UINT8, H5T_NATIVE_UINT8, 1, {SAMPLES}, x},
+              &(set_part){"/y", type, H5T_NATIVE_DOUBLE, width > 1 ? 2 : 1, {SAMPLES, (hsize_t)width}, y});
     static const dt_recipe_data data = {.train_x = "/x", .train_y = "/y"};
     return dt_source_open(source, world, &(dt_source_request){.file = path, .data = &data, .loss = loss});
 }

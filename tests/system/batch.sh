@@ -74,7 +74,7 @@ wide="flatten, dense: {out: 1000000, activation: relu}, dense: 4"
 code=$?
 expect_bad 1 '600 samples at once take [0-9.]+ GB .* there are [0-9.]+ GB for a rank; .*train.micro_batch=[0-9]+ would fit' \
     "activations beyond the memory"
-micro=$(grep -oE 'train.micro_batch=[0-9]+' "$err")
+micro=$(grep -oE 'train.micro_batch=[0-9]+' "$err") || fail "no micro-batch is said to fit"
 (ulimit -v 1200000 && trial 1 wide "$wide" --set train.batch=600 --set "$micro" --set train.steps=1 && exit "$code")
 code=$?
 if ((code == 0)) || grep -qE 'a rank needs [0-9.]+ GB' "$err"; then

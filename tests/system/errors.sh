@@ -56,8 +56,8 @@ refused 1 'short.h5' "data that is cut short" train --set data.file=short.h5
 refused 1 '(shards|batch)' "more ranks than samples in a batch" train --set "data.file=$data" --set train.batch=0
 refused 1 'nowhere' "a run directory that cannot be made" train --set "data.file=$data" --run /proc/nowhere
 refused 1 'missing' "eval of nothing" eval missing
-refused 1 '' "eval of a file that is no checkpoint" eval "$data"
-refused 2 'usage|eval' "eval without an argument" eval
+refused 1 'fashion-mnist.h5: a dtrain dataset, not a dtrain checkpoint' "eval of a file that is no checkpoint" eval "$data"
+refused 2 'eval needs a checkpoint or a run directory' "eval without an argument" eval
 [[ -z $(find . -path './runs/*' -type f) ]] || fail "something was written: $(find runs)"
 
 # A pipe nobody writes to is refused at once wherever a file belongs: none of these waits for it.

@@ -89,10 +89,24 @@ expect_bad 2 'import has no kind "tar"' "an unknown kind is wrong use"
 run 1 import idx a
 expect_bad 2 'idx' "too few files are wrong use"
 
-for delay in 0.01 0.03 0.1 0.2 0.3 0.4; do
-    { timeout -s KILL "$delay" "$dtrain" import idx "${files[@]}" dest.h5; } >"$out" 2>&1
-    [[ $(head -c 6 dest.h5) == before ]] || compare dest.h5 || fail "killed after $delay s: half a destination"
+# Killed at a call it makes on the way to its destination: some of them, with the first and the last.
+faulty() { # faulty REQUEST: an import with it
+    rm -f log
+    { DTRAIN_FAULT="path=$work/dest.h5 armed=1 $1" DTRAIN_FAULT_LOG=$work/log LD_PRELOAD=$build/tests/faultshim.so \
+        "$dtrain" import idx "${files[@]}" "$work/dest.h5"; } >"$out" 2>&1
+    code=$?
+}
+faulty ""
+expect_code 0 "an import that is looked at"
+calls=$(wc -l <log)
+((calls > 10)) || fail "it makes only $calls calls"
+grep -q ' rename ' log || fail "no call of it puts the file in its place"
+for nth in $(seq 1 $((calls / 12 + 1)) $((calls - 1))) "$calls"; do
     echo before >dest.h5
+    faulty "nth=$nth do=kill"
+    grep -q ' fault$' log || fail "there was no call $nth"
+    ((code == 137)) || fail "killed at call $nth: exit code $code"
+    [[ $(head -c 6 dest.h5) == before ]] || compare dest.h5 || fail "killed at call $nth: half a destination"
 done
-pass "killed at any time, it is what it was or complete"
+pass "killed at any of $calls calls, it is what it was or complete"
 finish
