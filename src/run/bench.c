@@ -8,12 +8,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "arithmetic.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/stop.h"
-#include "run_internal.h"
+#include "comm/reduce.h"
+#include "measure.h"
+#include "optim/optim.h"
+#include "store/checkpoint.h"
+#include "train.h"
 
 #define REPEATS 15
 

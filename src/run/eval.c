@@ -2,9 +2,20 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arithmetic.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "run_internal.h"
+#include "comm_ranks.h"
+#include "data/identity.h"
+#include "data/targets.h"
+#include "data/tokenizer.h"
+#include "evaluate.h"
+#include "train.h"
+#include "use/batch.h"
+#include "use/extras.h"
+#include "use/figures.h"
+#include "use/pieces.h"
+#include "use/trained.h"
 
 /* What an evaluation needs of a checkpoint. */
 typedef struct dt_evaluation {

@@ -1,9 +1,8 @@
 /* What this machine can do, measured: the yardstick of profiles and of dtrain bench. */
-#include <string.h>
-
+#include "measure.h"
 #include "base/clock.h"
 #include "base/memory.h"
-#include "run_internal.h"
+#include "compute/compute.h"
 
 dt_status dt_measure_products(int64_t n, dt_precision precision, double seconds, double *rate) {
     bool bf16 = precision == DT_PRECISION_BF16;

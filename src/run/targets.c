@@ -5,10 +5,11 @@
 
 #include "base/escape.h"
 #include "base/log.h"
-#include "run_internal.h"
+#include "data/targets.h"
+#include "run_data.h"
 
-dt_status dt_run_check_targets(dt_run *run) {
-    dt_targets *train = &run->train.targets, *test = &run->test.targets;
+dt_status dt_run_data_check_targets(dt_run_data *data) {
+    dt_targets *train = &data->train.targets, *test = &data->test.targets;
     if (train->either && !test->labels) dt_targets_as_numbers(train);
     if (test->either && !train->labels) dt_targets_as_numbers(test);
     if (train->labels == test->labels && (train->labels || train->width == test->width)) return dt_ok();
@@ -19,35 +20,33 @@ dt_status dt_run_check_targets(dt_run *run) {
                    one, test->name, other);
 }
 
-dt_status dt_run_settle_targets(dt_run *run) {
-    int64_t outputs = dt_model_outputs(run->model);
-    DT_TRY(dt_targets_settle(&run->train.targets, &run->classes, !run->resumes, outputs));
-    DT_TRY(dt_class_names(&run->train.targets, &run->class_names, &run->class_names_bytes));
-    return run->has_test ? dt_targets_settle(&run->test.targets, &run->classes, false, outputs) : dt_ok();
+dt_status dt_run_data_settle_targets(dt_run_data *data, int64_t outputs, bool resumes) {
+    DT_TRY(dt_targets_settle(&data->train.targets, &data->classes, !resumes, outputs));
+    DT_TRY(dt_class_names(&data->train.targets, &data->class_names, &data->class_names_bytes));
+    return data->has_test ? dt_targets_settle(&data->test.targets, &data->classes, false, outputs) : dt_ok();
 }
 
 /* The first names, as they may be shown. */
-static void tell_names(const dt_run *run) {
+static void tell_names(const dt_run_data *data) {
     char text[256] = "";
     size_t used = 0;
-    const char *name = run->class_names, *end = name + run->class_names_bytes;
+    const char *name = data->class_names, *end = name + data->class_names_bytes;
     for (; name < end && used < 160; name += strlen(name) + 1) {
         char shown[64];
         dt_escape_name(shown, sizeof shown, name);
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", used ? ", " : "", shown);
     }
-    dt_log_info("classes of %s: %s%s", run->train.targets.name, text, name < end ? ", …" : "");
+    dt_log_info("classes of %s: %s%s", data->train.targets.name, text, name < end ? ", …" : "");
 }
 
-void dt_run_tell_targets(const dt_run *run) {
-    const dt_targets *train = &run->train.targets;
+void dt_run_data_tell_targets(const dt_run_data *data) {
+    const dt_targets *train = &data->train.targets;
     int64_t label, row;
-    if (dt_comm_rank(run->comm) != 0) return;
-    if (run->classes.count > 0 && train->found)
-        dt_log_info("%lld classes, numbered in the order of their labels (%s)", (long long)run->classes.count,
+    if (data->classes.count > 0 && train->found)
+        dt_log_info("%lld classes, numbered in the order of their labels (%s)", (long long)data->classes.count,
                     dt_labels_text(train->found));
-    if (run->class_names) tell_names(run);
-    if (run->has_test && dt_targets_unseen(&run->test.targets, train, &label, &row))
-        dt_log_info("%s: %s row %lld is %lld, a class that no row of %s has (%s)", train->file, run->test.targets.name,
+    if (data->class_names) tell_names(data);
+    if (data->has_test && dt_targets_unseen(&data->test.targets, train, &label, &row))
+        dt_log_info("%s: %s row %lld is %lld, a class that no row of %s has (%s)", train->file, data->test.targets.name,
                     (long long)row, (long long)label, train->name, dt_labels_text(train->found));
 }

@@ -1,7 +1,9 @@
-/* What compute.precision means to a run: whether all machines of the job can, and the rounded copy of the weights that
- * its products read. The copy follows from the weights, so it is neither saved nor part of the digest. */
+/* What arithmetic a run is made of: its instruction set, which all ranks must have, and what compute.precision means on
+ * these machines. A run goes on with the instruction set it began with, for another gives other bits. */
+#include "arithmetic.h"
+
+#include "alike.h"
 #include "base/log.h"
-#include "run_internal.h"
 
 dt_status dt_precision_everywhere(dt_comm *comm, bool *all) {
     int64_t lacking = !dt_compute_has_bf16();
@@ -38,10 +40,18 @@ dt_status dt_precision_check(const char *recipe) {
                                  "there is bf16, or in float32 with --set compute.precision=float32");
 }
 
-void dt_run_round_weights(dt_run *run) {
-    if (!run->weights16) return;
-    size_t total = run->table->total, rank = (size_t)dt_node_rank(run->node), size = (size_t)dt_node_size(run->node);
-    size_t begin = total * rank / size, end = total * (rank + 1) / size;
-    run->kernels->to_bf16(run->weights16 + begin, run->weights + begin, (int64_t)(end - begin));
-    dt_node_meet(run->node);
+dt_status dt_arithmetic_open(dt_session *session, const dt_start *start, const dt_kernels **kernels) {
+    const dt_recipe_compute *compute = &session->recipe->compute;
+    dt_isa isa, best = dt_kernels_for(DT_ISA_AUTO)->isa;
+    bool named = dt_recipe_allows(session->options->allowed, "compute.isa");
+    dt_status status = dt_isa_resume((dt_isa)compute->isa, (dt_isa)start->isa, named, best, &isa);
+    status = dt_status_within(status, "%s", start->path);
+    if (status.code == DT_OK) status = dt_compute_open(kernels, isa, (int)compute->threads);
+    DT_TRY(dt_session_agree(session, status));
+    DT_TRY(dt_check_alike(session->comm, (uint64_t)(*kernels)->isa, "instruction set",
+                          "set compute.isa to one that all machines have (avx2, or baseline)"));
+    if (session->first && compute->isa == DT_ISA_AUTO && isa != DT_ISA_AUTO && isa != best)
+        dt_log_info("going on with compute.isa %s, as the run began; here auto is %s", dt_isa_name(isa),
+                    dt_isa_name(best));
+    return dt_precision_settle(session->comm, session->recipe, &session->lacks_bf16);
 }

@@ -1,0 +1,145 @@
+/* What follows a step: records, checks, checkpoint, evaluation, and whether the run ends here. All ranks come to the
+ * same decisions: they follow from the position, and from what crossed with the gradient (dt_flag). */
+#include "evaluate.h"
+#include "replicas.h"
+#include "run.h"
+
+dt_status dt_run_publish(dt_run *run) {
+    return dt_snapshot_publish(&run->snapshot, &run->session, &run->trainee, &run->ledger, &run->clock);
+}
+
+static dt_best best_by(const dt_run *run) {
+    return (dt_best)run->session.recipe->checkpoint.best;
+}
+
+static bool is_due(const dt_run *run, dt_span span) {
+    return dt_course_due(&run->course, span, &run->ledger.position);
+}
+
+static bool is_raised(const dt_run *run, dt_flag flag) {
+    return dt_reduce_raised(run->trainee.reducer, flag) > 0;
+}
+
+static bool is_last_step(const dt_run *run) {
+    return run->ledger.position.step == run->course.total_steps;
+}
+
+bool dt_run_is_out_of_patience(const dt_run *run) {
+    int64_t patience = run->session.recipe->train.patience;
+    return patience > 0 && run->ledger.best.since >= (double)patience;
+}
+
+bool dt_run_is_finished(const dt_run *run) {
+    return run->ledger.position.step >= run->course.total_steps || dt_run_is_out_of_patience(run);
+}
+
+const char *dt_run_reason(const dt_run *run, bool stops, bool told) {
+    bool signal = told && dt_reduce_raised(run->trainee.reducer, DT_FLAG_STOP) > run->clock.stops;
+    if (stops) return signal ? "signal" : "stop_after";
+    if (run->ledger.position.step < run->course.total_steps) return "patience";
+    return run->session.recipe->train.steps > 0 ? "steps" : "epochs";
+}
+
+/* ---- evaluation ---- */
+
+static bool evaluation_falls_here(const dt_run *run) {
+    return is_last_step(run) || is_due(run, run->session.recipe->train.eval_every);
+}
+
+bool dt_run_owes_evaluation(const dt_run *run) {
+    bool owes = dt_ledger_owes_evaluation(&run->ledger);
+    const dt_records *records = &run->progress.records;
+    if (run->session.first && best_by(run) == DT_BEST_NONE && run->snapshot.step > 0)
+        owes = evaluation_falls_here(run) && dt_records_begun(records) &&
+               !dt_records_evaluated(records, run->ledger.position.step);
+    return dt_comm_any(run->session.comm, owes);
+}
+
+static void owe_evaluation(dt_run *run, bool owes) {
+    dt_ledger_owe_evaluation(&run->ledger, best_by(run), owes);
+}
+
+/* Evaluates; *better: this is the best evaluation so far by checkpoint.best. */
+static dt_status evaluate(dt_run *run, bool *better) {
+    dt_run_clock_mark(&run->clock);
+    owe_evaluation(run, false);
+    if (run->data.has_test) DT_TRY(dt_evaluate_test(&run->session, &run->data, &run->trainee, &run->ledger));
+    dt_run_clock_spend(&run->clock, DT_PHASE_EVALUATE);
+    run->clock.evaluated = run->clock.mark;
+    if (best_by(run) != DT_BEST_NONE) {
+        *better = dt_ledger_judge(&run->ledger, best_by(run));
+        run->snapshot.behind = true;
+    }
+    DT_TRY(dt_ledger_gather(&run->ledger, &run->session.ranks, NULL));
+    dt_progress_evaluated(&run->progress);
+    return dt_ok();
+}
+
+dt_status dt_run_catch_up(dt_run *run) {
+    bool better = false;
+    DT_TRY(evaluate(run, &better));
+    run->ended = dt_run_reason(run, false, false);
+    return dt_run_is_finished(run) ? dt_run_publish(run) : dt_ok();
+}
+
+/* Evaluates behind a step that was `published` or not. Who is told to stop amid it leaves it to who goes on (*stop). */
+static dt_status evaluate_step(dt_run *run, bool published, bool *better, bool *stop) {
+    dt_status status = evaluate(run, better);
+    *stop = status.code == DT_ERR_STOPPED;
+    if (*stop) {
+        run->ended = "signal";
+        owe_evaluation(run, true);
+        return dt_run_publish(run);
+    }
+    if (status.code == DT_ERR_DIVERGED && !published) { /* of the test set: the steps are not to be lost for that */
+        owe_evaluation(run, true);
+        DT_TRY(dt_run_publish(run));
+    }
+    return status;
+}
+
+/* ---- records and checks ---- */
+
+static dt_status record(dt_run *run) {
+    bool epoch_ends = run->ledger.position.sample == run->course.samples;
+    if (is_due(run, run->session.recipe->train.log_every) || epoch_ends || is_last_step(run)) {
+        dt_tally interval;
+        DT_TRY(dt_ledger_gather(&run->ledger, &run->session.ranks, &interval));
+        DT_TRY(dt_progress_record(&run->progress, &interval, run->trainee.rate, run->trainee.grad_norm));
+    }
+    if (epoch_ends) dt_ledger_end_epoch(&run->ledger);
+    return dt_ok();
+}
+
+static dt_status check(dt_run *run, bool now) {
+    int64_t every = run->session.recipe->train.check_every;
+    if (every == 0 || (!now && run->ledger.position.step % every != 0)) return dt_ok();
+    return dt_check_replicas(&run->session, &run->trainee, &run->snapshot, &run->ledger);
+}
+
+/* A checkpoint comes before the evaluation, and again after it where that found the best, or the last. */
+dt_status dt_run_after_step(dt_run *run, bool *stop) {
+    const dt_recipe *recipe = run->session.recipe;
+    if (is_raised(run, DT_FLAG_LOST)) DT_TRY(dt_session_check_hold(&run->session));
+    DT_TRY(record(run));
+    const int64_t allowed = dt_course_span(&run->course, recipe->train.stop_after);
+    const int64_t made = run->ledger.position.step - run->course.first_step;
+    bool last = is_last_step(run), better = false;
+    bool told = !last && is_raised(run, DT_FLAG_STOP);
+    bool stops = told || (!last && allowed > 0 && made >= allowed);
+    bool evaluates = evaluation_falls_here(run) || is_raised(run, DT_FLAG_EVALUATE);
+    bool publishes = last || stops || is_due(run, recipe->checkpoint.every) || is_raised(run, DT_FLAG_CHECKPOINT);
+    DT_TRY(check(run, publishes));
+    if (evaluates) owe_evaluation(run, true);
+    if (publishes) DT_TRY(dt_run_publish(run));
+    if (evaluates && !told) {
+        DT_TRY(evaluate_step(run, publishes, &better, stop));
+        if (*stop) return dt_ok();
+    }
+    bool finished = dt_run_is_finished(run);
+    *stop = stops && !finished;
+    run->ended = dt_run_reason(run, *stop, told);
+    if (!finished && !*stop && (publishes || !better)) return dt_ok();
+    if (!publishes) DT_TRY(check(run, true));
+    return dt_run_publish(run);
+}

@@ -1,0 +1,42 @@
+/* Seconds by what they are spent on. They are counted where one kind of work ends and the next begins, so none is
+ * counted twice or lost; a trace gets the same spans. */
+#include "clock.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/trace.h"
+
+static const char *const phases[DT_PHASE_COUNT] = {"input", "compute", "reduce", "update", "evaluate", "checkpoint"};
+
+void dt_run_clock_begin(dt_run_clock *clock) {
+    memset(clock, 0, sizeof *clock);
+    clock->started = dt_clock_now();
+}
+
+void dt_run_clock_trace(dt_run_clock *clock) {
+    for (int i = 0; i < DT_PHASE_COUNT; i++) clock->spans[i] = dt_trace_kind("phase", phases[i]);
+}
+
+void dt_run_clock_mark(dt_run_clock *clock) {
+    clock->mark = dt_clock_now();
+}
+
+void dt_run_clock_spend(dt_run_clock *clock, dt_phase phase) {
+    double now = dt_clock_now();
+    clock->phases[phase] += now - clock->mark;
+    dt_trace_span(clock->spans[phase], clock->mark, now, 0);
+    clock->mark = now;
+}
+
+void dt_run_clock_step(dt_run_clock *clock, double began) {
+    clock->loop_seconds += dt_clock_now() - began;
+}
+
+bool dt_run_clock_due(dt_span span, double since) {
+    return span.unit == DT_SPAN_SECONDS && dt_clock_now() - since >= span.value;
+}
+
+double dt_run_clock_rate(const dt_run_clock *clock) {
+    return clock->loop_seconds > 0 ? (double)clock->loop_samples / clock->loop_seconds : 0;
+}

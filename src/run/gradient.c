@@ -1,0 +1,89 @@
+/* The summed gradient of a global batch: every rank computes its shards, layer by layer back from the loss, and what is
+ * final of a gradient is on its way while the rest is computed.
+ *
+ * Decisions that depend on a clock or a signal (stop, checkpoint, evaluate) are raised with the gradient, so all ranks
+ * learn of them in the same step and none has to ask. */
+#include "base/stop.h"
+#include "step.h"
+
+static void gradient_ready(void *reducer, size_t begin) {
+    dt_reduce_ready(reducer, begin, false);
+}
+
+static void last_gradient_ready(void *reducer, size_t begin) {
+    dt_reduce_ready(reducer, begin, true);
+}
+
+void dt_step_clear(dt_step *step, dt_trainee *trainee) {
+    step->ledger->local = step->before;
+    dt_reduce_begin(trainee->reducer);
+}
+
+/* Whether no other shard of this rank that has samples follows: the first ones have more. */
+static bool is_last(const dt_step *step, int64_t shard) {
+    int64_t offset, count = 0;
+    if (shard + 1 < step->end_shard) dt_shard_range(step->rows, step->course->shards, shard + 1, &offset, &count);
+    return count == 0;
+}
+
+/* Samples [offset, offset + rows) of the batch, as input. */
+static void gather_rows(const dt_step *step, dt_trainee *trainee, int64_t offset, int64_t rows) {
+    for (int64_t i = 0; i < rows; i++) trainee->index[i] = dt_sampler_index(&step->order, step->at.sample + offset + i);
+    trainee->batch.first = (uint64_t)offset;
+    dt_source_fetch(&step->data->train, trainee->kernels, &step->data->scaling, &step->augment, trainee->index, rows,
+                    &trainee->batch);
+    dt_run_clock_spend(step->clock, DT_PHASE_INPUT);
+}
+
+void dt_step_shard(dt_step *step, dt_trainee *trainee, int64_t shard) {
+    const dt_recipe *recipe = step->session->recipe;
+    int64_t offset, count;
+    dt_shard_range(step->rows, step->course->shards, shard, &offset, &count);
+    if (count == 0) return;
+    dt_pass pass = {.kernels = trainee->kernels,
+                    .training = true,
+                    .seed = (uint64_t)recipe->seed,
+                    .step = (uint64_t)step->at.step,
+                    .weights = trainee->weights,
+                    .weights16 = trainee->weights16,
+                    .grads = dt_reduce_next(trainee->reducer),
+                    .ready_context = trainee->reducer};
+    int64_t at_once = recipe->train.micro_batch > 0 ? recipe->train.micro_batch : count;
+    for (int64_t done = 0; done < count; done += at_once) {
+        int64_t rows = count - done < at_once ? count - done : at_once;
+        gather_rows(step, trainee, offset + done, rows);
+        pass.accumulate = done > 0;
+        dt_recurrent_state_pass(&trainee->recurrent_state, &pass, offset + done, trainee->batch.fresh);
+        if (done + rows == count) pass.ready = is_last(step, shard) ? last_gradient_ready : gradient_ready;
+        dt_model_train(trainee->model, pass, &trainee->batch, &step->ledger->local);
+        dt_run_clock_spend(step->clock, DT_PHASE_COMPUTE);
+    }
+    dt_reduce_add(trainee->reducer);
+}
+
+/* What this rank has to say besides its gradient. */
+static void raise_flags(const dt_step *step, dt_reducer *reducer) {
+    const dt_recipe *recipe = step->session->recipe;
+    dt_run_clock *clock = step->clock;
+    if (dt_stop_requested) dt_reduce_raise(reducer, DT_FLAG_STOP);
+    if (dt_compute_failed()) dt_reduce_raise(reducer, DT_FLAG_FAILED);
+    if (step->ledger->local.not_finite > 0) dt_reduce_raise(reducer, DT_FLAG_NOT_FINITE);
+    if (!step->session->first) return;
+    if (dt_rundir_is_lost(step->session->lock)) dt_reduce_raise(reducer, DT_FLAG_LOST);
+    clock->stops = dt_run_clock_due(recipe->train.stop_after, clock->started);
+    if (clock->stops) dt_reduce_raise(reducer, DT_FLAG_STOP);
+    if (dt_run_clock_due(recipe->checkpoint.every, clock->checkpointed)) dt_reduce_raise(reducer, DT_FLAG_CHECKPOINT);
+    if (dt_run_clock_due(recipe->train.eval_every, clock->evaluated)) dt_reduce_raise(reducer, DT_FLAG_EVALUATE);
+}
+
+dt_status dt_step_reduce(dt_step *step, dt_trainee *trainee, bool *redo) {
+    dt_reducer *reducer = trainee->reducer;
+    raise_flags(step, reducer);
+    dt_session_note(step->session, DT_ACTIVITY_MEET, step->at.step);
+    DT_TRY(dt_reduce_finish(reducer, redo));
+    if (dt_reduce_raised(reducer, DT_FLAG_FAILED) > 0) return dt_ok(); /* the step is nobody's */
+    dt_session_note(step->session, DT_ACTIVITY_COMPUTE, step->at.step);
+    dt_run_clock_spend(step->clock, DT_PHASE_REDUCE);
+    step->clock->redone += *redo;
+    return dt_ok();
+}

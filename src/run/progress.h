@@ -1,0 +1,40 @@
+/* What a run says of itself, and records (progress.c). */
+#ifndef DTRAIN_PROGRESS_H
+#define DTRAIN_PROGRESS_H
+
+#include "clock.h"
+#include "course.h"
+#include "ledger.h"
+#include "records.h"
+#include "run_data.h"
+#include "session.h"
+
+typedef struct dt_progress {
+    /* what is reported on */
+    const dt_session *session;
+    const dt_run_data *data;
+    const dt_course *course;
+    const dt_ledger *ledger;
+    const dt_run_clock *clock;
+    dt_records records;
+    /* up to the last record */
+    double phases[DT_PHASE_COUNT], loop_seconds;
+    int64_t loop_samples;
+    double loss; /* of it */
+    double shown;
+    bool live_line; /* one is on the screen */
+} dt_progress;
+
+void dt_progress_begin(dt_progress *progress, const dt_session *session, const dt_run_data *data,
+                       const dt_course *course, const dt_ledger *ledger, const dt_run_clock *clock);
+/* Rank 0 with a terminal: refreshes the live line, at most ten times a second. */
+void dt_progress_live(dt_progress *progress);
+void dt_progress_clear(dt_progress *progress);
+/* Collective. A row of metrics and a line, for the steps since the last one, of which this is the tally. */
+dt_status dt_progress_record(dt_progress *progress, const dt_tally *interval, double rate, double grad_norm);
+/* The same for an evaluation, ledger->test; says nothing on other ranks than 0. */
+void dt_progress_evaluated(dt_progress *progress);
+/* The machine-readable last line; `ended` is why. */
+void dt_progress_last_line(const dt_progress *progress, dt_outcome outcome, const char *ended, uint64_t digest);
+
+#endif

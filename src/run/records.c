@@ -1,0 +1,61 @@
+/* Rows of metrics. What a row has is said once, by the columns below and the figures that fill them in their order. */
+#include "records.h"
+
+#include "base/log.h"
+
+static const char *const train_columns[] = {
+    "step",       "epoch",       "loss",       "learning_rate", "grad_norm",   "samples_per_s", "tokens_per_s",
+    "perplexity", "input_min",   "input_mean", "input_max",     "compute_min", "compute_mean",  "compute_max",
+    "reduce_min", "reduce_mean", "reduce_max", "update_min",    "update_mean", "update_max",    NULL};
+static const char *const epoch_columns[] = {
+    "step",      "epoch",    "train_loss",      "train_accuracy",     "test_loss", "test_accuracy",
+    "test_top5", "test_mae", "test_perplexity", "test_bits_per_char", "seconds",   NULL};
+
+static const dt_metrics_series series[] = {{"train", train_columns}, {"epoch", epoch_columns}};
+enum { SERIES_TRAIN, SERIES_EPOCH };
+
+dt_status dt_records_open(dt_records *records, const char *directory, int64_t step) {
+    dt_metrics *old = records->metrics; /* its last rows are to be made again */
+    records->metrics = NULL;
+    DT_TRY(dt_metrics_close(old));
+    return dt_metrics_open(&records->metrics, directory, series, 2, step);
+}
+
+void dt_records_close(dt_records *records) {
+    if (records->lost > 1) dt_log_warn("%lld rows of metrics were not written whole", (long long)records->lost);
+    dt_status status = dt_metrics_close(records->metrics);
+    if (status.code != DT_OK && records->lost == 0) dt_log_warn("%s", status.message);
+}
+
+/* A disk that is full stays full: the first row that is not written is said at once, and at the end how many were not.
+ */
+static void append(dt_records *records, int number, const double *row) {
+    dt_status status = dt_metrics_append(records->metrics, number, row);
+    if (status.code != DT_OK && records->lost++ == 0) dt_log_warn("%s; the run goes on without it", status.message);
+}
+
+void dt_records_interval(dt_records *records, const dt_interval *f) {
+    double row[8 + 3 * (DT_PHASE_UPDATE + 1)] = {f->step,      f->epochs,        f->loss,         f->learning_rate,
+                                                 f->grad_norm, f->samples_per_s, f->tokens_per_s, f->perplexity};
+    for (int phase = 0, at = 8; phase <= DT_PHASE_UPDATE; phase++) {
+        row[at++] = f->least[phase];
+        row[at++] = f->mean[phase];
+        row[at++] = f->most[phase];
+    }
+    append(records, SERIES_TRAIN, row);
+}
+
+void dt_records_evaluation(dt_records *records, const dt_epoch_figures *f) {
+    double row[] = {f->step,          f->epochs,    f->train_loss, f->train_accuracy,  f->test_loss,
+                    f->test_accuracy, f->test_top5, f->test_mae,   f->test_perplexity, f->test_bits_per_char,
+                    f->seconds};
+    append(records, SERIES_EPOCH, row);
+}
+
+bool dt_records_begun(const dt_records *records) {
+    return dt_metrics_last(records->metrics, SERIES_TRAIN) >= 0;
+}
+
+bool dt_records_evaluated(const dt_records *records, int64_t step) {
+    return dt_metrics_last(records->metrics, SERIES_EPOCH) == step;
+}

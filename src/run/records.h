@@ -1,0 +1,39 @@
+/* The metrics of a run: a row for each log interval and each evaluation (records.c). */
+#ifndef DTRAIN_RECORDS_H
+#define DTRAIN_RECORDS_H
+
+#include <stdbool.h>
+
+#include "clock.h"
+#include "store/metrics.h"
+
+typedef struct dt_records {
+    dt_metrics *metrics; /* rank 0 */
+    int64_t lost;        /* rows that were not written */
+} dt_records;
+
+/* Figures of a log interval; those that do not apply are NaN. */
+typedef struct dt_interval {
+    double step, epochs, loss, learning_rate, grad_norm, samples_per_s, tokens_per_s, perplexity;
+    double least[DT_PHASE_COUNT], mean[DT_PHASE_COUNT], most[DT_PHASE_COUNT]; /* seconds a rank */
+} dt_interval;
+
+/* Figures of an evaluation, likewise. */
+typedef struct dt_epoch_figures {
+    double step, epochs, train_loss, train_accuracy, test_loss, test_accuracy, test_top5, test_mae, test_perplexity,
+        test_bits_per_char, seconds;
+} dt_epoch_figures;
+
+/* All of rank 0. Rows behind `step` are dropped. */
+dt_status dt_records_open(dt_records *records, const char *directory, int64_t step);
+/* Says how many rows were lost. */
+void dt_records_close(dt_records *records);
+/* A row that cannot be written is lost, and the run goes on. */
+void dt_records_interval(dt_records *records, const dt_interval *figures);
+void dt_records_evaluation(dt_records *records, const dt_epoch_figures *figures);
+/* Whether the run has made steps itself, not only taken over a checkpoint. */
+bool dt_records_begun(const dt_records *records);
+/* Whether there is a row of an evaluation of this step. */
+bool dt_records_evaluated(const dt_records *records, int64_t step);
+
+#endif

@@ -1,0 +1,53 @@
+/* A run: what it is made of. Only what begins, ends or moves the whole of it takes this; everything else takes the
+ * parts it needs. */
+#ifndef DTRAIN_RUN_H
+#define DTRAIN_RUN_H
+
+#include "profile.h"
+#include "progress.h"
+#include "snapshot.h"
+#include "trainee.h"
+
+typedef struct dt_run {
+    dt_session session;   /* ranks, directory, options */
+    dt_run_data data;     /* what is learned from */
+    dt_trainee trainee;   /* what learns */
+    dt_course course;     /* how far */
+    dt_ledger ledger;     /* what was done so far */
+    dt_run_clock clock;   /* and what it took */
+    dt_snapshot snapshot; /* all of that as the store sees it */
+    dt_progress progress; /* what is said of it */
+    dt_profile profile;   /* on request */
+    const char *ended;    /* why the loop was left; rank 0 */
+} dt_run;
+
+/* start.c. Collective: everything before the first step. To be closed, also after a failure. */
+dt_status dt_run_open(dt_run *run, dt_comm *comm, dt_recipe *recipe, const dt_train_options *options);
+void dt_run_close(dt_run *run);
+
+/* resume.c. Collective, once everything is planned. The state becomes that of the checkpoint, which must be this run's.
+ */
+dt_status dt_run_load(dt_run *run, const char *path);
+/* Collective. Back to the newest checkpoint that is whole. */
+dt_status dt_run_roll_back(dt_run *run);
+
+/* loop.c. Collective. Trains until the recipe is fulfilled or somebody stops it. `owes`: the evaluation of the step to
+ * go on from is still to be made. */
+dt_status dt_run_loop(dt_run *run, bool owes, dt_outcome *outcome);
+
+/* after_step.c. Collective. Records, checks, checkpoint and evaluation, as they are due; *stop: the run is to end here
+ * and to go on later. */
+dt_status dt_run_after_step(dt_run *run, bool *stop);
+/* Collective. The evaluation that was due when the checkpoint was made. */
+dt_status dt_run_catch_up(dt_run *run);
+/* Collective, after a checkpoint was loaded: whether its step was never evaluated. */
+bool dt_run_owes_evaluation(const dt_run *run);
+/* Collective. A checkpoint of the present state, unless the newest one is that. */
+dt_status dt_run_publish(dt_run *run);
+/* Whether nothing is left to be done. */
+bool dt_run_is_finished(const dt_run *run);
+bool dt_run_is_out_of_patience(const dt_run *run);
+/* Why the loop is left: `told` to stop, or by the number of steps train.stop_after allows. */
+const char *dt_run_reason(const dt_run *run, bool stops, bool told);
+
+#endif

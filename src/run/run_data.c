@@ -1,0 +1,56 @@
+/* The data of a run: opened, compared with each other, and given an identity that checkpoints keep. */
+#include "run_data.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+/* Collective. Test data that are not there are asked for by default: then the message says how to do without. */
+static dt_status open_test(dt_run_data *data, dt_comm *comm, const dt_source_request *request) {
+    char missing[DT_TEXT_MAX + 32], field[32];
+    snprintf(missing, sizeof missing, ": there is no %s", dt_source_dataset(request->data, true));
+    dt_status status = dt_source_open(&data->test, comm, request);
+    if (status.code != DT_ERR_INPUT || !strstr(status.message, missing)) return status;
+    dt_source_field(request->data, true, field);
+    return dt_fail(status.code, "%s (data.%s: \"\" trains without test data)", status.message, field);
+}
+
+static dt_status open_sources(dt_run_data *data, dt_comm *comm, const dt_recipe *recipe) {
+    const dt_recipe_data *wanted = &recipe->data;
+    DT_TRY(dt_source_vocabulary(&data->vocabulary, comm, wanted->file, wanted));
+    dt_source_request request = {.file = wanted->file,
+                                 .data = wanted,
+                                 .loss = (dt_loss)recipe->loss.kind,
+                                 .vocabulary = data->vocabulary.size,
+                                 .streams = recipe->train.batch};
+    DT_TRY(dt_source_open(&data->train, comm, &request));
+    data->has_test = dt_recipe_has_test(wanted);
+    if (!data->has_test) return dt_ok();
+    request.test = request.in_order = true;
+    DT_TRY(open_test(data, comm, &request));
+    char train[96], test[96];
+    dt_shape_text(&data->train.about.input, train);
+    dt_shape_text(&data->test.about.input, test);
+    if (strcmp(train, test) != 0)
+        return dt_fail(DT_ERR_INPUT, "%s: samples of %s are %s but those of %s are %s", wanted->file,
+                       data->train.x_name, train, data->test.x_name, test);
+    return dt_run_data_check_targets(data);
+}
+
+dt_status dt_run_data_open(dt_run_data *data, const dt_session *session) {
+    DT_TRY(open_sources(data, session->comm, session->recipe));
+    const dt_source *test = data->has_test ? &data->test : NULL;
+    DT_TRY(dt_identity_of(&data->identity, session->comm, session->recipe->data.file, &data->train, test));
+    dt_identity_text(&data->identity, data->identity_text);
+    return dt_ok();
+}
+
+void dt_run_data_close(dt_run_data *data) {
+    dt_source_close(&data->train);
+    dt_source_close(&data->test);
+    dt_vocabulary_finish(&data->vocabulary);
+    dt_classes_finish(&data->classes);
+    dt_free(data->class_names);
+    dt_scaling_close(&data->scaling);
+}

@@ -1,0 +1,35 @@
+/* What a run learns from: its training and test data, and what has to be known of them to use the model. */
+#ifndef DTRAIN_RUN_DATA_H
+#define DTRAIN_RUN_DATA_H
+
+#include "data/classes.h"
+#include "data/identity.h"
+#include "data/source.h"
+#include "data/tokenizer.h"
+#include "session.h"
+
+typedef struct dt_run_data {
+    dt_source train, test;
+    bool has_test;
+    dt_vocabulary vocabulary; /* of a text's file */
+    dt_identity identity;     /* of both */
+    char identity_text[DT_IDENTITY_TEXT];
+    dt_scaling scaling;
+    dt_classes classes; /* of labels that are no class numbers */
+    char *class_names;  /* [class_names_bytes], of dt_class_names */
+    int64_t class_names_bytes;
+} dt_run_data;
+
+/* Collective. Opens both sources and identifies them. */
+dt_status dt_run_data_open(dt_run_data *data, const dt_session *session);
+void dt_run_data_close(dt_run_data *data);
+
+/* targets.c. That test targets are of the kind of the training targets. */
+dt_status dt_run_data_check_targets(dt_run_data *data);
+/* What targets are to a model with so many outputs; `resumes`: the classes are a checkpoint's. The same on every rank,
+ * but memory may fail on one. */
+dt_status dt_run_data_settle_targets(dt_run_data *data, int64_t outputs, bool resumes);
+/* Says what is worth knowing of the classes. */
+void dt_run_data_tell_targets(const dt_run_data *data);
+
+#endif

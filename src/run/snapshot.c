@@ -1,0 +1,63 @@
+/* Which arrays a run's state is, under which names: the one place that says what is in a checkpoint, and in which order
+ * a digest goes over it. The parts fill in their own rows. */
+#include "snapshot.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "use/extras.h"
+
+enum { CLASS_NAMES = DT_LEDGER_BESIDE };
+
+dt_status dt_snapshot_resolve(dt_snapshot *snapshot, dt_recipe *recipe, const dt_model *model, int64_t shards) {
+    dt_yaml *layers;
+    DT_TRY(dt_model_resolved(model, &layers));
+    recipe->train.shards = shards;
+    dt_status status = dt_recipe_emit(recipe, layers, &snapshot->recipe);
+    dt_yaml_destroy(layers);
+    return status;
+}
+
+static int put_wire(dt_reducer *reducer, dt_extra *out) {
+    int32_t *exponents;
+    int64_t words;
+    dt_reduce_state(reducer, &exponents, &words);
+    if (words == 0) return 0;
+    out[0] = (dt_extra){"wire_exponents", DT_I32, words, exponents};
+    return 1;
+}
+
+void dt_snapshot_describe(dt_snapshot *snapshot, const dt_session *session, dt_run_data *data, dt_trainee *trainee,
+                          dt_ledger *ledger, int64_t shards) {
+    int sections = dt_trainee_sections(trainee, snapshot->sections), extras = DT_LEDGER_EXTRAS;
+    dt_extra *out = snapshot->extras;
+    dt_ledger_put(ledger, out, snapshot->beside);
+    extras += put_wire(trainee->reducer, out + extras);
+    extras += dt_vocabulary_extras(&data->vocabulary, out + extras);
+    extras += dt_classes_extras(&data->classes, out + extras);
+    extras += dt_scaling_extras(&session->recipe->data, &data->scaling, out + extras);
+    extras += dt_recurrent_state_extras(&trainee->recurrent_state, out + extras);
+    snapshot->beside[CLASS_NAMES].array = (dt_extra){"class_names", DT_U8, data->class_names_bytes, data->class_names};
+    snapshot->state = (dt_state){.seed = session->recipe->seed,
+                                 .shards = shards,
+                                 .recipe = snapshot->recipe,
+                                 .data = data->identity_text,
+                                 .isa = dt_isa_name(trainee->kernels->isa),
+                                 .sections = snapshot->sections,
+                                 .section_count = sections,
+                                 .extras = out,
+                                 .extra_count = extras,
+                                 .beside = snapshot->beside,
+                                 .beside_count = DT_LEDGER_BESIDE + (data->class_names != NULL),
+                                 .may_commit = session->lock ? dt_session_may_commit : NULL,
+                                 .commit_context = session->lock};
+}
+
+void dt_snapshot_close(dt_snapshot *snapshot) {
+    dt_free(snapshot->recipe);
+}
+
+const dt_state *dt_snapshot_state(dt_snapshot *snapshot, const dt_ledger *ledger) {
+    snapshot->state.position = ledger->position;
+    return &snapshot->state;
+}

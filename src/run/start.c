@@ -1,0 +1,138 @@
+/* How a run starts: a list of collective steps, each of which can use what those before it settled. What can fail on
+ * one rank alone is agreed on before the next begins. */
+#include <string.h>
+
+#include "alike.h"
+#include "arithmetic.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/stop.h"
+#include "resume.h"
+#include "run.h"
+
+static dt_status settle_shards(dt_course *course, const dt_session *session, int64_t stored) {
+    int64_t ranks = session->ranks.size, wanted = session->recipe->train.shards;
+    course->shards = wanted > 0 ? wanted : stored > 0 ? stored : ranks;
+    if (ranks > course->shards)
+        return dt_fail(DT_ERR_INPUT,
+                       "%lld ranks cannot share %lld shards: start at most %lld ranks, or a new run with "
+                       "train.shards=%lld",
+                       (long long)ranks, (long long)course->shards, (long long)course->shards, (long long)ranks);
+    return dt_ok();
+}
+
+/* Ranks, data, directory, in the order in which messages make sense. */
+static dt_status open_surroundings(dt_run *run) {
+    dt_session *session = &run->session;
+    DT_TRY(dt_profile_open(&run->profile, session, &run->clock));
+    DT_TRY(dt_check_ranks_alike(session));
+    DT_TRY(dt_session_agree(session, dt_isa_check((dt_isa)session->recipe->compute.isa)));
+    DT_TRY(dt_run_data_open(&run->data, session));
+    DT_TRY(dt_session_agree(session, dt_stop_status()));
+    return dt_session_hold(session);
+}
+
+/* What follows from the checkpoint to go on from, if there is one: instruction set, scaling, shards, classes. */
+static dt_status settle_start(dt_run *run, dt_start *start) {
+    dt_session *session = &run->session;
+    dt_run_data *data = &run->data;
+    const dt_recipe_data *wanted = &session->recipe->data;
+    DT_TRY(dt_session_agree(session, dt_scaling_open(&data->scaling, &data->train, wanted)));
+    DT_TRY(dt_resume_choose(session, start));
+    DT_TRY(dt_arithmetic_open(session, start, &run->trainee.kernels));
+    bool goes_on = start->path[0] != '\0';
+    if (!goes_on && wanted->normalize == DT_NORMALIZE_COMPUTED)
+        DT_TRY(dt_scaling_compute(&data->scaling, session->comm, &data->train, wanted));
+    DT_TRY(settle_shards(&run->course, session, start->shards));
+    dt_course_plan(&run->course, &session->recipe->train, &data->train, &run->ledger.position);
+    return goes_on ? dt_classes_open(&data->classes, session->comm, start->path) : dt_ok();
+}
+
+/* Nodes of at most `most` ranks, and what these share. */
+static dt_status open_nodes(dt_run *run, int64_t most) {
+    DT_TRY(dt_node_open(&run->session.node, run->session.comm, most));
+    return dt_trainee_share(&run->trainee, &run->session, &run->course);
+}
+
+/* Where memory cannot be shared, every rank has a replica of its own. */
+static dt_status share_trainee(dt_run *run) {
+    dt_session *session = &run->session;
+    const dt_recipe_reduce *reduce = &session->recipe->reduce;
+    int64_t shares = reduce->path == DT_PATH_AUTO && reduce->node_ranks != 1 && dt_comm_node_size(session->comm) > 1;
+    DT_TRY(dt_comm_sum_i64(session->comm, &shares, 1)); /* of any machine: all ranks try again, or none */
+    dt_status status = open_nodes(run, reduce->path == DT_PATH_FLAT ? 1 : reduce->node_ranks);
+    if (status.code == DT_OK || shares == 0) return status;
+    dt_trainee_unshare(&run->trainee);
+    dt_node_close(session->node);
+    DT_TRY(open_nodes(run, 1));
+    if (session->first) dt_log_warn("%s; going on with reduce.path=flat", status.message);
+    return dt_ok();
+}
+
+static dt_status plan_trainee(dt_run *run, bool goes_on) {
+    dt_session *session = &run->session;
+    dt_trainee *trainee = &run->trainee;
+    dt_trainee_plan plan = {.goes_on = goes_on};
+    DT_TRY(dt_memory_of_rank(session->comm, &plan.memory));
+    DT_TRY(dt_session_agree(session, dt_trainee_plan_model(trainee, session, &run->data, &run->course, &plan)));
+    if (session->first) dt_run_data_tell_targets(&run->data);
+    dt_status resolved = dt_snapshot_resolve(&run->snapshot, session->recipe, trainee->model, run->course.shards);
+    DT_TRY(dt_session_agree(session, resolved));
+    DT_TRY(share_trainee(run));
+    dt_snapshot_describe(&run->snapshot, session, &run->data, trainee, &run->ledger, run->course.shards);
+    return dt_ok();
+}
+
+static dt_status go_on(dt_run *run, const char *path) {
+    const dt_position *at = &run->ledger.position;
+    DT_TRY(dt_run_load(run, path));
+    dt_scaling_settle(&run->data.scaling);
+    dt_log_info("going on from %s (step %lld, epoch %lld)", path, (long long)at->step, (long long)at->epoch);
+    return dt_ok();
+}
+
+/* Rank 0. */
+static dt_status open_records(dt_run *run) {
+    const dt_session *session = &run->session;
+    char path[4096];
+    DT_TRY(dt_rundir_mark(session->lock));
+    DT_TRY(dt_path_join(path, session->directory, "recipe.yaml"));
+    DT_TRY(dt_write_text_file(path, run->snapshot.recipe));
+    return dt_records_open(&run->progress.records, session->directory, run->ledger.position.step);
+}
+
+static dt_status open_run(dt_run *run) {
+    dt_session *session = &run->session;
+    dt_start start;
+    DT_TRY(open_surroundings(run));
+    DT_TRY(settle_start(run, &start));
+    DT_TRY(plan_trainee(run, start.path[0] != '\0'));
+    if (start.path[0]) DT_TRY(go_on(run, start.path));
+    if (session->lacks_bf16) dt_precision_warn(session->comm, session->recipe);
+    dt_trainee_round_weights(&run->trainee);
+    run->course.first_step = run->ledger.position.step;
+    DT_TRY(dt_session_agree(session, session->first ? open_records(run) : dt_ok()));
+    return dt_session_agree(session, dt_stop_status());
+}
+
+dt_status dt_run_open(dt_run *run, dt_comm *comm, dt_recipe *recipe, const dt_train_options *options) {
+    memset(run, 0, sizeof *run);
+    dt_run_clock_begin(&run->clock);
+    dt_session_begin(&run->session, comm, recipe, options);
+    dt_progress_begin(&run->progress, &run->session, &run->data, &run->course, &run->ledger, &run->clock);
+    run->snapshot.step = -1;
+    run->ended = "signal"; /* unless the loop is left for another reason */
+    dt_status status = open_run(run);
+    dt_run_clock_mark(&run->clock);
+    run->clock.checkpointed = run->clock.evaluated = run->clock.mark;
+    return status;
+}
+
+void dt_run_close(dt_run *run) {
+    dt_records_close(&run->progress.records);
+    dt_trainee_close(&run->trainee);
+    dt_run_data_close(&run->data);
+    dt_snapshot_close(&run->snapshot);
+    dt_session_close(&run->session);
+    dt_profile_close(&run->profile);
+}

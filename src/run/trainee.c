@@ -1,0 +1,109 @@
+/* A trainee's memory: what the model plans for itself, and what the ranks of a node share. */
+#include "trainee.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "use/batch.h"
+#include "use/figures.h"
+#include "use/pieces.h"
+
+/* A new run is refused a batch whose pieces are too small for its layers; one that goes on is told. */
+static dt_status create_model(dt_trainee *trainee, const dt_session *session, const dt_source *source,
+                              const dt_course *course, const dt_trainee_plan *plan) {
+    const dt_recipe *recipe = session->recipe;
+    dt_pieces pieces;
+    dt_pieces_describe(recipe, course->shards, source->samples, &pieces);
+    dt_model_spec spec = dt_model_spec_of(source, recipe, trainee->rows_at_once, true);
+    spec.memory = plan->memory;
+    spec.least_rows = pieces.least;
+    spec.least_where = pieces.where;
+    spec.least_remedy = pieces.remedy;
+    dt_status status = dt_model_create(&trainee->model, recipe->layers, &recipe->loss, &spec, trainee->kernels);
+    if (status.code == DT_OK || !plan->goes_on) return status;
+    spec.least_rows = 0;
+    DT_TRY(dt_model_create(&trainee->model, recipe->layers, &recipe->loss, &spec, trainee->kernels));
+    if (session->first) dt_log_warn("%s", status.message);
+    return dt_ok();
+}
+
+/* That what checkpoint.best says can be measured. */
+static dt_status check_measure(const dt_recipe *recipe, const dt_source *source) {
+    if (recipe->checkpoint.best != DT_BEST_TEST_ACCURACY || dt_has_accuracy(source, (dt_loss)recipe->loss.kind))
+        return dt_ok();
+    return dt_fail(DT_ERR_INPUT,
+                   "checkpoint.best is test_accuracy, but mean_squared_error of values has none; use test_loss");
+}
+
+dt_status dt_trainee_plan_model(dt_trainee *trainee, const dt_session *session, dt_run_data *data,
+                                const dt_course *course, const dt_trainee_plan *plan) {
+    const dt_recipe *recipe = session->recipe;
+    trainee->rows_at_once = dt_rows_at_once(recipe, course->shards, data->train.samples);
+    DT_TRY(create_model(trainee, session, &data->train, course, plan));
+    trainee->table = dt_model_table(trainee->model);
+    DT_TRY(dt_run_data_settle_targets(data, dt_model_outputs(trainee->model), plan->goes_on));
+    DT_TRY(check_measure(recipe, &data->train));
+    trainee->rule = dt_rule_of(&recipe->optimizer);
+    trainee->rule->slots(&recipe->optimizer, trainee->slot_names);
+    DT_TRY(dt_trainee_check_memory(trainee, session, &data->train, plan->memory));
+    return dt_batch_create(&trainee->batch, &trainee->index, &data->train, trainee->rows_at_once);
+}
+
+dt_status dt_trainee_share(dt_trainee *trainee, const dt_session *session, const dt_course *course) {
+    dt_node *node = trainee->node = session->node;
+    const dt_recipe *recipe = session->recipe;
+    size_t total = trainee->table->total, blocks = (total + DT_TABLE_BLOCK - 1) / DT_TABLE_BLOCK;
+    int64_t ranks = dt_comm_size(session->comm);
+    dt_status status;
+    trainee->weights = dt_node_alloc(node, total, sizeof *trainee->weights, &status);
+    if (status.code == DT_OK && recipe->compute.precision == DT_PRECISION_BF16)
+        trainee->weights16 = dt_node_alloc(node, total, sizeof *trainee->weights16, &status);
+    for (int i = 0; trainee->slot_names[i] && status.code == DT_OK; i++)
+        trainee->slots[i] = dt_node_alloc(node, total, sizeof *trainee->slots[i], &status);
+    if (status.code == DT_OK) trainee->squares = dt_node_alloc(node, blocks, sizeof *trainee->squares, &status);
+    DT_TRY(status);
+    DT_TRY(dt_recurrent_state_open(&trainee->recurrent_state, session->comm, node, course->streams,
+                                   dt_model_state_width(trainee->model), course->shards));
+    DT_TRY(dt_reduce_create(&trainee->reducer, node, trainee->kernels, trainee->table, course->shards,
+                            (course->shards + ranks - 1) / ranks, (dt_wire)recipe->reduce.wire));
+    if (dt_node_rank(node) == 0) dt_model_init(trainee->model, trainee->weights, (uint64_t)recipe->seed);
+    dt_node_meet(node);
+    return dt_ok();
+}
+
+void dt_trainee_unshare(dt_trainee *trainee) {
+    dt_reduce_destroy(trainee->reducer);
+    trainee->reducer = NULL;
+    dt_recurrent_state_close(&trainee->recurrent_state);
+}
+
+void dt_trainee_close(dt_trainee *trainee) {
+    dt_trainee_unshare(trainee);
+    dt_batch_destroy(&trainee->batch, trainee->index);
+    dt_model_destroy(trainee->model);
+}
+
+int dt_trainee_sections(dt_trainee *trainee, dt_section *out) {
+    int count = 0;
+    out[count++] = (dt_section){.group = "/weights", .table = trainee->table, .data = trainee->weights};
+    for (int i = 0; trainee->slot_names[i]; i++) {
+        char *group = trainee->slot_groups[i];
+        snprintf(group, sizeof trainee->slot_groups[i], "/optimizer/%s", trainee->slot_names[i]);
+        out[count++] = (dt_section){.group = group, .table = trainee->table, .data = trainee->slots[i]};
+    }
+    return count;
+}
+
+void dt_trainee_round_weights(dt_trainee *trainee) {
+    if (!trainee->weights16) return;
+    const size_t total = trainee->table->total;
+    size_t rank = (size_t)dt_node_rank(trainee->node), size = (size_t)dt_node_size(trainee->node);
+    size_t begin = total * rank / size, end = total * (rank + 1) / size;
+    trainee->kernels->to_bf16(trainee->weights16 + begin, trainee->weights + begin, (int64_t)(end - begin));
+    dt_node_meet(trainee->node);
+}
+
+bool dt_trainee_is_finite(const dt_trainee *trainee) {
+    return isfinite(trainee->kernels->sum_squares(trainee->weights, (int64_t)trainee->table->total));
+}
