@@ -137,14 +137,11 @@ static dt_status inspect_open(walk *w, const char *path) {
 }
 
 /* In the child. */
-static dt_status send_lines(void *context, dt_guard *to) {
-    const char *path = context;
-    walk w = {.to = to};
-    DT_TRY(dt_h5_open(&w.file, path));
-    dt_status status = inspect_open(&w, path);
-    dt_h5_close(&w.file);
-    if (status.code == DT_OK) say(&w, "%s", ""); /* no line of ours is empty: the end */
-    return status;
+static dt_status send_lines(void *context, dt_h5 *file, dt_guard *to) {
+    walk w = {.to = to, .file = file};
+    DT_TRY(inspect_open(&w, context));
+    say(&w, "%s", ""); /* no line of ours is empty: the end */
+    return dt_ok();
 }
 
 static dt_status take_lines(void *context, dt_guard *from) {
@@ -164,7 +161,7 @@ static dt_status take_lines(void *context, dt_guard *from) {
 static dt_status inspect_file(const char *path) {
     char name[4096];
     snprintf(name, sizeof name, "%s", path);
-    return dt_guard_run(&(dt_guard_job){.path = name, .work = send_lines, .take = take_lines, .context = name});
+    return dt_h5_run(&(dt_h5_job){.path = name, .work = send_lines, .take = take_lines, .context = name});
 }
 
 static dt_status inspect_run(const char *run) {

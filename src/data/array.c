@@ -18,7 +18,6 @@
 
 #include "base/append.h"
 #include "base/file.h"
-#include "base/guard.h"
 #include "base/mapped.h"
 #include "base/memory.h"
 
@@ -100,14 +99,11 @@ static dt_status look_into(dt_h5 *h5, look_job *job) {
 }
 
 /* In a child. */
-static dt_status send_info(void *context, dt_guard *to) {
+static dt_status send_info(void *context, dt_h5 *h5, dt_guard *to) {
     look_job *job = context;
-    dt_h5 *h5;
-    DT_TRY(dt_h5_open(&h5, job->file));
-    dt_status status = look_into(h5, job);
-    dt_h5_close(&h5);
-    if (status.code == DT_OK) status = dt_guard_send(to, &job->info, sizeof job->info);
-    return status.code == DT_OK ? dt_guard_send(to, &job->members, sizeof job->members) : status;
+    DT_TRY(look_into(h5, job));
+    DT_TRY(dt_guard_send(to, &job->info, sizeof job->info));
+    return dt_guard_send(to, &job->members, sizeof job->members);
 }
 
 static dt_status take_info(void *context, dt_guard *from) {
@@ -122,7 +118,7 @@ static dt_status take_info(void *context, dt_guard *from) {
 
 static dt_status look(look_job *job) {
     if (access(job->file, F_OK) != 0 && errno == ENOENT) return dt_fail_missing(job->file);
-    return dt_guard_run(&(dt_guard_job){.path = job->file, .work = send_info, .take = take_info, .context = job});
+    return dt_h5_run(&(dt_h5_job){.path = job->file, .work = send_info, .take = take_info, .context = job});
 }
 
 /* Machines may have copies of their own; they have to be alike. */

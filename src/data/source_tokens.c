@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/alive.h"
-#include "base/guard.h"
 #include "base/memory.h"
 #include "store/h5.h"
 
@@ -119,19 +118,15 @@ int64_t dt_tokens_predictable(const dt_tokens *tokens) {
 }
 
 typedef struct chars_job {
-    const char *file, *dataset;
+    const char *dataset;
     int64_t chars;
 } chars_job;
 
 /* In a child. */
-static dt_status send_chars(void *context, dt_guard *to) {
+static dt_status send_chars(void *context, dt_h5 *h5, dt_guard *to) {
     chars_job *job = context;
-    dt_h5 *h5;
-    DT_TRY(dt_h5_open(&h5, job->file));
-    dt_status status = dt_ok();
-    if (dt_h5_has_attribute(h5, job->dataset, "chars")) status = dt_h5_get_int(h5, job->dataset, "chars", &job->chars);
-    dt_h5_close(&h5);
-    return status.code == DT_OK ? dt_guard_send(to, &job->chars, sizeof job->chars) : status;
+    if (dt_h5_has_attribute(h5, job->dataset, "chars")) DT_TRY(dt_h5_get_int(h5, job->dataset, "chars", &job->chars));
+    return dt_guard_send(to, &job->chars, sizeof job->chars);
 }
 
 static dt_status take_chars(void *context, dt_guard *from) {
@@ -141,11 +136,10 @@ static dt_status take_chars(void *context, dt_guard *from) {
 /* Collective. The characters the importer counted. */
 static dt_status read_chars(dt_source *source, dt_comm *comm) {
     dt_tokens *own = source->own;
-    chars_job job = {source->file, source->x_name, 0};
+    chars_job job = {source->x_name, 0};
     dt_status status = dt_ok();
     if (dt_comm_rank(comm) == 0)
-        status = dt_guard_run(
-            &(dt_guard_job){.path = source->file, .work = send_chars, .take = take_chars, .context = &job});
+        status = dt_h5_run(&(dt_h5_job){.path = source->file, .work = send_chars, .take = take_chars, .context = &job});
     DT_TRY(dt_comm_agree(comm, status));
     DT_TRY(dt_comm_broadcast(comm, &job.chars, sizeof job.chars, 0));
     own->chars = job.chars > 0 ? (double)job.chars / (double)own->count : 0;

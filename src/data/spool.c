@@ -12,7 +12,6 @@
 
 #include "array_internal.h"
 #include "base/alive.h"
-#include "base/guard.h"
 #include "base/memory.h"
 
 #define BLOCK_BYTES ((size_t)8 << 20)
@@ -97,7 +96,10 @@ static dt_status unpack_blocks(const unpack_job *job, dt_h5 *h5, char *block, in
     return dt_ok();
 }
 
-static dt_status unpack_open(const unpack_job *job, dt_h5 *h5) {
+/* In a child. */
+static dt_status unpack_in_child(void *context, dt_h5 *h5, dt_guard *to) {
+    const unpack_job *job = context;
+    (void)to;
     dt_h5_info info;
     DT_TRY(dt_h5_describe(h5, job->dataset, &info));
     if ((size_t)dt_shape_count(&info.shape) * dt_dtype_size(info.dtype) != job->array->bytes)
@@ -113,17 +115,6 @@ static dt_status unpack_open(const unpack_job *job, dt_h5 *h5) {
     return status;
 }
 
-/* In a child. */
-static dt_status unpack_in_child(void *context, dt_guard *to) {
-    const unpack_job *job = context;
-    (void)to;
-    dt_h5 *h5;
-    DT_TRY(dt_h5_open(&h5, job->file));
-    dt_status status = unpack_open(job, h5);
-    dt_h5_close(&h5);
-    return status;
-}
-
 /* Space first: a mapped page without room on the disk would be a SIGBUS, much later. */
 static dt_status unpack(const dt_array *array, int fd, const char *file, const char *dataset, const char *directory) {
     int code = posix_fallocate(fd, 0, (off_t)array->bytes);
@@ -132,7 +123,7 @@ static dt_status unpack(const dt_array *array, int fd, const char *file, const c
                        "unpacking %s of %s needs %zu bytes in the spool directory %s: %s (data.spool names another)",
                        dataset, file, array->bytes, directory, strerror(code));
     unpack_job job = {array, file, dataset, fd};
-    return dt_guard_run(&(dt_guard_job){
+    return dt_h5_run(&(dt_h5_job){
         .path = file, .stoppable = true, .file_bytes = array->bytes, .work = unpack_in_child, .context = &job});
 }
 

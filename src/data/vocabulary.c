@@ -152,22 +152,16 @@ typedef struct read_job {
 } read_job;
 
 /* In a child. */
-static dt_status send_vocabulary(void *context, dt_guard *to) {
+static dt_status send_vocabulary(void *context, dt_h5 *h5, dt_guard *to) {
     const read_job *job = context;
     dt_vocabulary *v = job->v;
-    source from = {.file = job->file};
-    DT_TRY(dt_h5_open(&from.h5, job->file));
-    dt_status status = read_open(v, &from);
-    dt_h5_close(&from.h5);
+    DT_TRY(read_open(v, &(source){.file = job->file, .h5 = h5}));
     int64_t head[4] = {v->kind, v->size, v->size ? v->offsets[v->size] : 0, v->merge_count};
-    if (status.code == DT_OK) status = dt_guard_send(to, head, sizeof head);
-    if (status.code == DT_OK && v->size > 0) {
-        status = dt_guard_send(to, v->bytes, (size_t)head[2]);
-        if (status.code == DT_OK) status = dt_guard_send(to, v->offsets, (size_t)(v->size + 1) * sizeof *v->offsets);
-        if (status.code == DT_OK)
-            status = dt_guard_send(to, v->merges, (size_t)(3 * v->merge_count) * sizeof *v->merges);
-    }
-    return status;
+    DT_TRY(dt_guard_send(to, head, sizeof head));
+    if (v->size == 0) return dt_ok();
+    DT_TRY(dt_guard_send(to, v->bytes, (size_t)head[2]));
+    DT_TRY(dt_guard_send(to, v->offsets, (size_t)(v->size + 1) * sizeof *v->offsets));
+    return dt_guard_send(to, v->merges, (size_t)(3 * v->merge_count) * sizeof *v->merges);
 }
 
 static dt_status take_vocabulary(void *context, dt_guard *from) {
@@ -192,7 +186,7 @@ dt_status dt_vocabulary_read(dt_vocabulary *out, const char *file) {
     if (access(file, F_OK) != 0 && errno == ENOENT) return dt_fail_missing(file);
     read_job job = {file, out};
     dt_status status =
-        dt_guard_run(&(dt_guard_job){.path = file, .work = send_vocabulary, .take = take_vocabulary, .context = &job});
+        dt_h5_run(&(dt_h5_job){.path = file, .work = send_vocabulary, .take = take_vocabulary, .context = &job});
     if (status.code != DT_OK) dt_vocabulary_finish(out);
     return status;
 }

@@ -8,12 +8,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/guard.h"
 #include "base/status.h"
 #include "base/table.h"
 
 typedef struct dt_h5 dt_h5;
 
-/* To read, in a child (guard.h): HDF5 may crash on files of others. */
+/* To read, in a child (guard.h): HDF5 may crash on files of others. See dt_h5_run. */
 dt_status dt_h5_open(dt_h5 **out, const char *path);
 dt_status dt_h5_create(dt_h5 **out, const char *path); /* new, in the place of what was there */
 dt_status dt_h5_append(dt_h5 **out, const char *path); /* existing, to write */
@@ -79,6 +80,17 @@ dt_status dt_h5_write_rows(dt_h5 *file, const char *dataset, dt_dtype dtype, int
 dt_status dt_h5_read_rows(dt_h5 *file, const char *dataset, dt_dtype dtype, int64_t first, int64_t count, void *data);
 /* A dataset of bytes, [n] with n at most `most`, as a text, to dt_free. */
 dt_status dt_h5_read_text(dt_h5 *file, const char *dataset, size_t most, char **text);
+
+/* What a child does with a file that may be anybody's: see dt_guard_job, which has the same fields. */
+typedef struct dt_h5_job {
+    const char *path;
+    bool stoppable;
+    size_t file_bytes;
+    dt_status (*work)(void *context, dt_h5 *file, dt_guard *to); /* in the child, `file` is open to read */
+    dt_status (*take)(void *context, dt_guard *from);
+    void *context;
+} dt_h5_job;
+dt_status dt_h5_run(const dt_h5_job *job);
 
 /* All of the list `dataset` of the file `path`, at most `most` numbers: *values[*count], to dt_free; 0 and NULL where
  * there is no such dataset. The file is read by a child (guard.h), so it may be anybody's. */

@@ -1,5 +1,4 @@
 /* Small arrays from files of others, for rooms that want values and know nothing of children and files. */
-#include "base/guard.h"
 #include "base/memory.h"
 #include "store/h5.h"
 
@@ -26,15 +25,11 @@ static dt_status read_values(fetch_job *job, dt_h5 *file) {
 }
 
 /* In a child. */
-static dt_status send_values(void *context, dt_guard *to) {
+static dt_status send_values(void *context, dt_h5 *file, dt_guard *to) {
     fetch_job *job = context;
-    dt_h5 *file;
-    DT_TRY(dt_h5_open(&file, job->path));
-    dt_status status = read_values(job, file);
-    dt_h5_close(&file);
-    if (status.code == DT_OK) status = dt_guard_send(to, &job->count, sizeof job->count);
-    return status.code == DT_OK ? dt_guard_send(to, job->values, (size_t)job->count * dt_dtype_size(job->dtype))
-                                : status;
+    DT_TRY(read_values(job, file));
+    DT_TRY(dt_guard_send(to, &job->count, sizeof job->count));
+    return dt_guard_send(to, job->values, (size_t)job->count * dt_dtype_size(job->dtype));
 }
 
 static dt_status take_values(void *context, dt_guard *from) {
@@ -51,8 +46,7 @@ static dt_status take_values(void *context, dt_guard *from) {
 dt_status dt_h5_fetch(const char *path, const char *dataset, dt_dtype dtype, int64_t most, void **values,
                       int64_t *count) {
     fetch_job job = {.path = path, .dataset = dataset, .dtype = dtype, .most = most};
-    dt_status status =
-        dt_guard_run(&(dt_guard_job){.path = path, .work = send_values, .take = take_values, .context = &job});
+    dt_status status = dt_h5_run(&(dt_h5_job){.path = path, .work = send_values, .take = take_values, .context = &job});
     if (status.code != DT_OK) {
         dt_free(job.values);
         job.values = NULL;

@@ -141,26 +141,17 @@ dt_status dt_checkpoint_verify(const char *path, uint64_t *digest) {
     return status;
 }
 
-typedef struct fit_job {
-    const char *path;
-    const dt_state *state;
-} fit_job;
-
-static dt_status compare_shapes(void *context, dt_guard *to) {
-    const fit_job *job = context;
+static dt_status compare_shapes(void *context, dt_h5 *file, dt_guard *to) {
+    const dt_state *state = context;
     (void)to;
-    dt_h5 *file;
-    DT_TRY(dt_h5_open(&file, job->path));
-    dt_status status = dt_ok();
-    for (int i = 0; i < dt_state_count(job->state) && status.code == DT_OK; i++) {
-        dt_item item = dt_state_item(job->state, i);
-        status = dt_item_check(file, &item);
+    for (int i = 0; i < dt_state_count(state); i++) {
+        dt_item item = dt_state_item(state, i);
+        DT_TRY(dt_item_check(file, &item));
     }
-    dt_h5_close(&file);
-    return status;
+    return dt_ok();
 }
 
 dt_status dt_checkpoint_fits(const char *path, const dt_state *state) {
-    fit_job job = {path, state};
-    return dt_guard_run(&(dt_guard_job){.path = path, .work = compare_shapes, .context = &job});
+    dt_state looked_at = *state;
+    return dt_h5_run(&(dt_h5_job){.path = path, .work = compare_shapes, .context = &looked_at});
 }
