@@ -1,6 +1,6 @@
 /* Recurrent layers as PyTorch computes them. Written by recurrent.py; do not edit. */
 /* clang-format off */
-enum { GOLDEN_ROWS = 3, GOLDEN_PLACES = 4, GOLDEN_CHANNELS = 3 };
+enum { GOLDEN_ROWS = 3, GOLDEN_POSITIONS = 4, GOLDEN_CHANNELS = 3 };
 static const double golden_recurrent0_x[] = {
     1.40738845321095, 0.316971831438396, -0.493982025108637, -0.0465419317775629, 1.03554502023784,
     -2.21209837609442, -0.337381160078884, 1.06637861365591, -0.785715753414882, -0.296469190847532,

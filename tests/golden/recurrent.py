@@ -15,7 +15,7 @@ from c_source import begin, end, enum, table
 
 torch.set_default_dtype(torch.float64)
 torch.manual_seed(19971115)
-ROWS, PLACES, CHANNELS = 3, 4, 3
+ROWS, POSITIONS, CHANNELS = 3, 4, 3
 
 
 def tensors(model, layer):
@@ -38,7 +38,7 @@ def row(kind, cls, units, layers, last=False):
         parameter.data = torch.randn_like(parameter) * 0.7
         if name.startswith("bias_hh"):
             parameter.data[: 2 * units if kind == "gru" else None] = 0
-    x = torch.randn(ROWS, PLACES, CHANNELS, requires_grad=True)
+    x = torch.randn(ROWS, POSITIONS, CHANNELS, requires_grad=True)
     before = [torch.randn(layers, ROWS, units) * 0.5 for _ in range(2 if kind == "lstm" else 1)]
     y, after = model(x, tuple(before) if kind == "lstm" else before[0])
     after = list(after) if kind == "lstm" else [after]
@@ -61,7 +61,7 @@ ROWS_OF = [
 
 
 begin("/* Recurrent layers as PyTorch computes them. Written by recurrent.py; do not edit. */")
-enum(GOLDEN_ROWS=ROWS, GOLDEN_PLACES=PLACES, GOLDEN_CHANNELS=CHANNELS)
+enum(GOLDEN_ROWS=ROWS, GOLDEN_POSITIONS=POSITIONS, GOLDEN_CHANNELS=CHANNELS)
 table("golden_recurrent", "golden_recurrent", ["const char *layers;", "int elements, state_width, outputs;"],
       ("x", "w", "before", "after", "y", "weight", "dw", "dx"),
       [(f'"{r["layers"]}", {r["elements"]}, {len(r["before"]) // ROWS}, {len(r["y"])}', r) for r in ROWS_OF])

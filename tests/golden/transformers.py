@@ -27,7 +27,7 @@ from c_source import array, begin, end, shape, struct
 
 torch.set_default_dtype(torch.float64)
 torch.manual_seed(20240923)
-ROWS, PLACES, VOCABULARY, WIDTH, HEADS, CLASSES = 3, 5, 7, 8, 2, 3
+ROWS, POSITIONS, VOCABULARY, WIDTH, HEADS, CLASSES = 3, 5, 7, 8, 2, 3
 HIDDEN = 2 * WIDTH
 
 
@@ -51,7 +51,7 @@ def mlp(name, bias):
     return dense(name + "/dense1", WIDTH, HIDDEN, bias) + dense(name + "/dense2", HIDDEN, WIDTH, bias)
 
 
-EMBEDDING = [("embedding/w", (VOCABULARY, WIDTH)), ("positions/p", (PLACES, WIDTH))]
+EMBEDDING = [("embedding/w", (VOCABULARY, WIDTH)), ("positions/p", (POSITIONS, WIDTH))]
 
 
 def gpt_tensors(blocks, bias):
@@ -95,7 +95,7 @@ def apply_mlp(w, name, x):
 
 def apply_attention(w, name, x, causal, padding):
     x = x.transpose(0, 1)  # positions first
-    mask = torch.ones(PLACES, PLACES, dtype=torch.bool).triu(1) if causal else None
+    mask = torch.ones(POSITIONS, POSITIONS, dtype=torch.bool).triu(1) if causal else None
     y, _ = F.multi_head_attention_forward(
         x, x, x, WIDTH, HEADS, w[name + "/w_qkv"].t(), w.get(name + "/b_qkv"), None, None, False, 0.0,
         w[name + "/w_out"].t(), w.get(name + "/b_out"), key_padding_mask=padding, need_weights=False, attn_mask=mask)
@@ -132,19 +132,19 @@ def rms_norm(w, name, x):
 def turn(x):
     """Rotary positions on [rows, heads, positions, head]: number i and i + head/2 of a head are a pair."""
     half = x.shape[-1] // 2
-    angle = torch.arange(PLACES)[:, None] * 10000.0 ** (-torch.arange(half) / half)
+    angle = torch.arange(POSITIONS)[:, None] * 10000.0 ** (-torch.arange(half) / half)
     one, two = x[..., :half], x[..., half:]
     return torch.cat([one * angle.cos() - two * angle.sin(), two * angle.cos() + one * angle.sin()], -1)
 
 
 def shared_attention(w, x):
     head = WIDTH // HEADS
-    qkv = (x @ w["attention/w_qkv"]).reshape(ROWS, PLACES, HEADS + 2, head).transpose(1, 2)
+    qkv = (x @ w["attention/w_qkv"]).reshape(ROWS, POSITIONS, HEADS + 2, head).transpose(1, 2)
     q, k, v = turn(qkv[:, :HEADS]), turn(qkv[:, HEADS:HEADS + 1]), qkv[:, HEADS + 1:]
     scores = q @ k.transpose(-1, -2) / head**0.5
-    hidden = torch.ones(PLACES, PLACES, dtype=torch.bool).triu(1)
+    hidden = torch.ones(POSITIONS, POSITIONS, dtype=torch.bool).triu(1)
     y = scores.masked_fill(hidden, -torch.inf).softmax(-1) @ v
-    return y.transpose(1, 2).reshape(ROWS, PLACES, WIDTH) @ w["attention/w_out"]
+    return y.transpose(1, 2).reshape(ROWS, POSITIONS, WIDTH) @ w["attention/w_out"]
 
 
 def llama(w, tokens):
@@ -183,18 +183,18 @@ def cases():
     found = []
     for name, blocks, bias in (("gpt", 2, False), ("gpt_biased", 1, True)):
         shapes = gpt_tensors(blocks, bias)
-        text = torch.randint(VOCABULARY, (ROWS, PLACES + 1))
+        text = torch.randint(VOCABULARY, (ROWS, POSITIONS + 1))
         found.append(case(name, shapes, draw(shapes), lambda w, t, n=blocks: gpt(w, t, n), text[:, :-1], text[:, 1:]))
     shapes = bert_tensors(2)
     start = draw(shapes)
-    tokens = torch.randint(VOCABULARY, (ROWS, PLACES))
+    tokens = torch.randint(VOCABULARY, (ROWS, POSITIONS))
     for row, length in enumerate((5, 3, 1)):
         tokens[row, length:] = -1
     labels = torch.tensor([2, 0, 1])
     for pooling in ("mean", "first"):
         found.append(case("bert_" + pooling, shapes, start, lambda w, t, p=pooling: bert(w, t, 2, p), tokens, labels,
                           "bert_mean"))
-    text = torch.randint(VOCABULARY, (ROWS, PLACES + 1))
+    text = torch.randint(VOCABULARY, (ROWS, POSITIONS + 1))
     found.append(case("llama", llama_tensors(), draw(llama_tensors()), llama, text[:, :-1], text[:, 1:]))
     return found
 
@@ -208,7 +208,7 @@ begin("""/* Whole small transformers as PyTorch computes them. Written by transf
  * positions] of the rows that predict the next tokens and [rows] of the bert rows (classes); `logits` [labels,
  * outputs]; `loss` is the sum of softmax cross entropy over all labels, and the gradient is of that sum. Two heads, eps
  * 1e-5 (llama: 1e-6), GELU in tanh form, the hidden layer of a block twice as wide as the rest. */""")
-print(f"enum {{\n    GOLDEN_TRANSFORMER_ROWS = {ROWS},\n    GOLDEN_TRANSFORMER_PLACES = {PLACES},\n"
+print(f"enum {{\n    GOLDEN_TRANSFORMER_ROWS = {ROWS},\n    GOLDEN_TRANSFORMER_POSITIONS = {POSITIONS},\n"
       f"    GOLDEN_TRANSFORMER_VOCABULARY = {VOCABULARY},\n    GOLDEN_TRANSFORMER_WIDTH = {WIDTH},\n"
       f"    GOLDEN_TRANSFORMER_HEADS = {HEADS},\n    GOLDEN_TRANSFORMER_HIDDEN = {HIDDEN},\n"
       f"    GOLDEN_TRANSFORMER_CLASSES = {CLASSES}\n}};")

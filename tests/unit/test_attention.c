@@ -65,25 +65,25 @@ static const char *const decoded[] = {
 };
 
 START_TEST(decoding_place_by_place_gives_what_the_whole_does) {
-    enum { ROWS = 3, PLACES = 67, CHANNELS = 8 };
+    enum { ROWS = 3, POSITIONS = 67, CHANNELS = 8 };
     const char *layers = decoded[_i];
     dt_model_spec steps = spec_of(1, ROWS, false);
-    steps.decoding = PLACES;
+    steps.decoding = POSITIONS;
     layer_list f, g;
-    fixture_init(&f, layers, PLACES, CHANNELS, ROWS);
+    fixture_init(&f, layers, POSITIONS, CHANNELS, ROWS);
     layer_list_init(&g, layers, &steps, &(dt_shape){2, {1, CHANNELS}});
     ck_assert_uint_eq(f.table.total, g.table.total);
-    dt_real *x = reals(ROWS * PLACES * CHANNELS, 3), here[ROWS * CHANNELS];
+    dt_real *x = reals(ROWS * POSITIONS * CHANNELS, 3), here[ROWS * CHANNELS];
     dt_pass pass = pass_of(&f, ROWS, true), step = pass_of(&g, ROWS, false);
     const dt_real *y = dt_sequence_forward(&f.sequence, &pass, x);
-    int64_t width = dt_shape_last(dt_sequence_out(&f.sequence, &(dt_shape){2, {PLACES, CHANNELS}}));
+    int64_t width = dt_shape_last(dt_sequence_out(&f.sequence, &(dt_shape){2, {POSITIONS, CHANNELS}}));
     for (int round = 0; round < 2; round++) { /* a second text after the first */
-        for (step.position = 0; step.position < PLACES; step.position++) {
+        for (step.position = 0; step.position < POSITIONS; step.position++) {
             for (int r = 0; r < ROWS; r++)
-                memcpy(here + r * CHANNELS, x + (r * PLACES + step.position) * CHANNELS, CHANNELS * sizeof *here);
+                memcpy(here + r * CHANNELS, x + (r * POSITIONS + step.position) * CHANNELS, CHANNELS * sizeof *here);
             const dt_real *z = dt_sequence_forward(&g.sequence, &step, here);
             for (int64_t i = 0; i < ROWS * width; i++) {
-                double want = (double)y[(i / width * PLACES + step.position) * width + i % width];
+                double want = (double)y[(i / width * POSITIONS + step.position) * width + i % width];
                 ck_assert_msg(fabs((double)z[i] - want) <= 1e-5, "%s: position %d, element %d: %.9g, not %.9g", layers,
                               (int)step.position, (int)i, (double)z[i], want);
             }
@@ -147,18 +147,18 @@ END_TEST
 /* With bits that hang on nothing but the position, padded rows and all: what is behind a query, or hidden, has no say.
  */
 START_TEST(what_is_not_seen_has_no_say) {
-    enum { PLACES = 70, CHANNELS = 8, SIZE = PLACES * CHANNELS, CHANGED = 40 };
+    enum { POSITIONS = 70, CHANNELS = 8, SIZE = POSITIONS * CHANNELS, CHANGED = 40 };
     layer_list f;
-    fixture_init(&f, _i ? "[{attention: {heads: 2, causal: no}}]" : "[{attention: 2}]", PLACES, CHANNELS, 1);
-    dt_real *x = reals(SIZE, 3), *y = reals(SIZE, 0), *tokens = reals(PLACES, 0);
-    for (int t = 0; t < PLACES; t++) tokens[t] = _i && t == CHANGED ? -1 : 1;
+    fixture_init(&f, _i ? "[{attention: {heads: 2, causal: no}}]" : "[{attention: 2}]", POSITIONS, CHANNELS, 1);
+    dt_real *x = reals(SIZE, 3), *y = reals(SIZE, 0), *tokens = reals(POSITIONS, 0);
+    for (int t = 0; t < POSITIONS; t++) tokens[t] = _i && t == CHANGED ? -1 : 1;
     dt_pass pass = pass_of(&f, 1, true);
     pass.tokens = tokens;
     memcpy(y, dt_sequence_forward(&f.sequence, &pass, x), SIZE * sizeof *y);
-    for (int t = CHANGED; t < (_i ? CHANGED + 1 : PLACES); t++)
+    for (int t = CHANGED; t < (_i ? CHANGED + 1 : POSITIONS); t++)
         for (int c = 0; c < CHANNELS; c++) x[t * CHANNELS + c] += 1;
     const dt_real *now = dt_sequence_forward(&f.sequence, &pass, x);
-    for (int t = 0; t < PLACES; t++) {
+    for (int t = 0; t < POSITIONS; t++) {
         bool same = memcmp(now + t * CHANNELS, y + t * CHANNELS, CHANNELS * sizeof *y) == 0;
         ck_assert_msg(same == (_i ? t != CHANGED : t < CHANGED), "position %d %s", t,
                       same ? "is as before" : "changed");

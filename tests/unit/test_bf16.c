@@ -27,7 +27,7 @@ static dt_bf16 *rounded(const dt_real *x, size_t n) {
 
 /* ---- products with weights ---- */
 
-enum { SAMPLES = 3, PLACES = 4, ROWS = SAMPLES * PLACES };
+enum { SAMPLES = 3, POSITIONS = 4, ROWS = SAMPLES * POSITIONS };
 
 typedef struct fixture {
     dt_table table;
@@ -47,7 +47,7 @@ static void fixture_init(fixture *f, int64_t in, int64_t out, bool transposed) {
     strcpy(f->layer.name, "linear1");
     dt_shape shape = {2, {transposed ? out : in, transposed ? in : out}};
     ck_assert_int_eq(dt_plan_param(&plan, &f->layer, "w", &shape, 0).code, DT_OK);
-    ck_assert_int_eq(dt_linear_plan(&f->linear, &plan, &f->layer, 0, transposed, PLACES).code, DT_OK);
+    ck_assert_int_eq(dt_linear_plan(&f->linear, &plan, &f->layer, 0, transposed, POSITIONS).code, DT_OK);
     ck_assert_int_eq(dt_plan_bind(&plan, &f->arena).code, DT_OK);
     dt_plan_finish(&plan);
     f->in = in;
@@ -144,8 +144,9 @@ START_TEST(a_layer_may_go_back_through_what_it_went_forward_with_earlier) {
     fixture f;
     fixture_init(&f, shapes[_i].in, shapes[_i].out, shapes[_i].transposed);
     dt_real *x = reals(ROWS * f.in, 3);
-    for (int position = 0; position < PLACES; position++) check_forward(&f, x + position * SAMPLES * f.in, SAMPLES, 0);
-    for (int position = PLACES - 1; position >= 0; position--)
+    for (int position = 0; position < POSITIONS; position++)
+        check_forward(&f, x + position * SAMPLES * f.in, SAMPLES, 0);
+    for (int position = POSITIONS - 1; position >= 0; position--)
         check_backward(&f, x + position * SAMPLES * f.in, SAMPLES, true, 0);
     check_forward(&f, x, SAMPLES, 0);
     check_backward(&f, x, ROWS, false, 0);

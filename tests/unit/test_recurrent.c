@@ -24,7 +24,7 @@ static void expect_same(const char *what, const dt_real *a, const dt_real *b, in
 
 START_TEST(layers_do_what_pytorch_s_do) {
     const char *layers = golden_recurrent[_i].layers;
-    dt_shape input = {2, {GOLDEN_PLACES, GOLDEN_CHANNELS}};
+    dt_shape input = {2, {GOLDEN_POSITIONS, GOLDEN_CHANNELS}};
     dt_model_spec spec = {.rows = GOLDEN_ROWS, .training = true};
     layer_list list;
     layer_list_init(&list, layers, &spec, &input);

@@ -9,19 +9,19 @@
 #include "../golden/transformers.h"
 
 START_TEST(an_embedding_gives_the_rows_of_its_table) {
-    enum { IDS = 9, WIDTH = 19, PLACES = 4, ROWS = 3 };
-    dt_model_spec spec = {.input = {1, {PLACES}}, .ids = IDS, .rows = ROWS};
+    enum { IDS = 9, WIDTH = 19, POSITIONS = 4, ROWS = 3 };
+    dt_model_spec spec = {.input = {1, {POSITIONS}}, .ids = IDS, .rows = ROWS};
     dt_model *model = new_model("[embedding: {width: 19, positions: learned}]", &spec);
     const dt_table *table = dt_model_table(model);
     ck_assert_int_eq(table->count, 2);
     ck_assert_str_eq(table->tensors[1].name, "embedding1/p");
-    dt_real *w = reals(table->total, 1), ids[ROWS * PLACES] = {0, 8, -1, 3, 3, 3, -1, -1, 1, 2, 3, 4};
+    dt_real *w = reals(table->total, 1), ids[ROWS * POSITIONS] = {0, 8, -1, 3, 3, 3, -1, -1, 1, 2, 3, 4};
     const dt_real *y = dt_model_forward(model, (dt_pass){.rows = ROWS, .weights = w}, ids);
     const dt_real *p = w + table->tensors[1].offset;
-    for (int i = 0; i < ROWS * PLACES; i++)
+    for (int i = 0; i < ROWS * POSITIONS; i++)
         for (int j = 0; j < WIDTH; j++) {
             dt_real token = ids[i] < 0 ? 0 : w[(int)ids[i] * WIDTH + j];
-            ck_assert(y[i * WIDTH + j] == token + p[i % PLACES * WIDTH + j]);
+            ck_assert(y[i * WIDTH + j] == token + p[i % POSITIONS * WIDTH + j]);
         }
     dt_model_destroy(model);
     dt_free(w);
@@ -31,10 +31,10 @@ END_TEST
 /* Rows of many positions with many outputs each: a batch's outputs are never there as a whole, and it is the sum of its
  * rows, which are. */
 START_TEST(a_loss_in_chunks_is_that_of_the_rows) {
-    enum { IDS = 3000, PLACES = 130, ROWS = 6, ALL = ROWS * PLACES };
+    enum { IDS = 3000, POSITIONS = 130, ROWS = 6, ALL = ROWS * POSITIONS };
     static const char *const models[] = {"[embedding: 8, unembed: embedding1]", "[embedding: 8, tanh, dense: 3000]",
                                          "[embedding: 8, unembed: {of: \"\", bias: true}]"};
-    dt_model_spec spec = {.input = {1, {PLACES}}, .ids = IDS, .outputs = IDS, .targets = PLACES, .rows = ROWS};
+    dt_model_spec spec = {.input = {1, {POSITIONS}}, .ids = IDS, .outputs = IDS, .targets = POSITIONS, .rows = ROWS};
     spec.training = true;
     dt_model *model = new_model(models[_i], &spec);
     ck_assert_int_eq(dt_model_chunk(model), 256);
@@ -47,11 +47,11 @@ START_TEST(a_loss_in_chunks_is_that_of_the_rows) {
         labels[i] = i % 11 == 0 ? -1 : (i * 101 + 7) % IDS;
     }
     dt_tally all = {0}, parts = {0}, evaluated = {0};
-    dt_batch batch = {.rows = ROWS, .x = x, .labels = labels, .targets = PLACES};
+    dt_batch batch = {.rows = ROWS, .x = x, .labels = labels, .targets = POSITIONS};
     dt_model_train(model, (dt_pass){.weights = w, .grads = whole}, &batch, &all);
     dt_model_evaluate(model, (dt_pass){.weights = w}, &batch, &evaluated);
     for (int i = 0; i < ROWS; i++) {
-        dt_batch row = {.rows = 1, .x = x + i * PLACES, .labels = labels + i * PLACES, .targets = PLACES};
+        dt_batch row = {.rows = 1, .x = x + i * POSITIONS, .labels = labels + i * POSITIONS, .targets = POSITIONS};
         dt_model_train(model, (dt_pass){.weights = w, .grads = sum, .accumulate = i > 0}, &row, &parts);
     }
     ck_assert_int_eq(all.samples, ALL - (ALL + 10) / 11);
@@ -74,8 +74,8 @@ START_TEST(a_loss_in_chunks_is_that_of_the_rows) {
 END_TEST
 
 START_TEST(a_pool_leaves_out_what_is_no_token) {
-    enum { PLACES = 3, WIDTH = 2 };
-    dt_model_spec spec = {.input = {1, {PLACES}}, .ids = 4, .rows = 3};
+    enum { POSITIONS = 3, WIDTH = 2 };
+    dt_model_spec spec = {.input = {1, {POSITIONS}}, .ids = 4, .rows = 3};
     dt_model *model = new_model("[embedding: 2, token_pool]", &spec);
     dt_real w[16] = {1, 10, 2, 20, 3, 30, 4, 40};
     dt_real ids[] = {0, 1, 3, 2, -1, 3, -1, -1, -1};
@@ -171,8 +171,8 @@ static const char *const transformers[] = {GPT("2, bias: no"), GPT("1"), BERT("t
 #endif
 
 START_TEST(whole_transformers_are_pytorch_s) {
-    enum { ROWS = GOLDEN_TRANSFORMER_ROWS, PLACES = GOLDEN_TRANSFORMER_PLACES };
-    dt_model_spec spec = {.input = {1, {PLACES}},
+    enum { ROWS = GOLDEN_TRANSFORMER_ROWS, POSITIONS = GOLDEN_TRANSFORMER_POSITIONS };
+    dt_model_spec spec = {.input = {1, {POSITIONS}},
                           .ids = GOLDEN_TRANSFORMER_VOCABULARY,
                           .targets = golden_transformers[_i].label_count / ROWS,
                           .rows = ROWS,
@@ -182,11 +182,11 @@ START_TEST(whole_transformers_are_pytorch_s) {
     dt_model *whole = new_model(transformers[_i], &spec);
     const dt_table *table = dt_model_table(model);
     ck_assert_int_eq(table->count, golden_transformers[_i].tensor_count);
-    dt_real *w = reals(table->total, 1), *grads = reals(table->total, 2), x[ROWS * PLACES];
+    dt_real *w = reals(table->total, 1), *grads = reals(table->total, 2), x[ROWS * POSITIONS];
     scatter(table, w, golden_transformers[_i].weights);
-    for (int i = 0; i < ROWS * PLACES; i++) x[i] = (dt_real)golden_transformers[_i].tokens[i];
+    for (int i = 0; i < ROWS * POSITIONS; i++) x[i] = (dt_real)golden_transformers[_i].tokens[i];
     dt_tally tally = {0};
-    int32_t labels[ROWS * PLACES];
+    int32_t labels[ROWS * POSITIONS];
     for (int i = 0; i < golden_transformers[_i].label_count; i++) labels[i] = golden_transformers[_i].labels[i];
     dt_batch batch = {.rows = ROWS, .x = x, .labels = labels, .targets = golden_transformers[_i].label_count / ROWS};
     const char *name = golden_transformers[_i].name;
