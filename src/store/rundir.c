@@ -1,5 +1,5 @@
-/* The run directory. Parallel HDF5 opens take no lock, so two jobs on one run would write over each other: its lock is
- * a lease (lease.c). A directory that holds files is taken for a run's only when it says that it is one, by a marker
+/* The run directory. HDF5 is told to lock nothing (h5.c), so two jobs on one run would write over each other: its lock
+ * is a lease (lease.c). A directory that holds files is taken for a run's only when it says that it is one, by a marker
  * that is written before anything else of it, or when it holds what earlier versions of the program leave: what a run
  * replaces and removes must be its own. */
 #include "store/rundir.h"
