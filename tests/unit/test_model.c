@@ -659,6 +659,27 @@ START_TEST(evaluation_uses_running_statistics_and_no_other_row) {
 }
 END_TEST
 
+/* What lists of layers rely on, for who adds a kind. */
+START_TEST(every_kind_is_whole) {
+    for (const dt_layer_kind *const *k = dt_layer_kinds; *k; k++) {
+        const dt_layer_kind *kind = *k;
+        ck_assert_msg(dt_layer_kind_named(kind->name) == kind, "two kinds are called %s", kind->name);
+        ck_assert_msg(kind->help && kind->plan && kind->forward && kind->backward, "%s lacks a function", kind->name);
+        const dt_field *last = kind->fields;
+        while (last->key && last[1].key) last++;
+        ck_assert_msg(last->key && strcmp(last->key, "name") == 0 && last->offset == 0,
+                      "the fields of %s do not end with DT_LAYER_NAME_FIELD", kind->name);
+        ck_assert_msg(kind->config_size >= sizeof(dt_layer_common), "%s has no room for its name", kind->name);
+        int lists = 0;
+        while (kind->lists && kind->lists[lists].key) lists++;
+        ck_assert_msg(lists <= DT_LAYER_MAX_LISTS, "%s holds more than %d lists", kind->name, DT_LAYER_MAX_LISTS);
+        for (int i = 0; i < lists; i++)
+            ck_assert_msg(!kind->lists[i].many || i == lists - 1, "of %s the list %s is not the last", kind->name,
+                          kind->lists[i].key);
+    }
+}
+END_TEST
+
 START_TEST(the_help_names_every_kind_and_field) {
     char *help = dt_model_help();
     ck_assert_ptr_nonnull(help);
@@ -697,6 +718,7 @@ int main(void) {
     tcase_add_test(group, layers_in_layers_have_names_indices_and_draws_of_their_own);
     tcase_add_test(group, statistics_of_micro_batches_are_weighted_by_their_samples);
     tcase_add_test(group, evaluation_uses_running_statistics_and_no_other_row);
+    tcase_add_test(group, every_kind_is_whole);
     tcase_add_test(group, the_help_names_every_kind_and_field);
     suite_add_tcase(suite, group);
     return run_suite(suite);
