@@ -17,16 +17,13 @@ fi
 program=${DTRAIN:-$here/../dtrain}
 [[ -x $program ]] || { echo "local.sh: no $program; launch/quickstart.sh builds it" >&2; exit 2; }
 
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-export OMPI_MCA_rmaps_base_oversubscribe=1
-export OMPI_MCA_btl_vader_single_copy_mechanism=none # process_vm_readv is forbidden in many containers
-export OMPI_MCA_btl=self,vader OMPI_MCA_pml=ob1      # one machine: shared memory, and no look at its networks
-export OMPI_MCA_odls_base_sigkill_timeout=0          # one rank has failed: the others cannot go on, do not wait
-export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
-# With cores to spare a rank may have threads (compute.threads): they need more than its one. Overload is allowed, for
-# where the kernel tells another number of cores than the library mpirun asks.
+# shellcheck source=launch/ranks.sh
+. "$here/ranks.sh"
+prepare_ranks
+# With cores to spare a rank may have threads (compute.threads): they need more than its one.
 binding=none
-[[ $machine != whole ]] || ((ranks > cores || 2 * ranks <= cores)) || binding=core:overload-allowed
+[[ $machine != whole ]] || ((ranks > cores || 2 * ranks <= cores)) || binding=core
+start_of "$ranks" "$binding"
 
 exec 3> >(trap '' INT TERM USR1 HUP && exec sed -u -f "$here/launcher.sed" >&2)
 filter=$!
@@ -50,7 +47,7 @@ fi
 # its own, out of Ctrl-C's way, and every signal reaches it as SIGUSR1.
 told=0
 trap 'told=$((told + 1)); kill -USR1 "$job" 2>/dev/null' INT TERM USR1 HUP
-setsid mpirun -n "$ranks" --bind-to "$binding" "$program" "$@" 2>&3 3>&- >&4 4>&- &
+setsid "${start[@]}" "$program" "$@" 2>&3 3>&- >&4 4>&- &
 job=$!
 exec 3>&- 4>&-
 while kill -0 "$job" 2>/dev/null; do

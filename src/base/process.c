@@ -66,3 +66,19 @@ dt_fate dt_process_fate(const dt_process *process) {
     if (started == 0 || process->started == 0) return DT_FATE_UNKNOWN;
     return zombie || started != process->started ? DT_FATE_GONE : DT_FATE_LIVES;
 }
+
+/* Open MPI's and MPICH's launchers tell each rank how many there are. Slurm's srun has PMI_SIZE too: it is no parent a
+ * rank could end. */
+long dt_process_ranks(void) {
+    static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *text = getenv(names[i]); // NOLINT(concurrency-mt-unsafe)
+        if (text) return strtol(text, NULL, 10);
+    }
+    return 0;
+}
+
+long dt_process_launcher(void) {
+    bool srun = getenv("SLURM_STEP_ID") && !getenv("OMPI_COMM_WORLD_SIZE"); // NOLINT(concurrency-mt-unsafe)
+    return dt_process_ranks() > 0 && !srun ? getppid() : 0;
+}

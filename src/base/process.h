@@ -17,4 +17,11 @@ dt_process dt_process_self(void);
  * hides is DT_FATE_UNKNOWN. A zombie is gone. */
 dt_fate dt_process_fate(const dt_process *process);
 
+/* The process that started this one as one of several ranks: mpirun or its stand-in on this machine. 0: there is none,
+ * this is no rank, or it was started by a launcher we do not know. */
+long dt_process_launcher(void);
+
+/* The ranks it says it started; 0 where there is none. */
+long dt_process_ranks(void);
+
 #endif

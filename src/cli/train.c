@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/process.h"
 #include "cli.h"
 #include "config/recipe.h"
 #include "model/model.h"
@@ -69,9 +70,10 @@ static void print_recipe_help(void) {
 /* Open MPI gives ranks a pseudo-terminal whatever mpirun's own output is, so the launcher's is asked too. */
 static bool on_terminal(void) {
     if (!isatty(STDOUT_FILENO)) return false;
-    if (!getenv("OMPI_COMM_WORLD_RANK")) return true;
+    long launcher = dt_process_launcher();
+    if (launcher == 0) return true;
     char path[64], target[256];
-    snprintf(path, sizeof path, "/proc/%ld/fd/1", (long)getppid());
+    snprintf(path, sizeof path, "/proc/%ld/fd/1", launcher);
     ssize_t length = readlink(path, target, sizeof target - 1);
     if (length <= 0) return false;
     target[length] = '\0';

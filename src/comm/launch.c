@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/process.h"
 #include "comm_internal.h"
 
 static pthread_t thread;
@@ -48,7 +49,7 @@ static void *count_down(void *unused) {
 
 void dt_launch_timer_begin(unsigned seconds) {
     dt_launch_timer_end();
-    if (launcher == 0 && getenv("OMPI_COMM_WORLD_SIZE")) launcher = getppid();
+    if (launcher == 0) launcher = (pid_t)dt_process_launcher();
     left = seconds;
     running = pthread_create(&thread, NULL, count_down, NULL) == 0;
 }

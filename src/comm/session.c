@@ -3,10 +3,12 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/alive.h"
 #include "base/memory.h"
+#include "base/process.h"
 #include "comm/watchdog.h"
 #include "comm_internal.h"
 
@@ -45,8 +47,23 @@ dt_watchdog *dt_comm_watchdog(const dt_comm *comm) {
     return session ? session->watchdog : NULL;
 }
 
+/* An mpirun of another MPI starts as many jobs of one rank as there should be ranks in one. */
+static dt_status check_launcher(const dt_comm *comm) {
+    long ranks = dt_process_ranks();
+    if (dt_comm_size(comm) > 1 || ranks <= 1) return dt_ok();
+    char library[MPI_MAX_LIBRARY_VERSION_STRING];
+    int length;
+    MPI_Get_library_version(library, &length);
+    library[strcspn(library, ",\n")] = '\0';
+    return dt_fail(DT_ERR_INPUT,
+                   "the launcher started %ld ranks, but they cannot see each other: it is another MPI's than dtrain "
+                   "was built with (%s); start ranks with that one's mpirun",
+                   ranks, library);
+}
+
 static dt_status open_world(dt_comm **out, bool owns_mpi) {
     DT_TRY(dt_comm_create(out, MPI_COMM_WORLD));
+    if (owns_mpi) DT_TRY(check_launcher(*out));
     dt_comm_session *session = dt_alloc(1, sizeof *session);
     DT_TRY(dt_comm_agree(*out, session ? dt_ok() : dt_fail_memory("the ranks", sizeof *session)));
     session->owns_mpi = owns_mpi;

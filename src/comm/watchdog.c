@@ -24,6 +24,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/process.h"
 #include "comm_internal.h"
 #include "elsewhere.h"
 #include "pulse.h"
@@ -255,7 +256,7 @@ dt_status dt_watchdog_open(dt_watchdog **out, dt_comm *comm, double seconds) {
     w->host = dt_comm_host(comm);
     w->allowed = seconds;
     w->spoken = -1;
-    w->launcher = getenv("OMPI_COMM_WORLD_SIZE") ? getppid() : 0;
+    w->launcher = (pid_t)dt_process_launcher();
     MPI_Aint bytes = dt_comm_node_rank(comm) == 0 ? (MPI_Aint)sizeof(entry) * (w->count + 1) : 0;
     int unit = 1;
     void *base = NULL;

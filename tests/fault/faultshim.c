@@ -5,7 +5,7 @@
  *
  *   DTRAIN_FAULT="rank=1 path=/checkpoints nth=3 do=ENOSPC"
  *
- * rank   of the job (OMPI_COMM_WORLD_RANK); every rank when it is not given
+ * rank   of the job (as its launcher says); every rank when it is not given
  * path   a part of the file's path; every path when it is not given
  * call   open, write, read, truncate, sync, rename, unlink or close, each with its relatives, all of these when it is
  *        not given; or list, a directory
@@ -35,6 +35,7 @@
 #include <unistd.h>
 
 #include "gate.h"
+#include "rank.h"
 
 typedef enum action { NOTHING, FAIL, SHORT, TORN, KILL, LIE, DELAY, GATE } action;
 
@@ -82,12 +83,11 @@ static void read_action(const char *text) {
 }
 
 static void read_request(void) {
-    const char *spec = getenv("DTRAIN_FAULT"), *rank = getenv("OMPI_COMM_WORLD_RANK"),
-               *log = getenv("DTRAIN_FAULT_LOG");
+    const char *spec = getenv("DTRAIN_FAULT"), *log = getenv("DTRAIN_FAULT_LOG");
     char text[64];
     fault.read = true;
     fault.only_rank = -1;
-    fault.rank = rank ? strtol(rank, NULL, 10) : 0;
+    fault.rank = rank_of_job() > 0 ? rank_of_job() : 0;
     if (log) snprintf(fault.log, sizeof fault.log, "%s", log);
     if (!spec) return;
     if (field(spec, "rank", text, sizeof text)) fault.only_rank = strtol(text, NULL, 10);

@@ -1,6 +1,7 @@
 """Jobs for the kill harness: started on one host or on several made of one (UTS namespaces), interrupted, waited for."""
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -34,7 +35,8 @@ hung_launchers = 0
 
 
 def several_hosts_work():
-    return subprocess.run(["unshare", "--uts", "hostname", "dtrain-host-test"], capture_output=True).returncode == 0
+    version = subprocess.run([os.environ.get("DTRAIN_MPIRUN", "mpirun"), "--version"], capture_output=True, text=True).stdout
+    return re.search(r"\((Open MPI|OpenRTE)\) 4\.", version) is not None and subprocess.run(["unshare", "--uts", "hostname", "dtrain-host-test"], capture_output=True).returncode == 0
 
 
 def read(pid, name):
@@ -83,7 +85,7 @@ class Job:
         everything = dict(ENVIRONMENT, OMPI_MCA_orte_tmpdir_base=folder, DTRAIN_JOB=self.mark.split("=")[1])
         everything.update(OMPI_MCA_btl_vader_backing_directory=options.shared, OMPI_MCA_osc_sm_backing_directory=options.shared)
         everything.update(environment or {})
-        command = ["mpirun", "--bind-to", "none", "-n", str(sum(places))]
+        command = [os.environ.get("DTRAIN_MPIRUN", "mpirun"), "--bind-to", "none", "-n", str(sum(places))]
         if len(places) > 1:
             agent = os.path.join(folder, "agent")
             if not os.path.exists(agent):

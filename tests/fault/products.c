@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "gate.h"
+#include "rank.h"
 
 enum { SGEMM, BF16, EXECUTE, FUNCTIONS };
 static const char *const names[FUNCTIONS] = {"dnnl_sgemm", "dnnl_gemm_bf16bf16f32", "dnnl_primitive_execute"};
@@ -29,9 +30,9 @@ static void set(long *numbers, const char *name, long number) {
 
 __attribute__((constructor)) static void read_plan(void) {
     const char *plan = getenv("DTRAIN_FAIL_PRODUCT"), *slow = getenv("DTRAIN_SLOW_PRODUCT"),
-               *held = getenv("DTRAIN_GATE_PRODUCT"), *text = getenv("OMPI_COMM_WORLD_RANK");
+               *held = getenv("DTRAIN_GATE_PRODUCT");
     char name[64];
-    int on, rank = text ? atoi(text) : 0;
+    int on, rank = rank_of_job() > 0 ? (int)rank_of_job() : 0;
     long from;
     if (rank == 0) counts = getenv("DTRAIN_COUNT_PRODUCTS");
     if (slow && sscanf(slow, "%63s %ld %u", name, &from, &slow_by) == 3) set(slow_from, name, from);

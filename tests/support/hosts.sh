@@ -7,6 +7,7 @@
 
 # Needs root. Where namespaces are not to be had the test is skipped, and says which.
 need_hosts() {
+    need_open_mpi 4 "several hosts are made with the means of one launcher"
     unshare --uts hostname dtrain-host-test 2>/dev/null && return
     echo "skipped: several hosts (unshare --uts is not permitted here; be root)"
     exit 77
@@ -29,11 +30,9 @@ start_on() {
     shift
     for host in $hosts; do ranks=$((ranks + ${host#*:})); done
     # shellcheck disable=SC2016  # the inner shell is to expand them
-    OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 \
-        OMPI_MCA_btl_vader_single_copy_mechanism=none OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,vader,tcp \
-        OMPI_MCA_btl_tcp_if_include=lo OMPI_MCA_oob_tcp_if_include=lo OMPI_MCA_odls_base_sigkill_timeout=0 \
+    OMPI_MCA_btl=self,vader,tcp OMPI_MCA_btl_tcp_if_include=lo OMPI_MCA_oob_tcp_if_include=lo \
         OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_plm_rsh_agent=$agent OMPI_MCA_orte_tmpdir_base=$work OMP_NUM_THREADS=1 MPIEXEC_TIMEOUT=$limit \
-        setsid unshare --uts bash -c 'hostname "$0" && exec mpirun "$@"' "${hosts%%:*}" --leave-session-attached \
+        setsid unshare --uts bash -c 'hostname "$0" && exec "$@"' "${hosts%%:*}" "$mpirun" --leave-session-attached \
         --host "${hosts// /,}" -n "$ranks" --bind-to none "$dtrain" "$@" \
         2> >(exec sed -u -f "$source/launch/launcher.sed" >"$err") >"$out" </dev/null &
     job=$!

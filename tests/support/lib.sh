@@ -14,11 +14,13 @@ code=0
 failures=0
 limit=${DTRAIN_LIMIT:-60} # seconds a run may take before it counts as hung
 trap clean_up EXIT
+. "$source/launch/ranks.sh"
+prepare_ranks || exit
 cd "$work" || exit 1
 
 # Memory that ranks share is a file, and stays when they are killed: those of a test go with it.
 shared=$(mktemp -d /dev/shm/dtrain-test.XXXXXX 2>/dev/null) || shared=$work
-export OMPI_MCA_btl_vader_backing_directory=$shared OMPI_MCA_osc_sm_backing_directory=$shared
+export OMPI_MCA_btl_vader_backing_directory=$shared OMPI_MCA_btl_sm_backing_directory=$shared OMPI_MCA_osc_sm_backing_directory=$shared
 clean_up() {
     end_jobs
     rm -rf "$work" "$shared"
@@ -40,6 +42,8 @@ skip() {
     exit 77
 }
 lacks() { echo "skipped: $*"; } # WHAT: REASON. One of the test's cases
+# need_open_mpi VERSION WHY
+need_open_mpi() { [[ $("$mpirun" --version) =~ \((Open MPI|OpenRTE)\)" $1." ]] || skip "$2 (only Open MPI $1 has them)"; }
 finish() { exit $((failures > 0)); }
 
 end_jobs() {
@@ -82,7 +86,7 @@ rank_pid() {
     local pid
     for pid in $(pgrep -x dtrain); do
         if [[ $(readlink "/proc/$pid/cwd") == "$work"* ]] &&
-            grep -qzx "OMPI_COMM_WORLD_RANK=$1" "/proc/$pid/environ" 2>/dev/null; then
+            grep -qzE "^(OMPI_COMM_WORLD_RANK|PMI_RANK)=$1$" "/proc/$pid/environ" 2>/dev/null; then
             echo "$pid"
             return
         fi

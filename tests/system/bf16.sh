@@ -121,7 +121,7 @@ real=$dtrain
 dtrain=$work/unlike
 cat >"$dtrain" <<SCRIPT
 #!/usr/bin/env bash
-((OMPI_COMM_WORLD_RANK == 2)) && export LD_PRELOAD=$no_bf16
+((\${OMPI_COMM_WORLD_RANK:-\$PMI_RANK} == 2)) && export LD_PRELOAD=$no_bf16
 exec "$real" "\$@"
 SCRIPT
 chmod +x "$dtrain"

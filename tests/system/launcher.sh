@@ -83,6 +83,7 @@ fi
 mkdir bin
 cat >bin/mpirun <<'END'
 #!/bin/sh
+[ "$1" != --version ] || { echo "mpirun (Open MPI) 4.1.4" && exit; }
 cat >&2 <<'TEXT'
 [warn] Epoll MOD(1) on fd 33 failed.  Old events were 6; read change was 0 (none); write change was 2 (del); close change was 0 (none): Bad file descriptor
 --------------------------------------------------------------------------
@@ -112,13 +113,18 @@ TEXT
 exit 1
 END
 chmod +x bin/mpirun
-DTRAIN=$work/where PATH=$work/bin:$PATH "$source/launch/local.sh" >"$out" 2>"$err"
+DTRAIN=$work/where DTRAIN_MPIRUN=$work/bin/mpirun "$source/launch/local.sh" >"$out" 2>"$err"
 code=$?
 expect_bad 1 'recipe.yaml:3: what is wrong$' "of what mpirun says nothing is left"
 
 # Told to stop before mpirun is ready for it: that kills it, and nothing has begun.
-printf '#!/bin/sh\ntouch begun\nexec sleep 60\n' >bin/mpirun
-DTRAIN=$work/where PATH=$work/bin:$PATH env --default-signal=INT "$source/launch/local.sh" >"$out" 2>"$err" &
+cat >bin/mpirun <<'END'
+#!/bin/sh
+[ "$1" != --version ] || exit
+touch begun
+exec sleep 60
+END
+DTRAIN=$work/where DTRAIN_MPIRUN=$work/bin/mpirun env --default-signal=INT "$source/launch/local.sh" >"$out" 2>"$err" &
 job=$!
 until_true 30 test -f begun || fail "it does not begin"
 kill -INT "$job"

@@ -53,7 +53,7 @@ unlike() {
     dtrain=$work/unlike
     cat >"$dtrain" <<SCRIPT
 #!/usr/bin/env bash
-((OMPI_COMM_WORLD_RANK == $1)) && exec "$2" "\$@" ${*:3}
+((\${OMPI_COMM_WORLD_RANK:-\$PMI_RANK} == $1)) && exec "$2" "\$@" ${*:3}
 exec "$real" "\$@"
 SCRIPT
     chmod +x "$dtrain"

@@ -41,7 +41,7 @@ slurmd -D >/dev/null 2>&1 &
 node_is_idle() { [[ $(sinfo -h -t idle -o %n) ]]; }
 until_true 30 node_is_idle || give_up "Slurm does not start: $(tail -n 3 ./*.log)"
 
-export DTRAIN=$dtrain OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+export DTRAIN=$dtrain
 cp "$source/launch/recipes/fashion-mlp.yaml" .
 id=$(sbatch --parsable --ntasks=4 --time=1 --signal=B:USR1@60 --output=job.log "$source/launch/slurm.sbatch" \
     fashion-mlp.yaml --set "data.file=$data" --set train.epochs=1000 --set train.log_every="100 steps")

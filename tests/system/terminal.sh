@@ -3,14 +3,13 @@
 . "$(dirname "$0")/../support/lib.sh"
 need_data
 export DTRAIN=$dtrain MPIEXEC_TIMEOUT=$limit
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
 
 arguments=(train --set "data.file=$data" --set train.epochs=2)
 live=$'\r\x1b\\[Kepoch [0-9.]+/2  step [0-9]+/3750  loss [0-9.]+  [0-9]+ samples/s  [0-9:]+ left'
 
 script -qec "$source/launch/local.sh -n 2 ${arguments[*]} --run local" /dev/null >"$out" 2>"$err" </dev/null
 expect_in "$out" "$live" "a live line with epoch, step, loss, samples/s and time left (local.sh)"
-script -qec "mpirun -n 2 $dtrain ${arguments[*]} --run mpirun" /dev/null >"$out" 2>"$err" </dev/null
+script -qec "$mpirun -n 2 $dtrain ${arguments[*]} --run mpirun" /dev/null >"$out" 2>"$err" </dev/null
 expect_in "$out" "$live" "a live line (mpirun)"
 expect_in "$out" '^(.*\[K)?done run=mpirun .*digest=' "and the last line on a line of its own"
 
@@ -21,9 +20,9 @@ plain() {
 }
 "$source/launch/local.sh" -n 2 "${arguments[@]}" --run pipe1 2>"$err" </dev/null | cat >"$out"
 plain "local.sh in a pipe"
-mpirun -n 2 "$dtrain" "${arguments[@]}" --run pipe2 2>"$err" </dev/null | cat >"$out"
+"$mpirun" -n 2 "$dtrain" "${arguments[@]}" --run pipe2 2>"$err" </dev/null | cat >"$out"
 plain "mpirun in a pipe"
-script -qec "mpirun -n 2 $dtrain ${arguments[*]} --run file >$out" /dev/null >/dev/null </dev/null
+script -qec "$mpirun -n 2 $dtrain ${arguments[*]} --run file >$out" /dev/null >/dev/null </dev/null
 plain "mpirun on a terminal, its output in a file"
 "$dtrain" "${arguments[@]}" --run alone >"$out" 2>"$err" </dev/null
 plain "one rank without mpirun"
