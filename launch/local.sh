@@ -59,5 +59,6 @@ wait "$filter" || true
 code=0
 wait "$job" || code=$?
 ((code != 0)) || code=$lost
+[[ $launcher != mpich ]] || ((code < 3 || code > 31)) || code=$((code + 128)) # a rank's signal, as Open MPI and shells tell it
 ((code != 138 || told != 1)) || code=75 # mpirun dies of a SIGUSR1 before it is ready for one: nothing has begun
 exit "$code"

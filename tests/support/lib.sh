@@ -65,7 +65,7 @@ run() {
             "$source/launch/local.sh" -n "$ranks" "$@" >"$out" 2>"$err" </dev/null
     fi
     code=$?
-    ((code != 110)) || code=124
+    case $code in 110 | 241 | 255) code=124 ;; esac # MPIEXEC_TIMEOUT, as Open MPI 4, 5 and MPICH tell it
 }
 
 # start N ARGUMENT…: the same in the background: $job is its process, to be signalled and given to `await`.
