@@ -17,7 +17,7 @@
 #include "comm/reduce.h"
 #include "measure.h"
 #include "optim/optim.h"
-#include "store/checkpoint.h"
+#include "store/publish.h"
 #include "train.h"
 
 #define REPEATS 15

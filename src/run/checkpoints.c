@@ -2,6 +2,8 @@
  * the recipe's rule. How a file comes to be is the store's (store/publish.c). */
 #include "snapshot.h"
 
+#include "store/publish.h"
+
 dt_status dt_snapshot_rehearse(dt_snapshot *snapshot, const dt_session *session, const dt_ledger *ledger) {
     dt_session_note(session, DT_ACTIVITY_STORAGE, ledger->position.step);
     dt_status status = dt_checkpoint_rehearse(session->comm, session->checkpoints, dt_snapshot_state(snapshot, ledger));

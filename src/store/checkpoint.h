@@ -18,7 +18,6 @@
 
 #include "base/status.h"
 #include "base/table.h"
-#include "comm/comm.h"
 
 #define DT_CHECKPOINT_VERSION 2
 
@@ -78,16 +77,6 @@ typedef struct dt_state {
  * extra. The recipe text is not part of it, nor what is beside. A function of the state alone. */
 uint64_t dt_state_digest(const dt_state *state);
 void dt_digest_text(uint64_t digest, char out[17]);
-
-/* Collective. Writes `directory`/step-<9 digits>.h5 from equal states on all ranks (each rank writes its own part),
- * reads it back, compares, commits by rename. On failure nothing that existed is touched, and every rank gets the same
- * status. `path` [4096] receives the file's path; `digest` the state's. Either may be NULL. */
-dt_status dt_checkpoint_publish(dt_comm *comm, const char *directory, const dt_state *state, char *path,
-                                uint64_t *digest);
-
-/* Collective. Tries what could keep such a state from being published, without writing its arrays: permissions, names,
- * limits, room for it on the disk. Leaves nothing behind. */
-dt_status dt_checkpoint_rehearse(dt_comm *comm, const char *directory, const dt_state *state);
 
 /* What the root attributes say; recipe is to dt_free. Checks format and version. */
 typedef struct dt_checkpoint_head {

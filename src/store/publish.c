@@ -22,6 +22,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "store/h5.h"
+#include "store/publish.h"
 #include "store_internal.h"
 
 #define SPLIT_BYTES ((size_t)4 << 20) /* tensors above this are written by all ranks together */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "store/publish.h"
 #include "store_internal.h"
 
 #define DATASET_BYTES ((size_t)1024) /* what HDF5 keeps of each besides its values, and more */

@@ -46,8 +46,6 @@ dt_status dt_checkpoint_open(dt_h5 **file, const char *path, dt_checkpoint_head 
 dt_status dt_checkpoint_check_head(const char *path, const dt_checkpoint_head *head);
 dt_status dt_checkpoint_verify_here(const char *path, uint64_t *digest);
 
-/* publish.c. Collective: writes a state to a file, every rank its part. */
-dt_status dt_checkpoint_write(dt_comm *comm, const char *path, const dt_state *state);
 /* Rank 0: what was written against what is in memory; and the rename, made to last. */
 dt_status dt_checkpoint_compare(const char *path, const dt_state *state);
 dt_status dt_checkpoint_commit(const char *temporary, const char *path, const char *directory);

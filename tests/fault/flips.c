@@ -18,6 +18,7 @@
 #include "comm/comm.h"
 #include "sample.h"
 #include "store/h5.h"
+#include "store/publish.h"
 
 typedef enum verdict { NAMED, NOTICED, SURVIVED, HARMLESS, WRONG, DISAGREES, UNNAMED, CRASHED, VERDICTS } verdict;
 

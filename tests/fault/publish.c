@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "comm/comm.h"
 #include "sample.h"
+#include "store/publish.h"
 
 static void arm(bool armed) {
     void (*call)(bool);

@@ -12,6 +12,7 @@
 #include "../support/sample.h"
 #include "base/memory.h"
 #include "store/h5.h"
+#include "store/publish.h"
 
 static char directory[64];
 
