@@ -55,6 +55,7 @@ PYTHON
 
 # Ranks before and after an interruption, in turn.
 resumes=('3 5' '7 2' '1 8' '4 3')
+all=() # what the cases end with
 
 # same_on_all WHAT STOP ARGUMENT…: one result on one rank and on three other numbers, which take turns, and when interrupted
 # after STOP steps
@@ -78,6 +79,7 @@ same_on_all() {
         { fail "$what: stopped: exit code $code" && show "$out" "$err"; }
     run "$after" train "$@" --run bits-stopped
     [[ $(figures) == "$wanted" ]] || differ+=" stopped on $before ranks, resumed on $after: $(figures)"
+    all+=("$wanted")
     if [[ $wanted && ! $differ ]]; then pass "$what: $wanted"; else fail "$what: $wanted, but$differ"; fi
 }
 
@@ -94,6 +96,13 @@ while read -r optimizer clip dropout batch micro_batch wire; do
         --set "optimizer=${optimizers[$optimizer]/\}/${clips[$clip]:+, ${clips[$clip]}}\}}" \
         --set "train.batch=$batch" --set "train.micro_batch=$micro_batch" --set "reduce.wire=$wire"
 done <<<"$cases"
+
+# No two of them are the same, as they would be if a setting were not heard.
+if [[ $(printf '%s\n' "${all[@]}" | sort -u | wc -l) == $(wc -l <<<"$cases") ]]; then
+    pass "each case has an end of its own"
+else
+    fail "cases with the same end: $(printf '%s\n' "${all[@]}" | sort | uniq -d)"
+fi
 
 run $((shards + 1)) train --set data.file=small.h5 --set "train.shards=$shards" --run too-many
 expect_bad 1 '9 ranks cannot share 8 shards: start at most 8 ranks' "more ranks than shards"

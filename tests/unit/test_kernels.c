@@ -9,6 +9,7 @@
 
 #include "compute/compute.h"
 #include "config/recipe.h"
+#include "isa.h"
 #include "reference.h"
 #include "suite.h"
 
@@ -1490,6 +1491,7 @@ START_TEST(rows_of_attention_are_apart) {
 END_TEST
 
 int main(void) {
+    say_what_is_missing();
     const TTest *const tests[] = {
         activations_with_and_without_bias_match_the_reference,
         activations_survive_extreme_inputs,
