@@ -16,17 +16,19 @@ typedef struct command {
     int (*run)(dt_comm *comm, int argc, char **argv);
     const char *usage;
     const char *help;
+    void (*print_more)(void); /* behind the usage; NULL: there is no more */
 } command;
 
 static const command commands[] = {
-    {"train", true, dt_cli_train, dt_usage_train, "train a recipe, or go on with a run (the default command)"},
-    {"eval", true, dt_cli_eval, dt_usage_eval, "loss and accuracy of a checkpoint on a dataset"},
-    {"sample", false, dt_cli_sample, dt_usage_sample, "text from a checkpoint of a text model"},
+    {"train", true, dt_cli_train, dt_usage_train, "train a recipe, or go on with a run (the default command)", NULL},
+    {"eval", true, dt_cli_eval, dt_usage_eval, "loss and accuracy of a checkpoint on a dataset", NULL},
+    {"sample", false, dt_cli_sample, dt_usage_sample, "text from a checkpoint of a text model", NULL},
     {"inspect", false, dt_cli_inspect, dt_usage_inspect,
-     "what is in a checkpoint, dataset, metrics file or any HDF5 file"},
-    {"verify", false, dt_cli_verify, dt_usage_verify, "check every hash of a checkpoint, or of all of a run"},
-    {"bench", true, dt_cli_bench, dt_usage_bench, "measure the machine, and a recipe against it"},
-    {"import", false, dt_cli_import, dt_usage_import, "make a dataset from files of another format"},
+     "what is in a checkpoint, dataset, metrics file or any HDF5 file", NULL},
+    {"verify", false, dt_cli_verify, dt_usage_verify, "check every hash of a checkpoint, or of all of a run", NULL},
+    {"bench", true, dt_cli_bench, dt_usage_bench, "measure the machine, and a recipe against it", NULL},
+    {"import", false, dt_cli_import, dt_usage_import, "make a dataset from files of another format",
+     dt_cli_import_kinds},
 };
 #define COMMAND_COUNT ((int)(sizeof commands / sizeof *commands))
 
@@ -73,7 +75,7 @@ static int refuse_command(dt_comm *comm, int argc, char **argv) {
     return dt_cli_report(comm, &status);
 }
 
-static const command unknown = {"", true, refuse_command, "", ""};
+static const command unknown = {"", true, refuse_command, "", "", NULL};
 
 int main(int argc, char **argv) {
     dt_signals_begin();
@@ -97,6 +99,7 @@ int main(int argc, char **argv) {
     for (int i = 1; i < count; i++) {
         if (strcmp(rest[i], "--help") != 0 && strcmp(rest[i], "-h") != 0) continue;
         fputs(chosen->usage, stdout);
+        if (chosen->print_more) chosen->print_more();
         return finish_output(0);
     }
     return chosen->ranks ? run_with_ranks(chosen, count, rest) : finish_output(chosen->run(NULL, count, rest));

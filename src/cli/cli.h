@@ -19,6 +19,9 @@ int dt_cli_bench(dt_comm *comm, int argc, char **argv);
 extern const char dt_usage_train[], dt_usage_eval[], dt_usage_sample[], dt_usage_inspect[], dt_usage_verify[],
     dt_usage_import[], dt_usage_bench[];
 
+/* What `import --help` says besides: every importer with its options. */
+void dt_cli_import_kinds(void);
+
 /* The value of an option that takes one: "--name VALUE" or "--name=VALUE" at argv[*at]; NULL when argv[*at] is another
  * argument. Moves *at past the value. A missing value is put into *status. */
 const char *dt_cli_option(int argc, char **argv, int *at, const char *name, dt_status *status);

@@ -121,12 +121,4 @@ size_t dt_utf8_put(uint32_t point, uint8_t out[4]);
  * `last` rules out. */
 size_t dt_word_length(const uint8_t *text, size_t bytes, bool last);
 
-/* ---- making a dataset (publish.c) ---- */
-
-/* That the destination of an import is no directory and none of its sources. */
-dt_status dt_import_check(int source_count, const char *const *sources, const char *destination);
-/* A file that appears complete or not at all: write(context, file) makes it beside its destination, whose place it then
- * takes. */
-dt_status dt_import_publish(const char *destination, dt_status (*write)(void *context, dt_h5 *file), void *context);
-
 #endif

@@ -1,39 +1,45 @@
 /* Importers: files of other formats into the dataset layout (/train/x, /train/y, /test/x, /test/y, or /train/tokens,
- * /test/tokens and /vocab). */
+ * /test/tokens and /vocab). Each is a file that fills in a dt_importer, and a row in import.c; its options are a table
+ * of fields, which drives their parsing, their checks and their help. */
 #ifndef DTRAIN_IMPORT_H
 #define DTRAIN_IMPORT_H
 
-#include "base/status.h"
+#include <stddef.h>
 
-/* `dtrain import KIND SOURCE… DEST.h5 [--OPTION VALUE]…`. Options as given; NULL: not given. */
+#include "base/status.h"
+#include "config/fields.h"
+
+/* An option as it was given: "--vocab 300" is {"vocab", "300"}. Of two with one name the second counts. */
+typedef struct dt_option {
+    const char *name, *value;
+} dt_option;
+
+/* `dtrain import KIND SOURCE… DEST.h5 [--OPTION VALUE]…` */
 typedef struct dt_import {
     int source_count;
     const char *const *sources;
     const char *destination;
-    const char *tokens, *vocab, *split, *newlines, *vocab_json, *merges; /* of text */
+    const dt_option *options; /* [option_count] */
+    int option_count;
 } dt_import;
 
 typedef struct dt_importer {
-    const char *name;  /* "idx" */
-    const char *usage; /* "IMAGES LABELS [IMAGES LABELS] DEST.h5" */
-    const char *help;
-    dt_status (*run)(const dt_import *import);
+    const char *name;        /* "idx" */
+    const char *usage;       /* "IMAGES LABELS [IMAGES LABELS] DEST.h5" */
+    const char *help;        /* lines, each ended by a newline */
+    const dt_field *options; /* of a struct of options_size bytes; a key is the option's name without its dashes */
+    size_t options_size;
+    dt_status (*run)(const dt_import *import, const void *options);
 } dt_importer;
 
-/* Ends with a row whose name is NULL. */
-extern const dt_importer dt_importers[];
+extern const dt_importer *const dt_importers[]; /* ends with NULL */
 
-/* IDX files (LeCun, Cortes, Burges: "The MNIST database", file formats), gzip or plain: the first pair is train, the
- * second test. Headers and counts are checked before anything is written, lengths and gzip's checksums on the way;
- * destination appears complete or not at all, and an existing one is replaced only by a complete new one. */
-dt_status dt_import_idx(const dt_import *import);
-
-/* Text files, one after the other, as tokens of the kind `tokens` (see tokenizer.h): char, byte or bpe, of up to
- * `vocab` tokens (default 4096) trained on the training part, or those of GPT-2's files `vocab_json` and `merges`. The
- * first `split` (default 0.9) of the bytes, cut before a character, is /train/tokens, the rest /test/tokens; each has
- * an attribute `chars`, its characters (bytes that begin one). /vocab is the vocabulary. A byte-order mark at a file's
- * begin is left out, UTF-16 refused; ends of lines that are CR LF or CR are kept with a warning, or with `newlines`
- * "lf" read as LF. A text may be larger than memory; it is read twice or three times. */
-dt_status dt_import_text(const dt_import *import);
+/* NULL: there is none of that name. */
+const dt_importer *dt_importer_find(const char *name);
+/* Reads the options and imports. The destination appears complete or not at all, and an existing one is replaced only
+ * by a complete new one. What is wrong with an option is DT_ERR_USAGE. */
+dt_status dt_import_run(const dt_importer *importer, const dt_import *import);
+/* What an option was given, as text; NULL where it has its default. */
+const char *dt_import_given(const dt_import *import, const char *name);
 
 #endif

@@ -10,11 +10,9 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "base/append.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "data/import.h"
-#include "data_internal.h"
+#include "import_internal.h"
 
 #define INPUT_BYTES ((size_t)256 << 10)
 #define BLOCK_BYTES ((size_t)4 << 20)
@@ -259,18 +257,8 @@ static dt_status copy(idx *file, dt_h5 *to, const char *dataset) {
     return status;
 }
 
-static dt_status describe(dt_h5 *file, const idx *files, int count) {
-    char sources[1024] = "";
-    for (int i = 0; i < count; i++) {
-        const char *slash = strrchr(files[i].in.path, '/');
-        dt_append(sources, sizeof sources, "%s%s", i ? ", " : "", slash ? slash + 1 : files[i].in.path);
-    }
-    DT_TRY(dt_h5_put_text(file, "/", "format", "dtrain dataset"));
-    DT_TRY(dt_h5_put_int(file, "/", "version", 1));
-    return dt_h5_put_text(file, "/", "sources", sources);
-}
-
 typedef struct pairs {
+    const dt_import *import;
     idx *files;
     int count;
 } pairs;
@@ -278,32 +266,40 @@ typedef struct pairs {
 static dt_status write_dataset(void *context, dt_h5 *file) {
     static const char *const names[MOST_SOURCES] = {"/train/x", "/train/y", "/test/x", "/test/y"};
     pairs *all = context;
-    DT_TRY(describe(file, all->files, all->count));
+    DT_TRY(dt_import_label(file, all->import));
     for (int i = 0; i < all->count; i++) DT_TRY(copy(&all->files[i], file, names[i]));
     return dt_ok();
 }
 
-static dt_status check_options(const dt_import *import) {
-    bool any = import->tokens || import->vocab || import->split || import->vocab_json || import->merges;
-    return any ? dt_fail(DT_ERR_USAGE, "import idx takes no options; those are for import text") : dt_ok();
-}
+static const dt_field options[] = {{.key = NULL}}; /* none */
 
-dt_status dt_import_idx(const dt_import *import) {
-    DT_TRY(check_options(import));
+/* The first pair is train, the second test. Headers and counts are checked before anything is written, lengths and
+ * gzip's checksums on the way. */
+static dt_status import_idx(const dt_import *import, const void *none) {
+    (void)none;
     int source_count = import->source_count;
-    const char *const *sources = import->sources, *destination = import->destination;
     if (source_count != 2 && source_count != MOST_SOURCES)
         return dt_fail(DT_ERR_USAGE, "import idx needs IMAGES LABELS [TEST_IMAGES TEST_LABELS] DEST.h5, not %d files",
                        source_count + 1);
-    DT_TRY(dt_import_check(source_count, sources, destination));
+    DT_TRY(dt_import_check(import));
     idx files[MOST_SOURCES];
     memset(files, 0, sizeof files);
     for (int i = 0; i < MOST_SOURCES; i++) files[i].in.fd = -1;
     dt_status status = dt_ok();
-    for (int i = 0; i < source_count && status.code == DT_OK; i++) status = idx_open(&files[i], sources[i]);
+    for (int i = 0; i < source_count && status.code == DT_OK; i++) status = idx_open(&files[i], import->sources[i]);
     for (int i = 0; i < source_count && status.code == DT_OK; i += 2) status = check_pair(&files[i], &files[i + 1]);
     if (source_count == MOST_SOURCES && status.code == DT_OK) status = check_splits(&files[0], &files[2]);
-    if (status.code == DT_OK) status = dt_import_publish(destination, write_dataset, &(pairs){files, source_count});
+    if (status.code == DT_OK)
+        status = dt_import_publish(import->destination, write_dataset, &(pairs){import, files, source_count});
     for (int i = 0; i < MOST_SOURCES; i++) reader_close(&files[i].in);
     return status;
 }
+
+const dt_importer dt_importer_idx = {
+    .name = "idx",
+    .usage = "IMAGES LABELS [TEST_IMAGES TEST_LABELS] DEST.h5",
+    .help = "IDX files as MNIST and Fashion-MNIST use them (LeCun, Cortes, Burges), gzip or plain, into /train/x,\n"
+            "/train/y (and /test/x, /test/y).\n",
+    .options = options,
+    .run = import_idx,
+};

@@ -13,16 +13,17 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/process.h"
-#include "data_internal.h"
+#include "import_internal.h"
 
 #define FORGOTTEN_SECONDS 86400 /* an import that wrote nothing for a day is no more, wherever it was */
 
-dt_status dt_import_check(int source_count, const char *const *sources, const char *destination) {
+dt_status dt_import_check(const dt_import *import) {
+    const char *destination = import->destination;
     struct stat there, source;
     DT_TRY(dt_file_check_target(destination));
     if (lstat(destination, &there) != 0) return dt_ok();
-    for (int i = 0; i < source_count; i++)
-        if (stat(sources[i], &source) == 0 && source.st_dev == there.st_dev && source.st_ino == there.st_ino)
+    for (int i = 0; i < import->source_count; i++)
+        if (stat(import->sources[i], &source) == 0 && source.st_dev == there.st_dev && source.st_ino == there.st_ino)
             return dt_fail(DT_ERR_USAGE, "%s is both a source and the destination; the last file named is written",
                            destination);
     return dt_ok();

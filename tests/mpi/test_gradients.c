@@ -46,8 +46,8 @@ static void open_data(void) {
     snprintf(path, sizeof path, "%s/dtrain-gradients-%ld.h5", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp",
              (long)getpid());
     bool first = dt_comm_rank(world) == 0;
-    ranks_assert_ok(first ? dt_import_idx(&(dt_import){.source_count = 2, .sources = sources, .destination = path})
-                          : dt_ok());
+    dt_import import = {.source_count = 2, .sources = sources, .destination = path};
+    ranks_assert_ok(first ? dt_import_run(dt_importer_find("idx"), &import) : dt_ok());
     ranks_assert_ok(dt_comm_broadcast(world, path, sizeof path, 0));
     static const dt_recipe_data data = {.train_x = "/train/x", .train_y = "/train/y"};
     dt_status status = dt_source_open(&source, world, &(dt_source_request){.file = path, .data = &data});

@@ -181,14 +181,18 @@ printf 'ok\n\xff\n' >bad.txt
 run 1 import text generated.txt bad.txt bad.h5 --tokens char
 expect_bad 1 'bad.txt: the byte 0xff at offset 3 \(line 2\) does not belong' "what is no UTF-8"
 run 1 import text generated.txt bad.h5
-expect_bad 2 'import text needs --tokens' "no kind of token"
+expect_bad 2 '--tokens is missing; it must be char, byte or bpe' "no kind of token"
 run 1 import text generated.txt bad.h5 --tokens char --speed 3
-expect_bad 2 'import has no option --speed' "an option that is none"
+expect_bad 2 'import text has no option --speed' "an option that is none"
 run 1 import text --tokens char only.h5
 expect_bad 2 'usage: dtrain import text FILE' "no text"
 run 1 import idx a b c.h5 --tokens char
-expect_bad 2 'import idx takes no options' "options of another kind"
+expect_bad 2 'import idx has no option --tokens' "options of another kind"
 [[ ! -e bad.h5 ]] || fail "a failed import left a file"
+run 1 import --help
+for option in --tokens --vocab --split --newlines --vocab-json --merges; do
+    grep -Eq "^ +$option +[a-z]" "$out" || fail "import --help does not explain $option"
+done
 
 cp char.h5 other.h5
 /usr/bin/python3 -c "import h5py; h5py.File('other.h5', 'a')['vocab/bytes'][1] = 1"

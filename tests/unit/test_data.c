@@ -407,7 +407,8 @@ static bytes gzipped(bytes file) {
 }
 
 static dt_status import_idx(int count, const char *const *sources, const char *destination) {
-    return dt_import_idx(&(dt_import){.source_count = count, .sources = sources, .destination = destination});
+    return dt_import_run(dt_importer_find("idx"),
+                         &(dt_import){.source_count = count, .sources = sources, .destination = destination});
 }
 
 static dt_status import(const char *x, const char *y) {
@@ -793,8 +794,14 @@ END_TEST
 
 START_TEST(the_table_of_importers_ends_and_its_rows_are_full) {
     int count = 0;
-    for (const dt_importer *i = dt_importers; i->name; i++, count++) ck_assert(i->usage && i->help && i->run);
-    ck_assert_int_ge(count, 1);
+    for (const dt_importer *const *each = dt_importers; *each; each++, count++) {
+        const dt_importer *i = *each;
+        ck_assert(i->name && i->usage && i->help && i->options && i->run && dt_importer_find(i->name) == i);
+        ck_assert(i->help[strlen(i->help) - 1] == '\n' && !strchr(i->usage, '\n'));
+        for (const dt_field *f = i->options; f->key; f++) ck_assert(f->help && f->offset < i->options_size);
+    }
+    ck_assert_int_ge(count, 2);
+    ck_assert(!dt_importer_find("tar"));
 }
 END_TEST
 

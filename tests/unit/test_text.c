@@ -524,12 +524,23 @@ END_TEST
 
 /* ---- importing ---- */
 
-static dt_status import_files(dt_import import, const char *first, const char *second) {
+/* Options as they are given; NULL: not given. */
+typedef struct options {
+    const char *tokens, *vocab, *split, *newlines, *vocab_json, *merges;
+} options;
+
+static dt_status import_files(options given, const char *first, const char *second) {
     const char *files[] = {first, second};
-    import.source_count = second ? 2 : 1;
-    import.sources = files;
-    import.destination = "dest.h5";
-    return dt_import_text(&import);
+    dt_option all[] = {{"tokens", given.tokens},     {"vocab", given.vocab},           {"split", given.split},
+                       {"newlines", given.newlines}, {"vocab-json", given.vocab_json}, {"merges", given.merges}};
+    int count = 0;
+    for (int i = 0; i < COUNT(all); i++)
+        if (all[i].value) all[count++] = all[i];
+    return dt_import_run(dt_importer_find("text"), &(dt_import){.source_count = second ? 2 : 1,
+                                                                .sources = files,
+                                                                .destination = "dest.h5",
+                                                                .options = all,
+                                                                .option_count = count});
 }
 
 /* All tokens of a dataset, and how they are stored. */
@@ -584,7 +595,7 @@ static void fill_large(void) {
 
 START_TEST(a_text_of_two_files_is_one) {
     static const struct {
-        dt_import options;
+        options given;
         dt_dtype type;
     } kinds[] = {{{.tokens = "char"}, DT_U8},
                  {{.tokens = "byte", .split = "0.7"}, DT_U8},
@@ -592,11 +603,11 @@ START_TEST(a_text_of_two_files_is_one) {
                  {{.tokens = "bpe", .vocab = "256", .split = "0.01"}, DT_U8}};
     fill_large();
     int64_t cut = LARGE * 9 / 10;
-    if (kinds[_i].options.split) cut = (int64_t)(atof(kinds[_i].options.split) * LARGE);
+    if (kinds[_i].given.split) cut = (int64_t)(atof(kinds[_i].given.split) * LARGE);
     while (((uint8_t)large[cut] & 0xc0) == 0x80) cut--;
     put("one", large, 1234567);
     put("two", large + 1234567, LARGE - 1234567);
-    assert_ok(import_files(kinds[_i].options, "one", "two"));
+    assert_ok(import_files(kinds[_i].given, "one", "two"));
     assert_tokens("/train/tokens", large, 0, cut, kinds[_i].type);
     assert_tokens("/test/tokens", large, cut, LARGE, kinds[_i].type);
 }
@@ -616,12 +627,12 @@ START_TEST(ends_of_lines_are_lf_where_that_is_asked_for) {
     }
     put("one", other, used);
     for (int kind = 0; kind < 3; kind++) {
-        dt_import options = {.tokens = dt_token_kinds[kind], .vocab = kind == 2 ? "300" : NULL, .split = "1"};
-        options.newlines = "lf";
-        assert_ok(import_files(options, "one", NULL));
+        options given = {.tokens = dt_token_kinds[kind], .vocab = kind == 2 ? "300" : NULL, .split = "1"};
+        given.newlines = "lf";
+        assert_ok(import_files(given, "one", NULL));
         assert_tokens("/train/tokens", large, 0, LARGE, kind == 2 ? DT_U16 : DT_U8);
     }
-    assert_ok(import_files((dt_import){.tokens = "byte", .split = "1"}, "one", NULL)); /* kept */
+    assert_ok(import_files((options){.tokens = "byte", .split = "1"}, "one", NULL)); /* kept */
     if (used < LARGE) ck_abort_msg("the text has become shorter");
     static int32_t ids[2 * LARGE];
     dt_dtype dtype;
@@ -629,7 +640,7 @@ START_TEST(ends_of_lines_are_lf_where_that_is_asked_for) {
     ck_assert_int_eq(count, (int64_t)used);
     for (int64_t i = 0; i < count; i++)
         if (ids[i] != (uint8_t)other[i]) ck_abort_msg("byte %d was not kept", (int)i);
-    assert_fails(import_files((dt_import){.tokens = "char", .newlines = "crlf"}, "one", NULL), "must be keep or lf");
+    assert_fails(import_files((options){.tokens = "char", .newlines = "crlf"}, "one", NULL), "must be keep or lf");
 }
 END_TEST
 
@@ -640,7 +651,7 @@ START_TEST(no_end_of_a_line_is_cut_in_two) {
         int32_t ids[16];
         dt_dtype dtype;
         int64_t chars, train, test;
-        assert_ok(import_files((dt_import){.tokens = "byte", .newlines = "lf", .split = splits[i]}, "one", NULL));
+        assert_ok(import_files((options){.tokens = "byte", .newlines = "lf", .split = splits[i]}, "one", NULL));
         train = tokens_of("/train/tokens", ids, &dtype, &chars);
         test = tokens_of("/test/tokens", ids + train, &dtype, &chars);
         ck_assert_int_eq(train + test, 9);
@@ -651,17 +662,17 @@ END_TEST
 
 START_TEST(a_byte_order_mark_is_no_text) {
     for (int kind = 0; kind < 3; kind++) {
-        dt_import options = {.tokens = dt_token_kinds[kind], .vocab = kind == 2 ? "256" : NULL, .split = "1"};
+        options given = {.tokens = dt_token_kinds[kind], .vocab = kind == 2 ? "256" : NULL, .split = "1"};
         put("one", "\xef\xbb\xbfone\n", 7);
         put("two", "\xef\xbb\xbftwo", 6);
-        assert_ok(import_files(options, "one", "two"));
+        assert_ok(import_files(given, "one", "two"));
         assert_tokens("/train/tokens", "one\ntwo", 0, 7, DT_U8);
         put("two", "\xff\xfet\0w\0o\0", 8);
         if (kind != DT_TOKENS_BYTE)
-            assert_fails(import_files(options, "one", "two"), "two: begins with the byte-order mark of UTF-16");
+            assert_fails(import_files(given, "one", "two"), "two: begins with the byte-order mark of UTF-16");
     }
     put("one", "\xef\xbb\xbf", 3);
-    assert_fails(import_files((dt_import){.tokens = "char"}, "one", NULL), "one: the text is empty");
+    assert_fails(import_files((options){.tokens = "char"}, "one", NULL), "one: the text is empty");
 }
 END_TEST
 
@@ -678,12 +689,12 @@ START_TEST(a_byte_that_is_no_utf8_is_found_in_its_file) {
             "\xef\xbb\xbf"
             "a\r\nb\rcaf\xe9\n",
             13);
-        dt_import options = {.tokens = "char", .split = "1", .newlines = folds ? "lf" : NULL};
-        for (int i = 0; i < COUNT(says); i++) assert_fails(import_files(options, "one", "two"), says[i]);
+        options given = {.tokens = "char", .split = "1", .newlines = folds ? "lf" : NULL};
+        for (int i = 0; i < COUNT(says); i++) assert_fails(import_files(given, "one", "two"), says[i]);
     }
     put("one", "it\x92s\n", 6);
-    assert_fails(import_files((dt_import){.tokens = "char"}, "one", NULL), "one: the byte 0x92 at offset 2 (line 1)");
-    assert_fails(import_files((dt_import){.tokens = "char"}, "one", NULL), "WINDOWS-1252");
+    assert_fails(import_files((options){.tokens = "char"}, "one", NULL), "one: the byte 0x92 at offset 2 (line 1)");
+    assert_fails(import_files((options){.tokens = "char"}, "one", NULL), "WINDOWS-1252");
 }
 END_TEST
 
@@ -691,7 +702,7 @@ START_TEST(types_are_the_smallest_and_one_part_may_be_all) {
     size_t used = 0;
     for (uint32_t point = 0x4e00; point < 0x4e00 + 300; point++) used += dt_utf8_put(point, (uint8_t *)large + used);
     put("one", large, used);
-    assert_ok(import_files((dt_import){.tokens = "char", .split = "1"}, "one", NULL));
+    assert_ok(import_files((options){.tokens = "char", .split = "1"}, "one", NULL));
     assert_tokens("/train/tokens", large, 0, (int64_t)used, DT_U16);
     dt_h5 *file;
     assert_ok(dt_h5_open(&file, "dest.h5"));
@@ -701,7 +712,7 @@ START_TEST(types_are_the_smallest_and_one_part_may_be_all) {
     for (uint32_t point = 0x20000; point < 0x20000 + 66000; point++)
         used += dt_utf8_put(point, (uint8_t *)large + used);
     put("one", large, used);
-    assert_ok(import_files((dt_import){.tokens = "char", .split = "1"}, "one", NULL));
+    assert_ok(import_files((options){.tokens = "char", .split = "1"}, "one", NULL));
     assert_tokens("/train/tokens", large, 0, (int64_t)used, DT_I32);
 }
 END_TEST
@@ -711,17 +722,17 @@ START_TEST(an_import_twice_is_the_same_and_a_vocabulary_may_come_from_files) {
     dt_dtype dtype;
     int64_t chars;
     put("one", large, some_text(large, 50000, 8));
-    dt_import options = {.tokens = "bpe", .vocab = "400"};
-    assert_ok(import_files(options, "one", NULL));
+    options given = {.tokens = "bpe", .vocab = "400"};
+    assert_ok(import_files(given, "one", NULL));
     int64_t count = tokens_of("/train/tokens", first, &dtype, &chars);
-    assert_ok(import_files(options, "one", NULL));
+    assert_ok(import_files(given, "one", NULL));
     ck_assert_int_eq(tokens_of("/train/tokens", second, &dtype, &chars), count);
     ck_assert(memcmp(first, second, (size_t)count * sizeof *first) == 0);
     dt_vocabulary v;
     assert_ok(dt_vocabulary_read(&v, "dest.h5"));
     put_gpt2(&v, ESCAPED);
-    options = (dt_import){.tokens = "bpe", .vocab_json = "vocab.json", .merges = "merges.txt"};
-    assert_ok(import_files(options, "one", NULL));
+    given = (options){.tokens = "bpe", .vocab_json = "vocab.json", .merges = "merges.txt"};
+    assert_ok(import_files(given, "one", NULL));
     ck_assert_int_eq(tokens_of("/train/tokens", second, &dtype, &chars), count);
     for (int64_t i = 0; i < count; i++) ck_assert_int_eq(second[i], v.size - 1 - first[i]);
     dt_vocabulary_finish(&v);
@@ -730,19 +741,22 @@ END_TEST
 
 START_TEST(what_cannot_be_imported_is_named_and_the_destination_stays) {
     static const struct {
-        dt_import options;
+        options given;
         const char *first, *second, *says;
     } rows[] = {
-        {{0}, "text", NULL, "needs --tokens"},
+        {{0}, "text", NULL, "--tokens is missing; it must be char, byte or bpe"},
         {{.tokens = "word"}, "text", NULL, "--tokens is \"word\"; it must be char, byte or bpe"},
         {{.tokens = "char", .vocab = "300"}, "text", NULL, "are for --tokens bpe, not char"},
         {{.tokens = "bpe", .merges = "m"}, "text", NULL, "go together"},
         {{.tokens = "bpe", .merges = "m", .vocab_json = "v", .vocab = "300"}, "text", NULL, "--vocab 300 is for"},
-        {{.tokens = "bpe", .vocab = "255"}, "text", NULL, "--vocab is \"255\"; it must be a number from 256"},
+        {{.tokens = "bpe", .vocab = "255"},
+         "text",
+         NULL,
+         "--vocab is 255; it must be at least 256 and at most 16777215"},
         {{.tokens = "bpe", .vocab = "300x"}, "text", NULL, "--vocab is \"300x\""},
-        {{.tokens = "char", .split = "0"}, "text", NULL, "--split is \"0\""},
-        {{.tokens = "char", .split = "1.1"}, "text", NULL, "--split is \"1.1\""},
-        {{.tokens = "char", .split = "nan"}, "text", NULL, "--split is \"nan\""},
+        {{.tokens = "char", .split = "0"}, "text", NULL, "--split is 0; it must be greater than 0 and at most 1"},
+        {{.tokens = "char", .split = "1.1"}, "text", NULL, "--split is 1.1; it must be"},
+        {{.tokens = "char", .split = "nan"}, "text", NULL, "--split is \"nan\"; it must be a number"},
         {{.tokens = "char", .split = "0.01"}, "text", NULL, "has an empty part"},
         {{.tokens = "char"}, "empty", NULL, "empty: the text is empty"},
         {{.tokens = "char"}, "nowhere", NULL, "nowhere: cannot open"},
@@ -758,7 +772,7 @@ START_TEST(what_cannot_be_imported_is_named_and_the_destination_stays) {
     put("empty", "", 0);
     put("dest.h5", "before", 6);
     for (int i = 0; i < COUNT(rows); i++) {
-        assert_fails(import_files(rows[i].options, rows[i].first, rows[i].second), rows[i].says);
+        assert_fails(import_files(rows[i].given, rows[i].first, rows[i].second), rows[i].says);
         char there[8] = "";
         FILE *file = fopen("dest.h5", "rb");
         ck_assert(file && fread(there, 1, 7, file) == 6 && strcmp(there, "before") == 0);
