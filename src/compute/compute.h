@@ -24,5 +24,7 @@ dt_status dt_compute_open(const dt_kernels **out, dt_isa isa, int threads);
  * second forgets it. To be asked before anything follows from what they gave. */
 bool dt_compute_failed(void);
 dt_status dt_compute_failure(void);
+/* Keeps such a failure, if it is the first: also of samples that could not be read for a step. */
+void dt_compute_fail(dt_status status);
 
 #endif

@@ -8,9 +8,6 @@
  */
 dt_status dt_products_open(dt_isa isa, int threads, void (*each_thread)(void));
 
-/* Keeps a kernel's failure, the first of this thread, for dt_compute_failure (failure.c). */
-void dt_compute_fail(dt_status status);
-
 /* Success where there is room for the code oneDNN writes for products and convolutions: where there is none it crashes
  * (failure.c). To be asked before it writes some. */
 dt_status dt_compute_room(void);

@@ -62,6 +62,17 @@ dt_sampler dt_source_order(const dt_source *source, bool shuffle, int64_t seed, 
     return dt_sampler_at(source->samples, shuffle && source->about.streams == 0, seed, epoch);
 }
 
+/* Zeros are values of every source: numbers, tokens, classes. */
+static void abandon(const dt_source *source, dt_status status, dt_batch *batch) {
+    const dt_targets *targets = &source->targets;
+    dt_compute_fail(status);
+    memset(batch->x, 0, (size_t)(batch->rows * dt_shape_count(&source->about.input)) * sizeof *batch->x);
+    if (targets->labels)
+        memset(batch->labels, 0, (size_t)(batch->rows * targets->positions) * sizeof *batch->labels);
+    else
+        memset(batch->values, 0, (size_t)(batch->rows * targets->width) * sizeof *batch->values);
+}
+
 void dt_source_fetch(const dt_source *source, const dt_kernels *kernels, const dt_scaling *scaling,
                      const dt_augment *augment, const int64_t *index, int64_t rows, dt_batch *batch) {
     int64_t streams = source->about.streams;
@@ -69,7 +80,8 @@ void dt_source_fetch(const dt_source *source, const dt_kernels *kernels, const d
     batch->targets = source->targets.positions;
     batch->streams = streams;
     batch->fresh = streams > 0 && rows > 0 && index[0] < streams;
-    source->kind->fetch(source, &(dt_fetch){kernels, scaling, augment, index, rows}, batch);
+    dt_status status = source->kind->fetch(source, &(dt_fetch){kernels, scaling, augment, index, rows}, batch);
+    if (status.code != DT_OK) abandon(source, status, batch);
 }
 
 int64_t dt_source_place(const dt_source *source, const dt_augment *augment, int64_t index) {

@@ -76,8 +76,9 @@ const char *dt_source_dataset(const dt_recipe_data *data, bool test);
 dt_sampler dt_source_order(const dt_source *source, bool shuffle, int64_t seed, int64_t epoch);
 
 /* Fills batch->x and its labels or values with the samples index[0 … rows), scaled and, unless `augment` is NULL,
- * augmented. Training needs `augment`, an evaluation has none. No failure: what can fail has failed when the source was
- * opened. */
+ * augmented. Training needs `augment`, an evaluation has none. Where a source fails to read, the batch is zeros, and
+ * the failure is kept as that of a product is (dt_compute_failure): all ranks learn of it before anybody acts on the
+ * batch. */
 void dt_source_fetch(const dt_source *source, const dt_kernels *kernels, const dt_scaling *scaling,
                      const dt_augment *augment, const int64_t *index, int64_t rows, dt_batch *batch);
 

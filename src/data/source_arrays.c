@@ -122,7 +122,7 @@ static void gather_inputs(void *context, int64_t begin, int64_t end) {
     }
 }
 
-static void fetch(const dt_source *source, const dt_fetch *wanted, dt_batch *batch) {
+static dt_status fetch(const dt_source *source, const dt_fetch *wanted, dt_batch *batch) {
     const dt_targets *targets = &source->targets;
     dt_parallel(wanted->rows, 1 + GATHERED / row_width(source->x), gather_inputs,
                 &(gathering){batch->x, source->x, wanted});
@@ -133,6 +133,7 @@ static void fetch(const dt_source *source, const dt_fetch *wanted, dt_batch *bat
         else
             wanted->kernels->convert(batch->values + i * targets->width, dt_array_row(targets->y, wanted->index[i]),
                                      dtype, targets->width, 1, 0);
+    return dt_ok();
 }
 
 const dt_source_kind dt_source_arrays = {.name = "arrays",

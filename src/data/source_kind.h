@@ -25,9 +25,10 @@ struct dt_source_kind {
     dt_status (*open)(dt_source *source, dt_comm *comm, const dt_source_request *request);
     void (*describe)(const dt_source *source, dt_source_about *about);
     int64_t (*count)(const dt_source *source); /* samples of a pass, at least 1 */
-    /* batch->rows, targets and streams are set. Once a batch: what is done for each sample is not called through a
-     * table. Does not fail and takes no memory; may use dt_parallel. */
-    void (*fetch)(const dt_source *source, const dt_fetch *wanted, dt_batch *batch);
+    /* batch->rows, targets and streams are set. Called once a batch, so what it does for each sample is called
+     * directly. What reads files only here may fail here; what has its samples in memory does not. May use dt_parallel.
+     */
+    dt_status (*fetch)(const dt_source *source, const dt_fetch *wanted, dt_batch *batch);
     /* Where a sample is in source->x: see dt_source_place. */
     int64_t (*place)(const dt_source *source, const dt_augment *augment, int64_t index);
     void (*close)(dt_source *source); /* also of what was opened in part */

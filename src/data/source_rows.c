@@ -42,7 +42,7 @@ static int64_t count(const dt_source *source) {
     return dt_array_rows(source->x);
 }
 
-static void fetch(const dt_source *source, const dt_fetch *wanted, dt_batch *batch) {
+static dt_status fetch(const dt_source *source, const dt_fetch *wanted, dt_batch *batch) {
     const dt_tokens *own = source->own;
     dt_dtype dtype = dt_array_dtype(source->x);
     dt_real *x = batch->x;
@@ -54,6 +54,7 @@ static void fetch(const dt_source *source, const dt_fetch *wanted, dt_batch *bat
         }
         batch->labels[i] = dt_targets_class(&source->targets, wanted->index[i]);
     }
+    return dt_ok();
 }
 
 const dt_source_kind dt_source_rows = {.name = "rows",

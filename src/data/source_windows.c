@@ -28,12 +28,13 @@ static dt_text_window window_of(const dt_tokens *own, const dt_augment *augment,
     return (dt_text_window){start, begin - start, own->context};
 }
 
-static void fetch(const dt_source *source, const dt_fetch *wanted, dt_batch *batch) {
+static dt_status fetch(const dt_source *source, const dt_fetch *wanted, dt_batch *batch) {
     const dt_tokens *own = source->own;
     const int64_t *index = wanted->index;
     for (int64_t i = 0; i < wanted->rows; i++)
         dt_tokens_fetch(source, wanted->augment, index[i], window_of(own, wanted->augment, index[i]),
                         batch->x + i * own->context, batch->labels + i * own->context);
+    return dt_ok();
 }
 
 static int64_t place(const dt_source *source, const dt_augment *augment, int64_t index) {

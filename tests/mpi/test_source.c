@@ -259,6 +259,31 @@ START_TEST(a_source_that_is_not_there_is_named_and_left_closed) {
 }
 END_TEST
 
+/* A kind that cannot read what it is asked for on the second fetch. */
+static int fetches;
+
+static dt_status fail_to_fetch(const dt_source *source, const dt_fetch *wanted, dt_batch *batch) {
+    (void)source;
+    for (int64_t i = 0; i < wanted->rows; i++) batch->x[i] = 7, batch->labels[i] = 7;
+    return ++fetches < 2 ? dt_ok() : dt_fail(DT_ERR_IO, "far.h5: chunk 3 cannot be read");
+}
+
+START_TEST(what_a_source_fails_to_read_is_kept_until_all_ranks_ask_and_leaves_zeros) {
+    static const dt_source_kind failing = {.name = "failing", .fetch = fail_to_fetch};
+    dt_source source = {.kind = &failing, .about = {.input = {1, {1}}}, .targets = {.labels = true, .positions = 1}};
+    dt_real x[2] = {1, 1};
+    int32_t labels[2] = {1, 1};
+    dt_batch batch = {.x = x, .labels = labels};
+    fetches = 0;
+    dt_source_fetch(&source, NULL, NULL, NULL, (int64_t[]){0, 1}, 2, &batch);
+    ranks_assert(!dt_compute_failed() && labels[1] == 7);
+    dt_source_fetch(&source, NULL, NULL, NULL, (int64_t[]){2, 3}, 2, &batch);
+    ranks_assert(dt_compute_failed() && labels[0] == 0 && labels[1] == 0 && fabs((double)x[1]) < 1e-12);
+    dt_status status = dt_compute_failure();
+    ranks_assert(status.code == DT_ERR_IO && strstr(status.message, "chunk 3") && !dt_compute_failed());
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("source");
     TCase *tests = tcase_create("source");
@@ -267,6 +292,7 @@ int main(void) {
     tcase_add_loop_test(tests, a_sample_is_the_same_in_any_batch_and_on_any_rank, 0, KINDS);
     tcase_add_loop_test(tests, an_epoch_has_every_sample_once_and_streams_are_never_shuffled, 0, KINDS);
     tcase_add_loop_test(tests, a_source_that_is_not_there_is_named_and_left_closed, 0, KINDS);
+    tcase_add_test(tests, what_a_source_fails_to_read_is_kept_until_all_ranks_ask_and_leaves_zeros);
     suite_add_tcase(suite, tests);
     return run_on_ranks(suite);
 }
