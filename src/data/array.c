@@ -20,6 +20,7 @@
 #include "base/file.h"
 #include "base/mapped.h"
 #include "base/memory.h"
+#include "store/h5.h"
 
 /* ---- what the file says ---- */
 

@@ -36,5 +36,9 @@ const void *dt_array_row(const dt_array *array, int64_t row);
  * is finite in the file but beyond float32 (3.4e38)". */
 #define DT_FAULT_TEXT 96
 bool dt_array_row_fault(const dt_array *array, int64_t row, char *out, size_t size);
+/* The name that an enumeration's type has for a value, or NULL (array.c). */
+const char *dt_array_member(const dt_array *array, int64_t value);
+/* That a file is not there, and how to make it where that is known (array.c). */
+dt_status dt_fail_missing(const char *file);
 
 #endif

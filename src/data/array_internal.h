@@ -4,7 +4,7 @@
 
 #include <sys/types.h>
 
-#include "data_internal.h"
+#include "data/array.h"
 
 /* Names of an enumeration's values, as far as they fit. */
 typedef struct member_list {

@@ -1,7 +1,7 @@
 /* Training pictures moved and mirrored, as they are converted. What happens to a sample is a draw keyed by (seed,
  * epoch, sample), so it is the same whichever rank computes it, wherever in a batch it stands and however often a step
  * is redone. What moves in from outside is 0 in the file's numbers, black, not 0 after scaling, which would be grey. */
-#include "data_internal.h"
+#include "samples.h"
 
 dt_augment dt_augment_at(const dt_recipe_data *data, int64_t seed, int64_t epoch) {
     return (dt_augment){data->crop_padding, data->flip,

@@ -8,7 +8,7 @@
 #include <xxhash.h>
 
 #include "base/memory.h"
-#include "data_internal.h"
+#include "words.h"
 
 typedef struct word {
     size_t at; /* of its bytes in text, then of its tokens in ids */

@@ -7,7 +7,8 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "data_internal.h"
+#include "labels.h"
+#include "store/h5.h"
 
 static const char dataset[] = "/state/class_values"; /* of a checkpoint */
 

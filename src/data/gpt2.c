@@ -11,7 +11,7 @@
 #include "base/escape.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "data_internal.h"
+#include "words.h"
 
 #define MOST_BYTES ((int64_t)64 << 20) /* a million tokens of the usual length are 20 MB */
 #define LEAST_ENTRY 6                  /* "a":0, is the shortest; memory follows from how many a file can hold */

@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "data_internal.h"
+#include "data/source.h"
 
 #define WHOLE ((size_t)256 << 20)
 #define BLOCK ((size_t)64 << 10)

@@ -8,9 +8,9 @@
 #include "base/escape.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "data_internal.h"
 #include "import_internal.h"
 #include "text_files.h"
+#include "words.h"
 
 #define POINTS 0x110000U
 #define MOST_TOKENS 16777215

@@ -10,7 +10,8 @@
 
 #include "base/alive.h"
 #include "base/memory.h"
-#include "data_internal.h"
+#include "data/sampler.h"
+#include "labels.h"
 
 #define LOOKED_AT 4096                      /* rows, between signs of life */
 #define SLOTS ((size_t)4 * DT_MOST_CLASSES) /* of the hash table; a power of two */

@@ -6,7 +6,9 @@
  * it is, as with times or pressures, numbers that float32 cannot hold would lose the digits in which they differ: those
  * channels are computed in a second pass, as distances from the mean of the first, and scaled in double. Which channels
  * are far follows from mean and deviation alone, so a resumed run and an evaluation know it without the data. */
-#include "data_internal.h"
+#include "data/source.h"
+#include "numbers.h"
+#include "samples.h"
 
 #include <math.h>
 #include <string.h>

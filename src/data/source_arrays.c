@@ -2,6 +2,9 @@
  * targets are looked at when they are opened (targets.c); samples are not, they may be terabytes. */
 #include <stdio.h>
 
+#include "data/identity.h"
+#include "labels.h"
+#include "samples.h"
 #include "source_kind.h"
 
 /* ---- opening ---- */

@@ -2,7 +2,7 @@
 #ifndef DTRAIN_SOURCE_KIND_H
 #define DTRAIN_SOURCE_KIND_H
 
-#include "data_internal.h"
+#include "data/source.h"
 
 /* Samples that are asked for, and what is done to them. */
 typedef struct dt_fetch {

@@ -1,6 +1,7 @@
 /* Rows of tokens with a class each: [N, context], a row that is shorter filled up with an id of no token. This is a
  * whole kind of source: what it wants of a recipe, what it checks, what it says of its samples, how a batch is filled.
  */
+#include "labels.h"
 #include "source_tokens.h"
 
 static bool serves(const dt_recipe_data *data) {

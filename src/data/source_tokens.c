@@ -11,6 +11,7 @@
 
 #include "base/alive.h"
 #include "base/memory.h"
+#include "numbers.h"
 #include "store/h5.h"
 
 /* ---- the vocabulary ---- */

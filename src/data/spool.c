@@ -13,6 +13,7 @@
 #include "array_internal.h"
 #include "base/alive.h"
 #include "base/memory.h"
+#include "store/h5.h"
 
 #define BLOCK_BYTES ((size_t)8 << 20)
 #define MOST_BLOCK_BYTES ((size_t)256 << 20)

@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "base/alive.h"
-#include "data_internal.h"
+#include "config/recipe.h"
+#include "data/sampler.h"
+#include "labels.h"
 
 #define LOOKED_AT 4096    /* rows, between signs of life */
 #define MOST_WHOLE 0x1p53 /* beyond it a double does not tell neighbouring integers apart */

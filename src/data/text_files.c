@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "data_internal.h"
+#include "words.h"
 
 /* ---- opening ---- */
 

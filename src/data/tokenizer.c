@@ -5,7 +5,7 @@
 
 #include "base/escape.h"
 #include "base/memory.h"
-#include "data_internal.h"
+#include "words.h"
 
 #define CACHED_WORDS 16384 /* a power of two */
 #define CACHED_BYTES 30

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "base/alive.h"
-#include "data_internal.h"
+#include "numbers.h"
 
 #define HALF 0x1p32 /* where 64-bit integers are cut in two, each of which a double holds */
 #define AT_ONCE 256

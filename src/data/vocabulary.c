@@ -9,8 +9,9 @@
 
 #include "base/guard.h"
 #include "base/memory.h"
-#include "data_internal.h"
+#include "data/array.h"
 #include "store/h5.h"
+#include "words.h"
 
 #define MOST_TOKENS ((int64_t)1 << 24) /* ids travel as float32 */
 

@@ -1,7 +1,7 @@
 /* Characters of UTF-8, and the words in which byte-pair encoding works. A word is decided from its beginning and the
  * characters up to the one behind it, so text of any size can be cut piece by piece, with the same result. */
+#include "words.h"
 #include "base/escape.h"
-#include "data_internal.h"
 #include "unicode.h"
 
 size_t dt_utf8_put(uint32_t point, uint8_t out[4]) {

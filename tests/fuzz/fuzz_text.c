@@ -3,8 +3,8 @@
 #include "fuzz.h"
 
 #include "base/memory.h"
-#include "data/data_internal.h"
 #include "data/tokenizer.h"
+#include "data/words.h"
 
 /* The tokens of the text in pieces: `step` more bytes are shown each time. */
 static int64_t in_pieces(dt_tokenizer *tokenizer, const uint8_t *text, size_t size, size_t step, int32_t *ids) {

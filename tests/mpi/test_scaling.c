@@ -4,7 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "data/data_internal.h"
+#include "data/samples.h"
+#include "data/source.h"
 #include "data_set.h"
 
 enum { SAMPLES = 300, DEPTH = 3 };

@@ -3,7 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "data/data_internal.h"
+#include "data/labels.h"
+#include "data/source.h"
 #include "data_set.h"
 
 enum { SAMPLES = 97 };

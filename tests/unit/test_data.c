@@ -16,8 +16,9 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "data/data_internal.h"
 #include "data/import.h"
+#include "data/samples.h"
+#include "data/source.h"
 #include "suite.h"
 
 /* ---- the order of an epoch ---- */

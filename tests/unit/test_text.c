@@ -15,8 +15,8 @@
 #include "../golden/words.h"
 #include "base/escape.h"
 #include "base/memory.h"
-#include "data/data_internal.h"
 #include "data/import.h"
+#include "data/words.h"
 #include "reference.h"
 #include "suite.h"
 

@@ -1,0 +1,27 @@
+/* A sample of numbers as an input of a model: scaled (scaling.c), moved and mirrored (augment.c). */
+#ifndef DTRAIN_DATA_SAMPLES_H
+#define DTRAIN_DATA_SAMPLES_H
+
+#include "data/augment.h"
+#include "data/scaling.h"
+
+/* One sample as an input, augmented (augment.c). `sample` is its bytes in the file's format. */
+void dt_augment_sample(dt_real *out, const void *sample, dt_dtype dtype, const dt_kernels *kernels,
+                       const dt_scaling *scaling, const dt_augment_draw *draw);
+/* The same without augmentation (scaling.c). */
+void dt_scale_sample(dt_real *out, const void *sample, dt_dtype dtype, const dt_kernels *kernels,
+                     const dt_scaling *scaling);
+
+/* ---- parts of it (scaling.c) ---- */
+
+/* `positions` positions of a plane, as inputs; of vectors, dt_scale_vectors has to follow. */
+void dt_scale_run(dt_real *out, const void *x, dt_dtype dtype, const dt_kernels *kernels, const dt_scaling *scaling,
+                  int64_t plane, int64_t positions);
+/* The same of zeros of the file. */
+void dt_scale_black(dt_real *out, dt_dtype dtype, const dt_scaling *scaling, int64_t plane, int64_t positions);
+/* What is left to do where neighbouring numbers have scales of their own: they are converted first and scaled as
+ * vectors. */
+void dt_scale_vectors(dt_real *out, dt_dtype dtype, const dt_kernels *kernels, const dt_scaling *scaling,
+                      int64_t positions);
+
+#endif
