@@ -103,7 +103,7 @@ void DT_OF_ISA(activate_backward)(dt_real *dy, dt_real *restrict db, const dt_re
         add_rows(db, dy, rows, cols);
         break;
     case DT_SIGMOID: ROWS_BACKWARD(y, o * (1 - o));
-    case DT_TANH: ROWS_BACKWARD(y, 1 - o * o);
+    case DT_TANH: ROWS_BACKWARD(y, fma_real(-o, o, 1));
     case DT_RELU: ROWS_BACKWARD(y, o > 0 ? LITERAL(1.0) : LITERAL(0.0));
     case DT_LEAKY_RELU: ROWS_BACKWARD(y, o > 0 ? LITERAL(1.0) : slope);
     case DT_GELU:
@@ -133,7 +133,7 @@ void DT_OF_ISA(swiglu_backward)(dt_real *z, const dt_real *dy, int64_t rows, int
         dt_real *restrict gate = z + 2 * i * cols, *restrict up = gate + cols;
         SIMD for (int64_t j = 0; j < cols; j++) {
             const dt_real g = gate[j], s = sigmoid_real(g);
-            gate[j] = d[j] * up[j] * s * (1 + g * (1 - s));
+            gate[j] = d[j] * up[j] * s * fma_real(g, 1 - s, 1);
             up[j] = d[j] * g * s;
         }
     }

@@ -1,15 +1,15 @@
 /* Passes over flat arrays that belong to no layer: sums, blends, transposes, conversions of what files hold. */
-#include "elementary.h"
+#include "lanes.h"
 #include "slots.h"
 
 double DT_OF_ISA(sum_squares)(const dt_real *restrict x, int64_t n) {
-    double sum = 0;
-    _Pragma("omp simd reduction(+ : sum)") for (int64_t i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
-    return sum;
+    double sum[LANES] = {0};
+    OVER_LANES(n, sum[l] = fma_double((double)x[j], (double)x[j], sum[l]););
+    return sum_of_doubles(sum);
 }
 
 void DT_OF_ISA(blend)(dt_real *restrict w, const dt_real *restrict g, int64_t n, dt_real keep, dt_real share) {
-    SIMD for (int64_t i = 0; i < n; i++) w[i] = keep * w[i] + share * g[i];
+    SIMD for (int64_t i = 0; i < n; i++) w[i] = fma_real(keep, w[i], share * g[i]);
 }
 
 /* Square by square, so that both sides stay in the cache. */
@@ -37,7 +37,7 @@ void DT_OF_ISA(add)(dt_real *restrict y, const dt_real *restrict x, int64_t n) {
 #define CONVERT_FROM(type)                                                                                             \
     do {                                                                                                               \
         const type *restrict from = x;                                                                                 \
-        SIMD for (int64_t i = 0; i < n; i++) y[i] = (dt_real)from[i] * scale + shift;                                  \
+        SIMD for (int64_t i = 0; i < n; i++) y[i] = fma_real((dt_real)from[i], scale, shift);                          \
     } while (0)
 
 void DT_OF_ISA(convert)(dt_real *restrict y, const void *x, dt_dtype dtype, int64_t n, dt_real scale, dt_real shift) {

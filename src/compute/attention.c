@@ -7,22 +7,12 @@
  * vectors. That form is written with the compiler's vector types, because a tile of sums has to stay in registers,
  * which loops over arrays do not promise. Heads are copied out of qkv first, filled up with zeros to whole vectors, so
  * that no loop has a remainder; the sizes of most models, 32 and 64, are constants of their own copies of the code. */
-#include "elementary.h"
+#include "lanes.h"
 #include "slots.h"
 
-#if defined __AVX512F__
-#    define VECTOR_BYTES 64
-#elif defined __AVX__
-#    define VECTOR_BYTES 32
-#else
-#    define VECTOR_BYTES 16
-#endif
-
-typedef dt_real vector __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(dt_real)), may_alias));
-
 enum {
-    LANES = VECTOR_BYTES / sizeof(dt_real),
     TILE = VECTOR_BYTES == 64 ? 8 : 4, /* rows of a tile of sums, which is two vectors wide */
+    GRAIN = 8,                         /* what a causal mask spares, it spares by so many at once, on every machine */
     BLOCK = DT_ATTENTION_BLOCK,
     AHEAD = 8 /* rows of a head lie apart: the processor does not see the next coming */
 };
@@ -52,27 +42,27 @@ INLINE void tile(dt_real *c, int64_t ldc, scalars a, const dt_real *b, int64_t l
 #pragma GCC unroll 8
     for (int i = 0; i < TILE; i++)
 #pragma GCC unroll 2
-        for (int v = 0; v < width; v++) sum[i][v] = add ? *(const vector *)(c + i * ldc + v * LANES) : (vector){0};
+        for (int v = 0; v < width; v++) sum[i][v] = add ? *(const vector *)(c + i * ldc + v * PER_VECTOR) : (vector){0};
     for (int64_t l = 0; l < depth; l++) {
         vector row[2];
 #pragma GCC unroll 2
-        for (int v = 0; v < width; v++) row[v] = *(const vector *)(b + l * ldb + v * LANES);
+        for (int v = 0; v < width; v++) row[v] = *(const vector *)(b + l * ldb + v * PER_VECTOR);
 #pragma GCC unroll 8
         for (int i = 0; i < TILE; i++)
 #pragma GCC unroll 2
-            for (int v = 0; v < width; v++) sum[i][v] += a.at[i * a.down + l * a.across] * row[v];
+            for (int v = 0; v < width; v++) sum[i][v] = fma_scaled(a.at[i * a.down + l * a.across], row[v], sum[i][v]);
     }
 #pragma GCC unroll 8
     for (int i = 0; i < TILE; i++)
 #pragma GCC unroll 2
-        for (int v = 0; v < width; v++) *(vector *)(c + i * ldc + v * LANES) = sum[i][v];
+        for (int v = 0; v < width; v++) *(vector *)(c + i * ldc + v * PER_VECTOR) = sum[i][v];
 }
 
 /* The same for columns [from, to), whole vectors. */
 INLINE void strip(dt_real *c, int64_t ldc, scalars a, const dt_real *b, int64_t ldb, int64_t depth, bool add,
                   int64_t from, int64_t to) {
     int64_t j = from;
-    for (; j + 2 * LANES <= to; j += 2 * LANES) tile(c + j, ldc, a, b + j, ldb, depth, add, 2);
+    for (; j + 2 * PER_VECTOR <= to; j += 2 * PER_VECTOR) tile(c + j, ldc, a, b + j, ldb, depth, add, 2);
     if (j < to) tile(c + j, ldc, a, b + j, ldb, depth, add, 1);
 }
 
@@ -87,12 +77,13 @@ typedef struct block {
 
 /* The first column of scores that is computed for the keys from `key` on. */
 INLINE int64_t first_query(const block *b, int64_t key) {
-    return b->diagonal ? key / LANES * LANES : 0;
+    enum { UNIT = PER_VECTOR > GRAIN ? PER_VECTOR : GRAIN };
+    return b->diagonal ? key / UNIT * UNIT : 0;
 }
 
 /* s[keys, queries] = rows of one side [keys, width] times columns of the other, [width, BLOCK]. */
 INLINE void scores(dt_real *s, const block *b, const dt_real *keys, const dt_real *queries, const int64_t width) {
-    int64_t to = round_up(b->queries, LANES);
+    int64_t to = round_up(b->queries, PER_VECTOR);
     for (int64_t k = 0; k < b->keys; k += TILE)
         strip(s + k * BLOCK, BLOCK, (scalars){keys + k * width, width, 1}, queries, BLOCK, width, false,
               first_query(b, k), to);
@@ -100,7 +91,7 @@ INLINE void scores(dt_real *s, const block *b, const dt_real *keys, const dt_rea
 
 /* Scores of keys that a query does not see become -infinity. */
 static void hide(dt_real *restrict s, const block *b) {
-    int64_t to = round_up(b->queries, LANES);
+    int64_t to = round_up(b->queries, PER_VECTOR);
     for (int64_t k = 0; k < round_up(b->keys, TILE); k++) {
         dt_real *row = s + k * BLOCK;
         bool gone = k >= b->keys || (b->hidden && b->hidden[k] != 0);
@@ -113,7 +104,7 @@ static void hide(dt_real *restrict s, const block *b) {
 INLINE void gather_keys(dt_real *sums, const block *b, const dt_real *weights, const dt_real *values,
                         const int64_t width) {
     for (int64_t q = 0; q < b->queries; q += TILE) {
-        int64_t depth = b->diagonal ? smaller(b->keys, q + TILE) : b->keys;
+        int64_t depth = b->diagonal ? smaller(b->keys, q / GRAIN * GRAIN + GRAIN) : b->keys;
         strip(sums + q * width, width, (scalars){weights + q, 1, BLOCK}, values, width, depth, true, 0, width);
     }
 }
@@ -122,7 +113,7 @@ INLINE void gather_keys(dt_real *sums, const block *b, const dt_real *weights, c
 INLINE void gather_queries(dt_real *sums, const block *b, const dt_real *weights, const dt_real *values,
                            const int64_t width) {
     for (int64_t k = 0; k < b->keys; k += TILE) {
-        int64_t from = b->diagonal ? k : 0;
+        int64_t from = b->diagonal ? k / GRAIN * GRAIN : 0;
         if (from >= b->queries) continue;
         strip(sums + k * width, width, (scalars){weights + k * BLOCK + from, BLOCK, 1}, values + from * width, width,
               b->queries - from, true, 0, width);
@@ -141,7 +132,7 @@ static void pack(dt_real *restrict to, const dt_real *restrict from, int64_t n, 
         SIMD for (int64_t j = 0; j < size; j++) to[i * width + j] = from[i * stride + j] * scale;
         for (int64_t j = size; j < width; j++) to[i * width + j] = 0;
     }
-    memset(to + n * width, 0, (size_t)((round_up(n, LANES > TILE ? LANES : TILE) - n) * width) * sizeof *to);
+    memset(to + n * width, 0, (size_t)((round_up(n, PER_VECTOR > TILE ? PER_VECTOR : TILE) - n) * width) * sizeof *to);
 }
 
 /* to[n, size] = from[n, width] times `scale`. */
@@ -162,35 +153,35 @@ static void unpack(dt_real *restrict to, const dt_real *restrict from, int64_t n
 #elif !defined DT_REAL_DOUBLE
 #    define FIRST_HALVES(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
 #    define SECOND_HALVES(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
-#else /* double is for tests, which are compiled for the baseline */
+#else
 #    define FIRST_HALVES(a, b) __builtin_shufflevector(a, b, 0, 2)
 #    define SECOND_HALVES(a, b) __builtin_shufflevector(a, b, 1, 3)
 #endif
 
-/* A square of LANES rows, transposed: a perfect shuffle of its numbers, log2(LANES) times. */
+/* A square of PER_VECTOR rows, transposed: a perfect shuffle of its numbers, log2(PER_VECTOR) times. */
 INLINE void transpose_square(dt_real *restrict to, int64_t to_stride, const dt_real *restrict from,
                              int64_t from_stride) {
-    vector a[LANES], b[LANES];
+    vector a[PER_VECTOR], b[PER_VECTOR];
 #pragma GCC unroll 16
-    for (int i = 0; i < LANES; i++) a[i] = *(const vector *)(from + i * from_stride);
+    for (int i = 0; i < PER_VECTOR; i++) a[i] = *(const vector *)(from + i * from_stride);
 #pragma GCC unroll 4
-    for (int left = LANES; left > 1; left /= 2) {
+    for (int left = PER_VECTOR; left > 1; left /= 2) {
 #pragma GCC unroll 8
-        for (int i = 0; i < LANES / 2; i++) {
-            b[2 * i] = FIRST_HALVES(a[i], a[i + LANES / 2]);
-            b[2 * i + 1] = SECOND_HALVES(a[i], a[i + LANES / 2]);
+        for (int i = 0; i < PER_VECTOR / 2; i++) {
+            b[2 * i] = FIRST_HALVES(a[i], a[i + PER_VECTOR / 2]);
+            b[2 * i + 1] = SECOND_HALVES(a[i], a[i + PER_VECTOR / 2]);
         }
 #pragma GCC unroll 16
-        for (int i = 0; i < LANES; i++) a[i] = b[i];
+        for (int i = 0; i < PER_VECTOR; i++) a[i] = b[i];
     }
 #pragma GCC unroll 16
-    for (int i = 0; i < LANES; i++) *(vector *)(to + i * to_stride) = a[i];
+    for (int i = 0; i < PER_VECTOR; i++) *(vector *)(to + i * to_stride) = a[i];
 }
 
 /* to[width, BLOCK] = the transposed from[n, width], as pack leaves it; n at most BLOCK. */
 static void turn(dt_real *restrict to, const dt_real *restrict from, int64_t n, int64_t width) {
-    for (int64_t i = 0; i < n; i += LANES)
-        for (int64_t j = 0; j < width; j += LANES)
+    for (int64_t i = 0; i < n; i += PER_VECTOR)
+        for (int64_t j = 0; j < width; j += PER_VECTOR)
             transpose_square(to + j * BLOCK + i, BLOCK, from + i * width + j, width);
 }
 
@@ -226,7 +217,7 @@ typedef struct running {
 
 /* Scores become weights, relative to the largest so far; factor says what older weights are worth now. */
 static void soften(dt_real *restrict s, running *restrict run, const block *b) {
-    int64_t to = round_up(b->queries, LANES), keys = round_up(b->keys, TILE);
+    int64_t to = round_up(b->queries, PER_VECTOR), keys = round_up(b->keys, TILE);
     dt_real top[BLOCK], sum[BLOCK];
     SIMD for (int64_t q = 0; q < to; q++) top[q] = run->top[q], sum[q] = 0;
     for (int64_t k = 0; k < keys; k++) {
@@ -244,7 +235,7 @@ static void soften(dt_real *restrict s, running *restrict run, const block *b) {
     SIMD for (int64_t q = 0; q < to; q++) {
         dt_real factor = power_below(run->top[q] - top[q]);
         run->factor[q] = factor;
-        run->sum[q] = run->sum[q] * factor + sum[q];
+        run->sum[q] = fma_real(run->sum[q], factor, sum[q]);
         run->top[q] = top[q];
     }
 }
@@ -317,7 +308,7 @@ void DT_OF_ISA(attend)(dt_real *y, dt_real *log_sum, const dt_real *qkv, const d
     switch (shape->size) {
     case 32: attend_rows(y, log_sum, qkv, shape, work, 32); break;
     case 64: attend_rows(y, log_sum, qkv, shape, work, 64); break;
-    default: attend_rows(y, log_sum, qkv, shape, work, round_up(shape->size, LANES));
+    default: attend_rows(y, log_sum, qkv, shape, work, round_up(shape->size, PER_VECTOR));
     }
 }
 
@@ -335,7 +326,7 @@ typedef struct backward_work {
 /* From scores and dy·v: the weights into p, and the gradient of the scores into ds. */
 static void harden(dt_real *restrict p, dt_real *restrict ds, const dt_real *restrict log_sum,
                    const dt_real *restrict delta, const block *b) {
-    int64_t to = round_up(b->queries, LANES);
+    int64_t to = round_up(b->queries, PER_VECTOR);
     for (int64_t k = 0; k < round_up(b->keys, TILE); k++) {
         dt_real *restrict weight = p + k * BLOCK, *restrict slope = ds + k * BLOCK;
         SIMD for (int64_t q = first_query(b, k / TILE * TILE); q < to; q++) {
@@ -350,10 +341,10 @@ static void harden(dt_real *restrict p, dt_real *restrict ds, const dt_real *res
 static void sum_products(dt_real *restrict delta, const dt_real *restrict dy, const dt_real *restrict y, int64_t n,
                          int64_t size, int64_t stride) {
     for (int64_t i = 0; i < n; i++) {
-        dt_real sum = 0;
-        _Pragma("omp simd reduction(+ : sum)") for (int64_t j = 0; j < size; j++) sum +=
-            dy[i * stride + j] * y[i * stride + j];
-        delta[i] = sum;
+        dt_real sum[LANES];
+        fill_lanes(sum, 0);
+        OVER_LANES(size, sum[l] = fma_real(dy[i * stride + j], y[i * stride + j], sum[l]););
+        delta[i] = sum_of_lanes(sum);
     }
 }
 
@@ -436,6 +427,6 @@ void DT_OF_ISA(attend_backward)(dt_real *dqkv, const dt_real *dy, const dt_real 
     switch (shape->size) {
     case 32: back_through_rows(dqkv, dy, y, log_sum, qkv, shape, work, 32); break;
     case 64: back_through_rows(dqkv, dy, y, log_sum, qkv, shape, work, 64); break;
-    default: back_through_rows(dqkv, dy, y, log_sum, qkv, shape, work, round_up(shape->size, LANES));
+    default: back_through_rows(dqkv, dy, y, log_sum, qkv, shape, work, round_up(shape->size, PER_VECTOR));
     }
 }

@@ -52,8 +52,8 @@ static inline dt_real target_at(const int32_t *labels, const dt_real *values, in
 }
 
 /* Rows of few classes are worked on in whole vectors: a loop over ten elements is mostly its scalar rest. */
-#define NARROW 64
-#define WHOLE 16
+#define NARROW 256
+#define WHOLE LANES
 
 /* The row and, up to a multiple of WHOLE, classes that cannot be; their number. */
 static inline int64_t widen_row(dt_real *restrict to, const dt_real *restrict row, int64_t cols) {
@@ -77,25 +77,25 @@ void DT_OF_ISA(softmax_cross_entropy)(dt_real *output, const int32_t *labels, co
         dt_real dot = 0, mass = 0;
         if (t) {
             for (int64_t j = 0; j < cols; j++) {
-                dt_real target = (1 - smoothing) * t[j] + even;
-                dot += target * (o[j] - top);
+                dt_real target = fma_real(1 - smoothing, t[j], even);
+                dot = fma_real(target, o[j] - top, dot);
                 mass += target;
             }
         } else {
             if (even > 0)
-                for (int64_t j = 0; j < cols; j++) dot += even * (o[j] - top);
-            dot += (1 - smoothing) * (o[labels[i]] - top);
+                for (int64_t j = 0; j < cols; j++) dot = fma_real(even, o[j] - top, dot);
+            dot = fma_real(1 - smoothing, o[labels[i]] - top, dot);
             mass = 1;
         }
         int64_t above = rank_of_label(row, t ? row_argmax(t, cols) : labels[i], width);
         dt_real sum = gradient || row == narrow ? row_exp(row, row, width, top) : sum_exp(row, width, top);
-        tally_sample(tally, (double)mass * log((double)sum) - (double)dot, 0, above == 0, above < 5);
+        tally_sample(tally, fma_double((double)mass, log_double((double)sum), -(double)dot), 0, above == 0, above < 5);
         if (!gradient) continue;
         dt_real scale = mass / sum;
         if (t) {
-            for (int64_t j = 0; j < cols; j++) o[j] = row[j] * scale - ((1 - smoothing) * t[j] + even);
+            for (int64_t j = 0; j < cols; j++) o[j] = fma_real(row[j], scale, -fma_real(1 - smoothing, t[j], even));
         } else {
-            SIMD for (int64_t j = 0; j < width; j++) if (j < cols) o[j] = row[j] * scale - even;
+            SIMD for (int64_t j = 0; j < width; j++) if (j < cols) o[j] = fma_real(row[j], scale, -even);
             o[labels[i]] -= 1 - smoothing;
         }
     }
@@ -116,7 +116,7 @@ void DT_OF_ISA(mean_squared_error)(dt_real *output, const int32_t *labels, const
         for (int64_t j = 0; j < cols; j++) {
             dt_real target = labels && cols == 1 ? (dt_real)labels[i] : target_at(labels, values, i, j, cols);
             dt_real error = o[j] - target;
-            loss += 0.5 * (double)error * (double)error;
+            loss = fma_double(0.5 * (double)error, (double)error, loss);
             absolute += fabs((double)error);
             if (gradient) o[j] = error;
         }
@@ -134,11 +134,11 @@ void DT_OF_ISA(binary_cross_entropy)(dt_real *output, const int32_t *labels, con
         int64_t right = 0;
         for (int64_t j = 0; j < cols; j++) {
             dt_real hard = labels && cols == 1 ? (dt_real)labels[i] : target_at(labels, values, i, j, cols);
-            dt_real target = (1 - smoothing) * hard + smoothing / 2;
+            dt_real target = fma_real(1 - smoothing, hard, smoothing / 2);
             dt_real probability = sigmoid_real(o[j]);
             /* max(o, 0) - o t + log(1 + e^-|o|): no overflow for any o */
             double x = (double)o[j];
-            loss += (x > 0 ? x : 0) - x * (double)target + log1p(exp(-fabs(x)));
+            loss += fma_double(-x, (double)target, x > 0 ? x : 0) + log_one_plus(exp_below(-fabs(x)));
             absolute += fabs((double)(probability - hard));
             right += (o[j] > 0) == (hard > LITERAL(0.5));
             if (gradient) o[j] = x != x ? o[j] : probability - target;

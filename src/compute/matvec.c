@@ -3,7 +3,7 @@
  * and each band is used for all rows of x while it is in the cache; a row's sums are made in the same order whatever
  * other rows there are. Weights may be bfloat16, which halves what is read; they are widened in registers, and products
  * and sums are those of float32. */
-#include "elementary.h"
+#include "lanes.h"
 #include "slots.h"
 
 enum {
@@ -35,14 +35,14 @@ INLINE void add_band(dt_real *restrict y, const dt_real *restrict x, const void 
     const dt_real x0 = x[0], x1 = x[1], x2 = x[2], x3 = x[3], x4 = x[4], x5 = x[5], x6 = x[6], x7 = x[7];
     SIMD for (int64_t j = 0; j < count; j++) {
         dt_real sum = y[j];
-        sum += x0 * weight(w, j, half);
-        sum += x1 * weight(w, j + out, half);
-        sum += x2 * weight(w, j + 2 * out, half);
-        sum += x3 * weight(w, j + 3 * out, half);
-        sum += x4 * weight(w, j + 4 * out, half);
-        sum += x5 * weight(w, j + 5 * out, half);
-        sum += x6 * weight(w, j + 6 * out, half);
-        sum += x7 * weight(w, j + 7 * out, half);
+        sum = fma_real(x0, weight(w, j, half), sum);
+        sum = fma_real(x1, weight(w, j + out, half), sum);
+        sum = fma_real(x2, weight(w, j + 2 * out, half), sum);
+        sum = fma_real(x3, weight(w, j + 3 * out, half), sum);
+        sum = fma_real(x4, weight(w, j + 4 * out, half), sum);
+        sum = fma_real(x5, weight(w, j + 5 * out, half), sum);
+        sum = fma_real(x6, weight(w, j + 6 * out, half), sum);
+        sum = fma_real(x7, weight(w, j + 7 * out, half), sum);
         y[j] = sum;
     }
 }
@@ -65,7 +65,7 @@ INLINE void plain(dt_real *y, const dt_real *x, const void *w, int64_t rows, int
         for (int64_t r = 0; r < rows; r++) {
             dt_real *restrict to = y + r * out;
             const dt_real factor = x[r * in + l];
-            SIMD for (int64_t j = 0; j < out; j++) to[j] += factor * weight(w, l * out + j, half);
+            SIMD for (int64_t j = 0; j < out; j++) to[j] = fma_real(factor, weight(w, l * out + j, half), to[j]);
         }
     }
 }
@@ -73,29 +73,28 @@ INLINE void plain(dt_real *y, const dt_real *x, const void *w, int64_t rows, int
 /* w is [out, in]. */
 INLINE void turned(dt_real *y, const dt_real *restrict x, const void *restrict w, int64_t rows, int64_t in, int64_t out,
                    const bool half) {
-    int64_t j = 0;
-    for (; j + DOTS <= out; j += DOTS) {
-        const void *restrict band = weights_at(w, j * in, half);
+    int64_t i = 0;
+    for (; i + DOTS <= out; i += DOTS) {
+        const void *restrict band = weights_at(w, i * in, half);
         for (int64_t r = 0; r < rows; r++) {
             const dt_real *restrict from = x + r * in;
-            dt_real s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-            _Pragma("omp simd reduction(+ : s0, s1, s2, s3)") for (int64_t l = 0; l < in; l++) {
-                s0 += from[l] * weight(band, l, half);
-                s1 += from[l] * weight(band, l + in, half);
-                s2 += from[l] * weight(band, l + 2 * in, half);
-                s3 += from[l] * weight(band, l + 3 * in, half);
-            }
-            dt_real *to = y + r * out + j;
-            to[0] += s0, to[1] += s1, to[2] += s2, to[3] += s3;
+            dt_real s0[LANES], s1[LANES], s2[LANES], s3[LANES];
+            fill_lanes(s0, 0), fill_lanes(s1, 0), fill_lanes(s2, 0), fill_lanes(s3, 0);
+            OVER_LANES(in, s0[l] = fma_real(from[j], weight(band, j, half), s0[l]);
+                       s1[l] = fma_real(from[j], weight(band, j + in, half), s1[l]);
+                       s2[l] = fma_real(from[j], weight(band, j + 2 * in, half), s2[l]);
+                       s3[l] = fma_real(from[j], weight(band, j + 3 * in, half), s3[l]););
+            dt_real *to = y + r * out + i;
+            to[0] += sum_of_lanes(s0), to[1] += sum_of_lanes(s1), to[2] += sum_of_lanes(s2), to[3] += sum_of_lanes(s3);
         }
     }
-    for (; j < out; j++) {
+    for (; i < out; i++) {
         for (int64_t r = 0; r < rows; r++) {
             const dt_real *restrict from = x + r * in;
-            dt_real sum = 0;
-            _Pragma("omp simd reduction(+ : sum)") for (int64_t l = 0; l < in; l++) sum +=
-                from[l] * weight(w, j * in + l, half);
-            y[r * out + j] += sum;
+            dt_real sum[LANES];
+            fill_lanes(sum, 0);
+            OVER_LANES(in, sum[l] = fma_real(from[j], weight(w, i * in + j, half), sum[l]););
+            y[r * out + i] += sum_of_lanes(sum);
         }
     }
 }

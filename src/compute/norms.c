@@ -1,10 +1,9 @@
 /* Normalisation: by columns (batch), by rows (layer, RMS), and by groups of columns within a row. */
-#include "elementary.h"
+#include "lanes.h"
 #include "slots.h"
 
 /* Columns are taken LANES at a time, so that their sums stay in registers, and rows in blocks: within a block sums are
  * dt_real, over blocks double, so sums over a batch of pictures lose nothing. */
-#define LANES 16
 #define BLOCK 64
 
 /* The vectors of `work`. */
@@ -32,19 +31,23 @@ INLINE void lane_moments(dt_real *mean, dt_real *variance, const dt_real *restri
     for (int64_t at = 0; at < rows; at += BLOCK) {
         int64_t n = rows - at < BLOCK ? rows - at : BLOCK;
         const dt_real *restrict block = x + at * cols;
-        dt_real sum[LANES] = {0}, squares[LANES] = {0};
+        dt_real sum[LANES], squares[LANES];
+        fill_lanes(sum, 0), fill_lanes(squares, 0);
         for (int64_t i = 0; i < n; i++) {
             SIMD FOR_LANES sum[j] += block[i * cols + j];
         }
         SIMD FOR_LANES sum[j] /= (dt_real)n;
         for (int64_t i = 0; i < n; i++) {
-            SIMD FOR_LANES squares[j] += (block[i * cols + j] - sum[j]) * (block[i * cols + j] - sum[j]);
+            SIMD FOR_LANES {
+                dt_real d = block[i * cols + j] - sum[j];
+                squares[j] = fma_real(d, d, squares[j]);
+            }
         }
         double share = (double)n / (double)(at + n);
         SIMD FOR_LANES {
             double apart = (double)sum[j] - middle[j];
-            square[j] += (double)squares[j] + apart * apart * share * (double)at;
-            middle[j] += apart * share;
+            square[j] += fma_double(apart * apart * share, (double)at, (double)squares[j]);
+            middle[j] = fma_double(apart, share, middle[j]);
         }
     }
     SIMD FOR_LANES {
@@ -58,17 +61,19 @@ INLINE void lane_sums(dt_real *sums, dt_real *dots, const dt_real *restrict dy, 
                       const dt_real *restrict mean, const dt_real *restrict inverse, const dt_real *restrict factor,
                       const dt_real *restrict shift, int64_t rows, int64_t cols, bool relu, int width) {
     double total[LANES] = {0}, product[LANES] = {0};
-    dt_real floor[LANES] = {0};
+    dt_real floor[LANES];
+    fill_lanes(floor, 0);
     FOR_LANES floor[j] = shift ? shift[j] : 0;
     for (int64_t at = 0; at < rows; at += BLOCK) {
         int64_t end = rows - at < BLOCK ? rows : at + BLOCK;
-        dt_real sum[LANES] = {0}, dot[LANES] = {0};
+        dt_real sum[LANES], dot[LANES];
+        fill_lanes(sum, 0), fill_lanes(dot, 0);
         for (int64_t i = at; i < end; i++) {
             SIMD FOR_LANES {
                 dt_real d = x[i * cols + j] - mean[j], g = dy[i * cols + j];
-                if (relu) g = d * factor[j] + floor[j] > 0 ? g : 0;
+                if (relu) g = fma_real(d, factor[j], floor[j]) > 0 ? g : 0;
                 sum[j] += g;
-                dot[j] += g * d * inverse[j];
+                dot[j] = fma_real(g * d, inverse[j], dot[j]);
             }
         }
         SIMD FOR_LANES {
@@ -94,8 +99,8 @@ INLINE void lane_gradient(dt_real *dx, const dt_real *dy, const dt_real *restric
     for (int64_t i = 0; i < rows; i++) {
         SIMD FOR_LANES {
             dt_real d = x[i * cols + j] - mean[j], g = dy[i * cols + j];
-            if (relu) g = d * factor[j] + floor[j] > 0 ? g : 0;
-            dx[i * cols + j] = g * factor[j] - level[j] - d * slope[j];
+            if (relu) g = fma_real(d, factor[j], floor[j]) > 0 ? g : 0;
+            dx[i * cols + j] = fma_real(-d, slope[j], fma_real(g, factor[j], -level[j]));
         }
     }
 }
@@ -107,7 +112,7 @@ void DT_OF_ISA(normalise)(dt_real *y, const dt_real *x, const dt_real *restrict 
         const dt_real *from = x + i * cols;
         dt_real *to = y + i * cols;
         SIMD for (int64_t j = 0; j < cols; j++) {
-            dt_real v = (from[j] - mean[j]) * factor[j] + (shift ? shift[j] : 0);
+            dt_real v = fma_real(from[j] - mean[j], factor[j], shift ? shift[j] : 0);
             to[j] = v < least ? least : v;
         }
     }
@@ -164,16 +169,14 @@ void DT_OF_ISA(row_norm)(dt_real *y, dt_real *stats, const dt_real *x, const dt_
     for (int64_t i = 0; i < rows; i++) {
         const dt_real *from = x + i * cols;
         dt_real *to = y + i * cols;
-        dt_real sum = 0, square = 0;
-        if (centred) {
-            _Pragma("omp simd reduction(+ : sum)") for (int64_t j = 0; j < cols; j++) sum += from[j];
-        }
-        dt_real mean = sum / (dt_real)cols;
-        _Pragma("omp simd reduction(+ : square)") for (int64_t j = 0; j < cols; j++) square +=
-            (from[j] - mean) * (from[j] - mean);
-        dt_real inverse = 1 / sqrt_real(square / (dt_real)cols + eps);
+        dt_real sum[LANES], square[LANES];
+        fill_lanes(sum, 0), fill_lanes(square, 0);
+        if (centred) OVER_LANES(cols, sum[l] += from[j];);
+        const dt_real mean = centred ? sum_of_lanes(sum) / (dt_real)cols : 0;
+        OVER_LANES(cols, dt_real d = from[j] - mean; square[l] = fma_real(d, d, square[l]););
+        const dt_real inverse = 1 / sqrt_real(sum_of_lanes(square) / (dt_real)cols + eps);
         SIMD for (int64_t j = 0; j < cols; j++) {
-            to[j] = (from[j] - mean) * inverse * (scale ? scale[j] : 1) + (shift ? shift[j] : 0);
+            to[j] = fma_real((from[j] - mean) * inverse, scale ? scale[j] : 1, shift ? shift[j] : 0);
         }
         stats[2 * i] = mean;
         stats[2 * i + 1] = inverse;
@@ -193,19 +196,18 @@ void DT_OF_ISA(row_norm_backward)(dt_real *dx, dt_real *restrict dscale, dt_real
             SIMD for (int64_t j = 0; j < cols; j++) dshift[j] += g[j];
         }
         if (dscale) {
-            SIMD for (int64_t j = 0; j < cols; j++) dscale[j] += g[j] * (from[j] - mean) * inverse;
+            SIMD for (int64_t j = 0; j < cols; j++) dscale[j] = fma_real(g[j] * (from[j] - mean), inverse, dscale[j]);
         }
         if (!dx) continue;
-        dt_real sum = 0, dot = 0;
-        _Pragma("omp simd reduction(+ : sum, dot)") for (int64_t j = 0; j < cols; j++) {
-            dt_real v = g[j] * (scale ? scale[j] : 1);
-            sum += v;
-            dot += v * (from[j] - mean);
-        }
-        const dt_real level = centred ? sum / (dt_real)cols : 0, tilt = dot * inverse * inverse / (dt_real)cols;
+        dt_real sum[LANES], dot[LANES];
+        fill_lanes(sum, 0), fill_lanes(dot, 0);
+        OVER_LANES(cols, dt_real v = g[j] * (scale ? scale[j] : 1); sum[l] += v;
+                   dot[l] = fma_real(v, from[j] - mean, dot[l]););
+        const dt_real level = centred ? sum_of_lanes(sum) / (dt_real)cols : 0;
+        const dt_real tilt = sum_of_lanes(dot) * inverse * inverse / (dt_real)cols;
         dt_real *to = dx + i * cols;
         SIMD for (int64_t j = 0; j < cols; j++) {
-            to[j] = inverse * (g[j] * (scale ? scale[j] : 1) - level - (from[j] - mean) * tilt);
+            to[j] = inverse * fma_real(-(from[j] - mean), tilt, fma_real(g[j], scale ? scale[j] : 1, -level));
         }
     }
 }
@@ -229,7 +231,7 @@ static void join_groups(dt_real *stats, const dt_real *work, int64_t cols, int64
         for (int64_t j = 0; j < wide; j++) mean += (double)means[j] / (double)wide;
         for (int64_t j = 0; j < wide; j++) {
             double apart = (double)means[j] - mean;
-            variance += ((double)variances[j] + apart * apart) / (double)wide;
+            variance += fma_double(apart, apart, (double)variances[j]) / (double)wide;
         }
         stats[2 * g] = (dt_real)mean;
         stats[2 * g + 1] = (dt_real)(1 / sqrt(variance + (double)eps));

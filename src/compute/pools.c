@@ -156,7 +156,7 @@ void DT_OF_ISA(avg_pool_backward)(dt_real *restrict dx, const dt_real *restrict 
         FOR_TAPS({
             (void)tap;
             dt_real *restrict to = dx + at;
-            SIMD for (int64_t c = 0; c < channels; c++) to[c] += d[c] * share;
+            SIMD for (int64_t c = 0; c < channels; c++) to[c] = fma_real(d[c], share, to[c]);
         })
     })
 }

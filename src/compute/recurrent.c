@@ -14,6 +14,11 @@ static inline fraction sigmoid_fraction(dt_real x) {
     return tanh_fraction(HALF * x);
 }
 
+/* (1 + x)/2 */
+static inline dt_real halved(dt_real x) {
+    return fma_real(HALF, x, HALF);
+}
+
 static inline void round_row(dt_bf16 *restrict to, const dt_real *restrict from, int64_t n) {
     SIMD for (int64_t j = 0; j < n; j++) to[j] = round_bf16(from[j]);
 }
@@ -52,7 +57,7 @@ void DT_OF_ISA(dt_rnn_backward)(const dt_cell *cell) {
         dt_real *restrict gate = cell->gates + row * n;
         const dt_real *restrict h = cell->h + row * n, *restrict dh = cell->dh + row * n;
         SIMD for (int64_t j = 0; j < n; j++) {
-            dt_real d = dh[j] * (1 - h[j] * h[j]);
+            dt_real d = dh[j] * fma_real(-h[j], h[j], 1);
             gate[j] = d;
             db[j] += d;
         }
@@ -74,10 +79,10 @@ static inline void gru_row(const dt_cell *cell, int64_t row, const dt_real *rest
     SIMD for (int64_t j = 0; j < n; j++) {
         fraction r = sigmoid_fraction(xr[j] + pr[j] + br[j]), z = sigmoid_fraction(xz[j] + pz[j] + bz[j]);
         dt_real inverse = 1 / (r.q * z.q);
-        dt_real reset = HALF + HALF * (r.p * z.q * inverse), update = HALF + HALF * (z.p * r.q * inverse);
+        dt_real reset = halved(r.p * z.q * inverse), update = halved(z.p * r.q * inverse);
         dt_real state = pn[j] + bs[j];
-        dt_real candidate = tanh_real(xn[j] + bn[j] + reset * state);
-        h[j] = candidate + update * (before[j] - candidate);
+        dt_real candidate = tanh_real(fma_real(reset, state, xn[j] + bn[j]));
+        h[j] = fma_real(update, before[j] - candidate, candidate);
         gr[j] = reset, gz[j] = update, gn[j] = candidate;
         hidden[j] = state;
     }
@@ -104,12 +109,12 @@ void DT_OF_ISA(dt_gru_backward)(const dt_cell *cell) {
         const dt_real *restrict before = cell->h_before + row * n, *restrict dh = cell->dh + row * n;
         SIMD for (int64_t j = 0; j < n; j++) {
             dt_real r = gr[j], z = gz[j], candidate = gn[j], d = dh[j];
-            dt_real dn = d * (1 - z) * (1 - candidate * candidate);
+            dt_real dn = d * (1 - z) * fma_real(-candidate, candidate, 1);
             dt_real dz = d * (before[j] - candidate) * z * (1 - z);
             dt_real dr = dn * hidden[j] * r * (1 - r), ds = dn * r;
             gr[j] = dr, gz[j] = dz, gn[j] = dn;
             hidden[j] = ds;
-            dh_before[j] += d * z;
+            dh_before[j] = fma_real(d, z, dh_before[j]);
             dbr[j] += dr, dbz[j] += dz, dbn[j] += dn, dbs[j] += ds;
         }
         if (cell->gates16) round_row(cell->gates16 + row * 3 * n, gr, 3 * n);
@@ -136,9 +141,9 @@ static inline void lstm_row(const dt_cell *cell, int64_t row, const dt_real *res
         fraction o = sigmoid_fraction(go[j] + bo[j] + (x ? xo[j] : 0));
         dt_real below = i.q * f.q, above = g.q * o.q, inverse = 1 / (below * above);
         dt_real over_below = inverse * above, over_above = inverse * below;
-        dt_real in = HALF + HALF * (i.p * f.q * over_below), keep = HALF + HALF * (f.p * i.q * over_below);
-        dt_real candidate = g.p * o.q * over_above, out = HALF + HALF * (o.p * g.q * over_above);
-        dt_real cell_state = keep * before[j] + in * candidate;
+        dt_real in = halved(i.p * f.q * over_below), keep = halved(f.p * i.q * over_below);
+        dt_real candidate = g.p * o.q * over_above, out = halved(o.p * g.q * over_above);
+        dt_real cell_state = fma_real(keep, before[j], in * candidate);
         gi[j] = in, gf[j] = keep, gg[j] = candidate, go[j] = out;
         c[j] = cell_state;
         h[j] = out * tanh_real(cell_state);
@@ -168,9 +173,9 @@ void DT_OF_ISA(dt_lstm_backward)(const dt_cell *cell) {
         dt_real *restrict dc = cell->dc + row * n;
         SIMD for (int64_t j = 0; j < n; j++) {
             dt_real in = gi[j], keep = gf[j], candidate = gg[j], out = go[j], squashed = tanh_real(c[j]), d = dh[j];
-            dt_real state = dc[j] + d * out * (1 - squashed * squashed);
+            dt_real state = fma_real(d * out, fma_real(-squashed, squashed, 1), dc[j]);
             dt_real di = state * candidate * in * (1 - in), df = state * before[j] * keep * (1 - keep);
-            dt_real dg = state * in * (1 - candidate * candidate), dout = d * squashed * out * (1 - out);
+            dt_real dg = state * in * fma_real(-candidate, candidate, 1), dout = d * squashed * out * (1 - out);
             gi[j] = di, gf[j] = df, gg[j] = dg, go[j] = dout;
             dc[j] = state * keep;
             dbi[j] += di, dbf[j] += df, dbg[j] += dg, dbo[j] += dout;

@@ -12,8 +12,8 @@ void DT_OF_ISA(rotate)(dt_real *qkv, const dt_real *turns, const dt_attention *s
             dt_real *restrict low = qkv + i * stride + h * size, *restrict high = low + half;
             SIMD for (int64_t j = 0; j < half; j++) {
                 dt_real a = low[j], b = high[j], s = sign * sine[j];
-                low[j] = a * cosine[j] - b * s;
-                high[j] = b * cosine[j] + a * s;
+                low[j] = fma_real(a, cosine[j], -(b * s));
+                high[j] = fma_real(b, cosine[j], a * s);
             }
         }
     }

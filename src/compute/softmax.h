@@ -2,28 +2,29 @@
 #ifndef DTRAIN_COMPUTE_SOFTMAX_H
 #define DTRAIN_COMPUTE_SOFTMAX_H
 
-#include "elementary.h"
+#include "lanes.h"
 
-static inline dt_real row_max(const dt_real *restrict x, int64_t n) {
-    dt_real top = x[0];
-    _Pragma("omp simd reduction(max : top)") for (int64_t j = 1; j < n; j++) top = x[j] > top ? x[j] : top;
-    return top;
+/* The largest of n; a NaN is passed over. */
+static inline dt_real row_max(const dt_real *x, int64_t n) {
+    dt_real top[LANES];
+    fill_lanes(top, -(dt_real)INFINITY);
+    OVER_LANES(n, top[l] = x[j] > top[l] ? x[j] : top[l];);
+    return largest_of_lanes(top);
 }
 
 /* y = e^(x - top); returns the sum. y may be x. */
 static inline dt_real row_exp(dt_real *y, const dt_real *x, int64_t n, dt_real top) {
-    dt_real sum = 0;
-    _Pragma("omp simd reduction(+ : sum)") for (int64_t j = 0; j < n; j++) {
-        y[j] = exp_real(x[j] - top);
-        sum += y[j];
-    }
-    return sum;
+    dt_real sum[LANES];
+    fill_lanes(sum, 0);
+    OVER_LANES(n, dt_real e = exp_real(x[j] - top); y[j] = e; sum[l] += e;);
+    return sum_of_lanes(sum);
 }
 
 static inline dt_real sum_exp(const dt_real *x, int64_t n, dt_real top) {
-    dt_real sum = 0;
-    _Pragma("omp simd reduction(+ : sum)") for (int64_t j = 0; j < n; j++) sum += exp_real(x[j] - top);
-    return sum;
+    dt_real sum[LANES];
+    fill_lanes(sum, 0);
+    OVER_LANES(n, sum[l] += exp_real(x[j] - top););
+    return sum_of_lanes(sum);
 }
 
 #endif

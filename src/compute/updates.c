@@ -7,7 +7,7 @@ static inline dt_real effective(dt_real g, dt_real w, dt_real scale, dt_real lim
     dt_real scaled = g * scale;
     scaled = scaled > limit ? limit : scaled;
     scaled = scaled < -limit ? -limit : scaled;
-    return scaled + l2 * w;
+    return fma_real(l2, w, scaled);
 }
 
 /* A limit of 0 means none. */
@@ -22,16 +22,16 @@ void DT_OF_ISA(sgd)(dt_real *restrict w, dt_real *restrict velocity, const dt_re
     if (!velocity) {
         SIMD for (int64_t i = 0; i < n; i++) {
             dt_real d = effective(g[i], w[i], scale, limit, l2);
-            w[i] -= lr * d + decay * w[i];
+            w[i] -= fma_real(lr, d, decay * w[i]);
         }
         return;
     }
     const dt_real look = u->nesterov ? momentum : 1, fresh = u->nesterov ? 1 : 0;
     SIMD for (int64_t i = 0; i < n; i++) {
         dt_real d = effective(g[i], w[i], scale, limit, l2);
-        dt_real v = momentum * velocity[i] + d;
+        dt_real v = fma_real(momentum, velocity[i], d);
         velocity[i] = v;
-        w[i] -= lr * (look * v + fresh * d) + decay * w[i];
+        w[i] -= fma_real(lr, fma_real(look, v, fresh * d), decay * w[i]);
     }
 }
 
@@ -42,15 +42,11 @@ void DT_OF_ISA(adam)(dt_real *restrict w, dt_real *restrict m, dt_real *restrict
     const dt_real rate = u->lr * u->correction1, c2 = u->correction2;
     SIMD for (int64_t i = 0; i < n; i++) {
         dt_real d = effective(g[i], w[i], scale, limit, l2);
-        dt_real mi = b1 * m[i] + n1 * d;
-        dt_real vi = b2 * v[i] + n2 * d * d;
+        dt_real mi = fma_real(b1, m[i], n1 * d);
+        dt_real vi = fma_real(b2, v[i], n2 * d * d);
         m[i] = mi;
         v[i] = vi;
-#ifdef DT_REAL_DOUBLE
-        w[i] -= rate * mi / (sqrt(vi * c2) + eps) + decay * w[i];
-#else
-        w[i] -= rate * mi / (sqrtf(vi * c2) + eps) + decay * w[i];
-#endif
+        w[i] -= fma_real(decay, w[i], rate * mi / (sqrt_real(vi * c2) + eps));
     }
 }
 
@@ -61,16 +57,16 @@ void DT_OF_ISA(rmsprop)(dt_real *restrict w, dt_real *restrict v, dt_real *restr
     if (!velocity) {
         SIMD for (int64_t i = 0; i < n; i++) {
             dt_real d = effective(g[i], w[i], scale, limit, l2);
-            v[i] = rho * v[i] + fresh * d * d;
-            w[i] -= lr * d / (sqrt_real(v[i]) + eps) + decay * w[i];
+            v[i] = fma_real(rho, v[i], fresh * d * d);
+            w[i] -= fma_real(decay, w[i], lr * d / (sqrt_real(v[i]) + eps));
         }
         return;
     }
     SIMD for (int64_t i = 0; i < n; i++) {
         dt_real d = effective(g[i], w[i], scale, limit, l2);
-        v[i] = rho * v[i] + fresh * d * d;
-        velocity[i] = momentum * velocity[i] + d / (sqrt_real(v[i]) + eps);
-        w[i] -= lr * velocity[i] + decay * w[i];
+        v[i] = fma_real(rho, v[i], fresh * d * d);
+        velocity[i] = fma_real(momentum, velocity[i], d / (sqrt_real(v[i]) + eps));
+        w[i] -= fma_real(lr, velocity[i], decay * w[i]);
     }
 }
 
@@ -80,7 +76,7 @@ void DT_OF_ISA(adagrad)(dt_real *restrict w, dt_real *restrict sum, const dt_rea
     const dt_real eps = u->eps;
     SIMD for (int64_t i = 0; i < n; i++) {
         dt_real d = effective(g[i], w[i], scale, limit, l2);
-        sum[i] += d * d;
-        w[i] -= lr * d / (sqrt_real(sum[i]) + eps) + decay * w[i];
+        sum[i] = fma_real(d, d, sum[i]);
+        w[i] -= fma_real(decay, w[i], lr * d / (sqrt_real(sum[i]) + eps));
     }
 }

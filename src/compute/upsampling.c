@@ -37,7 +37,8 @@ void DT_OF_ISA(upsample)(dt_real *restrict y, const dt_real *x, const dt_upsampl
         CORNERS(u, x);
         dt_real *restrict to = y + (line * columns + column) * cols;
         if (u->linear) {
-            SIMD for (int64_t j = 0; j < cols; j++) to[j] = w0 * p0[j] + w1 * p1[j] + w2 * p2[j] + w3 * p3[j];
+            SIMD for (int64_t j = 0; j < cols; j++) to[j] =
+                fma_real(w3, p3[j], fma_real(w2, p2[j], fma_real(w0, p0[j], w1 * p1[j])));
         } else {
             SIMD for (int64_t j = 0; j < cols; j++) to[j] = p0[j];
         }
@@ -51,10 +52,10 @@ void DT_OF_ISA(upsample_backward)(dt_real *dx, const dt_real *restrict dy, const
         const dt_real *restrict from = dy + (line * columns + column) * cols;
         if (u->linear) {
             for (int64_t j = 0; j < cols; j++) {
-                p0[j] += w0 * from[j];
-                p1[j] += w1 * from[j];
-                p2[j] += w2 * from[j];
-                p3[j] += w3 * from[j];
+                p0[j] = fma_real(w0, from[j], p0[j]);
+                p1[j] = fma_real(w1, from[j], p1[j]);
+                p2[j] = fma_real(w2, from[j], p2[j]);
+                p3[j] = fma_real(w3, from[j], p3[j]);
             }
         } else {
             SIMD for (int64_t j = 0; j < cols; j++) p0[j] += from[j];
