@@ -100,8 +100,8 @@ dt_status dt_allreduce_create(dt_allreduce **out, const dt_messages *messages) {
     DT_TRY(dt_comm_agree(comm, c ? dt_ok() : dt_fail_memory("the gradient to other ranks", sizeof *c)));
     c->messages = messages;
     c->node = messages->node;
-    c->word = dt_messages_word(messages);
-    c->type = messages->wire == DT_WIRE_F32 ? MPI_FLOAT : messages->wire == DT_WIRE_I32 ? MPI_INT32_T : MPI_INT64_T;
+    c->word = messages->wire->word;
+    c->type = messages->wire->type;
     c->begin = messages->begin;
     c->end = messages->end;
     size_t share = (c->end - c->begin + MOST_CHUNKS - 1) / MOST_CHUNKS;

@@ -13,13 +13,9 @@ void dt_messages_choose_slice(dt_messages *m) {
     m->end = own + 1 == owners ? m->total : blocks * (own + 1) / owners * DT_TABLE_BLOCK;
 }
 
-size_t dt_messages_word(const dt_messages *m) {
-    return m->wire == DT_WIRE_I64 ? sizeof(int64_t) : sizeof(int32_t);
-}
-
 dt_status dt_messages_alloc(dt_messages *m) {
     const size_t page = 4096;
-    m->stride = ((m->head + m->total) * dt_messages_word(m) + page - 1) / page * page;
+    m->stride = ((m->head + m->total) * m->wire->word + page - 1) / page * page;
     dt_status status;
     m->first = dt_node_alloc(m->node, (size_t)dt_node_size(m->node), m->stride, &status);
     return status;
@@ -30,20 +26,16 @@ void *dt_messages_own(const dt_messages *m) {
 }
 
 void *dt_messages_own_gradient(const dt_messages *m, size_t at) {
-    return (char *)dt_messages_own(m) + (m->head + at) * dt_messages_word(m);
+    return (char *)dt_messages_own(m) + (m->head + at) * m->wire->word;
 }
 
 /* Of `words` words of every message, from word `at` on. */
 static void sum_words(const dt_messages *m, void *sum, size_t at, size_t words) {
-    const char *message = m->first + at * dt_messages_word(m);
-    memcpy(sum, message, words * dt_messages_word(m));
+    const char *message = m->first + at * m->wire->word;
+    memcpy(sum, message, words * m->wire->word);
     for (int i = 1; i < dt_node_size(m->node); i++) {
-        const void *more = message += m->stride;
-        switch (m->wire) {
-        case DT_WIRE_F32: m->kernels->add(sum, more, (int64_t)words); break;
-        case DT_WIRE_I32: m->kernels->add_i32(sum, more, (int64_t)words); break;
-        case DT_WIRE_I64: m->kernels->add_i64(sum, more, (int64_t)words); break;
-        }
+        message += m->stride;
+        m->wire->add(m->kernels, sum, message, (int64_t)words);
     }
 }
 

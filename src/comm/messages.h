@@ -5,13 +5,12 @@
 #define DTRAIN_MESSAGES_H
 
 #include "comm/node.h"
-#include "compute/compute.h"
-#include "config/recipe.h"
+#include "wire.h"
 
 typedef struct dt_messages {
     dt_node *node;
     const dt_kernels *kernels;
-    dt_wire wire;
+    const dt_wire_kind *wire;
     size_t head, total; /* words of the head, elements of the gradient */
     size_t begin, end; /* the slice of the gradient this rank owns; the same on the rank of this number in every node */
     size_t stride;     /* bytes from one message to the next */
@@ -23,8 +22,6 @@ void dt_messages_choose_slice(dt_messages *messages);
 
 /* Collective. Takes the memory, zeros, which lives as long as the node. */
 dt_status dt_messages_alloc(dt_messages *messages);
-
-size_t dt_messages_word(const dt_messages *messages); /* bytes of one */
 
 /* This rank's message, and its gradient from element `at` on. */
 void *dt_messages_own(const dt_messages *messages);

@@ -22,11 +22,9 @@
 #include "comm_internal.h"
 #include "exponents.h"
 
-#define FIRST_EXPONENT 24
-
 struct dt_reducer {
     dt_messages messages; /* f32 words for one or two shards; [buckets + flags] in front */
-    dt_allreduce *crossing;
+    dt_allreduce *allreduce;
     const dt_kernels *kernels;
     const dt_table *table;
     int64_t shards;
@@ -39,15 +37,16 @@ struct dt_reducer {
     int *rooms;       /* [tensors]: of the present step; NULL on the f32 wire */
     dt_exponent *exponents; /* [tensors], then the step of the window; NULL on the f32 wire */
     int64_t state_words;
-    double limit; /* of Σ|q|; on the f32 wire, of a tensor's norm in one shard */
-    int coarse;   /* more room than this is redone */
+    double most; /* no element of one shard may be as large */
+    int coarse;  /* more room than this is redone */
     int added;
     int pending;    /* tensors of the present shard that have not been added */
     int not_finite; /* tensor index + 1 */
 };
 
-static bool is_integer(const dt_reducer *r) {
-    return r->messages.wire != DT_WIRE_F32;
+/* Words are not the gradient's floats: they are made by exponents from a shard's gradient, and read by them. */
+static bool has_exponents(const dt_reducer *r) {
+    return r->messages.wire->limit > 0;
 }
 
 static bool alone_on_node(const dt_reducer *r) {
@@ -59,17 +58,18 @@ static void *own_words(const dt_reducer *r, size_t at) {
 }
 
 static dt_status alloc_own(dt_reducer *r, int64_t shards_per_rank, bool stateful) {
-    size_t word = dt_messages_word(&r->messages), block = (size_t)dt_threads() * DT_TABLE_BLOCK;
+    size_t word = r->messages.wire->word, block = (size_t)dt_threads() * DT_TABLE_BLOCK;
     bool complete = true;
     if (stateful) {
         r->state_words = 2 * ((int64_t)r->table->count + 1);
         r->exponents = dt_alloc((size_t)r->table->count + 1, sizeof *r->exponents);
         complete = r->exponents != NULL;
     }
-    if (is_integer(r) || shards_per_rank > 1) complete &= (r->shard = dt_alloc(r->table->total, sizeof *r->shard)) != 0;
-    if (is_integer(r)) complete &= (r->taken = dt_alloc((size_t)r->table->count, sizeof *r->taken)) != 0;
-    if (is_integer(r)) complete &= (r->rooms = dt_alloc((size_t)r->table->count, sizeof *r->rooms)) != 0;
-    if (is_integer(r)) complete &= (r->block = dt_alloc(block, sizeof *r->block)) != 0;
+    if (has_exponents(r) || shards_per_rank > 1)
+        complete &= (r->shard = dt_alloc(r->table->total, sizeof *r->shard)) != 0;
+    if (has_exponents(r)) complete &= (r->taken = dt_alloc((size_t)r->table->count, sizeof *r->taken)) != 0;
+    if (has_exponents(r)) complete &= (r->rooms = dt_alloc((size_t)r->table->count, sizeof *r->rooms)) != 0;
+    if (has_exponents(r)) complete &= (r->block = dt_alloc(block, sizeof *r->block)) != 0;
     if (!alone_on_node(r)) complete &= (r->words = dt_alloc(block, word)) != 0;
     return complete ? dt_ok() : dt_fail_memory("the gradient", r->table->total * (word + sizeof *r->shard));
 }
@@ -77,17 +77,7 @@ static dt_status alloc_own(dt_reducer *r, int64_t shards_per_rank, bool stateful
 static dt_status alloc_shared(dt_reducer *r) {
     DT_TRY(dt_messages_alloc(&r->messages));
     r->head = dt_messages_own(&r->messages);
-    return dt_allreduce_create(&r->crossing, &r->messages);
-}
-
-/* What the wire can hold, for `shards` of them. */
-static void set_limits(dt_reducer *r, dt_wire wire) {
-    r->limit = wire == DT_WIRE_I64 ? 0x1p62 : 0x1p31 - 1;
-    r->coarse = dt_exponent_coarse(r->limit, r->shards);
-    if (is_integer(r))
-        r->buckets = (size_t)r->table->count * DT_ROOM_BUCKETS;
-    else
-        r->limit = (double)FLT_MAX / (double)r->shards;
+    return dt_allreduce_create(&r->allreduce, &r->messages);
 }
 
 dt_status dt_reduce_create(dt_reducer **out, dt_node *node, const dt_kernels *kernels, const dt_table *table,
@@ -95,11 +85,13 @@ dt_status dt_reduce_create(dt_reducer **out, dt_node *node, const dt_kernels *ke
     *out = NULL;
     dt_reducer *r = dt_alloc(1, sizeof *r);
     DT_TRY(dt_comm_agree(dt_node_comm(node), r ? dt_ok() : dt_fail_memory("the reducer", sizeof *r)));
-    bool stateful = wire != DT_WIRE_F32; /* has exponents even while it needs none, lest more shards come later */
+    const dt_wire_kind *asked = dt_wire_of(wire), *used = shards <= 2 ? &dt_wire_f32 : asked;
+    bool stateful = asked->limit > 0; /* has exponents even while it needs none, lest more shards come later */
     *r = (dt_reducer){.kernels = kernels, .table = table, .shards = shards};
-    r->messages = (dt_messages){
-        .node = node, .kernels = kernels, .wire = shards <= 2 ? DT_WIRE_F32 : wire, .total = table->total};
-    set_limits(r, wire);
+    r->messages = (dt_messages){.node = node, .kernels = kernels, .wire = used, .total = table->total};
+    r->buckets = has_exponents(r) ? (size_t)table->count * DT_ROOM_BUCKETS : 0;
+    r->coarse = has_exponents(r) ? dt_exponent_coarse(used->limit, shards) : 0;
+    r->most = has_exponents(r) ? INFINITY : (double)FLT_MAX / (double)shards;
     r->messages.head = r->buckets + DT_FLAG_COUNT;
     dt_messages_choose_slice(&r->messages);
     dt_status status = dt_comm_agree(dt_node_comm(node), alloc_own(r, shards_per_rank, stateful));
@@ -108,8 +100,7 @@ dt_status dt_reduce_create(dt_reducer **out, dt_node *node, const dt_kernels *ke
         dt_reduce_destroy(r);
         return status;
     }
-    if (stateful)
-        dt_exponents_begin(r->exponents, table->count, wire == DT_WIRE_I64 ? FIRST_EXPONENT + 31 : FIRST_EXPONENT);
+    if (stateful) dt_exponents_begin(r->exponents, table->count, asked->first_exponent);
     *out = r;
     return dt_ok();
 }
@@ -122,7 +113,7 @@ void dt_reduce_destroy(dt_reducer *r) {
     dt_free(r->taken);
     dt_free(r->block);
     dt_free(r->words);
-    dt_allreduce_destroy(r->crossing);
+    dt_allreduce_destroy(r->allreduce);
     dt_free(r);
 }
 
@@ -133,21 +124,13 @@ void dt_reduce_state(dt_reducer *r, int32_t **exponents, int64_t *count) {
 
 /* A word of this rank's head: a bucket or a flag. */
 static void put_word(dt_reducer *r, size_t at, int value) {
-    void *head = dt_messages_own(&r->messages);
-    switch (r->messages.wire) {
-    case DT_WIRE_F32: ((float *)head)[at] = (float)value; break;
-    case DT_WIRE_I32: ((int32_t *)head)[at] = value; break;
-    case DT_WIRE_I64: ((int64_t *)head)[at] = value; break;
-    }
+    r->messages.wire->put(dt_messages_own(&r->messages), at, value);
 }
 
 static int get_word(const dt_reducer *r, size_t at) {
-    switch (r->messages.wire) {
-    case DT_WIRE_F32: return (int)((const float *)r->head)[at];
-    case DT_WIRE_I32: return ((const int32_t *)r->head)[at];
-    case DT_WIRE_I64: return (int)((const int64_t *)r->head)[at];
-    }
-    return 0;
+    int value;
+    r->messages.wire->read(&value, r->head, at, 1);
+    return value;
 }
 
 void dt_reduce_raise(dt_reducer *r, dt_flag flag) {
@@ -162,13 +145,13 @@ void dt_reduce_begin(dt_reducer *r) {
     void *head = dt_messages_own(&r->messages);
     r->added = 0;
     r->not_finite = 0;
-    memset(head, 0, r->messages.head * dt_messages_word(&r->messages));
+    memset(head, 0, r->messages.head * r->messages.wire->word);
     r->head = head;
-    dt_allreduce_begin(r->crossing);
+    dt_allreduce_begin(r->allreduce);
 }
 
 static dt_real *gradient_of_shard(const dt_reducer *r) {
-    return is_integer(r) || r->added > 0 ? r->shard : own_words(r, 0);
+    return has_exponents(r) || r->added > 0 ? r->shard : own_words(r, 0);
 }
 
 dt_real *dt_reduce_next(dt_reducer *r) {
@@ -181,47 +164,33 @@ static void find_not_finite(dt_reducer *r, int tensor) {
     if (!r->not_finite || tensor < r->not_finite) r->not_finite = tensor + 1;
 }
 
-static void add_integers(dt_reducer *r, int tensor) {
-    const dt_tensor *t = &r->table->tensors[tensor];
-    bool fresh = r->added == 0;
-    int exponent = r->exponents[tensor].k;
-    double factor = ldexp(1.0, exponent);
-    const dt_real *g = r->shard + t->offset;
-    void *words = own_words(r, t->offset);
-    double largest = r->messages.wire == DT_WIRE_I32
-                         ? r->kernels->quantise_i32(words, g, (int64_t)t->count, (dt_real)factor, fresh)
-                         : r->kernels->quantise_i64(words, g, (int64_t)t->count, factor, fresh);
-    if (!isfinite(largest)) {
-        find_not_finite(r, tensor);
-    } else if (largest > 0) {
-        size_t bucket = (size_t)tensor * DT_ROOM_BUCKETS + (size_t)dt_exponent_bucket(r->limit, largest, exponent);
-        put_word(r, bucket, get_word(r, bucket) + 1);
-    }
-}
-
 /* The shard is judged, not the sum, whose bits may be infinite on one number of ranks alone: none of the shards may
  * have more than its share of what a float holds. */
-static void add_floats(dt_reducer *r, int tensor) {
+static void add_tensor(dt_reducer *r, int tensor) {
     const dt_tensor *t = &r->table->tensors[tensor];
-    const dt_real *g = gradient_of_shard(r) + t->offset;
-    if (!(r->kernels->largest(g, (int64_t)t->count) < r->limit)) find_not_finite(r, tensor);
-    if (r->added > 0) r->kernels->add(own_words(r, t->offset), g, (int64_t)t->count);
+    int k = has_exponents(r) ? r->exponents[tensor].k : 0;
+    double largest = r->messages.wire->encode(r->kernels, own_words(r, t->offset), gradient_of_shard(r) + t->offset,
+                                              (int64_t)t->count, k, r->added == 0);
+    if (!(largest < r->most)) {
+        find_not_finite(r, tensor);
+    } else if (has_exponents(r) && largest > 0) {
+        int bucket = dt_exponent_bucket(r->messages.wire->limit, largest, k);
+        size_t word = (size_t)tensor * DT_ROOM_BUCKETS + (size_t)bucket;
+        put_word(r, word, get_word(r, word) + 1);
+    }
 }
 
 /* Turns what is complete of the present shard into the message. */
 static void add_from(dt_reducer *r, size_t begin) {
     while (r->pending > 0 && r->table->tensors[r->pending - 1].offset >= begin) {
         r->pending--;
-        if (is_integer(r))
-            add_integers(r, r->pending);
-        else
-            add_floats(r, r->pending);
+        add_tensor(r, r->pending);
     }
 }
 
 void dt_reduce_ready(dt_reducer *r, size_t begin, bool last) {
     add_from(r, begin);
-    if (last) dt_allreduce_ready(r->crossing, begin);
+    if (last) dt_allreduce_ready(r->allreduce, begin);
 }
 
 void dt_reduce_add(dt_reducer *r) {
@@ -233,21 +202,21 @@ void dt_reduce_add(dt_reducer *r) {
 static void read_rooms(dt_reducer *r) {
     for (int i = 0; i < r->table->count; i++) {
         int shards[DT_ROOM_BUCKETS];
-        for (int b = 0; b < DT_ROOM_BUCKETS; b++) shards[b] = get_word(r, (size_t)(i * DT_ROOM_BUCKETS + b));
+        r->messages.wire->read(shards, r->head, (size_t)i * DT_ROOM_BUCKETS, DT_ROOM_BUCKETS);
         r->rooms[i] = dt_exponent_room(shards);
     }
 }
 
 dt_status dt_reduce_finish(dt_reducer *r, bool *redo) {
     *redo = false;
-    if (r->added == 0) memset(own_words(r, 0), 0, r->table->total * dt_messages_word(&r->messages));
+    if (r->added == 0) memset(own_words(r, 0), 0, r->table->total * r->messages.wire->word);
     if (r->shards == 2 && r->added == 1 && dt_comm_size(dt_node_comm(r->messages.node)) == 1) {
         /* the other shard is empty: add its zeros, as another rank would, or a -0 would stay one here only */
         memset(r->shard, 0, r->table->total * sizeof *r->shard);
         r->kernels->add(own_words(r, 0), r->shard, (int64_t)r->table->total);
     }
-    DT_TRY(dt_allreduce_finish(r->crossing, &r->head));
-    if (!is_integer(r) || dt_reduce_raised(r, DT_FLAG_NOT_FINITE) > 0) return dt_ok();
+    DT_TRY(dt_allreduce_finish(r->allreduce, &r->head));
+    if (!has_exponents(r) || dt_reduce_raised(r, DT_FLAG_NOT_FINITE) > 0) return dt_ok();
     for (int i = 0; i < r->table->count; i++) r->taken[i] = r->exponents[i].k;
     read_rooms(r);
     *redo = dt_exponents_repair(r->exponents, r->rooms, r->table->count, r->coarse);
@@ -263,20 +232,16 @@ void dt_reduce_slice(const dt_reducer *r, size_t *begin, size_t *end) {
     *end = r->messages.end;
 }
 
-static void dequantise(const dt_reducer *r, dt_real *block, const void *words, size_t begin, size_t end) {
+/* The gradient of elements [begin, end) from the words of their sums; 0 between tensors. */
+static void decode(const dt_reducer *r, dt_real *block, const char *words, size_t begin, size_t end) {
     memset(block, 0, (end - begin) * sizeof *block);
     for (int i = dt_table_at(r->table, begin); i < r->table->count && r->table->tensors[i].offset < end; i++) {
         const dt_tensor *t = &r->table->tensors[i];
         size_t first = t->offset > begin ? t->offset : begin;
         size_t last = t->offset + t->count < end ? t->offset + t->count : end;
         if (first >= last) continue;
-        double factor = ldexp(1.0, -r->taken[i]);
-        if (r->messages.wire == DT_WIRE_I32)
-            r->kernels->dequantise_i32(block + (first - begin), (const int32_t *)words + (first - begin),
-                                       (int64_t)(last - first), (dt_real)factor);
-        else
-            r->kernels->dequantise_i64(block + (first - begin), (const int64_t *)words + (first - begin),
-                                       (int64_t)(last - first), factor);
+        r->messages.wire->decode(r->kernels, block + (first - begin), words + (first - begin) * r->messages.wire->word,
+                                 (int64_t)(last - first), r->taken[i]);
     }
 }
 
@@ -284,14 +249,14 @@ const dt_real *dt_reduce_take(dt_reducer *r, size_t begin, size_t end) {
     size_t scratch = (size_t)dt_thread() * DT_TABLE_BLOCK;
     const void *words;
     if (dt_node_count(r->messages.node) > 1)
-        words = dt_allreduce_sums(r->crossing, begin);
+        words = dt_allreduce_sums(r->allreduce, begin);
     else if (alone_on_node(r))
         words = own_words(r, begin);
     else
-        dt_messages_sum_gradients(&r->messages, (void *)(words = r->words + scratch * dt_messages_word(&r->messages)),
-                                  begin, end - begin);
-    if (!is_integer(r)) return words;
-    dequantise(r, r->block + scratch, words, begin, end);
+        dt_messages_sum_gradients(&r->messages, (void *)(words = r->words + scratch * r->messages.wire->word), begin,
+                                  end - begin);
+    if (!has_exponents(r)) return words;
+    decode(r, r->block + scratch, words, begin, end);
     return r->block + scratch;
 }
 
@@ -301,14 +266,14 @@ void dt_reduce_done(dt_reducer *r) {
 
 void dt_reduce_traffic(const dt_reducer *r, size_t *shared, size_t *crossing) {
     const dt_messages *m = &r->messages;
-    size_t bytes = (m->end - m->begin + m->head) * dt_messages_word(m);
+    size_t bytes = (m->end - m->begin + m->head) * m->wire->word;
     *shared = bytes * (size_t)(dt_node_size(m->node) - 1);
     *crossing = dt_node_count(m->node) > 1 && m->end > m->begin ? bytes : 0;
 }
 
 void dt_reduce_memory(const dt_reducer *r, size_t *shared, size_t *own) {
     *shared = r->messages.stride * (size_t)dt_node_size(r->messages.node);
-    *own = dt_allreduce_memory(r->crossing);
+    *own = dt_allreduce_memory(r->allreduce);
     if (r->shard) *own += r->table->total * sizeof *r->shard;
 }
 

@@ -20,7 +20,10 @@ typedef enum dt_schedule_kind {
 } dt_schedule_kind;
 typedef enum dt_not_finite { DT_NOT_FINITE_STOP, DT_NOT_FINITE_SKIP, DT_NOT_FINITE_ROLLBACK } dt_not_finite;
 typedef enum dt_best { DT_BEST_NONE, DT_BEST_TEST_LOSS, DT_BEST_TEST_ACCURACY } dt_best;
-typedef enum dt_wire { DT_WIRE_I32, DT_WIRE_I64, DT_WIRE_F32 } dt_wire;
+/* Wires, as comm/wire.h has them: DT_WIRE_I32 is "i32" in recipes. A new one goes to the end: files have the number. */
+#define DT_WIRES(ROW) ROW(I32, i32) ROW(I64, i64) ROW(F32, f32)
+#define DT_WIRE_ENUM(NAME, name) DT_WIRE_##NAME,
+typedef enum dt_wire { DT_WIRES(DT_WIRE_ENUM) } dt_wire;
 typedef enum dt_precision { DT_PRECISION_FLOAT32, DT_PRECISION_BF16 } dt_precision;
 typedef enum dt_path { DT_PATH_AUTO, DT_PATH_NODE, DT_PATH_FLAT } dt_path;
 

@@ -3,6 +3,7 @@
 
 #include "config/recipe.h"
 
+#define CHOICE_OF(NAME, name) #name,
 static const char *const losses[] = {"softmax_cross_entropy", "mean_squared_error", "binary_cross_entropy", NULL};
 static const char *const optimizers[] = {"sgd", "adam", "adamw", "rmsprop", "adagrad", NULL};
 static const char *const schedules[] = {"constant", "step", "cosine", "linear", "one_cycle", NULL};
@@ -12,7 +13,7 @@ static const char *const samples[] = {"first", "last", NULL};
 static const char *const channels[] = {"auto", "none", "first", "last", NULL};
 static const char *const windows[] = {"random", "stream", NULL};
 static const char *const objectives[] = {"next", "masked", "class", NULL};
-static const char *const wires[] = {"i32", "i64", "f32", NULL};
+static const char *const wires[] = {DT_WIRES(CHOICE_OF) NULL};
 static const char *const not_finite[] = {"stop", "skip", "rollback", NULL};
 static const char *const bests[] = {"none", "test_loss", "test_accuracy", NULL};
 static const char *const precisions[] = {"float32", "bf16", NULL};
