@@ -23,8 +23,9 @@
  * 5. Every rank gets the heads' sums. A slice may be empty: of a rank that its node has more of than the smallest
  *    node has, and of owners where there are fewer blocks than owners. These make no calls. The last owner of a node
  *    always has some elements (dt_messages_choose_slice), hence the sums, and leaves them in the node's memory.
- * 6. Nothing is overwritten while it is read: messages, the shared head and this rank's sums are changed only after all
- *    of the node have been in dt_reduce_done, or in the next meeting here.
+ * 6. Nothing is overwritten while it is read: messages, the heads in shared memory and this rank's sums are changed
+ * only after all of the node have been in dt_reduce_done, or in the next meeting here. (A rank's words of its own slice
+ * are nobody else's business after that meeting: dt_reduce_keep puts sums there.)
  *
  * Open MPI has no thread that moves messages; they move when MPI is called, so between the layers each look for chunks
  * to start also tests those on their way. */
@@ -37,6 +38,9 @@
 #include "base/memory.h"
 #include "comm_internal.h"
 
+/* Bytes of a node's heads that each rank reads by itself: more of them are added up in shares, for the price of one
+ * more meeting (some microseconds), which reading as much from other caches costs, too. */
+#define FEW_BYTES ((size_t)1 << 17)
 #define CHUNK ((size_t)1 << 18) /* elements: large enough that latency does not count */
 #define MOST_CHUNKS 32
 
@@ -52,9 +56,10 @@ struct dt_allreduce {
     size_t word, begin, end; /* bytes; the slice */
     size_t chunk, next;      /* elements of one; those from `next` on have been started */
     uint64_t steps;
-    mark *marks;       /* of the ranks of the node; NULL with one node */
-    char *sent;        /* [head + slice]: sums over the node; in a node of one the message itself */
-    char *summed;      /* [head + slice]: over all nodes; NULL with one node */
+    mark *marks;     /* of the ranks of the node; NULL with one node */
+    char *sent;      /* [head + slice]: sums over the node; in a node of one the message itself */
+    char *summed;    /* [head + slice]: over all nodes; NULL with one node */
+    char *node_head; /* [head], in memory of the node: its sums, made in shares; NULL where each rank makes them all */
     void *shared_head; /* [head], in memory of the node; NULL where every rank has a slice */
     MPI_Request requests[MOST_CHUNKS];
     int request_count;
@@ -85,6 +90,10 @@ static dt_status alloc_own(dt_allreduce *c) {
 
 static dt_status alloc_shared(dt_allreduce *c) {
     dt_status status = dt_ok();
+    size_t heads = (size_t)dt_node_size(c->node) * c->messages->head * c->word;
+    if (dt_comm_any(dt_node_comm(c->node), heads > FEW_BYTES))
+        c->node_head = dt_node_alloc(c->node, c->messages->head, c->word, &status);
+    DT_TRY(status);
     if (dt_node_count(c->node) == 1) return status;
     c->marks = dt_node_alloc(c->node, (size_t)dt_node_size(c->node), sizeof *c->marks, &status);
     DT_TRY(status);
@@ -218,10 +227,24 @@ static void share_head(dt_allreduce *c) {
     dt_node_meet(c->node);
 }
 
+/* The sums over the node of the heads, which then has met. */
+static void sum_heads(dt_allreduce *c) {
+    size_t words = c->messages->head, rank = (size_t)dt_node_rank(c->node), size = (size_t)dt_node_size(c->node);
+    if (alone_on_node(c)) return;
+    if (!c->node_head) {
+        dt_messages_sum_heads(c->messages, c->sent, 0, words);
+        return;
+    }
+    size_t begin = words * rank / size, end = words * (rank + 1) / size;
+    dt_messages_sum_heads(c->messages, c->node_head + begin * c->word, begin, end - begin);
+    dt_node_meet(c->node);
+    memcpy(c->sent, c->node_head, words * c->word);
+}
+
 dt_status dt_allreduce_finish(dt_allreduce *c, const void **head) {
     if (c->marks) publish(c, 0);
     dt_node_meet(c->node);
-    if (!alone_on_node(c)) dt_messages_sum_heads(c->messages, c->sent);
+    sum_heads(c);
     *head = c->sent;
     if (dt_node_count(c->node) == 1) return dt_ok();
     dt_status status = owns_some(c) ? send_rest(c) : dt_ok();

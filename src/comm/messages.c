@@ -39,8 +39,8 @@ static void sum_words(const dt_messages *m, void *sum, size_t at, size_t words) 
     }
 }
 
-void dt_messages_sum_heads(const dt_messages *m, void *sum) {
-    sum_words(m, sum, 0, m->head);
+void dt_messages_sum_heads(const dt_messages *m, void *sum, size_t at, size_t count) {
+    sum_words(m, sum, at, count);
 }
 
 void dt_messages_sum_gradients(const dt_messages *m, void *sum, size_t at, size_t count) {

@@ -27,8 +27,9 @@ dt_status dt_messages_alloc(dt_messages *messages);
 void *dt_messages_own(const dt_messages *messages);
 void *dt_messages_own_gradient(const dt_messages *messages, size_t at);
 
-/* Sums over the node, once it has met: of the heads, and of `count` elements of the gradient from `at` on. */
-void dt_messages_sum_heads(const dt_messages *messages, void *sum);
+/* Sums over the node, once it has met: of `count` words of the heads from `at` on, and of as many elements of the
+ * gradient. */
+void dt_messages_sum_heads(const dt_messages *messages, void *sum, size_t at, size_t count);
 void dt_messages_sum_gradients(const dt_messages *messages, void *sum, size_t at, size_t count);
 
 #endif

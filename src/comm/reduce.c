@@ -31,7 +31,8 @@ struct dt_reducer {
     dt_real *shard;   /* [total]: gradient of a shard; at the end, of all. On the f32 wire: only for further shards */
     const void *head; /* the buckets and flags that count: this rank's, and after dt_reduce_finish the sums */
     char *words;      /* [threads, DT_TABLE_BLOCK]: sums over the node; NULL in a node of one */
-    dt_real *block;   /* [threads, DT_TABLE_BLOCK]: dequantised; NULL on the f32 wire */
+    dt_real *block;   /* [threads, DT_TABLE_BLOCK]: decoded; NULL on the f32 wire */
+    bool *kept;       /* [blocks of the arena]: whose words in this rank's message are the node's sums */
     size_t buckets;   /* elements of the message that are buckets: tensors * DT_ROOM_BUCKETS, 0 on the f32 wire */
     int32_t *taken;   /* [tensors]: the exponents the present sums were made with */
     int *rooms;       /* [tensors]: of the present step; NULL on the f32 wire */
@@ -53,17 +54,21 @@ static bool alone_on_node(const dt_reducer *r) {
     return dt_node_size(r->messages.node) == 1;
 }
 
+static size_t blocks_of(const dt_reducer *r) {
+    return (r->table->total + DT_TABLE_BLOCK - 1) / DT_TABLE_BLOCK;
+}
+
 static void *own_words(const dt_reducer *r, size_t at) {
     return dt_messages_own_gradient(&r->messages, at);
 }
 
 static dt_status alloc_own(dt_reducer *r, int64_t shards_per_rank, bool stateful) {
     size_t word = r->messages.wire->word, block = (size_t)dt_threads() * DT_TABLE_BLOCK;
-    bool complete = true;
+    bool complete = (r->kept = dt_alloc(blocks_of(r), sizeof *r->kept)) != NULL;
     if (stateful) {
         r->state_words = 2 * ((int64_t)r->table->count + 1);
         r->exponents = dt_alloc((size_t)r->table->count + 1, sizeof *r->exponents);
-        complete = r->exponents != NULL;
+        complete &= r->exponents != NULL;
     }
     if (has_exponents(r) || shards_per_rank > 1)
         complete &= (r->shard = dt_alloc(r->table->total, sizeof *r->shard)) != 0;
@@ -113,6 +118,7 @@ void dt_reduce_destroy(dt_reducer *r) {
     dt_free(r->taken);
     dt_free(r->block);
     dt_free(r->words);
+    dt_free(r->kept);
     dt_allreduce_destroy(r->allreduce);
     dt_free(r);
 }
@@ -147,6 +153,7 @@ void dt_reduce_begin(dt_reducer *r) {
     r->not_finite = 0;
     memset(head, 0, r->messages.head * r->messages.wire->word);
     r->head = head;
+    memset(r->kept, 0, blocks_of(r) * sizeof *r->kept);
     dt_allreduce_begin(r->allreduce);
 }
 
@@ -245,19 +252,33 @@ static void decode(const dt_reducer *r, dt_real *block, const char *words, size_
     }
 }
 
-const dt_real *dt_reduce_take(dt_reducer *r, size_t begin, size_t end) {
-    size_t scratch = (size_t)dt_thread() * DT_TABLE_BLOCK;
-    const void *words;
-    if (dt_node_count(r->messages.node) > 1)
-        words = dt_allreduce_sums(r->allreduce, begin);
-    else if (alone_on_node(r))
-        words = own_words(r, begin);
-    else
-        dt_messages_sum_gradients(&r->messages, (void *)(words = r->words + scratch * r->messages.wire->word), begin,
-                                  end - begin);
+/* The sums over all nodes of a block of words. Those of a node that is the only one are made here, of all messages, and
+ * kept where asked in this rank's own message: nobody else needs its words of this slice any more. */
+static const char *sum_block(dt_reducer *r, size_t begin, size_t end, bool keep) {
+    bool *kept = &r->kept[begin / DT_TABLE_BLOCK];
+    if (dt_node_count(r->messages.node) > 1) return dt_allreduce_sums(r->allreduce, begin);
+    if (alone_on_node(r) || *kept) return own_words(r, begin);
+    char *sum = r->words + (size_t)dt_thread() * DT_TABLE_BLOCK * r->messages.wire->word;
+    dt_messages_sum_gradients(&r->messages, sum, begin, end - begin);
+    if (keep) memcpy(own_words(r, begin), sum, (end - begin) * r->messages.wire->word);
+    *kept = keep;
+    return sum;
+}
+
+static const dt_real *take(dt_reducer *r, size_t begin, size_t end, bool keep) {
+    const void *words = sum_block(r, begin, end, keep);
     if (!has_exponents(r)) return words;
-    decode(r, r->block + scratch, words, begin, end);
-    return r->block + scratch;
+    dt_real *block = r->block + (size_t)dt_thread() * DT_TABLE_BLOCK;
+    decode(r, block, words, begin, end);
+    return block;
+}
+
+const dt_real *dt_reduce_take(dt_reducer *r, size_t begin, size_t end) {
+    return take(r, begin, end, false);
+}
+
+const dt_real *dt_reduce_keep(dt_reducer *r, size_t begin, size_t end) {
+    return take(r, begin, end, true);
 }
 
 void dt_reduce_done(dt_reducer *r) {

@@ -60,6 +60,8 @@ void dt_reduce_slice(const dt_reducer *reducer, size_t *begin, size_t *end);
 /* The sums of elements [begin, end), at most DT_TABLE_BLOCK of this rank's slice; 0 between tensors. Borrowed, until
  * the next call of this thread. */
 const dt_real *dt_reduce_take(dt_reducer *reducer, size_t begin, size_t end);
+/* The same, for who takes this block once more in this step: the ranks' words are then not added up again. */
+const dt_real *dt_reduce_keep(dt_reducer *reducer, size_t begin, size_t end);
 /* Ends every step, redone ones excepted: returns when no rank of the node needs the sums any more, and what all wrote
  * to shared memory is seen by all. */
 void dt_reduce_done(dt_reducer *reducer);

@@ -21,7 +21,7 @@ static void measure_blocks(void *context, int64_t first, int64_t last) {
     for (size_t at = work->begin + (size_t)first, to; at < work->begin + (size_t)last; at = to) {
         to = block_end(work, at);
         t->squares[at / DT_TABLE_BLOCK] =
-            dt_grad_squares(t->kernels, t->table, dt_reduce_take(t->reducer, at, to), at, to);
+            dt_grad_squares(t->kernels, t->table, dt_reduce_keep(t->reducer, at, to), at, to);
     }
 }
 
