@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/append.h"
 #include "base/memory.h"
 #include "labels.h"
 #include "store/h5.h"
@@ -47,12 +48,10 @@ void dt_classes_text(const dt_classes *classes, int64_t room, char *out, size_t 
         snprintf(out, size, "labels 0 to %lld", (long long)room - 1);
         return;
     }
-    size_t used = (size_t)snprintf(out, size, "labels");
     int64_t shown = classes->count <= 8 ? classes->count : 6;
-    for (int64_t i = 0; i < shown && used < size; i++)
-        used += (size_t)snprintf(out + used, size - used, "%s %lld", i ? "," : "", (long long)classes->values[i]);
-    if (shown < classes->count && used < size)
-        snprintf(out + used, size - used, ", … %lld", (long long)classes->values[classes->count - 1]);
+    snprintf(out, size, "labels");
+    for (int64_t i = 0; i < shown; i++) dt_append(out, size, "%s %lld", i ? "," : "", (long long)classes->values[i]);
+    if (shown < classes->count) dt_append(out, size, ", … %lld", (long long)classes->values[classes->count - 1]);
 }
 
 /* ---- names ---- */

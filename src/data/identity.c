@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "base/append.h"
 #include "data/source.h"
 
 #define WHOLE ((size_t)256 << 20)
@@ -89,14 +90,13 @@ dt_status dt_identity_of(dt_identity *out, dt_comm *comm, const char *file, cons
 /* ---- as text ---- */
 
 void dt_identity_text(const dt_identity *identity, char text[DT_IDENTITY_TEXT]) {
-    size_t used = 0;
     text[0] = '\0';
-    for (int i = 0; i < identity->count && used < DT_IDENTITY_TEXT; i++) {
+    for (int i = 0; i < identity->count; i++) {
         const dt_identity_part *part = &identity->parts[i];
         char shape[96];
         dt_shape_text(&part->shape, shape);
-        used += (size_t)snprintf(text + used, DT_IDENTITY_TEXT - used, "%s %s %s %016llx\n", part->role,
-                                 dt_dtype_name(part->dtype), shape, (unsigned long long)part->fingerprint);
+        dt_append(text, DT_IDENTITY_TEXT, "%s %s %s %016llx\n", part->role, dt_dtype_name(part->dtype), shape,
+                  (unsigned long long)part->fingerprint);
     }
 }
 
@@ -170,13 +170,12 @@ static void say(difference_list *list, const char *role, const dt_identity_part 
     char was[128] = "not there", is[128] = "not there";
     if (stored) describe(stored, was);
     if (found) describe(found, is);
-    size_t used = strlen(list->text), room = sizeof list->text - used;
-    const char *joint = used ? "; " : "";
+    const char *joint = list->text[0] ? "; " : "";
     if (!stored || !found || strcmp(was, is) != 0)
-        snprintf(list->text + used, room, "%sdata.%s is %s, and was %s", joint, role, is, was);
+        dt_append(list->text, sizeof list->text, "%sdata.%s is %s, and was %s", joint, role, is, was);
     else
-        snprintf(list->text + used, room, "%sdata.%s has other values (fingerprint %016llx, was %016llx)", joint, role,
-                 (unsigned long long)found->fingerprint, (unsigned long long)stored->fingerprint);
+        dt_append(list->text, sizeof list->text, "%sdata.%s has other values (fingerprint %016llx, was %016llx)", joint,
+                  role, (unsigned long long)found->fingerprint, (unsigned long long)stored->fingerprint);
 }
 
 dt_status dt_identity_compare(const dt_identity *stored, const dt_identity *found) {

@@ -3,12 +3,12 @@
  * apart, is counted whole by every rank, through a hash table, so nothing has to be merged; it ends at DT_MOST_CLASSES
  * different values, for that many are no classes. */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alive.h"
+#include "base/append.h"
 #include "base/memory.h"
 #include "data/sampler.h"
 #include "labels.h"
@@ -147,16 +147,6 @@ static dt_status collect_any(dt_labels *labels, const dt_array *y) {
 
 /* ---- telling ---- */
 
-/* Appends to a text that may be full. */
-static void append(char *out, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
-static void append(char *out, size_t size, const char *format, ...) {
-    size_t used = strlen(out);
-    va_list list;
-    va_start(list, format);
-    vsnprintf(out + used, size - used, format, list);
-    va_end(list);
-}
-
 /* One that is so much rarer than the others that it may be an error, or NULL. */
 static const dt_label *stray(const dt_labels *labels) {
     const dt_label *rarest = NULL;
@@ -170,27 +160,27 @@ static const dt_label *stray(const dt_labels *labels) {
 
 static void describe(const dt_labels *labels, const char *dataset, char *out, size_t size) {
     if (!labels->all) {
-        append(out, size, "labels of %s: more than %d different ones, from %" PRId64 " to %" PRId64, dataset,
-               DT_MOST_CLASSES, labels->least, labels->most);
+        dt_append(out, size, "labels of %s: more than %d different ones, from %" PRId64 " to %" PRId64, dataset,
+                  DT_MOST_CLASSES, labels->least, labels->most);
         return;
     }
-    append(out, size, "labels of %s: ", dataset);
+    dt_append(out, size, "labels of %s: ", dataset);
     int64_t ranges = 0;
     for (int64_t i = 0, end; i < labels->count; i = end, ranges++) {
         for (end = i + 1; end < labels->count && labels->all[end].value == labels->all[end - 1].value + 1; end++)
             continue;
         if (ranges == 4 && end < labels->count) { /* more than one range is left */
-            append(out, size, ", … %" PRId64, labels->most);
+            dt_append(out, size, ", … %" PRId64, labels->most);
             break;
         }
-        append(out, size, "%s%" PRId64, ranges ? ", " : "", labels->all[i].value);
-        if (end > i + 1) append(out, size, "%s%" PRId64, end > i + 2 ? ".." : ", ", labels->all[end - 1].value);
+        dt_append(out, size, "%s%" PRId64, ranges ? ", " : "", labels->all[i].value);
+        if (end > i + 1) dt_append(out, size, "%s%" PRId64, end > i + 2 ? ".." : ", ", labels->all[end - 1].value);
     }
     const dt_label *odd = stray(labels);
-    if (odd && odd->count == 1) append(out, size, "; %" PRId64 " is in row %" PRId64 " alone", odd->value, odd->row);
+    if (odd && odd->count == 1) dt_append(out, size, "; %" PRId64 " is in row %" PRId64 " alone", odd->value, odd->row);
     if (odd && odd->count > 1)
-        append(out, size, "; %" PRId64 " is in %" PRId64 " rows alone, row %" PRId64 " the first", odd->value,
-               odd->count, odd->row);
+        dt_append(out, size, "; %" PRId64 " is in %" PRId64 " rows alone, row %" PRId64 " the first", odd->value,
+                  odd->count, odd->row);
 }
 
 const char *dt_labels_text(const dt_labels *labels) {

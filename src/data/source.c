@@ -6,14 +6,14 @@
 
 #include "source_kind.h"
 
-/* The first that serves a recipe is taken. */
+/* The first that serves a recipe is taken; the last serves any. */
 static const dt_source_kind *const kinds[] = {&dt_source_rows, &dt_source_streams, &dt_source_windows,
                                               &dt_source_arrays};
 
 static const dt_source_kind *kind_for(const dt_recipe_data *data) {
-    size_t i = 0, last = sizeof kinds / sizeof *kinds - 1;
-    while (i < last && !kinds[i]->serves(data)) i++;
-    return kinds[i];
+    const dt_source_kind *const *kind = kinds;
+    while (!(*kind)->serves(data)) kind++;
+    return *kind;
 }
 
 const char *dt_source_dataset(const dt_recipe_data *data, bool test) {
