@@ -165,10 +165,10 @@ typedef struct dt_kernels {
                            int64_t positions, int64_t cols);
     /* y[rows, cols] = the mean of x[rows, positions, cols] over the positions, those whose id is -1 left out unless all
      * are; ids may be NULL. */
-    void (*mean_of_places)(dt_real *y, const dt_real *x, const dt_real *ids, int64_t rows, int64_t positions,
-                           int64_t cols);
-    void (*mean_of_places_backward)(dt_real *dx, const dt_real *dy, const dt_real *ids, int64_t rows, int64_t positions,
-                                    int64_t cols);
+    void (*mean_of_positions)(dt_real *y, const dt_real *x, const dt_real *ids, int64_t rows, int64_t positions,
+                              int64_t cols);
+    void (*mean_of_positions_backward)(dt_real *dx, const dt_real *dy, const dt_real *ids, int64_t rows,
+                                       int64_t positions, int64_t cols);
     /* y[rows, cols] = silu(g)*u, where g and u are the halves of each row of z[rows, 2*cols]. The reverse replaces z by
      * its gradient. */
     void (*swiglu)(dt_real *y, const dt_real *z, int64_t rows, int64_t cols);

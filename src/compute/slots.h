@@ -19,7 +19,7 @@
     /* upsampling.c */ X(upsample) X(upsample_backward) \
     /* pools.c */ X(max_pool) X(max_pool_backward) X(avg_pool) X(avg_pool_backward) \
     /* dropout.c */ X(dropout) \
-    /* tokens.c */ X(embed) X(embed_backward) X(mean_of_places) X(mean_of_places_backward) \
+    /* tokens.c */ X(embed) X(embed_backward) X(mean_of_positions) X(mean_of_positions_backward) \
     /* attention.c */ X(attend) X(attend_backward) \
     /* decoding.c */ X(attend_place) \
     /* rotary.c */ X(rotate) \

@@ -43,8 +43,8 @@ static bool counts(const dt_real *ids, int64_t t, int64_t tokens, int64_t positi
     return !ids || tokens == positions || ids[t] >= 0;
 }
 
-void DT_OF_ISA(mean_of_places)(dt_real *y, const dt_real *x, const dt_real *ids, int64_t rows, int64_t positions,
-                               int64_t cols) {
+void DT_OF_ISA(mean_of_positions)(dt_real *y, const dt_real *x, const dt_real *ids, int64_t rows, int64_t positions,
+                                  int64_t cols) {
     for (int64_t i = 0; i < rows; i++) {
         const dt_real *own = ids ? ids + i * positions : NULL;
         const int64_t tokens = tokens_in(own, positions);
@@ -59,8 +59,8 @@ void DT_OF_ISA(mean_of_places)(dt_real *y, const dt_real *x, const dt_real *ids,
     }
 }
 
-void DT_OF_ISA(mean_of_places_backward)(dt_real *dx, const dt_real *dy, const dt_real *ids, int64_t rows,
-                                        int64_t positions, int64_t cols) {
+void DT_OF_ISA(mean_of_positions_backward)(dt_real *dx, const dt_real *dy, const dt_real *ids, int64_t rows,
+                                           int64_t positions, int64_t cols) {
     for (int64_t i = 0; i < rows; i++) {
         const dt_real *own = ids ? ids + i * positions : NULL;
         const int64_t tokens = tokens_in(own, positions);

@@ -70,7 +70,7 @@ const dt_field dt_recipe_fields[] = {
     {ROW("data.windows", CHOICE, data.windows, "random"), .choices = windows, .flags = NUMBERS,
      .help = "where a text's samples begin: anywhere, or each where the one in the same place of the last batch ended"},
     {ROW("data.objective", CHOICE, data.objective, "next"), .choices = objectives, .flags = NUMBERS,
-     .help = "what is predicted: the next token at every place, masked tokens, or the class of a row (see data.train_y)"},
+     .help = "what is predicted: the next token at every position, masked tokens, or the class of a row (see data.train_y)"},
     {ROW("data.mask_rate", REAL, data.mask_rate, "0.15"), .max = 1, .flags = NUMBERS | DT_FIELD_ABOVE,
      .help = "share of a window's tokens that masked predicts, at least one: 80 % of them seen as the extra id, 10 % as another"},
     {ROW("data.pad", INT, data.pad, "-1"), .min = -1, .max = 16777215, .flags = NUMBERS,

@@ -48,7 +48,7 @@ static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x
     const token_pool_config *config = layer->config;
     int64_t positions = layer->in.dim[0], cols = layer->in.dim[1];
     if (config->of == MEAN) {
-        pass->kernels->mean_of_places(y, x, ids_of(layer, pass), pass->rows, positions, cols);
+        pass->kernels->mean_of_positions(y, x, ids_of(layer, pass), pass->rows, positions, cols);
         return;
     }
     for (int64_t i = 0; i < pass->rows; i++)
@@ -62,7 +62,7 @@ static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *
     int64_t positions = layer->in.dim[0], cols = layer->in.dim[1];
     if (!dx) return;
     if (config->of == MEAN) {
-        pass->kernels->mean_of_places_backward(dx, dy, ids_of(layer, pass), pass->rows, positions, cols);
+        pass->kernels->mean_of_positions_backward(dx, dy, ids_of(layer, pass), pass->rows, positions, cols);
         return;
     }
     memset(dx, 0, (size_t)(pass->rows * positions * cols) * sizeof *dx);

@@ -59,7 +59,7 @@ static dt_status write_head(dt_h5 *file, const dt_state *state, uint64_t digest)
     return dt_h5_put_text(file, "/", "seal", text);
 }
 
-static dt_status write_datasets(dt_h5 *file, const dt_state *state, uint64_t *places) {
+static dt_status write_datasets(dt_h5 *file, const dt_state *state, uint64_t *offsets) {
     char created[32];
     dt_clock_utc(created);
     DT_TRY(write_head(file, state, dt_state_digest(state)));
@@ -75,35 +75,35 @@ static dt_status write_datasets(dt_h5 *file, const dt_state *state, uint64_t *pl
         DT_TRY(dt_h5_put_int(file, item.dataset, "order", i));
         if (item.text) DT_TRY(dt_h5_put_text(file, item.dataset, "encoding", "UTF-8"));
         DT_TRY(dt_h5_describe(file, item.dataset, &info));
-        places[i] = info.offset;
+        offsets[i] = info.offset;
     }
     return dt_ok();
 }
 
 /* Everything but the data, and where that begins. Rank 0. */
-static dt_status write_structure(const char *path, const dt_state *state, uint64_t *places) {
+static dt_status write_structure(const char *path, const dt_state *state, uint64_t *offsets) {
     dt_h5 *file;
     DT_TRY(dt_h5_create(&file, path));
-    dt_status status = write_datasets(file, state, places);
+    dt_status status = write_datasets(file, state, offsets);
     dt_status closed = dt_h5_close(&file);
     return status.code == DT_OK ? closed : status;
 }
 
-static dt_status write_bytes(int file, const char *bytes, size_t count, uint64_t place) {
+static dt_status write_bytes(int file, const char *bytes, size_t count, uint64_t offset) {
     while (count > 0) {
-        ssize_t written = pwrite(file, bytes, count < PIECE_BYTES ? count : PIECE_BYTES, (off_t)place);
+        ssize_t written = pwrite(file, bytes, count < PIECE_BYTES ? count : PIECE_BYTES, (off_t)offset);
         if (written < 0 && errno == EINTR) continue;
         if (written <= 0) return dt_fail(DT_ERR_IO, "writing failed: %s", written < 0 ? strerror(errno) : "no space");
         bytes += written;
         count -= (size_t)written;
-        place += (uint64_t)written;
+        offset += (uint64_t)written;
         dt_alive();
     }
     return dt_ok();
 }
 
 /* This rank's part of the data. */
-static dt_status write_part(int file, const dt_state *state, const uint64_t *places, int rank, int ranks) {
+static dt_status write_part(int file, const dt_state *state, const uint64_t *offsets, int rank, int ranks) {
     for (int i = 0; i < dt_state_count_all(state); i++) {
         dt_item item = dt_state_item(state, i);
         if (item.bytes == 0) continue;
@@ -116,16 +116,16 @@ static dt_status write_part(int file, const dt_state *state, const uint64_t *pla
         }
         size_t row_bytes = rows > 0 ? item.bytes / (size_t)rows : 0, skipped = (size_t)first * row_bytes;
         dt_status status =
-            write_bytes(file, (char *)item.data + skipped, (size_t)count * row_bytes, places[i] + skipped);
+            write_bytes(file, (char *)item.data + skipped, (size_t)count * row_bytes, offsets[i] + skipped);
         if (status.code != DT_OK) return dt_status_within(status, "%s", item.dataset);
     }
     return fsync(file) == 0 ? dt_ok() : dt_fail(DT_ERR_IO, "fsync failed: %s", strerror(errno));
 }
 
-static dt_status write_data(const char *path, const dt_state *state, const uint64_t *places, int rank, int ranks) {
+static dt_status write_data(const char *path, const dt_state *state, const uint64_t *offsets, int rank, int ranks) {
     int file = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
     if (file < 0) return dt_fail(DT_ERR_IO, "%s: %s", path, strerror(errno));
-    dt_status status = write_part(file, state, places, rank, ranks);
+    dt_status status = write_part(file, state, offsets, rank, ranks);
     if (close(file) != 0 && status.code == DT_OK) status = dt_fail(DT_ERR_IO, "closing failed: %s", strerror(errno));
     return dt_status_within(status, "%s", path);
 }
@@ -133,13 +133,13 @@ static dt_status write_data(const char *path, const dt_state *state, const uint6
 dt_status dt_checkpoint_write(dt_comm *comm, const char *path, const dt_state *state) {
     int rank = dt_comm_rank(comm), ranks = dt_comm_size(comm);
     size_t count = (size_t)dt_state_count_all(state);
-    uint64_t *places = dt_alloc(count, sizeof *places);
-    dt_status status = places ? dt_ok() : dt_fail_memory("a list of datasets", count * sizeof *places);
+    uint64_t *offsets = dt_alloc(count, sizeof *offsets);
+    dt_status status = offsets ? dt_ok() : dt_fail_memory("a list of datasets", count * sizeof *offsets);
     status = dt_comm_agree(comm, status);
-    if (status.code == DT_OK) status = dt_comm_agree(comm, rank == 0 ? write_structure(path, state, places) : dt_ok());
-    if (status.code == DT_OK) status = dt_comm_broadcast(comm, places, count * sizeof *places, 0);
-    if (status.code == DT_OK) status = dt_comm_agree(comm, write_data(path, state, places, rank, ranks));
-    dt_free(places);
+    if (status.code == DT_OK) status = dt_comm_agree(comm, rank == 0 ? write_structure(path, state, offsets) : dt_ok());
+    if (status.code == DT_OK) status = dt_comm_broadcast(comm, offsets, count * sizeof *offsets, 0);
+    if (status.code == DT_OK) status = dt_comm_agree(comm, write_data(path, state, offsets, rank, ranks));
+    dt_free(offsets);
     return status;
 }
 
