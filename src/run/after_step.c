@@ -1,7 +1,6 @@
 /* What follows a step: records, checks, checkpoint, evaluation, and whether the run ends here. All ranks come to the
  * same decisions: they follow from the position, and from what crossed with the gradient (dt_flag). */
 #include "evaluate.h"
-#include "replicas.h"
 #include "run.h"
 
 dt_status dt_run_publish(dt_run *run) {
@@ -114,7 +113,10 @@ static dt_status record(dt_run *run) {
 static dt_status check(dt_run *run, bool now) {
     int64_t every = run->session.recipe->train.check_every;
     if (every == 0 || (!now && run->ledger.position.step % every != 0)) return dt_ok();
-    return dt_check_replicas(&run->session, &run->trainee, &run->snapshot, &run->ledger);
+    dt_recurrent_state *recurrent = &run->trainee.recurrent_state;
+    DT_TRY(dt_recurrent_state_gather(recurrent));
+    return dt_replicas_compare(&run->replicas, &run->session, dt_snapshot_state(&run->snapshot, &run->ledger),
+                               recurrent->extra, run->snapshot.step);
 }
 
 /* A checkpoint comes before the evaluation, and again after it where that found the best, or the last. */

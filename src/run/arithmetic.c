@@ -40,6 +40,13 @@ dt_status dt_precision_check(const char *recipe) {
                                  "there is bf16, or in float32 with --set compute.precision=float32");
 }
 
+void dt_round_shared(const dt_kernels *kernels, dt_node *node, dt_bf16 *rounded, const dt_real *weights, size_t count) {
+    size_t rank = (size_t)dt_node_rank(node), size = (size_t)dt_node_size(node);
+    size_t begin = count * rank / size, end = count * (rank + 1) / size;
+    kernels->to_bf16(rounded + begin, weights + begin, (int64_t)(end - begin));
+    dt_node_meet(node);
+}
+
 dt_status dt_arithmetic_open(dt_session *session, const dt_start *start, const dt_kernels **kernels) {
     const dt_recipe_compute *compute = &session->recipe->compute;
     dt_isa isa, best = dt_kernels_for(DT_ISA_AUTO)->isa;

@@ -17,7 +17,7 @@ static dt_status prune(const dt_session *session, const dt_ledger *ledger) {
     return dt_checkpoint_prune(session->checkpoints, rule->keep, rule->keep_every, best);
 }
 
-/* Of this rank's replica: in another node they may be whole. */
+/* Of this rank's part of its replica: in another node they may be whole. */
 static dt_status check_weights(const dt_trainee *trainee, int64_t step) {
     if (dt_trainee_is_finite(trainee)) return dt_ok();
     return dt_fail(DT_ERR_DIVERGED, "step %lld: the weights are no longer numbers; no checkpoint is made of them",

@@ -157,7 +157,8 @@ void dt_progress_evaluated(dt_progress *p) {
                 trained, tested, elapsed);
 }
 
-void dt_progress_last_line(const dt_progress *p, dt_outcome outcome, const char *ended, uint64_t digest) {
+void dt_progress_last_line(const dt_progress *p, dt_outcome outcome, const char *ended, const dt_state *state) {
+    if (!p->session->first) return;
     const dt_ledger *ledger = p->ledger;
     char trained[DT_FIGURES], test[DT_FIGURES] = "", skipped[48] = "", tokens[48] = "", hex[17];
     if (ledger->test.samples > 0)
@@ -167,7 +168,7 @@ void dt_progress_last_line(const dt_progress *p, dt_outcome outcome, const char 
     double rate = dt_run_clock_rate(p->clock);
     if (p->data->train.about.tokens > 0)
         snprintf(tokens, sizeof tokens, " tokens_per_s=%.0f", rate * (double)p->data->train.about.tokens);
-    dt_digest_text(digest, hex);
+    dt_digest_text(dt_state_digest(state), hex);
     dt_loss_text(trained, sizeof trained, "train_", ledger->epoch.samples > 0 ? &ledger->epoch : &ledger->last);
     dt_log_info("%s run=%s step=%lld epoch=%lld%s%s%s ended=%s samples_per_s=%.0f%s seconds=%.2f ranks=%d shards=%lld "
                 "digest=%s",

@@ -31,10 +31,10 @@ void dt_progress_begin(dt_progress *progress, const dt_session *session, const d
 void dt_progress_live(dt_progress *progress);
 void dt_progress_clear(dt_progress *progress);
 /* Collective. A row of metrics and a line, for the steps since the last one, of which this is the tally. */
-dt_status dt_progress_record(dt_progress *progress, const dt_tally *interval, double rate, double grad_norm);
+dt_status dt_progress_record(dt_progress *progress, const dt_tally *tally, double rate, double grad_norm);
 /* The same for an evaluation, ledger->test; says nothing on other ranks than 0. */
 void dt_progress_evaluated(dt_progress *progress);
-/* The machine-readable last line; `ended` is why. */
-void dt_progress_last_line(const dt_progress *progress, dt_outcome outcome, const char *ended, uint64_t digest);
+/* Rank 0: the machine-readable last line, with the digest of `state`; `ended` is why. */
+void dt_progress_last_line(const dt_progress *progress, dt_outcome outcome, const char *ended, const dt_state *state);
 
 #endif

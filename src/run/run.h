@@ -5,6 +5,7 @@
 
 #include "profile.h"
 #include "progress.h"
+#include "replicas.h"
 #include "snapshot.h"
 #include "trainee.h"
 
@@ -16,6 +17,7 @@ typedef struct dt_run {
     dt_ledger ledger;     /* what was done so far */
     dt_run_clock clock;   /* and what it took */
     dt_snapshot snapshot; /* all of that as the store sees it */
+    dt_replicas replicas; /* and whether all nodes have the same */
     dt_progress progress; /* what is said of it */
     dt_profile profile;   /* on request */
     const char *ended;    /* why the loop was left; rank 0 */

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/stop.h"
+#include "nodes.h"
 #include "resume.h"
 #include "run.h"
 
@@ -48,25 +49,14 @@ static dt_status settle_start(dt_run *run, dt_start *start) {
     return goes_on ? dt_classes_open(&data->classes, session->comm, start->path) : dt_ok();
 }
 
-/* Nodes of at most `most` ranks, and what these share. */
-static dt_status open_nodes(dt_run *run, int64_t most) {
-    DT_TRY(dt_node_open(&run->session.node, run->session.comm, most));
+static dt_status take_shared(void *context) {
+    dt_run *run = context;
     return dt_trainee_share(&run->trainee, &run->session, &run->course);
 }
 
-/* Where memory cannot be shared, every rank has a replica of its own. */
-static dt_status share_trainee(dt_run *run) {
-    dt_session *session = &run->session;
-    const dt_recipe_reduce *reduce = &session->recipe->reduce;
-    int64_t shares = reduce->path == DT_PATH_AUTO && reduce->node_ranks != 1 && dt_comm_node_size(session->comm) > 1;
-    DT_TRY(dt_comm_sum_i64(session->comm, &shares, 1)); /* of any machine: all ranks try again, or none */
-    dt_status status = open_nodes(run, reduce->path == DT_PATH_FLAT ? 1 : reduce->node_ranks);
-    if (status.code == DT_OK || shares == 0) return status;
+static void give_back_shared(void *context) {
+    dt_run *run = context;
     dt_trainee_unshare(&run->trainee);
-    dt_node_close(session->node);
-    DT_TRY(open_nodes(run, 1));
-    if (session->first) dt_log_warn("%s; going on with reduce.path=flat", status.message);
-    return dt_ok();
 }
 
 static dt_status plan_trainee(dt_run *run, bool goes_on) {
@@ -78,9 +68,9 @@ static dt_status plan_trainee(dt_run *run, bool goes_on) {
     if (session->first) dt_run_data_tell_targets(&run->data);
     dt_status resolved = dt_snapshot_resolve(&run->snapshot, session->recipe, trainee->model, run->course.shards);
     DT_TRY(dt_session_agree(session, resolved));
-    DT_TRY(share_trainee(run));
+    DT_TRY(dt_nodes_open(&session->node, session->comm, &session->recipe->reduce, take_shared, give_back_shared, run));
     dt_snapshot_describe(&run->snapshot, session, &run->data, trainee, &run->ledger, run->course.shards);
-    return dt_ok();
+    return dt_replicas_open(&run->replicas, session, &run->snapshot.state);
 }
 
 static dt_status go_on(dt_run *run, const char *path) {

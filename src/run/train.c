@@ -51,8 +51,7 @@ dt_status dt_train_run(dt_comm *comm, dt_recipe *recipe, const dt_train_options 
     if (status.code == DT_OK) {
         int64_t steps = run.ledger.position.step - run.course.first_step;
         status = dt_profile_finish(&run.profile, &run.session, &run.clock, &run.trainee, &run.data.train, steps);
-        uint64_t digest = dt_state_digest(dt_snapshot_state(&run.snapshot, &run.ledger));
-        dt_progress_last_line(&run.progress, *outcome, run.ended, digest);
+        dt_progress_last_line(&run.progress, *outcome, run.ended, dt_snapshot_state(&run.snapshot, &run.ledger));
     }
     dt_run_close(&run);
     return status;

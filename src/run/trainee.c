@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "arithmetic.h"
 #include "base/log.h"
 #include "use/batch.h"
 #include "use/figures.h"
@@ -96,14 +97,13 @@ int dt_trainee_sections(dt_trainee *trainee, dt_section *out) {
 }
 
 void dt_trainee_round_weights(dt_trainee *trainee) {
-    if (!trainee->weights16) return;
-    const size_t total = trainee->table->total;
-    size_t rank = (size_t)dt_node_rank(trainee->node), size = (size_t)dt_node_size(trainee->node);
-    size_t begin = total * rank / size, end = total * (rank + 1) / size;
-    trainee->kernels->to_bf16(trainee->weights16 + begin, trainee->weights + begin, (int64_t)(end - begin));
-    dt_node_meet(trainee->node);
+    const dt_trainee *t = trainee;
+    if (t->weights16) dt_round_shared(t->kernels, t->node, t->weights16, t->weights, t->table->total);
 }
 
 bool dt_trainee_is_finite(const dt_trainee *trainee) {
-    return isfinite(trainee->kernels->sum_squares(trainee->weights, (int64_t)trainee->table->total));
+    const size_t total = trainee->table->total;
+    size_t rank = (size_t)dt_node_rank(trainee->node), size = (size_t)dt_node_size(trainee->node);
+    size_t begin = total * rank / size, end = total * (rank + 1) / size;
+    return isfinite(trainee->kernels->sum_squares(trainee->weights + begin, (int64_t)(end - begin)));
 }

@@ -51,7 +51,7 @@ void dt_trainee_close(dt_trainee *trainee);
 int dt_trainee_sections(dt_trainee *trainee, dt_section *out);
 /* Collective over the node. weights16 becomes weights, rounded; nothing when there is no weights16. */
 void dt_trainee_round_weights(dt_trainee *trainee);
-/* That this node's weights are numbers. */
+/* That this rank's part of its node's weights are numbers. */
 bool dt_trainee_is_finite(const dt_trainee *trainee);
 
 /* memory.c. Collective. The bytes each rank of a machine may still take, the least of all. */

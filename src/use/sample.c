@@ -132,7 +132,7 @@ static dt_status open_model(sampler *s, const char *path) {
     DT_TRY(dt_decoder_create(&s->decoder, recipe->layers, &recipe->loss, s->vocabulary, recipe->data.context, rows,
                              s->kernels));
     dt_real *weights;
-    dt_status status = dt_trained_weights(path, dt_decoder_table(s->decoder), NULL, 0, &weights);
+    dt_status status = dt_trained_weights(path, dt_decoder_table(s->decoder), &weights);
     if (status.code == DT_OK) return dt_decoder_weights(s->decoder, weights, !s->options->float32);
     dt_free(weights);
     return status;

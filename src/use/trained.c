@@ -34,12 +34,27 @@ dt_status dt_trained_rounded(const dt_kernels *kernels, const dt_real *weights, 
     return dt_ok();
 }
 
-dt_status dt_trained_weights(const char *path, const dt_table *table, dt_extra *extras, int extra_count,
-                             dt_real **weights) {
+static dt_state state_of(dt_section *weights, dt_extra *extras, int extra_count) {
+    return (dt_state){.sections = weights, .section_count = 1, .extras = extras, .extra_count = extra_count};
+}
+
+dt_status dt_trained_fits(const char *path, const dt_table *table, dt_extra *extras, int extra_count) {
     dt_section section = {.group = "/weights", .table = table};
-    dt_state state = {.sections = &section, .section_count = 1, .extras = extras, .extra_count = extra_count};
-    DT_TRY(dt_checkpoint_fits(path, &state)); /* the recipe may claim more than the file has */
-    *weights = section.data = dt_alloc(table->total, sizeof **weights);
-    if (!*weights) return dt_fail_memory("the weights", table->total * sizeof **weights);
+    dt_state state = state_of(&section, extras, extra_count);
+    return dt_checkpoint_fits(path, &state);
+}
+
+dt_status dt_trained_read(const char *path, const dt_table *table, dt_extra *extras, int extra_count,
+                          dt_real *weights) {
+    dt_section section = {.group = "/weights", .table = table, .data = weights};
+    dt_state state = state_of(&section, extras, extra_count);
     return dt_checkpoint_load(path, &state, true);
+}
+
+dt_status dt_trained_weights(const char *path, const dt_table *table, dt_real **weights) {
+    *weights = NULL;
+    DT_TRY(dt_trained_fits(path, table, NULL, 0));
+    *weights = dt_alloc(table->total, sizeof **weights);
+    if (!*weights) return dt_fail_memory("the weights", table->total * sizeof **weights);
+    return dt_trained_read(path, table, NULL, 0, *weights);
 }

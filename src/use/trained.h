@@ -11,9 +11,12 @@
 dt_status dt_trained_find(const char *target, char path[4096]);
 /* Both are to be finished, also after a failure. */
 dt_status dt_trained_recipe(const char *path, dt_checkpoint_head *head, dt_recipe *recipe);
-/* The weights of a model with this table, to dt_free also after a failure; and what else is asked for. */
-dt_status dt_trained_weights(const char *path, const dt_table *table, dt_extra *extras, int extra_count,
-                             dt_real **weights);
+/* That the file has these: before memory is taken for them, for the recipe may claim more than the file has. */
+dt_status dt_trained_fits(const char *path, const dt_table *table, dt_extra *extras, int extra_count);
+/* The weights of a model with this table into weights[table->total]; and what else is asked for. */
+dt_status dt_trained_read(const char *path, const dt_table *table, dt_extra *extras, int extra_count, dt_real *weights);
+/* Both, for one process: the weights are to dt_free, also after a failure. */
+dt_status dt_trained_weights(const char *path, const dt_table *table, dt_real **weights);
 /* The same rounded to bfloat16, to dt_free. */
 dt_status dt_trained_rounded(const dt_kernels *kernels, const dt_real *weights, size_t count, dt_bf16 **rounded);
 
