@@ -43,6 +43,18 @@ for case in 2m:2 6m:3 12m:2 12m:3:2 14m:3:2 512k:2; do
     expect_one_line "shared memory.*has room for.*; going on with reduce.path=flat" "$size for $ranks ranks in teams of ${team:-all}"
     [[ $(last_value digest) == "$whole" ]] || fail "$size for $ranks ranks: digest $(last_value digest), not $whole"
 done
+
+# An evaluation shares the weights, where they fit.
+mkdir -p full
+for size in 200m 2m; do
+    mount -t tmpfs -o size="$size" none full || give_up "no file system of $size"
+    OMPI_MCA_osc_sm_backing_directory=$work/full run 2 eval run --data small.h5
+    umount -l full
+    expect_code 0 "eval with $size of shared memory"
+    [[ $size == 200m ]] && { figures=$(tail -1 "$out"); continue; }
+    expect_one_line "shared memory.*has room for.*; going on with reduce.path=flat" "eval with $size of shared memory"
+    [[ $(tail -1 "$out") == "$figures" ]] || fail "eval without shared memory: $(tail -1 "$out"), not $figures"
+done
 with 2m 2 --set reduce.path=node
 expect_bad 1 "shared memory.*make it larger, or use reduce.path=flat" "reduce.path=node"
 finish
