@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/signals.h"
-#include "run/train.h"
 
 typedef struct command {
     const char *name;

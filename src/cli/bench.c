@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "cli.h"
-#include "run/train.h"
+#include "run/bench.h"
 
 const char dt_usage_bench[] =
     "usage: mpirun -n RANKS dtrain bench [RECIPE.yaml] [--set KEY=VALUE]... [--steps N] [--dir DIR]\n"

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "cli.h"
-#include "run/train.h"
+#include "run/eval.h"
 
 const char dt_usage_eval[] =
     "usage: mpirun -n RANKS dtrain eval CHECKPOINT|RUN [--data FILE] [--split test|train]\n"

@@ -1,4 +1,6 @@
 /* The eval command's work: a checkpoint against a split. */
+#include "run/eval.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -9,7 +11,6 @@
 #include "data/tokenizer.h"
 #include "evaluate.h"
 #include "nodes.h"
-#include "train.h"
 #include "use/batch.h"
 #include "use/extras.h"
 #include "use/figures.h"

@@ -1,4 +1,4 @@
-/* Training and evaluation of a run: the loop that knows all other rooms. */
+/* Training: a run from its start, or where it stopped, to its last line. */
 #ifndef DTRAIN_TRAIN_H
 #define DTRAIN_TRAIN_H
 
@@ -22,18 +22,5 @@ typedef enum dt_outcome { DT_OUTCOME_DONE, DT_OUTCOME_STOPPED } dt_outcome;
 /* Collective. Trains or goes on with a run until its recipe is fulfilled or it is asked to stop; prints progress and
  * the last line. The recipe is equal on all ranks. */
 dt_status dt_train_run(dt_comm *comm, dt_recipe *recipe, const dt_train_options *options, dt_outcome *outcome);
-
-typedef struct dt_eval_options {
-    const char *target; /* a checkpoint or a run directory */
-    const char *data;   /* another dataset file; NULL: the recipe's */
-    const char *split;  /* "train" or "test" */
-} dt_eval_options;
-
-/* Collective. Evaluates a checkpoint and prints the last line. */
-dt_status dt_eval_run(dt_comm *comm, const dt_eval_options *options);
-
-/* Collective. Measures the machine with all ranks at work at once, then `steps` steps of the recipe, and prints it all.
- * What it writes goes to a new directory below `directory` and is removed. */
-dt_status dt_bench_run(dt_comm *comm, dt_recipe *recipe, int64_t steps, const char *directory);
 
 #endif

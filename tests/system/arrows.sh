@@ -19,7 +19,7 @@ doors = {  # what other rooms may include
     "optim": "optim",
     "model": "model",
     "use": "batch cause choose decoder evaluation extras figures pieces ranks rows_state sample trained",
-    "run": "train",
+    "run": "bench eval train",
 }
 blind = {"optim": ["comm", "store", "data"], "model": ["comm", "store", "optim"], "use": ["comm", "optim"]}  # below, and yet not to be known
 foreign = {  # whose header: the only files that may include it

@@ -1,0 +1,16 @@
+/* Evaluation of a checkpoint. */
+#ifndef DTRAIN_EVAL_H
+#define DTRAIN_EVAL_H
+
+#include "comm/comm.h"
+
+typedef struct dt_eval_options {
+    const char *target; /* a checkpoint or a run directory */
+    const char *data;   /* another dataset file; NULL: the recipe's */
+    const char *split;  /* "train" or "test" */
+} dt_eval_options;
+
+/* Collective. Evaluates a checkpoint and prints the last line. */
+dt_status dt_eval_run(dt_comm *comm, const dt_eval_options *options);
+
+#endif
