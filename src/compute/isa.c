@@ -1,14 +1,9 @@
 /* Which kernels this machine runs. The instruction set is part of what fixes a run's bits, so it can be pinned by the
- * recipe (compute.isa) where a cluster mixes machines, and oneDNN is pinned with it. */
-#include <stdlib.h>
+ * recipe (compute.isa) where a cluster mixes machines. */
 #include <string.h>
 
-#ifdef __x86_64__
-#    include <immintrin.h>
-#endif
-
-#include "compute.h"
-#include "compute_internal.h"
+#include "isa.h"
+#include "kernels.h"
 
 extern const dt_kernels dt_kernels_baseline;
 #if defined(__x86_64__) && !defined(DT_REAL_DOUBLE)
@@ -60,24 +55,8 @@ const dt_kernels *dt_kernels_for(dt_isa isa) {
 #endif
 }
 
-/* Denormals cost a hundred cycles each; sigmoid, tanh and Adam make many. */
-static void flush_denormals(void) {
-#ifdef __x86_64__
-    _mm_setcsr(_mm_getcsr() | 0x8040U); /* FTZ and DAZ */
-#endif
-}
-
 dt_status dt_isa_check(dt_isa isa) {
     if (dt_kernels_for(isa)) return dt_ok();
     return dt_fail(DT_ERR_INPUT, "compute.isa is %s, which this machine does not have; it has %s", dt_isa_name(isa),
                    dt_isa_name(dt_kernels_for(DT_ISA_AUTO)->isa));
-}
-
-dt_status dt_compute_open(const dt_kernels **out, dt_isa isa, int threads) {
-    DT_TRY(dt_isa_check(isa));
-    *out = dt_kernels_for(isa);
-    flush_denormals();
-    DT_TRY(dt_products_open((*out)->isa, threads, flush_denormals));
-    if (threads > 1) *out = dt_kernels_threaded(*out);
-    return dt_ok();
 }
