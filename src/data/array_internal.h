@@ -27,7 +27,7 @@ struct dt_array {
     size_t map_bytes;
 };
 
-/* array.c. Maps array->bytes at `offset` of an open file, which must have them all. */
+/* array_map.c. Maps array->bytes at `offset` of an open file, which must have them all. */
 dt_status dt_array_map(dt_array *array, int fd, uint64_t offset, const char *file, const char *dataset);
 
 /* ---- spool.c ---- */
