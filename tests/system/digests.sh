@@ -104,7 +104,7 @@ model:
   layers: [gpt: {layers: 2, heads: 4, kv_heads: 2, width: 48, norm: rms_norm, mlp: swiglu, positions: rotary, bias: false, tied: false}]
 optimizer: {kind: adamw, lr: 0.002, weight_decay: 0.1}
 train: {batch: 6, steps: 8, shards: 4}
-reduce: {team: 2}
+reduce: {node_ranks: 2}
 END
 recipe bert 2 <<'END'
 data: {file: text.h5, context: 32, objective: masked}
