@@ -31,6 +31,13 @@ flipped 4 3 1 1 14 'rank 3 differs'
 flipped 3 1 2 1 14 'rank 1 differs'
 flipped 2 1 0 1 14 'rank 1 differs' # of two, nobody knows which
 
+# Ranks that share a replica hash it in turns: the weights are the first's turn, the first moments the second's.
+flat=("${options[@]}")
+options+=(--set reduce.path=auto --set reduce.node_ranks=2)
+flipped 4 2 0 1 14 'rank 2, 3 differs'
+flipped 4 2 1 1 14 'rank 2, 3 differs'
+options=("${flat[@]}")
+
 # A weight that becomes no number on one rank alone, where nothing compares replicas: that rank sees it, all learn of it.
 not_a_number() { # not_a_number STEP REGEX OPTION…
     local step=$1 regex=$2
