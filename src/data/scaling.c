@@ -143,9 +143,9 @@ static moments sample_moments(double *apart, const void *x, dt_dtype dtype, cons
 static void block_moments(moments *all, double *work, const dt_scaling *s, const double *origin,
                           const dt_source *source, int64_t first, int64_t count) {
     int64_t positions = s->height * s->width;
-    dt_dtype dtype = dt_array_dtype(source->x);
+    dt_dtype dtype = source->about.dtype;
     for (int64_t i = 0; i < count; i++) {
-        const void *x = dt_array_row(source->x, first + i);
+        const void *x = dt_source_row(source, first + i);
         for (int64_t c = 0; c < s->channels; c++) {
             moments own = sample_moments(work, x, dtype, s, c, origin[c]);
             join(&all[c], (double)(i * positions), &own, (double)positions);
@@ -158,11 +158,15 @@ static void block_moments(moments *all, double *work, const dt_scaling *s, const
 static dt_status fail_moments(dt_comm *comm, const dt_source *source, const dt_recipe_data *data, int64_t channel) {
     int64_t first, count;
     dt_shard_range(source->samples, dt_comm_size(comm), dt_comm_rank(comm), &first, &count);
-    int64_t bad = dt_array_find_fault(source->x, first, first + count);
+    char fault[DT_FAULT_TEXT];
+    int64_t bad = first;
+    while (bad < first + count && !dt_source_fault(source, false, bad, fault, sizeof fault)) {
+        bad++;
+        dt_alive();
+    }
     double found = (double)(bad < first + count ? bad : source->samples), least;
     DT_TRY(dt_comm_spread(comm, &found, 1, &least, NULL, NULL));
-    char fault[DT_FAULT_TEXT];
-    if ((int64_t)least < source->samples && dt_array_row_fault(source->x, (int64_t)least, fault, sizeof fault))
+    if ((int64_t)least < source->samples && dt_source_fault(source, false, (int64_t)least, fault, sizeof fault))
         return dt_fail(DT_ERR_INPUT,
                        "%s: row %lld of %s %s, so data.normalize cannot compute a mean in channel %lld; correct the "
                        "data, or give data.mean and data.std",
@@ -226,7 +230,7 @@ static dt_status compute_pass(dt_scaling *s, dt_comm *comm, const sums *own, con
 static dt_status compute_passes(dt_scaling *s, dt_comm *comm, const sums *own, const dt_source *source,
                                 const dt_recipe_data *data) {
     DT_TRY(compute_pass(s, comm, own, source, data));
-    if (!scales_far(s, dt_array_dtype(source->x))) return dt_ok();
+    if (!scales_far(s, source->about.dtype)) return dt_ok();
     for (int64_t c = 0; c < s->channels; c++) own->origin[c] = s->far[c] ? s->mean[c] : 0;
     return compute_pass(s, comm, own, source, data);
 }

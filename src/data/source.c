@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "numbers.h"
 #include "source_kind.h"
 
 /* The first that serves a recipe is taken; the last serves any. */
@@ -88,7 +89,13 @@ int64_t dt_source_place(const dt_source *source, const dt_augment *augment, int6
     return source->kind->place(source, augment, index);
 }
 
+const void *dt_source_row(const dt_source *source, int64_t index) {
+    return source->kind->row ? source->kind->row(source, index) : NULL;
+}
+
 bool dt_source_fault(const dt_source *source, bool of_targets, int64_t place, char *out, size_t size) {
-    const dt_array *array = of_targets ? source->targets.y : source->x;
-    return array && dt_array_row_fault(array, place, out, size);
+    const dt_source_about *about = &source->about;
+    if (of_targets) return source->targets.y && dt_array_row_fault(source->targets.y, place, out, size);
+    const void *row = dt_source_row(source, place); /* numbers; a token is no fault */
+    return row && dt_numbers_fault(row, about->dtype, dt_shape_count(&about->input), out, size);
 }

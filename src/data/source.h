@@ -23,6 +23,7 @@
 /* What a source's samples are, to whoever computes with them or tells of them. */
 typedef struct dt_source_about {
     dt_shape input; /* of a sample */
+    dt_dtype dtype; /* of its numbers in the file */
     int64_t ids;    /* inputs are whole numbers below this, or -1 for no token; 0: they are any numbers */
     /* The samples of a pass are so many streams, all of which go on from batch to batch: sample i is the next window of
      * stream i % streams, and the order is not shuffled. 0: samples stand alone. */
@@ -81,6 +82,10 @@ dt_sampler dt_source_order(const dt_source *source, bool shuffle, int64_t seed, 
  * batch. */
 void dt_source_fetch(const dt_source *source, const dt_kernels *kernels, const dt_scaling *scaling,
                      const dt_augment *augment, const int64_t *index, int64_t rows, dt_batch *batch);
+
+/* The numbers of sample `index` as its file has them, for passes over all samples, such as that of dt_scaling_compute:
+ * input of about.dtype, valid until this thread's next call. NULL of samples that are made of tokens. */
+const void *dt_source_row(const dt_source *source, int64_t index);
 
 /* Where sample `index` is in its dataset: a row or, of a text, the token it begins with (about.noun). */
 int64_t dt_source_place(const dt_source *source, const dt_augment *augment, int64_t index);

@@ -67,7 +67,12 @@ static dt_status open_arrays(dt_source *source, dt_comm *comm, const dt_source_r
 }
 
 static void describe(const dt_source *source, dt_source_about *about) {
-    *about = (dt_source_about){.input = dt_array_row_shape(source->x), .noun = "row"};
+    *about =
+        (dt_source_about){.input = dt_array_row_shape(source->x), .dtype = dt_array_dtype(source->x), .noun = "row"};
+}
+
+static const void *row(const dt_source *source, int64_t index) {
+    return dt_array_row(source->x, index);
 }
 
 static int64_t count(const dt_source *source) {
@@ -148,5 +153,6 @@ const dt_source_kind dt_source_arrays = {.name = "arrays",
                                          .describe = describe,
                                          .count = count,
                                          .fetch = fetch,
+                                         .row = row,
                                          .place = dt_source_row_place,
                                          .close = dt_source_close_pair};

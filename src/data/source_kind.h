@@ -29,7 +29,8 @@ struct dt_source_kind {
      * directly. What reads files only here may fail here; what has its samples in memory does not. May use dt_parallel.
      */
     dt_status (*fetch)(const dt_source *source, const dt_fetch *wanted, dt_batch *batch);
-    /* Where a sample is in source->x: see dt_source_place. */
+    const void *(*row)(const dt_source *source, int64_t index); /* see dt_source_row; NULL where that is NULL */
+    /* Where a sample is in its dataset: see dt_source_place. */
     int64_t (*place)(const dt_source *source, const dt_augment *augment, int64_t index);
     void (*close)(dt_source *source); /* also of what was opened in part */
 };

@@ -35,8 +35,11 @@ static dt_status open_rows(dt_source *source, dt_comm *comm, const dt_source_req
 
 static void describe(const dt_source *source, dt_source_about *about) {
     const dt_tokens *own = source->own;
-    *about =
-        (dt_source_about){.input = {1, {own->context}}, .ids = own->vocabulary, .tokens = own->context, .noun = "row"};
+    *about = (dt_source_about){.input = {1, {own->context}},
+                               .dtype = dt_array_dtype(source->x),
+                               .ids = own->vocabulary,
+                               .tokens = own->context,
+                               .noun = "row"};
 }
 
 static int64_t count(const dt_source *source) {

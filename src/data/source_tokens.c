@@ -183,6 +183,7 @@ dt_status dt_tokens_open_text(dt_source *source, dt_comm *comm, const dt_source_
 void dt_tokens_describe_text(const dt_source *source, dt_source_about *about) {
     const dt_tokens *own = source->own;
     *about = (dt_source_about){.input = {1, {own->context}},
+                               .dtype = dt_array_dtype(source->x),
                                .ids = own->vocabulary + (own->masked > 0),
                                .streams = own->streams,
                                .tokens = own->context,

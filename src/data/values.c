@@ -85,19 +85,21 @@ static int64_t first_fault(const void *values, dt_dtype dtype, int64_t n) {
     return n;
 }
 
-bool dt_array_row_fault(const dt_array *array, int64_t row, char *out, size_t size) {
-    dt_shape shape = dt_array_row_shape(array);
-    dt_dtype dtype = dt_array_dtype(array);
-    const void *values = dt_array_row(array, row);
+bool dt_numbers_fault(const void *values, dt_dtype dtype, int64_t count, char *out, size_t size) {
     if (dtype != DT_F32 && dtype != DT_F64) return false; /* integers are far below the limit */
-    int64_t width = dt_shape_count(&shape), at = first_fault(values, dtype, width);
-    if (at == width) return false;
+    int64_t at = first_fault(values, dtype, count);
+    if (at == count) return false;
     double value = dt_number_at(values, dtype, at);
     if (isfinite(value))
         snprintf(out, size, "has %.6g, which is finite in the file but beyond float32 (3.4e38)", value);
     else
         snprintf(out, size, "is not finite");
     return true;
+}
+
+bool dt_array_row_fault(const dt_array *array, int64_t row, char *out, size_t size) {
+    dt_shape shape = dt_array_row_shape(array);
+    return dt_numbers_fault(dt_array_row(array, row), dt_array_dtype(array), dt_shape_count(&shape), out, size);
 }
 
 int64_t dt_array_find_fault(const dt_array *array, int64_t first, int64_t end) {

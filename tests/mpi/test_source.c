@@ -148,6 +148,8 @@ START_TEST(a_source_says_what_its_samples_are_and_how_many) {
     const dt_targets *targets = &source.targets;
     ranks_assert(strcmp(source.kind->name, kinds[_i].name) == 0 && source.samples == kinds[_i].samples);
     ranks_assert(about->input.rank == 1 && about->input.dim[0] == WIDTH && about->ids == said->ids);
+    const int32_t *row = dt_source_row(&source, 5);
+    ranks_assert(about->dtype == DT_I32 && (row != NULL) == (said->ids == 0) && (!row || row[1] == 5 * WIDTH + 1));
     ranks_assert(about->streams == said->streams && about->tokens == said->tokens);
     ranks_assert(about->predicts_tokens == said->predicts_tokens && fabs(about->chars - said->chars) < 1e-12);
     ranks_assert(strcmp(about->noun, said->noun) == 0 && targets->labels != kinds[_i].values);
