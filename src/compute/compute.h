@@ -3,10 +3,9 @@
 #ifndef DTRAIN_COMPUTE_COMPUTE_H
 #define DTRAIN_COMPUTE_COMPUTE_H
 
-#include <stdbool.h>
-
 #include "base/status.h"
 #include "conv.h"
+#include "failure.h"
 #include "gemm.h"
 #include "isa.h"
 #include "kernels.h"
@@ -18,13 +17,5 @@
  * instruction set and number of threads, and flush-to-zero is set on all of them. oneDNN can be pinned once: a second
  * call with another isa fails. */
 dt_status dt_compute_open(const dt_kernels **out, dt_isa isa, int threads);
-
-/* Products and convolutions return nothing, and yet a library may find no memory in them: what they give is then
- * whatever was there before. Whether that has happened on the calling thread, and what was first, with the shape; the
- * second forgets it. To be asked before anything follows from what they gave. */
-bool dt_compute_failed(void);
-dt_status dt_compute_failure(void);
-/* Keeps such a failure, if it is the first: also of samples that could not be read for a step. */
-void dt_compute_fail(dt_status status);
 
 #endif

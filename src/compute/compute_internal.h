@@ -2,17 +2,20 @@
 #ifndef DTRAIN_COMPUTE_INTERNAL_H
 #define DTRAIN_COMPUTE_INTERNAL_H
 
-#include "compute.h"
+#include "isa.h"
+#include "kernels.h"
 
-/* Pins the product library to an instruction set and a number of threads; runs `each_thread` once on every one of them.
- */
-dt_status dt_products_open(dt_isa isa, int threads, void (*each_thread)(void));
+/* Sets the number of threads and runs `each_thread` once on every one of them (threads.c). */
+void dt_threads_open(int threads, void (*each_thread)(void));
+
+/* Pins the product library to an instruction set (gemm.c). */
+dt_status dt_products_open(dt_isa isa);
 
 /* Success where there is room for the code oneDNN writes for products and convolutions: where there is none it crashes
  * (failure.c). To be asked before it writes some. */
 dt_status dt_compute_room(void);
 
-/* The same kernels, with those that pay by blocks on the threads of this rank (parallel.c). */
+/* The same kernels, with those that pay by blocks on the threads of this rank (threaded.c). */
 const dt_kernels *dt_kernels_threaded(const dt_kernels *kernels);
 
 #endif

@@ -21,8 +21,10 @@
  * float32. So do those for which oneDNN has plain loops only, which it calls ref.
  *
  * Compiled for double (the gradient checks) it is plain loops. */
+#include "conv.h"
 #include "base/memory.h"
 #include "compute_internal.h"
+#include "failure.h"
 
 /* Arrays that would not fit into any memory are refused before a size overflows. */
 static dt_status check_sizes(const dt_conv_shape *s) {

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "compute_internal.h"
+#include "failure.h"
 
 #define CODE ((size_t)16 << 20) /* bytes; the products' took 7 MB */
 

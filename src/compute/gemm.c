@@ -1,16 +1,17 @@
 /* Matrix products. oneDNN's sgemm was within 5 % of the peak for every shape of a batch-32 to batch-256 network on Zen
  * 4, with code generated for AVX2, AVX-512 and AMX at run time, so one function is all this room needs of it. Compiled
  * for double (the gradient checks) it is three plain loops. */
+#include "gemm.h"
+
 #include <assert.h>
 
 #include "compute_internal.h"
+#include "failure.h"
 
 #ifdef DT_REAL_DOUBLE
 
-dt_status dt_products_open(dt_isa isa, int threads, void (*each_thread)(void)) {
+dt_status dt_products_open(dt_isa isa) {
     (void)isa;
-    (void)threads;
-    each_thread();
     return dt_ok();
 }
 
@@ -41,8 +42,6 @@ bool dt_compute_has_bf16(void) {
 
 #else
 
-#    include <omp.h>
-
 #    include "onednn.h"
 
 /* oneDNN writes its code when it is first asked for a product of some kind: where there is no memory for that, it is
@@ -60,14 +59,11 @@ static dt_status warm_up(void) {
     return dt_compute_failure();
 }
 
-dt_status dt_products_open(dt_isa isa, int threads, void (*each_thread)(void)) {
+dt_status dt_products_open(dt_isa isa) {
     static const dnnl_cpu_isa_t pins[] = {[DT_ISA_BASELINE] = dnnl_cpu_isa_sse41,
                                           [DT_ISA_AVX2] = dnnl_cpu_isa_avx2,
                                           [DT_ISA_AVX512] = DT_ONEDNN_ALL_ISAS};
     static dt_isa pinned = DT_ISA_AUTO;
-    omp_set_num_threads(threads);
-#    pragma omp parallel num_threads(threads)
-    each_thread();
     if (pinned == isa) return dt_ok();
     dnnl_status_t code = dnnl_set_max_cpu_isa(pins[isa]);
     if (code != dnnl_success && code != dnnl_unimplemented) /* the latter: not an x86, nothing to choose from */

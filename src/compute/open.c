@@ -18,7 +18,8 @@ dt_status dt_compute_open(const dt_kernels **out, dt_isa isa, int threads) {
     DT_TRY(dt_isa_check(isa));
     *out = dt_kernels_for(isa);
     flush_denormals();
-    DT_TRY(dt_products_open((*out)->isa, threads, flush_denormals));
+    dt_threads_open(threads, flush_denormals);
+    DT_TRY(dt_products_open((*out)->isa));
     if (threads > 1) *out = dt_kernels_threaded(*out);
     return dt_ok();
 }

@@ -12,7 +12,7 @@ rooms = ["base", "config", "compute", "comm", "store", "data", "optim", "model",
 doors = {  # what other rooms may include
     "base": "alive append clock escape file guard log mapped memory process random status stop sum table trace",
     "config": "fields recipe yaml",
-    "compute": "compute conv gemm isa kernels real tally threads",
+    "compute": "compute conv failure gemm isa kernels real tally threads",
     "comm": "comm node reduce watchdog",
     "store": "checkpoint h5 metrics publish rundir",
     "data": "array augment batch classes identity import sampler scaling source targets tokenizer",

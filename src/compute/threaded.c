@@ -1,44 +1,15 @@
-/* Threads of a rank (compute.threads). Work is cut into blocks whose bounds follow from its size alone, and no block's
- * result depends on another's, so the bits are the same on any number of threads. Only what walks all weights or is as
- * long as the model's output is worth a thread's start (some microseconds): the kernels of such passes get a thread's
- * turn here, by a table of their own, and the loops of other rooms call dt_parallel. What oneDNN does with its threads
- * is its own business: it cuts some sums in parts. */
-#include <omp.h>
-#include <unistd.h>
-
+/* The kernels that pay for it, on the threads of a rank: each cuts its work in blocks and gives the serial one a
+ * thread's turn. Only what walks all weights or is as long as the model's output is worth a thread's start (some
+ * microseconds). */
 #include "compute_internal.h"
+#include "threads.h"
 
 #define FLAT ((int64_t)1 << 15)  /* elements of a block of a flat array: whole vectors, some microseconds */
 #define CELLS ((int64_t)1 << 14) /* elements of a block of rows */
 
-int dt_threads(void) {
-    return omp_get_max_threads();
-}
-
-int dt_threads_allowed(int64_t wanted) {
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    int64_t most = 4 * (processors > 0 ? (int64_t)processors : 1);
-    return (int)(wanted < 1 ? 1 : wanted < most ? wanted : most);
-}
-
-int dt_thread(void) {
-    return omp_get_thread_num();
-}
-
-void dt_parallel(int64_t count, int64_t block, dt_task task, void *context) {
-    int64_t blocks = (count + block - 1) / block;
-    if (blocks < 2 || omp_get_max_threads() == 1) {
-        if (count > 0) task(context, 0, count);
-        return;
-    }
-#pragma omp parallel for schedule(static)
-    for (int64_t b = 0; b < blocks; b++) task(context, b * block, b + 1 < blocks ? (b + 1) * block : count);
-}
-
-/* ---- kernels by blocks ---------------------------------------------------------------------------------------------
- */
-
-static const dt_kernels *serial; /* of this process, which has one instruction set (dt_compute_open) */
+/* Of this process, which has one instruction set: kernels take no context in which it could be kept.
+ * dt_kernels_threaded alone writes it, before any kernel runs. */
+static const dt_kernels *serial;
 
 static int64_t rows_of_block(int64_t cols) {
     return cols < CELLS ? CELLS / cols : 1;
