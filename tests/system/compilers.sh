@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# Kernels give the same bits whatever compiler made them, and the same on AVX2 and AVX-512: what the build's own compute
+# is held against a table (tests/golden/kernels.txt), and they are compiled again by another compiler, with the build's
+# flags, and held against the same. DTRAIN_COMPILERS names others than the one that is looked for.
+#   tests/system/compilers.sh [--write]   puts what the build's own compute into the table, where bits change on purpose
+. "$(dirname "$0")/../support/lib.sh"
+table=$source/tests/golden/kernels.txt
+
+# as_in_table FILE: its lines, with the arithmetic's name in the place of the instruction set's
+as_in_table() { sed -E 's/^baseline /separate /; s/^avx[0-9]+ /fused /' "$1"; }
+
+"$build/tests/kernel_bits" >own || give_up "no kernel_bits; build first"
+isas=$(cut -d' ' -f1 own | uniq | tr '\n' ' ')
+if [[ ${1:-} == --write ]]; then
+    { grep '^#' "$table" && as_in_table own | sort -u; } >new && cp new "$table"
+fi
+for isa in baseline avx2 avx512; do [[ $isas == *$isa* ]] || lacks "$isa: not on this machine"; done
+
+# compare FILE COMPILER: every kernel of every instruction set against the table
+compare() {
+    local isa wrong
+    for isa in $isas; do
+        grep "^$isa " "$1" >lines && as_in_table lines | sort >these
+        grep "^$(head -n 1 these | cut -d' ' -f1) " "$table" | sort >those
+        wrong=$(comm -3 these those | awk '{print $2}' | sort -u | tr '\n' ' ')
+        if [[ -s these && -z $wrong ]]; then
+            pass "$2, $isa: $(wc -l <these) kernels as in the table"
+        else
+            fail "$2, $isa: other bits of ${wrong:-all}"
+        fi
+    done
+}
+compare own "this build"
+
+# commands COMPILER: what compiles the kernels of each instruction set as the build did, and then links kernel_bits
+commands() {
+    /usr/bin/python3 - "$1" "$build" "$source" <<'END'
+import json, pathlib, re, shlex, subprocess, sys
+
+compiler, build, source = sys.argv[1:]
+known = {}
+
+
+def takes(flag):
+    if flag not in known:
+        asked = [compiler, "-Werror", flag, "-c", "-x", "c", "/dev/null", "-o", "/dev/null"]
+        known[flag] = subprocess.run(asked, capture_output=True).returncode == 0
+    return known[flag]
+
+
+objects = []
+for entry in json.loads(pathlib.Path(build, "compile_commands.json").read_text()):
+    isa = re.search(r"src/libkernels_(\w+)\.a\.p/", entry.get("output", ""))
+    if not isa:
+        continue
+    file = pathlib.Path(build, entry["file"]).resolve()
+    flags = [w for w in shlex.split(entry["command"]) if re.match(r"-[DOfm]|-std=", w)]
+    flags = [w for w in flags if "sanitize" not in w and "FORTIFY" not in w and (w.startswith("-D") or takes(w))]
+    objects.append(f"{isa[1]}-{file.stem}.o")
+    print(shlex.join([compiler, *flags, f"-I{source}/src", "-w", "-c", str(file), "-o", objects[-1]]))
+if not objects:
+    sys.exit("no kernels in compile_commands.json")
+rest = [f"{source}/src/{name}.c" for name in ("compute/isa", "compute/tally", "base/status", "base/sum", "base/table")]
+flags = ["-std=c11", "-D_GNU_SOURCE", "-O1", "-ffp-contract=off", "-ffunction-sections", "-Wl,--gc-sections", "-w"]
+program = f"{source}/tests/support/kernel_bits.c"
+print(shlex.join([compiler, *flags, f"-I{source}/src", program, *rest, *objects, "-lm", "-o", "kernel_bits"]))
+END
+}
+
+# The first that is not of this build's kind.
+others=${DTRAIN_COMPILERS:-}
+case $(grep -m 1 '"command"' "$build/compile_commands.json") in
+*clang*) candidates="gcc gcc-14 gcc-13 gcc-12" ;;
+*) candidates="clang clang-19 clang-16 clang-14" ;;
+esac
+for candidate in $candidates; do
+    [[ -z $others ]] && command -v "$candidate" >/dev/null && others=$candidate
+done
+[[ -n $others ]] || lacks "a second compiler: none of $candidates is installed"
+for compiler in $others; do
+    cd "$(mktemp -d "$work/compiler.XXXXXX")" || exit 1
+    commands "$compiler" >steps || give_up "no commands for $compiler"
+    head -n -1 steps | tr '\n' '\0' | xargs -0 -n 1 -P 2 sh -c || give_up "$compiler does not compile the kernels"
+    sh -c "$(tail -n 1 steps)" || give_up "$compiler does not link them"
+    ./kernel_bits >"$work/other" || fail "kernel_bits of $compiler failed"
+    cd "$work" || exit 1
+    compare other "$compiler"
+done
+finish
