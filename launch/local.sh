@@ -15,7 +15,8 @@ if [[ ${1-} == -n ]]; then
     shift 2
 fi
 program=${DTRAIN:-$here/../dtrain}
-[[ -x $program ]] || { echo "local.sh: no $program; launch/quickstart.sh builds it" >&2; exit 2; }
+[[ -x $program || ${DTRAIN-} ]] || program=$here/../../../bin/dtrain # installed: this is share/dtrain/launch
+[[ -x $program ]] || { echo "local.sh: no ${DTRAIN:-$here/../dtrain}; launch/quickstart.sh builds it" >&2; exit 2; }
 
 # shellcheck source=launch/ranks.sh
 . "$here/ranks.sh"
