@@ -20,7 +20,7 @@ for ranks in 1 2; do
     expect_code 0 "two steps without an evaluation ($ranks)"
     calls[ranks]=$(sed -n 's/^dnnl_sgemm //p' count)
 done
-/usr/bin/python3 - "$data" <<'END' || give_up "no compressed data"
+"$python" - "$data" <<'END' || give_up "no compressed data"
 import h5py, sys
 with h5py.File(sys.argv[1]) as whole, h5py.File("packed.h5", "w") as packed:
     for split, rows in (("train", 60000), ("test", 64)):

@@ -8,12 +8,12 @@ name: hostile
 model: {layers: [flatten, {dense: 3}]}
 train: {epochs: 1, batch: 16}
 END
-hostile() { /usr/bin/python3 "$source/tests/fault/hostile.py" --program "$dtrain" --recipe r.yaml "$@"; }
+hostile() { "$python" "$source/tests/fault/hostile.py" --program "$dtrain" --recipe r.yaml "$@"; }
 hostile --seed 1 --count 30 --only inspect --only verify --only sample || fail "what needs no ranks"
 hostile --seed 2 --count 6 --only data --only resume --only 'eval --data' || fail "what is trained on, gone on with, evaluated"
 
 # The claims that took most: a checkpoint whose dataset has 4 GB in chunks that are not there, and one with 2^50 rows of nothing.
-/usr/bin/python3 - <<'PYTHON' || give_up "no claims"
+"$python" - <<'PYTHON' || give_up "no claims"
 import h5py
 
 for name, shape in (("much.h5", (1 << 30,)), ("rows.h5", (1 << 50, 0))):

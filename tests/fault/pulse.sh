@@ -7,7 +7,7 @@ need_hosts
 need_data
 shim=$build/tests/faultshim.so
 [[ -f $shim ]] || give_up "no $shim; build first"
-/usr/bin/python3 - "$data" <<'END' || give_up "no compressed data"
+"$python" - "$data" <<'END' || give_up "no compressed data"
 import h5py, sys
 with h5py.File(sys.argv[1]) as whole, h5py.File("packed.h5", "w") as packed:
     for split, rows in (("train", 60000), ("test", 64)):

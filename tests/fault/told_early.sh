@@ -6,7 +6,7 @@ need_data
 cut_data small.h5 64 320
 products=$build/tests/products.so shim=$build/tests/faultshim.so
 [[ -f $products && -f $shim ]] || give_up "no $products or $shim; build first"
-/usr/bin/python3 - "$data" <<'END' || give_up "no compressed data"
+"$python" - "$data" <<'END' || give_up "no compressed data"
 import h5py, sys
 with h5py.File(sys.argv[1]) as whole, h5py.File("packed.h5", "w") as packed:
     for split, rows in (("train", 60000), ("test", 64)):

@@ -154,11 +154,25 @@ figures() {
         echo "no-figures-$BASHPID-$SECONDS"
 }
 
-# Fashion-MNIST from Debian's package, imported once per build: $data.
-idx=/usr/share/datasets/fashion-mnist
+# clang_tool NAME: sets `tool` to the program of that name of version 14, whose findings the sources are free of
+clang_tool() {
+    for tool in "$1-14" "$1"; do
+        ! "$tool" --version 2>/dev/null | grep -q 'version 14\.' || return 0
+    done
+    skip "$1 14 is not installed"
+}
+
+# python, with h5py: the system's, or the first in PATH
+for python in /usr/bin/python3 python3; do
+    ! "$python" -c 'import importlib.util, sys; sys.exit(not importlib.util.find_spec("h5py"))' 2>/dev/null || break
+done
+
+# Fashion-MNIST as IDX files, where Debian's package has them unless told otherwise; imported once per build: $data.
+idx=${DTRAIN_FASHION_MNIST:-/usr/share/datasets/fashion-mnist}
 data=$build/test-data/fashion-mnist.h5
 need_data() {
     [[ $data -nt $dtrain ]] && return
+    [[ -d $idx ]] || skip "no Fashion-MNIST in $idx; DTRAIN_FASHION_MNIST names the directory"
     mkdir -p "${data%/*}"
     "$dtrain" import idx "$idx"/{train-images-idx3,train-labels-idx1,t10k-images-idx3,t10k-labels-idx1}-ubyte.gz \
         "$data" >import.log 2>&1 || give_up "import of Fashion-MNIST: $(cat import.log)"
@@ -169,7 +183,7 @@ has_steps() { tail -n 1 "$1/metrics.jsonl" | grep -oE '"step": ?[0-9]+' | grep -
 
 # cut_data FILE TRAIN TEST: the first so many samples of each split of Fashion-MNIST
 cut_data() {
-    /usr/bin/python3 - "$data" "$@" <<'PYTHON' || give_up "no $1 of Fashion-MNIST's first samples"
+    "$python" - "$data" "$@" <<'PYTHON' || give_up "no $1 of Fashion-MNIST's first samples"
 import h5py, sys
 
 with h5py.File(sys.argv[1], "r") as whole, h5py.File(sys.argv[2], "w") as cut:

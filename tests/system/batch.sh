@@ -3,7 +3,7 @@
 # machine has the memory for. What cannot train is refused before the first step, with what would do.
 . "$(dirname "$0")/../support/lib.sh"
 
-/usr/bin/python3 - <<'PYTHON' || give_up "no data"
+"$python" - <<'PYTHON' || give_up "no data"
 import h5py, numpy
 
 rng = numpy.random.default_rng(3)

@@ -20,7 +20,7 @@ expect_kept() { # expect_kept RUN STEPS WHAT
 
 # judge RUN MEASURE: step and value of the best evaluation, how many came after it, and how many there were
 judge() {
-    /usr/bin/python3 - "$@" <<'PYTHON'
+    "$python" - "$@" <<'PYTHON'
 import json, sys
 
 rows = [row for row in map(json.loads, open(f"{sys.argv[1]}/metrics.jsonl")) if row["series"] == "epoch"]
@@ -69,7 +69,7 @@ done
 
 # A test set with a sample that is not finite: the same policy as in training, and the row is named. What was trained is
 # not lost, and the run goes on when it is told to, from the evaluation that failed.
-/usr/bin/python3 - <<'PYTHON' || give_up "no data with faults"
+"$python" - <<'PYTHON' || give_up "no data with faults"
 import h5py, numpy
 
 with h5py.File("small.h5") as small, h5py.File("nan.h5", "w") as bad:
@@ -96,7 +96,7 @@ expect_code 0 "eval of a run that skips"
 expect_in "$err" "warning: .*row 7 of /test/x" "and it says which row"
 run 2 eval nan-1 --data nan.h5 --split train
 expect_code 0 "eval of data that are whole"
-/usr/bin/python3 - <<'PYTHON' || give_up "no data without the row"
+"$python" - <<'PYTHON' || give_up "no data without the row"
 import h5py
 
 with h5py.File("small.h5") as small, h5py.File("rest.h5", "w") as rest:
@@ -114,7 +114,7 @@ else
 fi
 
 # A loss that has no accuracy cannot be judged by it.
-/usr/bin/python3 - <<'PYTHON' || give_up "no values"
+"$python" - <<'PYTHON' || give_up "no values"
 import h5py, numpy
 
 with h5py.File("small.h5") as small, h5py.File("values.h5", "w") as values:

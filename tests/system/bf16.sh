@@ -81,7 +81,7 @@ for model in "$mlp" "$cnn"; do
 done
 
 # A rollback to the step before and one to the start, from where that step is made again, end in the same model.
-/usr/bin/python3 - <<'PYTHON' || give_up "no data with a fault"
+"$python" - <<'PYTHON' || give_up "no data with a fault"
 import h5py, numpy
 
 with h5py.File("small.h5") as sound, h5py.File("nan.h5", "w") as bad:

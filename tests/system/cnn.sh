@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../support/lib.sh"
 need_data
 
-/usr/bin/python3 - "$data" <<'END' || give_up "no small data set"
+"$python" - "$data" <<'END' || give_up "no small data set"
 import sys, h5py
 
 with h5py.File(sys.argv[1], "r") as whole, h5py.File("small.h5", "w") as small:

@@ -30,13 +30,13 @@ damaged() {
 }
 
 # offset_of DATASET: where its bytes begin in the newest checkpoint
-offset_of() { /usr/bin/python3 -c 'import h5py, sys; print(h5py.File(sys.argv[1])[sys.argv[2]].id.get_offset())' "$newest" "$1"; }
+offset_of() { "$python" -c 'import h5py, sys; print(h5py.File(sys.argv[1])[sys.argv[2]].id.get_offset())' "$newest" "$1"; }
 flip() { # flip OFFSET: one bit
-    /usr/bin/python3 -c 'import sys
+    "$python" -c 'import sys
 with open(sys.argv[1], "r+b") as f:
     f.seek(int(sys.argv[2])); b = f.read(1)[0]; f.seek(-1, 1); f.write(bytes([b ^ 16]))' "$newest" "$1"
 }
-datasets=$(/usr/bin/python3 -c 'import h5py, sys
+datasets=$("$python" -c 'import h5py, sys
 names = []
 h5py.File(sys.argv[1]).visititems(lambda n, o: names.append("/" + n) if isinstance(o, h5py.Dataset) else None)
 print("\n".join(sorted(names)))' "$newest")
@@ -60,11 +60,11 @@ cp "$data" "$newest"
 damaged "a dataset instead" 'checkpoint'
 mkdir "$work/dir" && rm "$newest" && mv "$work/dir" "$newest"
 damaged "a directory" ''
-/usr/bin/python3 -c 'import h5py, sys; h5py.File(sys.argv[1], "r+").attrs["version"] = 99' "$newest"
+"$python" -c 'import h5py, sys; h5py.File(sys.argv[1], "r+").attrs["version"] = 99' "$newest"
 damaged "a later format" 'version'
-/usr/bin/python3 -c 'import h5py, sys; h5py.File(sys.argv[1], "r+").attrs["step"] = 31' "$newest"
+"$python" -c 'import h5py, sys; h5py.File(sys.argv[1], "r+").attrs["step"] = 31' "$newest"
 damaged "a changed attribute" 'digest'
-/usr/bin/python3 - "$newest" /weights/dense1/w <<'END'
+"$python" - "$newest" /weights/dense1/w <<'END'
 import h5py, sys
 with h5py.File(sys.argv[1], "r+") as file:
     del file[sys.argv[2]]

@@ -3,7 +3,7 @@
 # decided by the loss. tests/support/data_files.py makes them.
 . "$(dirname "$0")/../support/lib.sh"
 
-/usr/bin/python3 "$source/tests/support/data_files.py" || give_up "no data files"
+"$python" "$source/tests/support/data_files.py" || give_up "no data files"
 cat >recipe.yaml <<'YAML'
 data: {file: base.h5, normalize: computed}
 model: {layers: [flatten, {dense: {out: 16, activation: relu}}, {dense: 4}]}
@@ -52,7 +52,7 @@ done
 try y_names
 expect_in "$out" '^classes of /train/y: CAT, DOG, FOX, OWL$' "an enumeration's names are the classes'"
 names='import h5py, sys; print(bytes(h5py.File(sys.argv[1])["state/class_names"]).decode().split("\0"))'
-if [[ $(/usr/bin/python3 -c "$names" run-y_names/checkpoints/*95.h5) == "['CAT', 'DOG', 'FOX', 'OWL', '']" ]]; then
+if [[ $("$python" -c "$names" run-y_names/checkpoints/*95.h5) == "['CAT', 'DOG', 'FOX', 'OWL', '']" ]]; then
     pass "the checkpoint has them"
 else
     fail "the checkpoint has them" && show "$out"

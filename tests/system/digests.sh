@@ -12,7 +12,7 @@ shim=$build/tests/fingerprint.so table=$source/tests/golden/digests.txt
 [[ -f $shim ]] || give_up "no $shim; build first"
 
 # A text that is the same everywhere: words of a made-up language, by a generator that is written out.
-/usr/bin/python3 - >text.txt <<'END'
+"$python" - >text.txt <<'END'
 state, words = 1, []
 for _ in range(6000):
     word = ""
@@ -24,8 +24,8 @@ print(" ".join(words))
 END
 run 1 import text text.txt text.h5 --tokens char
 expect_code 0 "the text"
-tokens=$(/usr/bin/python3 -c "import h5py; print(h5py.File('text.h5')['vocab/offsets'].size - 1)")
-/usr/bin/python3 - <<'END' || give_up "no numbers"
+tokens=$("$python" -c "import h5py; print(h5py.File('text.h5')['vocab/offsets'].size - 1)")
+"$python" - <<'END' || give_up "no numbers"
 import h5py, numpy
 
 i, j = numpy.arange(400)[:, None], numpy.arange(12)[None, :]
@@ -166,7 +166,7 @@ for isa in baseline avx2 avx512; do
 done
 ((failures == 0)) || finish
 
-/usr/bin/python3 - found "$table" "${1-}" <<'END' || fail "the table"
+"$python" - found "$table" "${1-}" <<'END' || fail "the table"
 import sys
 
 read = lambda name: [line.split() for line in open(name) if line.strip() and line[0] != "#"]

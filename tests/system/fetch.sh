@@ -25,7 +25,7 @@ same_bytes() {
     if compare "$1" 2>"$err"; then pass "$2"; else fail "$2" && show "$err"; fi
 }
 compare() {
-    /usr/bin/python3 - "$1" "$idx" "${names[@]}" <<'END'
+    "$python" - "$1" "$idx" "${names[@]}" <<'END'
 import gzip, h5py, sys
 
 with h5py.File(sys.argv[1]) as file:

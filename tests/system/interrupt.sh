@@ -67,7 +67,7 @@ run 8 train "${arguments[@]}" --run timed
 expect_bad 1 '8 ranks cannot share 4 shards' "more ranks than shards"
 
 # On the metrics' twin: every step once, in order, as if nothing had happened.
-/usr/bin/python3 - <<'END' || fail "metrics of an interrupted run"
+"$python" - <<'END' || fail "metrics of an interrupted run"
 import json
 
 for name in ("untouched", "term", "one-rank"):

@@ -66,7 +66,7 @@ expect_in "$out" 'is finished' "the resolved recipe is a recipe"
 run 2 train net.yaml --run other --set data.channels=last
 expect_bad 1 'data.augment .* pictures.*/train/x are \[28, 28\]' "augmentation of what is no picture"
 
-/usr/bin/python3 - "$data" <<'END' || fail "the checkpoint as h5py reads it"
+"$python" - "$data" <<'END' || fail "the checkpoint as h5py reads it"
 import sys, h5py, numpy
 
 pixels = h5py.File(sys.argv[1], "r")["train/x"][:].astype(float)

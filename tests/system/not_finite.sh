@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../support/lib.sh"
 need_data
 cut_data sound.h5 200 64
-/usr/bin/python3 - <<'PYTHON' || give_up "no data with faults"
+"$python" - <<'PYTHON' || give_up "no data with faults"
 import h5py, numpy
 
 with h5py.File("sound.h5") as sound:
@@ -69,7 +69,7 @@ same_digest() {
         [[ $wanted ]] || wanted=$(last_value digest)
         [[ $(last_value digest) == "$wanted" ]] || fail "$policy on $ranks ranks: $(last_value digest), not $wanted"
     done
-    /usr/bin/python3 - "$skipped" <<'PYTHON' || fail "$policy: records of steps made twice"
+    "$python" - "$skipped" <<'PYTHON' || fail "$policy: records of steps made twice"
 import json, sys
 
 steps = [row["step"] for row in map(json.loads, open("run/metrics.jsonl")) if row["series"] == "train"]

@@ -79,7 +79,7 @@ trial 1 late --trace trace.json --set data.file=missing.h5
 [[ $(<trace.json) == old && ! -e trace.json.tmp ]] || fail "a run that fails has touched the trace that was there"
 trial 2 late --trace trace.json
 expect_code 0 "a trace in place of another"
-/usr/bin/python3 -c 'import json; json.load(open("trace.json"))' || fail "the trace is no JSON"
+"$python" -c 'import json; json.load(open("trace.json"))' || fail "the trace is no JSON"
 
 # limited KILOBYTES ARGUMENT…: no file may become longer. The launcher's own need some 8 MB.
 limited() {

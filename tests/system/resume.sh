@@ -6,7 +6,7 @@
 # make_set FILE ROWS SHIFT [FORM]: rows of 8 whole numbers in 4 classes, and 200 to test; another SHIFT is other numbers. FORM
 # is how the same numbers are stored.
 make_set() {
-    /usr/bin/python3 - "$@" <<'PYTHON' || give_up "no $1"
+    "$python" - "$@" <<'PYTHON' || give_up "no $1"
 import h5py, numpy, sys
 
 name, rows, shift, form = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), (sys.argv[4:] or ["plain"])[0]
@@ -198,7 +198,7 @@ expect_code 0 "eval reads it"
 
 # ---- a checkpoint of format version 1, made by 2c17bc6 from `make_old`, recipe old.yaml, at step 10 of 16 ----
 make_old() {
-    /usr/bin/python3 - "$1" "$2" <<'PYTHON' || give_up "no $1"
+    "$python" - "$1" "$2" <<'PYTHON' || give_up "no $1"
 import h5py, numpy, sys
 
 

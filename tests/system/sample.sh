@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../support/lib.sh"
 
 # A text of a period with characters of one to four bytes, and one with every byte.
-/usr/bin/python3 - <<'END'
+"$python" - <<'END'
 open("period.txt", "w").write("abcdefg größte 日本 😀\n" * 400)
 open("bytes.bin", "wb").write(bytes(range(256)) * 40 + "日本 😀 größte\n".encode() * 300)
 END
@@ -56,7 +56,7 @@ differ() { if [[ -s $1.txt && -s $2.txt ]] && ! cmp -s "$1.txt" "$2.txt"; then p
 # Far beyond the window, whose newest half is read again and again.
 for name in char-1 byte lstm; do
     text periodic "$name" --prompt $'defg größte 日本 😀\nabcdefg größte 日' --tokens 400 --temperature 0
-    if /usr/bin/python3 - <<'END'; then pass "$name goes on with the period"; else fail "$name goes on otherwise" && show periodic.txt; fi
+    if "$python" - <<'END'; then pass "$name goes on with the period"; else fail "$name goes on otherwise" && show periodic.txt; fi
 line, text = "abcdefg größte 日本 😀\n", open("periodic.txt", "rb").read().decode(errors="ignore")
 assert len(text) > 200 and (line * 40)[3:].startswith(text), text
 END
@@ -76,7 +76,7 @@ text seed2 char-1 --temperature 2 --seed 12
 same seed1 again "the same seed, the same text"
 same seed1 ranks "whatever number of ranks trained the model"
 differ seed1 seed2 "another seed, another text"
-[[ $(/usr/bin/python3 -c 'print(len(open("seed1.txt").read()))') == 500 ]] || fail "not 500 characters"
+[[ $("$python" -c 'print(len(open("seed1.txt").read()))') == 500 ]] || fail "not 500 characters"
 text checkpoint char-1/checkpoints/step-000000300.h5 --temperature 2 --seed 11
 same seed1 checkpoint "a run is its newest checkpoint"
 
@@ -84,7 +84,7 @@ same seed1 checkpoint "a run is its newest checkpoint"
 text three char-1 --temperature 2 --seed 11 --tokens 90 --samples 3
 text twenty char-1 --temperature 2 --seed 11 --tokens 90 --samples 20
 text alone char-1 --temperature 2 --seed 11 --tokens 90
-if /usr/bin/python3 - <<'END'; then pass "texts are independent of each other"; else fail "texts among others" && show three.txt; fi
+if "$python" - <<'END'; then pass "texts are independent of each other"; else fail "texts among others" && show three.txt; fi
 import re
 
 three, twenty = (re.split(r"\n?==> sample \d+ <==\n", open(name).read())[1:] for name in ("three.txt", "twenty.txt"))
@@ -109,7 +109,7 @@ text half byte --prompt-file half --tokens 3 --temperature 0
 is "$(cat half.txt)" größ "half a character is made whole"
 
 # Whole characters at each write, where the model makes characters; else its bytes, all of them.
-if /usr/bin/python3 - "$dtrain" byte <<'END'; then pass "every piece of the stream is whole characters"; else fail "a piece of the stream"; fi
+if "$python" - "$dtrain" byte <<'END'; then pass "every piece of the stream is whole characters"; else fail "a piece of the stream"; fi
 import os, subprocess, sys
 
 # A pipe in packet mode keeps the pieces of a stream apart.
@@ -125,7 +125,7 @@ for piece in pieces[:-1]:
 END
 text noise bytes --tokens 3000 --temperature 5
 is "$(stat -c %s noise.txt)" 3000 "bytes that are no characters are all there"
-/usr/bin/python3 - <<'END' || fail "the noise is UTF-8, so that was no test"
+"$python" - <<'END' || fail "the noise is UTF-8, so that was no test"
 try:
     open("noise.txt", "rb").read().decode()
 except UnicodeDecodeError:
@@ -134,7 +134,7 @@ raise SystemExit(1)
 END
 
 # On a terminal what would control it is shown, as a stranger's vocabulary may have anything in it.
-if /usr/bin/python3 - "$dtrain" bytes <<'END'; then pass "a terminal obeys no token"; else fail "a terminal obeys tokens"; fi
+if "$python" - "$dtrain" bytes <<'END'; then pass "a terminal obeys no token"; else fail "a terminal obeys tokens"; fi
 import os, pty, subprocess, sys
 
 ours, theirs = pty.openpty()
@@ -205,7 +205,7 @@ run 1 sample nothing
 expect_bad 1 'nothing: no checkpoint here yet' "a run without a checkpoint"
 run 1 sample char.h5
 expect_bad 1 'char.h5' "a file that is no checkpoint"
-/usr/bin/python3 - <<'END'
+"$python" - <<'END'
 import h5py, shutil
 
 shutil.copy("char-1/checkpoints/step-000000300.h5", "damaged.h5")

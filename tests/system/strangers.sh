@@ -2,7 +2,7 @@
 # Data files that strangers made: none leads to another file, is taken for zeros, fills a disk, or speaks to the terminal.
 . "$(dirname "$0")/../support/lib.sh"
 
-/usr/bin/python3 - <<'PYTHON' || give_up "the files could not be made"
+"$python" - <<'PYTHON' || give_up "the files could not be made"
 import os, struct
 import h5py
 import numpy as np

@@ -6,7 +6,7 @@ licence=/usr/share/common-licenses/GPL-3
 [[ -s $licence ]] || give_up "no $licence (Debian's base-files)"
 run 1 import text "$licence" char.h5 --tokens char
 expect_code 0 "characters"
-tokens=$(/usr/bin/python3 -c "import h5py; print(h5py.File('char.h5')['vocab/offsets'].size - 1)")
+tokens=$("$python" -c "import h5py; print(h5py.File('char.h5')['vocab/offsets'].size - 1)")
 cat >stream.yaml <<END
 data: {file: char.h5, context: 8, windows: stream}
 model:
@@ -56,7 +56,7 @@ model:
 optimizer: {kind: sgd, lr: 1e-30}
 train: {batch: 6, steps: 5, shards: 3, micro_batch: 1, eval_every: 0}
 END
-/usr/bin/python3 - <<'END'
+"$python" - <<'END'
 import h5py
 
 with h5py.File("char.h5") as whole, h5py.File("short.h5", "w") as short:
@@ -66,7 +66,7 @@ with h5py.File("char.h5") as whole, h5py.File("short.h5", "w") as short:
 END
 # python_has RUN STEP WHAT WINDOW…: its last checkpoint has the state after these windows, and the last line the loss
 python_has() {
-    if /usr/bin/python3 reference.py "$(last_value test_loss)" "$1/checkpoints/step-00000000$2.h5" "${@:4}" 2>"$err"; then
+    if "$python" reference.py "$(last_value test_loss)" "$1/checkpoints/step-00000000$2.h5" "${@:4}" 2>"$err"; then
         pass "$3: Python's state and loss"
     else
         fail "$3: Python has another" && show "$err"

@@ -3,7 +3,7 @@
 # of ranks, through an interruption, and when it goes on from a checkpoint of the time when sums were integers of 2^-24.
 . "$(dirname "$0")/../support/lib.sh"
 
-/usr/bin/python3 - <<'PYTHON' || give_up "no data"
+"$python" - <<'PYTHON' || give_up "no data"
 import h5py, numpy
 
 rng = numpy.random.default_rng(1)
@@ -26,7 +26,7 @@ trial() {
 
 # means DATA: train_loss and test_loss as they must be shown
 means() {
-    /usr/bin/python3 - "$1.h5" <<'PYTHON'
+    "$python" - "$1.h5" <<'PYTHON'
 import fractions, h5py, sys
 
 with h5py.File(sys.argv[1]) as data:
@@ -46,7 +46,7 @@ for data in thousands hundreds million tiny; do
 done
 
 # The first fifteen digits of a mean that is 0.000000: it is in the records as it is.
-/usr/bin/python3 - <<'PYTHON' || fail "small losses are not recorded as they are"
+"$python" - <<'PYTHON' || fail "small losses are not recorded as they are"
 import h5py, json
 
 with h5py.File("tiny.h5") as data:
@@ -71,13 +71,13 @@ fi
 
 # A checkpoint of format version 1 has the rounded sums alone, and serves as long as they did.
 cp -r hundreds.h5 small.h5
-/usr/bin/python3 -c 'import h5py
+"$python" -c 'import h5py
 with h5py.File("small.h5", "r+") as data:
     for split in ("train", "test"): data[f"{split}/y"][:] /= 1e5'
 trial 1 small-whole small
 wanted=$(figures)
 trial 1 small-old small --set train.stop_after="17 steps"
-/usr/bin/python3 - small-old/checkpoints/step-000000017.h5 <<'PYTHON' || give_up "no checkpoint of version 1"
+"$python" - small-old/checkpoints/step-000000017.h5 <<'PYTHON' || give_up "no checkpoint of version 1"
 import h5py, sys
 
 with h5py.File(sys.argv[1], "r+") as file:

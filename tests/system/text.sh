@@ -6,7 +6,7 @@ licence=/usr/share/common-licenses/GPL-3
 [[ -s $licence ]] || give_up "no $licence (Debian's base-files)"
 
 # A generated text with characters of one to four bytes, and the licence.
-/usr/bin/python3 - >generated.txt <<'END'
+"$python" - >generated.txt <<'END'
 import random
 
 random.seed(3)
@@ -16,7 +16,7 @@ END
 
 # same_text FILE TEXT SPLIT: the tokens are the text, the first part of it for training
 same_text() {
-    if /usr/bin/python3 - "$@" 2>"$err" <<'END'; then pass "$1 is $2"; else fail "$1 is not $2" && show "$err"; fi
+    if "$python" - "$@" 2>"$err" <<'END'; then pass "$1 is $2"; else fail "$1 is not $2" && show "$err"; fi
 import sys, h5py
 
 name, texts, split = sys.argv[1:]
@@ -61,7 +61,7 @@ run 1 import text generated.txt "$licence" bpe.h5 --tokens bpe --vocab 400
 expect_code 0 "byte-pair encoding"
 same_text bpe.h5 "generated.txt+$licence" 0.9
 run 1 import text generated.txt "$licence" again.h5 --tokens bpe --vocab 400
-if /usr/bin/python3 - again.h5 bpe.h5 <<'END'; then
+if "$python" - again.h5 bpe.h5 <<'END'; then
 import sys, h5py
 
 contents = []
@@ -79,7 +79,7 @@ else
 fi
 
 # vocabulary FILE: how many tokens
-vocabulary() { /usr/bin/python3 -c "import h5py, sys; print(h5py.File(sys.argv[1])['vocab/offsets'].size - 1)" "$1"; }
+vocabulary() { "$python" -c "import h5py, sys; print(h5py.File(sys.argv[1])['vocab/offsets'].size - 1)" "$1"; }
 # recipe NAME FILE OPTIONS: a small model of what the next tokens are
 recipe() {
     local tokens
@@ -118,9 +118,9 @@ trains() {
     done
 }
 
-chars=$(/usr/bin/python3 -c "import h5py; print(h5py.File('char.h5')['test/tokens'].size)")
-bytes=$(/usr/bin/python3 -c "import h5py; print(h5py.File('byte.h5')['test/tokens'].size)")
-tokens=$(/usr/bin/python3 -c "import h5py; print(h5py.File('bpe.h5')['test/tokens'].size)")
+chars=$("$python" -c "import h5py; print(h5py.File('char.h5')['test/tokens'].size)")
+bytes=$("$python" -c "import h5py; print(h5py.File('byte.h5')['test/tokens'].size)")
+tokens=$("$python" -c "import h5py; print(h5py.File('bpe.h5')['test/tokens'].size)")
 recipe random char.h5 'windows: random'
 trains random $((chars - 1))
 recipe stream byte.h5 'windows: stream'
@@ -130,7 +130,7 @@ recipe masked bpe.h5 'objective: masked'
 trains masked "($((tokens / 6))|$(((tokens + 5) / 6)))"
 
 # The loss is that of a reference in Python from the stored weights; the vocabulary is in the checkpoint.
-/usr/bin/python3 - "$(sed -n 's/.*"test_loss": *\([0-9.]*\).*/\1/p' random-1/metrics.jsonl | tail -n 1)" <<'END' || fail "the loss and the checkpoint as Python has them"
+"$python" - "$(sed -n 's/.*"test_loss": *\([0-9.]*\).*/\1/p' random-1/metrics.jsonl | tail -n 1)" <<'END' || fail "the loss and the checkpoint as Python has them"
 import glob, sys
 import h5py, numpy
 
@@ -155,7 +155,7 @@ expect_in random-1/metrics.jsonl '"test_perplexity": ?[0-9.]+, ?"test_bits_per_c
 expect_in random-1/metrics.jsonl '"tokens_per_s": ?[0-9.e+]+, ?"perplexity": ?[0-9.]+' "and of an interval"
 
 # Rows of tokens with a class.
-/usr/bin/python3 - <<'END'
+"$python" - <<'END'
 import h5py, numpy
 
 random = numpy.random.default_rng(1)
@@ -195,13 +195,13 @@ for option in --tokens --vocab --split --newlines --vocab-json --merges; do
 done
 
 cp char.h5 other.h5
-/usr/bin/python3 -c "import h5py; h5py.File('other.h5', 'a')['vocab/bytes'][1] = 1"
+"$python" -c "import h5py; h5py.File('other.h5', 'a')['vocab/bytes'][1] = 1"
 run 2 train random.yaml --run random-1 --set data.file=other.h5 --set train.steps=300
 expect_bad 1 'the vocabulary of other.h5 is another than the checkpoint' "to go on with another vocabulary"
 run 2 eval random-1 --data byte.h5
 expect_bad 1 'byte.h5: its vocabulary is another' "to evaluate on another vocabulary"
 cp char.h5 outside.h5
-/usr/bin/python3 -c "import h5py; h5py.File('outside.h5', 'a')['train/tokens'][4321] = 200"
+"$python" -c "import h5py; h5py.File('outside.h5', 'a')['train/tokens'][4321] = 200"
 run 3 train random.yaml --run outside --set data.file=outside.h5
 expect_bad 1 "outside.h5: /train/tokens: token 4321 is 200, but the vocabulary has $(vocabulary char.h5) tokens" \
     "a token outside the vocabulary"

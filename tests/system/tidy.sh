@@ -3,10 +3,13 @@
 # it includes and the checks are the same: the build's tidy.passed has a hash of each that had no findings.
 . "$(dirname "$0")/../support/lib.sh"
 
+clang_tool clang-tidy
+runner=run-$tool
+command -v "$runner" >/dev/null || runner=$runner.py
 [[ -f $build/compile_commands.json ]] || give_up "no $build/compile_commands.json; build first"
 # The build's commands, one a source, in words clang knows. analyzer.h tells of status.c and comm.c, so not to them.
 touch "$build/tidy.passed"
-clang-tidy-14 --version >version
+"$tool" --version >version
 python3 - "$build/compile_commands.json" "$source" "$build/tidy.passed" >compile_commands.json <<'END' || give_up "no source of ours in there"
 import concurrent.futures, hashlib, json, os, re, shlex, subprocess, sys
 
@@ -39,7 +42,7 @@ left = [entry for path, entry in commands.items() if hashes[path] not in passed]
 print(f"{len(left)} of {len(commands)} sources are new", file=sys.stderr)
 json.dump(left, sys.stdout, indent=1)
 END
-if run-clang-tidy-14 -quiet -p . -j "$(env -u OMP_NUM_THREADS nproc)" >log 2>&1; then
+if "$runner" -quiet -p . -j "$(env -u OMP_NUM_THREADS nproc)" >log 2>&1; then
     mv hashes "$build/tidy.passed"
 else
     grep -aE '(error|warning): ' log | sed 's/\x1b\[[0-9;]*m//g' | sort -u

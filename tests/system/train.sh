@@ -59,7 +59,7 @@ expect_last "done .* digest=$digest" "and has the same digest"
 run 2 train runs/fashion-mlp/recipe.yaml --run runs/fashion-mlp
 expect_in "$out" 'is finished' "the resolved recipe is a recipe"
 
-/usr/bin/python3 - <<'END' || fail "metrics and checkpoint as h5py reads them"
+"$python" - <<'END' || fail "metrics and checkpoint as h5py reads them"
 import glob, json, h5py
 
 lines = [json.loads(line) for line in open("runs/fashion-mlp/metrics.jsonl")]

@@ -68,7 +68,7 @@ else
 fi
 
 # Sequences with a class, some of them shorter.
-/usr/bin/python3 - <<'END'
+"$python" - <<'END'
 import h5py, numpy
 
 random = numpy.random.default_rng(2)
