@@ -100,8 +100,8 @@ build_row() {
     local name=$1 root=$2 compiler=$3 who=$4 home=/root
     shift 4
     [[ $who == root ]] || home=/home/$who
-    rm -rf --one-file-system "${directory:?}/$root$home/$name"
     mkdir -p "$directory/$root$home/$name"
+    find "$directory/$root$home/$name" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} + # builds go on
     git ls-files -z -c -o --exclude-standard | xargs -0 tar -c --ignore-failed-read 2>/dev/null |
         tar -x -C "$directory/$root$home/$name"
     [[ $who == root ]] || { set -- "--prefix=$home/.local" "$@" && in_root "$root" chown -R "$who" "$home/$name"; }
