@@ -4,7 +4,7 @@
 #   tests/portable.sh [--in DIRECTORY] --remove
 # ROW       a row of the table below by its name, or the beginning of one; without any all of them
 # --in      where the folders are made (build/portable): about 1.5 GB each; they stay, so that the next time is shorter
-# --suites  of tests/meson.build ("unit avx2 mpi"); "unit mpi system fault" takes half an hour a row
+# --suites  of tests/meson.build ("unit avx2 mpi"); "" only builds and trains, "unit mpi system fault" takes half an hour a row
 # Needs root (chroot, mount namespaces) and Debian's package mirror. Digests are of short runs (tests/support/port.sh) with
 # the baseline's kernels: where they are equal, so are the bits. LOG and RESULT of a row lie in the directory.
 set -euo pipefail
@@ -46,7 +46,7 @@ chosen=()
 while (($#)); do
     case $1 in
         --in) directory=${2:?--in needs a directory} && shift ;;
-        --suites) suites=${2:?--suites needs names} && shift ;;
+        --suites) suites=${2?--suites needs names} && shift ;;
         --remove) remove=yes ;;
         -*) sed -n '2,11s/^# //p' "$0" && exit 2 ;;
         *) chosen+=("$1") ;;
