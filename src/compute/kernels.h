@@ -225,6 +225,10 @@ typedef struct dt_kernels {
     void (*adam)(dt_real *w, dt_real *m, dt_real *v, const dt_real *g, int64_t n, const dt_update *u); /* and AdamW */
     void (*rmsprop)(dt_real *w, dt_real *v, dt_real *velocity, const dt_real *g, int64_t n,
                     const dt_update *u); /* velocity NULL: none */
+    /* LAMB's step in halves: the moments, and u = Adam's direction from them + decay*w. */
+    void (*adam_moments)(dt_real *m, dt_real *v, const dt_real *w, const dt_real *g, int64_t n, const dt_update *u);
+    void (*adam_direction)(dt_real *direction, const dt_real *m, const dt_real *v, const dt_real *w, int64_t n,
+                           const dt_update *u);
     void (*adagrad)(dt_real *w, dt_real *sum, const dt_real *g, int64_t n, const dt_update *u);
 
     /* The sum of x[i]^2, accumulated in double, in an order that depends on n alone. */

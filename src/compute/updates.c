@@ -50,6 +50,23 @@ void DT_OF_ISA(adam)(dt_real *restrict w, dt_real *restrict m, dt_real *restrict
     }
 }
 
+void DT_OF_ISA(adam_moments)(dt_real *restrict m, dt_real *restrict v, const dt_real *restrict w,
+                             const dt_real *restrict g, int64_t n, const dt_update *u) {
+    const dt_real scale = u->grad_scale, limit = limit_of(u), l2 = u->l2;
+    const dt_real b1 = u->beta1, b2 = u->beta2, n1 = 1 - u->beta1, n2 = 1 - u->beta2;
+    SIMD for (int64_t i = 0; i < n; i++) {
+        dt_real d = effective(g[i], w[i], scale, limit, l2);
+        m[i] = b1 * m[i] + n1 * d;
+        v[i] = b2 * v[i] + n2 * d * d;
+    }
+}
+
+void DT_OF_ISA(adam_direction)(dt_real *restrict direction, const dt_real *restrict m, const dt_real *restrict v,
+                               const dt_real *restrict w, int64_t n, const dt_update *u) {
+    const dt_real c1 = u->correction1, c2 = u->correction2, eps = u->eps, decay = u->decay;
+    SIMD for (int64_t i = 0; i < n; i++) direction[i] = c1 * m[i] / (sqrt_real(v[i] * c2) + eps) + decay * w[i];
+}
+
 void DT_OF_ISA(rmsprop)(dt_real *restrict w, dt_real *restrict v, dt_real *restrict velocity, const dt_real *restrict g,
                         int64_t n, const dt_update *u) {
     const dt_real lr = u->lr, scale = u->grad_scale, limit = limit_of(u), l2 = u->l2, decay = u->lr * u->decay;

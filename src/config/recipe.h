@@ -10,7 +10,13 @@ typedef enum dt_loss {
     DT_LOSS_MEAN_SQUARED_ERROR,
     DT_LOSS_BINARY_CROSS_ENTROPY
 } dt_loss;
-typedef enum dt_optimizer { DT_SGD, DT_ADAM, DT_ADAMW, DT_RMSPROP, DT_ADAGRAD } dt_optimizer;
+/* Update rules, as optim/optim.h has them: DT_SGD is "sgd" in recipes. A new one goes to the end: files have the
+ * number.
+ */
+#define DT_OPTIMIZERS(ROW)                                                                                             \
+    ROW(SGD, sgd) ROW(ADAM, adam) ROW(ADAMW, adamw) ROW(RMSPROP, rmsprop) ROW(ADAGRAD, adagrad) ROW(LAMB, lamb)
+#define DT_OPTIMIZER_ENUM(NAME, name) DT_##NAME,
+typedef enum dt_optimizer_kind { DT_OPTIMIZERS(DT_OPTIMIZER_ENUM) } dt_optimizer_kind;
 typedef enum dt_schedule_kind {
     DT_SCHEDULE_CONSTANT,
     DT_SCHEDULE_STEP,
@@ -63,7 +69,7 @@ typedef struct dt_recipe_loss {
 } dt_recipe_loss;
 
 typedef struct dt_recipe_optimizer {
-    int kind; /* dt_optimizer */
+    int kind; /* dt_optimizer_kind */
     double lr, momentum, beta1, beta2, rho, eps;
     bool nesterov;
     double weight_decay;          /* decoupled: w -= lr*weight_decay*w */

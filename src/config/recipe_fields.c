@@ -5,7 +5,7 @@
 
 #define CHOICE_OF(NAME, name) #name,
 static const char *const losses[] = {"softmax_cross_entropy", "mean_squared_error", "binary_cross_entropy", NULL};
-static const char *const optimizers[] = {"sgd", "adam", "adamw", "rmsprop", "adagrad", NULL};
+static const char *const optimizers[] = {DT_OPTIMIZERS(CHOICE_OF) NULL};
 static const char *const schedules[] = {"constant", "step", "cosine", "linear", "one_cycle", NULL};
 static const char *const paths[] = {"auto", "node", "flat", NULL};
 static const char *const normalizes[] = {"given", "computed", NULL};
@@ -95,15 +95,15 @@ const dt_field dt_recipe_fields[] = {
     {ROW("optimizer.nesterov", BOOL, optimizer.nesterov, "false"), .flags = NUMBERS,
      .help = "Nesterov's momentum, of sgd"},
     {ROW("optimizer.beta1", REAL, optimizer.beta1, "0.9"), .max = 1, .flags = NUMBERS | DT_FIELD_BELOW,
-     .help = "decay of the first moment, of adam and adamw"},
+     .help = "decay of the first moment, of adam, adamw and lamb"},
     {ROW("optimizer.beta2", REAL, optimizer.beta2, "0.999"), .max = 1, .flags = NUMBERS | DT_FIELD_BELOW,
-     .help = "decay of the second moment, of adam and adamw"},
+     .help = "decay of the second moment, of adam, adamw and lamb"},
     {ROW("optimizer.rho", REAL, optimizer.rho, "0.99"), .max = 1, .flags = NUMBERS | DT_FIELD_BELOW,
      .help = "decay of the mean square, of rmsprop"},
     {ROW("optimizer.eps", REAL, optimizer.eps, "1e-8"), .flags = NUMBERS | DT_FIELD_ABOVE,
      .help = "keeps divisors from zero; of all but sgd"},
     {ROW("optimizer.weight_decay", REAL, optimizer.weight_decay, "0"), .max = INFINITY, .flags = NUMBERS,
-     .help = "decoupled: w -= lr*weight_decay*w"},
+     .help = "decoupled: w -= lr*weight_decay*w; of lamb part of its step"},
     {ROW("optimizer.l2", REAL, optimizer.l2, "0"), .max = INFINITY, .flags = NUMBERS,
      .help = "added to the gradient: g += l2*w"},
     {ROW("optimizer.clip_norm", REAL, optimizer.clip_norm, "0"), .max = INFINITY, .flags = NUMBERS,

@@ -14,7 +14,8 @@ typedef struct stage {
     dt_table table;
     dt_node *node;
     dt_reducer *reducer;
-    dt_real *weights, *slots[DT_MAX_SLOTS];
+    dt_optimizer optimizer;
+    dt_real *weights;
 } stage;
 
 static dt_status stage_open(stage *s, int64_t elements, int64_t most, int64_t shards, dt_wire wire) {
@@ -23,14 +24,17 @@ static dt_status stage_open(stage *s, int64_t elements, int64_t most, int64_t sh
     DT_TRY(dt_node_open(&s->node, s->comm, most));
     dt_status status;
     s->weights = dt_node_alloc(s->node, s->table.total, sizeof *s->weights, &status);
-    for (int i = 0; i < DT_MAX_SLOTS && status.code == DT_OK; i++)
-        s->slots[i] = dt_node_alloc(s->node, s->table.total, sizeof *s->slots[i], &status);
+    DT_TRY(status);
+    DT_TRY(dt_comm_agree(s->comm, dt_optimizer_plan(&s->optimizer, s->kernels, &s->adam, &s->table)));
+    for (int i = 0; i < s->optimizer.slot_count && status.code == DT_OK; i++)
+        s->optimizer.slots[i].data = dt_node_alloc(s->node, s->table.total, sizeof(dt_real), &status);
     DT_TRY(status);
     return dt_reduce_create(&s->reducer, s->node, s->kernels, &s->table, shards, (shards + ranks - 1) / ranks, wire);
 }
 
 static void stage_close(stage *s) {
     dt_reduce_destroy(s->reducer);
+    dt_optimizer_finish(&s->optimizer);
     dt_node_close(s->node);
     dt_table_finish(&s->table);
     s->reducer = NULL;
@@ -53,11 +57,11 @@ static dt_status one_step(stage *s, bool update, int64_t step, double *seconds) 
     }
     size_t begin, end;
     dt_reduce_slice(s->reducer, &begin, &end);
+    dt_optimizer_step numbers = dt_optimizer_begin(&s->optimizer, step, 1, 1, 0, 1e-3);
     for (size_t at = begin; at < end; at += DT_TABLE_BLOCK) {
         size_t to = end - at < DT_TABLE_BLOCK ? end : at + DT_TABLE_BLOCK;
         const dt_real *sum = dt_reduce_take(s->reducer, at, to);
-        if (update)
-            dt_optim_update(s->kernels, &s->adam, &s->table, s->weights, s->slots, sum, at, to, step, 1, 1, 0, 1e-3);
+        if (update) dt_optimizer_apply(&s->optimizer, &numbers, s->weights, sum, at, to);
     }
     dt_reduce_done(s->reducer);
     *seconds = dt_clock_now() - began;

@@ -13,12 +13,6 @@ typedef struct item {
 
 enum { WEIGHTS, ROUNDED, MOMENTS, CARRIED, GRADIENT, ACTIVATIONS, INPUT, ITEMS };
 
-static size_t slots_of(const dt_trainee *trainee) {
-    size_t slots = 0;
-    while (trainee->slot_names[slots]) slots++;
-    return slots;
-}
-
 /* Bytes of a batch for each of its samples. */
 static size_t bytes_of_sample(const dt_trainee *trainee, const dt_source *source) {
     size_t targets = source->targets.labels ? (size_t)source->targets.positions * sizeof *trainee->batch.labels
@@ -36,7 +30,8 @@ dt_status dt_memory_of_rank(dt_comm *comm, size_t *out) {
 dt_status dt_trainee_check_memory(const dt_trainee *trainee, const dt_session *session, const dt_source *source,
                                   size_t memory) {
     double weights = (double)trainee->table->total * sizeof *trainee->weights, ranks = dt_comm_node_size(session->comm);
-    double kept = weights * (double)(1 + slots_of(trainee)) / ranks; /* one copy on a machine, if it can be shared */
+    double kept = (weights + (double)dt_optimizer_bytes(&trainee->optimizer)) /
+                  ranks; /* one copy on a machine, if it can be shared */
     double input = (double)trainee->rows_at_once * (double)bytes_of_sample(trainee, source),
            layers = (double)dt_model_memory(trainee->model);
     double all = layers + input + weights + kept;
@@ -50,12 +45,11 @@ dt_status dt_trainee_check_memory(const dt_trainee *trainee, const dt_session *s
 }
 
 static void list_items(const dt_trainee *trainee, const dt_source *source, item items[ITEMS]) {
-    size_t weights = trainee->table->total * sizeof *trainee->weights, slots = slots_of(trainee),
-           sample = bytes_of_sample(trainee, source);
+    size_t weights = trainee->table->total * sizeof *trainee->weights, sample = bytes_of_sample(trainee, source);
     items[WEIGHTS] = (item){"weights", weights, 0};
     items[ROUNDED] =
         (item){"weights in bf16", trainee->weights16 ? trainee->table->total * sizeof *trainee->weights16 : 0, 0};
-    items[MOMENTS] = (item){"moments", slots * weights, 0};
+    items[MOMENTS] = (item){"moments", dt_optimizer_bytes(&trainee->optimizer), 0};
     items[CARRIED] = (item){"state of streams",
                             2 * (size_t)trainee->recurrent_state.count * sizeof *trainee->recurrent_state.now, 0};
     items[GRADIENT] = (item){"gradient", 0, 0};

@@ -45,8 +45,7 @@ dt_status dt_trainee_plan_model(dt_trainee *trainee, const dt_session *session, 
     trainee->table = dt_model_table(trainee->model);
     DT_TRY(dt_run_data_settle_targets(data, dt_model_outputs(trainee->model), plan->goes_on));
     DT_TRY(check_measure(recipe, &data->train));
-    trainee->rule = dt_rule_of(&recipe->optimizer);
-    trainee->rule->slots(&recipe->optimizer, trainee->slot_names);
+    DT_TRY(dt_optimizer_plan(&trainee->optimizer, trainee->kernels, &recipe->optimizer, trainee->table));
     DT_TRY(dt_trainee_check_memory(trainee, session, &data->train, plan->memory));
     return dt_batch_create(&trainee->batch, &trainee->index, &data->train, trainee->rows_at_once);
 }
@@ -60,8 +59,11 @@ dt_status dt_trainee_share(dt_trainee *trainee, const dt_session *session, const
     trainee->weights = dt_node_alloc(node, total, sizeof *trainee->weights, &status);
     if (status.code == DT_OK && recipe->compute.precision == DT_PRECISION_BF16)
         trainee->weights16 = dt_node_alloc(node, total, sizeof *trainee->weights16, &status);
-    for (int i = 0; trainee->slot_names[i] && status.code == DT_OK; i++)
-        trainee->slots[i] = dt_node_alloc(node, total, sizeof *trainee->slots[i], &status);
+    dt_optimizer *optimizer = &trainee->optimizer;
+    for (int i = 0; i < optimizer->slot_count && status.code == DT_OK; i++)
+        optimizer->slots[i].data = dt_node_alloc(node, optimizer->slots[i].table->total, sizeof(dt_real), &status);
+    size_t sums = dt_optimizer_sums(optimizer);
+    if (status.code == DT_OK && sums > 0) optimizer->sums = dt_node_alloc(node, sums, sizeof *optimizer->sums, &status);
     if (status.code == DT_OK) trainee->squares = dt_node_alloc(node, blocks, sizeof *trainee->squares, &status);
     DT_TRY(status);
     DT_TRY(dt_recurrent_state_open(&trainee->recurrent_state, session->comm, node, course->streams,
@@ -82,16 +84,18 @@ void dt_trainee_unshare(dt_trainee *trainee) {
 void dt_trainee_close(dt_trainee *trainee) {
     dt_trainee_unshare(trainee);
     dt_batch_destroy(&trainee->batch, trainee->index);
+    dt_optimizer_finish(&trainee->optimizer);
     dt_model_destroy(trainee->model);
 }
 
 int dt_trainee_sections(dt_trainee *trainee, dt_section *out) {
     int count = 0;
     out[count++] = (dt_section){.group = "/weights", .table = trainee->table, .data = trainee->weights};
-    for (int i = 0; trainee->slot_names[i]; i++) {
+    for (int i = 0; i < trainee->optimizer.slot_count; i++) {
+        const dt_slot *slot = &trainee->optimizer.slots[i];
         char *group = trainee->slot_groups[i];
-        snprintf(group, sizeof trainee->slot_groups[i], "/optimizer/%s", trainee->slot_names[i]);
-        out[count++] = (dt_section){.group = group, .table = trainee->table, .data = trainee->slots[i]};
+        snprintf(group, sizeof trainee->slot_groups[i], "/optimizer/%s", slot->name);
+        out[count++] = (dt_section){.group = group, .table = slot->table, .data = slot->data};
     }
     return count;
 }

@@ -19,10 +19,8 @@ typedef struct dt_trainee {
     dt_node *node;         /* the session's: its ranks share weights, slots and squares */
     dt_real *weights;
     dt_bf16 *weights16; /* the same, rounded, for compute.precision bf16; else NULL */
-    const dt_rule *rule;
-    const char *slot_names[DT_MAX_SLOTS + 1];
+    dt_optimizer optimizer;
     char slot_groups[DT_MAX_SLOTS][64]; /* in a checkpoint */
-    dt_real *slots[DT_MAX_SLOTS];
     dt_reducer *reducer;
     double *squares; /* of the gradient, a sum for each block of DT_TABLE_BLOCK elements */
     dt_recurrent_state recurrent_state;

@@ -37,8 +37,10 @@ static dt_reducer *reducers[COUNTS][WIRES];
 static dt_batch batch;
 static dt_scaling scaling;
 static int64_t index_of[BATCH];
-static dt_real *weights, *gradient, *moments[DT_MAX_SLOTS], *shards; /* [total]; [MOST_SHARDS, total] */
-static double *exact;                                                /* [total] */
+static const dt_recipe_optimizer adam = {.kind = DT_ADAM, .lr = 0.001, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8};
+static dt_optimizer optimizer;
+static dt_real *weights, *gradient, *shards; /* [total]; [MOST_SHARDS, total] */
+static double *exact;                        /* [total] */
 
 static void open_data(void) {
     static const char *const sources[] = {FASHION "train-images-idx3-ubyte.gz", FASHION "train-labels-idx1-ubyte.gz"};
@@ -79,12 +81,14 @@ static void setup(void) {
                                              wires[w].wire));
     weights = dt_alloc(table->total, sizeof *weights);
     gradient = dt_alloc(table->total, sizeof *gradient);
-    for (int s = 0; s < DT_MAX_SLOTS; s++) moments[s] = dt_alloc(table->total, sizeof *moments[s]);
+    ranks_assert_ok(dt_optimizer_plan(&optimizer, kernels, &adam, table));
+    for (int s = 0; s < 2; s++) optimizer.slots[s].data = dt_alloc(table->total, sizeof(dt_real));
     shards = dt_alloc(MOST_SHARDS * table->total, sizeof *shards);
     exact = dt_alloc(table->total, sizeof *exact);
     batch.x = dt_alloc((size_t)BATCH * (size_t)dt_shape_count(&source.about.input), sizeof *batch.x);
     batch.labels = dt_alloc(BATCH, sizeof *batch.labels);
-    ranks_assert(weights && gradient && moments[0] && moments[1] && shards && exact && batch.x && batch.labels);
+    ranks_assert(weights && gradient && optimizer.slots[0].data && optimizer.slots[1].data && shards && exact &&
+                 batch.x && batch.labels);
     dt_model_init(model, weights, 1);
 }
 
@@ -93,7 +97,8 @@ static void teardown(void) {
         for (int w = 0; w < WIRES; w++) dt_reduce_destroy(reducers[c][w]);
     dt_free(weights);
     dt_free(gradient);
-    for (int s = 0; s < DT_MAX_SLOTS; s++) dt_free(moments[s]);
+    for (int s = 0; s < 2; s++) dt_free(optimizer.slots[s].data);
+    dt_optimizer_finish(&optimizer);
     dt_free(shards);
     dt_free(exact);
     dt_free(batch.x);
@@ -116,9 +121,9 @@ static void compute(int step, int64_t offset, int64_t count, dt_real *g) {
 }
 
 static void train(int step) {
-    dt_recipe_optimizer adam = {.kind = DT_ADAM, .lr = 0.001, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8};
     compute(step, 0, BATCH, gradient);
-    dt_optim_update(kernels, &adam, table, weights, moments, gradient, 0, table->total, step, BATCH, BATCH, 0, adam.lr);
+    dt_optimizer_step numbers = dt_optimizer_begin(&optimizer, step, BATCH, BATCH, 0, adam.lr);
+    dt_optimizer_apply(&optimizer, &numbers, weights, gradient, 0, table->total);
 }
 
 /* All shards' gradients, and their sum in float64. */

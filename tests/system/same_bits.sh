@@ -15,6 +15,7 @@ declare -A optimizers=(
     [adamw]='{kind: adamw, weight_decay: 0.01}'
     [rmsprop]='{kind: rmsprop, momentum: 0.5}'
     [adagrad]='{kind: adagrad, lr: 0.01}'
+    [lamb]='{kind: lamb, lr: 0.01, weight_decay: 0.01}'
 )
 declare -A clips=([none]='' [norm]='clip_norm: 0.5' [value]='clip_value: 0.002')
 
@@ -40,6 +41,9 @@ cases='
     adagrad   none   0       40    0           i64
     adagrad   norm   0.3     33    0           i32
     adagrad   value  0.3     48    3           i32
+    lamb      none   0.3     33    3           i32
+    lamb      norm   0       40    0           i64
+    lamb      value  0.3     50    3           i64
 '
 cases=$(sed '/#/d; /^ *$/d' <<<"$cases")
 

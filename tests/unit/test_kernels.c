@@ -692,7 +692,7 @@ END_TEST
 
 /* ---- update rules ---- */
 
-enum { SGD, SGD_MOMENTUM, SGD_NESTEROV, ADAM, RMSPROP, RMSPROP_MOMENTUM, ADAGRAD, RULES };
+enum { SGD, SGD_MOMENTUM, SGD_NESTEROV, ADAM, ADAM_IN_HALVES, RMSPROP, RMSPROP_MOMENTUM, ADAGRAD, RULES };
 
 static const dt_update updates[] = {
     {.lr = 0.1F, .grad_scale = 0.25F, .momentum = 0.9F, .beta1 = 0.9F, .beta2 = 0.99F, .rho = 0.9F, .eps = 1e-8F},
@@ -708,6 +708,15 @@ static const dt_update updates[] = {
      .eps = 0.125F},
 };
 
+/* As LAMB does it, with a ratio of 1: then it is Adam. */
+static void adam_in_halves(const dt_kernels *kernels, float *w, float *m, float *v, const float *g, int64_t n,
+                           const dt_update *u) {
+    float *direction = floats(n, 79, 1);
+    kernels->adam_moments(m, v, w, g, n, u);
+    kernels->adam_direction(direction, m, v, w, n, u);
+    kernels->blend(w, direction, n, 1, -u->lr);
+}
+
 static void run_rule(const dt_kernels *kernels, int rule, float *w, float *a, float *b, const float *g, int64_t n,
                      const dt_update *options) {
     dt_update u = *options;
@@ -719,6 +728,7 @@ static void run_rule(const dt_kernels *kernels, int rule, float *w, float *a, fl
     case SGD_MOMENTUM:
     case SGD_NESTEROV: kernels->sgd(w, a, g, n, &u); return;
     case ADAM: kernels->adam(w, a, b, g, n, &u); return;
+    case ADAM_IN_HALVES: adam_in_halves(kernels, w, a, b, g, n, &u); return;
     case RMSPROP: kernels->rmsprop(w, a, NULL, g, n, &u); return;
     case RMSPROP_MOMENTUM: kernels->rmsprop(w, a, b, g, n, &u); return;
     case ADAGRAD: kernels->adagrad(w, a, g, n, &u); return;
@@ -742,7 +752,8 @@ static void reference_rule(int rule, double *w, double *a, double *b, double g, 
     case SGD: ref_sgd(w, NULL, g, &u); return;
     case SGD_MOMENTUM:
     case SGD_NESTEROV: ref_sgd(w, a, g, &u); return;
-    case ADAM: ref_adam(w, a, b, g, &u); return;
+    case ADAM:
+    case ADAM_IN_HALVES: ref_adam(w, a, b, g, &u); return;
     case RMSPROP: ref_rmsprop(w, a, NULL, g, &u); return;
     case RMSPROP_MOMENTUM: ref_rmsprop(w, a, b, g, &u); return;
     case ADAGRAD: ref_adagrad(w, a, g, &u); return;

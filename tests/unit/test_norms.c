@@ -31,9 +31,11 @@ START_TEST(layers_do_what_pytorch_s_do) {
     expect_near(layers, "gradient of the input", dx, golden_norms[_i].dx, inputs, TOLERANCE);
     /* what a step makes of the running statistics; the weights are kept from it by a rate of 0 */
     const dt_recipe_optimizer config = {.kind = DT_SGD};
-    dt_real *slots[DT_MAX_SLOTS] = {NULL};
-    dt_optim_update(pass.kernels, &config, table, list.w, slots, list.grads, 0, table->total, 0, GOLDEN_NORM_ROWS,
-                    GOLDEN_NORM_ROWS, 1, 0);
+    dt_optimizer sgd;
+    assert_ok(dt_optimizer_plan(&sgd, pass.kernels, &config, table));
+    dt_optimizer_step step = dt_optimizer_begin(&sgd, 0, GOLDEN_NORM_ROWS, GOLDEN_NORM_ROWS, 1, 0);
+    dt_optimizer_apply(&sgd, &step, list.w, list.grads, 0, table->total);
+    dt_optimizer_finish(&sgd);
     const double *after = golden_norms[_i].after;
     for (int t = 0; t < table->count; after += table->tensors[t++].count) {
         const dt_tensor *tensor = &table->tensors[t];
