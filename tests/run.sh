@@ -2,18 +2,20 @@
 # Installs what is missing, builds and runs every test. The last line is "N passed, N failed, N skipped", those
 # before it name what was skipped, and why.
 #   tests/run.sh [--quick] [-s SUITE]... [-k PATTERN]
-# --quick     unit tests only         -s SUITE   unit, avx2, fuzz, mpi, system, fault or source; may be repeated
+# --quick     unit tests only         -s SUITE   unit, avx2, fuzz, mpi, system, fault, source, ports; may be repeated
 # -k PATTERN  tests whose name has PATTERN (of grep)
-# Two builds: build/ as released runs everything, build/asan runs unit tests and fuzz targets under ASan and UBSan.
+# Two builds: build/ as released runs everything, build/asan runs unit tests and fuzz targets under ASan and UBSan. Two
+# more (suite ports) only train: of another compiler and of another MPI, whose bits are to be the release's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-suites=()
+suites=() # none is all
 pattern=
+ports=
 while (($#)); do
     case $1 in
         --quick) suites=(unit) ;;
-        -s) suites+=("${2:?-s needs a suite}") && shift ;;
+        -s) if [[ ${2:?-s needs a suite} == ports ]]; then ports=yes; else suites+=("$2"); fi && shift ;;
         -k) pattern=${2:?-k needs a pattern} && shift ;;
         *) sed -n '2,7s/^# //p' "$0" && exit 2 ;;
     esac
@@ -24,6 +26,7 @@ done
 need_packages "${packages_build[@]}" "${packages_test[@]}" "${packages_slurm[@]}"
 
 failed_builds=0
+ports_passed=0
 logs=()
 
 # configure_and_build DIRECTORY OPTION…
@@ -58,25 +61,56 @@ run_tests() {
     logs+=("$log")
 }
 
-if configure_and_build build -Dbuildtype=release -Dwerror=true; then
+only_ports=
+if ((${#suites[@]} == 0)) && [[ ! $pattern ]]; then
+    only_ports=$ports
+    ports=yes
+fi
+if configure_and_build build -Dbuildtype=release -Dwerror=true && [[ ! $only_ports ]]; then
     run_tests build "${suites[@]}"
 fi
 watched=() # suites that a sanitizer watches
 for suite in unit fuzz; do
     ((${#suites[@]})) && [[ " ${suites[*]} " != *" $suite "* ]] || watched+=("$suite")
 done
-if ((${#watched[@]})); then
+if ((${#watched[@]})) && [[ ! $only_ports ]]; then
     if configure_and_build build/asan -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Dwerror=true; then
         run_tests build/asan "${watched[@]}"
     fi
 fi
 
-python3 - "$failed_builds" "${logs[@]}" <<'END'
+# try_port NAME COMPILER LAUNCHER: builds with it, runs, and has the bits of build/ in $release
+try_port() {
+    local begun=$SECONDS
+    CC=$2 DTRAIN_MPIRUN=$3 tests/support/port.sh "build/$1" "" >"build/$1.result" 2>"build/$1.log"
+    if [[ $(grep -E '^(ran|mlp|gpt|cnn)=' "build/$1.result") == "$release" ]]; then
+        echo "ports / $1: OK, $((SECONDS - begun)) s"
+        ports_passed=$((ports_passed + 1))
+    else
+        echo "ports / $1: FAIL; it has, and then build/:"
+        cat "build/$1.log" "build/$1.result"
+        echo "$release"
+        failed_builds=$((failed_builds + 1))
+    fi
+}
+if [[ $ports && -x build/src/dtrain ]]; then
+    need_packages "${packages_ports[@]}"
+    release=$(DTRAIN=$PWD/build/src/dtrain tests/support/short_runs.sh launch 2>build/short_runs.log)
+    if [[ $release == *ran=yes* ]]; then
+        try_port clang "$(command -v clang-14 clang | head -n 1)" mpirun
+        try_port mpich mpicc.mpich mpirun.mpich
+    else
+        echo "ports: FAIL; the release build itself:" && cat build/short_runs.log && echo "$release"
+        failed_builds=$((failed_builds + 1))
+    fi
+fi
+
+python3 - "$failed_builds" "$ports_passed" "${logs[@]}" <<'END'
 import json, os, sys
 
-count = {"passed": 0, "failed": int(sys.argv[1]), "skipped": 0}
+count = {"passed": int(sys.argv[2]), "failed": int(sys.argv[1]), "skipped": 0}
 skipped = []  # what was not tested, and why, in the words of the tests
-for log in sys.argv[2:]:
+for log in sys.argv[3:]:
     if not os.path.exists(log):
         continue
     for line in open(log, encoding="utf-8"):
