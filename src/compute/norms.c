@@ -164,6 +164,15 @@ void DT_OF_ISA(batch_norm_backward)(dt_real *dx, dt_real *dscale, dt_real *dshif
     column_gradient(dx, dy, x, work, shift, rows, cols, relu);
 }
 
+/* to = (from - mean)*inverse*scale + shift. Whoever calls it says what there is as a constant: a choice left to the
+ * loop keeps clang from vectorising it. */
+INLINE void scale_row(dt_real *to, const dt_real *from, dt_real mean, dt_real inverse, const dt_real *restrict scale,
+                      const dt_real *restrict shift, int64_t cols, bool scaled, bool shifted) {
+    SIMD for (int64_t j = 0; j < cols; j++) {
+        to[j] = fma_real((from[j] - mean) * inverse, scaled ? scale[j] : 1, shifted ? shift[j] : 0);
+    }
+}
+
 void DT_OF_ISA(row_norm)(dt_real *y, dt_real *stats, const dt_real *x, const dt_real *restrict scale,
                          const dt_real *restrict shift, int64_t rows, int64_t cols, dt_real eps, bool centred) {
     for (int64_t i = 0; i < rows; i++) {
@@ -175,9 +184,12 @@ void DT_OF_ISA(row_norm)(dt_real *y, dt_real *stats, const dt_real *x, const dt_
         const dt_real mean = centred ? sum_of_lanes(sum) / (dt_real)cols : 0;
         OVER_LANES(cols, dt_real d = from[j] - mean; square[l] = fma_real(d, d, square[l]););
         const dt_real inverse = 1 / sqrt_real(sum_of_lanes(square) / (dt_real)cols + eps);
-        SIMD for (int64_t j = 0; j < cols; j++) {
-            to[j] = fma_real((from[j] - mean) * inverse, scale ? scale[j] : 1, shift ? shift[j] : 0);
-        }
+        if (scale && shift)
+            scale_row(to, from, mean, inverse, scale, shift, cols, true, true);
+        else if (scale)
+            scale_row(to, from, mean, inverse, scale, NULL, cols, true, false);
+        else
+            scale_row(to, from, mean, inverse, NULL, shift, cols, false, shift != NULL);
         stats[2 * i] = mean;
         stats[2 * i + 1] = inverse;
     }

@@ -31,7 +31,7 @@ static inline const dt_real *input_of(const dt_cell *cell, int64_t row) {
 /* ---- tanh ----------------------------------------------------------------------------------------------------------
  */
 
-static inline void rnn_row(const dt_cell *cell, int64_t row, const dt_real *restrict x) {
+INLINE void rnn_row(const dt_cell *cell, int64_t row, const dt_real *restrict x) {
     int64_t n = cell->units;
     const dt_real *restrict gate = cell->gates + row * n, *restrict b = cell->b;
     dt_real *restrict h = cell->h + row * n;
@@ -68,7 +68,7 @@ void DT_OF_ISA(dt_rnn_backward)(const dt_cell *cell) {
 /* ---- GRU -----------------------------------------------------------------------------------------------------------
  */
 
-static inline void gru_row(const dt_cell *cell, int64_t row, const dt_real *restrict x) {
+INLINE void gru_row(const dt_cell *cell, int64_t row, const dt_real *restrict x) {
     int64_t n = cell->units;
     dt_real *restrict gr = cell->gates + row * 3 * n, *restrict gz = gr + n, *restrict gn = gz + n;
     const dt_real *restrict pr = cell->product + row * 3 * n, *restrict pz = pr + n, *restrict pn = pz + n;
@@ -125,7 +125,7 @@ void DT_OF_ISA(dt_gru_backward)(const dt_cell *cell) {
 /* ---- LSTM ----------------------------------------------------------------------------------------------------------
  */
 
-static inline void lstm_row(const dt_cell *cell, int64_t row, const dt_real *restrict x) {
+INLINE void lstm_row(const dt_cell *cell, int64_t row, const dt_real *restrict x) {
     int64_t n = cell->units;
     dt_real *restrict gi = cell->gates + row * 4 * n, *restrict gf = gi + n, *restrict gg = gf + n,
                       *restrict go = gg + n;
