@@ -142,6 +142,15 @@ static void unpack(dt_real *restrict to, const dt_real *restrict from, int64_t n
         SIMD for (int64_t j = 0; j < size; j++) to[i * stride + j] = from[i * width + j] * scale;
 }
 
+#if !defined __clang__ && __GNUC__ < 12 /* whose name for it is another, and the numbers are a vector */
+#    ifdef DT_REAL_DOUBLE
+typedef int64_t lane_numbers __attribute__((vector_size(VECTOR_BYTES)));
+#    else
+typedef int32_t lane_numbers __attribute__((vector_size(VECTOR_BYTES)));
+#    endif
+#    define __builtin_shufflevector(a, b, ...) __builtin_shuffle(a, b, (lane_numbers){__VA_ARGS__})
+#endif
+
 /* The first halves of two vectors taken in turn, and their second halves. */
 #if VECTOR_BYTES == 64 && !defined DT_REAL_DOUBLE
 #    define FIRST_HALVES(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
