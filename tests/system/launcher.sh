@@ -117,6 +117,18 @@ DTRAIN=$work/where DTRAIN_MPIRUN=$work/bin/mpirun "$source/launch/local.sh" >"$o
 code=$?
 expect_bad 1 'recipe.yaml:3: what is wrong$' "of what mpirun says nothing is left"
 
+# An mpirun of another MPI than the program's starts as many programs that are alone. The words of such a
+# one are set, and the program is alone.
+(
+    export PMI_SIZE=3
+    if [[ $launcher == mpich ]]; then unset PMI_SIZE && export OMPI_COMM_WORLD_SIZE=3; fi
+    timeout 60 "$dtrain" train "$source/launch/recipes/fashion-mlp.yaml" --run alone >"$out" 2>"$err"
+)
+code=$?
+expect_bad 1 'the launcher started 3 ranks, but they cannot see each other: it is another MPI.s than dtrain' \
+    "a launcher of another MPI"
+if [[ -e alone ]]; then fail "a run was begun"; else pass "nothing was begun"; fi
+
 # Told to stop before mpirun is ready for it: that kills it, and nothing has begun.
 cat >bin/mpirun <<'END'
 #!/bin/sh
