@@ -93,7 +93,7 @@ both("one_two", y=lambda y: np.where(y > 1, 2, 1).astype("u1"))
 save("stray", y=np.where(np.arange(600) == 77, 255, Y).astype("u1"))
 save("only_in_test", test_y=np.where(np.arange(200) == 5, 9, TEST_Y).astype("u1"))
 both("one_class", y=lambda y: y * 0)
-save("large", y=np.where(np.arange(600) == 9, 2**63 + 5, Y).astype("u8"))
+save("large", y=np.where(np.arange(600) == 9, np.uint64(2**63 + 5), Y.astype("u8")))
 
 # ---- numbers to predict, and targets that mean nothing ----
 
