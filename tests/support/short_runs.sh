@@ -10,7 +10,7 @@ launch=$(realpath "$1")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit
-idx=/usr/share/datasets/fashion-mnist
+idx=${DTRAIN_FASHION_MNIST:-/usr/share/datasets/fashion-mnist}
 {
     "$launch/local.sh" -n 1 import idx "$idx"/{train-images-idx3,train-labels-idx1,t10k-images-idx3,t10k-labels-idx1}-ubyte.gz fashion.h5
     "$launch/local.sh" -n 1 import text "$source/LICENSE" text.h5 --tokens char
