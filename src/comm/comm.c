@@ -172,14 +172,22 @@ dt_status dt_comm_collect_text(dt_comm *comm, const char *text,
     return dt_comm_agree(comm, status);
 }
 
-dt_status dt_comm_sum_i64(dt_comm *comm, int64_t *values, size_t count) {
+static dt_status reduce_i64(dt_comm *comm, int64_t *values, size_t count, MPI_Op op) {
     if (comm->size == 1) return dt_ok();
     for (size_t at = 0; at < count; at += PIECE) {
         int piece = (int)(count - at < PIECE ? count - at : PIECE);
-        int code = MEET(MPI_Allreduce(MPI_IN_PLACE, values + at, piece, MPI_INT64_T, MPI_SUM, comm->world));
+        int code = MEET(MPI_Allreduce(MPI_IN_PLACE, values + at, piece, MPI_INT64_T, op, comm->world));
         DT_TRY(dt_comm_check(code, "MPI_Allreduce"));
     }
     return dt_ok();
+}
+
+dt_status dt_comm_sum_i64(dt_comm *comm, int64_t *values, size_t count) {
+    return reduce_i64(comm, values, count, MPI_SUM);
+}
+
+dt_status dt_comm_least_i64(dt_comm *comm, int64_t *values, size_t count) {
+    return reduce_i64(comm, values, count, MPI_MIN);
 }
 
 static dt_status reduce_doubles(dt_comm *comm, const double *values, size_t count, double *out, MPI_Op op) {

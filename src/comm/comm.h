@@ -48,6 +48,8 @@ dt_status dt_comm_collect_text(dt_comm *comm, const char *text,
 
 /* Collective. Element-wise sums, in place. */
 dt_status dt_comm_sum_i64(dt_comm *comm, int64_t *values, size_t count);
+/* Collective. Element-wise minima, in place. */
+dt_status dt_comm_least_i64(dt_comm *comm, int64_t *values, size_t count);
 
 /* Collective. Minimum, mean and maximum over the ranks of each of `count` values; any of the outputs may be NULL. */
 dt_status dt_comm_spread(dt_comm *comm, const double *values, size_t count, double *min, double *mean, double *max);

@@ -122,7 +122,7 @@ static dt_status look(look_job *job) {
 }
 
 /* Machines may have copies of their own; they have to be alike. */
-static dt_status check_alike(const dt_h5_info *info, const dt_h5_info *first, const dt_comm *comm, const char *file,
+static dt_status check_alike(const dt_h5_info *info, const dt_h5_info *first, const dt_ranks *ranks, const char *file,
                              const char *dataset) {
     bool alike = info->dtype == first->dtype && info->shape.rank == first->shape.rank;
     for (int i = 0; alike && i < info->shape.rank; i++) alike = info->shape.dim[i] == first->shape.dim[i];
@@ -131,31 +131,32 @@ static dt_status check_alike(const dt_h5_info *info, const dt_h5_info *first, co
     dt_shape_text(&info->shape, here);
     dt_shape_text(&first->shape, there);
     return dt_fail(DT_ERR_INPUT, "%s: %s is %s %s on %s but %s %s where rank 0 runs", file, dataset,
-                   dt_dtype_name(info->dtype), here, dt_comm_host(comm), dt_dtype_name(first->dtype), there);
+                   dt_dtype_name(info->dtype), here, ranks->host, dt_dtype_name(first->dtype), there);
 }
 
 /* Collective. Rank 0's names of values, where there are any. */
-static dt_status share_members(dt_array *array, const member_list *found, dt_comm *comm) {
+static dt_status share_members(dt_array *array, const member_list *found, const dt_ranks *ranks) {
     int32_t count = found->count;
-    DT_TRY(dt_comm_broadcast(comm, &count, sizeof count, 0));
+    DT_TRY(dt_ranks_broadcast(ranks, &count, sizeof count, 0));
     if (count == 0) return dt_ok();
     array->members = dt_alloc(1, sizeof *array->members);
-    DT_TRY(dt_comm_agree(comm, array->members ? dt_ok() : dt_fail_memory("names of values", sizeof *array->members)));
+    DT_TRY(dt_ranks_agree(ranks, array->members ? dt_ok() : dt_fail_memory("names of values", sizeof *array->members)));
     *array->members = *found;
-    return dt_comm_broadcast(comm, array->members, sizeof *array->members, 0);
+    return dt_ranks_broadcast(ranks, array->members, sizeof *array->members, 0);
 }
 
 /* Collective. The first rank of every machine looks, and tells the others. */
-static dt_status describe(dt_array *array, dt_h5_info *info, dt_comm *comm, const char *file, const char *dataset) {
+static dt_status describe(dt_array *array, dt_h5_info *info, const dt_ranks *ranks, const char *file,
+                          const char *dataset) {
     look_job job = {.file = file, .dataset = dataset};
-    dt_status status = dt_comm_node_rank(comm) == 0 ? look(&job) : dt_ok();
-    DT_TRY(dt_comm_agree(comm, status));
+    dt_status status = ranks->node_rank == 0 ? look(&job) : dt_ok();
+    DT_TRY(dt_ranks_agree(ranks, status));
     *info = job.info;
-    DT_TRY(dt_comm_node_broadcast(comm, info, sizeof *info));
+    DT_TRY(dt_ranks_node_broadcast(ranks, info, sizeof *info));
     dt_h5_info first = *info;
-    DT_TRY(dt_comm_broadcast(comm, &first, sizeof first, 0));
-    DT_TRY(dt_comm_agree(comm, check_alike(info, &first, comm, file, dataset)));
-    return share_members(array, &job.members, comm);
+    DT_TRY(dt_ranks_broadcast(ranks, &first, sizeof first, 0));
+    DT_TRY(dt_ranks_agree(ranks, check_alike(info, &first, ranks, file, dataset)));
+    return share_members(array, &job.members, ranks);
 }
 
 /* ---- mapping ---- */
@@ -182,18 +183,18 @@ static void fill_in(dt_array *array, const dt_h5_info *info) {
     array->offset = info->offset;
 }
 
-static dt_status describe_values(dt_array *array, dt_comm *comm, const char *file, const char *dataset) {
+static dt_status describe_values(dt_array *array, const dt_ranks *ranks, const char *file, const char *dataset) {
     dt_h5_info info;
-    DT_TRY(describe(array, &info, comm, file, dataset));
+    DT_TRY(describe(array, &info, ranks, file, dataset));
     fill_in(array, &info);
     return dt_ok();
 }
 
-dt_status dt_array_describe(dt_array **out, dt_comm *comm, const char *file, const char *dataset) {
+dt_status dt_array_describe(dt_array **out, const dt_ranks *ranks, const char *file, const char *dataset) {
     *out = NULL;
     dt_array *array = dt_alloc(1, sizeof *array);
-    dt_status status = dt_comm_agree(comm, array ? dt_ok() : dt_fail_memory("a dataset", sizeof *array));
-    if (status.code == DT_OK) status = describe_values(array, comm, file, dataset);
+    dt_status status = dt_ranks_agree(ranks, array ? dt_ok() : dt_fail_memory("a dataset", sizeof *array));
+    if (status.code == DT_OK) status = describe_values(array, ranks, file, dataset);
     if (status.code == DT_OK)
         *out = array;
     else
@@ -203,15 +204,17 @@ dt_status dt_array_describe(dt_array **out, dt_comm *comm, const char *file, con
 
 /* Files of different machines may differ in layout: either way takes the same collective calls only if all take it, so
  * one that needs unpacking makes all unpack. */
-dt_status dt_array_fetch(dt_array *array, dt_comm *comm, const char *file, const char *dataset, const char *spool) {
-    if (dt_comm_any(comm, !array->in_place))
-        return dt_comm_agree(comm, dt_spool_unpack(array, comm, file, dataset, dt_spool_directory(spool)));
-    return dt_comm_agree(comm, map_in_place(array, array->offset, file, dataset));
+dt_status dt_array_fetch(dt_array *array, const dt_ranks *ranks, const char *file, const char *dataset,
+                         const char *spool) {
+    if (dt_ranks_any(ranks, !array->in_place))
+        return dt_ranks_agree(ranks, dt_spool_unpack(array, ranks, file, dataset, dt_spool_directory(spool)));
+    return dt_ranks_agree(ranks, map_in_place(array, array->offset, file, dataset));
 }
 
-dt_status dt_array_open(dt_array **out, dt_comm *comm, const char *file, const char *dataset, const char *spool) {
-    DT_TRY(dt_array_describe(out, comm, file, dataset));
-    dt_status status = dt_array_fetch(*out, comm, file, dataset, spool);
+dt_status dt_array_open(dt_array **out, const dt_ranks *ranks, const char *file, const char *dataset,
+                        const char *spool) {
+    DT_TRY(dt_array_describe(out, ranks, file, dataset));
+    dt_status status = dt_array_fetch(*out, ranks, file, dataset, spool);
     if (status.code == DT_OK) return status;
     dt_array_close(*out);
     *out = NULL;

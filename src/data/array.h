@@ -9,22 +9,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/ranks.h"
 #include "base/status.h"
 #include "base/table.h"
-#include "comm/comm.h"
 
 typedef struct dt_array dt_array;
 
 /* Collective. `dataset` of `file` as rows of its first dimension, of which only type and shape are known: no value has
  * been read, and no memory or disk taken for any. */
-dt_status dt_array_describe(dt_array **out, dt_comm *comm, const char *file, const char *dataset);
+dt_status dt_array_describe(dt_array **out, const dt_ranks *ranks, const char *file, const char *dataset);
 /* Collective. The values of an array that was described: mapped where they are, or unpacked to the spool directory. */
-dt_status dt_array_fetch(dt_array *array, dt_comm *comm, const char *file, const char *dataset, const char *spool);
+dt_status dt_array_fetch(dt_array *array, const dt_ranks *ranks, const char *file, const char *dataset,
+                         const char *spool);
 /* Collective. Both. */
-dt_status dt_array_open(dt_array **out, dt_comm *comm, const char *file, const char *dataset, const char *spool);
+dt_status dt_array_open(dt_array **out, const dt_ranks *ranks, const char *file, const char *dataset,
+                        const char *spool);
 /* Collective. The last dimension becomes the first, that of rows, and the others keep their order: for samples that are
  * last, as MATLAB writes them. Through a second file in the spool directory. On failure the array is as it was. */
-dt_status dt_array_turn(dt_array **array, dt_comm *comm, const char *dataset, const char *spool);
+dt_status dt_array_turn(dt_array **array, const dt_ranks *ranks, const char *dataset, const char *spool);
 void dt_array_close(dt_array *array); /* accepts NULL */
 int64_t dt_array_rows(const dt_array *array);
 dt_shape dt_array_shape(const dt_array *array);

@@ -36,11 +36,12 @@ dt_status dt_array_map(dt_array *array, int fd, uint64_t offset, const char *fil
 const char *dt_spool_directory(const char *spool);
 /* Collective. One file per machine, open on all its ranks, without a name. *fd is -1 before, and may be open after a
  * failure. */
-dt_status dt_spool_open(int *fd, dt_comm *comm, const char *directory);
+dt_status dt_spool_open(int *fd, const dt_ranks *ranks, const char *directory);
 dt_status dt_spool_write(int fd, const char *data, size_t bytes, off_t offset);
 /* Rows that are written at once, whole rows of chunks. */
 int64_t dt_spool_rows(const dt_array *array, int64_t chunk_rows);
 /* Collective. The array's values, unpacked and mapped. */
-dt_status dt_spool_unpack(dt_array *array, dt_comm *comm, const char *file, const char *dataset, const char *directory);
+dt_status dt_spool_unpack(dt_array *array, const dt_ranks *ranks, const char *file, const char *dataset,
+                          const char *directory);
 
 #endif

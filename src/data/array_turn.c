@@ -35,11 +35,11 @@ static dt_status write_turned(const dt_array *array, int fd, const char *from, c
 }
 
 /* Collective. `turned` has the shape; `array` the values. */
-static dt_status map_turned(dt_array *turned, const dt_array *array, dt_comm *comm, const char *dataset,
+static dt_status map_turned(dt_array *turned, const dt_array *array, const dt_ranks *ranks, const char *dataset,
                             const char *directory) {
     int fd = -1;
-    dt_status status = dt_spool_open(&fd, comm, directory);
-    bool first = dt_comm_node_rank(comm) == 0;
+    dt_status status = dt_spool_open(&fd, ranks, directory);
+    bool first = ranks->node_rank == 0;
     if (status.code == DT_OK) {
         int code = first ? posix_fallocate(fd, 0, (off_t)turned->bytes) : 0;
         if (code != 0)
@@ -48,26 +48,26 @@ static dt_status map_turned(dt_array *turned, const dt_array *array, dt_comm *co
                              dataset, turned->bytes, directory, strerror(code));
         else if (first)
             status = write_turned(turned, fd, array->values, dataset);
-        status = dt_comm_agree(comm, status);
+        status = dt_ranks_agree(ranks, status);
     }
-    if (status.code == DT_OK) status = dt_comm_agree(comm, dt_array_map(turned, fd, 0, directory, dataset));
+    if (status.code == DT_OK) status = dt_ranks_agree(ranks, dt_array_map(turned, fd, 0, directory, dataset));
     if (fd >= 0) close(fd);
     return status;
 }
 
-dt_status dt_array_turn(dt_array **array, dt_comm *comm, const char *dataset, const char *spool) {
+dt_status dt_array_turn(dt_array **array, const dt_ranks *ranks, const char *dataset, const char *spool) {
     dt_array *old = *array;
     int rank = old->row_shape.rank;
     if (rank == 0) return dt_ok();
     dt_array *turned = dt_alloc(1, sizeof *turned);
-    DT_TRY(dt_comm_agree(comm, turned ? dt_ok() : dt_fail_memory("a dataset", sizeof *turned)));
+    DT_TRY(dt_ranks_agree(ranks, turned ? dt_ok() : dt_fail_memory("a dataset", sizeof *turned)));
     *turned = *old;
     turned->map = NULL;
     turned->rows = old->row_shape.dim[rank - 1];
     turned->row_shape.dim[0] = old->rows;
     for (int i = 1; i < rank; i++) turned->row_shape.dim[i] = old->row_shape.dim[i - 1];
     turned->row_bytes = (size_t)dt_shape_count(&turned->row_shape) * dt_dtype_size(turned->dtype);
-    dt_status status = map_turned(turned, old, comm, dataset, dt_spool_directory(spool));
+    dt_status status = map_turned(turned, old, ranks, dataset, dt_spool_directory(spool));
     dt_array *left = status.code == DT_OK ? old : turned;
     *array = left == old ? turned : old;
     left->members = NULL; /* the other has them, too */

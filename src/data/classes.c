@@ -97,18 +97,18 @@ static dt_status read_values(dt_classes *classes, const char *file) {
 }
 
 /* Collective. What rank 0 has, for all. */
-static dt_status share(dt_classes *classes, dt_comm *comm) {
+static dt_status share(dt_classes *classes, const dt_ranks *ranks) {
     int64_t count = classes->count;
-    DT_TRY(dt_comm_broadcast(comm, &count, sizeof count, 0));
+    DT_TRY(dt_ranks_broadcast(ranks, &count, sizeof count, 0));
     if (count == 0) return dt_ok();
-    DT_TRY(dt_comm_agree(comm, dt_comm_rank(comm) == 0 ? dt_ok() : reserve(classes, count)));
-    return dt_comm_broadcast(comm, classes->values, (size_t)count * sizeof *classes->values, 0);
+    DT_TRY(dt_ranks_agree(ranks, ranks->rank == 0 ? dt_ok() : reserve(classes, count)));
+    return dt_ranks_broadcast(ranks, classes->values, (size_t)count * sizeof *classes->values, 0);
 }
 
-dt_status dt_classes_open(dt_classes *out, dt_comm *comm, const char *checkpoint) {
+dt_status dt_classes_open(dt_classes *out, const dt_ranks *ranks, const char *checkpoint) {
     memset(out, 0, sizeof *out);
-    dt_status status = dt_comm_agree(comm, dt_comm_rank(comm) == 0 ? read_values(out, checkpoint) : dt_ok());
-    if (status.code == DT_OK) status = share(out, comm);
+    dt_status status = dt_ranks_agree(ranks, ranks->rank == 0 ? read_values(out, checkpoint) : dt_ok());
+    if (status.code == DT_OK) status = share(out, ranks);
     if (status.code != DT_OK) dt_classes_finish(out);
     return status;
 }

@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
+#include "base/ranks.h"
 #include "base/status.h"
-#include "comm/comm.h"
 
 /* Labels that are no class numbers: the label of each class, ascending. `count` 0: labels are class numbers. */
 typedef struct dt_classes {
@@ -14,7 +14,7 @@ typedef struct dt_classes {
 } dt_classes;
 void dt_classes_finish(dt_classes *classes);
 /* Collective. Those of a checkpoint. */
-dt_status dt_classes_open(dt_classes *out, dt_comm *comm, const char *checkpoint);
+dt_status dt_classes_open(dt_classes *out, const dt_ranks *ranks, const char *checkpoint);
 
 typedef struct dt_labels dt_labels;        /* which values labels have, and where */
 void dt_labels_destroy(dt_labels *labels); /* accepts NULL */

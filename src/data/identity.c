@@ -61,30 +61,30 @@ static bool same_part(const dt_identity_part *a, const dt_identity_part *b) {
     return same;
 }
 
-static dt_status check_copies(const dt_identity *here, const dt_identity *first, const dt_comm *comm,
+static dt_status check_copies(const dt_identity *here, const dt_identity *first, const dt_ranks *ranks,
                               const char *file) {
     for (int i = 0; i < here->count; i++)
         if (!same_part(&here->parts[i], &first->parts[i]))
             return dt_fail(
                 DT_ERR_INPUT,
                 "%s: data.%s has other values on %s than where rank 0 runs; every machine needs the same data", file,
-                here->parts[i].role, dt_comm_host(comm));
+                here->parts[i].role, ranks->host);
     return dt_ok();
 }
 
-dt_status dt_identity_of(dt_identity *out, dt_comm *comm, const char *file, const dt_source *train,
+dt_status dt_identity_of(dt_identity *out, const dt_ranks *ranks, const char *file, const dt_source *train,
                          const dt_source *test) {
     memset(out, 0, sizeof *out);
-    if (dt_comm_node_rank(comm) == 0) {
+    if (ranks->node_rank == 0) {
         add(out, "train_x", train->x);
         add(out, "train_y", train->targets.y);
         if (test) add(out, "test_x", test->x);
         if (test) add(out, "test_y", test->targets.y);
     }
-    DT_TRY(dt_comm_agree(comm, dt_comm_node_broadcast(comm, out, sizeof *out)));
+    DT_TRY(dt_ranks_agree(ranks, dt_ranks_node_broadcast(ranks, out, sizeof *out)));
     dt_identity first = *out;
-    DT_TRY(dt_comm_broadcast(comm, &first, sizeof first, 0));
-    return dt_comm_agree(comm, check_copies(out, &first, comm, file));
+    DT_TRY(dt_ranks_broadcast(ranks, &first, sizeof first, 0));
+    return dt_ranks_agree(ranks, check_copies(out, &first, ranks, file));
 }
 
 /* ---- as text ---- */

@@ -8,7 +8,7 @@
 #ifndef DTRAIN_IDENTITY_H
 #define DTRAIN_IDENTITY_H
 
-#include "comm/comm.h"
+#include "base/ranks.h"
 #include "data/source.h"
 
 #define DT_IDENTITY_PARTS 4   /* inputs and targets, of training and test */
@@ -30,7 +30,7 @@ typedef struct dt_identity {
 /* Collective. Of a run's data; `test` may be NULL. The same on every rank and for any number of them. Where machines
  * have copies of their own that are not the same data, all ranks get a failure that names one; `file` is what they
  * opened. */
-dt_status dt_identity_of(dt_identity *out, dt_comm *comm, const char *file, const dt_source *train,
+dt_status dt_identity_of(dt_identity *out, const dt_ranks *ranks, const char *file, const dt_source *train,
                          const dt_source *test);
 
 /* A line a dataset: "train_x uint8 [60000, 28, 28] 0123456789abcdef". */

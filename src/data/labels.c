@@ -44,63 +44,50 @@ bool dt_labels_within(const dt_labels *labels, int64_t classes) {
 /* ---- counting ---- */
 
 /* Collective. The smallest and the largest of all ranks' labels. */
-static dt_status find_range(dt_labels *labels, dt_comm *comm, const dt_array *y) {
-    int ranks = dt_comm_size(comm);
-    uint64_t *all = dt_alloc((size_t)ranks, sizeof *all);
-    DT_TRY(dt_comm_agree(comm, all ? dt_ok() : dt_fail_memory("the range of labels", (size_t)ranks * sizeof *all)));
-    int64_t first, count, ends[2] = {INT64_MAX, INT64_MIN};
-    dt_shard_range(dt_array_rows(y), ranks, dt_comm_rank(comm), &first, &count);
+static dt_status find_range(dt_labels *labels, const dt_ranks *ranks, const dt_array *y) {
+    int64_t first, count, ends[2] = {INT64_MAX, INT64_MAX}; /* the smallest, and the smallest of ~label */
+    dt_shard_range(dt_array_rows(y), ranks->size, ranks->rank, &first, &count);
     const void *values = dt_array_row(y, 0);
     dt_dtype dtype = dt_array_dtype(y);
     for (int64_t i = first; i < first + count; i++) {
         if (i % LOOKED_AT == 0) dt_alive();
         int64_t label = dt_integer_at(values, dtype, i);
         if (label < ends[0]) ends[0] = label;
-        if (label > ends[1]) ends[1] = label;
+        if (~label < ends[1]) ends[1] = ~label;
     }
-    labels->least = INT64_MAX;
-    labels->most = INT64_MIN;
-    dt_status status = dt_ok();
-    for (int end = 0; end < 2 && status.code == DT_OK; end++) {
-        status = dt_comm_gather_u64(comm, (uint64_t)ends[end], all);
-        for (int i = 0; i < ranks; i++) {
-            if (end == 0 && (int64_t)all[i] < labels->least) labels->least = (int64_t)all[i];
-            if (end == 1 && (int64_t)all[i] > labels->most) labels->most = (int64_t)all[i];
-        }
-    }
-    dt_free(all);
-    return status;
+    DT_TRY(dt_ranks_least(ranks, ends, 2));
+    labels->least = ends[0];
+    labels->most = ~ends[1];
+    return dt_ok();
 }
 
-/* Collective. Of labels from 0 on: counts[size] and the first row of each, all ranks' together; rows[2, size], of which
- * the second half is for work. */
-static dt_status count_small(dt_comm *comm, const dt_array *y, int64_t size, int64_t *counts, double *rows) {
-    double *own = rows + size;
+/* Collective. Of labels from 0 on: counts[size] and the first row of each, rows[size], all ranks' together. */
+static dt_status count_small(const dt_ranks *ranks, const dt_array *y, int64_t size, int64_t *counts, int64_t *rows) {
     int64_t first, count;
-    dt_shard_range(dt_array_rows(y), dt_comm_size(comm), dt_comm_rank(comm), &first, &count);
+    dt_shard_range(dt_array_rows(y), ranks->size, ranks->rank, &first, &count);
     const void *values = dt_array_row(y, 0);
     dt_dtype dtype = dt_array_dtype(y);
-    for (int64_t i = 0; i < size; i++) own[i] = (double)dt_array_rows(y);
+    for (int64_t i = 0; i < size; i++) rows[i] = dt_array_rows(y);
     for (int64_t i = first; i < first + count; i++) {
         if (i % LOOKED_AT == 0) dt_alive();
         int64_t label = dt_integer_at(values, dtype, i);
-        if (counts[label]++ == 0) own[label] = (double)i;
+        if (counts[label]++ == 0) rows[label] = i;
     }
-    DT_TRY(dt_comm_sum_i64(comm, counts, (size_t)size));
-    return dt_comm_spread(comm, own, (size_t)size, rows, NULL, NULL);
+    DT_TRY(dt_ranks_sum(ranks, counts, (size_t)size));
+    return dt_ranks_least(ranks, rows, (size_t)size);
 }
 
 /* Collective. */
-static dt_status collect_small(dt_labels *labels, dt_comm *comm, const dt_array *y) {
+static dt_status collect_small(dt_labels *labels, const dt_ranks *ranks, const dt_array *y) {
     int64_t size = labels->most + 1;
     int64_t *counts = dt_alloc((size_t)size, sizeof *counts);
-    double *rows = dt_alloc(2 * (size_t)size, sizeof *rows);
+    int64_t *rows = dt_alloc((size_t)size, sizeof *rows);
     labels->all = dt_alloc((size_t)size, sizeof *labels->all);
     bool there = counts && rows && labels->all;
-    dt_status status = dt_comm_agree(comm, there ? dt_ok() : dt_fail_memory("the labels", (size_t)size * 40));
-    if (status.code == DT_OK) status = count_small(comm, y, size, counts, rows);
+    dt_status status = dt_ranks_agree(ranks, there ? dt_ok() : dt_fail_memory("the labels", (size_t)size * 32));
+    if (status.code == DT_OK) status = count_small(ranks, y, size, counts, rows);
     for (int64_t i = 0; i < size && status.code == DT_OK; i++)
-        if (counts[i] > 0) labels->all[labels->count++] = (dt_label){i, counts[i], (int64_t)rows[i]};
+        if (counts[i] > 0) labels->all[labels->count++] = (dt_label){i, counts[i], rows[i]};
     dt_free(counts);
     dt_free(rows);
     return status;
@@ -189,14 +176,14 @@ const char *dt_labels_text(const dt_labels *labels) {
 
 /* ---- */
 
-dt_status dt_labels_collect(dt_labels **out, dt_comm *comm, const dt_array *y, const char *dataset) {
+dt_status dt_labels_collect(dt_labels **out, const dt_ranks *ranks, const dt_array *y, const char *dataset) {
     dt_labels *labels = *out = dt_alloc(1, sizeof *labels);
-    DT_TRY(dt_comm_agree(comm, labels ? dt_ok() : dt_fail_memory("the labels", sizeof *labels)));
-    DT_TRY(find_range(labels, comm, y));
+    DT_TRY(dt_ranks_agree(ranks, labels ? dt_ok() : dt_fail_memory("the labels", sizeof *labels)));
+    DT_TRY(find_range(labels, ranks, y));
     if (labels->least >= 0 && labels->most < DT_MOST_CLASSES)
-        DT_TRY(collect_small(labels, comm, y));
+        DT_TRY(collect_small(labels, ranks, y));
     else
-        DT_TRY(dt_comm_agree(comm, collect_any(labels, y)));
+        DT_TRY(dt_ranks_agree(ranks, collect_any(labels, y)));
     describe(labels, dataset, labels->text, sizeof labels->text);
     return dt_ok();
 }

@@ -15,7 +15,7 @@ typedef struct dt_label {
 
 /* labels.c. Collective. Of y, called `dataset`, whose rows are integers, one each. *out is to dt_labels_destroy, also
  * after a failure. */
-dt_status dt_labels_collect(dt_labels **out, dt_comm *comm, const dt_array *y, const char *dataset);
+dt_status dt_labels_collect(dt_labels **out, const dt_ranks *ranks, const dt_array *y, const char *dataset);
 int64_t dt_labels_count(const dt_labels *labels); /* of different values; DT_MOST_CLASSES + 1 when there are more */
 /* In ascending order; NULL behind the last, and where there are more than DT_MOST_CLASSES. */
 const dt_label *dt_labels_at(const dt_labels *labels, int64_t i);
@@ -23,7 +23,7 @@ const dt_label *dt_labels_at(const dt_labels *labels, int64_t i);
 bool dt_labels_within(const dt_labels *labels, int64_t classes);
 
 /* targets.c. Collective. Decides by targets->loss what targets->y is, and looks at all of it. */
-dt_status dt_targets_open(dt_targets *targets, dt_comm *comm);
+dt_status dt_targets_open(dt_targets *targets, const dt_ranks *ranks);
 
 /* classes.c. The classes are the different labels there are, at most DT_MOST_CLASSES. */
 dt_status dt_classes_take(dt_classes *classes, const dt_labels *labels);

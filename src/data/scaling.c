@@ -155,18 +155,19 @@ static void block_moments(moments *all, double *work, const dt_scaling *s, const
 }
 
 /* Collective. Names the first sample without which mean and deviation would be numbers. */
-static dt_status fail_moments(dt_comm *comm, const dt_source *source, const dt_recipe_data *data, int64_t channel) {
+static dt_status fail_moments(const dt_ranks *ranks, const dt_source *source, const dt_recipe_data *data,
+                              int64_t channel) {
     int64_t first, count;
-    dt_shard_range(source->samples, dt_comm_size(comm), dt_comm_rank(comm), &first, &count);
+    dt_shard_range(source->samples, ranks->size, ranks->rank, &first, &count);
     char fault[DT_FAULT_TEXT];
     int64_t bad = first;
     while (bad < first + count && !dt_source_fault(source, false, bad, fault, sizeof fault)) {
         bad++;
         dt_alive();
     }
-    double found = (double)(bad < first + count ? bad : source->samples), least;
-    DT_TRY(dt_comm_spread(comm, &found, 1, &least, NULL, NULL));
-    if ((int64_t)least < source->samples && dt_source_fault(source, false, (int64_t)least, fault, sizeof fault))
+    int64_t least = bad < first + count ? bad : source->samples;
+    DT_TRY(dt_ranks_least(ranks, &least, 1));
+    if (least < source->samples && dt_source_fault(source, false, least, fault, sizeof fault))
         return dt_fail(DT_ERR_INPUT,
                        "%s: row %lld of %s %s, so data.normalize cannot compute a mean in channel %lld; correct the "
                        "data, or give data.mean and data.std",
@@ -208,34 +209,35 @@ typedef struct sums {
 } sums;
 
 /* Collective. One pass over the samples: moments as distances from own->origin. */
-static dt_status compute_pass(dt_scaling *s, dt_comm *comm, const sums *own, const dt_source *source,
+static dt_status compute_pass(dt_scaling *s, const dt_ranks *ranks, const sums *own, const dt_source *source,
                               const dt_recipe_data *data) {
     int64_t own_first, own_count;
     moments *blocks = (moments *)own->message;
     memset(own->message, 0, own->words * sizeof *own->message);
-    dt_shard_range(own->block_count, dt_comm_size(comm), dt_comm_rank(comm), &own_first, &own_count);
+    dt_shard_range(own->block_count, ranks->size, ranks->rank, &own_first, &own_count);
     for (int64_t b = own_first; b < own_first + own_count && !dt_stop_requested; b++) {
         int64_t first, count;
         dt_shard_range(source->samples, own->block_count, b, &first, &count);
         block_moments(blocks + b * s->channels, own->work, s, own->origin, source, first, count);
     }
-    DT_TRY(dt_comm_agree(comm, dt_stop_status()));
+    DT_TRY(dt_ranks_agree(ranks, dt_stop_status()));
     /* one rank has a block's bits, the others have zeros, and so the sum is a copy */
-    DT_TRY(dt_comm_sum_i64(comm, own->message, own->words));
+    DT_TRY(dt_ranks_sum(ranks, own->message, own->words));
     int64_t bad = take(s, blocks, own->block_count, own->origin, source->samples);
-    return bad < 0 ? dt_ok() : fail_moments(comm, source, data, bad);
+    return bad < 0 ? dt_ok() : fail_moments(ranks, source, data, bad);
 }
 
 /* Collective. */
-static dt_status compute_passes(dt_scaling *s, dt_comm *comm, const sums *own, const dt_source *source,
+static dt_status compute_passes(dt_scaling *s, const dt_ranks *ranks, const sums *own, const dt_source *source,
                                 const dt_recipe_data *data) {
-    DT_TRY(compute_pass(s, comm, own, source, data));
+    DT_TRY(compute_pass(s, ranks, own, source, data));
     if (!scales_far(s, source->about.dtype)) return dt_ok();
     for (int64_t c = 0; c < s->channels; c++) own->origin[c] = s->far[c] ? s->mean[c] : 0;
-    return compute_pass(s, comm, own, source, data);
+    return compute_pass(s, ranks, own, source, data);
 }
 
-dt_status dt_scaling_compute(dt_scaling *s, dt_comm *comm, const dt_source *source, const dt_recipe_data *data) {
+dt_status dt_scaling_compute(dt_scaling *s, const dt_ranks *ranks, const dt_source *source,
+                             const dt_recipe_data *data) {
     int64_t block_count = source->samples < BLOCKS ? source->samples : BLOCKS;
     sums own = {.block_count = block_count,
                 .words = (size_t)(block_count * s->channels) * (sizeof(moments) / sizeof(int64_t))};
@@ -244,8 +246,8 @@ dt_status dt_scaling_compute(dt_scaling *s, dt_comm *comm, const dt_source *sour
     own.work = dt_alloc((size_t)(s->height * s->width), sizeof *own.work);
     bool there = own.message && own.origin && own.work;
     dt_status status =
-        dt_comm_agree(comm, there ? dt_ok() : dt_fail_memory("the channels' sums", own.words * sizeof *own.message));
-    if (status.code == DT_OK) status = compute_passes(s, comm, &own, source, data);
+        dt_ranks_agree(ranks, there ? dt_ok() : dt_fail_memory("the channels' sums", own.words * sizeof *own.message));
+    if (status.code == DT_OK) status = compute_passes(s, ranks, &own, source, data);
     dt_free(own.message);
     dt_free(own.origin);
     dt_free(own.work);

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/ranks.h"
 #include "base/status.h"
-#include "comm/comm.h"
 #include "compute/compute.h"
 #include "config/recipe.h"
 
@@ -31,7 +31,8 @@ dt_status dt_scaling_open(dt_scaling *out, const dt_source *source, const dt_rec
 void dt_scaling_close(dt_scaling *scaling);
 /* Collective. Mean and std from all samples of `source`, by channel; a channel that never changes has std 1. The same
  * bits on any number of ranks: the samples are cut into fixed blocks, and joined in their order. */
-dt_status dt_scaling_compute(dt_scaling *scaling, dt_comm *comm, const dt_source *source, const dt_recipe_data *data);
+dt_status dt_scaling_compute(dt_scaling *scaling, const dt_ranks *ranks, const dt_source *source,
+                             const dt_recipe_data *data);
 /* Mean and std are now what they will be. */
 void dt_scaling_settle(dt_scaling *scaling);
 

@@ -26,14 +26,15 @@ void dt_source_field(const dt_recipe_data *data, bool test, char out[32]) {
     snprintf(out, 32, "%s_%s", test ? "test" : "train", kind_for(data)->field);
 }
 
-dt_status dt_source_vocabulary(dt_vocabulary *out, dt_comm *comm, const char *file, const dt_recipe_data *data) {
+dt_status dt_source_vocabulary(dt_vocabulary *out, const dt_ranks *ranks, const char *file,
+                               const dt_recipe_data *data) {
     memset(out, 0, sizeof *out);
-    return kind_for(data)->of_tokens ? dt_vocabulary_open(out, comm, file) : dt_ok();
+    return kind_for(data)->of_tokens ? dt_vocabulary_open(out, ranks, file) : dt_ok();
 }
 
 /* ---- opening ---- */
 
-dt_status dt_source_open(dt_source *out, dt_comm *comm, const dt_source_request *request) {
+dt_status dt_source_open(dt_source *out, const dt_ranks *ranks, const dt_source_request *request) {
     const dt_recipe_data *data = request->data;
     *out = (dt_source){.kind = kind_for(data),
                        .file = request->file,
@@ -41,7 +42,7 @@ dt_status dt_source_open(dt_source *out, dt_comm *comm, const dt_source_request 
                        .targets = {.file = request->file,
                                    .name = request->test ? data->test_y : data->train_y,
                                    .loss = (int)request->loss}};
-    dt_status status = out->kind->open(out, comm, request);
+    dt_status status = out->kind->open(out, ranks, request);
     if (status.code != DT_OK) {
         dt_source_close(out);
         return status;

@@ -7,9 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/ranks.h"
 #include "base/status.h"
 #include "base/table.h"
-#include "comm/comm.h"
 #include "compute/compute.h"
 #include "config/recipe.h"
 #include "data/array.h"
@@ -62,12 +62,12 @@ typedef struct dt_source_request {
 
 /* Collective. What is wrong with the data is found here, as far as a look at all targets and tokens can find it, and
  * named with its file, dataset, row and value. */
-dt_status dt_source_open(dt_source *out, dt_comm *comm, const dt_source_request *request);
+dt_status dt_source_open(dt_source *out, const dt_ranks *ranks, const dt_source_request *request);
 void dt_source_close(dt_source *source); /* accepts what is zeroed, or closed */
 
 /* Collective. The vocabulary that `file` has for the samples a recipe asks for; an empty one where they are made of no
  * tokens, or it has none. */
-dt_status dt_source_vocabulary(dt_vocabulary *out, dt_comm *comm, const char *file, const dt_recipe_data *data);
+dt_status dt_source_vocabulary(dt_vocabulary *out, const dt_ranks *ranks, const char *file, const dt_recipe_data *data);
 /* The recipe's field for where samples are: "test_x". */
 void dt_source_field(const dt_recipe_data *data, bool test, char out[32]);
 /* What that field says. */

@@ -40,21 +40,22 @@ static dt_status fail_rows(const dt_source *source, bool samples_last) {
                    samples_last ? "samples" : "rows", source->targets.name, ys, advice);
 }
 
-dt_status dt_source_open_pair(dt_source *source, dt_comm *comm, const dt_source_request *request, bool samples_last) {
+dt_status dt_source_open_pair(dt_source *source, const dt_ranks *ranks, const dt_source_request *request,
+                              bool samples_last) {
     const char *file = source->file, *x = source->x_name, *y = source->targets.name, *spool = request->data->spool;
     /* What does not fit is refused before anything is unpacked: a few bytes of a file can claim any amount of disk. */
-    DT_TRY(dt_array_describe(&source->x, comm, file, x));
+    DT_TRY(dt_array_describe(&source->x, ranks, file, x));
     if (request->trained) DT_TRY(dt_identity_expect(request->trained, request->checkpoint, file, x, source->x));
-    DT_TRY(dt_array_describe(&source->targets.y, comm, file, y));
+    DT_TRY(dt_array_describe(&source->targets.y, ranks, file, y));
     if (samples_of(source->x, samples_last) != samples_of(source->targets.y, samples_last))
         return fail_rows(source, samples_last);
-    DT_TRY(dt_array_fetch(source->x, comm, file, x, spool));
-    DT_TRY(dt_array_fetch(source->targets.y, comm, file, y, spool));
+    DT_TRY(dt_array_fetch(source->x, ranks, file, x, spool));
+    DT_TRY(dt_array_fetch(source->targets.y, ranks, file, y, spool));
     if (samples_last) {
-        DT_TRY(dt_array_turn(&source->x, comm, x, spool));
-        DT_TRY(dt_array_turn(&source->targets.y, comm, y, spool));
+        DT_TRY(dt_array_turn(&source->x, ranks, x, spool));
+        DT_TRY(dt_array_turn(&source->targets.y, ranks, y, spool));
     }
-    return dt_targets_open(&source->targets, comm);
+    return dt_targets_open(&source->targets, ranks);
 }
 
 static bool serves(const dt_recipe_data *data) {
@@ -62,8 +63,8 @@ static bool serves(const dt_recipe_data *data) {
     return true;
 }
 
-static dt_status open_arrays(dt_source *source, dt_comm *comm, const dt_source_request *request) {
-    return dt_source_open_pair(source, comm, request, request->data->samples == DT_SAMPLES_LAST);
+static dt_status open_arrays(dt_source *source, const dt_ranks *ranks, const dt_source_request *request) {
+    return dt_source_open_pair(source, ranks, request, request->data->samples == DT_SAMPLES_LAST);
 }
 
 static void describe(const dt_source *source, dt_source_about *about) {

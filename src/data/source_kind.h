@@ -22,7 +22,7 @@ struct dt_source_kind {
     bool of_tokens;           /* samples are made of tokens, whose vocabulary may be beside them */
     /* Collective. Fills in source->x and source->targets, whose names are there, and checks them. What it has opened
      * when it fails is left to `close`. */
-    dt_status (*open)(dt_source *source, dt_comm *comm, const dt_source_request *request);
+    dt_status (*open)(dt_source *source, const dt_ranks *ranks, const dt_source_request *request);
     void (*describe)(const dt_source *source, dt_source_about *about);
     int64_t (*count)(const dt_source *source); /* samples of a pass, at least 1 */
     /* batch->rows, targets and streams are set. Called once a batch, so what it does for each sample is called
@@ -39,7 +39,8 @@ extern const dt_source_kind dt_source_arrays, dt_source_rows, dt_source_streams,
 
 /* source_arrays.c. Collective. Samples and targets that fit each other, a row of each; what a kind makes of the rows is
  * its own. `samples_last`: the samples are the last dimension of both. */
-dt_status dt_source_open_pair(dt_source *source, dt_comm *comm, const dt_source_request *request, bool samples_last);
+dt_status dt_source_open_pair(dt_source *source, const dt_ranks *ranks, const dt_source_request *request,
+                              bool samples_last);
 void dt_source_close_pair(dt_source *source);
 /* Sample i is row i. */
 int64_t dt_source_row_place(const dt_source *source, const dt_augment *augment, int64_t index);

@@ -22,15 +22,15 @@ static dt_status check_rows(const dt_source *source) {
                    source->file, source->targets.name);
 }
 
-static dt_status open_rows(dt_source *source, dt_comm *comm, const dt_source_request *request) {
-    DT_TRY(dt_comm_agree(comm, dt_tokens_create(source, request)));
+static dt_status open_rows(dt_source *source, const dt_ranks *ranks, const dt_source_request *request) {
+    DT_TRY(dt_ranks_agree(ranks, dt_tokens_create(source, request)));
     dt_tokens *own = source->own;
-    DT_TRY(dt_source_open_pair(source, comm, request, false));
+    DT_TRY(dt_source_open_pair(source, ranks, request, false));
     DT_TRY(check_rows(source));
     source->targets.either = false; /* the class of a row is what is predicted */
     own->short_rows = true;
     own->count = dt_array_rows(source->x) * own->context;
-    return dt_tokens_check(source, comm);
+    return dt_tokens_check(source, ranks);
 }
 
 static void describe(const dt_source *source, dt_source_about *about) {

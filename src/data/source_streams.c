@@ -19,8 +19,8 @@ static int64_t windows_of(const dt_tokens *own) {
     return own->in_order ? (length + own->context - 1) / own->context : length / own->context;
 }
 
-static dt_status open_streams(dt_source *source, dt_comm *comm, const dt_source_request *request) {
-    DT_TRY(dt_tokens_open_text(source, comm, request));
+static dt_status open_streams(dt_source *source, const dt_ranks *ranks, const dt_source_request *request) {
+    DT_TRY(dt_tokens_open_text(source, ranks, request));
     dt_tokens *own = source->own;
     int64_t span = dt_tokens_predictable(own);
     own->streams = own->in_order && request->streams > span ? span : request->streams;

@@ -96,20 +96,20 @@ static dt_status fail_token(const dt_source *source, int64_t at) {
 }
 
 /* Every rank looks at its part; all name the first bad token alike. */
-dt_status dt_tokens_check(const dt_source *source, dt_comm *comm) {
+dt_status dt_tokens_check(const dt_source *source, const dt_ranks *ranks) {
     const dt_tokens *own = source->own;
     const void *tokens = dt_array_row(source->x, 0);
     dt_dtype dtype = dt_array_dtype(source->x);
     int64_t first, count;
-    dt_shard_range(own->count, dt_comm_size(comm), dt_comm_rank(comm), &first, &count);
+    dt_shard_range(own->count, ranks->size, ranks->rank, &first, &count);
     int64_t bad = first, end = first + count;
     for (int64_t to = first; bad == to && to < end; dt_alive()) {
         to = end - to < LOOKED_AT ? end : to + LOOKED_AT;
         bad = scan_tokens(own, tokens, dtype, bad, to);
     }
-    double found = (double)(bad < first + count ? bad : own->count), least;
-    DT_TRY(dt_comm_spread(comm, &found, 1, &least, NULL, NULL));
-    return (int64_t)least == own->count ? dt_ok() : fail_token(source, (int64_t)least);
+    int64_t least = bad < first + count ? bad : own->count;
+    DT_TRY(dt_ranks_least(ranks, &least, 1));
+    return least == own->count ? dt_ok() : fail_token(source, least);
 }
 
 /* ---- texts ---- */
@@ -135,14 +135,14 @@ static dt_status take_chars(void *context, dt_guard *from) {
 }
 
 /* Collective. The characters the importer counted. */
-static dt_status read_chars(dt_source *source, dt_comm *comm) {
+static dt_status read_chars(dt_source *source, const dt_ranks *ranks) {
     dt_tokens *own = source->own;
     chars_job job = {source->x_name, 0};
     dt_status status = dt_ok();
-    if (dt_comm_rank(comm) == 0)
+    if (ranks->rank == 0)
         status = dt_h5_run(&(dt_h5_job){.path = source->file, .work = send_chars, .take = take_chars, .context = &job});
-    DT_TRY(dt_comm_agree(comm, status));
-    DT_TRY(dt_comm_broadcast(comm, &job.chars, sizeof job.chars, 0));
+    DT_TRY(dt_ranks_agree(ranks, status));
+    DT_TRY(dt_ranks_broadcast(ranks, &job.chars, sizeof job.chars, 0));
     own->chars = job.chars > 0 ? (double)job.chars / (double)own->count : 0;
     return dt_ok();
 }
@@ -160,10 +160,10 @@ static dt_status check_length(const dt_source *source) {
                    source->x_name, (long long)own->count, (long long)own->context, (long long)least);
 }
 
-dt_status dt_tokens_open_text(dt_source *source, dt_comm *comm, const dt_source_request *request) {
-    DT_TRY(dt_comm_agree(comm, dt_tokens_create(source, request)));
+dt_status dt_tokens_open_text(dt_source *source, const dt_ranks *ranks, const dt_source_request *request) {
+    DT_TRY(dt_ranks_agree(ranks, dt_tokens_create(source, request)));
     dt_tokens *own = source->own;
-    DT_TRY(dt_array_open(&source->x, comm, source->file, source->x_name, request->data->spool));
+    DT_TRY(dt_array_open(&source->x, ranks, source->file, source->x_name, request->data->spool));
     if (!dt_array_of_integers(source->x))
         return dt_fail(DT_ERR_INPUT, "%s: %s is %s; token ids are integers", source->file, source->x_name,
                        dt_dtype_name(dt_array_dtype(source->x)));
@@ -176,8 +176,8 @@ dt_status dt_tokens_open_text(dt_source *source, dt_comm *comm, const dt_source_
                                    .classes = own->vocabulary,
                                    .positions = own->context,
                                    .counted = own->masked ? own->masked : own->context};
-    DT_TRY(read_chars(source, comm));
-    return dt_tokens_check(source, comm);
+    DT_TRY(read_chars(source, ranks));
+    return dt_tokens_check(source, ranks);
 }
 
 void dt_tokens_describe_text(const dt_source *source, dt_source_about *about) {

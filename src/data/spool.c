@@ -35,22 +35,22 @@ static dt_status create_spool(int *fd, char path[PATH_MAX], const char *director
                    strerror(errno));
 }
 
-static dt_status find_spool(int *fd, const char *path, const char *directory, const dt_comm *comm) {
+static dt_status find_spool(int *fd, const char *path, const char *directory, const dt_ranks *ranks) {
     *fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (*fd >= 0) return dt_ok();
     return dt_fail(DT_ERR_IO,
                    "cannot open %s: %s; the spool directory %s must be one for all ranks on %s (data.spool names "
                    "another)",
-                   path, strerror(errno), directory, dt_comm_host(comm));
+                   path, strerror(errno), directory, ranks->host);
 }
 
 /* Collective. One file per machine, open on all its ranks, without a name. */
-dt_status dt_spool_open(int *fd, dt_comm *comm, const char *directory) {
+dt_status dt_spool_open(int *fd, const dt_ranks *ranks, const char *directory) {
     char path[PATH_MAX] = "";
-    bool first = dt_comm_node_rank(comm) == 0;
-    dt_status status = dt_comm_agree(comm, first ? create_spool(fd, path, directory) : dt_ok());
-    if (status.code == DT_OK) status = dt_comm_agree(comm, dt_comm_node_broadcast(comm, path, sizeof path));
-    if (status.code == DT_OK) status = dt_comm_agree(comm, first ? dt_ok() : find_spool(fd, path, directory, comm));
+    bool first = ranks->node_rank == 0;
+    dt_status status = dt_ranks_agree(ranks, first ? create_spool(fd, path, directory) : dt_ok());
+    if (status.code == DT_OK) status = dt_ranks_agree(ranks, dt_ranks_node_broadcast(ranks, path, sizeof path));
+    if (status.code == DT_OK) status = dt_ranks_agree(ranks, first ? dt_ok() : find_spool(fd, path, directory, ranks));
     if (first && *fd >= 0) unlink(path);
     return status;
 }
@@ -129,13 +129,13 @@ static dt_status unpack(const dt_array *array, int fd, const char *file, const c
 }
 
 /* Collective. */
-dt_status dt_spool_unpack(dt_array *array, dt_comm *comm, const char *file, const char *dataset,
+dt_status dt_spool_unpack(dt_array *array, const dt_ranks *ranks, const char *file, const char *dataset,
                           const char *directory) {
     int fd = -1;
-    bool first = dt_comm_node_rank(comm) == 0;
-    dt_status status = dt_spool_open(&fd, comm, directory);
+    bool first = ranks->node_rank == 0;
+    dt_status status = dt_spool_open(&fd, ranks, directory);
     if (status.code == DT_OK)
-        status = dt_comm_agree(comm, first ? unpack(array, fd, file, dataset, directory) : dt_ok());
+        status = dt_ranks_agree(ranks, first ? unpack(array, fd, file, dataset, directory) : dt_ok());
     if (status.code == DT_OK) status = dt_array_map(array, fd, 0, directory, dataset);
     if (fd >= 0) close(fd);
     return status;

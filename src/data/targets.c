@@ -133,7 +133,7 @@ void dt_targets_text(const dt_targets *targets, char *out, size_t size) {
 
 /* ---- opening ---- */
 
-dt_status dt_targets_open(dt_targets *targets, dt_comm *comm) {
+dt_status dt_targets_open(dt_targets *targets, const dt_ranks *ranks) {
     bool floats = is_float(dt_array_dtype(targets->y));
     dt_shape shape = dt_array_row_shape(targets->y);
     targets->width = dt_shape_count(&shape);
@@ -143,14 +143,13 @@ dt_status dt_targets_open(dt_targets *targets, dt_comm *comm) {
     targets->positions = targets->labels;
     targets->counted = 1;
     int64_t first, count, rows = dt_array_rows(targets->y);
-    dt_shard_range(rows, dt_comm_size(comm), dt_comm_rank(comm), &first, &count);
+    dt_shard_range(rows, ranks->size, ranks->rank, &first, &count);
     int64_t stopped = scan(targets, first, first + count);
-    /* exact as a double: rows of a file stay below 2^53 */
-    double found = (double)(stopped < first + count ? stopped : rows), least;
-    DT_TRY(dt_comm_spread(comm, &found, 1, &least, NULL, NULL));
-    if ((int64_t)least < rows) return fail_target(targets, (int64_t)least);
+    int64_t least = stopped < first + count ? stopped : rows;
+    DT_TRY(dt_ranks_least(ranks, &least, 1));
+    if (least < rows) return fail_target(targets, least);
     if (!targets->labels) return dt_ok();
-    DT_TRY(dt_labels_collect(&targets->found, comm, targets->y, targets->name));
+    DT_TRY(dt_labels_collect(&targets->found, ranks, targets->y, targets->name));
     targets->classes = dt_labels_count(targets->found);
     return dt_ok();
 }

@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/ranks.h"
 #include "base/status.h"
-#include "comm/comm.h"
 #include "data/array.h"
 #include "data/classes.h"
 

@@ -21,8 +21,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/ranks.h"
 #include "base/status.h"
-#include "comm/comm.h"
 
 #define DT_WORD_BYTES 1024
 
@@ -43,7 +43,7 @@ typedef struct dt_vocabulary {
  * together, whoever wrote it. To dt_vocabulary_finish. */
 dt_status dt_vocabulary_read(dt_vocabulary *out, const char *file);
 /* Collective. Rank 0 reads. */
-dt_status dt_vocabulary_open(dt_vocabulary *out, dt_comm *comm, const char *file);
+dt_status dt_vocabulary_open(dt_vocabulary *out, const dt_ranks *ranks, const char *file);
 void dt_vocabulary_finish(dt_vocabulary *vocabulary);
 /* Of everything in it; 0 when there is none. */
 uint64_t dt_vocabulary_hash(const dt_vocabulary *vocabulary);

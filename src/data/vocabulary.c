@@ -193,22 +193,22 @@ dt_status dt_vocabulary_read(dt_vocabulary *out, const char *file) {
 }
 
 /* Collective. Memory and contents on the ranks that did not read. */
-static dt_status share(dt_vocabulary *v, dt_comm *comm) {
+static dt_status share(dt_vocabulary *v, const dt_ranks *ranks) {
     int64_t head[4] = {v->kind, v->size, v->size ? v->offsets[v->size] : 0, v->merge_count};
-    DT_TRY(dt_comm_broadcast(comm, head, sizeof head, 0));
+    DT_TRY(dt_ranks_broadcast(ranks, head, sizeof head, 0));
     if (head[1] == 0) return dt_ok();
-    dt_status status = dt_comm_rank(comm) == 0 ? dt_ok() : dt_vocabulary_reserve(v, head[1], head[2], head[3]);
-    DT_TRY(dt_comm_agree(comm, status));
+    dt_status status = ranks->rank == 0 ? dt_ok() : dt_vocabulary_reserve(v, head[1], head[2], head[3]);
+    DT_TRY(dt_ranks_agree(ranks, status));
     v->kind = (int32_t)head[0];
-    DT_TRY(dt_comm_broadcast(comm, v->bytes, (size_t)head[2], 0));
-    DT_TRY(dt_comm_broadcast(comm, v->offsets, (size_t)(head[1] + 1) * sizeof *v->offsets, 0));
-    return head[3] ? dt_comm_broadcast(comm, v->merges, (size_t)(3 * head[3]) * sizeof *v->merges, 0) : dt_ok();
+    DT_TRY(dt_ranks_broadcast(ranks, v->bytes, (size_t)head[2], 0));
+    DT_TRY(dt_ranks_broadcast(ranks, v->offsets, (size_t)(head[1] + 1) * sizeof *v->offsets, 0));
+    return head[3] ? dt_ranks_broadcast(ranks, v->merges, (size_t)(3 * head[3]) * sizeof *v->merges, 0) : dt_ok();
 }
 
-dt_status dt_vocabulary_open(dt_vocabulary *out, dt_comm *comm, const char *file) {
+dt_status dt_vocabulary_open(dt_vocabulary *out, const dt_ranks *ranks, const char *file) {
     memset(out, 0, sizeof *out);
-    dt_status status = dt_comm_agree(comm, dt_comm_rank(comm) == 0 ? dt_vocabulary_read(out, file) : dt_ok());
-    if (status.code == DT_OK) status = share(out, comm);
+    dt_status status = dt_ranks_agree(ranks, ranks->rank == 0 ? dt_vocabulary_read(out, file) : dt_ok());
+    if (status.code == DT_OK) status = share(out, ranks);
     if (status.code != DT_OK) dt_vocabulary_finish(out);
     return status;
 }

@@ -6,7 +6,7 @@
 
 #include "arithmetic.h"
 #include "base/log.h"
-#include "comm_ranks.h"
+#include "comm/comm_ranks.h"
 #include "data/targets.h"
 #include "data/tokenizer.h"
 #include "evaluate.h"
@@ -20,6 +20,7 @@
 /* A checkpoint at work: its model, which every rank plans, and its weights, which the ranks of a machine share. */
 typedef struct dt_evaluation {
     dt_comm *comm;
+    dt_ranks ranks; /* the same */
     dt_checkpoint_head head;
     dt_recipe recipe;
     dt_source source;
@@ -92,10 +93,10 @@ static dt_status open_compute(dt_evaluation *e, dt_comm *comm) {
 }
 
 /* Collective. The checkpoint's vocabulary, which the data's must be. */
-static dt_status open_vocabulary(dt_evaluation *e, dt_comm *comm, const char *path, const char *file) {
+static dt_status open_vocabulary(dt_evaluation *e, const char *path, const char *file) {
     dt_vocabulary data;
-    DT_TRY(dt_source_vocabulary(&e->vocabulary, comm, path, &e->recipe.data));
-    DT_TRY(dt_source_vocabulary(&data, comm, file, &e->recipe.data));
+    DT_TRY(dt_source_vocabulary(&e->vocabulary, &e->ranks, path, &e->recipe.data));
+    DT_TRY(dt_source_vocabulary(&data, &e->ranks, file, &e->recipe.data));
     bool same = data.size == 0 || dt_vocabulary_hash(&data) == dt_vocabulary_hash(&e->vocabulary);
     dt_vocabulary_finish(&data);
     if (same) return dt_ok();
@@ -110,8 +111,8 @@ static dt_status open_data(dt_evaluation *e, const dt_eval_options *options, cha
     DT_TRY(dt_comm_broadcast(comm, path, 4096, 0));
     DT_TRY(dt_comm_agree(comm, dt_trained_recipe(path, &e->head, &e->recipe)));
     const char *file = options->data ? options->data : e->recipe.data.file;
-    DT_TRY(open_vocabulary(e, comm, path, file));
-    DT_TRY(dt_classes_open(&e->classes, comm, path));
+    DT_TRY(open_vocabulary(e, path, file));
+    DT_TRY(dt_classes_open(&e->classes, &e->ranks, path));
     dt_source_request request = {.file = file,
                                  .data = &e->recipe.data,
                                  .loss = (dt_loss)e->recipe.loss.kind,
@@ -121,7 +122,7 @@ static dt_status open_data(dt_evaluation *e, const dt_eval_options *options, cha
                                  .streams = e->recipe.train.batch,
                                  .trained = e->head.data,
                                  .checkpoint = path};
-    return dt_source_open(&e->source, comm, &request);
+    return dt_source_open(&e->source, &e->ranks, &request);
 }
 
 static void tell(const dt_evaluation *e, const dt_tally *tally, const char *path, const char *split) {
@@ -144,8 +145,7 @@ static dt_status evaluate_checkpoint(dt_evaluation *e, const dt_eval_options *op
     DT_TRY(dt_comm_agree(comm, plan_model(e, path, rows, memory)));
     DT_TRY(load_weights(e, path));
     dt_watchdog_note(dt_comm_watchdog(comm), DT_ACTIVITY_EVALUATE, e->head.position.step);
-    dt_ranks ranks = dt_ranks_of(comm);
-    dt_evaluator evaluator = {&ranks, e->model, e->kernels, &e->scaling, e->weights, e->weights16, &e->source, rows};
+    dt_evaluator evaluator = {&e->ranks, e->model, e->kernels, &e->scaling, e->weights, e->weights16, &e->source, rows};
     dt_odd odd = {.samples = e->source.x_name};
     dt_tally tally;
     DT_TRY(dt_evaluate_split(&evaluator, &tally, &odd));
@@ -158,6 +158,7 @@ dt_status dt_eval_run(dt_comm *comm, const dt_eval_options *options) {
     dt_evaluation evaluation;
     memset(&evaluation, 0, sizeof evaluation);
     evaluation.comm = comm;
+    evaluation.ranks = dt_ranks_of(comm);
     char path[4096] = "";
     dt_status status = evaluate_checkpoint(&evaluation, options, path);
     dt_source_close(&evaluation.source);

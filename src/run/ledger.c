@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "use/computed.h"
+
 enum { EPOCH_SUMS, LAST_SUMS, BEST_VALUE };
 
 dt_status dt_ledger_gather(dt_ledger *ledger, const dt_ranks *ranks, dt_tally *interval) {

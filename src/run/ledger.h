@@ -2,10 +2,10 @@
 #ifndef DTRAIN_LEDGER_H
 #define DTRAIN_LEDGER_H
 
+#include "base/ranks.h"
 #include "compute/compute.h"
 #include "config/recipe.h"
 #include "store/checkpoint.h"
-#include "use/ranks.h"
 
 #define DT_MAX_SKIPS 16
 

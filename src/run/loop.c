@@ -4,6 +4,7 @@
 
 #include "run.h"
 #include "step.h"
+#include "use/computed.h"
 
 /* A rank's products failed: the step is nobody's, and no weight has changed. */
 static dt_status not_computed(const dt_run *run) {

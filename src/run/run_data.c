@@ -7,28 +7,28 @@
 #include "base/memory.h"
 
 /* Collective. Test data that are not there are asked for by default: then the message says how to do without. */
-static dt_status open_test(dt_run_data *data, dt_comm *comm, const dt_source_request *request) {
+static dt_status open_test(dt_run_data *data, const dt_ranks *ranks, const dt_source_request *request) {
     char missing[DT_TEXT_MAX + 32], field[32];
     snprintf(missing, sizeof missing, ": there is no %s", dt_source_dataset(request->data, true));
-    dt_status status = dt_source_open(&data->test, comm, request);
+    dt_status status = dt_source_open(&data->test, ranks, request);
     if (status.code != DT_ERR_INPUT || !strstr(status.message, missing)) return status;
     dt_source_field(request->data, true, field);
     return dt_fail(status.code, "%s (data.%s: \"\" trains without test data)", status.message, field);
 }
 
-static dt_status open_sources(dt_run_data *data, dt_comm *comm, const dt_recipe *recipe) {
+static dt_status open_sources(dt_run_data *data, const dt_ranks *ranks, const dt_recipe *recipe) {
     const dt_recipe_data *wanted = &recipe->data;
-    DT_TRY(dt_source_vocabulary(&data->vocabulary, comm, wanted->file, wanted));
+    DT_TRY(dt_source_vocabulary(&data->vocabulary, ranks, wanted->file, wanted));
     dt_source_request request = {.file = wanted->file,
                                  .data = wanted,
                                  .loss = (dt_loss)recipe->loss.kind,
                                  .vocabulary = data->vocabulary.size,
                                  .streams = recipe->train.batch};
-    DT_TRY(dt_source_open(&data->train, comm, &request));
+    DT_TRY(dt_source_open(&data->train, ranks, &request));
     data->has_test = dt_recipe_has_test(wanted);
     if (!data->has_test) return dt_ok();
     request.test = request.in_order = true;
-    DT_TRY(open_test(data, comm, &request));
+    DT_TRY(open_test(data, ranks, &request));
     char train[96], test[96];
     dt_shape_text(&data->train.about.input, train);
     dt_shape_text(&data->test.about.input, test);
@@ -39,9 +39,9 @@ static dt_status open_sources(dt_run_data *data, dt_comm *comm, const dt_recipe 
 }
 
 dt_status dt_run_data_open(dt_run_data *data, const dt_session *session) {
-    DT_TRY(open_sources(data, session->comm, session->recipe));
+    DT_TRY(open_sources(data, &session->ranks, session->recipe));
     const dt_source *test = data->has_test ? &data->test : NULL;
-    DT_TRY(dt_identity_of(&data->identity, session->comm, session->recipe->data.file, &data->train, test));
+    DT_TRY(dt_identity_of(&data->identity, &session->ranks, session->recipe->data.file, &data->train, test));
     dt_identity_text(&data->identity, data->identity_text);
     return dt_ok();
 }

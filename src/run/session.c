@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "comm_ranks.h"
+#include "comm/comm_ranks.h"
 
 void dt_session_begin(dt_session *session, dt_comm *comm, dt_recipe *recipe, const dt_train_options *options) {
     memset(session, 0, sizeof *session);

@@ -2,13 +2,13 @@
 #ifndef DTRAIN_SESSION_H
 #define DTRAIN_SESSION_H
 
+#include "base/ranks.h"
 #include "comm/comm.h"
 #include "comm/node.h"
 #include "comm/watchdog.h"
 #include "config/recipe.h"
 #include "store/rundir.h"
 #include "train.h"
-#include "use/ranks.h"
 
 typedef struct dt_session {
     dt_comm *comm;

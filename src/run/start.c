@@ -43,10 +43,10 @@ static dt_status settle_start(dt_run *run, dt_start *start) {
     DT_TRY(dt_arithmetic_open(session, start, &run->trainee.kernels));
     bool goes_on = start->path[0] != '\0';
     if (!goes_on && wanted->normalize == DT_NORMALIZE_COMPUTED)
-        DT_TRY(dt_scaling_compute(&data->scaling, session->comm, &data->train, wanted));
+        DT_TRY(dt_scaling_compute(&data->scaling, &session->ranks, &data->train, wanted));
     DT_TRY(settle_shards(&run->course, session, start->shards));
     dt_course_plan(&run->course, &session->recipe->train, &data->train, &run->ledger.position);
-    return goes_on ? dt_classes_open(&data->classes, session->comm, start->path) : dt_ok();
+    return goes_on ? dt_classes_open(&data->classes, &session->ranks, start->path) : dt_ok();
 }
 
 static dt_status take_shared(void *context) {

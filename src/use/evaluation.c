@@ -10,6 +10,7 @@
 #include "base/stop.h"
 #include "batch.h"
 #include "cause.h"
+#include "computed.h"
 #include "rows_state.h"
 
 /* Samples that stand alone are streams of one. */
@@ -57,7 +58,7 @@ static dt_status find_first(const dt_ranks *ranks, int64_t from, int *first) {
     int64_t *all = dt_alloc((size_t)ranks->size, sizeof *all);
     DT_TRY(dt_ranks_agree(ranks, all ? dt_ok() : dt_fail_memory("the ranks' batches", (size_t)ranks->size * 8)));
     all[ranks->rank] = from + 1; /* 0: this rank has none */
-    dt_status status = ranks->sum(ranks->context, all, (size_t)ranks->size);
+    dt_status status = dt_ranks_sum(ranks, all, (size_t)ranks->size);
     *first = -1;
     for (int i = 0; i < ranks->size; i++)
         if (all[i] > 0 && (*first < 0 || all[i] < all[*first])) *first = i;
@@ -71,7 +72,7 @@ static dt_status share_cause(const dt_evaluator *e, dt_rows_state *rows_state, d
     int first;
     DT_TRY(find_first(e->ranks, from, &first));
     if (e->ranks->rank == first) name_cause(e, rows_state, batch, from, odd);
-    return e->ranks->broadcast(e->ranks->context, odd->cause, sizeof odd->cause, first);
+    return dt_ranks_broadcast(e->ranks, odd->cause, sizeof odd->cause, first);
 }
 
 dt_status dt_evaluate_split(const dt_evaluator *e, dt_tally *tally, dt_odd *odd) {

@@ -2,9 +2,9 @@
 #ifndef DTRAIN_EVALUATION_H
 #define DTRAIN_EVALUATION_H
 
+#include "base/ranks.h"
 #include "data/source.h"
 #include "model/model.h"
-#include "ranks.h"
 
 /* What is evaluated, and by what. */
 typedef struct dt_evaluator {

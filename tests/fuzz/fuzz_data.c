@@ -4,25 +4,18 @@
 #include "fuzz.h"
 
 #include "base/memory.h"
-#include "comm/comm.h"
+#include "base/ranks.h"
 #include "compute/compute.h"
 #include "config/recipe.h"
 #include "data/source.h"
 
-static dt_comm *comm;
+static dt_ranks ranks;
 static const dt_kernels *kernels;
 
-static void leave(void) {
-    dt_comm_close(comm);
-}
-
 static void start(void) {
-    int none = 0;
-    char **nothing = NULL;
-    fuzz_check(dt_comm_open(&comm, &none, &nothing));
+    ranks = dt_ranks_alone();
     fuzz_check(dt_compute_open(&kernels, DT_ISA_AUTO, 1));
-    if (!comm || !kernels) abort();
-    atexit(leave);
+    if (!kernels) abort();
 }
 
 static void gather(const dt_source *source, const dt_recipe_data *data) {
@@ -34,7 +27,7 @@ static void gather(const dt_source *source, const dt_recipe_data *data) {
     memset(&scaling, 0, sizeof scaling);
     dt_status status = dt_scaling_open(&scaling, source, data);
     if (status.code == DT_OK && data->normalize == DT_NORMALIZE_COMPUTED)
-        status = dt_scaling_compute(&scaling, comm, source, data);
+        status = dt_scaling_compute(&scaling, &ranks, source, data);
     fuzz_check(status);
     if (status.code == DT_OK) dt_scaling_settle(&scaling);
     const dt_augment augment = dt_augment_at(data, 1, 0);
@@ -63,7 +56,7 @@ static void open_by(const char *recipe_text, bool test) {
                                  .streams = 1,
                                  .test = test,
                                  .in_order = test};
-    dt_status status = dt_source_open(&source, comm, &request);
+    dt_status status = dt_source_open(&source, &ranks, &request);
     fuzz_check(status);
     if (status.code == DT_OK) gather(&source, &recipe.data);
     dt_source_close(&source);
@@ -72,7 +65,7 @@ static void open_by(const char *recipe_text, bool test) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    if (!comm) start();
+    if (!kernels) start();
     fuzz_write("fuzz.h5", data, size);
     open_by("data: {file: fuzz.h5, normalize: computed}\nmodel: {layers: [{dense: 2}]}", false);
     open_by("data: {file: fuzz.h5}\nmodel: {layers: [{dense: 2}]}", true);

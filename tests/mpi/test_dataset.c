@@ -176,7 +176,7 @@ START_TEST(however_an_array_is_stored_every_rank_reads_its_values) {
     bool made = !leads() || make_array(_i);
     ranks_assert(made);
     dt_array *array;
-    ranks_assert_ok(dt_array_open(&array, world, path, "/group/x", spool));
+    ranks_assert_ok(dt_array_open(&array, &ranks, path, "/group/x", spool));
     ranks_assert(spooled() == 0);
     bool same = reads_as(array, arrays[_i].dtype, arrays[_i].rows);
     if (!same) fprintf(stderr, "array %s: other values\n", arrays[_i].what);
@@ -209,7 +209,7 @@ START_TEST(only_arrays_that_cannot_be_mapped_need_the_spool) {
     bool made = !leads() || make_array(_i);
     ranks_assert(made);
     dt_array *array;
-    dt_status status = dt_array_open(&array, world, path, "/group/x", "/nowhere/at/all");
+    dt_status status = dt_array_open(&array, &ranks, path, "/group/x", "/nowhere/at/all");
     if (arrays[_i].in_place)
         ranks_assert_ok(status);
     else
@@ -232,7 +232,7 @@ START_TEST(an_array_at_an_odd_offset_is_read_right) {
     }
     ranks_assert(made);
     dt_array *array;
-    ranks_assert_ok(dt_array_open(&array, world, path, "/x", spool));
+    ranks_assert_ok(dt_array_open(&array, &ranks, path, "/x", spool));
     ranks_assert((uintptr_t)dt_array_row(array, 0) % 8 == 0);
     for (int i = 0; i < 3; i++) ranks_assert(fabs(element(array, i, 0) - values[i]) <= 0);
     dt_array_close(array);
@@ -254,7 +254,7 @@ START_TEST(large_compressed_arrays_are_unpacked_whole) {
     }
     ranks_assert(made);
     dt_array *array;
-    ranks_assert_ok(dt_array_open(&array, world, path, "/x", spool));
+    ranks_assert_ok(dt_array_open(&array, &ranks, path, "/x", spool));
     bool same = dt_array_rows(array) == MANY;
     for (int64_t i = 0; same && i < (int64_t)MANY * WIDE; i++)
         same = (int)element(array, i / WIDE, i % WIDE) == (int)(i * 2654435761 % 1000);
@@ -272,7 +272,7 @@ START_TEST(a_full_spool_is_an_error_on_every_rank) {
     signal(SIGXFSZ, SIG_IGN);
     setrlimit(RLIMIT_FSIZE, &(struct rlimit){1000, limit.rlim_max});
     dt_array *array;
-    dt_status status = dt_array_open(&array, world, path, "/group/x", spool);
+    dt_status status = dt_array_open(&array, &ranks, path, "/group/x", spool);
     setrlimit(RLIMIT_FSIZE, &limit);
     signal(SIGXFSZ, SIG_DFL);
     ranks_assert(fails_with(status, DT_ERR_IO, spool, "data.spool") && !array);
@@ -307,7 +307,7 @@ START_TEST(a_failure_of_one_rank_is_known_to_all) {
     bool last = dt_comm_size(world) > 1 && dt_comm_rank(world) == dt_comm_size(world) - 1;
     if (last) setrlimit(RLIMIT_AS, &(struct rlimit){most, limit.rlim_max});
     dt_array *array;
-    dt_status status = dt_array_open(&array, world, path, "/x", spool);
+    dt_status status = dt_array_open(&array, &ranks, path, "/x", spool);
     if (last) setrlimit(RLIMIT_AS, &limit);
     if (dt_comm_size(world) == 1)
         ranks_assert_ok(status);
@@ -321,7 +321,7 @@ START_TEST(a_truncated_file_is_an_error) {
     bool made = !leads() || (make_array(0) && truncate(path, 20000) == 0);
     ranks_assert(made);
     dt_array *array;
-    dt_status status = dt_array_open(&array, world, path, "/group/x", spool);
+    dt_status status = dt_array_open(&array, &ranks, path, "/group/x", spool);
     ranks_assert(fails_with(status, status.code, path, "") && status.code != DT_OK && !array);
 }
 END_TEST
@@ -342,29 +342,29 @@ START_TEST(what_cannot_be_a_dataset_is_named) {
     }
     ranks_assert(made);
     dt_array *array;
-    ranks_assert(fails_with(dt_array_open(&array, world, path, "/scalar", spool), DT_ERR_INPUT, path, "/scalar"));
-    ranks_assert(fails_with(dt_array_open(&array, world, path, "/empty", spool), DT_ERR_INPUT, path, "[0, 4]"));
-    ranks_assert(fails_with(dt_array_open(&array, world, path, "/none", spool), DT_ERR_INPUT, "no /none", "/scalar"));
+    ranks_assert(fails_with(dt_array_open(&array, &ranks, path, "/scalar", spool), DT_ERR_INPUT, path, "/scalar"));
+    ranks_assert(fails_with(dt_array_open(&array, &ranks, path, "/empty", spool), DT_ERR_INPUT, path, "[0, 4]"));
+    ranks_assert(fails_with(dt_array_open(&array, &ranks, path, "/none", spool), DT_ERR_INPUT, "no /none", "/scalar"));
     const char *unwritten[] = {"/late", "/no_chunk"};
     for (int i = 0; i < 2; i++)
-        ranks_assert(fails_with(dt_array_open(&array, world, path, unwritten[i], spool), DT_ERR_INPUT, unwritten[i],
+        ranks_assert(fails_with(dt_array_open(&array, &ranks, path, unwritten[i], spool), DT_ERR_INPUT, unwritten[i],
                                 "was never written"));
-    dt_status status = dt_array_open(&array, world, path, "/group/text", spool);
+    dt_status status = dt_array_open(&array, &ranks, path, "/group/text", spool);
     ranks_assert(status.code != DT_OK && same_everywhere(status) && strstr(status.message, "/group/text"));
-    status = dt_array_open(&array, world, path, "/group", spool);
+    status = dt_array_open(&array, &ranks, path, "/group", spool);
     ranks_assert(status.code != DT_OK && same_everywhere(status) && strstr(status.message, "/group"));
-    status = dt_array_open(&array, world, directory, "/x", spool);
+    status = dt_array_open(&array, &ranks, directory, "/x", spool);
     ranks_assert(status.code != DT_OK && same_everywhere(status) && strstr(status.message, directory));
 }
 END_TEST
 
 START_TEST(missing_known_sets_come_with_the_way_to_make_them) {
     dt_array *array;
-    dt_status status = dt_array_open(&array, world, "/nowhere/fashion-mnist.h5", "/x", spool);
+    dt_status status = dt_array_open(&array, &ranks, "/nowhere/fashion-mnist.h5", "/x", spool);
     ranks_assert(fails_with(status, DT_ERR_IO, "no such file", "(run data/fetch.sh fashion-mnist to make it)"));
-    status = dt_array_open(&array, world, "mnist.h5", "/x", spool);
+    status = dt_array_open(&array, &ranks, "mnist.h5", "/x", spool);
     ranks_assert(fails_with(status, DT_ERR_IO, "mnist.h5: no such file", "(run data/fetch.sh mnist to make it)"));
-    status = dt_array_open(&array, world, "/nowhere/mine.h5", "/x", spool);
+    status = dt_array_open(&array, &ranks, "/nowhere/mine.h5", "/x", spool);
     ranks_assert(fails_with(status, DT_ERR_IO, "/nowhere/mine.h5", "no such file") && !strstr(status.message, "fetch"));
 }
 END_TEST
@@ -387,7 +387,7 @@ static bool make_split(hid_t type, layout how, int rank, const hsize_t *dimensio
 static dt_status open_xy(dt_source *source, dt_loss loss) {
     static dt_recipe_data data = {.train_x = "/x", .train_y = "/y"};
     snprintf(data.spool, sizeof data.spool, "%s", spool);
-    return dt_source_open(source, world, &(dt_source_request){.file = path, .data = &data, .loss = loss});
+    return dt_source_open(source, &ranks, &(dt_source_request){.file = path, .data = &data, .loss = loss});
 }
 
 /* Gathers samples in an order of its own and compares. */
@@ -490,7 +490,7 @@ START_TEST(computed_scales_are_the_channels_moments_and_the_same_bits_on_any_ran
     dt_recipe_data data = {.std = 1, .normalize = DT_NORMALIZE_COMPUTED, .train_x = "/x"};
     dt_scaling s;
     ranks_assert(dt_scaling_open(&s, &source, &data).code == DT_OK && s.channels == CHANNELS && s.picture);
-    ranks_assert(dt_scaling_compute(&s, world, &source, &data).code == DT_OK);
+    ranks_assert(dt_scaling_compute(&s, &ranks, &source, &data).code == DT_OK);
     bool good = s.mean[2] == 9 && s.std[2] == 1;
     for (int c = 0; c < 2; c++) {
         double mean = 0, square = 0, n = SAMPLES * PIXELS;
@@ -503,12 +503,11 @@ START_TEST(computed_scales_are_the_channels_moments_and_the_same_bits_on_any_ran
     ranks_assert(good);
     /* alone, every rank finds the same bits as all together */
     dt_scaling alone;
-    dt_comm *self;
-    ranks_assert(dt_scaling_open(&alone, &source, &data).code == DT_OK && dt_comm_alone(&self, world).code == DT_OK);
-    ranks_assert(dt_scaling_compute(&alone, self, &source, &data).code == DT_OK);
+    dt_ranks self = dt_ranks_alone();
+    ranks_assert(dt_scaling_open(&alone, &source, &data).code == DT_OK);
+    ranks_assert(dt_scaling_compute(&alone, &self, &source, &data).code == DT_OK);
     ranks_assert(memcmp(alone.mean, s.mean, sizeof(double) * CHANNELS) == 0 &&
                  memcmp(alone.std, s.std, sizeof(double) * CHANNELS) == 0);
-    dt_comm_close(self);
     /* inputs then have mean 0 and deviation 1 */
     static dt_real x[SAMPLES * PIXELS * CHANNELS];
     static int32_t labels[SAMPLES];
@@ -534,7 +533,7 @@ START_TEST(scales_of_data_that_is_not_finite_are_refused) {
     dt_recipe_data data = {.std = 1, .normalize = DT_NORMALIZE_COMPUTED, .train_x = "/x", .file = "d.h5"};
     dt_scaling s;
     ranks_assert(dt_scaling_open(&s, &source, &data).code == DT_OK);
-    dt_status status = dt_scaling_compute(&s, world, &source, &data);
+    dt_status status = dt_scaling_compute(&s, &ranks, &source, &data);
     ranks_assert(fails_with(status, DT_ERR_INPUT, "row 40 of /x is not finite", "channel 1"));
     dt_scaling_close(&s);
     dt_source_close(&source);

@@ -52,7 +52,7 @@ static void open_data(void) {
     ranks_assert_ok(first ? dt_import_run(dt_importer_find("idx"), &import) : dt_ok());
     ranks_assert_ok(dt_comm_broadcast(world, path, sizeof path, 0));
     static const dt_recipe_data data = {.train_x = "/train/x", .train_y = "/train/y"};
-    dt_status status = dt_source_open(&source, world, &(dt_source_request){.file = path, .data = &data});
+    dt_status status = dt_source_open(&source, &ranks, &(dt_source_request){.file = path, .data = &data});
     if (first) unlink(path);
     ranks_assert_ok(status);
     ranks_assert_ok(dt_scaling_open(&scaling, &source, &(dt_recipe_data){.mean = 72.94, .std = 90.02}));

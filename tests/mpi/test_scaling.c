@@ -23,7 +23,7 @@ static void open_split(dt_source *source, hid_t type, int rank, const hsize_t *d
     memcpy(xs.dimensions, dimensions, (size_t)rank * sizeof *dimensions);
     write_set(&xs, &(set_part){"/y", H5T_NATIVE_UINT8, H5T_NATIVE_UINT8, 1, {dimensions[0]}, y});
     static const dt_recipe_data data = {.train_x = "/x", .train_y = "/y"};
-    ranks_assert_ok(dt_source_open(source, world, &(dt_source_request){.file = path, .data = &data}));
+    ranks_assert_ok(dt_source_open(source, &ranks, &(dt_source_request){.file = path, .data = &data}));
 }
 
 /* All samples as inputs, scaled by their own moments. */
@@ -33,7 +33,7 @@ static void gather(dt_real *x, dt_scaling *scaling, const dt_source *source, con
     dt_batch batch = {.x = x, .labels = labels};
     for (int i = 0; i < SAMPLES; i++) index[i] = i;
     ranks_assert_ok(dt_scaling_open(scaling, source, data));
-    if (data->normalize == DT_NORMALIZE_COMPUTED) ranks_assert_ok(dt_scaling_compute(scaling, world, source, data));
+    if (data->normalize == DT_NORMALIZE_COMPUTED) ranks_assert_ok(dt_scaling_compute(scaling, &ranks, source, data));
     dt_source_fetch(source, dt_kernels_for(DT_ISA_AUTO), scaling, NULL, index, SAMPLES, &batch);
 }
 
@@ -92,16 +92,14 @@ START_TEST(moments_far_from_zero_are_the_same_bits_on_any_ranks) {
     for (int i = 0; i < SAMPLES; i++) table[i] = 1e12 + noise(i) / 3;
     dt_source source;
     dt_scaling all, alone;
-    dt_comm *self;
+    dt_ranks self = dt_ranks_alone();
     open_split(&source, H5T_NATIVE_DOUBLE, 2, (hsize_t[]){SAMPLES, 1}, table);
     ranks_assert_ok(dt_scaling_open(&all, &source, &computed));
     ranks_assert_ok(dt_scaling_open(&alone, &source, &computed));
-    ranks_assert(dt_comm_alone(&self, world).code == DT_OK);
-    ranks_assert_ok(dt_scaling_compute(&all, world, &source, &computed));
-    ranks_assert(dt_scaling_compute(&alone, self, &source, &computed).code == DT_OK);
+    ranks_assert_ok(dt_scaling_compute(&all, &ranks, &source, &computed));
+    ranks_assert(dt_scaling_compute(&alone, &self, &source, &computed).code == DT_OK);
     ranks_assert(all.far[0] && memcmp(all.mean, alone.mean, sizeof(double)) == 0 &&
                  memcmp(all.std, alone.std, sizeof(double)) == 0);
-    dt_comm_close(self);
     dt_scaling_close(&alone);
     dt_scaling_close(&all);
     dt_source_close(&source);
@@ -227,7 +225,7 @@ static dt_status spoilt(hid_t type, const void *values) {
     dt_scaling s;
     open_split(&source, type, 2, (hsize_t[]){SAMPLES, 2}, values);
     ranks_assert_ok(dt_scaling_open(&s, &source, &computed));
-    dt_status status = dt_scaling_compute(&s, world, &source, &computed);
+    dt_status status = dt_scaling_compute(&s, &ranks, &source, &computed);
     dt_scaling_close(&s);
     dt_source_close(&source);
     return status;

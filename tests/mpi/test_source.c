@@ -138,7 +138,7 @@ static dt_loss loss_of(int i) {
 static dt_status open_kind(dt_source *source, int i) {
     dt_source_request request = {
         .file = path, .data = &kinds[i].data, .loss = loss_of(i), .in_order = kinds[i].in_order, .streams = STREAMS};
-    return dt_source_open(source, world, &request);
+    return dt_source_open(source, &ranks, &request);
 }
 
 START_TEST(a_source_says_what_its_samples_are_and_how_many) {
@@ -252,7 +252,7 @@ START_TEST(a_source_that_is_not_there_is_named_and_left_closed) {
     snprintf(data.train_x, sizeof data.train_x, "/nothing");
     snprintf(data.train_tokens, sizeof data.train_tokens, "/nothing");
     dt_source_request request = {.file = path, .data = &data, .loss = loss_of(_i), .streams = STREAMS};
-    dt_status status = dt_source_open(&source, world, &request);
+    dt_status status = dt_source_open(&source, &ranks, &request);
     ranks_assert(status.code == DT_ERR_INPUT && strstr(status.message, "there is no /nothing; it holds"));
     ranks_assert(!source.kind && !source.x && !source.targets.y && !source.own);
     dt_source_field(&data, true, field);

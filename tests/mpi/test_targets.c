@@ -15,7 +15,7 @@ static dt_status open_targets(dt_source *source, dt_loss loss, hid_t type, int w
     write_set(&(set_part){"/x", H5T_NATIVE_UINT8, H5T_NATIVE_UINT8, 1, {SAMPLES}, x},
               &(set_part){"/y", type, H5T_NATIVE_DOUBLE, width > 1 ? 2 : 1, {SAMPLES, (hsize_t)width}, y});
     static const dt_recipe_data data = {.train_x = "/x", .train_y = "/y"};
-    return dt_source_open(source, world, &(dt_source_request){.file = path, .data = &data, .loss = loss});
+    return dt_source_open(source, &ranks, &(dt_source_request){.file = path, .data = &data, .loss = loss});
 }
 
 /* ---- what is refused ---- */

@@ -84,7 +84,7 @@ static dt_status open_text(dt_source *source, const dt_recipe_data *data, int64_
                                  .streams = streams,
                                  .test = test,
                                  .in_order = in_order};
-    return dt_source_open(source, world, &request);
+    return dt_source_open(source, &ranks, &request);
 }
 
 /* One sample. */
@@ -377,7 +377,7 @@ START_TEST(every_rank_has_the_vocabulary_of_the_file) {
     }
     ranks_assert_ok(status);
     dt_vocabulary v;
-    ranks_assert_ok(dt_vocabulary_open(&v, world, path));
+    ranks_assert_ok(dt_vocabulary_open(&v, &ranks, path));
     ranks_assert(v.kind == kind && v.size == 3 && v.merge_count == 1 && memcmp(v.bytes, "abab", 4) == 0);
     ranks_assert(memcmp(v.offsets, offsets, sizeof offsets) == 0 && memcmp(v.merges, merges, sizeof merges) == 0);
     uint64_t hash = dt_vocabulary_hash(&v);
@@ -385,7 +385,7 @@ START_TEST(every_rank_has_the_vocabulary_of_the_file) {
     ranks_assert(dt_vocabulary_hash(&v) != hash);
     dt_vocabulary_finish(&v);
     count_up(20);
-    ranks_assert_ok(dt_vocabulary_open(&v, world, path));
+    ranks_assert_ok(dt_vocabulary_open(&v, &ranks, path));
     ranks_assert(v.size == 0 && dt_vocabulary_hash(&v) == 0);
 }
 END_TEST

@@ -9,9 +9,11 @@
 
 #include "base/log.h"
 #include "comm/comm.h"
+#include "comm/comm_ranks.h"
 #include "suite.h"
 
 static dt_comm *world;
+static dt_ranks ranks; /* the same */
 
 /* Fails on all ranks when `condition` is false on any. Collective. */
 #define ranks_assert(condition)                                                                                        \
@@ -32,6 +34,7 @@ static dt_comm *world;
 static bool open_world(void) {
     dt_status status = world ? dt_ok() : dt_comm_open(&world, NULL, NULL);
     if (status.code != DT_OK) fprintf(stderr, "%s\n", status.message);
+    if (status.code == DT_OK) ranks = dt_ranks_of(world);
     return status.code == DT_OK;
 }
 

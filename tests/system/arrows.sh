@@ -10,21 +10,21 @@ import pathlib, re, sys
 top = pathlib.Path(sys.argv[1])
 rooms = ["base", "config", "compute", "comm", "store", "data", "optim", "model", "use", "run", "cli"]  # lowest first
 doors = {  # what other rooms may include
-    "base": "alive append clock escape file guard log mapped memory process random status stop sum table trace",
+    "base": "alive append clock escape file guard log mapped memory process random ranks status stop sum table trace",
     "config": "fields recipe yaml",
     "compute": "compute conv failure gemm isa kernels real tally threads",
-    "comm": "comm node reduce watchdog",
+    "comm": "comm comm_ranks node reduce watchdog",
     "store": "checkpoint h5 metrics publish rundir",
     "data": "array augment batch classes identity import sampler scaling source targets tokenizer",
     "optim": "optim",
     "model": "model",
-    "use": "batch cause choose decoder evaluation extras figures pieces ranks rows_state sample trained",
+    "use": "batch cause choose computed decoder evaluation extras figures pieces rows_state sample trained",
     "run": "bench eval train",
 }
-blind = {"optim": ["comm", "store", "data"], "model": ["comm", "store", "optim"], "use": ["comm", "optim"]}  # below, and yet not to be known
+blind = {"data": ["comm"], "optim": ["comm", "store", "data"], "model": ["comm", "store", "optim"], "use": ["comm", "optim"]}  # below, and yet not to be known
 foreign = {  # whose header: the only files that may include it
     r"mpi\.h": r"src/comm/.*|src/main\.c",
-    r"comm/.*\.h": r"src/(comm|data|run|cli)/.*|src/main\.c|src/store/publish\.h",  # what reads a checkpoint knows no ranks
+    r"comm/.*\.h": r"src/(comm|run|cli)/.*|src/main\.c|src/store/publish\.h",  # what reads a checkpoint knows no ranks
     r"(hdf5|H5).*\.h": r"src/store/h5(_\w+)?\.[ch]",
     r"(oneapi/.*|dnnl.*)\.h": r"src/compute/.*",
 }

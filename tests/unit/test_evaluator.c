@@ -102,7 +102,8 @@ START_TEST(parts_of_any_number_of_ranks_are_the_whole) {
     part parts[9];
     memset(parts, 0, sizeof parts);
     for (int rank = 0; rank < _i; rank++) {
-        parts[rank].ranks = (dt_ranks){rank, _i, &parts[rank], agree, sum, broadcast};
+        parts[rank].ranks = (dt_ranks){
+            .rank = rank, .size = _i, .context = &parts[rank], .agree = agree, .sum = sum, .broadcast = broadcast};
         dt_tally one;
         evaluator.ranks = &parts[rank].ranks;
         assert_ok(dt_evaluate_split(&evaluator, &one, &odd));
