@@ -202,6 +202,13 @@ dt_status dt_array_describe(dt_array **out, const dt_ranks *ranks, const char *f
     return status;
 }
 
+dt_status dt_array_recall(dt_array **out, dt_dtype dtype, const dt_shape *shape) {
+    *out = dt_alloc(1, sizeof **out);
+    if (!*out) return dt_fail_memory("a dataset", sizeof **out);
+    fill_in(*out, &(dt_h5_info){.dtype = dtype, .shape = *shape});
+    return dt_ok();
+}
+
 /* Files of different machines may differ in layout: either way takes the same collective calls only if all take it, so
  * one that needs unpacking makes all unpack. */
 dt_status dt_array_fetch(dt_array *array, const dt_ranks *ranks, const char *file, const char *dataset,

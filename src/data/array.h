@@ -18,6 +18,8 @@ typedef struct dt_array dt_array;
 /* Collective. `dataset` of `file` as rows of its first dimension, of which only type and shape are known: no value has
  * been read, and no memory or disk taken for any. */
 dt_status dt_array_describe(dt_array **out, const dt_ranks *ranks, const char *file, const char *dataset);
+/* An array of which another file tells, such as a checkpoint: type and shape, and never values. Not collective. */
+dt_status dt_array_recall(dt_array **out, dt_dtype dtype, const dt_shape *shape);
 /* Collective. The values of an array that was described: mapped where they are, or unpacked to the spool directory. */
 dt_status dt_array_fetch(dt_array *array, const dt_ranks *ranks, const char *file, const char *dataset,
                          const char *spool);

@@ -144,7 +144,7 @@ dt_status dt_identity_parse(dt_identity *out, const char *text, const char *file
 
 /* ---- comparing ---- */
 
-static const dt_identity_part *part_of(const dt_identity *identity, const char *role) {
+const dt_identity_part *dt_identity_find(const dt_identity *identity, const char *role) {
     for (int i = 0; i < identity->count; i++)
         if (strcmp(identity->parts[i].role, role) == 0) return &identity->parts[i];
     return NULL;
@@ -181,11 +181,11 @@ static void say(difference_list *list, const char *role, const dt_identity_part 
 dt_status dt_identity_compare(const dt_identity *stored, const dt_identity *found) {
     difference_list list = {.count = 0};
     for (int i = 0; i < found->count; i++) {
-        const dt_identity_part *old = part_of(stored, found->parts[i].role);
+        const dt_identity_part *old = dt_identity_find(stored, found->parts[i].role);
         if (!old || !same_part(old, &found->parts[i])) say(&list, found->parts[i].role, old, &found->parts[i]);
     }
     for (int i = 0; i < stored->count; i++)
-        if (!part_of(found, stored->parts[i].role)) say(&list, stored->parts[i].role, &stored->parts[i], NULL);
+        if (!dt_identity_find(found, stored->parts[i].role)) say(&list, stored->parts[i].role, &stored->parts[i], NULL);
     if (list.count == 0) return dt_ok();
     char more[32] = "";
     if (list.count > SAID) snprintf(more, sizeof more, "; and %d more", list.count - SAID);

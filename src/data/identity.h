@@ -35,6 +35,8 @@ dt_status dt_identity_of(dt_identity *out, const dt_ranks *ranks, const char *fi
 
 /* A line a dataset: "train_x uint8 [60000, 28, 28] 0123456789abcdef". */
 void dt_identity_text(const dt_identity *identity, char text[DT_IDENTITY_TEXT]);
+/* The part with this role, or NULL. */
+const dt_identity_part *dt_identity_find(const dt_identity *identity, const char *role);
 /* What such a text says, which may come from anywhere; `file` has it. */
 dt_status dt_identity_parse(dt_identity *out, const char *text, const char *file);
 

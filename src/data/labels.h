@@ -25,6 +25,9 @@ bool dt_labels_within(const dt_labels *labels, int64_t classes);
 /* targets.c. Collective. Decides by targets->loss what targets->y is, and looks at all of it. */
 dt_status dt_targets_open(dt_targets *targets, const dt_ranks *ranks);
 
+/* targets.c. The same as far as the type and shape of targets->y tell. */
+void dt_targets_recall(dt_targets *targets);
+
 /* classes.c. The classes are the different labels there are, at most DT_MOST_CLASSES. */
 dt_status dt_classes_take(dt_classes *classes, const dt_labels *labels);
 /* The class of a label, or -1; of classes with a list. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "identity.h"
 #include "numbers.h"
 #include "source_kind.h"
 
@@ -34,7 +35,7 @@ dt_status dt_source_vocabulary(dt_vocabulary *out, const dt_ranks *ranks, const 
 
 /* ---- opening ---- */
 
-dt_status dt_source_open(dt_source *out, const dt_ranks *ranks, const dt_source_request *request) {
+static void begin(dt_source *out, const dt_source_request *request) {
     const dt_recipe_data *data = request->data;
     *out = (dt_source){.kind = kind_for(data),
                        .file = request->file,
@@ -42,6 +43,10 @@ dt_status dt_source_open(dt_source *out, const dt_ranks *ranks, const dt_source_
                        .targets = {.file = request->file,
                                    .name = request->test ? data->test_y : data->train_y,
                                    .loss = (int)request->loss}};
+}
+
+dt_status dt_source_open(dt_source *out, const dt_ranks *ranks, const dt_source_request *request) {
+    begin(out, request);
     dt_status status = out->kind->open(out, ranks, request);
     if (status.code != DT_OK) {
         dt_source_close(out);
@@ -50,6 +55,27 @@ dt_status dt_source_open(dt_source *out, const dt_ranks *ranks, const dt_source_
     out->kind->describe(out, &out->about);
     out->samples = out->kind->count(out);
     return dt_ok();
+}
+
+static dt_status recall_arrays(dt_source *out, const dt_source_request *request) {
+    dt_identity trained;
+    DT_TRY(dt_identity_parse(&trained, request->trained, request->checkpoint));
+    const dt_identity_part *x = dt_identity_find(&trained, "train_x"), *y = dt_identity_find(&trained, "train_y");
+    if (!x || x->shape.rank < 1 || (y && y->shape.rank < 1))
+        return dt_fail(DT_ERR_CORRUPT, "%s: does not say what its training samples were", request->checkpoint);
+    DT_TRY(dt_array_recall(&out->x, x->dtype, &x->shape));
+    return y ? dt_array_recall(&out->targets.y, y->dtype, &y->shape) : dt_ok();
+}
+
+dt_status dt_source_recall(dt_source *out, const dt_source_request *request) {
+    begin(out, request);
+    dt_status status = recall_arrays(out, request);
+    if (status.code == DT_OK) status = out->kind->recall(out, request);
+    if (status.code == DT_OK)
+        out->kind->describe(out, &out->about);
+    else
+        dt_source_close(out);
+    return status;
 }
 
 void dt_source_close(dt_source *source) {

@@ -63,6 +63,9 @@ typedef struct dt_source_request {
 /* Collective. What is wrong with the data is found here, as far as a look at all targets and tokens can find it, and
  * named with its file, dataset, row and value. */
 dt_status dt_source_open(dt_source *out, const dt_ranks *ranks, const dt_source_request *request);
+/* The source a model was trained on, as request->trained tells of it: it says what its samples and targets are, and has
+ * none of either. Not collective. */
+dt_status dt_source_recall(dt_source *out, const dt_source_request *request);
 void dt_source_close(dt_source *source); /* accepts what is zeroed, or closed */
 
 /* Collective. The vocabulary that `file` has for the samples a recipe asks for; an empty one where they are made of no

@@ -67,6 +67,13 @@ static dt_status open_arrays(dt_source *source, const dt_ranks *ranks, const dt_
     return dt_source_open_pair(source, ranks, request, request->data->samples == DT_SAMPLES_LAST);
 }
 
+dt_status dt_source_recall_pair(dt_source *source, const dt_source_request *request) {
+    if (!source->targets.y)
+        return dt_fail(DT_ERR_CORRUPT, "%s: does not say what its targets were", request->checkpoint);
+    dt_targets_recall(&source->targets);
+    return dt_ok();
+}
+
 static void describe(const dt_source *source, dt_source_about *about) {
     *about =
         (dt_source_about){.input = dt_array_row_shape(source->x), .dtype = dt_array_dtype(source->x), .noun = "row"};
@@ -151,6 +158,7 @@ const dt_source_kind dt_source_arrays = {.name = "arrays",
                                          .train_at = offsetof(dt_recipe_data, train_x),
                                          .test_at = offsetof(dt_recipe_data, test_x),
                                          .open = open_arrays,
+                                         .recall = dt_source_recall_pair,
                                          .describe = describe,
                                          .count = count,
                                          .fetch = fetch,

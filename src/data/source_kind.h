@@ -23,6 +23,8 @@ struct dt_source_kind {
     /* Collective. Fills in source->x and source->targets, whose names are there, and checks them. What it has opened
      * when it fails is left to `close`. */
     dt_status (*open)(dt_source *source, const dt_ranks *ranks, const dt_source_request *request);
+    /* The same from source->x and targets.y of which type and shape are known, and nothing else (dt_source_recall). */
+    dt_status (*recall)(dt_source *source, const dt_source_request *request);
     void (*describe)(const dt_source *source, dt_source_about *about);
     int64_t (*count)(const dt_source *source); /* samples of a pass, at least 1 */
     /* batch->rows, targets and streams are set. Called once a batch, so what it does for each sample is called
@@ -42,6 +44,8 @@ extern const dt_source_kind dt_source_arrays, dt_source_rows, dt_source_streams,
 dt_status dt_source_open_pair(dt_source *source, const dt_ranks *ranks, const dt_source_request *request,
                               bool samples_last);
 void dt_source_close_pair(dt_source *source);
+/* What targets are that are rows of a dataset. */
+dt_status dt_source_recall_pair(dt_source *source, const dt_source_request *request);
 /* Sample i is row i. */
 int64_t dt_source_row_place(const dt_source *source, const dt_augment *augment, int64_t index);
 

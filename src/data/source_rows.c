@@ -33,6 +33,13 @@ static dt_status open_rows(dt_source *source, const dt_ranks *ranks, const dt_so
     return dt_tokens_check(source, ranks);
 }
 
+static dt_status recall(dt_source *source, const dt_source_request *request) {
+    DT_TRY(dt_tokens_create(source, request));
+    DT_TRY(dt_source_recall_pair(source, request));
+    source->targets.either = false;
+    return dt_ok();
+}
+
 static void describe(const dt_source *source, dt_source_about *about) {
     const dt_tokens *own = source->own;
     *about = (dt_source_about){.input = {1, {own->context}},
@@ -68,6 +75,7 @@ const dt_source_kind dt_source_rows = {.name = "rows",
                                        .test_at = offsetof(dt_recipe_data, test_tokens),
                                        .of_tokens = true,
                                        .open = open_rows,
+                                       .recall = recall,
                                        .describe = describe,
                                        .count = count,
                                        .fetch = fetch,

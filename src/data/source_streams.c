@@ -33,6 +33,13 @@ static dt_status open_streams(dt_source *source, const dt_ranks *ranks, const dt
         (long long)own->context);
 }
 
+static dt_status recall(dt_source *source, const dt_source_request *request) {
+    DT_TRY(dt_tokens_recall_text(source, request));
+    dt_tokens *own = source->own;
+    own->streams = request->streams;
+    return dt_ok();
+}
+
 static int64_t count(const dt_source *source) {
     const dt_tokens *own = source->own;
     return windows_of(own) * own->streams;
@@ -73,6 +80,7 @@ const dt_source_kind dt_source_streams = {.name = "streams",
                                           .test_at = offsetof(dt_recipe_data, test_tokens),
                                           .of_tokens = true,
                                           .open = open_streams,
+                                          .recall = recall,
                                           .describe = dt_tokens_describe_text,
                                           .count = count,
                                           .fetch = fetch,

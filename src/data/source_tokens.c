@@ -160,6 +160,23 @@ static dt_status check_length(const dt_source *source) {
                    source->x_name, (long long)own->count, (long long)own->context, (long long)least);
 }
 
+static void set_targets(dt_source *source) {
+    const dt_tokens *own = source->own;
+    source->targets = (dt_targets){.file = source->file,
+                                   .loss = DT_LOSS_SOFTMAX_CROSS_ENTROPY,
+                                   .labels = true,
+                                   .width = 1,
+                                   .classes = own->vocabulary,
+                                   .positions = own->context,
+                                   .counted = own->masked ? own->masked : own->context};
+}
+
+dt_status dt_tokens_recall_text(dt_source *source, const dt_source_request *request) {
+    DT_TRY(dt_tokens_create(source, request));
+    set_targets(source);
+    return dt_ok();
+}
+
 dt_status dt_tokens_open_text(dt_source *source, const dt_ranks *ranks, const dt_source_request *request) {
     DT_TRY(dt_ranks_agree(ranks, dt_tokens_create(source, request)));
     dt_tokens *own = source->own;
@@ -169,13 +186,7 @@ dt_status dt_tokens_open_text(dt_source *source, const dt_ranks *ranks, const dt
                        dt_dtype_name(dt_array_dtype(source->x)));
     own->count = dt_array_rows(source->x);
     DT_TRY(check_length(source));
-    source->targets = (dt_targets){.file = source->file,
-                                   .loss = DT_LOSS_SOFTMAX_CROSS_ENTROPY,
-                                   .labels = true,
-                                   .width = 1,
-                                   .classes = own->vocabulary,
-                                   .positions = own->context,
-                                   .counted = own->masked ? own->masked : own->context};
+    set_targets(source);
     DT_TRY(read_chars(source, ranks));
     return dt_tokens_check(source, ranks);
 }

@@ -25,6 +25,7 @@ dt_status dt_tokens_check(const dt_source *source, const dt_ranks *ranks);
 
 /* Collective. A text: source->x as one long row of tokens, which are targets too; checked but for its length. */
 dt_status dt_tokens_open_text(dt_source *source, const dt_ranks *ranks, const dt_source_request *request);
+dt_status dt_tokens_recall_text(dt_source *source, const dt_source_request *request);
 void dt_tokens_describe_text(const dt_source *source, dt_source_about *about);
 /* Tokens of a text that can be predicted: the first has none before it, but a masked one may be anywhere. */
 int64_t dt_tokens_predictable(const dt_tokens *tokens);

@@ -133,7 +133,7 @@ void dt_targets_text(const dt_targets *targets, char *out, size_t size) {
 
 /* ---- opening ---- */
 
-dt_status dt_targets_open(dt_targets *targets, const dt_ranks *ranks) {
+void dt_targets_recall(dt_targets *targets) {
     bool floats = is_float(dt_array_dtype(targets->y));
     dt_shape shape = dt_array_row_shape(targets->y);
     targets->width = dt_shape_count(&shape);
@@ -142,6 +142,10 @@ dt_status dt_targets_open(dt_targets *targets, const dt_ranks *ranks) {
     targets->either = targets->labels && targets->loss == DT_LOSS_MEAN_SQUARED_ERROR;
     targets->positions = targets->labels;
     targets->counted = 1;
+}
+
+dt_status dt_targets_open(dt_targets *targets, const dt_ranks *ranks) {
+    dt_targets_recall(targets);
     int64_t first, count, rows = dt_array_rows(targets->y);
     dt_shard_range(rows, ranks->size, ranks->rank, &first, &count);
     int64_t stopped = scan(targets, first, first + count);
@@ -196,11 +200,8 @@ void dt_targets_as_numbers(dt_targets *targets) {
 }
 
 dt_status dt_targets_settle(dt_targets *targets, dt_classes *classes, bool open, int64_t outputs) {
+    if (targets->either && outputs == 1) dt_targets_as_numbers(targets);
     if (!targets->labels || !targets->found) return dt_ok();
-    if (targets->either && outputs == 1) {
-        dt_targets_as_numbers(targets);
-        return dt_ok();
-    }
     int64_t alone = targets->loss == DT_LOSS_MEAN_SQUARED_ERROR ? INT32_MAX : 2; /* of one output */
     int64_t room = outputs == 1 ? alone : outputs, label = 0, row = 0;
     bool foreign = open && !dt_labels_within(targets->found, room);

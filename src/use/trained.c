@@ -8,6 +8,10 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/ranks.h"
+#include "batch.h"
+#include "extras.h"
+#include "store/h5.h"
 
 dt_status dt_trained_find(const char *target, char path[4096]) {
     struct stat info;
@@ -33,6 +37,82 @@ dt_status dt_trained_rounded(const dt_kernels *kernels, const dt_real *weights, 
     kernels->to_bf16(*rounded, weights, (int64_t)count);
     return dt_ok();
 }
+
+/* ---- opened ---- */
+
+#define MOST_NAMES ((int64_t)1 << 24) /* bytes */
+
+/* What older versions wrote does not tell the shape of samples. */
+static dt_status recall(dt_trained *t) {
+    if (!t->head.data)
+        return dt_fail(DT_ERR_INPUT,
+                       "%s: an older version wrote it, which does not say what its data was; a step more of the run "
+                       "writes one that does",
+                       t->path);
+    dt_source_request request = {.file = t->recipe.data.file,
+                                 .data = &t->recipe.data,
+                                 .loss = (dt_loss)t->recipe.loss.kind,
+                                 .in_order = true,
+                                 .vocabulary = t->vocabulary.size,
+                                 .streams = t->recipe.train.batch,
+                                 .trained = t->head.data,
+                                 .checkpoint = t->path};
+    return dt_source_recall(&t->source, &request);
+}
+
+static dt_status read_names(dt_trained *t) {
+    void *names;
+    DT_TRY(dt_h5_fetch(t->path, "/state/class_names", DT_U8, MOST_NAMES, &names, &t->class_names_bytes));
+    t->class_names = names;
+    if (t->class_names_bytes == 0 || t->class_names[t->class_names_bytes - 1] == '\0') return dt_ok();
+    return dt_fail(DT_ERR_CORRUPT, "%s: the last of /state/class_names has no end", t->path);
+}
+
+dt_status dt_trained_open(dt_trained *t, const char *target) {
+    memset(t, 0, sizeof *t);
+    dt_ranks alone = dt_ranks_alone();
+    DT_TRY(dt_trained_find(target, t->path));
+    DT_TRY(dt_trained_recipe(t->path, &t->head, &t->recipe));
+    if (t->recipe.data.context > 0) DT_TRY(dt_vocabulary_read(&t->vocabulary, t->path));
+    DT_TRY(dt_classes_open(&t->classes, &alone, t->path));
+    DT_TRY(read_names(t));
+    DT_TRY(recall(t));
+    return dt_scaling_open(&t->scaling, &t->source, &t->recipe.data);
+}
+
+void dt_trained_close(dt_trained *t) {
+    dt_free(t->weights);
+    dt_free(t->weights16);
+    dt_scaling_close(&t->scaling);
+    dt_source_close(&t->source);
+    dt_free(t->class_names);
+    dt_classes_finish(&t->classes);
+    dt_vocabulary_finish(&t->vocabulary);
+    dt_recipe_finish(&t->recipe);
+    dt_checkpoint_head_finish(&t->head);
+    memset(t, 0, sizeof *t);
+}
+
+dt_status dt_trained_model(dt_trained *t, const dt_kernels *kernels, int64_t rows, bool training, dt_model **out) {
+    dt_model_spec spec = dt_model_spec_of(&t->source, &t->recipe, rows, training);
+    DT_TRY(dt_model_create(out, t->recipe.layers, &t->recipe.loss, &spec, kernels));
+    return dt_targets_settle(&t->source.targets, &t->classes, false, dt_model_outputs(*out));
+}
+
+dt_status dt_trained_load(dt_trained *t, const dt_kernels *kernels, const dt_model *model) {
+    const dt_table *table = dt_model_table(model);
+    dt_extra extras[2];
+    int extra_count = dt_scaling_extras(&t->recipe.data, &t->scaling, extras);
+    DT_TRY(dt_trained_fits(t->path, table, extras, extra_count));
+    t->weights = dt_alloc(table->total, sizeof *t->weights);
+    if (!t->weights) return dt_fail_memory("the weights", table->total * sizeof *t->weights);
+    DT_TRY(dt_trained_read(t->path, table, extras, extra_count, t->weights));
+    dt_scaling_settle(&t->scaling);
+    if (t->recipe.compute.precision != DT_PRECISION_BF16) return dt_ok();
+    return dt_trained_rounded(kernels, t->weights, table->total, &t->weights16);
+}
+
+/* ---- parts ---- */
 
 static dt_state state_of(dt_section *weights, dt_extra *extras, int extra_count) {
     return (dt_state){.sections = weights, .section_count = 1, .extras = extras, .extra_count = extra_count};

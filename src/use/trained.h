@@ -5,7 +5,37 @@
 #include "base/table.h"
 #include "compute/compute.h"
 #include "config/recipe.h"
+#include "data/classes.h"
+#include "data/source.h"
+#include "data/tokenizer.h"
+#include "model/model.h"
 #include "store/checkpoint.h"
+
+/* A trained model, as its checkpoint has it: all that it knows of its data, and no data. What works with one (predict,
+ * the library, exporters) begins here. One process; nothing is collective. */
+typedef struct dt_trained {
+    char path[4096]; /* of the checkpoint */
+    dt_checkpoint_head head;
+    dt_recipe recipe;
+    dt_source source;         /* as dt_source_recall tells of it: shapes, types, meaning of the targets */
+    dt_vocabulary vocabulary; /* of a text */
+    dt_classes classes;       /* labels that are no class numbers */
+    char *class_names;        /* each ended by a 0: [class_names_bytes]; NULL: none. Not escaped */
+    int64_t class_names_bytes;
+    dt_scaling scaling;
+    dt_real *weights;   /* of dt_trained_load; NULL before */
+    dt_bf16 *weights16; /* the same rounded, for a recipe of bf16; else NULL */
+} dt_trained;
+
+/* `target` is a checkpoint or a run directory. To be closed, also after a failure. Weights are not read yet. */
+dt_status dt_trained_open(dt_trained *out, const char *target);
+void dt_trained_close(dt_trained *trained);
+/* A model for its weights that takes `rows` samples at once, to dt_model_destroy; `training`: it can go back, too. */
+dt_status dt_trained_model(dt_trained *trained, const dt_kernels *kernels, int64_t rows, bool training, dt_model **out);
+/* Weights and scales, by the table of such a model. */
+dt_status dt_trained_load(dt_trained *trained, const dt_kernels *kernels, const dt_model *model);
+
+/* ---- its parts, for those who share them between ranks ---- */
 
 /* `target` itself, or the newest checkpoint of a run directory that verifies. */
 dt_status dt_trained_find(const char *target, char path[4096]);
