@@ -18,7 +18,7 @@ doors = {  # what other rooms may include
     "data": "array augment batch classes identity import sampler scaling source targets tokenizer",
     "optim": "optim",
     "model": "model",
-    "use": "batch cause choose computed decoder evaluation extras figures pieces rows_state sample trained",
+    "use": "batch cause choose computed decoder evaluation extras figures outputs pieces rows_state sample trained",
     "run": "bench eval train",
 }
 blind = {"data": ["comm"], "optim": ["comm", "store", "data"], "model": ["comm", "store", "optim"], "use": ["comm", "optim"]}  # below, and yet not to be known
