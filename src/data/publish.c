@@ -1,6 +1,8 @@
-/* How an import's result appears: written beside its destination, and renamed over it only when it is complete and on
- * the disk. The name it has until then says which process writes it, so that the next import to the same place can
- * remove what a killed one left, and never what another one is writing. */
+/* How a result appears: written beside its destination, and renamed to it only when it is complete and on the disk. The
+ * name it has until then says which process writes it, so that the next one to write to the same place can remove what
+ * a killed one left, and never what another one is writing. */
+#include "data/publish.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -15,7 +17,7 @@
 #include "base/process.h"
 #include "import_internal.h"
 
-#define FORGOTTEN_SECONDS 86400 /* an import that wrote nothing for a day is no more, wherever it was */
+#define FORGOTTEN_SECONDS 86400 /* what nobody wrote to for a day is left over, wherever its writer was */
 
 dt_status dt_import_check(const dt_import *import) {
     const char *destination = import->destination;
@@ -52,7 +54,35 @@ static bool is_left_over(const char *name, const char *path, time_t now) {
     return lstat(path, &about) == 0 && now - about.st_mtime > FORGOTTEN_SECONDS;
 }
 
-/* Removes what killed imports to the same destination left beside it. `now` is by the clock of the file system. */
+/* Calls visit(path) for every file in a directory, until one fails. */
+static dt_status each_file(const char *directory, dt_status (*visit)(const char *path)) {
+    DIR *listing = opendir(directory);
+    if (!listing) return dt_fail(DT_ERR_IO, "%s: cannot be read: %s", directory, strerror(errno));
+    dt_status status = dt_ok();
+    char path[4096];
+    for (struct dirent *entry; status.code == DT_OK && (entry = readdir(listing)) != NULL;) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+        status = dt_path_join(path, directory, entry->d_name);
+        if (status.code == DT_OK) status = visit(path);
+    }
+    closedir(listing);
+    return status;
+}
+
+static dt_status remove_file(const char *path) {
+    unlink(path);
+    return dt_ok();
+}
+
+/* A file, or a directory of files. */
+static void discard(const char *path) {
+    struct stat info;
+    if (lstat(path, &info) != 0) return;
+    if (S_ISDIR(info.st_mode)) each_file(path, remove_file);
+    remove(path);
+}
+
+/* Removes what killed processes left beside `destination`. `now` is by the clock of the file system. */
 static void remove_left_over(const char *destination, time_t now) {
     char *folder = dt_strdup(destination), path[4096];
     const char *slash = strrchr(destination, '/'), *name = slash ? slash + 1 : destination;
@@ -62,37 +92,93 @@ static void remove_left_over(const char *destination, time_t now) {
         if (strncmp(entry->d_name, name, length) != 0 || strncmp(entry->d_name + length, ".tmp.", 5) != 0) continue;
         int used = snprintf(path, sizeof path, "%.*s%s", slash ? (int)(slash + 1 - destination) : 0, destination,
                             entry->d_name);
-        if (used < (int)sizeof path && is_left_over(entry->d_name + length + 5, path, now)) unlink(path);
+        if (used < (int)sizeof path && is_left_over(entry->d_name + length + 5, path, now)) discard(path);
     }
     if (listing) closedir(listing);
     dt_free(folder);
 }
 
-static dt_status write_file(const char *path, const char *destination, dt_status (*write)(void *context, dt_h5 *file),
-                            void *context) {
+/* What is published, until it is. */
+typedef struct publication {
+    char destination[4000]; /* without slashes at its end */
+    char temporary[4096];
+} publication;
+
+static dt_status begin(publication *p, const char *destination) {
+    dt_process me = dt_process_self();
+    size_t length = strlen(destination);
+    while (length > 1 && destination[length - 1] == '/') length--;
+    if (length >= sizeof p->destination) return dt_fail(DT_ERR_USAGE, "%.60s…: the name is too long", destination);
+    snprintf(p->destination, sizeof p->destination, "%.*s", (int)length, destination);
+    snprintf(p->temporary, sizeof p->temporary, "%s.tmp.%08x.%ld.%llu", p->destination, machine_of(&me), me.pid,
+             me.started);
+    /* Its clock is that of the times the leftovers have. */
+    int fd;
+    struct stat made;
+    DT_TRY(dt_file_create(p->temporary, &fd));
+    if (fstat(fd, &made) == 0) remove_left_over(p->destination, made.st_mtime);
+    close(fd);
+    return dt_ok();
+}
+
+static dt_status finish(publication *p, dt_status status) {
+    if (status.code == DT_OK && rename(p->temporary, p->destination) != 0)
+        status =
+            dt_fail(DT_ERR_IO, "%s: cannot take the place of %s: %s", p->temporary, p->destination, strerror(errno));
+    if (status.code == DT_OK) return dt_fsync_path(directory_of(p->temporary));
+    discard(p->temporary);
+    return status;
+}
+
+dt_status dt_publish_file(const char *destination, dt_status (*write)(void *context, const char *path), void *context) {
+    publication p;
+    DT_TRY(dt_file_check_target(destination));
+    DT_TRY(begin(&p, destination));
+    dt_status status = write(context, p.temporary);
+    if (status.code == DT_OK) status = dt_fsync_path(p.temporary);
+    return finish(&p, status);
+}
+
+static dt_status check_directory(const char *destination) {
+    struct stat info;
+    if (lstat(destination, &info) != 0) return dt_ok();
+    if (!S_ISDIR(info.st_mode))
+        return dt_fail(DT_ERR_USAGE, "%s is %s; a directory is to be made there", destination,
+                       dt_file_kind(info.st_mode));
+    if (rmdir(destination) == 0) return dt_ok();
+    return dt_fail(DT_ERR_USAGE, "%s is a directory with something in it; name one that is new", destination);
+}
+
+dt_status dt_publish_directory(const char *destination, dt_status (*write)(void *context, const char *path),
+                               void *context) {
+    publication p;
+    DT_TRY(check_directory(destination));
+    DT_TRY(begin(&p, destination));
+    unlink(p.temporary);
+    if (mkdir(p.temporary, 0777) != 0)
+        return dt_fail(DT_ERR_IO, "%s: cannot be made: %s", p.temporary, strerror(errno));
+    dt_status status = write(context, p.temporary);
+    if (status.code == DT_OK) status = each_file(p.temporary, dt_fsync_path);
+    if (status.code == DT_OK) status = dt_fsync_path(p.temporary);
+    return finish(&p, status);
+}
+
+/* ---- of importers ---- */
+
+typedef struct h5_writer {
+    dt_status (*write)(void *context, dt_h5 *file);
+    void *context;
+} h5_writer;
+
+static dt_status write_h5(void *context, const char *path) {
+    const h5_writer *own = context;
     dt_h5 *file;
     DT_TRY(dt_h5_create(&file, path));
-    struct stat made;
-    if (stat(path, &made) == 0) remove_left_over(destination, made.st_mtime);
-    dt_status status = write(context, file);
+    dt_status status = own->write(own->context, file);
     dt_status closed = dt_h5_close(&file);
     return status.code == DT_OK ? closed : status;
 }
 
 dt_status dt_import_publish(const char *destination, dt_status (*write)(void *context, dt_h5 *file), void *context) {
-    dt_process me = dt_process_self();
-    size_t size = strlen(destination) + 64;
-    char *temporary = dt_alloc(size, 1);
-    if (!temporary) return dt_fail_memory("a file name", size);
-    snprintf(temporary, size, "%s.tmp.%08x.%ld.%llu", destination, machine_of(&me), me.pid, me.started);
-    dt_status status = write_file(temporary, destination, write, context);
-    if (status.code == DT_OK) status = dt_fsync_path(temporary);
-    if (status.code == DT_OK && rename(temporary, destination) != 0)
-        status = dt_fail(DT_ERR_IO, "%s: cannot take the place of %s: %s", temporary, destination, strerror(errno));
-    if (status.code != DT_OK)
-        unlink(temporary);
-    else
-        status = dt_fsync_path(directory_of(temporary));
-    dt_free(temporary);
-    return status;
+    return dt_publish_file(destination, write_h5, &(h5_writer){write, context});
 }
