@@ -44,14 +44,12 @@ bool dt_labels_within(const dt_labels *labels, int64_t classes) {
 /* ---- counting ---- */
 
 /* Collective. The smallest and the largest of all ranks' labels. */
-static dt_status find_range(dt_labels *labels, const dt_ranks *ranks, const dt_array *y) {
+static dt_status find_range(dt_labels *labels, const dt_ranks *ranks, const dt_targets *targets) {
     int64_t first, count, ends[2] = {INT64_MAX, INT64_MAX}; /* the smallest, and the smallest of ~label */
-    dt_shard_range(dt_array_rows(y), ranks->size, ranks->rank, &first, &count);
-    const void *values = dt_array_row(y, 0);
-    dt_dtype dtype = dt_array_dtype(y);
+    dt_shard_range(targets->selection.count, ranks->size, ranks->rank, &first, &count);
     for (int64_t i = first; i < first + count; i++) {
         if (i % LOOKED_AT == 0) dt_alive();
-        int64_t label = dt_integer_at(values, dtype, i);
+        int64_t label = dt_targets_label(targets, dt_selection_row(&targets->selection, i));
         if (label < ends[0]) ends[0] = label;
         if (~label < ends[1]) ends[1] = ~label;
     }
@@ -62,30 +60,30 @@ static dt_status find_range(dt_labels *labels, const dt_ranks *ranks, const dt_a
 }
 
 /* Collective. Of labels from 0 on: counts[size] and the first row of each, rows[size], all ranks' together. */
-static dt_status count_small(const dt_ranks *ranks, const dt_array *y, int64_t size, int64_t *counts, int64_t *rows) {
+static dt_status count_small(const dt_ranks *ranks, const dt_targets *targets, int64_t size, int64_t *counts,
+                             int64_t *rows) {
     int64_t first, count;
-    dt_shard_range(dt_array_rows(y), ranks->size, ranks->rank, &first, &count);
-    const void *values = dt_array_row(y, 0);
-    dt_dtype dtype = dt_array_dtype(y);
-    for (int64_t i = 0; i < size; i++) rows[i] = dt_array_rows(y);
+    const dt_selection *selection = &targets->selection;
+    dt_shard_range(selection->count, ranks->size, ranks->rank, &first, &count);
+    for (int64_t i = 0; i < size; i++) rows[i] = INT64_MAX;
     for (int64_t i = first; i < first + count; i++) {
         if (i % LOOKED_AT == 0) dt_alive();
-        int64_t label = dt_integer_at(values, dtype, i);
-        if (counts[label]++ == 0) rows[label] = i;
+        int64_t row = dt_selection_row(selection, i), label = dt_targets_label(targets, row);
+        if (counts[label]++ == 0) rows[label] = row;
     }
     DT_TRY(dt_ranks_sum(ranks, counts, (size_t)size));
     return dt_ranks_least(ranks, rows, (size_t)size);
 }
 
 /* Collective. */
-static dt_status collect_small(dt_labels *labels, const dt_ranks *ranks, const dt_array *y) {
+static dt_status collect_small(dt_labels *labels, const dt_ranks *ranks, const dt_targets *targets) {
     int64_t size = labels->most + 1;
     int64_t *counts = dt_alloc((size_t)size, sizeof *counts);
     int64_t *rows = dt_alloc((size_t)size, sizeof *rows);
     labels->all = dt_alloc((size_t)size, sizeof *labels->all);
     bool there = counts && rows && labels->all;
     dt_status status = dt_ranks_agree(ranks, there ? dt_ok() : dt_fail_memory("the labels", (size_t)size * 32));
-    if (status.code == DT_OK) status = count_small(ranks, y, size, counts, rows);
+    if (status.code == DT_OK) status = count_small(ranks, targets, size, counts, rows);
     for (int64_t i = 0; i < size && status.code == DT_OK; i++)
         if (counts[i] > 0) labels->all[labels->count++] = (dt_label){i, counts[i], rows[i]};
     dt_free(counts);
@@ -106,17 +104,16 @@ static int by_value(const void *left, const void *right) {
 }
 
 /* Every rank by itself. */
-static dt_status collect_any(dt_labels *labels, const dt_array *y) {
+static dt_status collect_any(dt_labels *labels, const dt_targets *targets) {
     dt_label *table = dt_alloc(SLOTS, sizeof *table);
     if (!table) return dt_fail_memory("the labels", SLOTS * sizeof *table);
-    const void *values = dt_array_row(y, 0);
-    for (int64_t i = 0; i < dt_array_rows(y) && labels->count <= DT_MOST_CLASSES; i++) {
+    for (int64_t i = 0; i < targets->selection.count && labels->count <= DT_MOST_CLASSES; i++) {
         if (i % LOOKED_AT == 0) dt_alive();
-        int64_t value = dt_integer_at(values, dt_array_dtype(y), i);
+        int64_t row = dt_selection_row(&targets->selection, i), value = dt_targets_label(targets, row);
         dt_label *label = &table[slot_of(table, value)];
         if (label->count++ > 0) continue;
         label->value = value;
-        label->row = i;
+        label->row = row;
         labels->count++;
     }
     dt_status status = dt_ok();
@@ -176,14 +173,14 @@ const char *dt_labels_text(const dt_labels *labels) {
 
 /* ---- */
 
-dt_status dt_labels_collect(dt_labels **out, const dt_ranks *ranks, const dt_array *y, const char *dataset) {
+dt_status dt_labels_collect(dt_labels **out, const dt_ranks *ranks, const dt_targets *targets) {
     dt_labels *labels = *out = dt_alloc(1, sizeof *labels);
     DT_TRY(dt_ranks_agree(ranks, labels ? dt_ok() : dt_fail_memory("the labels", sizeof *labels)));
-    DT_TRY(find_range(labels, ranks, y));
+    DT_TRY(find_range(labels, ranks, targets));
     if (labels->least >= 0 && labels->most < DT_MOST_CLASSES)
-        DT_TRY(collect_small(labels, ranks, y));
+        DT_TRY(collect_small(labels, ranks, targets));
     else
-        DT_TRY(dt_ranks_agree(ranks, collect_any(labels, y)));
-    describe(labels, dataset, labels->text, sizeof labels->text);
+        DT_TRY(dt_ranks_agree(ranks, collect_any(labels, targets)));
+    describe(labels, targets->name, labels->text, sizeof labels->text);
     return dt_ok();
 }

@@ -13,9 +13,9 @@ typedef struct dt_label {
 /* Beyond so many different values labels are no classes. */
 #define DT_MOST_CLASSES 65536
 
-/* labels.c. Collective. Of y, called `dataset`, whose rows are integers, one each. *out is to dt_labels_destroy, also
+/* labels.c. Collective. Of targets whose rows are integers, one each. *out is to dt_labels_destroy, also
  * after a failure. */
-dt_status dt_labels_collect(dt_labels **out, const dt_ranks *ranks, const dt_array *y, const char *dataset);
+dt_status dt_labels_collect(dt_labels **out, const dt_ranks *ranks, const dt_targets *targets);
 int64_t dt_labels_count(const dt_labels *labels); /* of different values; DT_MOST_CLASSES + 1 when there are more */
 /* In ascending order; NULL behind the last, and where there are more than DT_MOST_CLASSES. */
 const dt_label *dt_labels_at(const dt_labels *labels, int64_t i);
@@ -35,9 +35,14 @@ int64_t dt_class_of(const dt_classes *classes, int64_t label);
 /* "labels 0 to 9", "labels -1, 1": what a model with `room` classes has. */
 void dt_classes_text(const dt_classes *classes, int64_t room, char *out, size_t size);
 
-/* The class of sample `row` of targets that are labels, once they are settled. */
+/* The label in a row of targets that are labels. */
+static inline int64_t dt_targets_label(const dt_targets *targets, int64_t row) {
+    return dt_integer_at(dt_array_row(targets->y, 0), dt_array_dtype(targets->y), row);
+}
+
+/* The class of row `row` of targets that are labels, once they are settled. */
 static inline int32_t dt_targets_class(const dt_targets *targets, int64_t row) {
-    int64_t label = dt_integer_at(dt_array_row(targets->y, 0), dt_array_dtype(targets->y), row);
+    int64_t label = dt_targets_label(targets, row);
     return (int32_t)(targets->known && targets->known->count > 0 ? dt_class_of(targets->known, label) : label);
 }
 

@@ -17,8 +17,6 @@ double dt_number_at(const void *values, dt_dtype dtype, int64_t i);
 void dt_number_text(char out[DT_NUMBER_TEXT], const void *values, dt_dtype dtype, int64_t i);
 /* dt_array_row_fault of `count` numbers. */
 bool dt_numbers_fault(const void *values, dt_dtype dtype, int64_t count, char *out, size_t size);
-/* The first row of [first, end) with a fault, or end. */
-int64_t dt_array_find_fault(const dt_array *array, int64_t first, int64_t end);
 
 /* Formats with numbers that float32 cannot hold. */
 static inline bool dt_is_wide(dt_dtype dtype) {

@@ -161,17 +161,19 @@ static dt_status fail_moments(const dt_ranks *ranks, const dt_source *source, co
     dt_shard_range(source->samples, ranks->size, ranks->rank, &first, &count);
     char fault[DT_FAULT_TEXT];
     int64_t bad = first;
-    while (bad < first + count && !dt_source_fault(source, false, bad, fault, sizeof fault)) {
+    while (bad < first + count &&
+           !dt_source_fault(source, false, dt_source_place(source, NULL, bad), fault, sizeof fault)) {
         bad++;
         dt_alive();
     }
     int64_t least = bad < first + count ? bad : source->samples;
     DT_TRY(dt_ranks_least(ranks, &least, 1));
-    if (least < source->samples && dt_source_fault(source, false, least, fault, sizeof fault))
+    int64_t row = least < source->samples ? dt_source_place(source, NULL, least) : -1;
+    if (row >= 0 && dt_source_fault(source, false, row, fault, sizeof fault))
         return dt_fail(DT_ERR_INPUT,
                        "%s: row %lld of %s %s, so data.normalize cannot compute a mean in channel %lld; correct the "
                        "data, or give data.mean and data.std",
-                       data->file, (long long)least, data->train_x, fault, (long long)channel);
+                       data->file, (long long)row, data->train_x, fault, (long long)channel);
     return dt_fail(
         DT_ERR_INPUT,
         "%s: %s has values so large in channel %lld that their mean is no number; give data.mean and data.std",

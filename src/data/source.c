@@ -117,12 +117,13 @@ int64_t dt_source_place(const dt_source *source, const dt_augment *augment, int6
 }
 
 const void *dt_source_row(const dt_source *source, int64_t index) {
-    return source->kind->row ? source->kind->row(source, index) : NULL;
+    return source->kind->row ? source->kind->row(source, dt_source_place(source, NULL, index)) : NULL;
 }
 
 bool dt_source_fault(const dt_source *source, bool of_targets, int64_t place, char *out, size_t size) {
     const dt_source_about *about = &source->about;
     if (of_targets) return source->targets.y && dt_array_row_fault(source->targets.y, place, out, size);
-    const void *row = dt_source_row(source, place); /* numbers; a token is no fault */
-    return row && dt_numbers_fault(row, about->dtype, dt_shape_count(&about->input), out, size);
+    if (!source->kind->row) return false; /* a token is no fault */
+    const void *row = source->kind->row(source, place);
+    return dt_numbers_fault(row, about->dtype, dt_shape_count(&about->input), out, size);
 }

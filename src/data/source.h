@@ -17,6 +17,7 @@
 #include "data/batch.h"
 #include "data/sampler.h"
 #include "data/scaling.h"
+#include "data/selection.h"
 #include "data/targets.h"
 #include "data/tokenizer.h"
 
@@ -40,6 +41,7 @@ typedef struct dt_source {
     const dt_source_kind *kind; /* NULL: it is closed */
     const char *file, *x_name;  /* borrowed, for messages: where the samples are */
     dt_array *x;                /* the dataset they are read from */
+    dt_selection selection;     /* which of its rows they are; of samples that are rows */
     int64_t samples;            /* of a pass: an epoch, or an evaluation */
     dt_source_about about;
     dt_targets targets;
@@ -55,6 +57,7 @@ typedef struct dt_source_request {
     bool in_order;      /* to be evaluated: all of it once, in order, nothing drawn by chance */
     int64_t vocabulary; /* size of the file's own, of dt_source_vocabulary; 0: it has none */
     int64_t streams;    /* how many there are to be (at most: as many as tokens), if the recipe asks for streams */
+    const dt_selection *chosen; /* the rows that are samples, copied; NULL: all */
     /* What a checkpoint says of the data its model was trained on (identity.h), and its path: samples of another size
      * are then refused before anything is unpacked. NULL: nothing is known. */
     const char *trained, *checkpoint;
@@ -92,8 +95,8 @@ const void *dt_source_row(const dt_source *source, int64_t index);
 
 /* Where sample `index` is in its dataset: a row or, of a text, the token it begins with (about.noun). */
 int64_t dt_source_place(const dt_source *source, const dt_augment *augment, int64_t index);
-/* Whether there, in the samples or in the targets, is a number that is none to us, and how to go on after "row N": see
- * dt_array_row_fault. */
+/* Whether at a place, in the samples or in the targets, is a number that is none to us, and how to go on after "row N":
+ * see dt_array_row_fault. */
 bool dt_source_fault(const dt_source *source, bool of_targets, int64_t place, char *out, size_t size);
 
 #endif

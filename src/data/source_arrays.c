@@ -1,7 +1,9 @@
 /* Samples that are rows of an array of numbers, whatever their shape, with targets that are rows of another. All
  * targets are looked at when they are opened (targets.c); samples are not, they may be terabytes. */
 #include <stdio.h>
+#include <string.h>
 
+#include "base/memory.h"
 #include "data/identity.h"
 #include "labels.h"
 #include "samples.h"
@@ -40,6 +42,22 @@ static dt_status fail_rows(const dt_source *source, bool samples_last) {
                    samples_last ? "samples" : "rows", source->targets.name, ys, advice);
 }
 
+static dt_status copy_rows(dt_selection *out, const dt_selection *chosen) {
+    out->rows = dt_alloc((size_t)chosen->count, sizeof *out->rows);
+    if (!out->rows) return dt_fail_memory("the samples' rows", (size_t)chosen->count * sizeof *out->rows);
+    memcpy(out->rows, chosen->rows, (size_t)chosen->count * sizeof *out->rows);
+    out->count = chosen->count;
+    return dt_ok();
+}
+
+/* Collective. Which rows are samples. */
+static dt_status choose_rows(dt_source *source, const dt_ranks *ranks, const dt_source_request *request) {
+    source->selection.count = dt_array_rows(source->x);
+    if (request->chosen) DT_TRY(dt_ranks_agree(ranks, copy_rows(&source->selection, request->chosen)));
+    source->targets.selection = source->selection;
+    return dt_ok();
+}
+
 dt_status dt_source_open_pair(dt_source *source, const dt_ranks *ranks, const dt_source_request *request,
                               bool samples_last) {
     const char *file = source->file, *x = source->x_name, *y = source->targets.name, *spool = request->data->spool;
@@ -55,6 +73,7 @@ dt_status dt_source_open_pair(dt_source *source, const dt_ranks *ranks, const dt
         DT_TRY(dt_array_turn(&source->x, ranks, x, spool));
         DT_TRY(dt_array_turn(&source->targets.y, ranks, y, spool));
     }
+    DT_TRY(choose_rows(source, ranks, request));
     return dt_targets_open(&source->targets, ranks);
 }
 
@@ -79,23 +98,24 @@ static void describe(const dt_source *source, dt_source_about *about) {
         (dt_source_about){.input = dt_array_row_shape(source->x), .dtype = dt_array_dtype(source->x), .noun = "row"};
 }
 
-static const void *row(const dt_source *source, int64_t index) {
-    return dt_array_row(source->x, index);
+static const void *row(const dt_source *source, int64_t place) {
+    return dt_array_row(source->x, place);
 }
 
 static int64_t count(const dt_source *source) {
-    return dt_array_rows(source->x);
+    return source->selection.count;
 }
 
 void dt_source_close_pair(dt_source *source) {
     dt_array_close(source->x);
     dt_array_close(source->targets.y);
     dt_labels_destroy(source->targets.found);
+    dt_free(source->selection.rows);
 }
 
 int64_t dt_source_row_place(const dt_source *source, const dt_augment *augment, int64_t index) {
-    (void)source, (void)augment;
-    return index;
+    (void)augment;
+    return dt_selection_row(&source->selection, index);
 }
 
 /* ---- batches ---- */
@@ -111,8 +131,13 @@ static void prefetch_row(const char *row, size_t bytes) {
 typedef struct gathering {
     dt_real *out;
     const dt_array *array;
+    const dt_selection *selection;
     const dt_fetch *wanted;
 } gathering;
+
+static const void *sample_of(const gathering *g, int64_t i) {
+    return dt_array_row(g->array, dt_selection_row(g->selection, g->wanted->index[i]));
+}
 
 static void gather_inputs(void *context, int64_t begin, int64_t end) {
     const gathering *g = context;
@@ -124,16 +149,15 @@ static void gather_inputs(void *context, int64_t begin, int64_t end) {
     dt_dtype dtype = dt_array_dtype(g->array);
     size_t row_bytes = (size_t)width * dt_dtype_size(dtype);
     bool moves = augment && (augment->crop_padding > 0 || augment->flip);
-    for (int64_t i = begin; i < end && i < begin + AHEAD; i++)
-        prefetch_row(dt_array_row(g->array, index[i]), row_bytes);
+    for (int64_t i = begin; i < end && i < begin + AHEAD; i++) prefetch_row(sample_of(g, i), row_bytes);
     for (int64_t i = begin; i < end; i++) {
         dt_real *out = g->out + i * width;
-        if (i + AHEAD < end) prefetch_row(dt_array_row(g->array, index[i + AHEAD]), row_bytes);
+        if (i + AHEAD < end) prefetch_row(sample_of(g, i + AHEAD), row_bytes);
         if (moves) {
             dt_augment_draw draw = dt_augment_draw_of(augment, index[i]);
-            dt_augment_sample(out, dt_array_row(g->array, index[i]), dtype, kernels, scaling, &draw);
+            dt_augment_sample(out, sample_of(g, i), dtype, kernels, scaling, &draw);
         } else {
-            dt_scale_sample(out, dt_array_row(g->array, index[i]), dtype, kernels, scaling);
+            dt_scale_sample(out, sample_of(g, i), dtype, kernels, scaling);
         }
     }
 }
@@ -141,14 +165,16 @@ static void gather_inputs(void *context, int64_t begin, int64_t end) {
 static dt_status fetch(const dt_source *source, const dt_fetch *wanted, dt_batch *batch) {
     const dt_targets *targets = &source->targets;
     dt_parallel(wanted->rows, 1 + GATHERED / row_width(source->x), gather_inputs,
-                &(gathering){batch->x, source->x, wanted});
+                &(gathering){batch->x, source->x, &source->selection, wanted});
     dt_dtype dtype = dt_array_dtype(targets->y);
-    for (int64_t i = 0; i < wanted->rows; i++)
+    for (int64_t i = 0; i < wanted->rows; i++) {
+        int64_t row = dt_selection_row(&source->selection, wanted->index[i]);
         if (targets->labels)
-            batch->labels[i] = dt_targets_class(targets, wanted->index[i]);
+            batch->labels[i] = dt_targets_class(targets, row);
         else
-            wanted->kernels->convert(batch->values + i * targets->width, dt_array_row(targets->y, wanted->index[i]),
-                                     dtype, targets->width, 1, 0);
+            wanted->kernels->convert(batch->values + i * targets->width, dt_array_row(targets->y, row), dtype,
+                                     targets->width, 1, 0);
+    }
     return dt_ok();
 }
 

@@ -31,7 +31,7 @@ struct dt_source_kind {
      * directly. What reads files only here may fail here; what has its samples in memory does not. May use dt_parallel.
      */
     dt_status (*fetch)(const dt_source *source, const dt_fetch *wanted, dt_batch *batch);
-    const void *(*row)(const dt_source *source, int64_t index); /* see dt_source_row; NULL where that is NULL */
+    const void *(*row)(const dt_source *source, int64_t place); /* see dt_source_row; NULL where that is NULL */
     /* Where a sample is in its dataset: see dt_source_place. */
     int64_t (*place)(const dt_source *source, const dt_augment *augment, int64_t index);
     void (*close)(dt_source *source); /* also of what was opened in part */
@@ -46,7 +46,7 @@ dt_status dt_source_open_pair(dt_source *source, const dt_ranks *ranks, const dt
 void dt_source_close_pair(dt_source *source);
 /* What targets are that are rows of a dataset. */
 dt_status dt_source_recall_pair(dt_source *source, const dt_source_request *request);
-/* Sample i is row i. */
+/* The row that a sample is. */
 int64_t dt_source_row_place(const dt_source *source, const dt_augment *augment, int64_t index);
 
 #endif

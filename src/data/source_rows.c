@@ -50,7 +50,7 @@ static void describe(const dt_source *source, dt_source_about *about) {
 }
 
 static int64_t count(const dt_source *source) {
-    return dt_array_rows(source->x);
+    return source->selection.count;
 }
 
 static dt_status fetch(const dt_source *source, const dt_fetch *wanted, dt_batch *batch) {
@@ -58,12 +58,13 @@ static dt_status fetch(const dt_source *source, const dt_fetch *wanted, dt_batch
     dt_dtype dtype = dt_array_dtype(source->x);
     dt_real *x = batch->x;
     for (int64_t i = 0; i < wanted->rows; i++, x += own->context) {
-        const void *tokens = dt_array_row(source->x, wanted->index[i]);
+        int64_t row = dt_selection_row(&source->selection, wanted->index[i]);
+        const void *tokens = dt_array_row(source->x, row);
         for (int64_t t = 0; t < own->context; t++) {
             int64_t id = dt_integer_at(tokens, dtype, t);
             x[t] = (dt_real)(id == own->pad ? -1 : id);
         }
-        batch->labels[i] = dt_targets_class(&source->targets, wanted->index[i]);
+        batch->labels[i] = dt_targets_class(&source->targets, row);
     }
     return dt_ok();
 }

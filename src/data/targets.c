@@ -22,7 +22,7 @@ static bool is_float(dt_dtype dtype) {
     return dtype == DT_F32 || dtype == DT_F64;
 }
 
-/* ---- checks: the first row of [first, end) that does not fit, or end ---- */
+/* ---- checks ---- */
 
 /* Labels are integers, of at most 63 bits. */
 static bool is_label(const void *values, dt_dtype dtype, int64_t i) {
@@ -30,13 +30,6 @@ static bool is_label(const void *values, dt_dtype dtype, int64_t i) {
     if (!is_float(dtype)) return true;
     double value = dt_number_at(values, dtype, i);
     return fabs(value) <= MOST_WHOLE && value >= floor(value) && value <= floor(value);
-}
-
-static int64_t scan_labels(const dt_array *y, int64_t first, int64_t end) {
-    const void *values = dt_array_row(y, 0);
-    dt_dtype dtype = dt_array_dtype(y);
-    while (first < end && is_label(values, dtype, first)) first++;
-    return first;
 }
 
 /* Between 0 and 1; and, of a distribution, with the sum 1. */
@@ -53,26 +46,22 @@ static bool is_share(const void *row, dt_dtype dtype, int64_t width, bool distri
     return !distribution || fabs(sum - 1) <= TOLERANCE;
 }
 
-static int64_t scan_shares(const dt_array *y, int64_t width, int64_t first, int64_t end, bool distribution) {
-    dt_dtype dtype = dt_array_dtype(y);
-    while (first < end && is_share(dt_array_row(y, first), dtype, width, distribution)) first++;
-    return first;
+static bool fits(const dt_targets *targets, int64_t row) {
+    dt_dtype dtype = dt_array_dtype(targets->y);
+    char fault[DT_FAULT_TEXT];
+    if (targets->labels) return is_label(dt_array_row(targets->y, 0), dtype, row);
+    if (targets->loss == DT_LOSS_MEAN_SQUARED_ERROR) return !dt_array_row_fault(targets->y, row, fault, sizeof fault);
+    bool distribution = targets->loss == DT_LOSS_SOFTMAX_CROSS_ENTROPY;
+    return is_share(dt_array_row(targets->y, row), dtype, targets->width, distribution);
 }
 
-static int64_t scan_rows(const dt_targets *targets, int64_t first, int64_t end) {
-    if (targets->labels) return scan_labels(targets->y, first, end);
-    if (targets->loss == DT_LOSS_MEAN_SQUARED_ERROR) return dt_array_find_fault(targets->y, first, end);
-    return scan_shares(targets->y, targets->width, first, end, targets->loss == DT_LOSS_SOFTMAX_CROSS_ENTROPY);
-}
-
+/* The first sample of [first, end) whose target does not fit, or end. */
 static int64_t scan(const dt_targets *targets, int64_t first, int64_t end) {
-    while (first < end) {
-        int64_t part = end - first < LOOKED_AT ? end : first + LOOKED_AT;
-        dt_alive();
-        first = scan_rows(targets, first, part);
-        if (first < part) return first;
+    for (; first < end; first++) {
+        if (first % LOOKED_AT == 0) dt_alive();
+        if (!fits(targets, dt_selection_row(&targets->selection, first))) break;
     }
-    return end;
+    return first;
 }
 
 /* ---- what to say ---- */
@@ -146,14 +135,14 @@ void dt_targets_recall(dt_targets *targets) {
 
 dt_status dt_targets_open(dt_targets *targets, const dt_ranks *ranks) {
     dt_targets_recall(targets);
-    int64_t first, count, rows = dt_array_rows(targets->y);
-    dt_shard_range(rows, ranks->size, ranks->rank, &first, &count);
+    int64_t first, count, samples = targets->selection.count;
+    dt_shard_range(samples, ranks->size, ranks->rank, &first, &count);
     int64_t stopped = scan(targets, first, first + count);
-    int64_t least = stopped < first + count ? stopped : rows;
+    int64_t least = stopped < first + count ? stopped : samples;
     DT_TRY(dt_ranks_least(ranks, &least, 1));
-    if (least < rows) return fail_target(targets, least);
+    if (least < samples) return fail_target(targets, dt_selection_row(&targets->selection, least));
     if (!targets->labels) return dt_ok();
-    DT_TRY(dt_labels_collect(&targets->found, ranks, targets->y, targets->name));
+    DT_TRY(dt_labels_collect(&targets->found, ranks, targets));
     targets->classes = dt_labels_count(targets->found);
     return dt_ok();
 }
@@ -165,10 +154,10 @@ dt_status dt_targets_open(dt_targets *targets, const dt_ranks *ranks) {
 static bool all_known(const dt_targets *targets, const dt_classes *classes, int64_t room, int64_t *label,
                       int64_t *row) {
     if (classes->count == 0 && dt_labels_within(targets->found, room)) return true;
-    for (int64_t i = 0; i < dt_array_rows(targets->y); i++) {
+    for (int64_t i = 0; i < targets->selection.count; i++) {
         if (i % LOOKED_AT == 0) dt_alive();
-        *label = dt_integer_at(dt_array_row(targets->y, 0), dt_array_dtype(targets->y), i);
-        *row = i;
+        *row = dt_selection_row(&targets->selection, i);
+        *label = dt_targets_label(targets, *row);
         if (classes->count == 0 ? *label < 0 || *label >= room : dt_class_of(classes, *label) < 0) return false;
     }
     return true;

@@ -10,9 +10,11 @@
 #include "base/status.h"
 #include "data/array.h"
 #include "data/classes.h"
+#include "data/selection.h"
 
 typedef struct dt_targets {
-    dt_array *y;             /* a row for each sample; NULL: the targets are tokens of the samples' own dataset */
+    dt_array *y;             /* a row for each row of samples; NULL: the targets are tokens of their own dataset */
+    dt_selection selection;  /* borrowed: the rows that are samples; no other is looked at */
     const char *file;        /* borrowed, for messages */
     const char *name;        /* of y's dataset, likewise */
     int loss;                /* dt_loss, which decides what targets are */

@@ -4,12 +4,10 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "base/alive.h"
 #include "numbers.h"
 
 #define HALF 0x1p32 /* where 64-bit integers are cut in two, each of which a double holds */
 #define AT_ONCE 256
-#define LOOKED_AT 4096 /* rows, between signs of life */
 
 #define APART(type)                                                                                                    \
     do {                                                                                                               \
@@ -100,14 +98,4 @@ bool dt_numbers_fault(const void *values, dt_dtype dtype, int64_t count, char *o
 bool dt_array_row_fault(const dt_array *array, int64_t row, char *out, size_t size) {
     dt_shape shape = dt_array_row_shape(array);
     return dt_numbers_fault(dt_array_row(array, row), dt_array_dtype(array), dt_shape_count(&shape), out, size);
-}
-
-int64_t dt_array_find_fault(const dt_array *array, int64_t first, int64_t end) {
-    char fault[DT_FAULT_TEXT];
-    if (dt_array_dtype(array) != DT_F32 && dt_array_dtype(array) != DT_F64) return end;
-    for (; first < end; first++) {
-        if (first % LOOKED_AT == 0) dt_alive();
-        if (dt_array_row_fault(array, first, fault, sizeof fault)) break;
-    }
-    return first;
 }

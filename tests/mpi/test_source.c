@@ -8,6 +8,7 @@
 
 #include "../support/isa.h"
 #include "../support/ranks.h"
+#include "data/labels.h"
 #include "data/source_kind.h"
 #include "store/h5.h"
 
@@ -135,10 +136,18 @@ static dt_loss loss_of(int i) {
     return kinds[i].values ? DT_LOSS_MEAN_SQUARED_ERROR : DT_LOSS_SOFTMAX_CROSS_ENTROPY;
 }
 
-static dt_status open_kind(dt_source *source, int i) {
-    dt_source_request request = {
-        .file = path, .data = &kinds[i].data, .loss = loss_of(i), .in_order = kinds[i].in_order, .streams = STREAMS};
+static dt_status open_rows(dt_source *source, int i, const dt_selection *chosen) {
+    dt_source_request request = {.file = path,
+                                 .data = &kinds[i].data,
+                                 .loss = loss_of(i),
+                                 .in_order = kinds[i].in_order,
+                                 .streams = STREAMS,
+                                 .chosen = chosen};
     return dt_source_open(source, &ranks, &request);
+}
+
+static dt_status open_kind(dt_source *source, int i) {
+    return open_rows(source, i, NULL);
 }
 
 START_TEST(a_source_says_what_its_samples_are_and_how_many) {
@@ -227,6 +236,34 @@ START_TEST(a_sample_is_the_same_in_any_batch_and_on_any_rank) {
 }
 END_TEST
 
+/* A third of the rows, of one class: all that is asked for is theirs, and places are those of the dataset. */
+START_TEST(chosen_rows_are_the_samples_and_keep_their_places) {
+    enum { CHOSEN = ROWS / CLASSES };
+    static taken all, some;
+    int64_t rows[CHOSEN], index[CHOSEN], wrong = 0;
+    dt_source whole, source;
+    if (strcmp(kinds[_i].about.noun, "row") != 0) return;
+    for (int64_t i = 0; i < CHOSEN; i++) rows[i] = 1 + CLASSES * i, index[i] = i;
+    ranks_assert_ok(open_kind(&whole, _i));
+    ranks_assert_ok(open_rows(&source, _i, &(dt_selection){rows, CHOSEN}));
+    ranks_assert(source.samples == CHOSEN && source.selection.rows != rows);
+    take(&all, &whole, &kinds[_i].data, NULL, rows, CHOSEN, CHOSEN);
+    take(&some, &source, &kinds[_i].data, NULL, index, CHOSEN, 7);
+    ranks_assert(memcmp(all.x, some.x, sizeof all.x) == 0 && memcmp(all.values, some.values, sizeof all.values) == 0);
+    ranks_assert(memcmp(all.labels, some.labels, sizeof all.labels) == 0);
+    for (int64_t i = 0; i < CHOSEN; i++) {
+        wrong += dt_source_place(&source, NULL, i) != rows[i];
+        const int32_t *numbers = dt_source_row(&source, i);
+        wrong += kinds[_i].about.ids == 0 && numbers[1] != rows[i] * WIDTH + 1;
+    }
+    ranks_assert(wrong == 0 && source.targets.classes == (kinds[_i].values ? 0 : 1));
+    const dt_label *label = kinds[_i].values ? NULL : dt_labels_at(source.targets.found, 0);
+    ranks_assert(kinds[_i].values || (label->value == 1 && label->count == CHOSEN && label->row == rows[0]));
+    dt_source_close(&source);
+    dt_source_close(&whole);
+}
+END_TEST
+
 START_TEST(an_epoch_has_every_sample_once_and_streams_are_never_shuffled) {
     static int seen[2 * ROWS];
     dt_source source;
@@ -292,6 +329,7 @@ int main(void) {
     tcase_add_checked_fixture(tests, make_file, remove_file);
     tcase_add_loop_test(tests, a_source_says_what_its_samples_are_and_how_many, 0, KINDS);
     tcase_add_loop_test(tests, a_sample_is_the_same_in_any_batch_and_on_any_rank, 0, KINDS);
+    tcase_add_loop_test(tests, chosen_rows_are_the_samples_and_keep_their_places, 0, KINDS);
     tcase_add_loop_test(tests, an_epoch_has_every_sample_once_and_streams_are_never_shuffled, 0, KINDS);
     tcase_add_loop_test(tests, a_source_that_is_not_there_is_named_and_left_closed, 0, KINDS);
     tcase_add_test(tests, what_a_source_fails_to_read_is_kept_until_all_ranks_ask_and_leaves_zeros);

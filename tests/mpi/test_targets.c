@@ -9,13 +9,19 @@
 
 enum { SAMPLES = 97 };
 
-/* /x[SAMPLES] and /y[SAMPLES, width], from doubles, opened for a loss. */
-static dt_status open_targets(dt_source *source, dt_loss loss, hid_t type, int width, const double *y) {
+/* /x[SAMPLES] and /y[SAMPLES, width], from doubles, opened for a loss; of the chosen rows alone. */
+static dt_status open_chosen(dt_source *source, dt_loss loss, hid_t type, int width, const double *y,
+                             const dt_selection *chosen) {
     static const uint8_t x[SAMPLES];
     write_set(&(set_part){"/x", H5T_NATIVE_UINT8, H5T_NATIVE_UINT8, 1, {SAMPLES}, x},
               &(set_part){"/y", type, H5T_NATIVE_DOUBLE, width > 1 ? 2 : 1, {SAMPLES, (hsize_t)width}, y});
     static const dt_recipe_data data = {.train_x = "/x", .train_y = "/y"};
-    return dt_source_open(source, &ranks, &(dt_source_request){.file = path, .data = &data, .loss = loss});
+    dt_source_request request = {.file = path, .data = &data, .loss = loss, .chosen = chosen};
+    return dt_source_open(source, &ranks, &request);
+}
+
+static dt_status open_targets(dt_source *source, dt_loss loss, hid_t type, int width, const double *y) {
+    return open_chosen(source, loss, type, width, y, NULL);
 }
 
 /* ---- what is refused ---- */
@@ -62,6 +68,29 @@ START_TEST(the_first_target_that_means_nothing_to_the_loss_is_named) {
         status.code == DT_ERR_INPUT && strstr(status.message, refused[_i].says) && strstr(status.message, path);
     if (!right) fprintf(stderr, "not \"%s\": %s\n", refused[_i].says, status.message);
     ranks_assert(right && !source.x && !source.targets.y);
+}
+END_TEST
+
+/* Rows that are no samples may hold anything; of those that are the first is named by its own number. */
+START_TEST(targets_of_rows_that_are_not_chosen_are_not_looked_at) {
+    double y[SAMPLES * 4];
+    int64_t rows[SAMPLES], count = 0, spared = refused[_i].rows[0];
+    int width = refused[_i].width;
+    if (spared < 0 || refused[_i].usual < 0.25 || width > 1) return;
+    for (int i = 0; i < SAMPLES * width; i++) y[i] = refused[_i].usual;
+    y[spared] = refused[_i].bad;
+    for (int64_t i = 0; i < SAMPLES; i++)
+        if (i != spared) rows[count++] = i;
+    dt_source source;
+    ranks_assert_ok(open_chosen(&source, refused[_i].loss, *refused[_i].type, 1, y, &(dt_selection){rows, count}));
+    dt_classes classes = {0};
+    ranks_assert_ok(dt_targets_settle(&source.targets, &classes, true, 3));
+    ranks_assert(classes.count == 0 && source.samples == SAMPLES - 1);
+    dt_source_close(&source);
+    /* only the bad one and those behind it, so it is sample 0 */
+    for (count = 0; spared + count < SAMPLES; count++) rows[count] = spared + count;
+    dt_status status = open_chosen(&source, refused[_i].loss, *refused[_i].type, 1, y, &(dt_selection){rows, count});
+    ranks_assert(status.code == DT_ERR_INPUT && strstr(status.message, refused[_i].says));
 }
 END_TEST
 
@@ -234,6 +263,8 @@ int main(void) {
     TCase *tests = tcase_create("targets");
     tcase_add_checked_fixture(tests, make_path, remove_path);
     tcase_add_loop_test(tests, the_first_target_that_means_nothing_to_the_loss_is_named, 0,
+                        (int)(sizeof refused / sizeof *refused));
+    tcase_add_loop_test(tests, targets_of_rows_that_are_not_chosen_are_not_looked_at, 0,
                         (int)(sizeof refused / sizeof *refused));
     tcase_add_loop_test(tests, the_loss_decides_what_targets_are, 0, (int)(sizeof taken / sizeof *taken));
     tcase_add_loop_test(tests, labels_of_any_values_are_classes_in_their_order, 0,

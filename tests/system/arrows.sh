@@ -15,7 +15,7 @@ doors = {  # what other rooms may include
     "compute": "compute conv failure gemm isa kernels real tally threads",
     "comm": "comm comm_ranks node reduce watchdog",
     "store": "checkpoint h5 metrics publish rundir",
-    "data": "array augment batch classes identity import publish sampler scaling source targets tokenizer",
+    "data": "array augment batch classes identity import publish sampler scaling selection source targets tokenizer",
     "optim": "optim",
     "model": "model",
     "use": "batch cause choose computed decoder evaluation extras figures outputs pieces rows_state sample trained",
