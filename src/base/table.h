@@ -44,6 +44,7 @@ enum {
                               * travels in the gradient's place, and an update is w = keep*w + (1 - keep)*sum/samples */
     DT_TENSOR_LENT = 4,      /* its layer lets another use it, too, */
     DT_TENSOR_SHARED = 8,    /* and one does, that has written its part of the gradient before */
+    DT_TENSOR_FROZEN = 16,   /* stays as it is: its gradient is zero, and no update touches it */
 };
 
 typedef struct dt_tensor {

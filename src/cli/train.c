@@ -61,9 +61,10 @@ static dt_status parse_arguments(arguments *args, int argc, char **argv) {
 }
 
 static void print_recipe_help(void) {
-    char *fields = dt_recipe_help(), *layers = dt_model_help();
-    if (fields && layers) dt_log_info("%s\n%s", fields, layers);
+    char *fields = dt_recipe_help(), *trees = dt_recipe_trees_help(), *layers = dt_model_help();
+    if (fields && trees && layers) dt_log_info("%s\n%s\n%s", fields, trees, layers);
     dt_free(fields);
+    dt_free(trees);
     dt_free(layers);
 }
 

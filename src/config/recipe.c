@@ -8,7 +8,18 @@
 #include "recipe_internal.h"
 #include "shown.h"
 
-static const char *const decoded_elsewhere[] = {DT_RECIPE_LAYERS, NULL};
+static const char *const decoded_elsewhere[] = {DT_RECIPE_LAYERS, "model.freeze", "optimizer.groups", NULL};
+
+const dt_recipe_tree dt_recipe_trees[] = {
+    {DT_RECIPE_LAYERS, offsetof(dt_recipe, layers)},
+    {"model.freeze", offsetof(dt_recipe, freeze)},
+    {"optimizer.groups", offsetof(dt_recipe, groups)},
+    {.key = NULL},
+};
+
+static dt_yaml **tree_of(dt_recipe *recipe, const dt_recipe_tree *tree) {
+    return (dt_yaml **)((char *)recipe + tree->offset);
+}
 
 static bool fits_directory(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("._-", c);
@@ -50,12 +61,25 @@ static dt_status take_layers(dt_recipe *recipe, const dt_yaml *root) {
     return recipe->layers ? dt_ok() : dt_fail_memory("the recipe's layers", sizeof *layers);
 }
 
+/* The others may be left out. */
+static dt_status take_trees(dt_recipe *recipe, const dt_yaml *root) {
+    for (const dt_recipe_tree *tree = dt_recipe_trees; tree->key; tree++) {
+        const dt_yaml *node = dt_yaml_get(root, tree->key);
+        dt_yaml **to = tree_of(recipe, tree);
+        if (!node || *to) continue;
+        *to = dt_yaml_clone(node);
+        if (!*to) return dt_fail_memory("the recipe", sizeof **to);
+    }
+    return dt_recipe_check_trees(recipe);
+}
+
 static dt_status decode(dt_recipe *out, const dt_yaml *root, const char *fallback_name) {
     DT_TRY(dt_fields_decode(dt_recipe_fields, root, "", decoded_elsewhere, out));
     if (!out->name[0]) take_fallback_name(out, fallback_name);
     DT_TRY(check_name(out, root));
     DT_TRY(dt_recipe_check(out, root));
-    return take_layers(out, root);
+    DT_TRY(take_layers(out, root));
+    return take_trees(out, root);
 }
 
 dt_status dt_recipe_decode(dt_recipe *out, const dt_yaml *root, const char *fallback_name) {
@@ -66,20 +90,27 @@ dt_status dt_recipe_decode(dt_recipe *out, const dt_yaml *root, const char *fall
 }
 
 void dt_recipe_finish(dt_recipe *recipe) {
-    dt_yaml_destroy(recipe->layers);
-    recipe->layers = NULL;
+    for (const dt_recipe_tree *tree = dt_recipe_trees; tree->key; tree++) {
+        dt_yaml_destroy(*tree_of(recipe, tree));
+        *tree_of(recipe, tree) = NULL;
+    }
+}
+
+static dt_status put_trees(const dt_recipe *recipe, const dt_yaml *layers, dt_yaml *root) {
+    for (const dt_recipe_tree *tree = dt_recipe_trees; tree->key; tree++) {
+        const dt_yaml *node = *tree_of((dt_recipe *)recipe, tree);
+        if (layers && node == recipe->layers) node = layers;
+        if (node) DT_TRY(dt_yaml_put(root, tree->key, dt_yaml_clone(node)));
+    }
+    return dt_ok();
 }
 
 dt_status dt_recipe_emit(const dt_recipe *recipe, const dt_yaml *layers, char **out) {
     *out = NULL;
     dt_yaml *root = dt_yaml_new(DT_YAML_MAP, NULL, NULL, "the resolved recipe");
-    dt_yaml *copy = dt_yaml_clone(layers ? layers : recipe->layers);
-    dt_status status = root && copy ? dt_fields_encode(dt_recipe_fields, recipe, root)
-                                    : dt_fail_memory("the resolved recipe", sizeof *recipe);
-    if (status.code == DT_OK)
-        status = dt_yaml_put(root, DT_RECIPE_LAYERS, copy);
-    else
-        dt_yaml_destroy(copy);
+    dt_status status =
+        root ? dt_fields_encode(dt_recipe_fields, recipe, root) : dt_fail_memory("the resolved recipe", sizeof *recipe);
+    if (status.code == DT_OK) status = put_trees(recipe, layers, root);
     if (status.code == DT_OK) *out = dt_yaml_emit(root);
     if (status.code == DT_OK && !*out) status = dt_fail_memory("the resolved recipe's text", sizeof *recipe);
     dt_yaml_destroy(root);

@@ -131,10 +131,13 @@ typedef struct dt_recipe {
     dt_recipe_checkpoint checkpoint;
     dt_recipe_reduce reduce;
     dt_recipe_compute compute;
-    dt_yaml *layers; /* model.layers: a list the model room decodes; owned */
+    /* Fields that are trees, which other rooms decode: owned; NULL where there is none. */
+    dt_yaml *layers; /* model.layers: a list of layers (model/) */
+    dt_yaml *freeze; /* model.freeze: a list of patterns of tensors' names (model/) */
+    dt_yaml *groups; /* optimizer.groups: a list of maps (config/groups.h) */
 } dt_recipe;
 
-/* The rows of the recipe's own fields (all but model.layers). */
+/* The rows of the recipe's own fields (all but those that are trees). */
 extern const dt_field dt_recipe_fields[];
 
 /* The text of the compiled-in default recipe, and its name in messages. */
@@ -165,5 +168,7 @@ bool dt_recipe_allows(const char *const *allowed, const char *key);
 
 /* The text of --help-recipe for the recipe's own fields. Free with dt_free. */
 char *dt_recipe_help(void);
+/* And for those that are trees, but for model.layers. */
+char *dt_recipe_trees_help(void);
 
 #endif

@@ -99,7 +99,11 @@ static dt_status compare(comparison *c, const char *old_text, const char *new_te
     DT_TRY(dt_recipe_read_resolved(&c->old, "the checkpoint's recipe", old_text));
     DT_TRY(dt_recipe_read_resolved(&c->new, "the new recipe", new_text));
     compare_fields(c);
-    compare_nodes(c, DT_RECIPE_LAYERS, c->old.layers, c->new.layers);
+    for (const dt_recipe_tree *tree = dt_recipe_trees; tree->key; tree++) {
+        const dt_yaml *old = *(dt_yaml *const *)((const char *)&c->old + tree->offset);
+        const dt_yaml *new = *(dt_yaml *const *)((const char *)&c->new + tree->offset);
+        if (old || new) compare_nodes(c, tree->key, old, new);
+    }
     if (c->listed + c->unlisted == 0) return dt_ok();
     char more[48] = "";
     if (c->unlisted) snprintf(more, sizeof more, "; and %d more", c->unlisted);

@@ -6,6 +6,15 @@
 
 #define DT_RECIPE_LAYERS "model.layers" /* decoded by the model room */
 
+/* A field that is a tree. */
+typedef struct dt_recipe_tree {
+    const char *key;
+    size_t offset; /* of the dt_yaml * in dt_recipe */
+} dt_recipe_tree;
+extern const dt_recipe_tree dt_recipe_trees[]; /* ends with a NULL key */
+/* recipe_trees.c. That those of config/ can be decoded. */
+dt_status dt_recipe_check_trees(const dt_recipe *recipe);
+
 /* What fields ask of each other. `root` is the tree the recipe was decoded from, for messages. */
 dt_status dt_recipe_check(const dt_recipe *recipe, const dt_yaml *root);
 

@@ -8,6 +8,7 @@
  * gradient, and blended in by the optimizer. The running variance is of the unbiased one, divided by n - 1, as in
  * PyTorch; where n is 1 it is 0. `momentum` is the share that stays, 1 minus PyTorch's. */
 #include <math.h>
+#include <string.h>
 
 #include "activation.h"
 #include "plan.h"
@@ -52,6 +53,8 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     layer->out = layer->in;
     layer->in_place = true;
     layer->reads_input = true;
+    /* The way back through a fixed factor needs to know where the result was cut off, and nothing of x. */
+    layer->reads_output = !dt_layer_is_trained(layer) && config->activation == DT_RECTIFIER_RELU;
     return dt_ok();
 }
 
@@ -75,20 +78,32 @@ static dt_real *shift_in(const dt_layer *layer, const dt_real *arena) {
     return config->shift ? (dt_real *)DT_PARAM(layer, arena, FIRST_TRAINED + config->scale) : NULL;
 }
 
+/* Frozen as a whole it is a fixed factor and term a channel, in training too. */
+static bool is_fixed(const dt_layer *layer, const dt_pass *pass) {
+    return !pass->training || !dt_layer_is_trained(layer);
+}
+
+/* work[cols] = the factor of each channel by the running statistics. */
+static void fixed_factors(const dt_layer *layer, const dt_pass *pass, dt_real *work) {
+    const batch_norm_config *config = layer->config;
+    const dt_real *scale = scale_in(layer, pass->weights);
+    const dt_real *variance = DT_PARAM(layer, pass->weights, RUNNING_VARIANCE);
+    for (int64_t j = 0; j < dt_shape_last(&layer->in); j++)
+        work[j] = (dt_real)((scale ? (double)scale[j] : 1) / sqrt((double)variance[j] + config->eps));
+}
+
 static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y) {
     const batch_norm_config *config = layer->config;
     int64_t cols = dt_shape_last(&layer->in), rows = dt_matrix_rows(layer, pass);
     const dt_real *scale = scale_in(layer, pass->weights), *shift = shift_in(layer, pass->weights);
     bool relu = config->activation == DT_RECTIFIER_RELU;
     dt_real *work = layer->scratch[0];
-    if (pass->training) {
+    if (!is_fixed(layer, pass)) {
         pass->kernels->batch_norm(y, work, x, scale, shift, rows, cols, (dt_real)config->eps, relu);
         return;
     }
     const dt_real *mean = DT_PARAM(layer, pass->weights, RUNNING_MEAN);
-    const dt_real *variance = DT_PARAM(layer, pass->weights, RUNNING_VARIANCE);
-    for (int64_t j = 0; j < cols; j++)
-        work[j] = (dt_real)((scale ? (double)scale[j] : 1) / sqrt((double)variance[j] + config->eps));
+    fixed_factors(layer, pass, work);
     pass->kernels->normalise(y, x, mean, work, shift, rows, cols, relu);
 }
 
@@ -99,9 +114,24 @@ static void leave_statistic(const dt_layer *layer, const dt_pass *pass, int para
         out[j] = (pass->accumulate ? out[j] : 0) + (dt_real)(weight * (double)seen[j]);
 }
 
+static void backward_fixed(const dt_layer *layer, const dt_pass *pass, const dt_real *y, dt_real *dy, dt_real *dx) {
+    const batch_norm_config *config = layer->config;
+    int64_t cols = dt_shape_last(&layer->in), rows = dt_matrix_rows(layer, pass);
+    dt_real *factor = layer->scratch[0], *none = factor + cols;
+    if (!dx) return;
+    if (config->activation == DT_RECTIFIER_RELU)
+        pass->kernels->activate_backward(dy, NULL, y, NULL, rows, cols, DT_RELU, 0, false);
+    fixed_factors(layer, pass, factor);
+    memset(none, 0, (size_t)cols * sizeof *none);
+    pass->kernels->normalise(dx, dy, none, factor, NULL, rows, cols, false);
+}
+
 static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
                      dt_real *dx) {
-    (void)y;
+    if (is_fixed(layer, pass)) {
+        backward_fixed(layer, pass, y, dy, dx);
+        return;
+    }
     const batch_norm_config *config = layer->config;
     int64_t cols = dt_shape_last(&layer->in), rows = dt_matrix_rows(layer, pass);
     dt_real *work = layer->scratch[0];

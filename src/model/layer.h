@@ -101,6 +101,16 @@ int64_t dt_matrix_rows(const dt_layer *layer, const dt_pass *pass);
 /* A layer's own parameter in an arena. */
 #define DT_PARAM(layer, arena, i) ((arena) + (layer)->table->tensors[(layer)->param[i]].offset)
 
+static inline bool dt_param_is_frozen(const dt_layer *layer, int i) {
+    return layer->table->tensors[layer->param[i]].flags & DT_TENSOR_FROZEN;
+}
+/* Whether there is anything to train in the layer, not counting layers in it. */
+static inline bool dt_layer_is_trained(const dt_layer *layer) {
+    for (int i = 0; i < layer->param_count; i++)
+        if (!dt_param_is_frozen(layer, i)) return true;
+    return false;
+}
+
 /* The row every table of layer fields ends with: the configuration begins with char name[DT_TEXT_MAX]. */
 #define DT_LAYER_NAME_FIELD                                                                                            \
     {                                                                                                                  \

@@ -7,6 +7,7 @@
 
 #include "base/alive.h"
 #include "base/memory.h"
+#include "base/pattern.h"
 #include "base/trace.h"
 #include "decode.h"
 #include "loss.h"
@@ -48,6 +49,28 @@ static bool has_weights(const dt_table *table) {
     return false;
 }
 
+static bool fits_any(const dt_table *table, const char *pattern) {
+    for (int i = 0; i < table->count; i++)
+        if (dt_pattern_fits(pattern, table->tensors[i].name)) return true;
+    return false;
+}
+
+/* That every pattern freezes something, and that something is left to train. */
+static dt_status check_freeze(const dt_table *table, const dt_yaml *freeze) {
+    for (const dt_yaml *pattern = freeze ? freeze->first : NULL; pattern; pattern = pattern->next)
+        if (!fits_any(table, pattern->text))
+            return dt_fail(
+                DT_ERR_INPUT,
+                "%s%s: no tensor of the model fits \"%s\" of model.freeze; they are %s to %s (dtrain inspect "
+                "lists those of a checkpoint)",
+                dt_source_noun(pattern->source), pattern->source, pattern->text, table->tensors[0].name,
+                table->tensors[table->count - 1].name);
+    for (int i = 0; i < table->count; i++)
+        if (!(table->tensors[i].flags & (DT_TENSOR_STATISTIC | DT_TENSOR_FROZEN))) return dt_ok();
+    return dt_fail(DT_ERR_INPUT, "%s%s: model.freeze leaves nothing to train", dt_source_noun(freeze->source),
+                   freeze->source);
+}
+
 /* As many positions as fill a second-level cache with outputs, but enough for a product to be worth its weights. */
 #define CHUNK_OUTPUTS (INT64_C(1) << 18)
 #define CHUNK_LEAST 256
@@ -82,6 +105,7 @@ static dt_status build(dt_model *model, dt_plan *plan, const dt_yaml *layers) {
     const dt_layer *last = &model->sequence.layers[model->sequence.count - 1];
     if (!has_weights(&model->table))
         return dt_layer_fail(last, "no layer up to this last one has anything to train; add one, as in `- dense: 10`");
+    if (spec->training && spec->freeze) DT_TRY(check_freeze(&model->table, spec->freeze));
     const dt_shape *out = &last->out;
     while (last->view && last > model->sequence.layers) last--;
     DT_TRY(dt_loss_check(&model->loss, last, out, spec));
@@ -201,7 +225,9 @@ static void run_head(const dt_model *model, dt_pass pass, const dt_batch *batch,
         dt_trace_end(head->trace[1], began, (dx ? 2 : 1) * head->flops * (double)pass.rows);
         pass.accumulate = true;
     }
-    if (pass.training && pass.ready) pass.ready(pass.ready_context, head->begin);
+    if (!pass.training) return;
+    dt_sequence_clear_frozen(&model->table, pass.grads, head->begin, SIZE_MAX);
+    if (pass.ready) pass.ready(pass.ready_context, head->begin);
 }
 
 void dt_model_train(dt_model *model, dt_pass pass, const dt_batch *batch, dt_tally *tally) {
@@ -225,6 +251,8 @@ void dt_model_train(dt_model *model, dt_pass pass, const dt_batch *batch, dt_tal
         dt_trace_end(model->trace, began, 0);
     }
     dt_sequence_backward(&model->sequence, &pass, batch->x, dy, false);
+    /* Nobody went back to the layers before the first that is trained. */
+    dt_sequence_clear_frozen(&model->table, pass.grads, 0, SIZE_MAX);
 }
 
 void dt_model_evaluate(dt_model *model, dt_pass pass, const dt_batch *batch, dt_tally *tally) {

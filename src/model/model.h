@@ -40,8 +40,10 @@ typedef struct dt_model_spec {
     int64_t least_rows;
     const char *least_where, *least_remedy; /* "train.batch=64 or train.shards=16" */
     size_t memory;                          /* bytes that activations and scratch may take; 0: any */
-    bool training;                          /* else no memory for gradients is planned */
-    bool bf16; /* products multiply bfloat16 numbers, of pass->weights16 and of activations rounded to them */
+    const dt_yaml
+        *freeze;   /* patterns of the names of tensors that are DT_TENSOR_FROZEN; NULL: none. Only for training */
+    bool training; /* else no memory for gradients is planned */
+    bool bf16;     /* products multiply bfloat16 numbers, of pass->weights16 and of activations rounded to them */
     /* Not 0: samples are token sequences of up to so many positions, computed one position at a time
      * (dt_pass.position). `input` is then [1]. Fails for models that look at positions behind the present one. Products
      * then read pass->weights16 instead of pass->weights where it is not NULL, and round nothing: bf16 stays false. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/pattern.h"
 
 #define ALIGN_ELEMENTS ((size_t)16)
 
@@ -76,6 +77,13 @@ static bool names_clash(const char *a, const char *b) {
     return strncmp(a, b, shorter) == 0 && (*rest == '\0' || *rest == '/');
 }
 
+static bool is_frozen(const dt_plan *plan, const char *name) {
+    const dt_yaml *freeze = plan->spec->training ? plan->spec->freeze : NULL;
+    for (const dt_yaml *pattern = freeze ? freeze->first : NULL; pattern; pattern = pattern->next)
+        if (dt_pattern_fits(pattern->text, name)) return true;
+    return false;
+}
+
 dt_status dt_plan_param(dt_plan *plan, dt_layer *layer, const char *name, const dt_shape *shape, unsigned flags) {
     if (layer->param_count == DT_LAYER_MAX_PARAMS)
         return dt_layer_fail(layer, "a layer may have %d parameter tensors", DT_LAYER_MAX_PARAMS);
@@ -85,6 +93,7 @@ dt_status dt_plan_param(dt_plan *plan, dt_layer *layer, const char *name, const 
         if (names_clash(plan->table->tensors[i].name, full))
             return dt_layer_fail(layer, "its tensor %s and the tensor %s cannot be told apart; give it another `name`",
                                  full, plan->table->tensors[i].name);
+    if (is_frozen(plan, full)) flags |= DT_TENSOR_FROZEN;
     dt_status status = dt_table_add(plan->table, full, shape, flags);
     if (status.code != DT_OK) return dt_status_within(status, "recipe %s: layer %s", layer->source, layer->name);
     layer->param[layer->param_count++] = plan->table->count - 1;

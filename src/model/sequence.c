@@ -31,7 +31,7 @@ static dt_status widen_name(dt_layer *layer, const char *scope) {
 static bool is_trained(const dt_layer *layer) {
     for (int i = 0; i < layer->inner_count; i++)
         if (dt_sequence_is_trained(&layer->inner[i])) return true;
-    return layer->param_count > 0;
+    return dt_layer_is_trained(layer);
 }
 
 bool dt_sequence_is_trained(const dt_sequence *sequence) {
@@ -196,9 +196,18 @@ static const dt_real *pad_gradient(const dt_sequence *sequence, const dt_pass *p
     return input == x ? sequence->padded : input;
 }
 
+/* What a layer has written for tensors that are frozen is no gradient. */
+void dt_sequence_clear_frozen(const dt_table *table, dt_real *grads, size_t begin, size_t end) {
+    for (int i = dt_table_at(table, begin); i < table->count && table->tensors[i].offset < end; i++) {
+        const dt_tensor *tensor = &table->tensors[i];
+        if (tensor->flags & DT_TENSOR_FROZEN) memset(grads + tensor->offset, 0, tensor->count * sizeof *grads);
+    }
+}
+
 dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x, dt_real *dy,
                               bool wants_dx) {
     int last = last_visited(sequence, wants_dx);
+    size_t end = SIZE_MAX; /* gradients from here on are final */
     for (int i = run_count(sequence) - 1; i >= last && dy; i--) {
         const dt_layer *layer = &sequence->layers[i];
         if (layer->view) continue;
@@ -209,7 +218,11 @@ dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, 
         layer->kind->backward(layer, pass, input, input_of(sequence, i + 1, x), dy, dx);
         dt_trace_end(layer->trace[1], began, layer->flops * (double)pass->rows * (dx ? 2 : 1));
         dt_alive();
-        if (sequence->outermost && pass->ready) pass->ready(pass->ready_context, layer->begin);
+        if (sequence->outermost) {
+            dt_sequence_clear_frozen(layer->table, pass->grads, layer->begin, end);
+            end = layer->begin;
+            if (pass->ready) pass->ready(pass->ready_context, end);
+        }
         dy = dx;
     }
     return wants_dx ? dy : NULL;

@@ -7,7 +7,7 @@
 struct dt_sequence {
     dt_layer *layers;
     int count;
-    int first_trained;      /* the first layer with parameters, its own or of layers in it; count when none has */
+    int first_trained;      /* the first layer with anything to train, of its own or in layers in it; or count */
     bool outermost;         /* the model's own list */
     bool chunks_head;       /* the last layer, if it can, is run by the caller, a chunk of the positions at a time */
     dt_real *const *result; /* where the last output will be; NULL: it is the caller's x */
@@ -26,15 +26,17 @@ dt_status dt_sequence_plan(dt_sequence *sequence, dt_plan *plan, const char *sco
 void dt_sequence_finish(dt_sequence *sequence);
 /* The shape of what the list gives. */
 const dt_shape *dt_sequence_out(const dt_sequence *sequence, const dt_shape *input);
-/* Whether any tensor, in whatever depth, belongs to the list. */
+/* Whether any tensor that is not frozen, in whatever depth, belongs to the list. */
 bool dt_sequence_is_trained(const dt_sequence *sequence);
 void dt_sequence_init(const dt_sequence *sequence, dt_real *weights, uint64_t seed);
 
 /* The last layer's output; x is not modified. */
 const dt_real *dt_sequence_forward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x);
 /* Parameter gradients from dy (overwritten), and the gradient of x, borrowed until another list of the same depth goes
- * back, when `wants_dx`; else NULL, and layers before the first with parameters are left out. */
+ * back, when `wants_dx`; else NULL, and layers before the first that is trained are left out. */
 dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x, dt_real *dy,
                               bool wants_dx);
+/* Zeros for the frozen tensors among elements [begin, end) of a gradient. */
+void dt_sequence_clear_frozen(const dt_table *table, dt_real *grads, size_t begin, size_t end);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/table.h"
 #include "compute/compute.h"
+#include "config/groups.h"
 #include "config/recipe.h"
 
 #define DT_MAX_SLOTS 3
@@ -59,14 +60,17 @@ typedef struct dt_optimizer {
     const dt_rule *rule;
     dt_slot slots[DT_MAX_SLOTS];
     int slot_count;
+    dt_group *groups; /* of the recipe: [group_count] */
+    int group_count;
+    int *group_of;  /* [tensors]: which group a tensor is in; -1: none. NULL where there are no groups */
     double *sums;   /* [dt_optimizer_sums]: of the parts of tensors; the memory is the caller's */
     double *totals; /* [tensors, measures]: of the tensors */
 } dt_optimizer;
 
-/* Plans the state for `table`. The caller then sets the slots' data and sums, which all ranks that share the weights
- * have in common. Fails for want of memory alone. To be finished, also after a failure. */
+/* Plans the state for `table`. `groups` is optimizer.groups of a recipe, or NULL. The caller then sets the slots' data
+ * and sums, which all ranks that share the weights have in common. To be finished, also after a failure. */
 dt_status dt_optimizer_plan(dt_optimizer *optimizer, const dt_kernels *kernels, const dt_recipe_optimizer *config,
-                            const dt_table *table);
+                            const dt_yaml *groups, const dt_table *table);
 void dt_optimizer_finish(dt_optimizer *optimizer);
 size_t dt_optimizer_sums(const dt_optimizer *optimizer);  /* elements; 0 where the rule measures nothing */
 size_t dt_optimizer_bytes(const dt_optimizer *optimizer); /* of all slots' data */
@@ -74,6 +78,7 @@ size_t dt_optimizer_bytes(const dt_optimizer *optimizer); /* of all slots' data 
 /* The numbers of one update, the same in all of its blocks. */
 typedef struct dt_optimizer_step {
     dt_update update;
+    double rate;
     int64_t samples;
 } dt_optimizer_step;
 

@@ -6,16 +6,46 @@
  * l2 through the gradient. Both kinds of decay apply to tensors flagged for it, matrices and not biases. Clipping by
  * norm scales d by min(1, clip_norm/norm) (Pascanu et al. 2013); clip_value limits every element after that.
  *
+ * Tensors of a group (optimizer.groups) have a rate and decay of their own; frozen ones (model.freeze) are left alone.
  * Statistics (DT_TENSOR_STATISTIC) are no weights: none of this applies to them, they have no part in the norm, and
  * their one rule is w = keep w + (1 - keep) sum/samples. */
 #include <math.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/pattern.h"
 #include "optim/optim.h"
 
 /* ---- planning ------------------------------------------------------------------------------------------------------
  */
+
+/* The group of a tensor: the first that its name fits. */
+static int find_group(const dt_optimizer *o, const char *name) {
+    for (int g = 0; g < o->group_count; g++)
+        if (dt_pattern_fits(o->groups[g].params, name)) return g;
+    return -1;
+}
+
+static dt_status plan_groups(dt_optimizer *o, const dt_yaml *groups) {
+    DT_TRY(dt_groups_decode(groups, &o->groups, &o->group_count));
+    if (o->group_count == 0) return dt_ok();
+    int *used = dt_alloc((size_t)o->group_count, sizeof *used);
+    o->group_of = dt_alloc((size_t)o->table->count, sizeof *o->group_of);
+    dt_status status = used && o->group_of ? dt_ok() : dt_fail_memory("the optimizer's groups", sizeof *used);
+    for (int i = 0; i < o->table->count && status.code == DT_OK; i++) {
+        int group = o->group_of[i] = find_group(o, o->table->tensors[i].name);
+        if (group >= 0) used[group]++;
+    }
+    for (int g = 0; g < o->group_count && status.code == DT_OK; g++)
+        if (used[g] == 0)
+            status =
+                dt_fail(DT_ERR_INPUT,
+                        "optimizer.groups.%d: no tensor of the model that is in no group before it fits \"%s\"; the "
+                        "first is %s",
+                        g, o->groups[g].params, o->table->tensors[0].name);
+    dt_free(used);
+    return status;
+}
 
 static dt_status plan_slot(dt_slot *slot, const dt_table *table) {
     slot->table = slot->shape ? &slot->own : table;
@@ -28,9 +58,10 @@ static dt_status plan_slot(dt_slot *slot, const dt_table *table) {
 }
 
 dt_status dt_optimizer_plan(dt_optimizer *o, const dt_kernels *kernels, const dt_recipe_optimizer *config,
-                            const dt_table *table) {
+                            const dt_yaml *groups, const dt_table *table) {
     *o = (dt_optimizer){.kernels = kernels, .config = config, .table = table, .rule = dt_rule_of(config)};
     o->slot_count = o->rule->slots(config, o->slots);
+    DT_TRY(plan_groups(o, groups));
     for (int i = 0; i < o->slot_count; i++) DT_TRY(plan_slot(&o->slots[i], table));
     if (o->rule->measures == 0) return dt_ok();
     o->totals = dt_alloc((size_t)table->count * (size_t)o->rule->measures, sizeof *o->totals);
@@ -40,6 +71,8 @@ dt_status dt_optimizer_plan(dt_optimizer *o, const dt_kernels *kernels, const dt
 void dt_optimizer_finish(dt_optimizer *o) {
     for (int i = 0; i < o->slot_count; i++) dt_table_finish(&o->slots[i].own);
     dt_free(o->totals);
+    dt_free(o->groups);
+    dt_free(o->group_of);
     memset(o, 0, sizeof *o);
 }
 
@@ -77,7 +110,7 @@ dt_optimizer_step dt_optimizer_begin(const dt_optimizer *o, int64_t step, int64_
         .correction2 = (dt_real)(1 / (1 - pow(config->beta2, t))),
         .nesterov = config->nesterov,
     };
-    return (dt_optimizer_step){.update = update, .samples = samples};
+    return (dt_optimizer_step){.update = update, .rate = rate, .samples = samples};
 }
 
 typedef struct walk {
@@ -105,33 +138,40 @@ static dt_part part_of(const walk *k, int i, size_t first, size_t last) {
 }
 
 /* The step's numbers for a tensor. */
-static dt_update update_of(const walk *k, const dt_tensor *tensor) {
+static dt_update update_of(const walk *k, int i) {
+    const dt_optimizer *o = k->optimizer;
     dt_update update = k->step->update;
-    bool decays = tensor->flags & DT_TENSOR_DECAY;
-    update.decay = decays ? (dt_real)k->optimizer->config->weight_decay : 0;
-    update.l2 = decays ? (dt_real)k->optimizer->config->l2 : 0;
+    int group = o->group_of ? o->group_of[i] : -1;
+    const dt_group *own = group >= 0 ? &o->groups[group] : NULL;
+    bool decays = o->table->tensors[i].flags & DT_TENSOR_DECAY;
+    double decay = own && own->has_weight_decay ? own->weight_decay : o->config->weight_decay;
+    double l2 = own && own->has_l2 ? own->l2 : o->config->l2;
+    update.decay = decays ? (dt_real)decay : 0;
+    update.l2 = decays ? (dt_real)l2 : 0;
+    if (own && own->has_lr) update.lr = (dt_real)(k->step->rate / o->config->lr * own->lr);
     return update;
 }
 
 static void measure_part(const walk *k, int i, size_t first, size_t last) {
     const dt_optimizer *o = k->optimizer;
     const dt_tensor *tensor = &o->table->tensors[i];
-    if (tensor->flags & DT_TENSOR_STATISTIC) return;
+    if (tensor->flags & (DT_TENSOR_STATISTIC | DT_TENSOR_FROZEN)) return;
     dt_part part = part_of(k, i, first, last);
-    dt_update update = update_of(k, tensor);
+    dt_update update = update_of(k, i);
     o->rule->measure(&part, &update, o->sums + (first / DT_TABLE_BLOCK + (size_t)i) * (size_t)o->rule->measures);
 }
 
 static void apply_part(const walk *k, int i, size_t first, size_t last) {
     const dt_optimizer *o = k->optimizer;
     const dt_tensor *tensor = &o->table->tensors[i];
+    if (tensor->flags & DT_TENSOR_FROZEN) return;
     if (tensor->flags & DT_TENSOR_STATISTIC) {
         o->kernels->blend(k->w + first, k->g + (first - k->begin), (int64_t)(last - first), (dt_real)tensor->keep,
                           (dt_real)((1 - tensor->keep) / (double)k->step->samples));
         return;
     }
     dt_part part = part_of(k, i, first, last);
-    dt_update update = update_of(k, tensor);
+    dt_update update = update_of(k, i);
     o->rule->apply(&part, &update, o->totals ? o->totals + (size_t)i * (size_t)o->rule->measures : NULL);
 }
 
@@ -159,7 +199,7 @@ void dt_optimizer_total(const dt_optimizer *o) {
         const dt_tensor *tensor = &o->table->tensors[i];
         double *total = o->totals + i * measures;
         memset(total, 0, measures * sizeof *total);
-        if (tensor->flags & DT_TENSOR_STATISTIC || tensor->count == 0) continue;
+        if (tensor->flags & (DT_TENSOR_STATISTIC | DT_TENSOR_FROZEN) || tensor->count == 0) continue;
         size_t end = (tensor->offset + tensor->count - 1) / DT_TABLE_BLOCK + 1;
         for (size_t block = tensor->offset / DT_TABLE_BLOCK; block < end; block++)
             for (size_t m = 0; m < measures; m++) total[m] += o->sums[(block + i) * measures + m];

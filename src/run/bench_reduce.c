@@ -25,7 +25,7 @@ static dt_status stage_open(stage *s, int64_t elements, int64_t most, int64_t sh
     dt_status status;
     s->weights = dt_node_alloc(s->node, s->table.total, sizeof *s->weights, &status);
     DT_TRY(status);
-    DT_TRY(dt_comm_agree(s->comm, dt_optimizer_plan(&s->optimizer, s->kernels, &s->adam, &s->table)));
+    DT_TRY(dt_comm_agree(s->comm, dt_optimizer_plan(&s->optimizer, s->kernels, &s->adam, NULL, &s->table)));
     for (int i = 0; i < s->optimizer.slot_count && status.code == DT_OK; i++)
         s->optimizer.slots[i].data = dt_node_alloc(s->node, s->table.total, sizeof(dt_real), &status);
     DT_TRY(status);

@@ -45,7 +45,8 @@ dt_status dt_trainee_plan_model(dt_trainee *trainee, const dt_session *session, 
     trainee->table = dt_model_table(trainee->model);
     DT_TRY(dt_run_data_settle_targets(data, dt_model_outputs(trainee->model), plan->goes_on));
     DT_TRY(check_measure(recipe, &data->train));
-    DT_TRY(dt_optimizer_plan(&trainee->optimizer, trainee->kernels, &recipe->optimizer, trainee->table));
+    DT_TRY(
+        dt_optimizer_plan(&trainee->optimizer, trainee->kernels, &recipe->optimizer, recipe->groups, trainee->table));
     DT_TRY(dt_trainee_check_memory(trainee, session, &data->train, plan->memory));
     return dt_batch_create(&trainee->batch, &trainee->index, &data->train, trainee->rows_at_once);
 }

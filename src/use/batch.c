@@ -35,6 +35,7 @@ dt_model_spec dt_model_spec_of(const dt_source *source, const dt_recipe *recipe,
                            .targets = source->targets.positions,
                            .labels = source->targets.found ? dt_labels_text(source->targets.found) : NULL,
                            .rows = rows,
+                           .freeze = recipe->freeze,
                            .training = training,
                            .bf16 = recipe->compute.precision == DT_PRECISION_BF16};
 }

@@ -81,7 +81,7 @@ static void setup(void) {
                                              wires[w].wire));
     weights = dt_alloc(table->total, sizeof *weights);
     gradient = dt_alloc(table->total, sizeof *gradient);
-    ranks_assert_ok(dt_optimizer_plan(&optimizer, kernels, &adam, table));
+    ranks_assert_ok(dt_optimizer_plan(&optimizer, kernels, &adam, NULL, table));
     for (int s = 0; s < 2; s++) optimizer.slots[s].data = dt_alloc(table->total, sizeof(dt_real));
     shards = dt_alloc(MOST_SHARDS * table->total, sizeof *shards);
     exact = dt_alloc(table->total, sizeof *exact);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/pattern.h"
 #include "base/process.h"
 #include "suite.h"
 
@@ -236,6 +237,37 @@ START_TEST(two_long_paths_leave_the_reason_too) {
 }
 END_TEST
 
+START_TEST(patterns_fit_names_and_what_is_below_them) {
+    static const struct {
+        const char *pattern, *name;
+        bool fits;
+    } cases[] = {
+        {"dense1/w", "dense1/w", true},
+        {"dense1", "dense1/w", true},
+        {"dense1", "dense12/w", false},
+        {"dense1/", "dense1/w", false},
+        {"*", "dense1/w", true},
+        {"*/w", "block1/dense1/w", true},
+        {"*/w", "block1/dense1/b", false},
+        {"block?", "block1/dense1/w", true},
+        {"block?", "block12/w", false},
+        {"*block*", "a/myblock2/w", true},
+        {"*b*d*w", "block1/dense1/w", true},
+        {"", "dense1/w", false},
+        {"*1/b", "dense1/w/b1/b", true},
+        {"dense1/w*", "dense1/w", true},
+        {"?", "/", true},
+    };
+    for (int i = 0; i < COUNT(cases); i++)
+        ck_assert_msg(dt_pattern_fits(cases[i].pattern, cases[i].name) == cases[i].fits, "%s: %s", cases[i].pattern,
+                      cases[i].name);
+    /* a pattern that a search which tries every star again would never be done with */
+    ck_assert(
+        !dt_pattern_fits("*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b",
+                         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
+}
+END_TEST
+
 START_TEST(a_message_that_fits_is_left_alone) {
     char text[sizeof((dt_status *)0)->message];
     memset(text, 'x', sizeof text);
@@ -249,6 +281,7 @@ int main(void) {
     TCase *files = tcase_create("files");
     tcase_add_checked_fixture(files, enter_directory, leave_directory);
     tcase_add_loop_test(files, what_is_no_regular_file_is_refused_at_once, 0, COUNT(others));
+    tcase_add_test(files, patterns_fit_names_and_what_is_below_them);
     tcase_add_test(files, a_file_is_opened_with_its_size_and_through_a_link);
     tcase_add_test(files, a_pipe_is_read_as_soon_as_its_writer_has_begun);
     tcase_add_test(files, a_file_is_made_in_the_place_of_a_link_or_pipe_and_not_through_it);

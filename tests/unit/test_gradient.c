@@ -296,6 +296,33 @@ static const gradient_case cases[] = {
      LABELS},
 };
 
+/* The same with tensors that stay as they are: patterns, as a list of a recipe. */
+static const struct frozen_case {
+    gradient_case model;
+    const char *freeze;
+} frozen_cases[] = {
+    /* in front, between others, within one; as a whole batch_norm is a fixed factor, with a cut and without */
+    {{"[{dense: {out: 5, activation: tanh}}, {dense: {out: 6, activation: tanh}}, {dense: 4}]", VECTOR(6),
+      CROSS_ENTROPY, LABELS},
+     "[dense1, dense2/b]"},
+    {{"[{dense: 5}, {residual: [{dense: 5}, tanh, {dense: 5}]}, {dense: {out: 3, bias: no}}, {dense: 4}]", VECTOR(6),
+      CROSS_ENTROPY, LABELS},
+     "[\"residual1/dense?/w\", dense2]"},
+    {{"[{embedding: {width: 6, positions: learned}}, {lstm: 5}, {dense: 4}]", VECTOR(3), CROSS_ENTROPY, TOKENS},
+     "[embedding1/w, lstm1]"},
+    {{"[{embedding: {width: 6, positions: learned}}, tanh, {unembed: embedding1}]", VECTOR(3), CROSS_ENTROPY, TOKENS},
+     "[\"*/w\"]"},
+    {{"[{conv2d: {out: 3, kernel: 3}}, batch_norm, {conv2d: {out: 2, kernel: 1}}, {batch_norm: {activation: relu, "
+      "scale: "
+      "no}}, flatten, {dense: 4}]",
+      IMAGE, CROSS_ENTROPY, LABELS},
+     "[\"batch_norm*\"]"},
+    {{"[{dense: 6}, {batch_norm: {activation: relu}}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+     "[batch_norm1, dense1/b]"},
+};
+
+enum { ALL_CASES = sizeof cases / sizeof *cases + sizeof frozen_cases / sizeof *frozen_cases };
+
 /* ---- a model, a list of the same layers that also gives the gradient of its input, and a batch ---- */
 
 static bool has_positions(const gradient_case *c) {
@@ -309,6 +336,7 @@ static bool has_ids(const gradient_case *c) {
 typedef struct fixture {
     const gradient_case *c;
     dt_model *model;
+    dt_yaml *freeze;
     layer_list list; /* its table is laid out as the model's */
     int64_t inputs, outputs;
     size_t weights;
@@ -320,11 +348,15 @@ typedef struct fixture {
     dt_pass pass;
 } fixture;
 
-static void fixture_init(fixture *f, const gradient_case *c) {
+static void fixture_init(fixture *f, int number) {
+    const int frozen = number - COUNT(cases);
+    const gradient_case *c = frozen < 0 ? &cases[number] : &frozen_cases[frozen].model;
     memset(f, 0, sizeof *f);
     f->c = c;
     bool positions = has_positions(c);
-    dt_model_spec spec = {.input = c->input,
+    f->freeze = frozen < 0 ? NULL : parse_layers(frozen_cases[frozen].freeze);
+    dt_model_spec spec = {.freeze = f->freeze ? dt_yaml_get(f->freeze, "layers") : NULL,
+                          .input = c->input,
                           .ids = has_ids(c) ? IDS : 0,
                           .outputs = positions ? 4 : 0,
                           .targets = positions ? 3 : 0,
@@ -338,6 +370,10 @@ static void fixture_init(fixture *f, const gradient_case *c) {
     f->weights = dt_model_table(f->model)->total;
     f->w = f->list.w; /* not the initial values: those of biases are zero */
     f->grads = f->list.grads;
+    for (int i = 0; f->freeze && i < f->list.table.count; i++) { /* a variance */
+        const dt_tensor *t = &f->list.table.tensors[i];
+        for (size_t j = 0; strstr(t->name, "running_var") && j < t->count; j++) f->w[t->offset + j] += 1.5;
+    }
     f->x = reals(ROWS * f->inputs, 3);
     for (int64_t i = 0; has_ids(c) && i < ROWS * f->inputs; i++) f->x[i] = (double)(i * 7 % (IDS + 1)) - 1;
     f->values = reals(ROWS * f->outputs, 4);
@@ -367,6 +403,7 @@ static void fixture_init(fixture *f, const gradient_case *c) {
 
 static void fixture_finish(fixture *f) {
     layer_list_finish(&f->list);
+    dt_yaml_destroy(f->freeze);
     dt_model_destroy(f->model);
     dt_free(f->x);
     dt_free(f->values);
@@ -397,6 +434,14 @@ static uint64_t sides(const fixture *f) {
     return hash;
 }
 
+/* Zeros for what stays as it is, in an arena of the model's table. */
+static void keep_frozen(const fixture *f, double *direction) {
+    for (int i = 0; i < f->list.table.count; i++) {
+        const dt_tensor *t = &f->list.table.tensors[i];
+        if (t->flags & DT_TENSOR_FROZEN) memset(direction + t->offset, 0, t->count * sizeof *direction);
+    }
+}
+
 /* Compares derivatives of the loss along random directions of `at`, one of the model's weights and its inputs. */
 static void check_directions(const fixture *f, const char *what, double *at, const double *gradient, size_t n) {
     double *direction = reals(n, 0), *here = reals(n, 0);
@@ -405,8 +450,9 @@ static void check_directions(const fixture *f, const char *what, double *at, con
     for (int d = 0; d < DIRECTIONS; d++) {
         double analytic = 0, length = 0, steepest = 0, loss[2];
         uint64_t side[2];
+        for (size_t i = 0; i < n; i++) direction[i] = ref_uniform(100 + (uint64_t)d, i);
+        if (at == f->w) keep_frozen(f, direction);
         for (size_t i = 0; i < n; i++) {
-            direction[i] = ref_uniform(100 + (uint64_t)d, i);
             analytic += gradient[i] * direction[i];
             length += direction[i] * direction[i];
             steepest += gradient[i] * gradient[i];
@@ -433,7 +479,7 @@ static void check_directions(const fixture *f, const char *what, double *at, con
 
 START_TEST(weight_gradients_equal_central_differences) {
     fixture f;
-    fixture_init(&f, &cases[_i]);
+    fixture_init(&f, _i);
     dt_tally tally = {0};
     dt_model_train(f.model, f.pass, &f.batch, &tally);
     double steepest = 0;
@@ -448,6 +494,12 @@ START_TEST(weight_gradients_equal_central_differences) {
         if (!(t->flags & DT_TENSOR_STATISTIC))
             memcpy(gradient + t->offset, f.grads + t->offset, t->count * sizeof *gradient);
     }
+    double *still = reals(f.weights, 0);
+    memcpy(still, gradient, f.weights * sizeof *still);
+    keep_frozen(&f, still);
+    ck_assert_msg(memcmp(still, gradient, f.weights * sizeof *still) == 0, "%s: what is frozen has a gradient",
+                  f.c->layers);
+    dt_free(still);
     check_directions(&f, "weights", f.w, gradient, f.weights);
     dt_free(gradient);
     fixture_finish(&f);
@@ -456,7 +508,7 @@ END_TEST
 
 START_TEST(input_gradients_equal_central_differences) {
     fixture f;
-    fixture_init(&f, &cases[_i]);
+    fixture_init(&f, _i);
     double *dy = reals(ROWS * f.outputs, 0);
     dt_tally tally = {0};
     const double *output = dt_sequence_forward(&f.list.sequence, &f.pass, f.x);
@@ -464,8 +516,9 @@ START_TEST(input_gradients_equal_central_differences) {
     dt_loss_run(&f.c->loss, f.pass.kernels, dy, &f.batch, f.outputs, true, &tally);
     const double *dx = dt_sequence_backward(&f.list.sequence, &f.pass, f.x, dy, !has_ids(f.c));
     if (dx) check_directions(&f, "inputs", f.x, dx, (size_t)(ROWS * f.inputs));
-    /* asked for less, the list gives the same gradients of its weights */
+    /* asked for less, the list gives the same gradients of its weights, but that a model has none of what is frozen */
     double *grads = reals(f.weights, 2);
+    keep_frozen(&f, f.grads);
     f.pass.grads = grads;
     dt_model_train(f.model, f.pass, &f.batch, &tally);
     ck_assert_int_eq(memcmp(grads, f.grads, f.weights * sizeof *grads), 0);
@@ -477,7 +530,7 @@ END_TEST
 
 START_TEST(the_tally_s_loss_is_the_reference_s) {
     fixture f;
-    fixture_init(&f, &cases[_i]);
+    fixture_init(&f, _i);
     dt_tally tally = {0};
     double want = loss_at(&f, f.w, f.x);
     dt_model_train(f.model, f.pass, &f.batch, &tally);
@@ -493,7 +546,7 @@ START_TEST(every_layer_kind_is_in_a_case) {
         bool found = false;
         for (int i = 0; i < COUNT(cases) && !found; i++) {
             fixture f;
-            fixture_init(&f, &cases[i]);
+            fixture_init(&f, i);
             for (int l = 0; l < dt_model_layer_count(f.model); l++)
                 found = found || dt_model_layer(f.model, l)->kind == *kind;
             fixture_finish(&f);
@@ -507,9 +560,9 @@ int main(void) {
     Suite *suite = suite_create("gradient");
     TCase *group = tcase_create("cases");
     tcase_set_timeout(group, 60);
-    tcase_add_loop_test(group, weight_gradients_equal_central_differences, 0, COUNT(cases));
-    tcase_add_loop_test(group, input_gradients_equal_central_differences, 0, COUNT(cases));
-    tcase_add_loop_test(group, the_tally_s_loss_is_the_reference_s, 0, COUNT(cases));
+    tcase_add_loop_test(group, weight_gradients_equal_central_differences, 0, ALL_CASES);
+    tcase_add_loop_test(group, input_gradients_equal_central_differences, 0, ALL_CASES);
+    tcase_add_loop_test(group, the_tally_s_loss_is_the_reference_s, 0, ALL_CASES);
     tcase_add_test(group, every_layer_kind_is_in_a_case);
     suite_add_tcase(suite, group);
     return run_suite(suite);

@@ -660,6 +660,48 @@ START_TEST(evaluation_uses_running_statistics_and_no_other_row) {
 END_TEST
 
 /* What lists of layers rely on, for who adds a kind. */
+/* So what was trained on top of it is what is evaluated. */
+START_TEST(a_frozen_batch_norm_gives_in_training_what_it_gives_in_evaluation) {
+    enum { WIDE = 4, ALL = 6 };
+    dt_yaml *freeze = parse_layers("[batch_norm1]");
+    dt_model_spec spec = {
+        .input = vector(WIDE), .rows = ALL, .training = true, .freeze = _i ? dt_yaml_get(freeze, "layers") : NULL};
+    dt_model *model = new_model("[{batch_norm: {eps: 0.5}}, {dense: 2}]", &spec);
+    const dt_tensor *tensors = dt_model_table(model)->tensors;
+    size_t total = dt_model_table(model)->total;
+    dt_real *w = reals(total, 1), *grads = reals(total, 2), *x = reals(ALL * WIDE, 3);
+    for (size_t j = 0; j < WIDE; j++) w[tensors[1].offset + j] = (dt_real)(j + 1);
+    int32_t labels[ALL] = {0, 1, 1, 0, 1};
+    dt_batch batch = {.rows = ALL, .x = x, .labels = labels};
+    dt_tally trained = {0}, evaluated = {0};
+    dt_model_train(model, (dt_pass){.weights = w, .grads = grads}, &batch, &trained);
+    dt_model_evaluate(model, (dt_pass){.weights = w}, &batch, &evaluated);
+    ck_assert_int_eq(memcmp(&trained, &evaluated, sizeof trained) == 0, _i == 1);
+    dt_model_destroy(model);
+    dt_yaml_destroy(freeze);
+    dt_free(w), dt_free(grads), dt_free(x);
+}
+END_TEST
+
+START_TEST(freezing_says_what_fits_nothing_and_leaves_something_to_train) {
+    static const struct {
+        const char *freeze, *says;
+    } wrong[] = {
+        {"[\"dense3\"]", "no tensor of the model fits \"dense3\" of model.freeze; they are dense1/w to dense2/b"},
+        {"[\"dense1\", \"*/w\", \"*/b\"]", "model.freeze leaves nothing to train"},
+    };
+    for (int i = 0; i < COUNT(wrong); i++) {
+        dt_yaml *freeze = parse_layers(wrong[i].freeze);
+        dt_model_spec spec = {.input = vector(3), .rows = 2, .training = true, .freeze = dt_yaml_get(freeze, "layers")};
+        dt_model *model;
+        dt_status status = try_model(&model, "[{dense: 2}, {dense: 2}]", &cross_entropy, &spec);
+        ck_assert_int_eq(status.code, DT_ERR_INPUT);
+        ck_assert_msg(strstr(status.message, wrong[i].says), "%s", status.message);
+        dt_yaml_destroy(freeze);
+    }
+}
+END_TEST
+
 START_TEST(every_kind_is_whole) {
     for (const dt_layer_kind *const *k = dt_layer_kinds; *k; k++) {
         const dt_layer_kind *kind = *k;
@@ -717,6 +759,8 @@ int main(void) {
     tcase_add_test(group, the_resolved_list_is_the_same_model_and_resolves_to_itself);
     tcase_add_test(group, layers_in_layers_have_names_indices_and_draws_of_their_own);
     tcase_add_test(group, statistics_of_micro_batches_are_weighted_by_their_samples);
+    tcase_add_loop_test(group, a_frozen_batch_norm_gives_in_training_what_it_gives_in_evaluation, 0, 2);
+    tcase_add_test(group, freezing_says_what_fits_nothing_and_leaves_something_to_train);
     tcase_add_test(group, evaluation_uses_running_statistics_and_no_other_row);
     tcase_add_test(group, every_kind_is_whole);
     tcase_add_test(group, the_help_names_every_kind_and_field);

@@ -32,7 +32,7 @@ START_TEST(layers_do_what_pytorch_s_do) {
     /* what a step makes of the running statistics; the weights are kept from it by a rate of 0 */
     const dt_recipe_optimizer config = {.kind = DT_SGD};
     dt_optimizer sgd;
-    assert_ok(dt_optimizer_plan(&sgd, pass.kernels, &config, table));
+    assert_ok(dt_optimizer_plan(&sgd, pass.kernels, &config, NULL, table));
     dt_optimizer_step step = dt_optimizer_begin(&sgd, 0, GOLDEN_NORM_ROWS, GOLDEN_NORM_ROWS, 1, 0);
     dt_optimizer_apply(&sgd, &step, list.w, list.grads, 0, table->total);
     dt_optimizer_finish(&sgd);

@@ -37,6 +37,7 @@ static golden_row row_of(int i) {
 typedef struct arena {
     dt_table table;
     dt_real *w, *g;
+    const dt_yaml *groups; /* of the optimizer; NULL: none */
     dt_optimizer optimizer;
 } arena;
 
@@ -57,7 +58,7 @@ static void arena_open(arena *a, const dt_recipe_optimizer *config) {
     dt_optimizer *o = &a->optimizer;
     a->w = new_array(a->table.total);
     a->g = new_array(a->table.total);
-    assert_ok(dt_optimizer_plan(o, kernels, config, &a->table));
+    assert_ok(dt_optimizer_plan(o, kernels, config, a->groups, &a->table));
     for (int i = 0; i < o->slot_count; i++) o->slots[i].data = new_array(o->slots[i].table->total);
     o->sums = dt_alloc(dt_optimizer_sums(o) + 1, sizeof *o->sums);
     ck_assert_ptr_nonnull(o->sums);
@@ -235,6 +236,51 @@ START_TEST(a_measured_tensor_is_the_same_whoever_measured_which_block) {
 END_TEST
 
 /* Clipping by norm must only shorten: a gradient within the bound is left alone to the bit. */
+/* Of three tensors one is frozen, and one has numbers of its own: the same as an optimizer made of those for all. */
+START_TEST(groups_have_their_own_numbers_and_frozen_tensors_stay) {
+    dt_yaml *root;
+    assert_ok(dt_yaml_parse_text(
+        &root, "test.yaml", "groups: [{params: \"own*\", lr: 0.3, weight_decay: 0.5}, {params: \"*\", l2: 0.125}]"));
+    dt_recipe_optimizer config = *row_of(_i).config; /* the golden ones have no rate */
+    config.lr = 0.1;
+    dt_recipe_optimizer other = config, rest = config;
+    other.lr = 0.3;
+    other.weight_decay = 0.5;
+    rest.l2 = 0.125;
+    arena all, own, left;
+    arena *each[] = {&all, &own, &left};
+    const dt_recipe_optimizer *configs[] = {&config, &other, &rest};
+    dt_shape shape = {2, {2, 40}};
+    for (int a = 0; a < 3; a++) {
+        memset(each[a], 0, sizeof *each[a]);
+        assert_ok(dt_table_add(&each[a]->table, "still/w", &shape, DT_TENSOR_DECAY | (a == 0 ? DT_TENSOR_FROZEN : 0)));
+        assert_ok(dt_table_add(&each[a]->table, "own/w", &shape, DT_TENSOR_DECAY));
+        assert_ok(dt_table_add(&each[a]->table, "left/w", &shape, DT_TENSOR_DECAY));
+        each[a]->groups = a == 0 ? dt_yaml_get(root, "groups") : NULL;
+        arena_open(each[a], configs[a]);
+        for (size_t i = 0; i < all.table.total; i++) {
+            each[a]->w[i] = (dt_real)ref_uniform(1, i);
+            each[a]->g[i] = i < all.table.tensors[1].offset ? 0 : (dt_real)ref_uniform(2, i);
+        }
+    }
+    for (int step = 0; step < 3; step++)
+        for (int a = 0; a < 3; a++) {
+            double rate = (a == 1 ? other.lr : config.lr) * (step + 1);
+            dt_optimizer_step numbers = dt_optimizer_begin(&each[a]->optimizer, step, 1, 1, 1, rate);
+            update(each[a], &numbers, 0);
+        }
+    for (size_t i = 0; i < all.table.total; i++) {
+        const dt_real still = (dt_real)ref_uniform(1, i);
+        size_t tensor = i / all.table.tensors[1].offset;
+        dt_real want = tensor == 0 ? still : tensor == 1 ? own.w[i] : left.w[i];
+        double tolerance = tensor == 1 ? 1e-6 : 1e-300; /* its rate is a product */
+        ck_assert_double_eq_tol((double)all.w[i], (double)want, tolerance);
+    }
+    for (int a = 0; a < 3; a++) arena_finish(each[a]);
+    dt_yaml_destroy(root);
+}
+END_TEST
+
 START_TEST(clipping_by_norm_scales_the_whole_gradient_or_nothing) {
     dt_recipe_optimizer config = {.kind = DT_SGD, .clip_norm = 2};
     arena a;
@@ -405,6 +451,7 @@ int main(void) {
     tcase_add_loop_test(rules, every_rule_walks_the_golden_path, 0, GOLDEN_ALL);
     tcase_add_loop_test(rules, updating_in_slices_gives_the_same_bits_and_leaves_padding_zero, 0, GOLDEN_ALL);
     tcase_add_loop_test(rules, statistics_are_running_means_and_have_no_part_in_the_norm, 0, GOLDEN_ALL);
+    tcase_add_loop_test(rules, groups_have_their_own_numbers_and_frozen_tensors_stay, 0, GOLDEN_ALL);
     tcase_add_test(rules, rules_keep_the_slots_they_need_and_no_others);
     tcase_add_test(rules, a_measured_tensor_is_the_same_whoever_measured_which_block);
     tcase_add_test(rules, clipping_by_norm_scales_the_whole_gradient_or_nothing);
