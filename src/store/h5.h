@@ -70,6 +70,10 @@ dt_status dt_h5_members(dt_h5 *file, const char *dataset, dt_h5_member show, voi
  * `chunk_rows` > 0. */
 dt_status dt_h5_create_dataset(dt_h5 *file, const char *dataset, dt_dtype dtype, const dt_shape *shape,
                                int64_t chunk_rows);
+/* The same of class numbers, contiguous; their type is an enumeration in which names[i] is the class i. DT_ERR_INPUT
+ * when the names are too long for one. */
+dt_status dt_h5_create_classes(dt_h5 *file, const char *dataset, dt_dtype dtype, const dt_shape *shape,
+                               const char *const *names, int32_t count);
 /* Grows the first dimension of an extendable dataset. */
 dt_status dt_h5_extend(dt_h5 *file, const char *dataset, int64_t rows);
 

@@ -9,6 +9,7 @@
 #include "h5_types.h"
 
 #define PIECE_BYTES ((int64_t)1 << 29)
+#define MOST_TYPE_BYTES 60000 /* what describes a type has to fit into 64 KiB */
 
 dt_status dt_h5_open_dataset(dt_h5 *file, const char *dataset, hid_t *out) {
     bool elsewhere = false;
@@ -121,8 +122,7 @@ dt_status dt_h5_members(dt_h5 *file, const char *dataset, dt_h5_member show, voi
     return dt_ok();
 }
 
-dt_status dt_h5_create_dataset(dt_h5 *file, const char *dataset, dt_dtype dtype, const dt_shape *shape,
-                               int64_t chunk_rows) {
+static dt_status create(dt_h5 *file, const char *dataset, hid_t type, const dt_shape *shape, int64_t chunk_rows) {
     hsize_t dims[DT_MAX_RANK], most[DT_MAX_RANK], chunk[DT_MAX_RANK];
     for (int i = 0; i < shape->rank; i++) dims[i] = most[i] = chunk[i] = (hsize_t)shape->dim[i];
     hid_t list = H5Pcreate(H5P_DATASET_CREATE);
@@ -136,12 +136,39 @@ dt_status dt_h5_create_dataset(dt_h5 *file, const char *dataset, dt_dtype dtype,
     }
     hid_t space = shape->rank ? H5Screate_simple(shape->rank, dims, most) : H5Screate(H5S_SCALAR);
     hid_t links = dt_h5_parents_made();
-    hid_t id = H5Dcreate2(file->file, dataset, dt_h5_memory_type(dtype), space, links, list, H5P_DEFAULT);
+    hid_t id = H5Dcreate2(file->file, dataset, type, space, links, list, H5P_DEFAULT);
     dt_status status = id < 0 ? dt_h5_fail(file, dataset, "creating the dataset") : dt_ok();
     if (id >= 0) H5Dclose(id);
     H5Pclose(links);
     H5Sclose(space);
     H5Pclose(list);
+    return status;
+}
+
+dt_status dt_h5_create_dataset(dt_h5 *file, const char *dataset, dt_dtype dtype, const dt_shape *shape,
+                               int64_t chunk_rows) {
+    return create(file, dataset, dt_h5_memory_type(dtype), shape, chunk_rows);
+}
+
+/* One member of an enumeration of integers as wide as `dtype`. */
+static bool add_member(hid_t type, dt_dtype dtype, const char *name, int32_t value) {
+    int64_t as[1] = {value}; /* as wide as any, for the conversion is in place */
+    return H5Tconvert(H5T_NATIVE_INT64, dt_h5_memory_type(dtype), 1, as, NULL, H5P_DEFAULT) >= 0 &&
+           H5Tenum_insert(type, name, as) >= 0;
+}
+
+dt_status dt_h5_create_classes(dt_h5 *file, const char *dataset, dt_dtype dtype, const dt_shape *shape,
+                               const char *const *names, int32_t count) {
+    size_t bytes = 0;
+    for (int32_t i = 0; i < count; i++) bytes += strlen(names[i]) + 16 + dt_dtype_size(dtype);
+    if (bytes > MOST_TYPE_BYTES)
+        return dt_fail(DT_ERR_INPUT, "%s: the names of the %d classes of %s are too long for an enumeration",
+                       file->path, count, dataset);
+    hid_t type = H5Tenum_create(dt_h5_memory_type(dtype));
+    bool named = type >= 0;
+    for (int32_t i = 0; i < count && named; i++) named = add_member(type, dtype, names[i], i);
+    dt_status status = named ? create(file, dataset, type, shape, 0) : dt_h5_fail(file, dataset, "naming the classes");
+    if (type >= 0) H5Tclose(type);
     return status;
 }
 
@@ -170,6 +197,7 @@ static dt_status transfer(dt_h5 *file, const char *dataset, dt_dtype dtype, int6
     hid_t id = H5I_INVALID_HID;
     DT_TRY(dt_h5_open_dataset(file, dataset, &id));
     hid_t space = H5Dget_space(id), stored = H5Dget_type(id), type = dt_h5_reading_type(stored, dtype);
+    if (memory_at.from && H5Tget_class(stored) == H5T_ENUM) type = stored; /* HDF5 makes no enumerations of integers */
     hsize_t dims[H5S_MAX_RANK] = {1}, start[H5S_MAX_RANK] = {0};
     int rank = H5Sget_simple_extent_ndims(space);
     if (rank > 0) H5Sget_simple_extent_dims(space, dims, NULL);
