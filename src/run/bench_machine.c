@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/stop.h"
 #include "bench_parts.h"
+#include "comm/comm_ranks.h"
 #include "measure.h"
 #include "store/publish.h"
 
@@ -76,7 +77,8 @@ dt_status dt_bench_checkpoint(dt_comm *comm, const char *directory) {
     dt_section section = {.group = "/weights", .table = &table, .data = data};
     dt_state state = {.recipe = "", .shards = 1, .sections = &section, .section_count = 1};
     double began = dt_clock_now();
-    if (status.code == DT_OK) status = dt_checkpoint_publish(comm, directory, &state, NULL, NULL);
+    const dt_ranks ranks = dt_ranks_of(comm);
+    if (status.code == DT_OK) status = dt_checkpoint_publish(&ranks, directory, &state, NULL, NULL);
     double seconds = dt_clock_now() - began;
     if (status.code == DT_OK)
         dt_log_info("checkpoint %.1f MB written, synced and verified %6.1f MB/s", (double)elements * 4e-6,

@@ -6,7 +6,8 @@
 
 dt_status dt_snapshot_rehearse(dt_snapshot *snapshot, const dt_session *session, const dt_ledger *ledger) {
     dt_session_note(session, DT_ACTIVITY_STORAGE, ledger->position.step);
-    dt_status status = dt_checkpoint_rehearse(session->comm, session->checkpoints, dt_snapshot_state(snapshot, ledger));
+    dt_status status =
+        dt_checkpoint_rehearse(&session->ranks, session->checkpoints, dt_snapshot_state(snapshot, ledger));
     dt_session_note(session, DT_ACTIVITY_COMPUTE, ledger->position.step);
     return dt_status_within(status, "training does not begin, for no checkpoint could be written");
 }
@@ -35,7 +36,7 @@ dt_status dt_snapshot_publish(dt_snapshot *snapshot, const dt_session *session, 
     dt_run_clock_mark(clock);
     dt_session_note(session, DT_ACTIVITY_STORAGE, step);
     dt_status status =
-        dt_checkpoint_publish(session->comm, session->checkpoints, dt_snapshot_state(snapshot, ledger), NULL, NULL);
+        dt_checkpoint_publish(&session->ranks, session->checkpoints, dt_snapshot_state(snapshot, ledger), NULL, NULL);
     if (status.code != DT_OK) DT_TRY(dt_session_check_hold(session)); /* whoever took the directory clears it up */
     DT_TRY(status);
     dt_session_note(session, DT_ACTIVITY_COMPUTE, step);

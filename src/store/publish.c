@@ -130,15 +130,16 @@ static dt_status write_data(const char *path, const dt_state *state, const uint6
     return dt_status_within(status, "%s", path);
 }
 
-dt_status dt_checkpoint_write(dt_comm *comm, const char *path, const dt_state *state) {
-    int rank = dt_comm_rank(comm), ranks = dt_comm_size(comm);
+dt_status dt_checkpoint_write(const dt_ranks *ranks, const char *path, const dt_state *state) {
     size_t count = (size_t)dt_state_count_all(state);
     uint64_t *offsets = dt_alloc(count, sizeof *offsets);
     dt_status status = offsets ? dt_ok() : dt_fail_memory("a list of datasets", count * sizeof *offsets);
-    status = dt_comm_agree(comm, status);
-    if (status.code == DT_OK) status = dt_comm_agree(comm, rank == 0 ? write_structure(path, state, offsets) : dt_ok());
-    if (status.code == DT_OK) status = dt_comm_broadcast(comm, offsets, count * sizeof *offsets, 0);
-    if (status.code == DT_OK) status = dt_comm_agree(comm, write_data(path, state, offsets, rank, ranks));
+    status = dt_ranks_agree(ranks, status);
+    if (status.code == DT_OK)
+        status = dt_ranks_agree(ranks, ranks->rank == 0 ? write_structure(path, state, offsets) : dt_ok());
+    if (status.code == DT_OK) status = dt_ranks_broadcast(ranks, offsets, count * sizeof *offsets, 0);
+    if (status.code == DT_OK)
+        status = dt_ranks_agree(ranks, write_data(path, state, offsets, ranks->rank, ranks->size));
     dt_free(offsets);
     return status;
 }
@@ -162,17 +163,17 @@ static dt_status commit(const dt_state *state, const char *temporary, const char
     return dt_checkpoint_commit(temporary, path, directory);
 }
 
-dt_status dt_checkpoint_publish(dt_comm *comm, const char *directory, const dt_state *state, char *path,
+dt_status dt_checkpoint_publish(const dt_ranks *ranks, const char *directory, const dt_state *state, char *path,
                                 uint64_t *digest) {
     char name[64], final[4096], temporary[4096 + 8];
     snprintf(name, sizeof name, "step-%09lld.h5", (long long)state->position.step);
     DT_TRY(dt_path_join(final, directory, name));
     snprintf(temporary, sizeof temporary, "%s.tmp", final);
-    bool first = dt_comm_rank(comm) == 0;
-    dt_status status = dt_checkpoint_write(comm, temporary, state);
-    if (status.code == DT_OK) status = dt_comm_agree(comm, first ? dt_checkpoint_compare(temporary, state) : dt_ok());
+    bool first = ranks->rank == 0;
+    dt_status status = dt_checkpoint_write(ranks, temporary, state);
+    if (status.code == DT_OK) status = dt_ranks_agree(ranks, first ? dt_checkpoint_compare(temporary, state) : dt_ok());
     if (status.code == DT_OK)
-        status = dt_comm_agree(comm, first ? commit(state, temporary, final, directory) : dt_ok());
+        status = dt_ranks_agree(ranks, first ? commit(state, temporary, final, directory) : dt_ok());
     if (status.code != DT_OK) {
         if (first) unlink(temporary);
         return dt_status_within(status, "the checkpoint of step %lld was not written (older ones are untouched)",

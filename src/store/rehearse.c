@@ -78,7 +78,7 @@ static dt_status finish(const char *path, const char *other, const char *directo
     return dt_ok();
 }
 
-dt_status dt_checkpoint_rehearse(dt_comm *comm, const char *directory, const dt_state *state) {
+dt_status dt_checkpoint_rehearse(const dt_ranks *ranks, const char *directory, const dt_state *state) {
     char path[4096], other[4096], file[64], longest[192];
     long long step = (long long)state->position.step;
     snprintf(file, sizeof file, "step-%09lld.h5.tmp", step);
@@ -91,10 +91,10 @@ dt_status dt_checkpoint_rehearse(dt_comm *comm, const char *directory, const dt_
     dt_extra array;
     uint8_t byte = 1;
     dt_state small = without_arrays(state, &array, longest, &byte);
-    bool first = dt_comm_rank(comm) == 0;
-    dt_status status = dt_checkpoint_write(comm, path, &small);
+    bool first = ranks->rank == 0;
+    dt_status status = dt_checkpoint_write(ranks, path, &small);
     if (status.code == DT_OK)
-        status = dt_comm_agree(comm, first ? finish(path, other, directory, &small, file_bytes(state)) : dt_ok());
+        status = dt_ranks_agree(ranks, first ? finish(path, other, directory, &small, file_bytes(state)) : dt_ok());
     if (status.code == DT_OK || !first) return status;
     unlink(path);
     unlink(other);

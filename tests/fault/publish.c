@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "comm/comm.h"
+#include "comm/comm_ranks.h"
 #include "sample.h"
 #include "store/publish.h"
 
@@ -47,7 +48,8 @@ static dt_status publish_next(dt_comm *comm, const char *directory, sample *s, s
     DT_TRY(dt_comm_broadcast(comm, &step, sizeof step, 0));
     sample_set(s, step);
     arm(true);
-    dt_status status = dt_checkpoint_publish(comm, directory, &s->state, NULL, NULL);
+    const dt_ranks ranks = dt_ranks_of(comm);
+    dt_status status = dt_checkpoint_publish(&ranks, directory, &s->state, NULL, NULL);
     if (status.code == DT_OK) status = dt_comm_agree(comm, first ? dt_checkpoint_prune(directory, 2, 0, -1) : dt_ok());
     arm(false);
     return status;

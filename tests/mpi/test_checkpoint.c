@@ -76,7 +76,7 @@ static bool fails_with(dt_status status, dt_code code, const char *first, const 
 static void publish(sample_size size, int step) {
     sample s;
     sample_init(&s, size, step);
-    ranks_assert_ok(dt_checkpoint_publish(world, directory, &s.state, NULL, NULL));
+    ranks_assert_ok(dt_checkpoint_publish(&ranks, directory, &s.state, NULL, NULL));
     sample_finish(&s);
 }
 
@@ -90,7 +90,7 @@ START_TEST(what_is_published_is_what_every_rank_loads) {
     char path[4096] = "";
     uint64_t digest = 0, verified = 1, all[64];
     sample_init(&s, (sample_size)_i, 57);
-    ranks_assert_ok(dt_checkpoint_publish(world, directory, &s.state, path, &digest));
+    ranks_assert_ok(dt_checkpoint_publish(&ranks, directory, &s.state, path, &digest));
     ranks_assert(strcmp(path, step_path(57)) == 0);
     ranks_assert(sample_is_whole(&s, (sample_size)_i) && digest == dt_state_digest(&s.state));
     ranks_assert_ok(dt_comm_gather_u64(world, digest, all));
@@ -114,7 +114,7 @@ START_TEST(the_head_says_what_the_state_was) {
     dt_checkpoint_head head;
     uint64_t digest = 0;
     sample_init(&s, SAMPLE_ODD, 57);
-    ranks_assert_ok(dt_checkpoint_publish(world, directory, &s.state, NULL, &digest));
+    ranks_assert_ok(dt_checkpoint_publish(&ranks, directory, &s.state, NULL, &digest));
     ranks_assert_ok(dt_checkpoint_head_read(step_path(57), &head));
     ranks_assert(head.position.step == 57 && head.position.epoch == 5 && head.position.sample == 7 * 64);
     ranks_assert(head.shards == 8 && head.seed == 42 && head.digest == digest);
@@ -129,21 +129,19 @@ END_TEST
 /* One rank alone and all ranks together write the same datasets, hashes and digest. */
 START_TEST(the_file_does_not_depend_on_who_wrote_it) {
     sample s;
-    dt_comm *alone;
+    dt_ranks alone = dt_ranks_alone();
     uint64_t together = 0, single = 1;
     publish((sample_size)_i, 30);
     ranks_assert_ok(dt_checkpoint_verify(step_path(30), &together));
     ranks_assert_ok(dt_comm_barrier(world));
-    ranks_assert_ok(dt_comm_alone(&alone, world));
     sample_init(&s, (sample_size)_i, 30);
-    ranks_assert_ok(leads() ? dt_checkpoint_publish(alone, directory, &s.state, NULL, NULL) : dt_ok());
+    ranks_assert_ok(leads() ? dt_checkpoint_publish(&alone, directory, &s.state, NULL, NULL) : dt_ok());
     ranks_assert_ok(dt_checkpoint_verify(step_path(30), &single));
     ranks_assert(single == together);
     dt_status status = load(&s, 30);
     ranks_assert_ok(status);
     ranks_assert(sample_is_whole(&s, (sample_size)_i));
     sample_finish(&s);
-    dt_comm_close(alone);
 }
 END_TEST
 
@@ -151,7 +149,7 @@ START_TEST(a_step_published_again_replaces_its_file) {
     sample s;
     publish(SAMPLE_NETWORK, 7);
     sample_init(&s, SAMPLE_ODD, 7);
-    ranks_assert_ok(dt_checkpoint_publish(world, directory, &s.state, NULL, NULL));
+    ranks_assert_ok(dt_checkpoint_publish(&ranks, directory, &s.state, NULL, NULL));
     ranks_assert_ok(load(&s, 7));
     ranks_assert(!leads() || sample_is_whole(&s, SAMPLE_ODD));
     sample_finish(&s);
@@ -197,7 +195,7 @@ START_TEST(an_array_without_elements_is_state_too) {
     sample s;
     sample_init(&s, SAMPLE_ODD, 20);
     s.extras[1].count = 0;
-    ranks_assert_ok(dt_checkpoint_publish(world, directory, &s.state, NULL, NULL));
+    ranks_assert_ok(dt_checkpoint_publish(&ranks, directory, &s.state, NULL, NULL));
     ranks_assert_ok(dt_checkpoint_load(step_path(20), &s.state, false));
     sample_finish(&s);
 }
@@ -213,7 +211,7 @@ START_TEST(states_that_differ_are_not_published) {
     bool last = dt_comm_rank(world) == dt_comm_size(world) - 1;
     unsigned char *weights = (unsigned char *)(s.sections[0].data + s.table.tensors[0].count - 1);
     if (last) weights[1] ^= 4;
-    dt_status status = dt_checkpoint_publish(world, directory, &s.state, NULL, NULL);
+    dt_status status = dt_checkpoint_publish(&ranks, directory, &s.state, NULL, NULL);
     if (dt_comm_size(world) == 1) {
         ranks_assert_ok(status);
     } else {
@@ -228,7 +226,7 @@ END_TEST
 START_TEST(a_directory_that_is_not_there_is_an_error_on_every_rank) {
     sample s;
     sample_init(&s, SAMPLE_ODD, 11);
-    dt_status status = dt_checkpoint_publish(world, path_of("nowhere"), &s.state, NULL, NULL);
+    dt_status status = dt_checkpoint_publish(&ranks, path_of("nowhere"), &s.state, NULL, NULL);
     ranks_assert(fails_with(status, DT_ERR_IO, "the checkpoint of step 11 was not written", "nowhere/step-000000011"));
     sample_finish(&s);
 }
@@ -240,7 +238,7 @@ START_TEST(a_file_that_cannot_be_renamed_is_an_error_on_every_rank) {
     bool made = !leads() || mkdir(step_path(99), 0755) == 0;
     ranks_assert(made);
     sample_init(&s, SAMPLE_ODD, 99);
-    dt_status status = dt_checkpoint_publish(world, directory, &s.state, NULL, NULL);
+    dt_status status = dt_checkpoint_publish(&ranks, directory, &s.state, NULL, NULL);
     ranks_assert(fails_with(status, DT_ERR_IO, "the checkpoint of step 99 was not written", "Is a directory"));
     ranks_assert(access(path_of("step-000000099.h5.tmp"), F_OK) != 0);
     sample_finish(&s);
