@@ -98,13 +98,7 @@ static void remove_left_over(const char *destination, time_t now) {
     dt_free(folder);
 }
 
-/* What is published, until it is. */
-typedef struct publication {
-    char destination[4000]; /* without slashes at its end */
-    char temporary[4096];
-} publication;
-
-static dt_status begin(publication *p, const char *destination) {
+dt_status dt_publish_begin(dt_publication *p, const char *destination) {
     dt_process me = dt_process_self();
     size_t length = strlen(destination);
     while (length > 1 && destination[length - 1] == '/') length--;
@@ -121,7 +115,7 @@ static dt_status begin(publication *p, const char *destination) {
     return dt_ok();
 }
 
-static dt_status finish(publication *p, dt_status status) {
+dt_status dt_publish_end(dt_publication *p, dt_status status) {
     if (status.code == DT_OK && rename(p->temporary, p->destination) != 0)
         status =
             dt_fail(DT_ERR_IO, "%s: cannot take the place of %s: %s", p->temporary, p->destination, strerror(errno));
@@ -131,12 +125,12 @@ static dt_status finish(publication *p, dt_status status) {
 }
 
 dt_status dt_publish_file(const char *destination, dt_status (*write)(void *context, const char *path), void *context) {
-    publication p;
+    dt_publication p;
     DT_TRY(dt_file_check_target(destination));
-    DT_TRY(begin(&p, destination));
+    DT_TRY(dt_publish_begin(&p, destination));
     dt_status status = write(context, p.temporary);
     if (status.code == DT_OK) status = dt_fsync_path(p.temporary);
-    return finish(&p, status);
+    return dt_publish_end(&p, status);
 }
 
 static dt_status check_directory(const char *destination) {
@@ -151,16 +145,16 @@ static dt_status check_directory(const char *destination) {
 
 dt_status dt_publish_directory(const char *destination, dt_status (*write)(void *context, const char *path),
                                void *context) {
-    publication p;
+    dt_publication p;
     DT_TRY(check_directory(destination));
-    DT_TRY(begin(&p, destination));
+    DT_TRY(dt_publish_begin(&p, destination));
     unlink(p.temporary);
     if (mkdir(p.temporary, 0777) != 0)
         return dt_fail(DT_ERR_IO, "%s: cannot be made: %s", p.temporary, strerror(errno));
     dt_status status = write(context, p.temporary);
     if (status.code == DT_OK) status = each_file(p.temporary, dt_fsync_path);
     if (status.code == DT_OK) status = dt_fsync_path(p.temporary);
-    return finish(&p, status);
+    return dt_publish_end(&p, status);
 }
 
 /* ---- of importers ---- */

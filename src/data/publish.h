@@ -12,4 +12,18 @@ dt_status dt_publish_file(const char *destination, dt_status (*write)(void *cont
 dt_status dt_publish_directory(const char *destination, dt_status (*write)(void *context, const char *path),
                                void *context);
 
+/* ---- for those who write on their own ---- */
+
+/* What is published, until it is. */
+typedef struct dt_publication {
+    char destination[4000]; /* without slashes at its end */
+    char temporary[4096];
+} dt_publication;
+
+/* Makes p->temporary, a file with nothing in it, to be written or replaced; the destination is as it was. */
+dt_status dt_publish_begin(dt_publication *p, const char *destination);
+/* What is there takes the place of the destination, if `status` is a success, or is removed. Returns `status`, or how
+ * the renaming failed. What was written must be on the disk. */
+dt_status dt_publish_end(dt_publication *p, dt_status status);
+
 #endif
