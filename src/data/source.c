@@ -39,7 +39,8 @@ static void begin(dt_source *out, const dt_source_request *request) {
     const dt_recipe_data *data = request->data;
     *out = (dt_source){.kind = kind_for(data),
                        .file = request->file,
-                       .x_name = dt_source_dataset(data, request->test),
+                       .x_name = request->dataset ? request->dataset : dt_source_dataset(data, request->test),
+                       .unlabelled = request->unlabelled,
                        .targets = {.file = request->file,
                                    .name = request->test ? data->test_y : data->train_y,
                                    .loss = (int)request->loss}};
@@ -95,6 +96,7 @@ static void abandon(const dt_source *source, dt_status status, dt_batch *batch) 
     const dt_targets *targets = &source->targets;
     dt_compute_fail(status);
     memset(batch->x, 0, (size_t)(batch->rows * dt_shape_count(&source->about.input)) * sizeof *batch->x);
+    if (source->unlabelled) return;
     if (targets->labels)
         memset(batch->labels, 0, (size_t)(batch->rows * targets->positions) * sizeof *batch->labels);
     else

@@ -45,7 +45,8 @@ typedef struct dt_source {
     int64_t samples;            /* of a pass: an epoch, or an evaluation */
     dt_source_about about;
     dt_targets targets;
-    void *own; /* the kind's */
+    bool unlabelled; /* there are samples alone: what their targets would be is known, and batches have none */
+    void *own;       /* the kind's */
 } dt_source;
 
 /* What a source is opened from. All of it is borrowed as long as the source is open. */
@@ -53,14 +54,16 @@ typedef struct dt_source_request {
     const char *file;
     const dt_recipe_data *data;
     dt_loss loss;
-    bool test;          /* the test data, not the training data */
-    bool in_order;      /* to be evaluated: all of it once, in order, nothing drawn by chance */
-    int64_t vocabulary; /* size of the file's own, of dt_source_vocabulary; 0: it has none */
-    int64_t streams;    /* how many there are to be (at most: as many as tokens), if the recipe asks for streams */
+    const char *dataset; /* of the samples; NULL: the recipe's */
+    bool test;           /* the test data, not the training data */
+    bool in_order;       /* to be evaluated: all of it once, in order, nothing drawn by chance */
+    int64_t vocabulary;  /* size of the file's own, of dt_source_vocabulary; 0: it has none */
+    int64_t streams;     /* how many there are to be (at most: as many as tokens), if the recipe asks for streams */
     const dt_selection *chosen; /* the rows that are samples, copied; NULL: all */
     /* What a checkpoint says of the data its model was trained on (identity.h), and its path: samples of another size
      * are then refused before anything is unpacked. NULL: nothing is known. */
     const char *trained, *checkpoint;
+    bool unlabelled; /* for a model at work: no targets are looked for; `trained` says what they would be */
 } dt_source_request;
 
 /* Collective. What is wrong with the data is found here, as far as a look at all targets and tokens can find it, and

@@ -58,9 +58,26 @@ static dt_status choose_rows(dt_source *source, const dt_ranks *ranks, const dt_
     return dt_ok();
 }
 
+/* Samples without targets: of these the checkpoint knows type and shape. */
+static dt_status open_samples(dt_source *source, const dt_ranks *ranks, const dt_source_request *request,
+                              bool samples_last) {
+    const char *file = source->file, *x = source->x_name, *spool = request->data->spool;
+    dt_identity trained;
+    DT_TRY(dt_identity_parse(&trained, request->trained, request->checkpoint));
+    DT_TRY(dt_array_describe(&source->x, ranks, file, x));
+    DT_TRY(dt_identity_expect(request->trained, request->checkpoint, file, x, source->x));
+    DT_TRY(dt_array_fetch(source->x, ranks, file, x, spool));
+    if (samples_last) DT_TRY(dt_array_turn(&source->x, ranks, x, spool));
+    DT_TRY(choose_rows(source, ranks, request));
+    const dt_identity_part *y = dt_identity_find(&trained, "train_y");
+    if (y) DT_TRY(dt_ranks_agree(ranks, dt_array_recall(&source->targets.y, y->dtype, &y->shape)));
+    return dt_source_recall_pair(source, request);
+}
+
 dt_status dt_source_open_pair(dt_source *source, const dt_ranks *ranks, const dt_source_request *request,
                               bool samples_last) {
     const char *file = source->file, *x = source->x_name, *y = source->targets.name, *spool = request->data->spool;
+    if (request->unlabelled) return open_samples(source, ranks, request, samples_last);
     /* What does not fit is refused before anything is unpacked: a few bytes of a file can claim any amount of disk. */
     DT_TRY(dt_array_describe(&source->x, ranks, file, x));
     if (request->trained) DT_TRY(dt_identity_expect(request->trained, request->checkpoint, file, x, source->x));
@@ -166,6 +183,7 @@ static dt_status fetch(const dt_source *source, const dt_fetch *wanted, dt_batch
     const dt_targets *targets = &source->targets;
     dt_parallel(wanted->rows, 1 + GATHERED / row_width(source->x), gather_inputs,
                 &(gathering){batch->x, source->x, &source->selection, wanted});
+    if (source->unlabelled) return dt_ok();
     dt_dtype dtype = dt_array_dtype(targets->y);
     for (int64_t i = 0; i < wanted->rows; i++) {
         int64_t row = dt_selection_row(&source->selection, wanted->index[i]);

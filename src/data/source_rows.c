@@ -64,7 +64,7 @@ static dt_status fetch(const dt_source *source, const dt_fetch *wanted, dt_batch
             int64_t id = dt_integer_at(tokens, dtype, t);
             x[t] = (dt_real)(id == own->pad ? -1 : id);
         }
-        batch->labels[i] = dt_targets_class(&source->targets, row);
+        if (!source->unlabelled) batch->labels[i] = dt_targets_class(&source->targets, row);
     }
     return dt_ok();
 }

@@ -64,7 +64,7 @@ static dt_status fetch(const dt_source *source, const dt_fetch *wanted, dt_batch
     const int64_t *index = wanted->index;
     for (int64_t i = 0; i < wanted->rows; i++)
         dt_tokens_fetch(source, wanted->augment, index[i], window_of(own, index[i]), batch->x + i * own->context,
-                        batch->labels + i * own->context);
+                        dt_tokens_labels(batch, i * own->context));
     return dt_ok();
 }
 

@@ -213,8 +213,8 @@ static void fetch_next(const dt_source *source, dt_text_window w, dt_real *x, in
     for (int64_t t = 0; t < own->context; t++) {
         bool there = t < w.to;
         x[t] = there ? (dt_real)here : 0;
-        if (there) here = dt_integer_at(tokens, dtype, w.start + t + 1);
-        labels[t] = there && t >= w.from ? (int32_t)here : -1;
+        if (there && (labels || t + 1 < w.to)) here = dt_integer_at(tokens, dtype, w.start + t + 1);
+        if (labels) labels[t] = there && t >= w.from ? (int32_t)here : -1;
     }
 }
 
@@ -243,7 +243,7 @@ static void fetch_masked(const dt_source *source, dt_text_window w, dt_stream st
 void dt_tokens_fetch(const dt_source *source, const dt_augment *augment, int64_t index, dt_text_window window,
                      dt_real *x, int32_t *labels) {
     const dt_tokens *own = source->own;
-    if (own->masked)
+    if (own->masked && labels)
         fetch_masked(source, window, own->in_order ? dt_stream_at(0, DT_RANDOM_TEST, 0, 0) : augment->mask, index, x,
                      labels);
     else

@@ -34,8 +34,12 @@ int64_t dt_tokens_predictable(const dt_tokens *tokens);
 typedef struct dt_text_window {
     int64_t start, from, to;
 } dt_text_window;
-/* The sample `index` with this window: x[context], labels[context]. */
+/* The sample `index` with this window: x[context], labels[context]; without labels (NULL) nothing is masked. */
 void dt_tokens_fetch(const dt_source *source, const dt_augment *augment, int64_t index, dt_text_window window,
                      dt_real *x, int32_t *labels);
+/* The labels of a batch from one on; NULL where it has none. */
+static inline int32_t *dt_tokens_labels(const dt_batch *batch, int64_t from) {
+    return batch->labels ? batch->labels + from : NULL;
+}
 
 #endif

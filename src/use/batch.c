@@ -10,11 +10,12 @@ dt_status dt_batch_create(dt_batch *batch, int64_t **index, const dt_source *sou
     *index = dt_alloc((size_t)rows, sizeof **index);
     size_t inputs = (size_t)dt_shape_count(&source->about.input), bytes = 0;
     if (dt_size_mul((size_t)rows, inputs, &bytes)) batch->x = dt_alloc(bytes, sizeof *batch->x);
-    if (source->targets.labels)
+    bool none = source->unlabelled;
+    if (!none && source->targets.labels)
         batch->labels = dt_alloc((size_t)(rows * source->targets.positions), sizeof *batch->labels);
-    else
+    else if (!none)
         batch->values = dt_alloc((size_t)rows * (size_t)source->targets.width, sizeof *batch->values);
-    if (*index && batch->x && (batch->labels || batch->values)) return dt_ok();
+    if (*index && batch->x && (none || batch->labels || batch->values)) return dt_ok();
     dt_batch_destroy(batch, *index);
     *index = NULL;
     return dt_fail_memory("a batch", (unsigned long long)rows * inputs * sizeof(dt_real));

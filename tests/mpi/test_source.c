@@ -8,6 +8,7 @@
 
 #include "../support/isa.h"
 #include "../support/ranks.h"
+#include "data/identity.h"
 #include "data/labels.h"
 #include "data/source_kind.h"
 #include "store/h5.h"
@@ -264,6 +265,54 @@ START_TEST(chosen_rows_are_the_samples_and_keep_their_places) {
 }
 END_TEST
 
+/* In order and with nothing masked: as a model at work is given them. The recipe's own datasets are not there. */
+START_TEST(samples_without_targets_are_those_with_them) {
+    static taken with, without;
+    static int64_t index[2 * ROWS];
+    dt_source whole, source;
+    dt_recipe_data data = kinds[_i].data, plain = data;
+    dt_source_request request = {
+        .file = path, .data = &data, .loss = loss_of(_i), .in_order = true, .streams = STREAMS};
+    ranks_assert_ok(dt_source_open(&whole, &ranks, &request));
+    dt_identity identity;
+    char trained[DT_IDENTITY_TEXT];
+    ranks_assert_ok(dt_identity_of(&identity, &ranks, path, &whole, NULL));
+    dt_identity_text(&identity, trained);
+    const char *x = data.context > 0 ? data.train_tokens : data.train_x;
+    snprintf(plain.train_x, sizeof plain.train_x, "/nothing");
+    snprintf(plain.train_y, sizeof plain.train_y, "/nothing");
+    snprintf(plain.train_tokens, sizeof plain.train_tokens, "/nothing");
+    request.data = &plain;
+    request.dataset = x;
+    request.trained = trained;
+    request.checkpoint = "a checkpoint";
+    request.unlabelled = true;
+    ranks_assert_ok(dt_source_open(&source, &ranks, &request));
+    int64_t samples = source.samples, wrong = 0;
+    ranks_assert(samples == whole.samples && source.about.streams == whole.about.streams);
+    ranks_assert(source.targets.labels == !kinds[_i].values && source.targets.positions == kinds[_i].positions);
+    for (int64_t i = 0; i < samples; i++) {
+        index[i] = i;
+        wrong += dt_source_place(&source, NULL, i) != dt_source_place(&whole, NULL, i);
+    }
+    take(&with, &whole, &data, NULL, index, samples, samples);
+    dt_scaling scaling;
+    plain.std = 1;
+    ranks_assert_ok(dt_scaling_open(&scaling, &source, &plain));
+    memset(&without, 7, sizeof without);
+    without.batch = (dt_batch){.x = without.x};
+    dt_source_fetch(&source, dt_kernels_for(test_isa()), &scaling, NULL, index, samples, &without.batch);
+    dt_scaling_close(&scaling);
+    /* what is masked with targets is seen without */
+    bool masked = data.objective == DT_OBJECTIVE_MASKED;
+    for (int64_t i = 0; masked && i < samples * WIDTH; i++)
+        wrong += without.x[i] != (dt_real)(dt_source_place(&whole, NULL, i / WIDTH) + i % WIDTH);
+    ranks_assert(wrong == 0 && (masked || memcmp(with.x, without.x, sizeof with.x) == 0));
+    dt_source_close(&source);
+    dt_source_close(&whole);
+}
+END_TEST
+
 START_TEST(an_epoch_has_every_sample_once_and_streams_are_never_shuffled) {
     static int seen[2 * ROWS];
     dt_source source;
@@ -330,6 +379,7 @@ int main(void) {
     tcase_add_loop_test(tests, a_source_says_what_its_samples_are_and_how_many, 0, KINDS);
     tcase_add_loop_test(tests, a_sample_is_the_same_in_any_batch_and_on_any_rank, 0, KINDS);
     tcase_add_loop_test(tests, chosen_rows_are_the_samples_and_keep_their_places, 0, KINDS);
+    tcase_add_loop_test(tests, samples_without_targets_are_those_with_them, 0, KINDS);
     tcase_add_loop_test(tests, an_epoch_has_every_sample_once_and_streams_are_never_shuffled, 0, KINDS);
     tcase_add_loop_test(tests, a_source_that_is_not_there_is_named_and_left_closed, 0, KINDS);
     tcase_add_test(tests, what_a_source_fails_to_read_is_kept_until_all_ranks_ask_and_leaves_zeros);
