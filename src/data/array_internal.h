@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "data/array.h"
+#include "files.h"
 
 /* Names of an enumeration's values, as far as they fit. */
 typedef struct member_list {
@@ -14,34 +15,46 @@ typedef struct member_list {
     char text[16384];
 } member_list;
 
+/* Rows that are one behind the other in memory. */
+typedef struct array_run {
+    int64_t first;
+    const char *values; /* of row `first` */
+    void *map;          /* begins on a page, at or before values */
+    size_t map_bytes;
+} array_run;
+
 struct dt_array {
     member_list *members; /* NULL: no enumeration */
     dt_dtype dtype;
     int64_t rows;
     dt_shape row_shape;
     size_t row_bytes, bytes;
-    bool in_place; /* on this machine, the values can be mapped where the file has them: at offset */
-    uint64_t offset;
-    const char *values; /* NULL until they are fetched */
-    void *map;          /* begins on a page, at or before values */
-    size_t map_bytes;
+    /* Where they are; of an array that is recalled, nowhere. */
+    dt_files files;
+    char *dataset;
+    dt_h5_order order;
+    dt_h5_part *parts;  /* [files.count] */
+    const char *values; /* of row 0 where all are one run; else NULL */
+    array_run *runs;    /* [run_count] */
+    int64_t run_count;
 };
 
-/* array_map.c. Maps array->bytes at `offset` of an open file, which must have them all. */
-dt_status dt_array_map(dt_array *array, int fd, uint64_t offset, const char *file, const char *dataset);
+/* array_map.c. Adds a run: the rows from `first` on, `bytes` at `offset` of an open file, which must have them all. */
+dt_status dt_array_map(dt_array *array, int64_t first, size_t bytes, int fd, uint64_t offset, const char *file);
+
+/* ---- array_look.c ---- */
+
+/* Collective. Type and shape; the parts, and names of values. */
+dt_status dt_array_look(dt_array *array, const dt_ranks *ranks, dt_dtype *dtype, dt_shape *shape);
+/* Of the processor, that a child may take to read all files and to write so many bytes. */
+unsigned dt_array_seconds(const dt_array *array, size_t written);
 
 /* ---- spool.c ---- */
 
 /* The directory that `spool` names, or the system's for temporary files. */
 const char *dt_spool_directory(const char *spool);
-/* Collective. One file per machine, open on all its ranks, without a name. *fd is -1 before, and may be open after a
- * failure. */
-dt_status dt_spool_open(int *fd, const dt_ranks *ranks, const char *directory);
-dt_status dt_spool_write(int fd, const char *data, size_t bytes, off_t offset);
-/* Rows that are written at once, whole rows of chunks. */
-int64_t dt_spool_rows(const dt_array *array, int64_t chunk_rows);
-/* Collective. The array's values, unpacked and mapped. */
-dt_status dt_spool_unpack(dt_array *array, const dt_ranks *ranks, const char *file, const char *dataset,
+/* Collective. All parts for which spooled[i] is not 0, one behind the other, in an open file. */
+dt_status dt_spool_unpack(const dt_array *array, const dt_ranks *ranks, const int64_t *spooled, int *fd,
                           const char *directory);
 
 #endif

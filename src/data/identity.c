@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#define XXH_STATIC_LINKING_ONLY /* the state of a hash, without malloc */
 #include <xxhash.h>
 
 #include "base/append.h"
@@ -24,22 +25,69 @@ static size_t block_at(size_t bytes, size_t i) {
     return i == BLOCKS - 1 ? last : i * apart;
 }
 
+/* Values in memory, in one run or in several. */
+typedef struct value_bytes {
+    const dt_array *array; /* NULL: they are at `values` */
+    const char *values;
+    size_t bytes;
+} value_bytes;
+
+static const char *run_at(const value_bytes *of, size_t at, size_t *run) {
+    if (of->array) return dt_array_bytes(of->array, at, run);
+    *run = of->bytes - at;
+    return of->values + at;
+}
+
 /* All blocks are asked for before the first is read: a disk may then fetch many at once. */
-static void ask_for(const char *values, size_t bytes) {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+static void ask_for(const value_bytes *of) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), run;
     for (size_t i = 0; i < BLOCKS; i++) {
-        const char *begin = values + block_at(bytes, i);
+        const char *begin = run_at(of, block_at(of->bytes, i), &run);
         size_t lead = (uintptr_t)begin % page;
-        madvise((void *)(uintptr_t)(begin - lead), BLOCK + lead, MADV_WILLNEED);
+        madvise((void *)(uintptr_t)(begin - lead), lead + (run < BLOCK ? run : BLOCK), MADV_WILLNEED);
     }
 }
 
-uint64_t dt_fingerprint(const void *values, size_t bytes) {
-    if (bytes <= WHOLE) return XXH3_64bits(values, bytes);
+/* One block, in place or, where it is in several runs, gathered. */
+static const char *block_of(const value_bytes *of, size_t at, char gathered[BLOCK]) {
+    size_t run;
+    const char *here = run_at(of, at, &run);
+    if (run >= BLOCK) return here;
+    for (size_t done = 0; done < BLOCK; done += run) {
+        here = run_at(of, at + done, &run);
+        if (run > BLOCK - done) run = BLOCK - done;
+        memcpy(gathered + done, here, run);
+    }
+    return gathered;
+}
+
+static uint64_t hash_whole(const value_bytes *of) {
+    XXH3_state_t state;
+    XXH3_64bits_reset(&state);
+    for (size_t at = 0, run; at < of->bytes; at += run) {
+        const char *here = run_at(of, at, &run);
+        XXH3_64bits_update(&state, here, run);
+    }
+    return XXH3_64bits_digest(&state);
+}
+
+static uint64_t hash(const value_bytes *of) {
+    if (of->bytes <= WHOLE) return hash_whole(of);
     uint64_t hashes[BLOCKS];
-    ask_for(values, bytes);
-    for (size_t i = 0; i < BLOCKS; i++) hashes[i] = XXH3_64bits((const char *)values + block_at(bytes, i), BLOCK);
+    char gathered[BLOCK];
+    ask_for(of);
+    for (size_t i = 0; i < BLOCKS; i++) hashes[i] = XXH3_64bits(block_of(of, block_at(of->bytes, i), gathered), BLOCK);
     return XXH3_64bits(hashes, sizeof hashes);
+}
+
+uint64_t dt_fingerprint(const void *values, size_t bytes) {
+    return hash(&(value_bytes){.values = values, .bytes = bytes});
+}
+
+uint64_t dt_fingerprint_of(const dt_array *array) {
+    dt_shape shape = dt_array_shape(array);
+    return hash(
+        &(value_bytes){.array = array, .bytes = (size_t)dt_shape_count(&shape) * dt_dtype_size(dt_array_dtype(array))});
 }
 
 /* ---- of a run's data ---- */
@@ -50,8 +98,7 @@ static void add(dt_identity *out, const char *role, const dt_array *array) {
     snprintf(part->role, sizeof part->role, "%s", role);
     part->dtype = dt_array_dtype(array);
     part->shape = dt_array_shape(array);
-    size_t bytes = (size_t)dt_shape_count(&part->shape) * dt_dtype_size(part->dtype);
-    part->fingerprint = dt_fingerprint(dt_array_row(array, 0), bytes);
+    part->fingerprint = dt_fingerprint_of(array);
 }
 
 static bool same_part(const dt_identity_part *a, const dt_identity_part *b) {
@@ -194,9 +241,9 @@ dt_status dt_identity_compare(const dt_identity *stored, const dt_identity *foun
 
 /* ---- before data is opened ---- */
 
-/* Numbers of a sample, where samples are dimension `at`. */
-static int64_t width_by(const dt_shape *shape, int at) {
-    return shape->dim[at] > 0 ? dt_shape_count(shape) / shape->dim[at] : 0;
+/* Numbers of a sample. */
+static int64_t width_of(const dt_shape *shape) {
+    return shape->dim[0] > 0 ? dt_shape_count(shape) / shape->dim[0] : 0;
 }
 
 dt_status dt_identity_expect(const char *text, const char *path, const char *file, const char *dataset,
@@ -206,8 +253,8 @@ dt_status dt_identity_expect(const char *text, const char *path, const char *fil
     dt_shape found = dt_array_shape(array);
     const dt_shape *was = &trained.parts[0].shape;
     if (trained.count == 0 || strcmp(trained.parts[0].role, "train_x") != 0 || was->rank < 1) return dt_ok();
-    int64_t width = width_by(was, 0); /* a model may take another shape of as many; it says so itself */
-    if (width_by(&found, 0) == width || width_by(&found, found.rank - 1) == width) return dt_ok();
+    int64_t width = width_of(was); /* a model may take another shape of as many; it says so itself */
+    if (width_of(&found) == width) return dt_ok();
     char here[96], there[96];
     dt_shape_text(&found, here);
     dt_shape_text(was, there);

@@ -49,7 +49,8 @@ dt_status dt_identity_compare(const dt_identity *stored, const dt_identity *foun
 dt_status dt_identity_expect(const char *text, const char *path, const char *file, const char *dataset,
                              const dt_array *array);
 
-/* The fingerprint of `bytes` bytes. */
+/* The fingerprint of `bytes` bytes, and of the values of an array, whatever files they are in. */
 uint64_t dt_fingerprint(const void *values, size_t bytes);
+uint64_t dt_fingerprint_of(const dt_array *array);
 
 #endif

@@ -21,25 +21,21 @@ static int64_t last_dimension(const dt_array *array) {
     return shape.rank ? dt_shape_last(&shape) : dt_array_rows(array);
 }
 
-static int64_t samples_of(const dt_array *array, bool samples_last) {
-    return samples_last ? last_dimension(array) : dt_array_rows(array);
-}
-
 /* Samples that are in the last dimension, as in files of MATLAB, look like a few rows, of other numbers for x and y. */
-static dt_status fail_rows(const dt_source *source, bool samples_last) {
+static dt_status fail_rows(const dt_source *source, bool turned) {
     const dt_array *x = source->x, *y = source->targets.y;
-    long long xs = samples_of(x, samples_last), ys = samples_of(y, samples_last);
-    long long across = samples_last ? dt_array_rows(y) : last_dimension(y);
+    long long xs = dt_array_rows(x), ys = dt_array_rows(y), across = last_dimension(y);
     char advice[160] = "";
-    if (!samples_last && last_dimension(x) == across)
+    if (!turned && last_dimension(x) == across)
         snprintf(advice, sizeof advice,
                  "; both have %lld in their last dimension: if these are the samples, as in files of MATLAB, set "
                  "data.samples: last",
                  across);
     else if (ys == 1 && across == xs)
         snprintf(advice, sizeof advice, ", of %lld values: store it as a column", across);
-    return dt_fail(DT_ERR_INPUT, "%s: %s has %lld %s but %s has %lld%s", source->file, source->x_name, xs,
-                   samples_last ? "samples" : "rows", source->targets.name, ys, advice);
+    const char *noun = turned ? "samples" : "rows";
+    return dt_fail(DT_ERR_INPUT, "%s: %s has %lld %s but %s has %lld%s", source->file, source->x_name, xs, noun,
+                   source->targets.name, ys, advice);
 }
 
 static dt_status copy_rows(dt_selection *out, const dt_selection *chosen) {
@@ -60,14 +56,13 @@ static dt_status choose_rows(dt_source *source, const dt_ranks *ranks, const dt_
 
 /* Samples without targets: of these the checkpoint knows type and shape. */
 static dt_status open_samples(dt_source *source, const dt_ranks *ranks, const dt_source_request *request,
-                              bool samples_last) {
-    const char *file = source->file, *x = source->x_name, *spool = request->data->spool;
+                              const dt_h5_order *order) {
+    const char *file = source->file, *x = source->x_name;
     dt_identity trained;
     DT_TRY(dt_identity_parse(&trained, request->trained, request->checkpoint));
-    DT_TRY(dt_array_describe(&source->x, ranks, file, x));
+    DT_TRY(dt_array_describe(&source->x, ranks, file, x, order));
     DT_TRY(dt_identity_expect(request->trained, request->checkpoint, file, x, source->x));
-    DT_TRY(dt_array_fetch(source->x, ranks, file, x, spool));
-    if (samples_last) DT_TRY(dt_array_turn(&source->x, ranks, x, spool));
+    DT_TRY(dt_array_fetch(source->x, ranks, request->data->spool, false));
     DT_TRY(choose_rows(source, ranks, request));
     const dt_identity_part *y = dt_identity_find(&trained, "train_y");
     if (y) DT_TRY(dt_ranks_agree(ranks, dt_array_recall(&source->targets.y, y->dtype, &y->shape)));
@@ -75,21 +70,16 @@ static dt_status open_samples(dt_source *source, const dt_ranks *ranks, const dt
 }
 
 dt_status dt_source_open_pair(dt_source *source, const dt_ranks *ranks, const dt_source_request *request,
-                              bool samples_last) {
+                              const dt_h5_order *order) {
     const char *file = source->file, *x = source->x_name, *y = source->targets.name, *spool = request->data->spool;
-    if (request->unlabelled) return open_samples(source, ranks, request, samples_last);
+    if (request->unlabelled) return open_samples(source, ranks, request, order);
     /* What does not fit is refused before anything is unpacked: a few bytes of a file can claim any amount of disk. */
-    DT_TRY(dt_array_describe(&source->x, ranks, file, x));
+    DT_TRY(dt_array_describe(&source->x, ranks, file, x, order));
     if (request->trained) DT_TRY(dt_identity_expect(request->trained, request->checkpoint, file, x, source->x));
-    DT_TRY(dt_array_describe(&source->targets.y, ranks, file, y));
-    if (samples_of(source->x, samples_last) != samples_of(source->targets.y, samples_last))
-        return fail_rows(source, samples_last);
-    DT_TRY(dt_array_fetch(source->x, ranks, file, x, spool));
-    DT_TRY(dt_array_fetch(source->targets.y, ranks, file, y, spool));
-    if (samples_last) {
-        DT_TRY(dt_array_turn(&source->x, ranks, x, spool));
-        DT_TRY(dt_array_turn(&source->targets.y, ranks, y, spool));
-    }
+    DT_TRY(dt_array_describe(&source->targets.y, ranks, file, y, order));
+    if (dt_array_rows(source->x) != dt_array_rows(source->targets.y)) return fail_rows(source, order != NULL);
+    DT_TRY(dt_array_fetch(source->x, ranks, spool, false));
+    DT_TRY(dt_array_fetch(source->targets.y, ranks, spool, true));
     DT_TRY(choose_rows(source, ranks, request));
     return dt_targets_open(&source->targets, ranks);
 }
@@ -100,7 +90,8 @@ static bool serves(const dt_recipe_data *data) {
 }
 
 static dt_status open_arrays(dt_source *source, const dt_ranks *ranks, const dt_source_request *request) {
-    return dt_source_open_pair(source, ranks, request, request->data->samples == DT_SAMPLES_LAST);
+    dt_h5_order last = {.axis = -1};
+    return dt_source_open_pair(source, ranks, request, request->data->samples == DT_SAMPLES_LAST ? &last : NULL);
 }
 
 dt_status dt_source_recall_pair(dt_source *source, const dt_source_request *request) {

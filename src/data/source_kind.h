@@ -40,9 +40,9 @@ struct dt_source_kind {
 extern const dt_source_kind dt_source_arrays, dt_source_rows, dt_source_streams, dt_source_windows;
 
 /* source_arrays.c. Collective. Samples and targets that fit each other, a row of each; what a kind makes of the rows is
- * its own. `samples_last`: the samples are the last dimension of both. */
+ * its own. `order`: of the dimensions of both; NULL: samples are rows of the first. */
 dt_status dt_source_open_pair(dt_source *source, const dt_ranks *ranks, const dt_source_request *request,
-                              bool samples_last);
+                              const dt_h5_order *order);
 void dt_source_close_pair(dt_source *source);
 /* What targets are that are rows of a dataset. */
 dt_status dt_source_recall_pair(dt_source *source, const dt_source_request *request);

@@ -25,7 +25,7 @@ static dt_status check_rows(const dt_source *source) {
 static dt_status open_rows(dt_source *source, const dt_ranks *ranks, const dt_source_request *request) {
     DT_TRY(dt_ranks_agree(ranks, dt_tokens_create(source, request)));
     dt_tokens *own = source->own;
-    DT_TRY(dt_source_open_pair(source, ranks, request, false));
+    DT_TRY(dt_source_open_pair(source, ranks, request, NULL));
     DT_TRY(check_rows(source));
     source->targets.either = false; /* the class of a row is what is predicted */
     own->short_rows = true;

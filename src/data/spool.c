@@ -13,7 +13,7 @@
 #include "array_internal.h"
 #include "base/alive.h"
 #include "base/memory.h"
-#include "store/h5.h"
+#include "store/h5_rows.h"
 
 #define BLOCK_BYTES ((size_t)8 << 20)
 #define MOST_BLOCK_BYTES ((size_t)256 << 20)
@@ -44,8 +44,9 @@ static dt_status find_spool(int *fd, const char *path, const char *directory, co
                    path, strerror(errno), directory, ranks->host);
 }
 
-/* Collective. One file per machine, open on all its ranks, without a name. */
-dt_status dt_spool_open(int *fd, const dt_ranks *ranks, const char *directory) {
+/* Collective. One file per machine, open on all its ranks, without a name. *fd is -1 before, and may be open after a
+ * failure. */
+static dt_status open_spool(int *fd, const dt_ranks *ranks, const char *directory) {
     char path[PATH_MAX] = "";
     bool first = ranks->node_rank == 0;
     dt_status status = dt_ranks_agree(ranks, first ? create_spool(fd, path, directory) : dt_ok());
@@ -55,7 +56,7 @@ dt_status dt_spool_open(int *fd, const dt_ranks *ranks, const char *directory) {
     return status;
 }
 
-dt_status dt_spool_write(int fd, const char *data, size_t bytes, off_t offset) {
+static dt_status write_spool(int fd, const char *data, size_t bytes, off_t offset) {
     while (bytes > 0) {
         ssize_t written = pwrite(fd, data, bytes, offset);
         if (written < 0 && errno == EINTR) continue;
@@ -70,7 +71,7 @@ dt_status dt_spool_write(int fd, const char *data, size_t bytes, off_t offset) {
 /* ---- unpacking ---- */
 
 /* Rows unpacked at once: whole rows of chunks, since a chunk cut in two is decompressed twice. */
-int64_t dt_spool_rows(const dt_array *array, int64_t chunk_rows) {
+static int64_t rows_at_once(const dt_array *array, int64_t chunk_rows) {
     int64_t rows = array->row_bytes < BLOCK_BYTES ? (int64_t)(BLOCK_BYTES / array->row_bytes) : 1;
     int64_t most = array->row_bytes < MOST_BLOCK_BYTES ? (int64_t)(MOST_BLOCK_BYTES / array->row_bytes) : 1;
     if (chunk_rows > 0) rows = rows < chunk_rows ? chunk_rows : rows / chunk_rows * chunk_rows;
@@ -80,63 +81,94 @@ int64_t dt_spool_rows(const dt_array *array, int64_t chunk_rows) {
 
 typedef struct unpack_job {
     const dt_array *array;
-    const char *file, *dataset;
+    const int64_t *spooled;
     int fd; /* the spool */
 } unpack_job;
 
-static dt_status unpack_blocks(const unpack_job *job, dt_h5 *h5, char *block, int64_t rows) {
+/* One file's rows, to `offset` on. */
+static dt_status unpack_part(const unpack_job *job, dt_h5_rows *from, const dt_h5_part *part, char *block, int64_t rows,
+                             off_t offset) {
     const dt_array *array = job->array;
-    for (int64_t first = 0; first < array->rows; first += rows) {
-        int64_t count = array->rows - first < rows ? array->rows - first : rows;
-        DT_TRY(dt_h5_read_rows(h5, job->dataset, array->dtype, first, count, block));
-        dt_status status =
-            dt_spool_write(job->fd, block, (size_t)count * array->row_bytes, (off_t)((size_t)first * array->row_bytes));
-        DT_TRY(dt_status_within(status, "cannot write the spool file of %s", job->dataset));
+    for (int64_t done = 0; done < part->rows; done += rows) {
+        int64_t count = part->rows - done < rows ? part->rows - done : rows;
+        DT_TRY(dt_h5_rows_read(from, part->first + done, count, block));
+        dt_status status = write_spool(job->fd, block, (size_t)count * array->row_bytes,
+                                       offset + (off_t)((size_t)done * array->row_bytes));
+        DT_TRY(dt_status_within(status, "cannot write the spool file of %s", array->dataset));
         dt_alive();
     }
     return dt_ok();
 }
 
-/* In a child. */
-static dt_status unpack_in_child(void *context, dt_h5 *h5, dt_guard *to) {
-    const unpack_job *job = context;
-    (void)to;
-    dt_h5_info info;
-    DT_TRY(dt_h5_describe(h5, job->dataset, &info));
-    if ((size_t)dt_shape_count(&info.shape) * dt_dtype_size(info.dtype) != job->array->bytes)
-        return dt_fail(DT_ERR_CORRUPT, "%s: %s was changed while it was read", job->file, job->dataset);
-    int64_t rows = dt_spool_rows(job->array, info.chunk_rows);
-    size_t block_bytes = (size_t)rows * job->array->row_bytes;
-    /* the block, and a chunk as it comes, as it is unpacked, and as it is converted */
-    dt_guard_allow(block_bytes + 3 * info.chunk_bytes);
-    char *block = dt_alloc(block_bytes, 1);
-    if (!block) return dt_fail_memory("unpacking a dataset", block_bytes);
-    dt_status status = unpack_blocks(job, h5, block, rows);
+static dt_status unpack_parts(const unpack_job *job, dt_h5_rows *from, char *block, int64_t rows) {
+    const dt_array *array = job->array;
+    off_t offset = 0;
+    for (int64_t i = 0; i < array->files.count; i++) {
+        if (!job->spooled[i]) continue;
+        DT_TRY(unpack_part(job, from, &array->parts[i], block, rows, offset));
+        offset += (off_t)((size_t)array->parts[i].rows * array->row_bytes);
+    }
+    return dt_ok();
+}
+
+/* That the files still are what they were when they were described. */
+static dt_status check_unchanged(const dt_array *array, const dt_h5_rows *from) {
+    const dt_h5_rows_info *info = dt_h5_rows_info_of(from);
+    bool same = (size_t)dt_shape_count(&info->shape) * dt_dtype_size(info->dtype) == array->bytes;
+    for (int64_t i = 0; i < array->files.count; i++)
+        same = same && dt_h5_rows_parts(from)[i].rows == array->parts[i].rows;
+    return same ? dt_ok()
+                : dt_fail(DT_ERR_CORRUPT, "%s: %s was changed while it was read", array->files.name[0], array->dataset);
+}
+
+static dt_status unpack_all(const unpack_job *job, dt_h5_rows *from) {
+    const dt_array *array = job->array;
+    DT_TRY(check_unchanged(array, from));
+    int64_t rows = rows_at_once(array, dt_h5_rows_info_of(from)->block_rows);
+    size_t bytes = (size_t)rows * array->row_bytes;
+    dt_guard_allow(bytes + dt_h5_rows_memory(from, rows));
+    char *block = dt_alloc(bytes, 1);
+    if (!block) return dt_fail_memory("unpacking a dataset", bytes);
+    dt_status status = unpack_parts(job, from, block, rows);
     dt_free(block);
     return status;
 }
 
+/* In a child. */
+static dt_status unpack_in_child(void *context, dt_guard *to) {
+    const unpack_job *job = context;
+    const dt_array *array = job->array;
+    dt_h5_rows *from;
+    (void)to;
+    DT_TRY(
+        dt_h5_rows_open(&from, &(dt_h5_files){array->files.name, array->files.count}, array->dataset, &array->order));
+    dt_status status = unpack_all(job, from);
+    dt_h5_rows_close(from);
+    return status;
+}
+
 /* Space first: a mapped page without room on the disk would be a SIGBUS, much later. */
-static dt_status unpack(const dt_array *array, int fd, const char *file, const char *dataset, const char *directory) {
-    int code = posix_fallocate(fd, 0, (off_t)array->bytes);
+static dt_status unpack(const dt_array *array, const int64_t *spooled, int fd, const char *directory) {
+    size_t bytes = 0;
+    for (int64_t i = 0; i < array->files.count; i++)
+        if (spooled[i]) bytes += (size_t)array->parts[i].rows * array->row_bytes;
+    int code = posix_fallocate(fd, 0, (off_t)bytes);
     if (code != 0)
         return dt_fail(DT_ERR_IO,
                        "unpacking %s of %s needs %zu bytes in the spool directory %s: %s (data.spool names another)",
-                       dataset, file, array->bytes, directory, strerror(code));
-    unpack_job job = {array, file, dataset, fd};
-    return dt_h5_run(&(dt_h5_job){
-        .path = file, .stoppable = true, .file_bytes = array->bytes, .work = unpack_in_child, .context = &job});
+                       array->dataset, array->files.name[0], bytes, directory, strerror(code));
+    unpack_job job = {array, spooled, fd};
+    return dt_guard_run(&(dt_guard_job){.path = array->files.name[0],
+                                        .seconds = dt_array_seconds(array, bytes),
+                                        .stoppable = true,
+                                        .file_bytes = bytes,
+                                        .work = unpack_in_child,
+                                        .context = &job});
 }
 
-/* Collective. */
-dt_status dt_spool_unpack(dt_array *array, const dt_ranks *ranks, const char *file, const char *dataset,
+dt_status dt_spool_unpack(const dt_array *array, const dt_ranks *ranks, const int64_t *spooled, int *fd,
                           const char *directory) {
-    int fd = -1;
     bool first = ranks->node_rank == 0;
-    dt_status status = dt_spool_open(&fd, ranks, directory);
-    if (status.code == DT_OK)
-        status = dt_ranks_agree(ranks, first ? unpack(array, fd, file, dataset, directory) : dt_ok());
-    if (status.code == DT_OK) status = dt_array_map(array, fd, 0, directory, dataset);
-    if (fd >= 0) close(fd);
-    return status;
+    DT_TRY(open_spool(fd, ranks, directory));
+    return dt_ranks_agree(ranks, first ? unpack(array, spooled, *fd, directory) : dt_ok());
 }

@@ -109,16 +109,21 @@ static bool show_member(hid_t type, hid_t base, unsigned index, dt_h5_member sho
     return more;
 }
 
-dt_status dt_h5_members(dt_h5 *file, const char *dataset, dt_h5_member show, void *context) {
-    hid_t id = H5I_INVALID_HID;
-    DT_TRY(dt_h5_open_dataset(file, dataset, &id));
-    hid_t type = H5Dget_type(id), base = H5Tget_class(type) == H5T_ENUM ? H5Tget_super(type) : H5I_INVALID_HID;
+void dt_h5_show_members(hid_t type, dt_h5_member show, void *context) {
+    hid_t base = H5Tget_class(type) == H5T_ENUM ? H5Tget_super(type) : H5I_INVALID_HID;
     int count = base >= 0 ? H5Tget_nmembers(type) : 0;
     for (int i = 0; i < count && show_member(type, base, (unsigned)i, show, context); i++) continue;
     if (base >= 0) H5Tclose(base);
+    H5Eclear2(H5E_DEFAULT);
+}
+
+dt_status dt_h5_members(dt_h5 *file, const char *dataset, dt_h5_member show, void *context) {
+    hid_t id = H5I_INVALID_HID;
+    DT_TRY(dt_h5_open_dataset(file, dataset, &id));
+    hid_t type = H5Dget_type(id);
+    dt_h5_show_members(type, show, context);
     H5Tclose(type);
     H5Dclose(id);
-    H5Eclear2(H5E_DEFAULT);
     return dt_ok();
 }
 

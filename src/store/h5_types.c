@@ -34,15 +34,21 @@ static bool enumeration_dtype(hid_t stored, dt_dtype *dtype) {
     return found;
 }
 
+/* By the bits of exponent and mantissa: a float of two bytes is one of any kind. */
+static bool float_dtype(hid_t stored, dt_dtype *dtype) {
+    size_t sign, exponent, exponent_bits, mantissa, mantissa_bits;
+    if (H5Tget_fields(stored, &sign, &exponent, &exponent_bits, &mantissa, &mantissa_bits) < 0) return false;
+    *dtype = exponent_bits <= 8 && mantissa_bits <= 23 ? DT_F32 : DT_F64;
+    return exponent_bits <= 11 && mantissa_bits <= 52;
+}
+
 bool dt_h5_dtype_of(hid_t stored, dt_dtype *dtype) {
     size_t size = H5Tget_size(stored);
     H5T_class_t class = H5Tget_class(stored);
     if (class == H5T_ENUM) return enumeration_dtype(stored, dtype);
     if (size > 8 || (class != H5T_FLOAT && class != H5T_INTEGER && class != H5T_BITFIELD)) return false;
-    if (class == H5T_FLOAT)
-        *dtype = size <= 4 ? DT_F32 : DT_F64;
-    else
-        *dtype = integer_of(size, class == H5T_INTEGER && H5Tget_sign(stored) == H5T_SGN_2);
+    if (class == H5T_FLOAT) return float_dtype(stored, dtype);
+    *dtype = integer_of(size, class == H5T_INTEGER && H5Tget_sign(stored) == H5T_SGN_2);
     return true;
 }
 

@@ -1,0 +1,189 @@
+/* What the files of an array say of it. HDF5 is read by children alone (guard.h), for a file may be anybody's: one says
+ * where and what the array is, another writes the spool. This process maps what it was told, where that is in a file.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "array_internal.h"
+#include "base/memory.h"
+
+#define LEAST_SECONDS 10
+#define FILES_A_SECOND 50
+#define BYTES_A_SECOND (8.0 * (1 << 20)) /* a tenth of what unpacking reaches */
+
+typedef struct look_job {
+    dt_array *array;
+    dt_h5_rows_info info;
+    member_list members;
+} look_job;
+
+dt_status dt_fail_missing(const char *file) {
+    const char *slash = strrchr(file, '/');
+    const char *name = slash ? slash + 1 : file;
+    if (strcmp(name, "fashion-mnist.h5") == 0 || strcmp(name, "mnist.h5") == 0 || strcmp(name, "shakespeare.h5") == 0)
+        return dt_fail(DT_ERR_IO, "%s: no such file (run data/fetch.sh %.*s to make it)", file, (int)strlen(name) - 3,
+                       name);
+    return dt_fail(DT_ERR_IO, "%s: no such file", file);
+}
+
+unsigned dt_array_seconds(const dt_array *array, size_t written) {
+    double bytes = (double)written;
+    struct stat about;
+    for (int64_t i = 0; i < array->files.count; i++)
+        if (stat(array->files.name[i], &about) == 0 && about.st_size > 0) bytes += (double)about.st_size;
+    double seconds = LEAST_SECONDS + (double)array->files.count / FILES_A_SECOND + bytes / BYTES_A_SECOND;
+    return seconds < 1e9 ? (unsigned)seconds : 1000000000;
+}
+
+/* ---- in a child ---- */
+
+static bool note_member(void *context, const char *name, int64_t value) {
+    member_list *members = context;
+    size_t length = strlen(name) + 1;
+    if (members->count == 512 || (size_t)members->used + length > sizeof members->text) return false;
+    memcpy(members->text + members->used, name, length);
+    members->value[members->count] = value;
+    members->begin[members->count++] = (uint16_t)members->used;
+    members->used += (int32_t)length;
+    return true;
+}
+
+static dt_status send_all(look_job *job, const dt_h5_rows *rows, dt_guard *to) {
+    job->info = *dt_h5_rows_info_of(rows);
+    DT_TRY(dt_h5_rows_members(rows, note_member, &job->members));
+    DT_TRY(dt_guard_send(to, &job->info, sizeof job->info));
+    DT_TRY(dt_guard_send(to, &job->members, sizeof job->members));
+    return dt_guard_send(to, dt_h5_rows_parts(rows), (size_t)job->array->files.count * sizeof(dt_h5_part));
+}
+
+static dt_status look_in_child(void *context, dt_guard *to) {
+    look_job *job = context;
+    const dt_array *array = job->array;
+    dt_h5_rows *rows;
+    DT_TRY(
+        dt_h5_rows_open(&rows, &(dt_h5_files){array->files.name, array->files.count}, array->dataset, &array->order));
+    dt_status status = send_all(job, rows, to);
+    dt_h5_rows_close(rows);
+    return status;
+}
+
+/* ---- here: what came from a child is not trusted ---- */
+
+static bool members_sound(const member_list *members) {
+    if (members->count < 0 || members->count > 512 || members->text[sizeof members->text - 1] != '\0') return false;
+    for (int i = 0; i < members->count; i++)
+        if (members->begin[i] >= sizeof members->text) return false;
+    return true;
+}
+
+static bool info_sound(const dt_h5_rows_info *info) {
+    if (info->dtype >= DT_DTYPE_COUNT || info->shape.rank < 1 || info->shape.rank > DT_MAX_RANK) return false;
+    size_t bytes = dt_dtype_size(info->dtype);
+    for (int i = 0; i < info->shape.rank; i++)
+        if (info->shape.dim[i] <= 0 || !dt_size_mul(bytes, (size_t)info->shape.dim[i], &bytes) ||
+            bytes > INT64_MAX / 16)
+            return false;
+    return true;
+}
+
+static bool parts_sound(const dt_h5_part *parts, int64_t count, int64_t rows) {
+    int64_t first = 0;
+    for (int64_t i = 0; i < count; i++) {
+        if (parts[i].first != first || parts[i].rows < 1 || parts[i].rows > rows - first) return false;
+        first += parts[i].rows;
+    }
+    return first == rows;
+}
+
+static dt_status take_look(void *context, dt_guard *from) {
+    look_job *job = context;
+    const dt_array *array = job->array;
+    int64_t count = array->files.count;
+    DT_TRY(dt_guard_take(from, &job->info, sizeof job->info));
+    DT_TRY(dt_guard_take(from, &job->members, sizeof job->members));
+    DT_TRY(dt_guard_take(from, array->parts, (size_t)count * sizeof *array->parts));
+    if (members_sound(&job->members) && info_sound(&job->info) &&
+        parts_sound(array->parts, count, job->info.shape.dim[0]))
+        return dt_ok();
+    return dt_fail(DT_ERR_CORRUPT, "%s: %s is nothing that can be read", array->files.name[0], array->dataset);
+}
+
+static dt_status look(look_job *job, const dt_ranks *ranks) {
+    const dt_files *files = &job->array->files;
+    for (int64_t i = 0; i < files->count; i++) {
+        if (access(files->name[i], F_OK) == 0 || errno != ENOENT) continue;
+        if (ranks->rank == 0) return dt_fail_missing(files->name[i]);
+        return dt_fail(DT_ERR_IO, "%s: no such file on %s; every machine needs all of the data", files->name[i],
+                       ranks->host);
+    }
+    return dt_guard_run(&(dt_guard_job){.path = files->name[0],
+                                        .seconds = dt_array_seconds(job->array, 0),
+                                        .work = look_in_child,
+                                        .take = take_look,
+                                        .context = job});
+}
+
+/* ---- all ranks ---- */
+
+/* Machines may have copies of their own; they have to be alike. */
+static dt_status check_alike(const look_job *job, const look_job *first, const dt_ranks *ranks) {
+    const dt_shape *shape = &job->info.shape;
+    const dt_array *array = job->array;
+    bool alike = job->info.dtype == first->info.dtype && shape->rank == first->info.shape.rank;
+    for (int i = 0; alike && i < shape->rank; i++) alike = shape->dim[i] == first->info.shape.dim[i];
+    if (alike) return dt_ok();
+    char here[96], there[96];
+    dt_shape_text(shape, here);
+    dt_shape_text(&first->info.shape, there);
+    return dt_fail(DT_ERR_INPUT, "%s: %s is %s %s on %s but %s %s where rank 0 runs", array->files.name[0],
+                   array->dataset, dt_dtype_name(job->info.dtype), here, ranks->host, dt_dtype_name(first->info.dtype),
+                   there);
+}
+
+/* Collective. The rows of each file, on every machine those of rank 0's. */
+static dt_status check_parts(const dt_array *array, const dt_ranks *ranks) {
+    int64_t count = array->files.count, other = -1;
+    size_t bytes = (size_t)count * sizeof *array->parts;
+    dt_h5_part *first = dt_alloc(bytes, 1);
+    dt_status status = dt_ranks_agree(ranks, first ? dt_ok() : dt_fail_memory("a list of files", bytes));
+    if (status.code == DT_OK) memcpy(first, array->parts, bytes);
+    if (status.code == DT_OK) status = dt_ranks_broadcast(ranks, first, bytes, 0);
+    for (int64_t i = 0; status.code == DT_OK && i < count && other < 0; i++)
+        if (first[i].rows != array->parts[i].rows) other = i;
+    dt_status alike = other < 0 ? status
+                                : dt_fail(DT_ERR_INPUT, "%s: %s has %lld rows on %s but %lld where rank 0 runs",
+                                          array->files.name[other], array->dataset, (long long)array->parts[other].rows,
+                                          ranks->host, (long long)first[other].rows);
+    dt_free(first);
+    return dt_ranks_agree(ranks, alike);
+}
+
+/* Collective. Rank 0's names of values, where there are any. */
+static dt_status share_members(dt_array *array, const member_list *found, const dt_ranks *ranks) {
+    int32_t count = found->count;
+    DT_TRY(dt_ranks_broadcast(ranks, &count, sizeof count, 0));
+    if (count == 0) return dt_ok();
+    array->members = dt_alloc(1, sizeof *array->members);
+    DT_TRY(dt_ranks_agree(ranks, array->members ? dt_ok() : dt_fail_memory("names of values", sizeof *array->members)));
+    *array->members = *found;
+    return dt_ranks_broadcast(ranks, array->members, sizeof *array->members, 0);
+}
+
+dt_status dt_array_look(dt_array *array, const dt_ranks *ranks, dt_dtype *dtype, dt_shape *shape) {
+    look_job job = {.array = array};
+    size_t bytes = (size_t)array->files.count * sizeof *array->parts;
+    array->parts = dt_alloc(bytes, 1);
+    DT_TRY(dt_ranks_agree(ranks, array->parts ? dt_ok() : dt_fail_memory("a list of files", bytes)));
+    DT_TRY(dt_ranks_agree(ranks, ranks->node_rank == 0 ? look(&job, ranks) : dt_ok()));
+    DT_TRY(dt_ranks_node_broadcast(ranks, &job.info, sizeof job.info));
+    DT_TRY(dt_ranks_node_broadcast(ranks, array->parts, bytes));
+    look_job first = {.info = job.info};
+    DT_TRY(dt_ranks_broadcast(ranks, &first.info, sizeof first.info, 0));
+    DT_TRY(dt_ranks_agree(ranks, check_alike(&job, &first, ranks)));
+    DT_TRY(check_parts(array, ranks));
+    *dtype = job.info.dtype;
+    *shape = job.info.shape;
+    return share_members(array, &job.members, ranks);
+}

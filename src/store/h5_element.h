@@ -1,0 +1,31 @@
+/* What one element of a dataset is: a number, an array of numbers, or a compound of which some fields are wanted. */
+#ifndef DTRAIN_H5_ELEMENT_H
+#define DTRAIN_H5_ELEMENT_H
+
+#include <hdf5.h>
+
+#include "h5_choice.h"
+#include "store/h5.h"
+
+/* A number of an element. */
+typedef struct dt_h5_leaf {
+    size_t offset; /* in the element, as HDF5 is asked for it */
+    dt_dtype dtype;
+} dt_h5_leaf;
+
+typedef struct dt_h5_element {
+    hid_t memory; /* the type that HDF5 is asked for */
+    size_t bytes; /* of that */
+    int64_t count;
+    dt_h5_leaf *leaves; /* [count], in the order they are wanted in */
+    dt_shape shape;     /* of these: rank 0 is one number, nothing else */
+    dt_dtype dtype;     /* that holds them all */
+    hid_t only;         /* the stored type, where all of them have one; else invalid */
+    bool native;        /* it is one number, and lies in the file as it does in memory */
+} dt_h5_element;
+
+/* Of values of type `stored`. To be closed, also after a failure. */
+dt_status dt_h5_element_open(dt_h5_element *out, const dt_h5 *file, hid_t stored, const dt_h5_choices *choices);
+void dt_h5_element_close(dt_h5_element *element);
+
+#endif
