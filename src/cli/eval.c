@@ -5,21 +5,21 @@
 #include "run/eval.h"
 
 const char dt_usage_eval[] =
-    "usage: mpirun -n RANKS dtrain eval CHECKPOINT|RUN [--data FILE] [--split test|train]\n"
+    "usage: mpirun -n RANKS dtrain eval CHECKPOINT|RUN [--data FILE] [--split test|validation|train]\n"
     "\n"
     "Loss and accuracy of a checkpoint, or of a run directory's newest one that verifies. The result is the same on "
     "any\n"
     "number of ranks. The checkpoint brings its recipe; --data evaluates on another file of the same layout.\n";
 
 static dt_status parse_arguments(dt_eval_options *options, int argc, char **argv) {
-    options->split = "test";
+    const char *name = "test";
     for (int i = 1; i < argc; i++) {
         dt_status status = dt_ok();
         const char *value;
         if ((value = dt_cli_option(argc, argv, &i, "--data", &status)) != NULL) {
             options->data = value;
         } else if (status.code == DT_OK && (value = dt_cli_option(argc, argv, &i, "--split", &status)) != NULL) {
-            options->split = value;
+            name = value;
         } else if (status.code == DT_OK && argv[i][0] == '-') {
             status = dt_fail(DT_ERR_USAGE, "eval has no option %s (see dtrain eval --help)", argv[i]);
         } else if (status.code == DT_OK && options->target) {
@@ -31,8 +31,8 @@ static dt_status parse_arguments(dt_eval_options *options, int argc, char **argv
     }
     if (!options->target)
         return dt_fail(DT_ERR_USAGE, "eval needs a checkpoint or a run directory (see dtrain eval --help)");
-    if (strcmp(options->split, "test") != 0 && strcmp(options->split, "train") != 0)
-        return dt_fail(DT_ERR_USAGE, "--split is \"%s\"; it must be test or train", options->split);
+    if (!dt_split_named(name, &options->split))
+        return dt_fail(DT_ERR_USAGE, "--split is \"%s\"; it must be test, validation or train", name);
     return dt_ok();
 }
 

@@ -25,7 +25,17 @@ typedef enum dt_schedule_kind {
     DT_SCHEDULE_ONE_CYCLE
 } dt_schedule_kind;
 typedef enum dt_not_finite { DT_NOT_FINITE_STOP, DT_NOT_FINITE_SKIP, DT_NOT_FINITE_ROLLBACK } dt_not_finite;
-typedef enum dt_best { DT_BEST_NONE, DT_BEST_TEST_LOSS, DT_BEST_TEST_ACCURACY } dt_best;
+/* What data is for. Where there is validation data a run is judged by it while it trains, and test data is left for
+ * afterwards; else the test data serves. */
+typedef enum dt_split { DT_SPLIT_TRAIN, DT_SPLIT_VALIDATION, DT_SPLIT_TEST, DT_SPLIT_COUNT } dt_split;
+
+typedef enum dt_best {
+    DT_BEST_NONE,
+    DT_BEST_TEST_LOSS,
+    DT_BEST_TEST_ACCURACY,
+    DT_BEST_VALIDATION_LOSS,
+    DT_BEST_VALIDATION_ACCURACY
+} dt_best;
 /* Wires, as comm/wire.h has them: DT_WIRE_I32 is "i32" in recipes. A new one goes to the end: files have the number. */
 #define DT_WIRES(ROW) ROW(I32, i32) ROW(I64, i64) ROW(F32, f32)
 #define DT_WIRE_ENUM(NAME, name) DT_WIRE_##NAME,
@@ -44,7 +54,9 @@ typedef enum dt_objective { DT_OBJECTIVE_NEXT, DT_OBJECTIVE_MASKED, DT_OBJECTIVE
 
 typedef struct dt_recipe_data {
     char file[DT_TEXT_MAX];
-    char train_x[DT_TEXT_MAX], train_y[DT_TEXT_MAX], test_x[DT_TEXT_MAX], test_y[DT_TEXT_MAX];
+    char train_x[DT_TEXT_MAX], train_y[DT_TEXT_MAX];
+    char validation_x[DT_TEXT_MAX], validation_y[DT_TEXT_MAX];
+    char test_x[DT_TEXT_MAX], test_y[DT_TEXT_MAX];
     int normalize;    /* dt_normalize: where mean and std come from */
     double mean, std; /* x is used as (x - mean) / std */
     int samples;      /* dt_samples: which dimension of the datasets they are */
@@ -53,7 +65,7 @@ typedef struct dt_recipe_data {
     int64_t crop_padding; /* pixels a training picture may move in each direction; 0: stays */
     bool flip;            /* half of the training pictures are mirrored */
     int64_t context;      /* tokens of a sample; 0: the data is no text, and what follows is not used */
-    char train_tokens[DT_TEXT_MAX], test_tokens[DT_TEXT_MAX];
+    char train_tokens[DT_TEXT_MAX], validation_tokens[DT_TEXT_MAX], test_tokens[DT_TEXT_MAX];
     int64_t vocabulary;      /* token ids are below this; 0: as the file's own vocabulary says */
     int windows;             /* dt_windows: where samples begin */
     int objective;           /* dt_objective: what is predicted */
@@ -144,8 +156,13 @@ extern const dt_field dt_recipe_fields[];
 extern const char dt_recipe_default_text[];
 #define DT_RECIPE_DEFAULT_NAME "the default recipe"
 
-/* Whether there is test data. */
-bool dt_recipe_has_test(const dt_recipe_data *data);
+/* Whether there is data of a split. */
+bool dt_recipe_has(const dt_recipe_data *data, dt_split split);
+/* The split a run is judged by while it trains: DT_SPLIT_TRAIN, if there is none for that. */
+dt_split dt_recipe_judge(const dt_recipe_data *data);
+const char *dt_split_name(dt_split split); /* "train", "validation", "test" */
+/* False: no split has this name. */
+bool dt_split_named(const char *name, dt_split *split);
 
 /* Decodes a tree. A missing `name` becomes `fallback_name` (a file's base name without its suffix). Checks that need
  * two fields are made here (micro_batch <= batch, shards <= batch, …). */

@@ -77,13 +77,25 @@ static dt_status check_reader(const dt_recipe *recipe, const dt_yaml *root, cons
 }
 
 /* Fields that only text has, and fields that it does not have. */
-static const char *const text_keys[] = {"data.train_tokens", "data.test_tokens", "data.vocabulary",
-                                        "data.windows",      "data.objective",   NULL};
-static const char *const other_keys[] = {
-    "data.train_x",      "data.test_x", "data.samples",  "data.normalize",
-    "data.mean",         "data.std",    "data.channels", "data.augment.crop_padding",
-    "data.augment.flip", NULL};
-static const char *const target_keys[] = {"data.train_y", "data.test_y", NULL};
+static const char *const text_keys[] = {"data.train_tokens",
+                                        "data.validation_tokens",
+                                        "data.test_tokens",
+                                        "data.vocabulary",
+                                        "data.windows",
+                                        "data.objective",
+                                        NULL};
+static const char *const other_keys[] = {"data.train_x",
+                                         "data.validation_x",
+                                         "data.test_x",
+                                         "data.samples",
+                                         "data.normalize",
+                                         "data.mean",
+                                         "data.std",
+                                         "data.channels",
+                                         "data.augment.crop_padding",
+                                         "data.augment.flip",
+                                         NULL};
+static const char *const target_keys[] = {"data.train_y", "data.validation_y", "data.test_y", NULL};
 
 static dt_status check_default(const dt_recipe *recipe, const dt_yaml *root, const char *key, const char *why) {
     const dt_field *field = dt_field_find(dt_recipe_fields, key);
@@ -108,10 +120,6 @@ static dt_status check_text(const dt_recipe *recipe, const dt_yaml *root) {
     return dt_ok();
 }
 
-bool dt_recipe_has_test(const dt_recipe_data *data) {
-    return (data->context > 0 ? data->test_tokens : data->test_x)[0] != '\0';
-}
-
 /* Pairs of fields that do not go together. */
 static bool micro_batch_too_large(const dt_recipe *r) {
     return r->train.micro_batch > r->train.batch;
@@ -125,14 +133,38 @@ static bool nesterov_without_momentum(const dt_recipe *r) {
 static bool patience_without_measure(const dt_recipe *r) {
     return r->train.patience > 0 && r->checkpoint.best == DT_BEST_NONE;
 }
+static bool judged_by_test(const dt_recipe *r) {
+    return r->checkpoint.best == DT_BEST_TEST_LOSS || r->checkpoint.best == DT_BEST_TEST_ACCURACY;
+}
+static bool judged_by_validation(const dt_recipe *r) {
+    return r->checkpoint.best == DT_BEST_VALIDATION_LOSS || r->checkpoint.best == DT_BEST_VALIDATION_ACCURACY;
+}
 static bool best_without_test(const dt_recipe *r) {
-    return r->checkpoint.best != DT_BEST_NONE && r->data.context == 0 && !r->data.test_x[0];
+    return judged_by_test(r) && r->data.context == 0 && !dt_recipe_has(&r->data, DT_SPLIT_TEST);
 }
 static bool best_without_test_text(const dt_recipe *r) {
-    return r->checkpoint.best != DT_BEST_NONE && r->data.context > 0 && !r->data.test_tokens[0];
+    return judged_by_test(r) && r->data.context > 0 && !dt_recipe_has(&r->data, DT_SPLIT_TEST);
+}
+static bool best_without_validation(const dt_recipe *r) {
+    return judged_by_validation(r) && r->data.context == 0 && !dt_recipe_has(&r->data, DT_SPLIT_VALIDATION);
+}
+static bool best_without_validation_text(const dt_recipe *r) {
+    return judged_by_validation(r) && r->data.context > 0 && !dt_recipe_has(&r->data, DT_SPLIT_VALIDATION);
+}
+static bool best_of_test_set_aside(const dt_recipe *r) {
+    return judged_by_test(r) && r->data.context == 0 && dt_recipe_judge(&r->data) == DT_SPLIT_VALIDATION;
+}
+static bool best_of_test_text_set_aside(const dt_recipe *r) {
+    return judged_by_test(r) && r->data.context > 0 && dt_recipe_judge(&r->data) == DT_SPLIT_VALIDATION;
+}
+static bool has_targets(const dt_recipe *r) {
+    return r->data.context == 0 || r->data.objective == DT_OBJECTIVE_CLASS;
+}
+static bool validation_without_targets(const dt_recipe *r) {
+    return has_targets(r) && dt_recipe_has(&r->data, DT_SPLIT_VALIDATION) && !r->data.validation_y[0];
 }
 static bool test_without_targets(const dt_recipe *r) {
-    return dt_recipe_has_test(&r->data) && !r->data.test_y[0];
+    return dt_recipe_has(&r->data, DT_SPLIT_TEST) && !r->data.test_y[0];
 }
 static bool streams_without_next(const dt_recipe *r) {
     return r->data.windows == DT_WINDOWS_STREAM && r->data.objective != DT_OBJECTIVE_NEXT;
@@ -145,6 +177,9 @@ static bool text_without_classes(const dt_recipe *r) {
            r->loss.kind != DT_LOSS_SOFTMAX_CROSS_ENTROPY;
 }
 
+#define DT_SET_ASIDE                                                                                                   \
+    "with validation data the run is judged by it (validation_loss), and the test data is kept for dtrain eval"
+
 static const struct pair {
     bool (*clash)(const dt_recipe *recipe);
     const char *key, *other, *right;
@@ -155,10 +190,16 @@ static const struct pair {
     {patience_without_measure, "train.patience", "checkpoint.best", "patience needs a measure (try test_loss)"},
     {best_without_test, "checkpoint.best", "data.test_x", "the best is judged on test data"},
     {best_without_test_text, "checkpoint.best", "data.test_tokens", "the best is judged on test data"},
+    {best_without_validation, "checkpoint.best", "data.validation_x", "the best is judged on validation data"},
+    {best_without_validation_text, "checkpoint.best", "data.validation_tokens",
+     "the best is judged on validation data"},
+    {best_of_test_set_aside, "checkpoint.best", "data.validation_x", DT_SET_ASIDE},
+    {best_of_test_text_set_aside, "checkpoint.best", "data.validation_tokens", DT_SET_ASIDE},
     {streams_without_next, "data.windows", "data.objective",
      "streams are read from left to right, so they predict next"},
     {text_in_order, "data.shuffle", "data.context", "a text's windows are in no order; see data.windows"},
     {text_without_classes, "model.loss", "data.objective", "tokens are predicted with softmax_cross_entropy"},
+    {validation_without_targets, "data.validation_y", "data.validation_x", "name both, or neither"},
     {test_without_targets, "data.test_y", "data.test_x", "name both, or set data.test_x: \"\" for no test"},
 };
 

@@ -15,7 +15,8 @@ static const char *const windows[] = {"random", "stream", NULL};
 static const char *const objectives[] = {"next", "masked", "class", NULL};
 static const char *const wires[] = {DT_WIRES(CHOICE_OF) NULL};
 static const char *const not_finite[] = {"stop", "skip", "rollback", NULL};
-static const char *const bests[] = {"none", "test_loss", "test_accuracy", NULL};
+static const char *const bests[] = {"none", "test_loss", "test_accuracy", "validation_loss", "validation_accuracy",
+                                    NULL};
 static const char *const precisions[] = {"float32", "bf16", NULL};
 static const char *const changes[] = {"refuse", "accept", NULL};
 static const char *const isas[] = {"auto", "baseline", "avx2", "avx512", NULL};
@@ -38,6 +39,10 @@ const dt_field dt_recipe_fields[] = {
     {ROW("data.train_x", TEXT, data.train_x, "/train/x"), .min = 1, .flags = NUMBERS,
      .help = "dataset of the training samples"},
     {ROW("data.train_y", TEXT, data.train_y, "/train/y"), .min = 1, .flags = NUMBERS,
+     .help = "dataset of their labels or targets"},
+    {ROW("data.validation_x", TEXT, data.validation_x, ""), .flags = NUMBERS,
+     .help = "dataset of the samples a run is judged by while it trains (checkpoint.best); \"\": by the test samples"},
+    {ROW("data.validation_y", TEXT, data.validation_y, ""), .flags = NUMBERS,
      .help = "dataset of their labels or targets"},
     {ROW("data.test_x", TEXT, data.test_x, "/test/x"), .flags = NUMBERS,
      .help = "dataset of the test samples; \"\" for none"},
@@ -63,6 +68,8 @@ const dt_field dt_recipe_fields[] = {
      .help = "for text: tokens of a sample, the T of what follows; 0: the data is no text"},
     {ROW("data.train_tokens", TEXT, data.train_tokens, "/train/tokens"), .min = 1, .flags = NUMBERS,
      .help = "dataset of the training text's token ids, [N]; with objective class rows of them, [N, T]"},
+    {ROW("data.validation_tokens", TEXT, data.validation_tokens, ""), .flags = NUMBERS,
+     .help = "dataset of a text the run is judged by while it trains; \"\": by the test text"},
     {ROW("data.test_tokens", TEXT, data.test_tokens, "/test/tokens"), .flags = NUMBERS,
      .help = "dataset of the test text's; \"\" for none"},
     {ROW("data.vocabulary", INT, data.vocabulary, "0"), .max = 16777215, .flags = NUMBERS,
@@ -139,7 +146,7 @@ const dt_field dt_recipe_fields[] = {
     {ROW("train.stop_after", SPAN, train.stop_after, "never"), .max = 1e12,
      .help = "stop early with exit code 75, so that the same command goes on"},
     {ROW("train.eval_every", SPAN, train.eval_every, "1 epoch"), .max = 1e12,
-     .help = "between two evaluations on the test data"},
+     .help = "between two evaluations on the validation data or, where there is none, the test data"},
     {ROW("train.log_every", SPAN, train.log_every, "500 steps"), .max = 1e12,
      .help = "between two lines of progress"},
     {ROW("train.check_every", INT, train.check_every, "500"), .max = 1e12,

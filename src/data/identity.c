@@ -92,10 +92,10 @@ uint64_t dt_fingerprint_of(const dt_array *array) {
 
 /* ---- of a run's data ---- */
 
-static void add(dt_identity *out, const char *role, const dt_array *array) {
+static void add(dt_identity *out, dt_split of, const char *what, const dt_array *array) {
     if (!array) return;
     dt_identity_part *part = &out->parts[out->count++];
-    snprintf(part->role, sizeof part->role, "%s", role);
+    snprintf(part->role, sizeof part->role, "%s_%s", dt_split_name(of), what);
     part->dtype = dt_array_dtype(array);
     part->shape = dt_array_shape(array);
     part->fingerprint = dt_fingerprint_of(array);
@@ -123,10 +123,10 @@ dt_status dt_identity_of(dt_identity *out, const dt_ranks *ranks, const char *fi
                          const dt_source *test) {
     memset(out, 0, sizeof *out);
     if (ranks->node_rank == 0) {
-        add(out, "train_x", train->x);
-        add(out, "train_y", train->targets.y);
-        if (test) add(out, "test_x", test->x);
-        if (test) add(out, "test_y", test->targets.y);
+        add(out, train->split, "x", train->x);
+        add(out, train->split, "y", train->targets.y);
+        if (test) add(out, test->split, "x", test->x);
+        if (test) add(out, test->split, "y", test->targets.y);
     }
     DT_TRY(dt_ranks_agree(ranks, dt_ranks_node_broadcast(ranks, out, sizeof *out)));
     dt_identity first = *out;

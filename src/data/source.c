@@ -18,13 +18,16 @@ static const dt_source_kind *kind_for(const dt_recipe_data *data) {
     return *kind;
 }
 
-const char *dt_source_dataset(const dt_recipe_data *data, bool test) {
-    const dt_source_kind *kind = kind_for(data);
-    return (const char *)data + (test ? kind->test_at : kind->train_at);
+const char *dt_source_dataset(const dt_recipe_data *data, dt_split split) {
+    return (const char *)data + kind_for(data)->at[split];
 }
 
-void dt_source_field(const dt_recipe_data *data, bool test, char out[32]) {
-    snprintf(out, 32, "%s_%s", test ? "test" : "train", kind_for(data)->field);
+static const char *targets_of(const dt_recipe_data *data, dt_split split) {
+    return split == DT_SPLIT_TRAIN ? data->train_y : split == DT_SPLIT_TEST ? data->test_y : data->validation_y;
+}
+
+void dt_source_field(const dt_recipe_data *data, dt_split split, char out[32]) {
+    snprintf(out, 32, "%s_%s", dt_split_name(split), kind_for(data)->field);
 }
 
 dt_status dt_source_vocabulary(dt_vocabulary *out, const dt_ranks *ranks, const char *file,
@@ -37,13 +40,13 @@ dt_status dt_source_vocabulary(dt_vocabulary *out, const dt_ranks *ranks, const 
 
 static void begin(dt_source *out, const dt_source_request *request) {
     const dt_recipe_data *data = request->data;
-    *out = (dt_source){.kind = kind_for(data),
-                       .file = request->file,
-                       .x_name = request->dataset ? request->dataset : dt_source_dataset(data, request->test),
-                       .unlabelled = request->unlabelled,
-                       .targets = {.file = request->file,
-                                   .name = request->test ? data->test_y : data->train_y,
-                                   .loss = (int)request->loss}};
+    *out = (dt_source){
+        .kind = kind_for(data),
+        .split = request->split,
+        .file = request->file,
+        .x_name = request->dataset ? request->dataset : dt_source_dataset(data, request->split),
+        .unlabelled = request->unlabelled,
+        .targets = {.file = request->file, .name = targets_of(data, request->split), .loss = (int)request->loss}};
 }
 
 dt_status dt_source_open(dt_source *out, const dt_ranks *ranks, const dt_source_request *request) {

@@ -39,10 +39,11 @@ typedef struct dt_source_kind dt_source_kind;
 
 typedef struct dt_source {
     const dt_source_kind *kind; /* NULL: it is closed */
-    const char *file, *x_name;  /* borrowed, for messages: where the samples are */
-    dt_array *x;                /* the dataset they are read from */
-    dt_selection selection;     /* which of its rows they are; of samples that are rows */
-    int64_t samples;            /* of a pass: an epoch, or an evaluation */
+    dt_split split;
+    const char *file, *x_name; /* borrowed, for messages: where the samples are */
+    dt_array *x;               /* the dataset they are read from */
+    dt_selection selection;    /* which of its rows they are; of samples that are rows */
+    int64_t samples;           /* of a pass: an epoch, or an evaluation */
     dt_source_about about;
     dt_targets targets;
     bool unlabelled; /* there are samples alone: what their targets would be is known, and batches have none */
@@ -55,7 +56,7 @@ typedef struct dt_source_request {
     const dt_recipe_data *data;
     dt_loss loss;
     const char *dataset; /* of the samples; NULL: the recipe's */
-    bool test;           /* the test data, not the training data */
+    dt_split split;      /* which of the recipe's data */
     bool in_order;       /* to be evaluated: all of it once, in order, nothing drawn by chance */
     int64_t vocabulary;  /* size of the file's own, of dt_source_vocabulary; 0: it has none */
     int64_t streams;     /* how many there are to be (at most: as many as tokens), if the recipe asks for streams */
@@ -78,9 +79,9 @@ void dt_source_close(dt_source *source); /* accepts what is zeroed, or closed */
  * tokens, or it has none. */
 dt_status dt_source_vocabulary(dt_vocabulary *out, const dt_ranks *ranks, const char *file, const dt_recipe_data *data);
 /* The recipe's field for where samples are: "test_x". */
-void dt_source_field(const dt_recipe_data *data, bool test, char out[32]);
+void dt_source_field(const dt_recipe_data *data, dt_split split, char out[32]);
 /* What that field says. */
-const char *dt_source_dataset(const dt_recipe_data *data, bool test);
+const char *dt_source_dataset(const dt_recipe_data *data, dt_split split);
 
 /* The order of an epoch. */
 dt_sampler dt_source_order(const dt_source *source, bool shuffle, int64_t seed, int64_t epoch);

@@ -187,16 +187,16 @@ static dt_status fetch(const dt_source *source, const dt_fetch *wanted, dt_batch
     return dt_ok();
 }
 
-const dt_source_kind dt_source_arrays = {.name = "arrays",
-                                         .serves = serves,
-                                         .field = "x",
-                                         .train_at = offsetof(dt_recipe_data, train_x),
-                                         .test_at = offsetof(dt_recipe_data, test_x),
-                                         .open = open_arrays,
-                                         .recall = dt_source_recall_pair,
-                                         .describe = describe,
-                                         .count = count,
-                                         .fetch = fetch,
-                                         .row = row,
-                                         .place = dt_source_row_place,
-                                         .close = dt_source_close_pair};
+const dt_source_kind dt_source_arrays = {
+    .name = "arrays",
+    .serves = serves,
+    .field = "x",
+    .at = {offsetof(dt_recipe_data, train_x), offsetof(dt_recipe_data, validation_x), offsetof(dt_recipe_data, test_x)},
+    .open = open_arrays,
+    .recall = dt_source_recall_pair,
+    .describe = describe,
+    .count = count,
+    .fetch = fetch,
+    .row = row,
+    .place = dt_source_row_place,
+    .close = dt_source_close_pair};

@@ -17,9 +17,9 @@ struct dt_source_kind {
     const char *name;
     /* Whether a recipe asks for this kind. Of the table's rows the first that says so serves. */
     bool (*serves)(const dt_recipe_data *data);
-    const char *field;        /* the recipe's data.train_… and data.test_… for where samples are: "x" */
-    size_t train_at, test_at; /* of these in dt_recipe_data */
-    bool of_tokens;           /* samples are made of tokens, whose vocabulary may be beside them */
+    const char *field;         /* the recipe's data.train_… to data.test_… for where samples are: "x" */
+    size_t at[DT_SPLIT_COUNT]; /* of these in dt_recipe_data */
+    bool of_tokens;            /* samples are made of tokens, whose vocabulary may be beside them */
     /* Collective. Fills in source->x and source->targets, whose names are there, and checks them. What it has opened
      * when it fails is left to `close`. */
     dt_status (*open)(dt_source *source, const dt_ranks *ranks, const dt_source_request *request);

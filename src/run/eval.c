@@ -113,10 +113,12 @@ static dt_status open_data(dt_evaluation *e, const dt_eval_options *options, cha
     const char *file = options->data ? options->data : e->recipe.data.file;
     DT_TRY(open_vocabulary(e, path, file));
     DT_TRY(dt_classes_open(&e->classes, &e->ranks, path));
+    if (!dt_recipe_has(&e->recipe.data, options->split))
+        return dt_fail(DT_ERR_INPUT, "%s: its recipe has no %s data", path, dt_split_name(options->split));
     dt_source_request request = {.file = file,
                                  .data = &e->recipe.data,
                                  .loss = (dt_loss)e->recipe.loss.kind,
-                                 .test = strcmp(options->split, "test") == 0,
+                                 .split = options->split,
                                  .in_order = true,
                                  .vocabulary = e->vocabulary.size,
                                  .streams = e->recipe.train.batch,
@@ -150,7 +152,7 @@ static dt_status evaluate_checkpoint(dt_evaluation *e, const dt_eval_options *op
     dt_tally tally;
     DT_TRY(dt_evaluate_split(&evaluator, &tally, &odd));
     DT_TRY(dt_test_not_finite(comm, (dt_not_finite)e->recipe.train.not_finite, &odd, false, &tally));
-    tell(e, &tally, path, options->split);
+    tell(e, &tally, path, dt_split_name(options->split));
     return dt_ok();
 }
 

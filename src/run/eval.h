@@ -3,11 +3,12 @@
 #define DTRAIN_EVAL_H
 
 #include "comm/comm.h"
+#include "config/recipe.h"
 
 typedef struct dt_eval_options {
     const char *target; /* a checkpoint or a run directory */
     const char *data;   /* another dataset file; NULL: the recipe's */
-    const char *split;  /* "train" or "test" */
+    dt_split split;     /* which of the recipe's data */
 } dt_eval_options;
 
 /* Collective. Evaluates a checkpoint and prints the last line. */

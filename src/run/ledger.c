@@ -66,7 +66,7 @@ void dt_ledger_step(dt_ledger *ledger, int64_t rows, bool skipped) {
 bool dt_ledger_judge(dt_ledger *ledger, dt_best by) {
     const dt_tally *test = &ledger->test;
     dt_best_so_far *best = &ledger->best;
-    bool loss = by == DT_BEST_TEST_LOSS;
+    bool loss = by == DT_BEST_TEST_LOSS || by == DT_BEST_VALIDATION_LOSS;
     double value = loss ? -dt_tally_loss(test) : (double)test->correct / (double)test->samples;
     bool better = isfinite(value) && (best->step == 0 || value > ledger->best_value);
     if (better) {

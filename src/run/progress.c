@@ -90,6 +90,11 @@ static dt_epoch_figures epoch_figures(const dt_progress *p, const dt_tally *trai
 
 /* ---- lines ---- */
 
+/* Of the figures of what the run is judged by. */
+static const char *judge_prefix(const dt_progress *p) {
+    return p->data->judge == DT_SPLIT_VALIDATION ? "validation_" : "test_";
+}
+
 void dt_progress_live(dt_progress *progress) {
     const dt_progress *p = progress;
     if (!p->session->options->live || !p->session->first) return;
@@ -150,7 +155,8 @@ void dt_progress_evaluated(dt_progress *p) {
     char trained[DT_FIGURES] = "", tested[DT_FIGURES] = "", elapsed[32], all[32];
     dt_loss loss = (dt_loss)p->session->recipe->loss.kind;
     dt_tally_text(trained, sizeof trained, "train_", train, loss, &p->data->train, false);
-    if (p->data->has_test) dt_tally_text(tested, sizeof tested, "test_", &ledger->test, loss, &p->data->test, true);
+    if (p->data->has_test)
+        dt_tally_text(tested, sizeof tested, judge_prefix(p), &ledger->test, loss, &p->data->test, true);
     duration_text(seconds_so_far(p), elapsed);
     dt_progress_clear(p);
     dt_log_info("epoch %.4g/%s step %lld%s%s  %s", figures.epochs, all_epochs(p, all), (long long)ledger->position.step,
@@ -162,8 +168,8 @@ void dt_progress_last_line(const dt_progress *p, dt_outcome outcome, const char 
     const dt_ledger *ledger = p->ledger;
     char trained[DT_FIGURES], test[DT_FIGURES] = "", skipped[48] = "", tokens[48] = "", hex[17];
     if (ledger->test.samples > 0)
-        dt_tally_text(test, sizeof test, "test_", &ledger->test, (dt_loss)p->session->recipe->loss.kind, &p->data->test,
-                      false);
+        dt_tally_text(test, sizeof test, judge_prefix(p), &ledger->test, (dt_loss)p->session->recipe->loss.kind,
+                      &p->data->test, false);
     if (ledger->skips.count > 0) snprintf(skipped, sizeof skipped, " skipped=%lld", (long long)ledger->skips.count);
     double rate = dt_run_clock_rate(p->clock);
     if (p->data->train.about.tokens > 0)

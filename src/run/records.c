@@ -11,14 +11,28 @@ static const char *const epoch_columns[] = {
     "step",      "epoch",    "train_loss",      "train_accuracy",     "test_loss", "test_accuracy",
     "test_top5", "test_mae", "test_perplexity", "test_bits_per_char", "seconds",   NULL};
 
-static const dt_metrics_series series[] = {{"train", train_columns}, {"epoch", epoch_columns}};
+static const char *const validated_columns[] = {"step",
+                                                "epoch",
+                                                "train_loss",
+                                                "train_accuracy",
+                                                "validation_loss",
+                                                "validation_accuracy",
+                                                "validation_top5",
+                                                "validation_mae",
+                                                "validation_perplexity",
+                                                "validation_bits_per_char",
+                                                "seconds",
+                                                NULL};
+
+static const dt_metrics_series tested[] = {{"train", train_columns}, {"epoch", epoch_columns}};
+static const dt_metrics_series validated[] = {{"train", train_columns}, {"epoch", validated_columns}};
 enum { SERIES_TRAIN, SERIES_EPOCH };
 
-dt_status dt_records_open(dt_records *records, const char *directory, int64_t step) {
+dt_status dt_records_open(dt_records *records, const char *directory, dt_split judge, int64_t step) {
     dt_metrics *old = records->metrics; /* its last rows are to be made again */
     records->metrics = NULL;
     DT_TRY(dt_metrics_close(old));
-    return dt_metrics_open(&records->metrics, directory, series, 2, step);
+    return dt_metrics_open(&records->metrics, directory, judge == DT_SPLIT_VALIDATION ? validated : tested, 2, step);
 }
 
 void dt_records_close(dt_records *records) {

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "clock.h"
+#include "config/recipe.h"
 #include "store/metrics.h"
 
 typedef struct dt_records {
@@ -24,8 +25,8 @@ typedef struct dt_epoch_figures {
         test_bits_per_char, seconds;
 } dt_epoch_figures;
 
-/* All of rank 0. Rows behind `step` are dropped. */
-dt_status dt_records_open(dt_records *records, const char *directory, int64_t step);
+/* All of rank 0. Rows behind `step` are dropped. Evaluations are called by the split that judges: "validation_loss". */
+dt_status dt_records_open(dt_records *records, const char *directory, dt_split judge, int64_t step);
 /* Says how many rows were lost. */
 void dt_records_close(dt_records *records);
 /* A row that cannot be written is lost, and the run goes on. */

@@ -188,6 +188,7 @@ dt_status dt_run_roll_back(dt_run *run) {
     dt_ledger_rolled_back(&run->ledger, &skips);
     const int64_t step = run->ledger.position.step;
     dt_session_note(session, DT_ACTIVITY_COMPUTE, step);
-    return dt_session_agree(session, session->first ? dt_records_open(&run->progress.records, session->directory, step)
-                                                    : dt_ok());
+    return dt_session_agree(
+        session,
+        session->first ? dt_records_open(&run->progress.records, session->directory, run->data.judge, step) : dt_ok());
 }

@@ -9,10 +9,11 @@
 /* Collective. Test data that are not there are asked for by default: then the message says how to do without. */
 static dt_status open_test(dt_run_data *data, const dt_ranks *ranks, const dt_source_request *request) {
     char missing[DT_TEXT_MAX + 32], field[32];
-    snprintf(missing, sizeof missing, ": there is no %s", dt_source_dataset(request->data, true));
+    snprintf(missing, sizeof missing, ": there is no %s", dt_source_dataset(request->data, request->split));
     dt_status status = dt_source_open(&data->test, ranks, request);
-    if (status.code != DT_ERR_INPUT || !strstr(status.message, missing)) return status;
-    dt_source_field(request->data, true, field);
+    if (status.code != DT_ERR_INPUT || request->split != DT_SPLIT_TEST || !strstr(status.message, missing))
+        return status;
+    dt_source_field(request->data, request->split, field);
     return dt_fail(status.code, "%s (data.%s: \"\" trains without test data)", status.message, field);
 }
 
@@ -25,9 +26,11 @@ static dt_status open_sources(dt_run_data *data, const dt_ranks *ranks, const dt
                                  .vocabulary = data->vocabulary.size,
                                  .streams = recipe->train.batch};
     DT_TRY(dt_source_open(&data->train, ranks, &request));
-    data->has_test = dt_recipe_has_test(wanted);
+    data->judge = dt_recipe_judge(wanted);
+    data->has_test = data->judge != DT_SPLIT_TRAIN;
     if (!data->has_test) return dt_ok();
-    request.test = request.in_order = true;
+    request.split = data->judge;
+    request.in_order = true;
     DT_TRY(open_test(data, ranks, &request));
     char train[96], test[96];
     dt_shape_text(&data->train.about.input, train);

@@ -1,4 +1,5 @@
-/* What a run learns from: its training and test data, and what has to be known of them to use the model. */
+/* What a run learns from: its training data, what it is judged by, and what has to be known of them to use the model.
+ */
 #ifndef DTRAIN_RUN_DATA_H
 #define DTRAIN_RUN_DATA_H
 
@@ -9,8 +10,10 @@
 #include "session.h"
 
 typedef struct dt_run_data {
-    dt_source train, test;
-    bool has_test;
+    dt_source train;
+    dt_source test;           /* what it is judged by while it trains: validation data, if there is any */
+    dt_split judge;           /* which of the two */
+    bool has_test;            /* there is one */
     dt_vocabulary vocabulary; /* of a text's file */
     dt_identity identity;     /* of both */
     char identity_text[DT_IDENTITY_TEXT];

@@ -88,7 +88,7 @@ static dt_status open_records(dt_run *run) {
     DT_TRY(dt_rundir_mark(session->lock));
     DT_TRY(dt_path_join(path, session->directory, "recipe.yaml"));
     DT_TRY(dt_write_text_file(path, run->snapshot.recipe));
-    return dt_records_open(&run->progress.records, session->directory, run->ledger.position.step);
+    return dt_records_open(&run->progress.records, session->directory, run->data.judge, run->ledger.position.step);
 }
 
 static dt_status open_run(dt_run *run) {

@@ -31,10 +31,14 @@ static dt_status create_model(dt_trainee *trainee, const dt_session *session, co
 
 /* That what checkpoint.best says can be measured. */
 static dt_status check_measure(const dt_recipe *recipe, const dt_source *source) {
-    if (recipe->checkpoint.best != DT_BEST_TEST_ACCURACY || dt_has_accuracy(source, (dt_loss)recipe->loss.kind))
+    bool validation = recipe->checkpoint.best == DT_BEST_VALIDATION_ACCURACY;
+    if ((!validation && recipe->checkpoint.best != DT_BEST_TEST_ACCURACY) ||
+        dt_has_accuracy(source, (dt_loss)recipe->loss.kind))
         return dt_ok();
+    const char *split = validation ? "validation" : "test";
     return dt_fail(DT_ERR_INPUT,
-                   "checkpoint.best is test_accuracy, but mean_squared_error of values has none; use test_loss");
+                   "checkpoint.best is %s_accuracy, but mean_squared_error of values has none; use %s_loss", split,
+                   split);
 }
 
 dt_status dt_trainee_plan_model(dt_trainee *trainee, const dt_session *session, dt_run_data *data,

@@ -54,7 +54,7 @@ static void open_by(const char *recipe_text, bool test) {
                                  .data = &recipe.data,
                                  .loss = (dt_loss)recipe.loss.kind,
                                  .streams = 1,
-                                 .test = test,
+                                 .split = test ? DT_SPLIT_TEST : DT_SPLIT_TRAIN,
                                  .in_order = test};
     dt_status status = dt_source_open(&source, &ranks, &request);
     fuzz_check(status);

@@ -341,9 +341,9 @@ START_TEST(a_source_that_is_not_there_is_named_and_left_closed) {
     dt_status status = dt_source_open(&source, &ranks, &request);
     ranks_assert(status.code == DT_ERR_INPUT && strstr(status.message, "there is no /nothing; it holds"));
     ranks_assert(!source.kind && !source.x && !source.targets.y && !source.own);
-    dt_source_field(&data, true, field);
+    dt_source_field(&data, DT_SPLIT_TEST, field);
     ranks_assert(strcmp(field, kinds[_i].about.ids > 0 ? "test_tokens" : "test_x") == 0);
-    ranks_assert(strcmp(dt_source_dataset(&data, false), "/nothing") == 0);
+    ranks_assert(strcmp(dt_source_dataset(&data, DT_SPLIT_TRAIN), "/nothing") == 0);
 }
 END_TEST
 

@@ -82,7 +82,7 @@ static dt_status open_text(dt_source *source, const dt_recipe_data *data, int64_
                                  .loss = DT_LOSS_SOFTMAX_CROSS_ENTROPY,
                                  .vocabulary = vocabulary,
                                  .streams = streams,
-                                 .test = test,
+                                 .split = test ? DT_SPLIT_TEST : DT_SPLIT_TRAIN,
                                  .in_order = in_order};
     return dt_source_open(source, &ranks, &request);
 }

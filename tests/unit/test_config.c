@@ -510,6 +510,51 @@ START_TEST(fields_that_contradict_each_other_are_refused_at_the_line_of_the_firs
 }
 END_TEST
 
+/* Validation data has the last word on what is best; each measure asks for its data. */
+START_TEST(a_run_is_judged_by_validation_data_where_there_is_some) {
+    static const struct {
+        const char *data, *best, *message;
+        dt_split judge;
+    } rows[] = {
+        {"", "test_loss", NULL, DT_SPLIT_TEST},
+        {"test_x: ''", "none", NULL, DT_SPLIT_TRAIN},
+        {"validation_x: /v/x, validation_y: /v/y", "validation_loss", NULL, DT_SPLIT_VALIDATION},
+        {"test_x: '', validation_x: /v/x, validation_y: /v/y", "validation_accuracy", NULL, DT_SPLIT_VALIDATION},
+        {"context: 8, validation_tokens: /v", "validation_loss", NULL, DT_SPLIT_VALIDATION},
+        {"context: 8", "test_loss", NULL, DT_SPLIT_TEST},
+        {"validation_x: /v/x, validation_y: /v/y", "test_loss",
+         "checkpoint.best is test_loss but data.validation_x is \"/v/x\"; with validation data the run is judged by "
+         "it",
+         0},
+        {"context: 8, validation_tokens: /v", "test_loss", "but data.validation_tokens is \"/v\"; with", 0},
+        {"", "validation_accuracy", "checkpoint.best is validation_accuracy but data.validation_x is \"\"", 0},
+        {"context: 8", "validation_loss", "checkpoint.best is validation_loss but data.validation_tokens is \"\"", 0},
+        {"validation_x: /v/x", "none", "data.validation_y is \"\" but data.validation_x is \"/v/x\"; name both", 0},
+        {"context: 8, validation_x: /v/x", "none", "data.validation_x is \"/v/x\" but data.context makes", 0},
+        {"validation_tokens: /v", "none", "data.validation_tokens is \"/v\" but data.context is 0", 0},
+    };
+    char text[512];
+    for (int i = 0; i < COUNT(rows); i++) {
+        snprintf(text, sizeof text, "data: {file: d%s%s}\ncheckpoint: {best: %s}\nmodel: {layers: [a]}",
+                 rows[i].data[0] ? ", " : "", rows[i].data, rows[i].best);
+        if (rows[i].message) {
+            assert_fails(decode_status(text), DT_ERR_INPUT, rows[i].message);
+            continue;
+        }
+        dt_recipe recipe;
+        dt_yaml *root;
+        assert_ok(dt_yaml_parse_text(&root, "t.yaml", text));
+        assert_ok(dt_recipe_decode(&recipe, root, "t"));
+        dt_yaml_destroy(root);
+        ck_assert_int_eq(dt_recipe_judge(&recipe.data), rows[i].judge);
+        ck_assert(dt_recipe_has(&recipe.data, DT_SPLIT_TRAIN));
+        dt_recipe_finish(&recipe);
+    }
+    dt_split split;
+    ck_assert(dt_split_named("validation", &split) && split == DT_SPLIT_VALIDATION && !dt_split_named("valid", &split));
+}
+END_TEST
+
 START_TEST(fields_of_text_and_of_other_data_do_not_mix) {
     static const struct {
         const char *data, *more, *message;
@@ -855,6 +900,7 @@ static void add_recipe(Suite *suite) {
     TCase *recipe = tcase_create("recipe");
     tcase_add_test(recipe, fields_that_contradict_each_other_are_refused_at_the_line_of_the_first);
     tcase_add_test(recipe, fields_that_go_together_are_accepted);
+    tcase_add_test(recipe, a_run_is_judged_by_validation_data_where_there_is_some);
     tcase_add_test(recipe, fields_of_text_and_of_other_data_do_not_mix);
     tcase_add_test(recipe, missing_layers_are_refused_with_an_example);
     tcase_add_test(recipe, a_recipe_without_a_name_takes_the_file_s_made_fit_for_a_directory);

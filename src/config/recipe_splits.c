@@ -1,0 +1,29 @@
+/* Which data a recipe has for what: training, validation, test. */
+#include <string.h>
+
+#include "config/recipe.h"
+
+static const char *const names[DT_SPLIT_COUNT] = {"train", "validation", "test"};
+
+const char *dt_split_name(dt_split split) {
+    return names[split];
+}
+
+bool dt_split_named(const char *name, dt_split *split) {
+    for (int i = 0; i < DT_SPLIT_COUNT; i++) {
+        *split = (dt_split)i;
+        if (strcmp(names[i], name) == 0) return true;
+    }
+    return false;
+}
+
+bool dt_recipe_has(const dt_recipe_data *data, dt_split split) {
+    const char *const arrays[DT_SPLIT_COUNT] = {data->train_x, data->validation_x, data->test_x};
+    const char *const texts[DT_SPLIT_COUNT] = {data->train_tokens, data->validation_tokens, data->test_tokens};
+    return (data->context > 0 ? texts : arrays)[split][0] != '\0';
+}
+
+dt_split dt_recipe_judge(const dt_recipe_data *data) {
+    if (dt_recipe_has(data, DT_SPLIT_VALIDATION)) return DT_SPLIT_VALIDATION;
+    return dt_recipe_has(data, DT_SPLIT_TEST) ? DT_SPLIT_TEST : DT_SPLIT_TRAIN;
+}
