@@ -28,6 +28,8 @@ static const command commands[] = {
     {"bench", true, dt_cli_bench, dt_usage_bench, "measure the machine, and a recipe against it", NULL},
     {"import", false, dt_cli_import, dt_usage_import, "make a dataset from files of another format",
      dt_cli_import_kinds},
+    {"export", false, dt_cli_export, dt_usage_export, "a trained model as files of other frameworks",
+     dt_cli_export_formats},
 };
 #define COMMAND_COUNT ((int)(sizeof commands / sizeof *commands))
 
@@ -68,8 +70,8 @@ static int run_with_ranks(const command *chosen, int argc, char **argv) {
 static int refuse_command(dt_comm *comm, int argc, char **argv) {
     (void)argc;
     dt_status status = dt_fail(DT_ERR_USAGE,
-                               "\"%s\" is not a command; there are train, eval, sample, bench, inspect, verify and "
-                               "import (dtrain --help)",
+                               "\"%s\" is not a command; there are train, eval, sample, bench, inspect, verify, "
+                               "import and export (dtrain --help)",
                                argv[0]);
     return dt_cli_report(comm, &status);
 }

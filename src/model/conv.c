@@ -109,6 +109,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     int64_t size[2];
     DT_TRY(read_input(layer, size, &shape->in_channels));
     DT_TRY(dt_window_plan(&shape->window, layer, &config->window, layer->kind->variant, size));
+    layer->window = &shape->window;
     DT_TRY(check_groups(layer, config, shape->in_channels));
     shape->rows = dt_plan_rows(plan);
     shape->out_channels = config->out;

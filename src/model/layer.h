@@ -74,6 +74,7 @@ struct dt_layer {
                         * alone, or, when decoding, from what it keeps of the positions before */
     bool chunkable;    /* positionwise, and nothing is kept for backward but x: it may be run on any part of the
                         * positions, forward and backward */
+    const dt_window *window;      /* of a kind that goes over its input by windows; else NULL */
     const char *final_activation; /* "softmax" or "sigmoid" when that is what it ends with, or NULL */
     double flops;                 /* of its products, for one row forward */
     dt_real *const *over;         /* output of a layer in it, that its own may be written over; or NULL */

@@ -58,6 +58,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     int64_t size[2] = {dimensions == 2 ? in->dim[0] : 1, in->dim[dimensions - 1]};
     state->channels = in->rank > dimensions ? in->dim[dimensions] : 1;
     state->window = everything(size);
+    layer->window = &state->window;
     layer->out = (dt_shape){1, {state->channels}};
     if (!global) {
         dt_window_config window = config->window;

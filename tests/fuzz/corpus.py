@@ -23,6 +23,25 @@ def idx_inputs():
     yield "targets", idx(8, (2, 3), bytes(6)) + BETWEEN + idx(14, (2,), struct.pack(">2d", 1.5, -2))
 
 
+def safetensors_inputs():
+    import json
+
+    def file(header, data, length=None):
+        text = json.dumps(header).encode()
+        return struct.pack("<Q", len(text) if length is None else length) + text + data
+
+    def array(dtype, shape, begin, end):
+        return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+
+    two = {"__metadata__": {"format": "pt"}, "a": array("F32", [2, 3], 0, 24), "b": array("F16", [2], 24, 28)}
+    yield "plain", file(two, bytes(range(28)))
+    yield "short", file(two, bytes(range(20)))
+    yield "long", file(two, bytes(28), 1 << 60)
+    yield "overlap", file({"a": array("I8", [4], 0, 4), "b": array("BOOL", [4], 2, 6)}, bytes(6))
+    yield "huge", file({"a": array("F64", [1 << 62, 4], 0, 8)}, bytes(8))
+    yield "types", file({"a": array("BF16", [], 0, 2), "b": array("F8_E5M2", [3], 2, 5), "c": array("U64", [0], 5, 5)}, bytes(5))
+
+
 def data_files(directory):
     import h5py
     import numpy
@@ -56,7 +75,7 @@ def main():
     if kind == "data":
         data_files(directory)
         return
-    for name, data in {"idx": idx_inputs}[kind]():
+    for name, data in {"idx": idx_inputs, "safetensors": safetensors_inputs}[kind]():
         (directory / name).write_bytes(data)
 
 

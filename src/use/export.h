@@ -1,0 +1,37 @@
+/* A trained model as files of other worlds (export.c). */
+#ifndef DTRAIN_EXPORT_H
+#define DTRAIN_EXPORT_H
+
+#include <stdbool.h>
+
+#include "base/status.h"
+
+typedef struct dt_export dt_export;
+
+/* A format: a file export_NAME.c and a row in export.c. What it cannot carry it refuses, naming the layer and why. */
+typedef struct dt_export_format {
+    const char *name;  /* "onnx" */
+    const char *help;  /* of what it makes, in one line */
+    bool directory;    /* it makes a directory of files; else one file */
+    const char *lacks; /* what this build lacks for it; NULL: nothing */
+    dt_status (*write)(const dt_export *model, const char *path);
+} dt_export_format;
+
+extern const dt_export_format *const dt_export_formats[]; /* ends with NULL */
+
+typedef struct dt_export_request {
+    const char *target; /* a checkpoint or a run directory */
+    const char *format, *destination;
+} dt_export_request;
+
+/* What was exported, for a line on it. */
+typedef struct dt_export_figures {
+    char checkpoint[4096];
+    long long step, parameters;
+    char digest[17];
+} dt_export_figures;
+
+/* The destination appears whole or not at all. One process. */
+dt_status dt_export_run(const dt_export_request *request, dt_export_figures *figures);
+
+#endif

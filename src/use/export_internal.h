@@ -1,0 +1,51 @@
+/* What exporters share. */
+#ifndef DTRAIN_EXPORT_INTERNAL_H
+#define DTRAIN_EXPORT_INTERNAL_H
+
+#include <jansson.h>
+
+#include "data/named_arrays.h"
+#include "export.h"
+#include "model/describe.h"
+#include "outputs.h"
+#include "trained.h"
+
+/* The model that is exported, with its weights. */
+struct dt_export {
+    dt_trained trained;
+    const dt_kernels *kernels;
+    dt_model *model;
+    dt_outputs outputs;
+};
+
+extern const dt_export_format dt_export_safetensors, dt_export_npz;
+
+/* Where a tensor's values are. */
+const dt_real *dt_export_values(const dt_export *model, const dt_tensor *tensor);
+/* "layer dense1 (dense): …", for what the format cannot carry. */
+dt_status dt_export_refuse(const dt_layer *layer, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- what a model is besides its layers (export_texts.c) ---- */
+
+#define DT_EXPORT_TEXTS 24
+
+/* Texts under names, owned. */
+typedef struct dt_export_texts {
+    int count;
+    dt_named_text texts[DT_EXPORT_TEXTS];
+    char *owned[DT_EXPORT_TEXTS];
+} dt_export_texts;
+
+/* producer, digest, step, recipe, input_shape, input, input_mean and input_std, output, target_mean and target_std,
+ * class_names; lists are JSON. To be finished, also after a failure. */
+dt_status dt_export_texts_of(dt_export_texts *out, const dt_export *model);
+dt_status dt_export_text_add(dt_export_texts *texts, const char *name, const char *text);
+void dt_export_texts_finish(dt_export_texts *texts);
+
+/* The function in the loss that outputs go through: "softmax", "sigmoid" or, of values, "none". */
+const char *dt_export_final(const dt_export *model);
+/* Names of the classes as UTF-8 (bytes that are none are escaped), or their labels; an empty list where classes are
+ * their numbers, or there are none. NULL when memory is short. */
+json_t *dt_export_class_names(const dt_export *model);
+
+#endif
