@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/append.h"
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/signals.h"
@@ -25,6 +26,7 @@ static const command commands[] = {
     {"inspect", false, dt_cli_inspect, dt_usage_inspect,
      "what is in a checkpoint, dataset, metrics file or any HDF5 file", NULL},
     {"verify", false, dt_cli_verify, dt_usage_verify, "check every hash of a checkpoint, or of all of a run", NULL},
+    {"merge", false, dt_cli_merge, dt_usage_merge, "one checkpoint from several of one model", NULL},
     {"bench", true, dt_cli_bench, dt_usage_bench, "measure the machine, and a recipe against it", NULL},
     {"import", false, dt_cli_import, dt_usage_import, "make a dataset from files of another format",
      dt_cli_import_kinds},
@@ -69,10 +71,10 @@ static int run_with_ranks(const command *chosen, int argc, char **argv) {
 /* Also known to the other ranks' launcher: rank 0 is to speak before any of them ends with an error. */
 static int refuse_command(dt_comm *comm, int argc, char **argv) {
     (void)argc;
-    dt_status status = dt_fail(DT_ERR_USAGE,
-                               "\"%s\" is not a command; there are train, eval, sample, bench, inspect, verify, "
-                               "import and export (dtrain --help)",
-                               argv[0]);
+    char known[256] = "";
+    for (int i = 0; i < COMMAND_COUNT; i++)
+        dt_append(known, sizeof known, "%s%s", i == 0 ? "" : i + 1 < COMMAND_COUNT ? ", " : " and ", commands[i].name);
+    dt_status status = dt_fail(DT_ERR_USAGE, "\"%s\" is not a command; there are %s (dtrain --help)", argv[0], known);
     return dt_cli_report(comm, &status);
 }
 

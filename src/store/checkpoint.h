@@ -102,6 +102,23 @@ dt_status dt_checkpoint_load(const char *path, dt_state *state, bool part);
  * at: for whoever takes memory by what a stranger's recipe says. Not collective. */
 dt_status dt_checkpoint_fits(const char *path, const dt_state *state);
 
+/* An array that is neither a weight nor a moment, and where it stands in the file's order. */
+typedef struct dt_other {
+    char name[96];
+    bool digested; /* else it is beside the digest */
+    int64_t order;
+    dt_extra array;
+} dt_other;
+#define DT_MOST_OTHERS 256
+typedef struct dt_others {
+    int count;
+    dt_other arrays[DT_MOST_OTHERS]; /* in the file's order */
+} dt_others;
+/* All lists under /state, but what carries a row of recurrent layers or is larger than 256 MiB: for who makes another
+ * checkpoint of the same model. To dt_others_free. Not collective. */
+dt_status dt_checkpoint_others(const char *path, dt_others **out);
+void dt_others_free(dt_others *others); /* accepts NULL */
+
 /* Reads everything in the file and compares every hash and the digest, without knowing the model: the datasets are
  * taken in the order the file's `order` attributes give. Done by a child process, for HDF5 may crash on a damaged
  * file; verify before any other reading of a file that may be. *digest may be NULL. */

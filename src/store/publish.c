@@ -152,6 +152,14 @@ dt_status dt_checkpoint_compare(const char *path, const dt_state *state) {
     return dt_fail(DT_ERR_CORRUPT, "%s: what was read back is not what was written", path);
 }
 
+dt_status dt_checkpoint_save(const char *path, const dt_state *state, uint64_t *digest) {
+    const dt_ranks alone = dt_ranks_alone();
+    DT_TRY(dt_checkpoint_write(&alone, path, state));
+    DT_TRY(dt_checkpoint_compare(path, state));
+    *digest = dt_state_digest(state);
+    return dt_ok();
+}
+
 dt_status dt_checkpoint_commit(const char *temporary, const char *path, const char *directory) {
     if (rename(temporary, path) != 0)
         return dt_fail(DT_ERR_IO, "%s: renaming it to %s failed: %s", temporary, path, strerror(errno));

@@ -11,6 +11,10 @@
 dt_status dt_checkpoint_publish(const dt_ranks *ranks, const char *directory, const dt_state *state, char *path,
                                 uint64_t *digest);
 
+/* A state into the file `path` by this process alone, and read back. Whoever asks gives the file its name once it is
+ * whole (data/publish.h). */
+dt_status dt_checkpoint_save(const char *path, const dt_state *state, uint64_t *digest);
+
 /* Collective. Tries what could keep such a state from being published, without writing its arrays: permissions, names,
  * limits, room for it on the disk. Leaves nothing behind. */
 dt_status dt_checkpoint_rehearse(const dt_ranks *ranks, const char *directory, const dt_state *state);

@@ -18,7 +18,7 @@ doors = {  # what other rooms may include
     "data": "array augment batch classes identity import named_arrays npz publish safetensors sampler scaling selection source targets tokenizer",
     "optim": "optim",
     "model": "describe model",
-    "use": "batch cause choose computed decoder evaluation export extras figures outputs pieces rows_state sample trained",
+    "use": "batch cause choose computed decoder evaluation export extras figures merge outputs pieces rows_state sample trained",
     "run": "bench eval train",
 }
 blind = {"store": ["comm"], "data": ["comm"], "optim": ["comm", "store", "data"], "model": ["comm", "store", "optim"], "use": ["comm", "optim"]}  # below, and yet not to be known
