@@ -25,7 +25,7 @@ static int64_t rank_of_label(const dt_real *output, int64_t label, int64_t cols)
 /* One sample. A sample whose loss is not a number is right in nothing, whatever its outputs compare to. */
 static void tally_sample(dt_tally *tally, double loss, double abs_error, bool correct, bool in_top5) {
     if (++tally->samples % DT_SUM_ADDS == 0) dt_tally_carry(tally);
-    if (!(loss < DT_SUM_LIMIT) || !(loss > -DT_SUM_LIMIT)) {
+    if (!(loss < DT_SUM_LIMIT) || !(loss > -DT_SUM_LIMIT) || !(abs_error < DT_SUM_LIMIT)) {
         tally->not_finite++;
         return;
     }
@@ -33,7 +33,7 @@ static void tally_sample(dt_tally *tally, double loss, double abs_error, bool co
     tally->correct_top5 += in_top5;
     dt_sum_add(&tally->loss, loss);
     dt_sum_add(&tally->abs_error, abs_error);
-    if (!(loss < ROUNDED_LIMIT) || !(loss > -ROUNDED_LIMIT)) return;
+    if (!(loss < ROUNDED_LIMIT) || !(loss > -ROUNDED_LIMIT) || !(abs_error < ROUNDED_LIMIT)) return;
     tally->rounded_loss = (int64_t)((uint64_t)tally->rounded_loss + (uint64_t)llrint(loss / DT_TALLY_UNIT));
     tally->rounded_abs_error =
         (int64_t)((uint64_t)tally->rounded_abs_error + (uint64_t)llrint(abs_error / DT_TALLY_UNIT));
@@ -106,8 +106,8 @@ static int64_t rank_in_vector(const dt_real *o, const int32_t *labels, int64_t r
     return labels && cols > 1 ? rank_of_label(o, labels[row], cols) : INT64_MAX;
 }
 
-void DT_OF_ISA(mean_squared_error)(dt_real *output, const int32_t *labels, const dt_real *values, int64_t rows,
-                                   int64_t cols, bool gradient, dt_tally *tally) {
+void DT_OF_ISA(mean_squared_error)(dt_real *output, const int32_t *labels, const dt_real *values, const double *units,
+                                   int64_t rows, int64_t cols, bool gradient, dt_tally *tally) {
     for (int64_t i = 0; i < rows; i++) {
         dt_real *o = output + i * cols;
         if (!row_counts(labels, i, o, cols, gradient)) continue;
@@ -117,7 +117,7 @@ void DT_OF_ISA(mean_squared_error)(dt_real *output, const int32_t *labels, const
             dt_real target = labels && cols == 1 ? (dt_real)labels[i] : target_at(labels, values, i, j, cols);
             dt_real error = o[j] - target;
             loss = fma_double(0.5 * (double)error, (double)error, loss);
-            absolute += fabs((double)error);
+            absolute += units ? fabs((double)error) * units[j] : fabs((double)error);
             if (gradient) o[j] = error;
         }
         tally_sample(tally, loss, absolute / (double)cols, above == 0, above < 5);

@@ -71,9 +71,9 @@ static dt_verdict read_bool(const dt_field *field, const char *text, dt_value *o
     return DT_WRONG_TYPE;
 }
 
-static void write_bool(const dt_field *field, const dt_value *in, char out[DT_TEXT_MAX]) {
+static void write_bool(const dt_field *field, const dt_value *in, char out[DT_VALUE_TEXT]) {
     (void)field;
-    snprintf(out, DT_TEXT_MAX, "%s", in->truth ? "true" : "false");
+    snprintf(out, DT_VALUE_TEXT, "%s", in->truth ? "true" : "false");
 }
 
 static dt_verdict read_int(const dt_field *field, const char *text, dt_value *out) {
@@ -84,9 +84,9 @@ static dt_verdict read_int(const dt_field *field, const char *text, dt_value *ou
     return errno == ERANGE ? DT_TOO_LARGE : within(field, (double)out->whole);
 }
 
-static void write_int(const dt_field *field, const dt_value *in, char out[DT_TEXT_MAX]) {
+static void write_int(const dt_field *field, const dt_value *in, char out[DT_VALUE_TEXT]) {
     (void)field;
-    snprintf(out, DT_TEXT_MAX, "%lld", (long long)in->whole);
+    snprintf(out, DT_VALUE_TEXT, "%lld", (long long)in->whole);
 }
 
 /* The end of the decimal number `text` begins with, or NULL when it begins with none. */
@@ -117,9 +117,9 @@ static void write_number(double number, char *out, size_t size) {
     }
 }
 
-static void write_real(const dt_field *field, const dt_value *in, char out[DT_TEXT_MAX]) {
+static void write_real(const dt_field *field, const dt_value *in, char out[DT_VALUE_TEXT]) {
     (void)field;
-    write_number(in->real, out, DT_TEXT_MAX);
+    write_number(in->real, out, DT_VALUE_TEXT);
 }
 
 static dt_verdict read_text(const dt_field *field, const char *text, dt_value *out) {
@@ -132,12 +132,14 @@ static dt_verdict read_text(const dt_field *field, const char *text, dt_value *o
     return within(field, (double)length);
 }
 
-static void write_text(const dt_field *field, const dt_value *in, char out[DT_TEXT_MAX]) {
+static void write_text(const dt_field *field, const dt_value *in, char out[DT_VALUE_TEXT]) {
     (void)field;
-    snprintf(out, DT_TEXT_MAX, "%s", in->text);
+    snprintf(out, DT_VALUE_TEXT, "%s", in->text);
 }
 
 static dt_verdict read_choice(const dt_field *field, const char *text, dt_value *out) {
+    for (int i = 0; field->were && field->were[i]; i += 2)
+        if (strcmp(text, field->were[i]) == 0) text = field->were[i + 1];
     for (int i = 0; field->choices[i]; i++) {
         if (strcmp(text, field->choices[i]) != 0) continue;
         out->choice = i;
@@ -146,8 +148,8 @@ static dt_verdict read_choice(const dt_field *field, const char *text, dt_value 
     return DT_WRONG_TYPE;
 }
 
-static void write_choice(const dt_field *field, const dt_value *in, char out[DT_TEXT_MAX]) {
-    snprintf(out, DT_TEXT_MAX, "%s", field->choices[in->choice]);
+static void write_choice(const dt_field *field, const dt_value *in, char out[DT_VALUE_TEXT]) {
+    snprintf(out, DT_VALUE_TEXT, "%s", field->choices[in->choice]);
 }
 
 /* The first name of a unit is how it is written. */
@@ -187,49 +189,83 @@ static dt_verdict read_span(const dt_field *field, const char *text, dt_value *o
     return within(field, span.value);
 }
 
-static void write_span(const dt_field *field, const dt_value *in, char out[DT_TEXT_MAX]) {
+static void write_span(const dt_field *field, const dt_value *in, char out[DT_VALUE_TEXT]) {
     (void)field;
     static const char *const names[] = {[DT_SPAN_STEPS] = "step", [DT_SPAN_SECONDS] = "s", [DT_SPAN_EPOCHS] = "epoch"};
     if (in->span.unit == DT_SPAN_NEVER) {
-        snprintf(out, DT_TEXT_MAX, "never");
+        snprintf(out, DT_VALUE_TEXT, "never");
         return;
     }
     char number[40];
     write_number(in->span.value, number, sizeof number);
     bool plural = in->span.unit != DT_SPAN_SECONDS && in->span.value != 1;
-    snprintf(out, DT_TEXT_MAX, "%s %s%s", number, names[in->span.unit], plural ? "s" : "");
+    snprintf(out, DT_VALUE_TEXT, "%s %s%s", number, names[in->span.unit], plural ? "s" : "");
 }
 
-/* "[1, 2]", and "1" for a list of one. */
+/* The next of a list's items, "[1, 2]", or "1" for a list of one; *more: another follows. NULL: it is no such list. */
+static const char *next_item(const char *at, char item[64], bool *more) {
+    at += strspn(at, " ");
+    size_t length = strcspn(at, " ,]");
+    if (length >= 64) return NULL;
+    snprintf(item, 64, "%.*s", (int)length, at);
+    at += length;
+    at += strspn(at, " ");
+    *more = *at == ',';
+    return at + *more;
+}
+
 static dt_verdict read_list(const dt_field *field, const char *text, dt_value *out) {
     dt_shape list = {0, {0}};
     const char *at = text + (*text == '[');
     for (bool more = true; more; list.rank++) {
-        char number[32];
-        at += strspn(at, " ");
-        size_t length = strcspn(at, " ,]");
+        char number[64];
         dt_value item;
-        if (list.rank == DT_MAX_RANK || length >= sizeof number) return DT_WRONG_TYPE;
-        snprintf(number, sizeof number, "%.*s", (int)length, at);
+        if (list.rank == DT_MAX_RANK || !(at = next_item(at, number, &more))) return DT_WRONG_TYPE;
         dt_verdict why = read_int(field, number, &item);
         if (why != DT_FITS) return why;
         list.dim[list.rank] = item.whole;
-        at += length;
-        at += strspn(at, " ");
-        more = *at == ',';
-        at += more;
     }
     if (strcmp(at, text[0] == '[' ? "]" : "") != 0) return DT_WRONG_TYPE;
     out->list = list;
     return DT_FITS;
 }
 
-static void write_list(const dt_field *field, const dt_value *in, char out[DT_TEXT_MAX]) {
+static void write_list(const dt_field *field, const dt_value *in, char out[DT_VALUE_TEXT]) {
     (void)field;
     out[0] = '\0';
     for (int i = 0; i < in->list.rank; i++)
-        dt_append(out, DT_TEXT_MAX, "%s%lld", i ? ", " : "[", (long long)in->list.dim[i]);
-    dt_append(out, DT_TEXT_MAX, "]");
+        dt_append(out, DT_VALUE_TEXT, "%s%lld", i ? ", " : "[", (long long)in->list.dim[i]);
+    dt_append(out, DT_VALUE_TEXT, "]");
+}
+
+/* Without brackets one number: "1,5" is somebody's decimal comma. */
+static dt_verdict read_reals(const dt_field *field, const char *text, dt_value *out) {
+    dt_reals reals = {0};
+    const int most = *text == '[' ? DT_MOST_REALS : 1;
+    const char *at = text + (*text == '[');
+    for (bool more = true; more; reals.count++) {
+        char number[64];
+        dt_value item;
+        if (reals.count == most || !(at = next_item(at, number, &more))) return DT_WRONG_TYPE;
+        dt_verdict why = read_real(field, number, &item);
+        if (why != DT_FITS) return why;
+        reals.value[reals.count] = item.real;
+    }
+    if (strcmp(at, text[0] == '[' ? "]" : "") != 0) return DT_WRONG_TYPE;
+    out->reals = reals;
+    return DT_FITS;
+}
+
+/* One number has no brackets. */
+static void write_reals(const dt_field *field, const dt_value *in, char out[DT_VALUE_TEXT]) {
+    (void)field;
+    char number[40];
+    out[0] = '\0';
+    for (int i = 0; i < in->reals.count; i++) {
+        write_number(in->reals.value[i], number, sizeof number);
+        dt_append(out, DT_VALUE_TEXT, "%s%s", i ? ", " : in->reals.count > 1 ? "[" : "", number);
+    }
+    if (in->reals.count > 1) dt_append(out, DT_VALUE_TEXT, "]");
 }
 
 const dt_value_type dt_value_types[] = {
@@ -243,4 +279,6 @@ const dt_value_type dt_value_types[] = {
                        sizeof(dt_span), read_span, write_span},
     [DT_FIELD_LIST] = {"a list of at most 6 whole numbers, as in [28, 28, 1]", "within ±9223372036854775807",
                        "list of whole numbers", sizeof(dt_shape), read_list, write_list},
+    [DT_FIELD_REALS] = {"a number, or a list of at most 64 numbers, as in [0.5, 2]", "within ±1.7e308",
+                        "number or list", sizeof(dt_reals), read_reals, write_reals},
 };

@@ -15,6 +15,7 @@ typedef union dt_value {
     int choice;
     dt_span span;
     dt_shape list;
+    dt_reals reals;
     char text[DT_TEXT_MAX];
 } dt_value;
 
@@ -24,10 +25,15 @@ typedef struct dt_value_type {
     const char *word;  /* in the help */
     size_t size;
     dt_verdict (*read)(const dt_field *field, const char *text, dt_value *out);
-    void (*write)(const dt_field *field, const dt_value *in, char out[DT_TEXT_MAX]);
+    void (*write)(const dt_field *field, const dt_value *in, char out[DT_VALUE_TEXT]);
 } dt_value_type;
 
 extern const dt_value_type dt_value_types[]; /* by dt_field_type */
+
+/* Whether values of a type may be lists in a recipe. */
+static inline bool dt_is_list(dt_field_type type) {
+    return type == DT_FIELD_LIST || type == DT_FIELD_REALS;
+}
 
 bool dt_field_has_maximum(const dt_field *field);
 /* "greater than 0 and at most 1" */

@@ -33,7 +33,7 @@ static void requirement(const dt_field *field, dt_verdict why, const char *text,
         dt_choices_words(field, out, DT_TEXT_MAX);
     else
         snprintf(out, DT_TEXT_MAX, "%s", dt_value_types[field->type].noun);
-    bool numeric = field->type == DT_FIELD_INT || field->type == DT_FIELD_REAL;
+    bool numeric = field->type == DT_FIELD_INT || field->type == DT_FIELD_REAL || field->type == DT_FIELD_REALS;
     if (why == DT_WRONG_TYPE && numeric && isdigit((unsigned char)text[0]) && strpbrk(text, "_,'xX"))
         dt_append(out, DT_TEXT_MAX, ", in plain decimal digits");
     if (field->fallback && field->fallback[0]) dt_append(out, DT_TEXT_MAX, " (default %s)", field->fallback);
@@ -143,7 +143,7 @@ static dt_status check_keys(const context *c, const dt_yaml *map, const char *pa
         const dt_field *field = find_ever(c->table, key);
         const dt_yaml *other = field && strcmp(field->key, key) != 0 ? dt_yaml_get(c->map, field->key) : NULL;
         if (other) return fail_twice(c, field, node, other);
-        bool list = field && field->type == DT_FIELD_LIST && node->kind == DT_YAML_LIST;
+        bool list = field && dt_is_list(field->type) && node->kind == DT_YAML_LIST;
         if (field && node->kind != DT_YAML_SCALAR && !list) return fail_kind(c, field, node);
         if (field || is_elsewhere(c, key)) continue;
         if (!is_group(c, key)) return fail_unknown(c, node, key);
@@ -164,15 +164,15 @@ static dt_status fail_missing(const context *c, const dt_field *field) {
 }
 
 /* A list of scalars as text; what is no scalar or leaves no room becomes "…", which no type reads. */
-static void join(const dt_yaml *list, char out[DT_TEXT_MAX]) {
-    snprintf(out, DT_TEXT_MAX, "[");
+static void join(const dt_yaml *list, char out[DT_VALUE_TEXT]) {
+    snprintf(out, DT_VALUE_TEXT, "[");
     for (const dt_yaml *item = list->first; item; item = item->next) {
         const char *text = item->kind == DT_YAML_SCALAR ? item->text : "…";
-        if (strlen(out) + strlen(text) + 12 > DT_TEXT_MAX) text = "…";
-        dt_append(out, DT_TEXT_MAX, "%s%s", item == list->first ? "" : ", ", text);
-        if (strlen(out) + 12 > DT_TEXT_MAX) break;
+        if (strlen(out) + strlen(text) + 12 > DT_VALUE_TEXT) text = "…";
+        dt_append(out, DT_VALUE_TEXT, "%s%s", item == list->first ? "" : ", ", text);
+        if (strlen(out) + 12 > DT_VALUE_TEXT) break;
     }
-    dt_append(out, DT_TEXT_MAX, "]");
+    dt_append(out, DT_VALUE_TEXT, "]");
 }
 
 static dt_status decode_field(const context *c, const dt_field *field, void *out) {
@@ -180,7 +180,7 @@ static dt_status decode_field(const context *c, const dt_field *field, void *out
     if (!node && !field->fallback) return fail_missing(c, field);
     dt_value decoded;
     memset(&decoded, 0, sizeof decoded);
-    char joined[DT_TEXT_MAX];
+    char joined[DT_VALUE_TEXT];
     if (node && node->kind == DT_YAML_LIST) join(node, joined);
     const char *text = !node ? field->fallback : node->kind == DT_YAML_LIST ? joined : node->text;
     dt_verdict why = dt_value_types[field->type].read(field, text, &decoded);
@@ -204,7 +204,7 @@ dt_status dt_fields_decode(const dt_field *table, const dt_yaml *map, const char
 
 /* ---- encoding ---- */
 
-void dt_field_text(const dt_field *field, const void *in, char out[DT_TEXT_MAX]) {
+void dt_field_text(const dt_field *field, const void *in, char out[DT_VALUE_TEXT]) {
     dt_value held;
     memset(&held, 0, sizeof held);
     memcpy(&held, (const char *)in + field->offset, dt_value_types[field->type].size);
@@ -216,20 +216,20 @@ bool dt_field_is_default(const dt_field *field, const void *in) {
     memset(&fallback, 0, sizeof fallback);
     if (!field->fallback || dt_value_types[field->type].read(field, field->fallback, &fallback) != DT_FITS)
         return false;
-    char here[DT_TEXT_MAX], there[DT_TEXT_MAX];
+    char here[DT_VALUE_TEXT], there[DT_VALUE_TEXT];
     dt_field_text(field, in, here);
     dt_value_types[field->type].write(field, &fallback, there);
     return strcmp(here, there) == 0;
 }
 
-/* The field's list as a list of scalars; NULL when memory is short. */
-static dt_yaml *list_node(const dt_field *field, const void *in, const char *source) {
-    dt_shape list;
-    memcpy(&list, (const char *)in + field->offset, sizeof list);
+/* A list's text, "[1, 2]", as a list of scalars; NULL when memory is short. */
+static dt_yaml *list_node(const char *text, const char *source) {
     dt_yaml *node = dt_yaml_new(DT_YAML_LIST, NULL, NULL, source);
-    for (int i = 0; node && i < list.rank; i++) {
-        char number[32];
-        snprintf(number, sizeof number, "%lld", (long long)list.dim[i]);
+    for (const char *at = text + 1; node && *at && *at != ']'; at += strspn(at, ", ")) {
+        char number[64];
+        size_t length = strcspn(at, ",]");
+        snprintf(number, sizeof number, "%.*s", (int)length, at);
+        at += length;
         dt_yaml *item = dt_yaml_new(DT_YAML_SCALAR, NULL, number, source);
         if (item) {
             dt_yaml_append(node, item);
@@ -243,10 +243,10 @@ static dt_yaml *list_node(const dt_field *field, const void *in, const char *sou
 
 dt_status dt_fields_encode(const dt_field *table, const void *in, dt_yaml *map) {
     for (const dt_field *field = table; field->key; field++) {
-        char text[DT_TEXT_MAX];
+        char text[DT_VALUE_TEXT];
         dt_field_text(field, in, text);
-        bool list = field->type == DT_FIELD_LIST;
-        dt_yaml *node = list ? list_node(field, in, map->source) : dt_yaml_new(DT_YAML_SCALAR, NULL, text, map->source);
+        bool list = dt_is_list(field->type) && text[0] == '[';
+        dt_yaml *node = list ? list_node(text, map->source) : dt_yaml_new(DT_YAML_SCALAR, NULL, text, map->source);
         if (node) node->quoted = field->type == DT_FIELD_TEXT;
         DT_TRY(dt_yaml_put(map, field->key, node));
     }

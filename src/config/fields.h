@@ -19,9 +19,20 @@ typedef enum dt_field_type {
     DT_FIELD_CHOICE, /* int: index into choices */
     DT_FIELD_SPAN,   /* dt_span: "200", "200 steps", "90 s", "1 epoch", "0" or "never" */
     DT_FIELD_LIST,   /* dt_shape: up to DT_MAX_RANK whole numbers, "[28, 28, 1]" */
+    DT_FIELD_REALS,  /* dt_reals: a number, or a list of them, "[0.5, 2]" */
 } dt_field_type;
 
 #define DT_TEXT_MAX 256
+#define DT_VALUE_TEXT 2048 /* bytes that any value fits into, written as text */
+
+#define DT_MOST_REALS 64
+
+/* One number for all, or one for each of several. */
+typedef struct dt_reals {
+    int count;
+    double value[DT_MOST_REALS];
+} dt_reals;
+#define DT_REAL(number) ((dt_reals){1, {(number)}})
 
 typedef enum dt_span_unit { DT_SPAN_NEVER, DT_SPAN_STEPS, DT_SPAN_SECONDS, DT_SPAN_EPOCHS } dt_span_unit;
 
@@ -46,10 +57,12 @@ typedef struct dt_field {
     dt_field_type type;
     size_t offset;        /* into the struct the table describes */
     const char *fallback; /* the default, as YAML text; NULL with DT_FIELD_REQUIRED */
-    double min, max;      /* of INT, REAL and a LIST's numbers; of a SPAN's value; of a TEXT's length. max <= min: no
-                           * maximum; both 0      without DT_FIELD_ABOVE: no minimum either */
+    double min, max; /* of INT, REAL and the numbers of a LIST or REALS; of a SPAN's value; of a TEXT's length. max <=
+                      * min: no maximum; both 0      without DT_FIELD_ABOVE: no minimum either */
     unsigned flags;
     const char *const *choices; /* NULL-terminated; for CHOICE */
+    const char *const *were;    /* names that choices had before, which are read too, each followed by its present one;
+                                 * NULL-terminated. NULL: none */
     const char *help;           /* one line: meaning and unit */
 } dt_field;
 
@@ -64,7 +77,7 @@ dt_status dt_fields_decode(const dt_field *table, const dt_yaml *map, const char
 
 /* The value of one field as YAML text ("0.001", "true", "200 steps"); reals round-trip exactly (shortest of
  * %.9g…%.17g). */
-void dt_field_text(const dt_field *field, const void *in, char out[DT_TEXT_MAX]);
+void dt_field_text(const dt_field *field, const void *in, char out[DT_VALUE_TEXT]);
 
 /* The row of a key, or NULL. */
 const dt_field *dt_field_find(const dt_field *table, const char *key);

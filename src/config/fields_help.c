@@ -13,7 +13,7 @@ static void cell(const dt_field *field, const char *prefix, int column, char out
     if (column == COLUMN_KEY) {
         snprintf(out, DT_TEXT_MAX, "%s%s", prefix, field->key);
     } else if (column == COLUMN_TYPE) {
-        bool limited = field->type == DT_FIELD_INT || field->type == DT_FIELD_REAL || field->type == DT_FIELD_LIST;
+        bool limited = field->type == DT_FIELD_INT || field->type == DT_FIELD_REAL || dt_is_list(field->type);
         if (limited) dt_limits_signs(field, limits, sizeof limits);
         snprintf(out, DT_TEXT_MAX, "%s%s", dt_value_types[field->type].word, limits);
     } else {

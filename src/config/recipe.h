@@ -43,7 +43,13 @@ typedef enum dt_wire { DT_WIRES(DT_WIRE_ENUM) } dt_wire;
 typedef enum dt_precision { DT_PRECISION_FLOAT32, DT_PRECISION_BF16 } dt_precision;
 typedef enum dt_path { DT_PATH_AUTO, DT_PATH_NODE, DT_PATH_FLAT } dt_path;
 
-typedef enum dt_normalize { DT_NORMALIZE_GIVEN, DT_NORMALIZE_COMPUTED } dt_normalize;
+typedef enum dt_normalize {
+    DT_NORMALIZE_NONE,
+    DT_NORMALIZE_GIVEN,
+    DT_NORMALIZE_STANDARDISE,
+    DT_NORMALIZE_MIN_MAX
+} dt_normalize;
+typedef enum dt_normalize_by { DT_NORMALIZE_BY_CHANNEL, DT_NORMALIZE_BY_ALL } dt_normalize_by;
 typedef enum dt_samples { DT_SAMPLES_FIRST, DT_SAMPLES_LAST } dt_samples;
 typedef enum dt_channels { DT_CHANNELS_AUTO, DT_CHANNELS_NONE, DT_CHANNELS_FIRST, DT_CHANNELS_LAST } dt_channels;
 
@@ -52,15 +58,21 @@ typedef enum dt_changed { DT_CHANGED_REFUSE, DT_CHANGED_ACCEPT } dt_changed;
 typedef enum dt_windows { DT_WINDOWS_RANDOM, DT_WINDOWS_STREAM } dt_windows;
 typedef enum dt_objective { DT_OBJECTIVE_NEXT, DT_OBJECTIVE_MASKED, DT_OBJECTIVE_CLASS } dt_objective;
 
+/* How numbers of a file are scaled: they are used as (x - mean)/std. */
+typedef struct dt_recipe_scale {
+    int normalize; /* dt_normalize: where mean and std come from */
+    int by;        /* dt_normalize_by: what has a mean and a std of its own, where they are computed */
+    dt_reals mean, std;
+} dt_recipe_scale;
+
 typedef struct dt_recipe_data {
     char file[DT_TEXT_MAX];
     char train_x[DT_TEXT_MAX], train_y[DT_TEXT_MAX];
     char validation_x[DT_TEXT_MAX], validation_y[DT_TEXT_MAX];
     char test_x[DT_TEXT_MAX], test_y[DT_TEXT_MAX];
-    int normalize;    /* dt_normalize: where mean and std come from */
-    double mean, std; /* x is used as (x - mean) / std */
-    int samples;      /* dt_samples: which dimension of the datasets they are */
-    int channels;     /* dt_channels: which dimension of a sample they are */
+    dt_recipe_scale scale, target; /* of the samples, and of targets that are values */
+    int samples;                   /* dt_samples: which dimension of the datasets they are */
+    int channels;                  /* dt_channels: which dimension of a sample they are */
     bool shuffle;
     int64_t crop_padding; /* pixels a training picture may move in each direction; 0: stays */
     bool flip;            /* half of the training pictures are mirrored */

@@ -21,7 +21,7 @@ const char *dt_recipe_source_of(const dt_yaml *root, const char *key, const char
 
 /* The value of a field as messages show it. */
 static void show_value(const dt_field *field, const dt_recipe *recipe, char out[DT_SHOWN + 2]) {
-    char text[DT_TEXT_MAX], shown[DT_SHOWN];
+    char text[DT_VALUE_TEXT], shown[DT_SHOWN];
     dt_field_text(field, recipe, text);
     snprintf(out, DT_SHOWN + 2, field->type == DT_FIELD_TEXT ? "\"%s\"" : "%s", dt_shown(text, shown));
 }
@@ -34,6 +34,11 @@ static const struct reader {
 } readers[] = {
     {"data.mean", "data.normalize", BIT(DT_NORMALIZE_GIVEN)},
     {"data.std", "data.normalize", BIT(DT_NORMALIZE_GIVEN)},
+    {"data.normalize_by", "data.normalize", BIT(DT_NORMALIZE_STANDARDISE) | BIT(DT_NORMALIZE_MIN_MAX)},
+    {"data.target.mean", "data.target.normalize", BIT(DT_NORMALIZE_GIVEN)},
+    {"data.target.std", "data.target.normalize", BIT(DT_NORMALIZE_GIVEN)},
+    {"data.target.normalize_by", "data.target.normalize", BIT(DT_NORMALIZE_STANDARDISE) | BIT(DT_NORMALIZE_MIN_MAX)},
+    {"data.target.normalize", "model.loss", BIT(DT_LOSS_MEAN_SQUARED_ERROR)},
     {"data.mask_rate", "data.objective", BIT(DT_OBJECTIVE_MASKED)},
     {"data.pad", "data.objective", BIT(DT_OBJECTIVE_CLASS)},
     {"model.label_smoothing", "model.loss", BIT(DT_LOSS_SOFTMAX_CROSS_ENTROPY) | BIT(DT_LOSS_BINARY_CROSS_ENTROPY)},

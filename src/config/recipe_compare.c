@@ -58,7 +58,7 @@ static bool matters(const comparison *c, const dt_field *field) {
 static void compare_fields(comparison *c) {
     for (const dt_field *field = dt_recipe_fields; field->key; field++) {
         if (!matters(c, field) || dt_recipe_allows(c->allowed, field->key)) continue;
-        char old[DT_TEXT_MAX], new[DT_TEXT_MAX];
+        char old[DT_VALUE_TEXT], new[DT_VALUE_TEXT];
         dt_field_text(field, &c->old, old);
         dt_field_text(field, &c->new, new);
         if (strcmp(old, new) != 0) differ(c, field->key, old, new);

@@ -8,7 +8,9 @@ static const char *const losses[] = {"softmax_cross_entropy", "mean_squared_erro
 static const char *const optimizers[] = {DT_OPTIMIZERS(CHOICE_OF) NULL};
 static const char *const schedules[] = {"constant", "step", "cosine", "linear", "one_cycle", NULL};
 static const char *const paths[] = {"auto", "node", "flat", NULL};
-static const char *const normalizes[] = {"given", "computed", NULL};
+static const char *const normalizes[] = {"none", "given", "standardise", "min_max", NULL};
+static const char *const normalizes_were[] = {"computed", "standardise", NULL};
+static const char *const normalizes_by[] = {"channel", "all", NULL};
 static const char *const samples[] = {"first", "last", NULL};
 static const char *const channels[] = {"auto", "none", "first", "last", NULL};
 static const char *const windows[] = {"random", "stream", NULL};
@@ -50,11 +52,24 @@ const dt_field dt_recipe_fields[] = {
      .help = "dataset of their labels or targets"},
     {ROW("data.samples", CHOICE, data.samples, "first"), .choices = samples, .flags = NUMBERS,
      .help = "which dimension of these datasets the samples are; files of MATLAB often have them last"},
-    {ROW("data.normalize", CHOICE, data.normalize, "given"), .choices = normalizes, .flags = NUMBERS,
-     .help = "where mean and std come from; computed: by channel, from the training samples, kept in checkpoints"},
-    {ROW("data.mean", REAL, data.mean, "0"), .flags = NUMBERS,
-     .help = "x is used as (x - mean)/std"},
-    {ROW("data.std", REAL, data.std, "1"), .flags = NUMBERS | DT_FIELD_ABOVE,
+    {ROW("data.normalize", CHOICE, data.scale.normalize, "given"), .choices = normalizes, .were = normalizes_were,
+     .flags = NUMBERS,
+     .help = "how samples are scaled: by the mean and std given, or from the training samples to mean 0 and std 1 or to "
+             "0 to 1"},
+    {ROW("data.normalize_by", CHOICE, data.scale.by, "channel"), .choices = normalizes_by, .flags = NUMBERS,
+     .help = "what is scaled by itself where scales come from the samples: a channel (of a table a column), or all alike"},
+    {ROW("data.mean", REALS, data.scale.mean, "0"), .flags = NUMBERS,
+     .help = "x is used as (x - mean)/std; one for all, or a list, one a channel"},
+    {ROW("data.std", REALS, data.scale.std, "1"), .flags = NUMBERS | DT_FIELD_ABOVE,
+     .help = "see data.mean"},
+    {ROW("data.target.normalize", CHOICE, data.target.normalize, "none"), .choices = normalizes, .flags = NUMBERS,
+     .help = "the same for targets that are values: the model learns them scaled, and figures and predictions are in "
+             "their own units"},
+    {ROW("data.target.normalize_by", CHOICE, data.target.by, "channel"), .choices = normalizes_by, .flags = NUMBERS,
+     .help = "see data.normalize_by"},
+    {ROW("data.target.mean", REALS, data.target.mean, "0"), .flags = NUMBERS,
+     .help = "see data.mean"},
+    {ROW("data.target.std", REALS, data.target.std, "1"), .flags = NUMBERS | DT_FIELD_ABOVE,
      .help = "see data.mean"},
     {ROW("data.channels", CHOICE, data.channels, "auto"), .choices = channels, .flags = NUMBERS,
      .help = "which dimension of a sample they are; auto: the last, but none of two ([H, W])"},

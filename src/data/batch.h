@@ -14,6 +14,9 @@ typedef struct dt_batch {
     dt_real *x;      /* [rows, inputs] */
     int32_t *labels; /* [rows, targets], or NULL; -1: this one does not count */
     dt_real *values; /* [rows, width], or NULL */
+    /* [width]: what 1 of a value is in the targets' own units, where values are scaled (scaling.h), so that errors can
+     * be told in them; NULL: the values are the targets' own. Borrowed. */
+    const double *units;
     int64_t targets; /* labels of a sample; 0 means 1 */
     /* Row r is the next window of stream first + r of so many, all of which go on in the next batch; 0: rows stand
      * alone. `fresh`: these are the streams' first windows, before which nothing was read. */

@@ -1,23 +1,21 @@
-/* Bringing the numbers of a file to mean 0 and deviation 1. Where mean and deviation are to be computed, the samples
- * are cut into blocks whose bounds depend on their number alone; a block is summed by one rank, in order, and blocks
- * are joined in order by all. So the result is the same bits on any number of ranks, for one pass over the data.
+/* Bringing the numbers of a file to mean 0 and deviation 1, or where a recipe wants them, and outputs back to the units
+ * of their targets.
  *
  * A step converts and scales in float32, which is as exact as its inputs are wherever the mean is not far from 0. Where
  * it is, as with times or pressures, numbers that float32 cannot hold would lose the digits in which they differ: those
- * channels are computed in a second pass, as distances from the mean of the first, and scaled in double. Which channels
- * are far follows from mean and deviation alone, so a resumed run and an evaluation know it without the data. */
+ * channels are scaled in double. Which channels are far follows from mean and deviation alone, so a resumed run and an
+ * evaluation know it without the data. */
 #include "data/source.h"
 #include "numbers.h"
 #include "samples.h"
+#include "scaling_internal.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "base/alive.h"
 #include "base/memory.h"
-#include "base/stop.h"
 
-#define BLOCKS 256
+/* ---- opening ---- */
 
 static dt_status fail_picture(const dt_source *source, const dt_recipe_data *data) {
     char shape[96];
@@ -31,14 +29,13 @@ static dt_status fail_picture(const dt_source *source, const dt_recipe_data *dat
 /* The dimensions of a sample, and which of them are channels. */
 static void read_layout(dt_scaling *s, const dt_shape *shape, dt_channels where) {
     const int64_t *dim = shape->dim;
-    int64_t count = dt_shape_count(shape);
+    s->count = dt_shape_count(shape);
     if (where == DT_CHANNELS_AUTO) where = shape->rank == 2 ? DT_CHANNELS_NONE : DT_CHANNELS_LAST;
     if (shape->rank == 0) where = DT_CHANNELS_NONE;
     s->planes = where == DT_CHANNELS_FIRST ? dim[0] : 1;
     s->depth = where == DT_CHANNELS_LAST ? dt_shape_last(shape) : 1;
-    s->channels = s->planes * s->depth;
     s->height = 1;
-    s->width = count / s->channels;
+    s->width = s->count / (s->planes * s->depth);
     int first = where == DT_CHANNELS_FIRST, last = shape->rank - (where == DT_CHANNELS_LAST);
     s->picture = last - first == 2;
     if (!s->picture) return;
@@ -46,35 +43,85 @@ static void read_layout(dt_scaling *s, const dt_shape *shape, dt_channels where)
     s->width = dim[first + 1];
 }
 
+static dt_status check_augment(const dt_scaling *s, const dt_source *source, const dt_recipe_data *data) {
+    bool augments = data->crop_padding > 0 || data->flip;
+    if (augments && !s->picture) return fail_picture(source, data);
+    if (data->crop_padding == 0 || (data->crop_padding < s->height && data->crop_padding < s->width)) return dt_ok();
+    return dt_fail(DT_ERR_INPUT,
+                   "data.augment.crop_padding is %lld but samples of %s are %lld x %lld pixels; it must be less",
+                   (long long)data->crop_padding, data->train_x, (long long)s->height, (long long)s->width);
+}
+
+/* How many have a scale of their own: one, or every channel. */
+static dt_status count_scales(dt_scaling *s, const dt_recipe_scale *wanted, const char *dataset) {
+    const int64_t channels = dt_scaling_columns(s);
+    const bool computed = dt_scale_is_computed(wanted);
+    s->channels = computed && wanted->by == DT_NORMALIZE_BY_CHANNEL ? channels : 1;
+    if (wanted->normalize != DT_NORMALIZE_GIVEN) return dt_ok();
+    const bool means = wanted->mean.count > 1;
+    const int listed = means ? wanted->mean.count : wanted->std.count;
+    if (listed > 1) s->channels = listed;
+    const bool even = !means || wanted->std.count <= 1 || wanted->std.count == listed;
+    if (even && (listed <= 1 || listed == channels)) return dt_ok();
+    const char *group = s->of_targets ? "data.target." : "data.";
+    if (!even)
+        return dt_fail(DT_ERR_INPUT, "%smean has %d numbers but %sstd has %d; give as many of both, or one for all",
+                       group, listed, group, wanted->std.count);
+    return dt_fail(DT_ERR_INPUT, "%s%s has %d numbers but %s has %lld channel%s; give one for each, or one for all",
+                   group, means ? "mean" : "std", listed, dataset, (long long)channels, channels == 1 ? "" : "s");
+}
+
+static double one_of(const dt_reals *reals, int64_t channel, double otherwise) {
+    if (reals->count == 0) return otherwise;
+    return reals->value[reals->count > 1 ? channel : 0];
+}
+
+/* What the recipe gives. */
+static void take_given(dt_scaling *s, const dt_recipe_scale *wanted) {
+    const bool given = wanted->normalize == DT_NORMALIZE_GIVEN;
+    for (int64_t i = 0; i < s->channels; i++) {
+        s->mean[i] = given ? one_of(&wanted->mean, i, 0) : 0;
+        s->std[i] = given ? one_of(&wanted->std, i, 1) : 1;
+    }
+    dt_scaling_settle(s);
+}
+
+static dt_status open_scaling(dt_scaling *s, const dt_recipe_scale *wanted, const char *dataset) {
+    DT_TRY(count_scales(s, wanted, dataset));
+    const size_t channels = (size_t)s->channels, numbers = s->of_targets ? (size_t)s->count : 1;
+    s->mean = dt_alloc(channels, sizeof *s->mean);
+    s->std = dt_alloc(channels, sizeof *s->std);
+    s->far = dt_alloc(channels, sizeof *s->far);
+    s->shift = dt_alloc(2 * channels, sizeof *s->shift);
+    s->factor = dt_alloc(2 * channels, sizeof *s->factor);
+    s->offsets = dt_alloc(numbers, sizeof *s->offsets);
+    s->units = dt_alloc(numbers, sizeof *s->units);
+    if (!s->mean || !s->std || !s->far || !s->shift || !s->factor || !s->offsets || !s->units)
+        return dt_fail_memory("the channels' scales", (channels + numbers) * sizeof *s->mean);
+    take_given(s, wanted);
+    return dt_ok();
+}
+
 dt_status dt_scaling_open(dt_scaling *out, const dt_source *source, const dt_recipe_data *data) {
     memset(out, 0, sizeof *out);
     read_layout(out, &source->about.input, (dt_channels)data->channels);
-    bool augments = data->crop_padding > 0 || data->flip;
-    if (augments && !out->picture) return fail_picture(source, data);
-    if (data->crop_padding >= out->height || data->crop_padding >= out->width) {
-        if (data->crop_padding > 0)
-            return dt_fail(
-                DT_ERR_INPUT,
-                "data.augment.crop_padding is %lld but samples of %s are %lld x %lld pixels; it must be less",
-                (long long)data->crop_padding, data->train_x, (long long)out->height, (long long)out->width);
-    }
-    if (data->normalize == DT_NORMALIZE_GIVEN) out->channels = 1;
-    size_t channels = (size_t)out->channels;
-    out->mean = dt_alloc(channels, sizeof *out->mean);
-    out->std = dt_alloc(channels, sizeof *out->std);
-    out->far = dt_alloc(channels, sizeof *out->far);
-    out->shift = dt_alloc(2 * channels, sizeof *out->shift);
-    out->factor = dt_alloc(2 * channels, sizeof *out->factor);
-    if (!out->mean || !out->std || !out->far || !out->shift || !out->factor) {
-        dt_scaling_close(out);
-        return dt_fail_memory("the channels' scales", channels * sizeof *out->mean);
-    }
-    for (size_t i = 0; i < channels; i++) {
-        out->mean[i] = data->mean;
-        out->std[i] = data->std;
-    }
-    dt_scaling_settle(out);
-    return dt_ok();
+    dt_status status = check_augment(out, source, data);
+    if (status.code == DT_OK) status = open_scaling(out, &data->scale, data->train_x);
+    if (status.code != DT_OK) dt_scaling_close(out);
+    return status;
+}
+
+/* Targets have no channels where samples have none, for those may be a row of pixels. */
+static dt_status open_targets(dt_scaling *out, const dt_source *source, const dt_recipe_data *data) {
+    memset(out, 0, sizeof *out);
+    if (data->target.normalize == DT_NORMALIZE_NONE || source->targets.labels || !source->targets.y) return dt_ok();
+    const dt_shape shape = dt_array_row_shape(source->targets.y);
+    const dt_channels where = data->channels == DT_CHANNELS_NONE ? DT_CHANNELS_AUTO : (dt_channels)data->channels;
+    out->of_targets = true;
+    read_layout(out, &shape, where);
+    dt_status status = open_scaling(out, &data->target, data->train_y);
+    if (status.code != DT_OK) dt_scaling_close(out);
+    return status;
 }
 
 void dt_scaling_close(dt_scaling *scaling) {
@@ -83,6 +130,8 @@ void dt_scaling_close(dt_scaling *scaling) {
     dt_free(scaling->far);
     dt_free(scaling->shift);
     dt_free(scaling->factor);
+    dt_free(scaling->offsets);
+    dt_free(scaling->units);
     memset(scaling, 0, sizeof *scaling);
 }
 
@@ -92,6 +141,12 @@ void dt_scaling_close(dt_scaling *scaling) {
 
 static bool is_far(double mean, double std) {
     return fabs(mean) > FAR_RATIO * std || fabs(mean) > LARGE || std > LARGE || std < 1 / LARGE;
+}
+
+/* The channel that number i of a sample is of. */
+static int64_t channel_at(const dt_scaling *s, int64_t i) {
+    if (s->channels == 1) return 0;
+    return s->planes > 1 ? i / (s->height * s->width) : i % s->depth;
 }
 
 void dt_scaling_settle(dt_scaling *scaling) {
@@ -106,154 +161,43 @@ void dt_scaling_settle(dt_scaling *scaling) {
         scaling->far[i] = far;
         scaling->any_far |= far;
     }
+    for (int64_t i = 0; scaling->of_targets && i < scaling->count; i++) {
+        scaling->offsets[i] = scaling->mean[channel_at(scaling, i)];
+        scaling->units[i] = scaling->std[channel_at(scaling, i)];
+    }
 }
 
-/* Whether some channels of `dtype` are to be scaled in double. */
-static bool scales_far(const dt_scaling *s, dt_dtype dtype) {
+bool dt_scaling_is_far(const dt_scaling *s, dt_dtype dtype) {
     return s->any_far && dt_is_wide(dtype);
 }
 
-/* ---- computing ---- */
+/* ---- of a model: its inputs' and its targets' ---- */
 
-/* Mean and sum of squared deviations of `count` numbers. */
-typedef struct moments {
-    double mean, square;
-} moments;
-
-/* Chan, Golub, LeVeque 1983, equation 2.1. */
-static void join(moments *all, double before, const moments *more, double count) {
-    double apart = more->mean - all->mean, share = count / (before + count);
-    all->mean += apart * share;
-    all->square += more->square + apart * apart * share * before;
-}
-
-/* Of one channel of one sample, as distances from a number; apart[positions] is for work. */
-static moments sample_moments(double *apart, const void *x, dt_dtype dtype, const dt_scaling *s, int64_t channel,
-                              double from_value) {
-    int64_t positions = s->height * s->width, at = s->planes > 1 ? channel * positions : channel;
-    dt_apart(apart, (const char *)x + (size_t)at * dt_dtype_size(dtype), dtype, positions, s->depth, from_value);
-    moments m = {0, 0};
-    for (int64_t i = 0; i < positions; i++) m.mean += apart[i];
-    m.mean /= (double)positions;
-    for (int64_t i = 0; i < positions; i++) m.square += (apart[i] - m.mean) * (apart[i] - m.mean);
-    return m;
-}
-
-/* The samples [first, first + count) into all[channels]. */
-static void block_moments(moments *all, double *work, const dt_scaling *s, const double *origin,
-                          const dt_source *source, int64_t first, int64_t count) {
-    int64_t positions = s->height * s->width;
-    dt_dtype dtype = source->about.dtype;
-    for (int64_t i = 0; i < count; i++) {
-        const void *x = dt_source_row(source, first + i);
-        for (int64_t c = 0; c < s->channels; c++) {
-            moments own = sample_moments(work, x, dtype, s, c, origin[c]);
-            join(&all[c], (double)(i * positions), &own, (double)positions);
-        }
-        dt_alive();
-    }
-}
-
-/* Collective. Names the first sample without which mean and deviation would be numbers. */
-static dt_status fail_moments(const dt_ranks *ranks, const dt_source *source, const dt_recipe_data *data,
-                              int64_t channel) {
-    int64_t first, count;
-    dt_shard_range(source->samples, ranks->size, ranks->rank, &first, &count);
-    char fault[DT_FAULT_TEXT];
-    int64_t bad = first;
-    while (bad < first + count &&
-           !dt_source_fault(source, false, dt_source_place(source, NULL, bad), fault, sizeof fault)) {
-        bad++;
-        dt_alive();
-    }
-    int64_t least = bad < first + count ? bad : source->samples;
-    DT_TRY(dt_ranks_least(ranks, &least, 1));
-    int64_t row = least < source->samples ? dt_source_place(source, NULL, least) : -1;
-    if (row >= 0 && dt_source_fault(source, false, row, fault, sizeof fault))
-        return dt_fail(DT_ERR_INPUT,
-                       "%s: row %lld of %s %s, so data.normalize cannot compute a mean in channel %lld; correct the "
-                       "data, or give data.mean and data.std",
-                       data->file, (long long)row, data->train_x, fault, (long long)channel);
-    return dt_fail(
-        DT_ERR_INPUT,
-        "%s: %s has values so large in channel %lld that their mean is no number; give data.mean and data.std",
-        data->file, data->train_x, (long long)channel);
-}
-
-/* The channels' mean and deviation (1 where numbers are all the same) from the blocks' moments; or the first channel in
- * which they are no numbers, else -1. */
-static int64_t take(dt_scaling *s, const moments *blocks, int64_t block_count, const double *origin, int64_t samples) {
-    double positions = (double)(s->height * s->width);
-    for (int64_t c = 0; c < s->channels; c++) {
-        moments all = {0, 0};
-        for (int64_t b = 0; b < block_count; b++) {
-            int64_t first, count;
-            dt_shard_range(samples, block_count, b, &first, &count);
-            join(&all, (double)first * positions, &blocks[b * s->channels + c], (double)count * positions);
-        }
-        double variance = all.square / ((double)samples * positions);
-        if (!isfinite(all.mean) || !isfinite(variance)) return c;
-        double noise = all.mean * 0x1p-50; /* what rounding makes of numbers that are all the same */
-        s->mean[c] = origin[c] + all.mean;
-        s->std[c] = variance > noise * noise ? sqrt(variance) : 1;
-    }
-    dt_scaling_settle(s);
-    return -1;
-}
-
-/* Memory of a computation. */
-typedef struct sums {
-    int64_t *message; /* [blocks, channels] of moments; their bits cross as integers */
-    size_t words;
-    int64_t block_count;
-    double *origin; /* [channels] */
-    double *work;   /* [positions] */
-} sums;
-
-/* Collective. One pass over the samples: moments as distances from own->origin. */
-static dt_status compute_pass(dt_scaling *s, const dt_ranks *ranks, const sums *own, const dt_source *source,
-                              const dt_recipe_data *data) {
-    int64_t own_first, own_count;
-    moments *blocks = (moments *)own->message;
-    memset(own->message, 0, own->words * sizeof *own->message);
-    dt_shard_range(own->block_count, ranks->size, ranks->rank, &own_first, &own_count);
-    for (int64_t b = own_first; b < own_first + own_count && !dt_stop_requested; b++) {
-        int64_t first, count;
-        dt_shard_range(source->samples, own->block_count, b, &first, &count);
-        block_moments(blocks + b * s->channels, own->work, s, own->origin, source, first, count);
-    }
-    DT_TRY(dt_ranks_agree(ranks, dt_stop_status()));
-    /* one rank has a block's bits, the others have zeros, and so the sum is a copy */
-    DT_TRY(dt_ranks_sum(ranks, own->message, own->words));
-    int64_t bad = take(s, blocks, own->block_count, own->origin, source->samples);
-    return bad < 0 ? dt_ok() : fail_moments(ranks, source, data, bad);
-}
-
-/* Collective. */
-static dt_status compute_passes(dt_scaling *s, const dt_ranks *ranks, const sums *own, const dt_source *source,
-                                const dt_recipe_data *data) {
-    DT_TRY(compute_pass(s, ranks, own, source, data));
-    if (!scales_far(s, source->about.dtype)) return dt_ok();
-    for (int64_t c = 0; c < s->channels; c++) own->origin[c] = s->far[c] ? s->mean[c] : 0;
-    return compute_pass(s, ranks, own, source, data);
-}
-
-dt_status dt_scaling_compute(dt_scaling *s, const dt_ranks *ranks, const dt_source *source,
-                             const dt_recipe_data *data) {
-    int64_t block_count = source->samples < BLOCKS ? source->samples : BLOCKS;
-    sums own = {.block_count = block_count,
-                .words = (size_t)(block_count * s->channels) * (sizeof(moments) / sizeof(int64_t))};
-    own.message = dt_alloc(own.words, sizeof *own.message);
-    own.origin = dt_alloc((size_t)s->channels, sizeof *own.origin);
-    own.work = dt_alloc((size_t)(s->height * s->width), sizeof *own.work);
-    bool there = own.message && own.origin && own.work;
-    dt_status status =
-        dt_ranks_agree(ranks, there ? dt_ok() : dt_fail_memory("the channels' sums", own.words * sizeof *own.message));
-    if (status.code == DT_OK) status = compute_passes(s, ranks, &own, source, data);
-    dt_free(own.message);
-    dt_free(own.origin);
-    dt_free(own.work);
+dt_status dt_scales_open(dt_scales *out, const dt_source *source, const dt_recipe_data *data) {
+    memset(out, 0, sizeof *out);
+    DT_TRY(dt_scaling_open(&out->input, source, data));
+    dt_status status = open_targets(&out->target, source, data);
+    if (status.code != DT_OK) dt_scales_close(out);
     return status;
+}
+
+void dt_scales_close(dt_scales *scales) {
+    dt_scaling_close(&scales->input);
+    dt_scaling_close(&scales->target);
+}
+
+dt_status dt_scales_compute(dt_scales *scales, const dt_ranks *ranks, const dt_source *source,
+                            const dt_recipe_data *data) {
+    if (dt_scale_is_computed(&data->scale)) DT_TRY(dt_scaling_compute(&scales->input, ranks, source, data));
+    if (scales->target.channels == 0 || !dt_scale_is_computed(&data->target)) return dt_ok();
+    return dt_scaling_compute(&scales->target, ranks, source, data);
+}
+
+void dt_scales_loaded(dt_scales *scales, const dt_recipe_data *data) {
+    if (!dt_scale_is_computed(&data->scale)) take_given(&scales->input, &data->scale);
+    if (!dt_scale_is_computed(&data->target)) take_given(&scales->target, &data->target);
+    dt_scaling_settle(&scales->input);
+    dt_scaling_settle(&scales->target);
 }
 
 /* ---- using ---- */
@@ -270,7 +214,7 @@ static int64_t channel_of(const dt_scaling *s, int64_t plane) {
 
 void dt_scale_run(dt_real *out, const void *x, dt_dtype dtype, const dt_kernels *kernels, const dt_scaling *s,
                   int64_t plane, int64_t positions) {
-    bool vectors = scales_vectors(s), far = scales_far(s, dtype);
+    bool vectors = scales_vectors(s), far = dt_scaling_is_far(s, dtype);
     int64_t channel = channel_of(s, plane), count = positions * s->depth;
     double mean = s->mean[channel], std = s->std[channel];
     if (vectors)
@@ -286,7 +230,7 @@ void dt_scale_run(dt_real *out, const void *x, dt_dtype dtype, const dt_kernels 
 }
 
 void dt_scale_black(dt_real *out, dt_dtype dtype, const dt_scaling *s, int64_t plane, int64_t positions) {
-    bool vectors = scales_vectors(s), far = scales_far(s, dtype);
+    bool vectors = scales_vectors(s), far = dt_scaling_is_far(s, dtype);
     int64_t channel = channel_of(s, plane);
     dt_real black = vectors ? 0 : (dt_real)(-s->mean[channel] / s->std[channel]);
     for (int64_t i = 0; i < positions * s->depth; i++) out[i] = black;
@@ -296,7 +240,7 @@ void dt_scale_black(dt_real *out, dt_dtype dtype, const dt_scaling *s, int64_t p
 
 void dt_scale_vectors(dt_real *out, dt_dtype dtype, const dt_kernels *kernels, const dt_scaling *s, int64_t positions) {
     if (!scales_vectors(s)) return;
-    int64_t set = scales_far(s, dtype) ? s->channels : 0;
+    int64_t set = dt_scaling_is_far(s, dtype) ? s->channels : 0;
     kernels->normalise(out, out, s->shift + set, s->factor + set, NULL, positions, s->depth, false);
 }
 
@@ -308,4 +252,21 @@ void dt_scale_sample(dt_real *out, const void *sample, dt_dtype dtype, const dt_
                      (const char *)sample + (size_t)(plane * plane_size) * dt_dtype_size(dtype), dtype, kernels, s,
                      plane, run);
     dt_scale_vectors(out, dtype, kernels, s, positions);
+}
+
+void dt_scaling_units(double *out, const dt_scaling *s) {
+    for (int64_t i = 0; i < s->count; i++) out[i] = s->std[channel_at(s, i)];
+}
+
+void dt_scaling_undo(double *out, const dt_scaling *s, const dt_real *outputs, int64_t n) {
+    if (s->channels == 0)
+        for (int64_t i = 0; i < n; i++) out[i] = (double)outputs[i];
+    for (int64_t at = 0; s->channels > 0 && at < n; at += s->count)
+        for (int64_t i = 0; i < s->count; i++) out[at + i] = (double)outputs[at + i] * s->units[i] + s->offsets[i];
+}
+
+void dt_scaling_undo_here(dt_real *outputs, const dt_scaling *s, int64_t n) {
+    for (int64_t at = 0; s->channels > 0 && at < n; at += s->count)
+        for (int64_t i = 0; i < s->count; i++)
+            outputs[at + i] = (dt_real)((double)outputs[at + i] * s->units[i] + s->offsets[i]);
 }

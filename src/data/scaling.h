@@ -1,4 +1,4 @@
-/* Bringing the numbers of a file to mean 0 and deviation 1. */
+/* How the numbers of a file become what a model computes with, and its outputs what the targets are. */
 #ifndef DTRAIN_SCALING_H
 #define DTRAIN_SCALING_H
 
@@ -12,28 +12,66 @@
 
 typedef struct dt_source dt_source;
 
-/* How samples become inputs: (x - mean)/std, the same for all numbers or by channel. A sample is `planes` of [height,
- * width] places with `depth` neighbouring numbers each: [H, W, C] is one plane, [C, H, W] has C of depth 1. */
+/* How samples become inputs, or targets what is learned: (x - mean)/std, the same for all numbers or by channel. A
+ * sample is `planes` of [height, width] places with `depth` neighbouring numbers each: [H, W, C] is one plane, [C, H,
+ * W] has C of depth 1, and a row of a table is one place with its columns. */
 typedef struct dt_scaling {
-    int64_t planes, height, width, depth;
-    bool picture;       /* height and width are a picture's */
-    int64_t channels;   /* 1: one mean and std for all */
+    int64_t planes, height, width, depth, count; /* count: numbers of a sample */
+    bool picture;                                /* height and width are a picture's */
+    bool of_targets;
+    int64_t channels;   /* 1: one mean and std for all; 0: of targets that are not scaled */
     double *mean, *std; /* [channels] */
     /* Of dt_scaling_settle. A channel is far where float32 would lose what mean and std are about: times, coordinates,
      * pressures. Its numbers of 32 and 64 bits are then scaled in double. */
     bool *far, any_far;      /* [channels] */
     dt_real *shift, *factor; /* [2, channels]: mean and 1/std; the same but 0 and 1 for channels that are far */
+    double *offsets, *units; /* of targets: [count], mean and std of every number; else none */
 } dt_scaling;
 
+/* Channels there are, whether or not each has a scale of its own: columns of a table. */
+static inline int64_t dt_scaling_columns(const dt_scaling *scaling) {
+    return scaling->planes * scaling->depth;
+}
+
+/* Whether scales come from the training samples, and are then trained state. */
+static inline bool dt_scale_is_computed(const dt_recipe_scale *wanted) {
+    return wanted->normalize == DT_NORMALIZE_STANDARDISE || wanted->normalize == DT_NORMALIZE_MIN_MAX;
+}
+
 /* For samples of `source`, the one called data->train_x in messages, as `data` says; mean and std are those given.
- * Fails where the samples are no pictures but pictures are to be augmented. */
+ * Fails where the samples are no pictures but pictures are to be augmented, or have other channels than scales given.
+ */
 dt_status dt_scaling_open(dt_scaling *out, const dt_source *source, const dt_recipe_data *data);
-void dt_scaling_close(dt_scaling *scaling);
-/* Collective. Mean and std from all samples of `source`, by channel; a channel that never changes has std 1. The same
- * bits on any number of ranks: the samples are cut into fixed blocks, and joined in their order. */
+void dt_scaling_close(dt_scaling *scaling); /* accepts what is zeroed */
+/* Collective. Mean and std from all samples of `source`, or all targets, by channel or of all; with min_max the least
+ * number and how far the largest is from it. What never changes has std 1. The same bits on any number of ranks: the
+ * samples are cut into fixed blocks, and joined in their order. */
 dt_status dt_scaling_compute(dt_scaling *scaling, const dt_ranks *ranks, const dt_source *source,
                              const dt_recipe_data *data);
 /* Mean and std are now what they will be. */
 void dt_scaling_settle(dt_scaling *scaling);
+
+/* The unit of every number of a sample, its std, into out[count]: a derivative by inputs is to be divided by theirs,
+ * one of outputs multiplied. */
+void dt_scaling_units(double *out, const dt_scaling *scaling);
+/* A model's n outputs, whole rows of them, in the units of its targets: y*std + mean, in double. With targets that are
+ * not scaled they are as they were. */
+void dt_scaling_undo(double *out, const dt_scaling *targets, const dt_real *outputs, int64_t n);
+/* The same in place, rounded to float32 last of all. */
+void dt_scaling_undo_here(dt_real *outputs, const dt_scaling *targets, int64_t n);
+
+/* All that a model needs to know of its data's scales. */
+typedef struct dt_scales {
+    dt_scaling input, target;
+} dt_scales;
+
+/* Of the samples and targets of `source`, as dt_scaling_open; to be closed. Targets that are classes have none. */
+dt_status dt_scales_open(dt_scales *out, const dt_source *source, const dt_recipe_data *data);
+void dt_scales_close(dt_scales *scales);
+/* Collective. Those that are to be computed. */
+dt_status dt_scales_compute(dt_scales *scales, const dt_ranks *ranks, const dt_source *source,
+                            const dt_recipe_data *data);
+/* They were read from a checkpoint, where they are trained state; what the recipe gives is as it says. */
+void dt_scales_loaded(dt_scales *scales, const dt_recipe_data *data);
 
 #endif

@@ -40,13 +40,15 @@ dt_status dt_source_vocabulary(dt_vocabulary *out, const dt_ranks *ranks, const 
 
 static void begin(dt_source *out, const dt_source_request *request) {
     const dt_recipe_data *data = request->data;
-    *out = (dt_source){
-        .kind = kind_for(data),
-        .split = request->split,
-        .file = request->file,
-        .x_name = request->dataset ? request->dataset : dt_source_dataset(data, request->split),
-        .unlabelled = request->unlabelled,
-        .targets = {.file = request->file, .name = targets_of(data, request->split), .loss = (int)request->loss}};
+    *out = (dt_source){.kind = kind_for(data),
+                       .split = request->split,
+                       .file = request->file,
+                       .x_name = request->dataset ? request->dataset : dt_source_dataset(data, request->split),
+                       .unlabelled = request->unlabelled,
+                       .targets = {.file = request->file,
+                                   .name = targets_of(data, request->split),
+                                   .loss = (int)request->loss,
+                                   .scaled = data->target.normalize != DT_NORMALIZE_NONE}};
 }
 
 dt_status dt_source_open(dt_source *out, const dt_ranks *ranks, const dt_source_request *request) {
@@ -106,14 +108,15 @@ static void abandon(const dt_source *source, dt_status status, dt_batch *batch) 
         memset(batch->values, 0, (size_t)(batch->rows * targets->width) * sizeof *batch->values);
 }
 
-void dt_source_fetch(const dt_source *source, const dt_kernels *kernels, const dt_scaling *scaling,
+void dt_source_fetch(const dt_source *source, const dt_kernels *kernels, const dt_scales *scales,
                      const dt_augment *augment, const int64_t *index, int64_t rows, dt_batch *batch) {
     int64_t streams = source->about.streams;
     batch->rows = rows;
     batch->targets = source->targets.positions;
+    batch->units = scales ? scales->target.units : NULL;
     batch->streams = streams;
     batch->fresh = streams > 0 && rows > 0 && index[0] < streams;
-    dt_status status = source->kind->fetch(source, &(dt_fetch){kernels, scaling, augment, index, rows}, batch);
+    dt_status status = source->kind->fetch(source, &(dt_fetch){kernels, scales, augment, index, rows}, batch);
     if (status.code != DT_OK) abandon(source, status, batch);
 }
 

@@ -90,7 +90,7 @@ dt_sampler dt_source_order(const dt_source *source, bool shuffle, int64_t seed, 
  * augmented. Training needs `augment`, an evaluation has none. Where a source fails to read, the batch is zeros, and
  * the failure is kept as that of a product is (dt_compute_failure): all ranks learn of it before anybody acts on the
  * batch. */
-void dt_source_fetch(const dt_source *source, const dt_kernels *kernels, const dt_scaling *scaling,
+void dt_source_fetch(const dt_source *source, const dt_kernels *kernels, const dt_scales *scales,
                      const dt_augment *augment, const int64_t *index, int64_t rows, dt_batch *batch);
 
 /* The numbers of sample `index` as its file has them, for passes over all samples, such as that of dt_scaling_compute:

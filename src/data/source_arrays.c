@@ -150,7 +150,7 @@ static const void *sample_of(const gathering *g, int64_t i) {
 static void gather_inputs(void *context, int64_t begin, int64_t end) {
     const gathering *g = context;
     const dt_kernels *kernels = g->wanted->kernels;
-    const dt_scaling *scaling = g->wanted->scaling;
+    const dt_scaling *scaling = &g->wanted->scales->input;
     const dt_augment *augment = g->wanted->augment;
     const int64_t *index = g->wanted->index;
     int64_t width = row_width(g->array);
@@ -176,13 +176,16 @@ static dt_status fetch(const dt_source *source, const dt_fetch *wanted, dt_batch
                 &(gathering){batch->x, source->x, &source->selection, wanted});
     if (source->unlabelled) return dt_ok();
     dt_dtype dtype = dt_array_dtype(targets->y);
+    const dt_scaling *scaling = &wanted->scales->target;
     for (int64_t i = 0; i < wanted->rows; i++) {
         int64_t row = dt_selection_row(&source->selection, wanted->index[i]);
+        dt_real *values = batch->values + i * targets->width;
         if (targets->labels)
             batch->labels[i] = dt_targets_class(targets, row);
+        else if (scaling->channels > 0)
+            dt_scale_sample(values, dt_array_row(targets->y, row), dtype, wanted->kernels, scaling);
         else
-            wanted->kernels->convert(batch->values + i * targets->width, dt_array_row(targets->y, row), dtype,
-                                     targets->width, 1, 0);
+            wanted->kernels->convert(values, dt_array_row(targets->y, row), dtype, targets->width, 1, 0);
     }
     return dt_ok();
 }

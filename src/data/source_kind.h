@@ -7,7 +7,7 @@
 /* Samples that are asked for, and what is done to them. */
 typedef struct dt_fetch {
     const dt_kernels *kernels;
-    const dt_scaling *scaling;
+    const dt_scales *scales;
     const dt_augment *augment; /* NULL: nothing is drawn by chance */
     const int64_t *index;      /* [rows] */
     int64_t rows;

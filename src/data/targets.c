@@ -127,7 +127,7 @@ void dt_targets_recall(dt_targets *targets) {
     dt_shape shape = dt_array_row_shape(targets->y);
     targets->width = dt_shape_count(&shape);
     bool one = targets->width == 1 && shape.rank <= 1;
-    targets->labels = one && (!floats || targets->loss == DT_LOSS_SOFTMAX_CROSS_ENTROPY);
+    targets->labels = one && !targets->scaled && (!floats || targets->loss == DT_LOSS_SOFTMAX_CROSS_ENTROPY);
     targets->either = targets->labels && targets->loss == DT_LOSS_MEAN_SQUARED_ERROR;
     targets->positions = targets->labels;
     targets->counted = 1;

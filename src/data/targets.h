@@ -18,6 +18,7 @@ typedef struct dt_targets {
     const char *file;        /* borrowed, for messages */
     const char *name;        /* of y's dataset, likewise */
     int loss;                /* dt_loss, which decides what targets are */
+    bool scaled;             /* the recipe scales them, so they are values */
     bool labels;             /* they are classes; else values */
     bool either;             /* labels, unless the model has one output only; until dt_targets_settle */
     int64_t width;           /* values of a sample; 1 with labels */

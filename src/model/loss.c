@@ -23,7 +23,7 @@ static void softmax_cross_entropy(const dt_kernels *kernels, dt_real *output, co
 static void mean_squared_error(const dt_kernels *kernels, dt_real *output, const dt_batch *batch, int64_t rows,
                                int64_t cols, dt_real smoothing, bool gradient, dt_tally *tally) {
     (void)smoothing;
-    kernels->mean_squared_error(output, batch->labels, batch->values, rows, cols, gradient, tally);
+    kernels->mean_squared_error(output, batch->labels, batch->values, batch->units, rows, cols, gradient, tally);
 }
 
 static void binary_cross_entropy(const dt_kernels *kernels, dt_real *output, const dt_batch *batch, int64_t rows,

@@ -26,8 +26,8 @@ typedef struct dt_evaluation {
     dt_source source;
     dt_vocabulary vocabulary; /* the checkpoint's */
     dt_classes classes;       /* likewise */
-    dt_scaling scaling;
-    dt_extra extras[2]; /* scaling's, in the checkpoint */
+    dt_scales scales;
+    dt_extra extras[DT_SCALES_EXTRAS]; /* theirs, in the checkpoint */
     int extra_count;
     const dt_kernels *kernels;
     dt_model *model;
@@ -45,8 +45,8 @@ static dt_status plan_model(dt_evaluation *e, const char *path, int64_t rows, si
     DT_TRY(dt_model_create(&e->model, e->recipe.layers, &e->recipe.loss, &spec, e->kernels));
     e->table = dt_model_table(e->model);
     DT_TRY(dt_targets_settle(&e->source.targets, &e->classes, false, dt_model_outputs(e->model)));
-    DT_TRY(dt_scaling_open(&e->scaling, &e->source, &e->recipe.data));
-    e->extra_count = dt_scaling_extras(&e->recipe.data, &e->scaling, e->extras);
+    DT_TRY(dt_scales_open(&e->scales, &e->source, &e->recipe.data));
+    e->extra_count = dt_scales_extras(&e->recipe.data, &e->scales, e->extras);
     return dt_trained_fits(path, e->table, e->extras, e->extra_count);
 }
 
@@ -74,7 +74,7 @@ static dt_status load_weights(dt_evaluation *e, const char *path) {
         const dt_extra *extra = &e->extras[i];
         DT_TRY(dt_comm_broadcast(e->comm, extra->data, (size_t)extra->count * dt_dtype_size(extra->dtype), 0));
     }
-    dt_scaling_settle(&e->scaling);
+    dt_scales_loaded(&e->scales, &e->recipe.data);
     if (e->weights16) dt_round_shared(e->kernels, e->node, e->weights16, e->weights, e->table->total);
     return dt_ok();
 }
@@ -147,7 +147,7 @@ static dt_status evaluate_checkpoint(dt_evaluation *e, const dt_eval_options *op
     DT_TRY(dt_comm_agree(comm, plan_model(e, path, rows, memory)));
     DT_TRY(load_weights(e, path));
     dt_watchdog_note(dt_comm_watchdog(comm), DT_ACTIVITY_EVALUATE, e->head.position.step);
-    dt_evaluator evaluator = {&e->ranks, e->model, e->kernels, &e->scaling, e->weights, e->weights16, &e->source, rows};
+    dt_evaluator evaluator = {&e->ranks, e->model, e->kernels, &e->scales, e->weights, e->weights16, &e->source, rows};
     dt_odd odd = {.samples = e->source.x_name};
     dt_tally tally;
     DT_TRY(dt_evaluate_split(&evaluator, &tally, &odd));
@@ -166,7 +166,7 @@ dt_status dt_eval_run(dt_comm *comm, const dt_eval_options *options) {
     dt_source_close(&evaluation.source);
     dt_vocabulary_finish(&evaluation.vocabulary);
     dt_classes_finish(&evaluation.classes);
-    dt_scaling_close(&evaluation.scaling);
+    dt_scales_close(&evaluation.scales);
     dt_model_destroy(evaluation.model);
     dt_node_close(evaluation.node);
     dt_recipe_finish(&evaluation.recipe);

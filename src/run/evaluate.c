@@ -6,7 +6,7 @@
 
 dt_status dt_evaluate_test(const dt_session *session, const dt_run_data *data, const dt_trainee *trainee,
                            dt_ledger *ledger) {
-    dt_evaluator evaluator = {&session->ranks,  trainee->model,     trainee->kernels, &data->scaling,
+    dt_evaluator evaluator = {&session->ranks,  trainee->model,     trainee->kernels, &data->scales,
                               trainee->weights, trainee->weights16, &data->test,      trainee->rows_at_once};
     const int64_t step = ledger->position.step;
     dt_odd odd = {.samples = data->test.x_name};

@@ -13,7 +13,7 @@ static bool find_cause(const dt_step *step, dt_trainee *trainee, int64_t positio
     const dt_source *train = &step->data->train;
     int64_t row = dt_sampler_index(&step->order, step->at.sample + position);
     trainee->batch.first = (uint64_t)position;
-    dt_source_fetch(train, trainee->kernels, &step->data->scaling, &step->augment, &row, 1, &trainee->batch);
+    dt_source_fetch(train, trainee->kernels, &step->data->scales, &step->augment, &row, 1, &trainee->batch);
     dt_suspect suspect = {.source = train,
                           .model = trainee->model,
                           .kernels = trainee->kernels,

@@ -163,6 +163,7 @@ dt_status dt_run_load(dt_run *run, const char *path) {
     bool other = false, older = false;
     DT_TRY(dt_session_agree(session, session->first ? load(run, path, &other, &older) : dt_ok()));
     DT_TRY(share_state(run));
+    dt_scales_loaded(&run->data.scales, &session->recipe->data);
     dt_course_plan(&run->course, &session->recipe->train, &run->data.train, &run->ledger.position);
     run->snapshot.step = run->ledger.position.step;
     if (session->first) say_loaded(run, path, other, older);

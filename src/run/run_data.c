@@ -55,5 +55,5 @@ void dt_run_data_close(dt_run_data *data) {
     dt_vocabulary_finish(&data->vocabulary);
     dt_classes_finish(&data->classes);
     dt_free(data->class_names);
-    dt_scaling_close(&data->scaling);
+    dt_scales_close(&data->scales);
 }

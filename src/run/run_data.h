@@ -5,6 +5,7 @@
 
 #include "data/classes.h"
 #include "data/identity.h"
+#include "data/scaling.h"
 #include "data/source.h"
 #include "data/tokenizer.h"
 #include "session.h"
@@ -17,7 +18,7 @@ typedef struct dt_run_data {
     dt_vocabulary vocabulary; /* of a text's file */
     dt_identity identity;     /* of both */
     char identity_text[DT_IDENTITY_TEXT];
-    dt_scaling scaling;
+    dt_scales scales;
     dt_classes classes; /* of labels that are no class numbers */
     char *class_names;  /* [class_names_bytes], of dt_class_names */
     int64_t class_names_bytes;

@@ -5,9 +5,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "use/extras.h"
-
-enum { CLASS_NAMES = DT_LEDGER_BESIDE };
 
 dt_status dt_snapshot_resolve(dt_snapshot *snapshot, dt_recipe *recipe, const dt_model *model, int64_t shards) {
     dt_yaml *layers;
@@ -35,9 +32,12 @@ void dt_snapshot_describe(dt_snapshot *snapshot, const dt_session *session, dt_r
     extras += put_wire(trainee->reducer, out + extras);
     extras += dt_vocabulary_extras(&data->vocabulary, out + extras);
     extras += dt_classes_extras(&data->classes, out + extras);
-    extras += dt_scaling_extras(&session->recipe->data, &data->scaling, out + extras);
+    extras += dt_scales_extras(&session->recipe->data, &data->scales, out + extras);
     extras += dt_recurrent_state_extras(&trainee->recurrent_state, out + extras);
-    snapshot->beside[CLASS_NAMES].array = (dt_extra){"class_names", DT_U8, data->class_names_bytes, data->class_names};
+    int beside = DT_LEDGER_BESIDE;
+    beside += dt_scales_beside(&session->recipe->data, &data->scales, snapshot->beside + beside);
+    if (data->class_names)
+        snapshot->beside[beside++].array = (dt_extra){"class_names", DT_U8, data->class_names_bytes, data->class_names};
     snapshot->state = (dt_state){.seed = session->recipe->seed,
                                  .shards = shards,
                                  .recipe = snapshot->recipe,
@@ -48,7 +48,7 @@ void dt_snapshot_describe(dt_snapshot *snapshot, const dt_session *session, dt_r
                                  .extras = out,
                                  .extra_count = extras,
                                  .beside = snapshot->beside,
-                                 .beside_count = DT_LEDGER_BESIDE + (data->class_names != NULL),
+                                 .beside_count = beside,
                                  .may_commit = session->lock ? dt_session_may_commit : NULL,
                                  .commit_context = session->lock};
 }

@@ -7,15 +7,16 @@
 #include "run_data.h"
 #include "session.h"
 #include "trainee.h"
+#include "use/extras.h"
 
 typedef struct dt_snapshot {
     char *recipe; /* with every field written out, as stored */
     dt_section sections[1 + DT_MAX_SLOTS];
     dt_extra extras[24];
-    dt_beside beside[DT_LEDGER_BESIDE + 1]; /* the last: class_names, where there are any */
-    dt_state state;                         /* views into the parts of the run */
-    int64_t step;                           /* of the newest checkpoint; -1: there is none */
-    bool behind;                            /* an evaluation has changed the state since, in the same step */
+    dt_beside beside[DT_LEDGER_BESIDE + DT_SCALES_EXTRAS + 1];
+    dt_state state; /* views into the parts of the run */
+    int64_t step;   /* of the newest checkpoint; -1: there is none */
+    bool behind;    /* an evaluation has changed the state since, in the same step */
 } dt_snapshot;
 
 /* The recipe as it will be stored, with the run's shards. The same on every rank, but memory may fail on one. */

@@ -38,12 +38,11 @@ static dt_status settle_start(dt_run *run, dt_start *start) {
     dt_session *session = &run->session;
     dt_run_data *data = &run->data;
     const dt_recipe_data *wanted = &session->recipe->data;
-    DT_TRY(dt_session_agree(session, dt_scaling_open(&data->scaling, &data->train, wanted)));
+    DT_TRY(dt_session_agree(session, dt_scales_open(&data->scales, &data->train, wanted)));
     DT_TRY(dt_resume_choose(session, start));
     DT_TRY(dt_arithmetic_open(session, start, &run->trainee.kernels));
     bool goes_on = start->path[0] != '\0';
-    if (!goes_on && wanted->normalize == DT_NORMALIZE_COMPUTED)
-        DT_TRY(dt_scaling_compute(&data->scaling, &session->ranks, &data->train, wanted));
+    if (!goes_on) DT_TRY(dt_scales_compute(&data->scales, &session->ranks, &data->train, wanted));
     DT_TRY(settle_shards(&run->course, session, start->shards));
     dt_course_plan(&run->course, &session->recipe->train, &data->train, &run->ledger.position);
     return goes_on ? dt_classes_open(&data->classes, &session->ranks, start->path) : dt_ok();
@@ -76,7 +75,6 @@ static dt_status plan_trainee(dt_run *run, bool goes_on) {
 static dt_status go_on(dt_run *run, const char *path) {
     const dt_position *at = &run->ledger.position;
     DT_TRY(dt_run_load(run, path));
-    dt_scaling_settle(&run->data.scaling);
     dt_log_info("going on from %s (step %lld, epoch %lld)", path, (long long)at->step, (long long)at->epoch);
     return dt_ok();
 }

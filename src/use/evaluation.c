@@ -28,7 +28,7 @@ static void evaluate_stream(const dt_evaluator *e, dt_rows_state *rows_state, dt
     batch->first = (uint64_t)at;
     for (int64_t ahead = 0; ahead < source->samples; ahead += streams) {
         for (int64_t i = 0; i < rows; i++) index[i] = ahead + at + i;
-        dt_source_fetch(source, e->kernels, e->scaling, NULL, index, rows, batch);
+        dt_source_fetch(source, e->kernels, e->scales, NULL, index, rows, batch);
         dt_pass pass = {.weights = e->weights, .weights16 = e->weights16};
         dt_rows_state_pass(rows_state, &pass, batch->fresh);
         int64_t before = tally->not_finite;
@@ -43,7 +43,7 @@ static void name_cause(const dt_evaluator *e, dt_rows_state *rows_state, dt_batc
     dt_suspect suspect = {.source = e->source, .model = e->model, .kernels = e->kernels, .batch = batch};
     for (int64_t row = from; row < from + rows; row++) {
         batch->first = (uint64_t)row;
-        dt_source_fetch(e->source, e->kernels, e->scaling, NULL, &row, 1, batch);
+        dt_source_fetch(e->source, e->kernels, e->scales, NULL, &row, 1, batch);
         dt_pass pass = {.weights = e->weights, .weights16 = e->weights16};
         dt_rows_state_pass(rows_state, &pass, true);
         suspect.place = dt_source_place(e->source, NULL, row);

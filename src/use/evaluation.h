@@ -11,7 +11,7 @@ typedef struct dt_evaluator {
     const dt_ranks *ranks;
     dt_model *model;
     const dt_kernels *kernels;
-    const dt_scaling *scaling;
+    const dt_scales *scales;
     const dt_real *weights;
     const dt_bf16 *weights16;
     const dt_source *source;

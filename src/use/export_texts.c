@@ -88,8 +88,11 @@ static dt_status add_inputs(dt_export_texts *texts, const dt_trained *t) {
     DT_TRY(add_json(texts, "input_shape", sizes(&t->source.about.input)));
     DT_TRY(dt_export_text_add(texts, "input", ids ? "token ids" : "numbers"));
     if (ids) return dt_ok();
-    DT_TRY(add_json(texts, "input_mean", numbers(t->scaling.mean, t->scaling.channels)));
-    return add_json(texts, "input_std", numbers(t->scaling.std, t->scaling.channels));
+    DT_TRY(add_json(texts, "input_mean", numbers(t->scales.input.mean, t->scales.input.channels)));
+    DT_TRY(add_json(texts, "input_std", numbers(t->scales.input.std, t->scales.input.channels)));
+    if (t->scales.target.channels == 0) return dt_ok();
+    DT_TRY(add_json(texts, "target_mean", numbers(t->scales.target.mean, t->scales.target.channels)));
+    return add_json(texts, "target_std", numbers(t->scales.target.std, t->scales.target.channels));
 }
 
 dt_status dt_export_texts_of(dt_export_texts *out, const dt_export *model) {

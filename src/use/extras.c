@@ -7,11 +7,31 @@ int dt_classes_extras(dt_classes *classes, dt_extra *out) {
     return 1;
 }
 
-int dt_scaling_extras(const dt_recipe_data *data, const dt_scaling *scaling, dt_extra *out) {
-    if (data->normalize == DT_NORMALIZE_GIVEN) return 0;
-    out[0] = (dt_extra){"input_mean", DT_F64, scaling->channels, scaling->mean};
-    out[1] = (dt_extra){"input_std", DT_F64, scaling->channels, scaling->std};
+static int put_scaling(const dt_scaling *s, dt_extra out[2]) {
+    out[0] = (dt_extra){s->of_targets ? "target_mean" : "input_mean", DT_F64, s->channels, s->mean};
+    out[1] = (dt_extra){s->of_targets ? "target_std" : "input_std", DT_F64, s->channels, s->std};
     return 2;
+}
+
+int dt_scales_extras(const dt_recipe_data *data, const dt_scales *scales, dt_extra *out) {
+    int count = dt_scale_is_computed(&data->scale) ? put_scaling(&scales->input, out) : 0;
+    bool targets = scales->target.channels > 0 && dt_scale_is_computed(&data->target);
+    return count + (targets ? put_scaling(&scales->target, out + count) : 0);
+}
+
+/* Whether the recipe gives scales that change anything. */
+static bool gives(const dt_recipe_scale *wanted, const dt_scaling *s) {
+    bool changes = false;
+    for (int64_t c = 0; c < s->channels; c++) changes |= s->mean[c] != 0 || s->std[c] != 1;
+    return wanted->normalize == DT_NORMALIZE_GIVEN && changes;
+}
+
+int dt_scales_beside(const dt_recipe_data *data, const dt_scales *scales, dt_beside *out) {
+    dt_extra extras[DT_SCALES_EXTRAS];
+    int count = gives(&data->scale, &scales->input) ? put_scaling(&scales->input, extras) : 0;
+    if (gives(&data->target, &scales->target)) count += put_scaling(&scales->target, extras + count);
+    for (int i = 0; i < count; i++) out[i] = (dt_beside){.array = extras[i]};
+    return count;
 }
 
 int dt_vocabulary_extras(dt_vocabulary *v, dt_extra *out) {

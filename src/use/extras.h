@@ -10,8 +10,12 @@
 
 /* Class values, where labels are no class numbers: out[1]. */
 int dt_classes_extras(dt_classes *classes, dt_extra *out);
-/* Computed scales: out[2]. */
-int dt_scaling_extras(const dt_recipe_data *data, const dt_scaling *scaling, dt_extra *out);
+#define DT_SCALES_EXTRAS 4
+/* Computed scales, which are trained state: out[DT_SCALES_EXTRAS]. */
+int dt_scales_extras(const dt_recipe_data *data, const dt_scales *scales, dt_extra *out);
+/* Scales that the recipe gives, for whoever reads the file without it; they are beside the digest, as files of earlier
+ * versions have none: out[DT_SCALES_EXTRAS]. */
+int dt_scales_beside(const dt_recipe_data *data, const dt_scales *scales, dt_beside *out);
 /* A vocabulary: out[4]. */
 int dt_vocabulary_extras(dt_vocabulary *vocabulary, dt_extra *out);
 

@@ -77,13 +77,13 @@ dt_status dt_trained_open(dt_trained *t, const char *target) {
     DT_TRY(dt_classes_open(&t->classes, &alone, t->path));
     DT_TRY(read_names(t));
     DT_TRY(recall(t));
-    return dt_scaling_open(&t->scaling, &t->source, &t->recipe.data);
+    return dt_scales_open(&t->scales, &t->source, &t->recipe.data);
 }
 
 void dt_trained_close(dt_trained *t) {
     dt_free(t->weights);
     dt_free(t->weights16);
-    dt_scaling_close(&t->scaling);
+    dt_scales_close(&t->scales);
     dt_source_close(&t->source);
     dt_free(t->class_names);
     dt_classes_finish(&t->classes);
@@ -101,13 +101,13 @@ dt_status dt_trained_model(dt_trained *t, const dt_kernels *kernels, int64_t row
 
 dt_status dt_trained_load(dt_trained *t, const dt_kernels *kernels, const dt_model *model) {
     const dt_table *table = dt_model_table(model);
-    dt_extra extras[2];
-    int extra_count = dt_scaling_extras(&t->recipe.data, &t->scaling, extras);
+    dt_extra extras[DT_SCALES_EXTRAS];
+    int extra_count = dt_scales_extras(&t->recipe.data, &t->scales, extras);
     DT_TRY(dt_trained_fits(t->path, table, extras, extra_count));
     t->weights = dt_alloc(table->total, sizeof *t->weights);
     if (!t->weights) return dt_fail_memory("the weights", table->total * sizeof *t->weights);
     DT_TRY(dt_trained_read(t->path, table, extras, extra_count, t->weights));
-    dt_scaling_settle(&t->scaling);
+    dt_scales_loaded(&t->scales, &t->recipe.data);
     if (t->recipe.compute.precision != DT_PRECISION_BF16) return dt_ok();
     return dt_trained_rounded(kernels, t->weights, table->total, &t->weights16);
 }

@@ -22,7 +22,7 @@ typedef struct dt_trained {
     dt_classes classes;       /* labels that are no class numbers */
     char *class_names;        /* each ended by a 0: [class_names_bytes]; NULL: none. Not escaped */
     int64_t class_names_bytes;
-    dt_scaling scaling;
+    dt_scales scales;
     dt_real *weights;   /* of dt_trained_load; NULL before */
     dt_bf16 *weights16; /* the same rounded, for a recipe of bf16; else NULL */
 } dt_trained;

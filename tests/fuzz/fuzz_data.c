@@ -23,13 +23,10 @@ static void gather(const dt_source *source, const dt_recipe_data *data) {
     if (source->samples < 1 || inputs > 1 << 20 || source->targets.width > 1 << 20 ||
         source->targets.positions > 1 << 20)
         return;
-    dt_scaling scaling;
-    memset(&scaling, 0, sizeof scaling);
-    dt_status status = dt_scaling_open(&scaling, source, data);
-    if (status.code == DT_OK && data->normalize == DT_NORMALIZE_COMPUTED)
-        status = dt_scaling_compute(&scaling, &ranks, source, data);
+    dt_scales scales;
+    dt_status status = dt_scales_open(&scales, source, data);
+    if (status.code == DT_OK) status = dt_scales_compute(&scales, &ranks, source, data);
     fuzz_check(status);
-    if (status.code == DT_OK) dt_scaling_settle(&scaling);
     const dt_augment augment = dt_augment_at(data, 1, 0);
     dt_batch batch;
     memset(&batch, 0, sizeof batch);
@@ -37,9 +34,9 @@ static void gather(const dt_source *source, const dt_recipe_data *data) {
     batch.labels = source->targets.labels ? calloc((size_t)source->targets.positions, sizeof *batch.labels) : NULL;
     batch.values = source->targets.labels ? NULL : calloc((size_t)source->targets.width, sizeof *batch.values);
     if (status.code == DT_OK)
-        dt_source_fetch(source, kernels, &scaling, data->context > 0 ? &augment : NULL, &row, 1, &batch);
+        dt_source_fetch(source, kernels, &scales, data->context > 0 ? &augment : NULL, &row, 1, &batch);
     free(batch.x), free(batch.labels), free(batch.values);
-    dt_scaling_close(&scaling);
+    dt_scales_close(&scales);
 }
 
 static void open_by(const char *recipe_text, bool test) {

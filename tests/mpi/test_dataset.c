@@ -400,9 +400,9 @@ static bool gathers(const dt_source *source, const double *y) {
     dt_batch batch = {
         .x = x, .labels = source->targets.labels ? labels : NULL, .values = source->targets.labels ? NULL : values};
     dt_scaling scaling;
-    dt_recipe_data data = {.mean = 50, .std = 25};
+    dt_recipe_data data = {.scale = {DT_NORMALIZE_GIVEN, 0, DT_REAL(50), DT_REAL(25)}};
     bool same = dt_scaling_open(&scaling, source, &data).code == DT_OK;
-    dt_source_fetch(source, dt_kernels_for(test_isa()), &scaling, NULL, index, TAKE, &batch);
+    dt_source_fetch(source, dt_kernels_for(test_isa()), &(dt_scales){.input = scaling}, NULL, index, TAKE, &batch);
     dt_scaling_close(&scaling);
     same &= batch.rows == TAKE;
     for (int64_t i = 0; i < TAKE; i++) {
@@ -487,7 +487,7 @@ static bool open_pictures(dt_source *source, double spoil) {
 START_TEST(computed_scales_are_the_channels_moments_and_the_same_bits_on_any_ranks) {
     dt_source source;
     ranks_assert(open_pictures(&source, 0));
-    dt_recipe_data data = {.std = 1, .normalize = DT_NORMALIZE_COMPUTED, .train_x = "/x"};
+    dt_recipe_data data = {.scale.normalize = DT_NORMALIZE_STANDARDISE, .train_x = "/x"};
     dt_scaling s;
     ranks_assert(dt_scaling_open(&s, &source, &data).code == DT_OK && s.channels == CHANNELS && s.picture);
     ranks_assert(dt_scaling_compute(&s, &ranks, &source, &data).code == DT_OK);
@@ -514,7 +514,7 @@ START_TEST(computed_scales_are_the_channels_moments_and_the_same_bits_on_any_ran
     int64_t index[SAMPLES];
     for (int i = 0; i < SAMPLES; i++) index[i] = i;
     dt_batch batch = {.x = x, .labels = labels};
-    dt_source_fetch(&source, dt_kernels_for(test_isa()), &s, NULL, index, SAMPLES, &batch);
+    dt_source_fetch(&source, dt_kernels_for(test_isa()), &(dt_scales){.input = s}, NULL, index, SAMPLES, &batch);
     double sum = 0, square = 0, last = 0;
     for (int i = 0; i < COUNT(x); i++) {
         if (i % CHANNELS == 1) sum += (double)x[i], square += (double)x[i] * (double)x[i];
@@ -530,7 +530,7 @@ END_TEST
 START_TEST(scales_of_data_that_is_not_finite_are_refused) {
     dt_source source;
     ranks_assert(open_pictures(&source, NAN));
-    dt_recipe_data data = {.std = 1, .normalize = DT_NORMALIZE_COMPUTED, .train_x = "/x", .file = "d.h5"};
+    dt_recipe_data data = {.scale.normalize = DT_NORMALIZE_STANDARDISE, .train_x = "/x", .file = "d.h5"};
     dt_scaling s;
     ranks_assert(dt_scaling_open(&s, &source, &data).code == DT_OK);
     dt_status status = dt_scaling_compute(&s, &ranks, &source, &data);

@@ -55,7 +55,8 @@ static void open_data(void) {
     dt_status status = dt_source_open(&source, &ranks, &(dt_source_request){.file = path, .data = &data});
     if (first) unlink(path);
     ranks_assert_ok(status);
-    ranks_assert_ok(dt_scaling_open(&scaling, &source, &(dt_recipe_data){.mean = 72.94, .std = 90.02}));
+    ranks_assert_ok(dt_scaling_open(
+        &scaling, &source, &(dt_recipe_data){.scale = {DT_NORMALIZE_GIVEN, 0, DT_REAL(72.94), DT_REAL(90.02)}}));
 }
 
 static void open_model(void) {
@@ -114,7 +115,7 @@ static void compute(int step, int64_t offset, int64_t count, dt_real *g) {
     int64_t epoch = (int64_t)step * BATCH / source.samples, at = (int64_t)step * BATCH % (source.samples - BATCH);
     dt_sampler sampler = dt_sampler_at(source.samples, true, 1, epoch);
     for (int64_t i = 0; i < count; i++) index_of[i] = dt_sampler_index(&sampler, at + offset + i);
-    dt_source_fetch(&source, kernels, &scaling, NULL, index_of, count, &batch);
+    dt_source_fetch(&source, kernels, &(dt_scales){.input = scaling}, NULL, index_of, count, &batch);
     dt_tally tally = {0};
     dt_model_train(model, (dt_pass){.kernels = kernels, .training = true, .weights = weights, .grads = g}, &batch,
                    &tally);

@@ -33,8 +33,8 @@ static void gather(dt_real *x, dt_scaling *scaling, const dt_source *source, con
     dt_batch batch = {.x = x, .labels = labels};
     for (int i = 0; i < SAMPLES; i++) index[i] = i;
     ranks_assert_ok(dt_scaling_open(scaling, source, data));
-    if (data->normalize == DT_NORMALIZE_COMPUTED) ranks_assert_ok(dt_scaling_compute(scaling, &ranks, source, data));
-    dt_source_fetch(source, dt_kernels_for(DT_ISA_AUTO), scaling, NULL, index, SAMPLES, &batch);
+    if (dt_scale_is_computed(&data->scale)) ranks_assert_ok(dt_scaling_compute(scaling, &ranks, source, data));
+    dt_source_fetch(source, dt_kernels_for(DT_ISA_AUTO), &(dt_scales){.input = *scaling}, NULL, index, SAMPLES, &batch);
 }
 
 /* The largest distance of x[i*stride], i < n, from the truth about from[i*stride]. */
@@ -53,7 +53,7 @@ static double noise(int i) {
     return (double)(i * 37 % 101) / 101 + (double)i / SAMPLES;
 }
 
-static const dt_recipe_data computed = {.std = 1, .normalize = DT_NORMALIZE_COMPUTED, .train_x = "/x", .file = "d.h5"};
+static const dt_recipe_data computed = {.scale.normalize = DT_NORMALIZE_STANDARDISE, .train_x = "/x", .file = "d.h5"};
 
 /* Seconds since 1970, a pressure in pascal, and small numbers: columns of one table of doubles. */
 START_TEST(doubles_far_from_zero_keep_what_tells_them_apart) {
@@ -146,7 +146,7 @@ START_TEST(a_mean_that_is_given_is_taken_off_before_rounding) {
     dt_source source;
     dt_scaling scaling;
     open_split(&source, H5T_NATIVE_DOUBLE, 2, (hsize_t[]){SAMPLES, 2}, table);
-    gather(x, &scaling, &source, &(dt_recipe_data){.mean = 1e9, .std = 0.5});
+    gather(x, &scaling, &source, &(dt_recipe_data){.scale = {DT_NORMALIZE_GIVEN, 0, DT_REAL(1e9), DT_REAL(0.5)}});
     double worst = 0;
     for (int i = 0; i < SAMPLES * 2; i++) worst = fmax(worst, fabs((double)x[i] - (table[i] - 1e9) * 2));
     ranks_assert(worst < 1e-6);
@@ -220,6 +220,97 @@ START_TEST(doubles_that_never_change_have_deviation_one) {
 }
 END_TEST
 
+/* ---- targets, and other ways to scale ---- */
+
+enum { TARGETS = 2 };
+
+/* /x[SAMPLES, 3] and values /y[SAMPLES, TARGETS], whose units differ by 12 orders of magnitude. */
+static void open_values(dt_source *source, const dt_recipe_data *data, double *x, double *y) {
+    for (int i = 0; i < SAMPLES; i++) {
+        x[i * 3] = 4e6 * noise(i), x[i * 3 + 1] = 1e-5 * noise(i + 9), x[i * 3 + 2] = -7;
+        y[i * TARGETS] = 101325 + 1e6 * noise(i + 5), y[i * TARGETS + 1] = 1e-6 * noise(i + 2);
+    }
+    set_part xs = {.name = "/x", .type = H5T_NATIVE_DOUBLE, .from = H5T_NATIVE_DOUBLE, .rank = 2, .values = x};
+    set_part ys = {.name = "/y", .type = H5T_NATIVE_DOUBLE, .from = H5T_NATIVE_DOUBLE, .rank = 2, .values = y};
+    xs.dimensions[0] = ys.dimensions[0] = SAMPLES;
+    xs.dimensions[1] = 3, ys.dimensions[1] = TARGETS;
+    write_set(&xs, &ys);
+    const dt_source_request request = {.file = path, .data = data, .loss = DT_LOSS_MEAN_SQUARED_ERROR};
+    ranks_assert_ok(dt_source_open(source, &ranks, &request));
+}
+
+static const dt_recipe_data of_values = {.train_x = "/x",
+                                         .train_y = "/y",
+                                         .scale.normalize = DT_NORMALIZE_MIN_MAX,
+                                         .target.normalize = DT_NORMALIZE_STANDARDISE};
+
+static void ends_of(const double *from, int n, int stride, double *least, double *most) {
+    *least = *most = from[0];
+    for (int i = 0; i < n; i++) *least = fmin(*least, from[i * stride]), *most = fmax(*most, from[i * stride]);
+}
+
+START_TEST(inputs_go_from_0_to_1_and_targets_come_back_from_what_is_learned) {
+    static double from[SAMPLES * 3], targets[SAMPLES * TARGETS], back[SAMPLES * TARGETS];
+    static dt_real x[SAMPLES * 3], values[SAMPLES * TARGETS];
+    dt_recipe_data data = of_values;
+    data.scale.by = data.target.by = _i ? DT_NORMALIZE_BY_ALL : DT_NORMALIZE_BY_CHANNEL;
+    dt_source source;
+    dt_scales scales;
+    open_values(&source, &data, from, targets);
+    ranks_assert_ok(dt_scales_open(&scales, &source, &data));
+    ranks_assert_ok(dt_scales_compute(&scales, &ranks, &source, &data));
+    ranks_assert(scales.input.channels == (_i ? 1 : 3) && scales.target.channels == (_i ? 1 : TARGETS));
+    int64_t index[SAMPLES];
+    for (int i = 0; i < SAMPLES; i++) index[i] = i;
+    dt_batch batch = {.x = x, .values = values};
+    dt_source_fetch(&source, dt_kernels_for(DT_ISA_AUTO), &scales, NULL, index, SAMPLES, &batch);
+    double worst = 0, least, most, units[TARGETS], square = 0;
+    for (int c = 0; c < 3; c++) {
+        ends_of(from + (_i ? 0 : c), _i ? SAMPLES * 3 : SAMPLES, _i ? 1 : 3, &least, &most);
+        for (int i = c; i < SAMPLES * 3; i += 3)
+            worst = fmax(worst, fabs((double)x[i] - (from[i] - least) / (most > least ? most - least : 1)));
+    }
+    ranks_assert(worst < 1e-6);
+    /* of what is learned the mean is 0 and the deviation 1, and its unit is what a derivative is to be multiplied by */
+    for (int i = 0; i < SAMPLES * TARGETS; i++) square += (double)values[i] * (double)values[i];
+    ranks_assert(fabs(square / (SAMPLES * TARGETS) - 1) < 1e-5);
+    dt_scaling_undo(back, &scales.target, values, SAMPLES * TARGETS);
+    dt_scaling_undo_here(values, &scales.target, SAMPLES * TARGETS);
+    dt_scaling_units(units, &scales.target);
+    worst = 0;
+    for (int i = 0; i < SAMPLES * TARGETS; i++) {
+        worst = fmax(worst, fabs(back[i] - targets[i]) / units[i % TARGETS]);
+        worst = fmax(worst, fabs((double)values[i] - back[i]) / fabs(back[i]));
+        worst = fmax(worst, fabs(batch.units[i % TARGETS] - units[i % TARGETS]));
+    }
+    ranks_assert(worst < 1e-6);
+    dt_scales_close(&scales);
+    dt_source_close(&source);
+}
+END_TEST
+
+START_TEST(scales_of_targets_are_the_same_bits_on_any_ranks) {
+    static double from[SAMPLES * 3], targets[SAMPLES * TARGETS];
+    dt_recipe_data data = of_values;
+    data.target.by = _i ? DT_NORMALIZE_BY_ALL : DT_NORMALIZE_BY_CHANNEL;
+    dt_source source;
+    dt_scales all, alone;
+    dt_ranks self = dt_ranks_alone();
+    open_values(&source, &data, from, targets);
+    ranks_assert_ok(dt_scales_open(&all, &source, &data));
+    ranks_assert_ok(dt_scales_open(&alone, &source, &data));
+    ranks_assert_ok(dt_scales_compute(&all, &ranks, &source, &data));
+    ranks_assert(dt_scales_compute(&alone, &self, &source, &data).code == DT_OK);
+    const size_t bytes = sizeof(double) * (size_t)all.target.channels;
+    ranks_assert(memcmp(all.target.mean, alone.target.mean, bytes) == 0);
+    ranks_assert(memcmp(all.target.std, alone.target.std, bytes) == 0);
+    ranks_assert(memcmp(all.input.std, alone.input.std, 3 * sizeof(double)) == 0 && all.input.std[2] == 1);
+    dt_scales_close(&all);
+    dt_scales_close(&alone);
+    dt_source_close(&source);
+}
+END_TEST
+
 static dt_status spoilt(hid_t type, const void *values) {
     dt_source source;
     dt_scaling s;
@@ -254,6 +345,8 @@ int main(void) {
     tcase_add_test(tests, a_mean_that_is_given_is_taken_off_before_rounding);
     tcase_add_loop_test(tests, pictures_far_from_zero_are_moved_like_others, 0, 2);
     tcase_add_test(tests, doubles_that_never_change_have_deviation_one);
+    tcase_add_loop_test(tests, inputs_go_from_0_to_1_and_targets_come_back_from_what_is_learned, 0, 2);
+    tcase_add_loop_test(tests, scales_of_targets_are_the_same_bits_on_any_ranks, 0, 2);
     tcase_add_test(tests, the_row_without_a_usable_number_is_named);
     suite_add_tcase(suite, tests);
     return run_on_ranks(suite);

@@ -183,9 +183,7 @@ typedef struct taken {
 static void take(taken *out, const dt_source *source, const dt_recipe_data *data, const dt_augment *augment,
                  const int64_t *index, int64_t rows, int64_t at_once) {
     dt_scaling scaling;
-    dt_recipe_data plain = *data;
-    plain.std = 1;
-    ranks_assert_ok(dt_scaling_open(&scaling, source, &plain));
+    ranks_assert_ok(dt_scaling_open(&scaling, source, data));
     memset(out, 7, sizeof *out);
     int64_t positions = source->targets.positions;
     for (int64_t at = 0; at < rows; at += at_once) {
@@ -194,7 +192,8 @@ static void take(taken *out, const dt_source *source, const dt_recipe_data *data
         *batch = (dt_batch){.x = out->x + at * WIDTH,
                             .labels = positions > 0 ? out->labels + at * positions : NULL,
                             .values = positions > 0 ? NULL : out->values + at};
-        dt_source_fetch(source, dt_kernels_for(test_isa()), &scaling, augment, index + at, count, batch);
+        dt_source_fetch(source, dt_kernels_for(test_isa()), &(dt_scales){.input = scaling}, augment, index + at, count,
+                        batch);
         ranks_assert(batch->rows == count && batch->targets == positions && batch->streams == source->about.streams);
         ranks_assert(batch->fresh == (source->about.streams > 0 && index[at] < source->about.streams));
     }
@@ -297,11 +296,11 @@ START_TEST(samples_without_targets_are_those_with_them) {
     }
     take(&with, &whole, &data, NULL, index, samples, samples);
     dt_scaling scaling;
-    plain.std = 1;
     ranks_assert_ok(dt_scaling_open(&scaling, &source, &plain));
     memset(&without, 7, sizeof without);
     without.batch = (dt_batch){.x = without.x};
-    dt_source_fetch(&source, dt_kernels_for(test_isa()), &scaling, NULL, index, samples, &without.batch);
+    dt_source_fetch(&source, dt_kernels_for(test_isa()), &(dt_scales){.input = scaling}, NULL, index, samples,
+                    &without.batch);
     dt_scaling_close(&scaling);
     /* what is masked with targets is seen without */
     bool masked = data.objective == DT_OBJECTIVE_MASKED;

@@ -199,7 +199,7 @@ static void mean_squared_error(void) {
     for (int i = 0; i < 4; i++) {
         float *o = numbers(rows * cols), *values = i & 1 ? numbers(rows * cols) : NULL;
         dt_tally tally = {0};
-        k->mean_squared_error(o, values ? NULL : labels_of(rows, cols, true), values, rows, cols, i & 2, &tally);
+        k->mean_squared_error(o, values ? NULL : labels_of(rows, cols, true), values, NULL, rows, cols, i & 2, &tally);
         see(o, rows * cols), see_tally(&tally);
     }
 }

@@ -35,8 +35,8 @@ static int document(const char *key, const char *value, char *out, size_t size) 
         snprintf(out, size, "\ndata:\n\n  file: %s\n", value);
         return 4;
     }
-    if (strncmp(key, "data.augment.", 13) == 0) {
-        snprintf(out, size, "data:\n  file: d.h5\n  augment:\n    %s: %s\n", last, value);
+    if (strncmp(key, "data.", 5) == 0 && dot > key + 5) {
+        snprintf(out, size, "data:\n  file: d.h5\n  %.*s:\n    %s: %s\n", (int)(dot - key - 5), key + 5, last, value);
         return 4;
     }
     if (strncmp(key, "data.", 5) == 0) {
@@ -96,6 +96,8 @@ START_TEST(a_value_of_the_wrong_type_is_named_with_its_line_and_what_would_be_ri
         [DT_FIELD_SPAN] = {{"often", "3 fortnights", "-1 epoch", "2.5 steps", "epoch", "1e", "", "[3]"},
                            "must be a span such as 200 steps"},
         [DT_FIELD_LIST] = {{NULL}, ""}, /* the recipe has none; layers do: test_model.c */
+        [DT_FIELD_REALS] = {{"many", "nan", "1,5", "1_0", "", "[]", "[1, many]", "[[1]]", "[1, 2.5.6]", "{a: 3}"},
+                            "must be a number, or a list of at most 64 numbers"},
     };
     const dt_field *field = &dt_recipe_fields[_i];
     for (int i = 0; wrong[field->type].values[i]; i++)
@@ -112,7 +114,9 @@ START_TEST(a_number_outside_its_range_is_refused_and_one_at_its_edge_is_not) {
         {"data.train_x", {"\"\""}, {"x"}, "not empty"},
         {"data.train_y", {"\"\""}, {"x"}, "not empty"},
         {"data.mean", {"1e400"}, {"-1e300", "0"}, "within ±1.7e308"},
-        {"data.std", {"0", "-1"}, {"1e-300", "+.5"}, "greater than 0"},
+        {"data.std", {"0", "-1", "[1, 0]"}, {"1e-300", "+.5", "[1, 2e-3]"}, "greater than 0"},
+        {"data.target.mean", {"1e400", "[0, 1e400]"}, {"[-1e300, 0]", "0"}, "within ±1.7e308"},
+        {"data.target.std", {"0", "[1, -1]"}, {"1e-300", "[0.5]"}, "greater than 0"},
         {"data.train_tokens", {"\"\""}, {NULL}, "not empty"},
         {"data.context", {"-1", "1000001"}, {"0", "1000000"}, "at least 0 and at most 1000000"},
         {"data.vocabulary", {"-1", "16777216"}, {"0"}, "at least 0 and at most 16777215"},
@@ -194,8 +198,9 @@ START_TEST(a_recipe_of_only_what_is_required_has_the_documented_defaults) {
     ck_assert_str_eq(r.data.test_x, "/test/x");
     ck_assert_str_eq(r.data.test_y, "/test/y");
     ck_assert_str_eq(r.data.spool, "");
-    ck_assert(r.data.mean == 0 && r.data.std == 1 && r.data.shuffle);
-    ck_assert(r.data.normalize == DT_NORMALIZE_GIVEN && r.data.channels == DT_CHANNELS_AUTO);
+    ck_assert(r.data.scale.mean.value[0] == 0 && r.data.scale.std.value[0] == 1 && r.data.shuffle);
+    ck_assert(r.data.scale.normalize == DT_NORMALIZE_GIVEN && r.data.target.normalize == DT_NORMALIZE_NONE);
+    ck_assert(r.data.channels == DT_CHANNELS_AUTO);
     ck_assert(r.data.crop_padding == 0 && !r.data.flip);
     ck_assert(r.loss.kind == DT_LOSS_SOFTMAX_CROSS_ENTROPY && r.loss.label_smoothing == 0);
     ck_assert(r.optimizer.kind == DT_ADAM && r.optimizer.lr == 0.001 && r.optimizer.momentum == 0);
@@ -227,7 +232,10 @@ START_TEST(every_choice_is_the_enumerator_of_its_name) {
     } rows[] = {
         {"model: {loss: mean_squared_error}", offsetof(dt_recipe, loss.kind), DT_LOSS_MEAN_SQUARED_ERROR},
         {"model: {loss: binary_cross_entropy}", offsetof(dt_recipe, loss.kind), DT_LOSS_BINARY_CROSS_ENTROPY},
-        {"data: {file: d, normalize: computed}", offsetof(dt_recipe, data.normalize), DT_NORMALIZE_COMPUTED},
+        {"data: {file: d, normalize: none}", offsetof(dt_recipe, data.scale.normalize), DT_NORMALIZE_NONE},
+        {"data: {file: d, normalize: given}", offsetof(dt_recipe, data.scale.normalize), DT_NORMALIZE_GIVEN},
+        {"data: {file: d, normalize: computed}", offsetof(dt_recipe, data.scale.normalize), DT_NORMALIZE_STANDARDISE},
+        {"data: {file: d, normalize: min_max}", offsetof(dt_recipe, data.scale.normalize), DT_NORMALIZE_MIN_MAX},
         {"data: {file: d, channels: none}", offsetof(dt_recipe, data.channels), DT_CHANNELS_NONE},
         {"data: {file: d, channels: first}", offsetof(dt_recipe, data.channels), DT_CHANNELS_FIRST},
         {"data: {file: d, channels: last}", offsetof(dt_recipe, data.channels), DT_CHANNELS_LAST},
@@ -291,7 +299,7 @@ START_TEST(spans_and_truths_are_read_in_all_their_spellings) {
         if (strcmp(field->key, "checkpoint.every") == 0) every = field;
     ck_assert_ptr_nonnull(every);
     for (int i = 0; i < COUNT(spans); i++) {
-        char text[128], written[DT_TEXT_MAX];
+        char text[128], written[DT_VALUE_TEXT];
         snprintf(text, sizeof text, "checkpoint: {every: %s}", spans[i].text);
         dt_recipe r;
         assert_ok(decode_text(&r, small(text)));
@@ -318,7 +326,7 @@ START_TEST(reals_survive_writing_and_reading_to_the_last_bit) {
                                    1e22};
     static const dt_field field = {.key = "x", .type = DT_FIELD_REAL, .fallback = "0"};
     for (int i = 0; i < COUNT(reals); i++) {
-        char text[DT_TEXT_MAX], document_text[DT_TEXT_MAX + 8];
+        char text[DT_VALUE_TEXT], document_text[DT_VALUE_TEXT + 8];
         dt_field_text(&field, &reals[i], text);
         snprintf(document_text, sizeof document_text, "x: %s", text);
         dt_yaml *root = parse(document_text);
@@ -660,7 +668,7 @@ START_TEST(a_resolved_recipe_reads_back_to_itself) {
         assert_ok(dt_recipe_emit(&second, NULL, &again));
         ck_assert_str_eq(written, again);
         for (const dt_field *field = dt_recipe_fields; field->key; field++) {
-            char a[DT_TEXT_MAX], b[DT_TEXT_MAX];
+            char a[DT_VALUE_TEXT], b[DT_VALUE_TEXT];
             dt_field_text(field, &first, a);
             dt_field_text(field, &second, b);
             ck_assert_str_eq(a, b);
@@ -701,7 +709,8 @@ START_TEST(the_default_recipe_trains_an_mlp_on_fashion_mnist) {
     assert_ok(dt_recipe_decode(&r, root, "default"));
     ck_assert_str_eq(r.name, "fashion-mlp");
     ck_assert_str_eq(r.data.file, "data/fashion-mnist.h5");
-    ck_assert(r.data.mean == 72.94 && r.data.std == 90.02 && r.optimizer.kind == DT_ADAM && r.optimizer.lr == 0.001);
+    ck_assert(r.data.scale.mean.value[0] == 72.94 && r.data.scale.std.value[0] == 90.02 &&
+              r.optimizer.kind == DT_ADAM && r.optimizer.lr == 0.001);
     ck_assert(r.train.batch == 32 && r.train.epochs == 5 && r.loss.kind == DT_LOSS_SOFTMAX_CROSS_ENTROPY);
     ck_assert_str_eq(dt_yaml_get(root, "model.layers.0")->text, "flatten");
     ck_assert_str_eq(dt_yaml_get(root, "model.layers.1.dense.out")->text, "128");
@@ -801,21 +810,25 @@ START_TEST(a_change_is_refused_exactly_when_it_changes_the_numbers) {
 END_TEST
 
 START_TEST(data_may_move_but_not_be_scaled_otherwise) {
-    static const char base[] = "data: {file: a.h5}\nmodel: {layers: [a]}";
-    assert_ok(dt_recipe_compare(base, "data: {file: b.h5, spool: /x}\nmodel: {layers: [a]}", NULL));
+    static const char base[] = "data: {file: a.h5}\nmodel: {loss: mean_squared_error, layers: [a]}";
+    assert_ok(
+        dt_recipe_compare(base, "data: {file: b.h5, spool: /x}\nmodel: {loss: mean_squared_error, layers: [a]}", NULL));
     static const char *const others[] = {"mean: 1",
                                          "std: 2",
                                          "shuffle: false",
                                          "train_x: x",
                                          "train_y: y",
                                          "normalize: computed",
+                                         "normalize: none",
+                                         "target.normalize: {normalize: min_max}",
+                                         "target.std: {normalize: given, std: 2}",
                                          "channels: last",
                                          "augment.flip: {flip: true}",
                                          "augment.crop_padding: {crop_padding: 2}"};
     for (int i = 0; i < COUNT(others); i++) {
         char text[128], key[64];
         const char *group = strchr(others[i], '.'); /* "augment.flip: {…}" is written as "augment: {…}" */
-        snprintf(text, sizeof text, "data: {file: a.h5, %.*s%s}\nmodel: {layers: [a]}",
+        snprintf(text, sizeof text, "data: {file: a.h5, %.*s%s}\nmodel: {loss: mean_squared_error, layers: [a]}",
                  group ? (int)(group - others[i]) : 0, others[i], group ? strchr(group, ':') : others[i]);
         snprintf(key, sizeof key, "data.%.*s is ", (int)strcspn(others[i], ":"), others[i]);
         assert_fails(dt_recipe_compare(base, text, NULL), DT_ERR_INPUT, key);

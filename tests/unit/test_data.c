@@ -247,12 +247,12 @@ START_TEST(an_augmented_picture_is_the_moved_and_mirrored_one) {
     for (int p = 0; p < COUNT(pictures) * 2; p++) {
         dt_recipe_data data = {.crop_padding = PADDING,
                                .flip = true,
-                               .mean = 40,
-                               .std = 8,
-                               .channels = (int)pictures[p / 2].channels,
-                               .normalize = p % 2};
+                               .scale = {.normalize = p % 2 ? DT_NORMALIZE_STANDARDISE : DT_NORMALIZE_GIVEN,
+                                         .mean = DT_REAL(40),
+                                         .std = DT_REAL(8)},
+                               .channels = (int)pictures[p / 2].channels};
         dt_scaling s = scaling_of(&source, pictures[p / 2].shape, &data);
-        for (int64_t c = 0; c < s.channels; c++) s.mean[c] = 40 + 10.0 * (double)c;
+        for (int64_t c = 0; c < s.channels; c++) s.mean[c] = 40 + 10.0 * (double)c, s.std[c] = 8;
         dt_scaling_settle(&s);
         int64_t count = dt_shape_count(&source.about.input), depth = count / (H * W);
         uint8_t sample[H * W * 3];
@@ -281,8 +281,11 @@ START_TEST(a_picture_that_stays_where_it_is_has_the_bits_of_one_that_is_not_augm
     const dt_kernels *kernels = dt_kernels_for(DT_ISA_AUTO);
     dt_source source = {0};
     for (int p = 0; p < COUNT(pictures) * 2; p++) {
-        dt_recipe_data data = {.mean = 33.3, .std = 7.7, .channels = (int)pictures[p / 2].channels, .normalize = p % 2};
+        dt_recipe_data data = {.scale.normalize = p % 2 ? DT_NORMALIZE_STANDARDISE : DT_NORMALIZE_GIVEN,
+                               .channels = (int)pictures[p / 2].channels};
         dt_scaling s = scaling_of(&source, pictures[p / 2].shape, &data);
+        for (int64_t c = 0; c < s.channels; c++) s.mean[c] = 33.3, s.std[c] = 7.7;
+        dt_scaling_settle(&s);
         float sample[105], plain[105], still[105];
         for (int i = 0; i < 105; i++) sample[i] = (float)(i * 37 % 251) / 3;
         dt_scale_sample(plain, sample, DT_F32, kernels, &s);
@@ -308,8 +311,7 @@ START_TEST(what_is_no_picture_is_not_augmented) {
     };
     for (int i = 0; i < COUNT(rows); i++) {
         dt_source source = {.about = {.input = rows[i].shape}};
-        dt_recipe_data data = {
-            .crop_padding = 2, .std = 1, .channels = (int)rows[i].channels, .train_x = "/x", .file = "d.h5"};
+        dt_recipe_data data = {.crop_padding = 2, .channels = (int)rows[i].channels, .train_x = "/x", .file = "d.h5"};
         dt_scaling scaling;
         dt_status status = dt_scaling_open(&scaling, &source, &data);
         ck_assert_int_eq(status.code, DT_ERR_INPUT);

@@ -455,7 +455,7 @@ static void run_loss(const dt_kernels *kernels, const loss_case *c, float *outpu
         kernels->softmax_cross_entropy(output, labels, values, rows, cols, c->smoothing, gradient, tally);
         return;
     case DT_LOSS_MEAN_SQUARED_ERROR:
-        kernels->mean_squared_error(output, labels, values, rows, cols, gradient, tally);
+        kernels->mean_squared_error(output, labels, values, NULL, rows, cols, gradient, tally);
         return;
     case DT_LOSS_BINARY_CROSS_ENTROPY:
         kernels->binary_cross_entropy(output, labels, values, rows, cols, c->smoothing, gradient, tally);
@@ -579,7 +579,7 @@ START_TEST(large_and_small_losses_add_up_exactly) {
         dt_tally tally = {0}, part = {0};
         for (int i = 0; i < TIMES; i++) {
             float output = 0;
-            kernels->mean_squared_error(&output, NULL, &rows[r].target, 1, 1, i % 2, i % 3 ? &tally : &part);
+            kernels->mean_squared_error(&output, NULL, &rows[r].target, NULL, 1, 1, i % 2, i % 3 ? &tally : &part);
         }
         dt_tally_add(&tally, &part);
         ck_assert_int_eq(tally.not_finite, 0);
