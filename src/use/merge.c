@@ -76,6 +76,14 @@ static const struct {
     {"target_", "their targets were scaled differently"},
 };
 
+static bool same_reals(const dt_reals *a, const dt_reals *b) {
+    return a->count == b->count && memcmp(a->value, b->value, (size_t)a->count * sizeof *a->value) == 0;
+}
+
+static bool same_scale(const dt_recipe_scale *a, const dt_recipe_scale *b) {
+    return a->normalize == b->normalize && same_reals(&a->mean, &b->mean) && same_reals(&a->std, &b->std);
+}
+
 static dt_status compare_meanings(const merging *m, const dt_trained *other) {
     dt_others *theirs;
     DT_TRY(dt_checkpoint_others(other->path, &theirs));
@@ -85,10 +93,11 @@ static dt_status compare_meanings(const merging *m, const dt_trained *other) {
     dt_others_free(theirs);
     if (status.code != DT_OK) return status;
     const dt_recipe_data *a = &m->first.recipe.data, *b = &other->recipe.data;
-    bool scaled_alike = a->normalize == b->normalize && !(a->mean < b->mean || a->mean > b->mean) &&
-                        !(a->std < b->std || a->std > b->std);
-    return scaled_alike ? dt_ok()
-                        : differ(m, other->path, "their recipes scale inputs differently (data.normalize, mean, std)");
+    if (!same_scale(&a->scale, &b->scale))
+        return differ(m, other->path, "their recipes scale inputs differently (data.normalize, mean, std)");
+    if (!same_scale(&a->target, &b->target))
+        return differ(m, other->path, "their recipes scale targets differently (data.target)");
+    return dt_ok();
 }
 
 static dt_status check_other(const merging *m, const dt_trained *other) {
