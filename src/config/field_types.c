@@ -214,6 +214,45 @@ static const char *next_item(const char *at, char item[64], bool *more) {
     return at + *more;
 }
 
+static const struct {
+    const char *name;
+    int64_t bytes;
+} sizes[] = {{"TB", 1000000000000},
+             {"TiB", INT64_C(1) << 40},
+             {"GB", 1000000000},
+             {"GiB", 1 << 30},
+             {"MB", 1000000},
+             {"MiB", 1 << 20},
+             {"kB", 1000},
+             {"KiB", 1 << 10},
+             {"B", 1},
+             {"", 1},
+             {"KB", 1000}};
+
+static dt_verdict read_bytes(const dt_field *field, const char *text, dt_value *out) {
+    const char *end = number_end(text);
+    if (!end || *text == '-') return DT_WRONG_TYPE;
+    const char *unit = end + strspn(end, " ");
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        if (strcmp(unit, sizes[i].name) != 0) continue;
+        double bytes = strtod(text, NULL) * (double)sizes[i].bytes;
+        if (!(bytes < 0x1p62)) return DT_TOO_LARGE;
+        out->whole = (int64_t)bytes;
+        return (double)out->whole < bytes ? DT_WRONG_TYPE : within(field, bytes);
+    }
+    return DT_WRONG_TYPE;
+}
+
+/* In the largest unit that it is a whole number of. */
+static void write_bytes(const dt_field *field, const dt_value *in, char out[DT_VALUE_TEXT]) {
+    (void)field;
+    size_t i = 0;
+    while (sizes[i].bytes > 1 && (in->whole == 0 || in->whole % sizes[i].bytes != 0)) i++;
+    bool plain = sizes[i].bytes == 1;
+    snprintf(out, DT_VALUE_TEXT, "%lld%s%s", (long long)(in->whole / sizes[i].bytes), plain ? "" : " ",
+             plain ? "" : sizes[i].name);
+}
+
 static dt_verdict read_list(const dt_field *field, const char *text, dt_value *out) {
     dt_shape list = {0, {0}};
     const char *at = text + (*text == '[');
@@ -277,6 +316,8 @@ const dt_value_type dt_value_types[] = {
     [DT_FIELD_CHOICE] = {"", "", "choice", sizeof(int), read_choice, write_choice},
     [DT_FIELD_SPAN] = {"a span such as 200 steps, 90 s, 15 min, 1 epoch or never", "within ±1.7e308", "span",
                        sizeof(dt_span), read_span, write_span},
+    [DT_FIELD_BYTES] = {"a size such as 2 GB, 512 MiB or 0", "below 2^62 bytes", "size", sizeof(int64_t), read_bytes,
+                        write_bytes},
     [DT_FIELD_LIST] = {"a list of at most 6 whole numbers, as in [28, 28, 1]", "within ±9223372036854775807",
                        "list of whole numbers", sizeof(dt_shape), read_list, write_list},
     [DT_FIELD_REALS] = {"a number, or a list of at most 64 numbers, as in [0.5, 2]", "within ±1.7e308",

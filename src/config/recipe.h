@@ -53,6 +53,7 @@ typedef enum dt_normalize_by { DT_NORMALIZE_BY_CHANNEL, DT_NORMALIZE_BY_ALL } dt
 typedef enum dt_samples { DT_SAMPLES_FIRST, DT_SAMPLES_LAST } dt_samples;
 typedef enum dt_channels { DT_CHANNELS_AUTO, DT_CHANNELS_NONE, DT_CHANNELS_FIRST, DT_CHANNELS_LAST } dt_channels;
 
+typedef enum dt_shuffle { DT_SHUFFLE_NONE, DT_SHUFFLE_GLOBAL, DT_SHUFFLE_BLOCK } dt_shuffle;
 typedef enum dt_changed { DT_CHANGED_REFUSE, DT_CHANGED_ACCEPT } dt_changed;
 
 typedef enum dt_windows { DT_WINDOWS_RANDOM, DT_WINDOWS_STREAM } dt_windows;
@@ -73,10 +74,10 @@ typedef struct dt_recipe_data {
     dt_recipe_scale scale, target; /* of the samples, and of targets that are values */
     int samples;                   /* dt_samples: which dimension of the datasets they are */
     int channels;                  /* dt_channels: which dimension of a sample they are */
-    bool shuffle;
-    int64_t crop_padding; /* pixels a training picture may move in each direction; 0: stays */
-    bool flip;            /* half of the training pictures are mirrored */
-    int64_t context;      /* tokens of a sample; 0: the data is no text, and what follows is not used */
+    int shuffle;                   /* dt_shuffle: the order of an epoch's samples */
+    int64_t crop_padding;          /* pixels a training picture may move in each direction; 0: stays */
+    bool flip;                     /* half of the training pictures are mirrored */
+    int64_t context;               /* tokens of a sample; 0: the data is no text, and what follows is not used */
     char train_tokens[DT_TEXT_MAX], validation_tokens[DT_TEXT_MAX], test_tokens[DT_TEXT_MAX];
     int64_t vocabulary;      /* token ids are below this; 0: as the file's own vocabulary says */
     int windows;             /* dt_windows: where samples begin */
@@ -85,6 +86,10 @@ typedef struct dt_recipe_data {
     int64_t pad;             /* the id that fills up short rows, of class; -1 is always one */
     int changed;             /* dt_changed: what a resumed run does where the data is another */
     char spool[DT_TEXT_MAX]; /* where data that cannot be mapped is unpacked; "" is $TMPDIR or /tmp */
+
+    int64_t shuffle_block;  /* samples of a block; 0: as many as 4 MiB hold */
+    int64_t shuffle_window; /* blocks whose samples are mixed at a time */
+    int64_t memory;         /* bytes a machine may take for data that is read in pieces; 0: none is */
 } dt_recipe_data;
 
 typedef struct dt_recipe_loss {

@@ -39,6 +39,8 @@ static const struct reader {
     {"data.target.std", "data.target.normalize", BIT(DT_NORMALIZE_GIVEN)},
     {"data.target.normalize_by", "data.target.normalize", BIT(DT_NORMALIZE_STANDARDISE) | BIT(DT_NORMALIZE_MIN_MAX)},
     {"data.target.normalize", "model.loss", BIT(DT_LOSS_MEAN_SQUARED_ERROR)},
+    {"data.shuffle_block", "data.shuffle", BIT(DT_SHUFFLE_BLOCK)},
+    {"data.shuffle_window", "data.shuffle", BIT(DT_SHUFFLE_BLOCK)},
     {"data.mask_rate", "data.objective", BIT(DT_OBJECTIVE_MASKED)},
     {"data.pad", "data.objective", BIT(DT_OBJECTIVE_CLASS)},
     {"model.label_smoothing", "model.loss", BIT(DT_LOSS_SOFTMAX_CROSS_ENTROPY) | BIT(DT_LOSS_BINARY_CROSS_ENTROPY)},
@@ -175,7 +177,7 @@ static bool streams_without_next(const dt_recipe *r) {
     return r->data.windows == DT_WINDOWS_STREAM && r->data.objective != DT_OBJECTIVE_NEXT;
 }
 static bool text_in_order(const dt_recipe *r) {
-    return r->data.context > 0 && r->data.objective != DT_OBJECTIVE_CLASS && !r->data.shuffle;
+    return r->data.context > 0 && r->data.objective != DT_OBJECTIVE_CLASS && r->data.shuffle == DT_SHUFFLE_NONE;
 }
 static bool text_without_classes(const dt_recipe *r) {
     return r->data.context > 0 && r->data.objective != DT_OBJECTIVE_CLASS &&

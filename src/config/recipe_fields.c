@@ -13,6 +13,12 @@ static const char *const normalizes_were[] = {"computed", "standardise", NULL};
 static const char *const normalizes_by[] = {"channel", "all", NULL};
 static const char *const samples[] = {"first", "last", NULL};
 static const char *const channels[] = {"auto", "none", "first", "last", NULL};
+static const char *const shuffles[] = {"none", "global", "block", NULL};
+static const char *const shuffles_were[] = {"false", "none",   "False", "none",   "FALSE", "none",   "no",   "none",
+                                            "No",    "none",   "NO",    "none",   "off",   "none",   "Off",  "none",
+                                            "OFF",   "none",   "true",  "global", "True",  "global", "TRUE", "global",
+                                            "yes",   "global", "Yes",   "global", "YES",   "global", "on",   "global",
+                                            "On",    "global", "ON",    "global", NULL};
 static const char *const windows[] = {"random", "stream", NULL};
 static const char *const objectives[] = {"next", "masked", "class", NULL};
 static const char *const wires[] = {DT_WIRES(CHOICE_OF) NULL};
@@ -73,8 +79,13 @@ const dt_field dt_recipe_fields[] = {
      .help = "see data.mean"},
     {ROW("data.channels", CHOICE, data.channels, "auto"), .choices = channels, .flags = NUMBERS,
      .help = "which dimension of a sample they are; auto: the last, but none of two ([H, W])"},
-    {ROW("data.shuffle", BOOL, data.shuffle, "true"), .flags = NUMBERS,
-     .help = "a new order of the training samples every epoch"},
+    {ROW("data.shuffle", CHOICE, data.shuffle, "global"), .choices = shuffles, .were = shuffles_were, .flags = NUMBERS,
+     .help = "a new order of the training samples every epoch (true), or none (false); block: of blocks of samples, and "
+             "within a window of some blocks, for data that is read in pieces"},
+    {ROW("data.shuffle_block", INT, data.shuffle_block, "0"), .max = 1e9, .flags = NUMBERS,
+     .help = "of block: consecutive samples that stay in one window; 0: the power of two that 4 MiB hold"},
+    {ROW("data.shuffle_window", INT, data.shuffle_window, "32"), .min = 1, .max = 1e6, .flags = NUMBERS,
+     .help = "of block: blocks whose samples are mixed at a time"},
     {ROW("data.augment.crop_padding", INT, data.crop_padding, "0"), .max = 1e6, .flags = NUMBERS,
      .help = "most pixels a training picture is moved up, down and sideways, zeros (of the file) following; 0: none"},
     {ROW("data.augment.flip", BOOL, data.flip, "false"), .flags = NUMBERS,

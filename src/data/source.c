@@ -92,8 +92,22 @@ void dt_source_close(dt_source *source) {
 
 /* ---- samples ---- */
 
-dt_sampler dt_source_order(const dt_source *source, bool shuffle, int64_t seed, int64_t epoch) {
-    return dt_sampler_at(source->samples, shuffle && source->about.streams == 0, seed, epoch);
+#define BLOCK_BYTES (4 << 20) /* of a block of samples, where the recipe does not say how many they are */
+
+/* The largest power of two that they hold, so that blocks begin where chunks of a file do. It follows from what samples
+ * are, and not from how a file stores them. */
+static int64_t block_samples(const dt_source *source) {
+    int64_t bytes = dt_shape_count(&source->about.input) * (int64_t)dt_dtype_size(source->about.dtype), samples = 1;
+    while (2 * samples * bytes <= BLOCK_BYTES) samples *= 2;
+    return samples;
+}
+
+dt_sampler dt_source_order(const dt_source *source, const dt_recipe_data *data, int64_t seed, int64_t epoch) {
+    if (data->shuffle != DT_SHUFFLE_BLOCK || source->about.streams > 0)
+        return dt_sampler_at(source->samples, data->shuffle != DT_SHUFFLE_NONE && source->about.streams == 0, seed,
+                             epoch);
+    int64_t block = data->shuffle_block > 0 ? data->shuffle_block : block_samples(source);
+    return dt_sampler_by_blocks(source->samples, block, data->shuffle_window, seed, epoch);
 }
 
 /* Zeros are values of every source: numbers, tokens, classes. */

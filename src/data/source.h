@@ -83,8 +83,8 @@ void dt_source_field(const dt_recipe_data *data, dt_split split, char out[32]);
 /* What that field says. */
 const char *dt_source_dataset(const dt_recipe_data *data, dt_split split);
 
-/* The order of an epoch. */
-dt_sampler dt_source_order(const dt_source *source, bool shuffle, int64_t seed, int64_t epoch);
+/* The order of an epoch, as data.shuffle says. */
+dt_sampler dt_source_order(const dt_source *source, const dt_recipe_data *data, int64_t seed, int64_t epoch);
 
 /* Fills batch->x and its labels or values with the samples index[0 … rows), scaled and, unless `augment` is NULL,
  * augmented. Training needs `augment`, an evaluation has none. Where a source fails to read, the batch is zeros, and

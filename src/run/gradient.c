@@ -28,7 +28,7 @@ static bool is_last(const dt_step *step, int64_t shard) {
 
 /* Samples [offset, offset + rows) of the batch, as input. */
 static void gather_rows(const dt_step *step, dt_trainee *trainee, int64_t offset, int64_t rows) {
-    for (int64_t i = 0; i < rows; i++) trainee->index[i] = dt_sampler_index(&step->order, step->at.sample + offset + i);
+    dt_sampler_indices(&step->order, step->at.sample + offset, rows, trainee->index);
     trainee->batch.first = (uint64_t)offset;
     dt_source_fetch(&step->data->train, trainee->kernels, &step->data->scales, &step->augment, trainee->index, rows,
                     &trainee->batch);

@@ -312,12 +312,16 @@ START_TEST(samples_without_targets_are_those_with_them) {
 }
 END_TEST
 
+/* Of each kind: all its samples at random, and by blocks. */
 START_TEST(an_epoch_has_every_sample_once_and_streams_are_never_shuffled) {
     static int seen[2 * ROWS];
     dt_source source;
-    ranks_assert_ok(open_kind(&source, _i));
+    ranks_assert_ok(open_kind(&source, _i % KINDS));
     memset(seen, 0, sizeof seen);
-    dt_sampler shuffled = dt_source_order(&source, true, 3, 1), plain = dt_source_order(&source, false, 3, 1);
+    dt_recipe_data global = {.shuffle = DT_SHUFFLE_GLOBAL}, none = {.shuffle = DT_SHUFFLE_NONE};
+    dt_recipe_data block = {.shuffle = DT_SHUFFLE_BLOCK, .shuffle_block = 3, .shuffle_window = 2};
+    dt_sampler shuffled = dt_source_order(&source, _i < KINDS ? &global : &block, 3, 1);
+    dt_sampler plain = dt_source_order(&source, &none, 3, 1);
     int64_t moved = 0, wrong = 0;
     for (int64_t i = 0; i < source.samples; i++) {
         int64_t sample = dt_sampler_index(&shuffled, i);
@@ -379,7 +383,7 @@ int main(void) {
     tcase_add_loop_test(tests, a_sample_is_the_same_in_any_batch_and_on_any_rank, 0, KINDS);
     tcase_add_loop_test(tests, chosen_rows_are_the_samples_and_keep_their_places, 0, KINDS);
     tcase_add_loop_test(tests, samples_without_targets_are_those_with_them, 0, KINDS);
-    tcase_add_loop_test(tests, an_epoch_has_every_sample_once_and_streams_are_never_shuffled, 0, KINDS);
+    tcase_add_loop_test(tests, an_epoch_has_every_sample_once_and_streams_are_never_shuffled, 0, 2 * KINDS);
     tcase_add_loop_test(tests, a_source_that_is_not_there_is_named_and_left_closed, 0, KINDS);
     tcase_add_test(tests, what_a_source_fails_to_read_is_kept_until_all_ranks_ask_and_leaves_zeros);
     suite_add_tcase(suite, tests);

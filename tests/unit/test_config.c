@@ -95,6 +95,8 @@ START_TEST(a_value_of_the_wrong_type_is_named_with_its_line_and_what_would_be_ri
         [DT_FIELD_CHOICE] = {{"none-such", "0", "", "[sgd]", "{a: b}"}, "must be "},
         [DT_FIELD_SPAN] = {{"often", "3 fortnights", "-1 epoch", "2.5 steps", "epoch", "1e", "", "[3]"},
                            "must be a span such as 200 steps"},
+        [DT_FIELD_BYTES] = {{"2 G", "many", "-1", "1.5", "0.5 B", "2GB/s", "", "[3]", "{a: 3}"},
+                            "must be a size such as"},
         [DT_FIELD_LIST] = {{NULL}, ""}, /* the recipe has none; layers do: test_model.c */
         [DT_FIELD_REALS] = {{"many", "nan", "1,5", "1_0", "", "[]", "[1, many]", "[[1]]", "[1, 2.5.6]", "{a: 3}"},
                             "must be a number, or a list of at most 64 numbers"},
@@ -120,6 +122,8 @@ START_TEST(a_number_outside_its_range_is_refused_and_one_at_its_edge_is_not) {
         {"data.train_tokens", {"\"\""}, {NULL}, "not empty"},
         {"data.context", {"-1", "1000001"}, {"0", "1000000"}, "at least 0 and at most 1000000"},
         {"data.vocabulary", {"-1", "16777216"}, {"0"}, "at least 0 and at most 16777215"},
+        {"data.shuffle_block", {"-1", "1000000001"}, {"0", "1000000000"}, "at least 0 and at most 1000000000"},
+        {"data.shuffle_window", {"0", "1000001"}, {"1", "1000000"}, "at least 1 and at most 1000000"},
         {"data.mask_rate", {"0", "1.5"}, {"0.15"}, "greater than 0 and at most 1"},
         {"data.pad", {"-2", "16777216"}, {"-1"}, "at least -1 and at most 16777215"},
         {"train.steps", {"-1"}, {"0", "100000"}, "at least 0"},
@@ -198,7 +202,8 @@ START_TEST(a_recipe_of_only_what_is_required_has_the_documented_defaults) {
     ck_assert_str_eq(r.data.test_x, "/test/x");
     ck_assert_str_eq(r.data.test_y, "/test/y");
     ck_assert_str_eq(r.data.spool, "");
-    ck_assert(r.data.scale.mean.value[0] == 0 && r.data.scale.std.value[0] == 1 && r.data.shuffle);
+    ck_assert(r.data.scale.mean.value[0] == 0 && r.data.scale.std.value[0] == 1 && r.data.shuffle == DT_SHUFFLE_GLOBAL);
+    ck_assert(r.data.shuffle_block == 0 && r.data.shuffle_window == 32);
     ck_assert(r.data.scale.normalize == DT_NORMALIZE_GIVEN && r.data.target.normalize == DT_NORMALIZE_NONE);
     ck_assert(r.data.channels == DT_CHANNELS_AUTO);
     ck_assert(r.data.crop_padding == 0 && !r.data.flip);
@@ -309,13 +314,19 @@ START_TEST(spans_and_truths_are_read_in_all_their_spellings) {
         ck_assert_str_eq(written, spans[i].written);
         dt_recipe_finish(&r);
     }
-    static const char *const truths[] = {"false", "no", "off", "False", "NO"};
-    for (int i = 0; i < COUNT(truths); i++) {
-        char text[64];
-        snprintf(text, sizeof text, "data: {file: d, shuffle: %s}\nmodel: {layers: [a]}", truths[i]);
+    static const struct {
+        const char *text;
+        dt_shuffle kind;
+    } orders[] = {{"false", DT_SHUFFLE_NONE},  {"no", DT_SHUFFLE_NONE},      {"off", DT_SHUFFLE_NONE},
+                  {"False", DT_SHUFFLE_NONE},  {"NO", DT_SHUFFLE_NONE},      {"none", DT_SHUFFLE_NONE},
+                  {"true", DT_SHUFFLE_GLOBAL}, {"Yes", DT_SHUFFLE_GLOBAL},   {"on", DT_SHUFFLE_GLOBAL},
+                  {"block", DT_SHUFFLE_BLOCK}, {"global", DT_SHUFFLE_GLOBAL}};
+    for (int i = 0; i < COUNT(orders); i++) {
+        char text[80];
+        snprintf(text, sizeof text, "data: {file: d, shuffle: %s}\nmodel: {layers: [a]}", orders[i].text);
         dt_recipe r;
         assert_ok(decode_text(&r, text));
-        ck_assert(!r.data.shuffle);
+        ck_assert_int_eq(r.data.shuffle, orders[i].kind);
         dt_recipe_finish(&r);
     }
 }
@@ -572,13 +583,15 @@ START_TEST(fields_of_text_and_of_other_data_do_not_mix) {
         {"objective: masked", "", "data.objective is masked but data.context is 0"},
         {"vocabulary: 5", "", "data.vocabulary is 5 but data.context is 0"},
         {"test_tokens: \"\"", "", "data.test_tokens is \"\" but data.context is 0"},
+        {"shuffle_block: 64", "", "data.shuffle_block is 64 but data.shuffle is global, which does not use it"},
+        {"shuffle: none, shuffle_window: 8", "", "data.shuffle_window is 8 but data.shuffle is none"},
         {"mask_rate: 0.2", "", "data.mask_rate is 0.2 but data.objective is next"},
         {"pad: 3", "", "data.pad is 3 but data.objective is next"},
         {"context: 8, train_x: /x", "", "data.train_x is \"/x\" but data.context makes the data a text"},
         {"context: 8, mean: 3", "", "data.mean is 3 but data.context makes the data a text"},
         {"context: 8, augment: {flip: true}", "", "data.augment.flip is true but data.context makes"},
         {"context: 8, train_y: /y", "", "data.train_y is \"/y\" but only a text with data.objective class"},
-        {"context: 8, shuffle: false", "", "data.shuffle is false but data.context is 8"},
+        {"context: 8, shuffle: false", "", "data.shuffle is none but data.context is 8"},
         {"context: 8, windows: stream, objective: masked", "", "data.windows is stream but data.objective is masked"},
         {"context: 8, windows: stream, objective: class", "", "data.windows is stream but data.objective is class"},
         {"context: 8", "\nmodel: {loss: mean_squared_error, layers: [a]}",

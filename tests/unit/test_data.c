@@ -49,6 +49,91 @@ START_TEST(every_sample_of_large_sets_comes_exactly_once) {
 }
 END_TEST
 
+/* Every sample once, and those of a window are those of its blocks. */
+static void assert_by_blocks(int64_t samples, int64_t block, int64_t window, int64_t epoch) {
+    dt_sampler sampler = dt_sampler_by_blocks(samples, block, window, 5, epoch);
+    unsigned char seen[300] = {0};
+    int64_t order[300], position = 0, slots = 0;
+    dt_sampler_indices(&sampler, 0, samples, order);
+    for (int64_t number = 0; number < dt_sampler_windows(&sampler); number++) {
+        dt_sampler_window w = dt_sampler_window_at(&sampler, position);
+        bool in_window[300] = {false};
+        ck_assert(w.number == number && w.begin == position && w.first == slots && w.size > 0 && w.count > 0);
+        int64_t inside = 0;
+        for (int64_t slot = w.first; slot < w.first + w.count; slot++) {
+            int64_t first, count;
+            dt_sampler_block(&sampler, slot, &first, &count);
+            ck_assert(first % block == 0 && count > 0 && (count == block || first + count == samples));
+            for (int64_t i = first; i < first + count; i++) in_window[i] = true;
+            inside += count;
+        }
+        ck_assert_int_eq(inside, w.size);
+        for (int64_t i = 0; i < w.size; i++, position++) {
+            ck_assert_int_eq(dt_sampler_index(&sampler, position), order[position]);
+            ck_assert(in_window[order[position]] && !seen[order[position]]++);
+            ck_assert_int_eq(dt_sampler_window_at(&sampler, position).number, number);
+        }
+        slots += w.count;
+    }
+    ck_assert_int_eq(position, samples);
+}
+
+START_TEST(by_blocks_every_sample_comes_once_in_the_window_of_its_block) {
+    for (int64_t samples = 1; samples <= 60; samples++)
+        for (int64_t block = 1; block <= 11; block += 2)
+            for (int64_t window = 1; window <= 6; window++) assert_by_blocks(samples, block, window, samples % 3);
+    assert_by_blocks(300, 32, 4, 1);
+    assert_by_blocks(299, 64, 2, 8);
+    assert_by_blocks(100, 1000, 32, 0);
+}
+END_TEST
+
+/* Position 0 has any sample of any pair of blocks: 23 samples are five blocks of four and one of three. */
+START_TEST(by_blocks_the_first_sample_is_any_sample) {
+    enum { SAMPLES = 23, BLOCK = 4, DRAWS = 60000 };
+    int count[SAMPLES] = {0};
+    for (int epoch = 0; epoch < DRAWS; epoch++) {
+        dt_sampler sampler = dt_sampler_by_blocks(SAMPLES, BLOCK, 2, 77, epoch);
+        count[dt_sampler_index(&sampler, 0)]++;
+    }
+    double chi = 0;
+    for (int i = 0; i < SAMPLES; i++) {
+        bool shorter = i >= 20;
+        double share = (shorter ? 1.0 / 7 : (4.0 / 8 + 1.0 / 7) / 5) / 3, expected = share * DRAWS;
+        chi += (count[i] - expected) * (count[i] - expected) / expected;
+    }
+    ck_assert_msg(chi < 48, "chi-square is %g, of 22 degrees of freedom", chi); /* p = 0.001 */
+}
+END_TEST
+
+START_TEST(by_blocks_epochs_and_seeds_differ_and_a_huge_set_costs_nothing) {
+    dt_sampler one = dt_sampler_by_blocks(INT64_C(1) << 40, 4096, 32, 1, 0);
+    dt_sampler next = dt_sampler_in(&one, 1), other = dt_sampler_by_blocks(INT64_C(1) << 40, 4096, 32, 2, 0);
+    int64_t a[64], b[64], c[64], again[64];
+    dt_sampler_indices(&one, 987654321012, 64, a);
+    dt_sampler_indices(&next, 987654321012, 64, b);
+    dt_sampler_indices(&other, 987654321012, 64, c);
+    one = dt_sampler_in(&next, 0);
+    dt_sampler_indices(&one, 987654321012, 64, again);
+    ck_assert_mem_eq(a, again, sizeof a);
+    ck_assert_mem_ne(a, b, sizeof a);
+    ck_assert_mem_ne(a, c, sizeof a);
+}
+END_TEST
+
+/* Runs go on in this order: it must stay. */
+START_TEST(by_blocks_the_order_is_the_one_runs_began_with) {
+    static const int64_t ten[] = {1, 8, 7, 2, 0, 6, 3, 4, 9, 5};
+    dt_sampler sampler = dt_sampler_by_blocks(10, 3, 2, 1, 0);
+    for (int i = 0; i < 10; i++) ck_assert_int_eq(dt_sampler_index(&sampler, i), ten[i]);
+    sampler = dt_sampler_by_blocks(60000, 4096, 4, 42, 7);
+    ck_assert_int_eq(dt_sampler_index(&sampler, 0), 46970);
+    ck_assert_int_eq(dt_sampler_index(&sampler, 59999), 19856);
+    sampler = dt_sampler_by_blocks(INT64_C(1) << 40, 4096, 32, -3, 1000000);
+    ck_assert_int_eq(dt_sampler_index(&sampler, (INT64_C(1) << 40) - 1), INT64_C(761899390534));
+}
+END_TEST
+
 static int compare_i64(const void *a, const void *b) {
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
     return (x > y) - (x < y);
@@ -810,6 +895,10 @@ END_TEST
 
 static TCase *sampler_tests(void) {
     TCase *tests = tcase_create("sampler");
+    tcase_add_test(tests, by_blocks_every_sample_comes_once_in_the_window_of_its_block);
+    tcase_add_test(tests, by_blocks_the_first_sample_is_any_sample);
+    tcase_add_test(tests, by_blocks_epochs_and_seeds_differ_and_a_huge_set_costs_nothing);
+    tcase_add_test(tests, by_blocks_the_order_is_the_one_runs_began_with);
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, every_sample_of_small_sets_comes_exactly_once);
     tcase_add_test(tests, every_sample_of_large_sets_comes_exactly_once);
