@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -41,8 +42,11 @@ typedef struct frame {
     uint32_t kind, bytes;
 } frame;
 
+typedef struct kept_bytes kept_bytes;
+
 struct dt_guard {
     const char *path;
+    kept_bytes *kept; /* instead of a pipe, where `work` runs in this process */
     int pipe;
     bool stoppable;
     enum { TALKING, ENDED, SILENT, FOUL } state; /* ENDED: status has come; FOUL: what came were no frames */
@@ -50,6 +54,76 @@ struct dt_guard {
     size_t pending;                              /* bytes of the data frame in progress */
     dt_status status;                            /* the child's */
 };
+
+/* ---- in this process ---- */
+
+static _Thread_local bool within_process;
+
+bool dt_guard_within(bool within) {
+    bool before = within_process;
+    within_process = within;
+    return before;
+}
+
+bool dt_guard_is_within(void) {
+    return within_process;
+}
+
+/* What was sent, piece by piece: one is freed when all of it was taken. */
+typedef struct kept_piece {
+    struct kept_piece *next;
+    size_t count, taken;
+    char bytes[];
+} kept_piece;
+
+struct kept_bytes {
+    kept_piece *first, *last;
+};
+
+static dt_status keep_bytes(kept_bytes *kept, const void *bytes, size_t count) {
+    kept_piece *piece = malloc(sizeof *piece + count);
+    if (!piece) return dt_fail_memory("what a file says", count);
+    *piece = (kept_piece){.count = count};
+    memcpy(piece->bytes, bytes, count);
+    if (kept->last)
+        kept->last->next = piece;
+    else
+        kept->first = piece;
+    kept->last = piece;
+    return dt_ok();
+}
+
+static void forget_first(kept_bytes *kept) {
+    kept_piece *first = kept->first;
+    kept->first = first->next;
+    if (!kept->first) kept->last = NULL;
+    free(first);
+}
+
+/* False where less was kept. */
+static bool take_kept(kept_bytes *kept, char *to, size_t count) {
+    while (count > 0 && kept->first) {
+        kept_piece *first = kept->first;
+        size_t piece = first->count - first->taken < count ? first->count - first->taken : count;
+        memcpy(to, first->bytes + first->taken, piece);
+        first->taken += piece;
+        to += piece;
+        count -= piece;
+        if (first->taken == first->count) forget_first(kept);
+    }
+    return count == 0;
+}
+
+static dt_status run_within(const dt_guard_job *job) {
+    kept_bytes kept = {0};
+    dt_guard both = {.path = job->path, .kept = &kept};
+    dt_status status = job->work(job->context, &both);
+    if (status.code == DT_OK && job->take) status = job->take(job->context, &both);
+    while (kept.first) forget_first(&kept);
+    return status;
+}
+
+/* ---- bounds ---- */
 
 static double cpu_seconds(const dt_guard_job *job) {
     struct stat info;
@@ -78,6 +152,7 @@ static size_t mapped_bytes(void) {
 }
 
 void dt_guard_allow(size_t bytes) {
+    if (within_process) return;
     struct rlimit limit;
     if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
     if (__builtin_add_overflow(limit.rlim_cur, bytes, &limit.rlim_cur) || limit.rlim_cur > limit.rlim_max)
@@ -120,6 +195,7 @@ static dt_status send_frame(int file, frame_kind kind, const void *bytes, size_t
 }
 
 dt_status dt_guard_send(dt_guard *to, const void *bytes, size_t count) {
+    if (to->kept) return count > 0 ? keep_bytes(to->kept, bytes, count) : dt_ok();
     const char *at = bytes;
     for (size_t piece; count > 0; at += piece, count -= piece) {
         piece = count < MOST_FRAME ? count : MOST_FRAME;
@@ -193,6 +269,7 @@ static dt_status fail_early(const dt_guard *from) {
 }
 
 dt_status dt_guard_take(dt_guard *from, void *bytes, size_t count) {
+    if (from->kept) return take_kept(from->kept, bytes, count) ? dt_ok() : fail_early(from);
     char *at = bytes;
     while (count > 0) {
         if (from->pending == 0) next_frame(from);
@@ -240,6 +317,7 @@ static dt_status take_from(const dt_guard_job *job, pid_t child, int pipe) {
 }
 
 dt_status dt_guard_run(const dt_guard_job *job) {
+    if (within_process) return run_within(job);
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) return dt_fail(DT_ERR_IO, "%s: no pipe: %s", job->path, strerror(errno));
     fcntl(ends[0], F_SETPIPE_SZ, PIPE_BYTES);

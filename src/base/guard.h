@@ -28,8 +28,14 @@ typedef struct dt_guard_job {
 
 /* Runs work(context) in a child and returns its status, or that of `take` where it failed. A child that crashed or went
  * beyond its bounds is DT_ERR_CORRUPT, and the message names the file. Not collective. The child is a fork: it has one
- * thread and must use no MPI. */
+ * thread and must use no MPI. Whatever `work` takes it gives back, for it may run in this process. */
 dt_status dt_guard_run(const dt_guard_job *job);
+
+/* Whether, from here on in this thread, `work` runs in this process instead, with no bounds, and what it sends is kept
+ * until `take` has it: for a host program in which a fork is no good idea, with files that are trusted. Returns what it
+ * was before, to be restored. */
+bool dt_guard_within(bool within);
+bool dt_guard_is_within(void);
 
 /* In `work`: bytes for the other side. */
 dt_status dt_guard_send(dt_guard *to, const void *bytes, size_t count);

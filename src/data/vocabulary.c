@@ -153,16 +153,22 @@ typedef struct read_job {
 } read_job;
 
 /* In a child. */
-static dt_status send_vocabulary(void *context, dt_h5 *h5, dt_guard *to) {
-    const read_job *job = context;
-    dt_vocabulary *v = job->v;
-    DT_TRY(read_open(v, &(source){.file = job->file, .h5 = h5}));
+static dt_status send_parts(const dt_vocabulary *v, dt_guard *to) {
     int64_t head[4] = {v->kind, v->size, v->size ? v->offsets[v->size] : 0, v->merge_count};
     DT_TRY(dt_guard_send(to, head, sizeof head));
     if (v->size == 0) return dt_ok();
     DT_TRY(dt_guard_send(to, v->bytes, (size_t)head[2]));
     DT_TRY(dt_guard_send(to, v->offsets, (size_t)(v->size + 1) * sizeof *v->offsets));
     return dt_guard_send(to, v->merges, (size_t)(3 * v->merge_count) * sizeof *v->merges);
+}
+
+static dt_status send_vocabulary(void *context, dt_h5 *h5, dt_guard *to) {
+    const read_job *job = context;
+    dt_vocabulary read = {0};
+    dt_status status = read_open(&read, &(source){.file = job->file, .h5 = h5});
+    if (status.code == DT_OK) status = send_parts(&read, to);
+    dt_vocabulary_finish(&read);
+    return status;
 }
 
 static dt_status take_vocabulary(void *context, dt_guard *from) {

@@ -86,14 +86,44 @@ static void find_directory(dt_h5 *file) {
     slash[slash == file->directory] = '\0';
 }
 
-dt_status dt_h5_open(dt_h5 **out, const char *path) {
-    *out = NULL;
-    prepare();
+/* Read only, and without a lock: a checkpoint never changes, and NFS and Lustre often have none. */
+static hid_t open_to_read(const char *path) {
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+#if H5_VERSION_GE(1, 10, 7)
+    if (dt_guard_is_within()) H5Pset_file_locking(access, false, true);
+#endif
+    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, access);
+    H5Pclose(access);
+    return file;
+}
+
+static dt_status open_quietly(dt_h5 **out, const char *path) {
     DT_TRY(check_readable(path));
-    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    dt_status status = wrap(out, file, path, "opening");
+    dt_status status = wrap(out, open_to_read(path), path, "opening");
     if (status.code == DT_ERR_IO) status.code = DT_ERR_CORRUPT;
     if (status.code == DT_OK) find_directory(*out);
+    return status;
+}
+
+/* In a process of somebody else's, HDF5 prints its errors as that one likes as soon as the file is closed. */
+dt_status dt_h5_open(dt_h5 **out, const char *path) {
+    *out = NULL;
+    if (!dt_guard_is_within()) {
+        prepare();
+        return open_quietly(out, path);
+    }
+    H5E_auto2_t print;
+    void *context;
+    H5Eget_auto2(H5E_DEFAULT, &print, &context);
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    dt_status status = open_quietly(out, path);
+    if (status.code != DT_OK) {
+        H5Eset_auto2(H5E_DEFAULT, print, context);
+        return status;
+    }
+    (*out)->lent = true;
+    (*out)->print = print;
+    (*out)->print_context = context;
     return status;
 }
 
@@ -116,6 +146,7 @@ dt_status dt_h5_append(dt_h5 **out, const char *path) {
 dt_status dt_h5_close(dt_h5 **file) {
     if (!*file) return dt_ok();
     dt_status status = H5Fclose((*file)->file) < 0 ? dt_h5_fail(*file, "", "closing") : dt_ok();
+    if ((*file)->lent) H5Eset_auto2(H5E_DEFAULT, (*file)->print, (*file)->print_context);
     dt_free(*file);
     *file = NULL;
     return status;

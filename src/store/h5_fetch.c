@@ -26,10 +26,12 @@ static dt_status read_values(fetch_job *job, dt_h5 *file) {
 
 /* In a child. */
 static dt_status send_values(void *context, dt_h5 *file, dt_guard *to) {
-    fetch_job *job = context;
-    DT_TRY(read_values(job, file));
-    DT_TRY(dt_guard_send(to, &job->count, sizeof job->count));
-    return dt_guard_send(to, job->values, (size_t)job->count * dt_dtype_size(job->dtype));
+    fetch_job read = *(const fetch_job *)context;
+    dt_status status = read_values(&read, file);
+    if (status.code == DT_OK) status = dt_guard_send(to, &read.count, sizeof read.count);
+    if (status.code == DT_OK) status = dt_guard_send(to, read.values, (size_t)read.count * dt_dtype_size(read.dtype));
+    dt_free(read.values);
+    return status;
 }
 
 static dt_status take_values(void *context, dt_guard *from) {

@@ -4,6 +4,7 @@
 
 #include <hdf5.h>
 #include <limits.h>
+#include <stdbool.h>
 
 #include "store/h5.h"
 
@@ -11,6 +12,9 @@ struct dt_h5 {
     hid_t file;
     char path[PATH_MAX],
         directory[PATH_MAX]; /* the directory: of the file itself, whatever links lead to it; "" unless it is read */
+    bool lent;               /* HDF5 has another owner in this process, whose way to print errors this is */
+    H5E_auto2_t print;
+    void *print_context;
 };
 
 /* A failure of the call before, with the innermost reason HDF5 gives, or the system's where it has one. */

@@ -119,8 +119,8 @@ static dt_status send_state(void *context, dt_guard *to) {
     dt_h5 *file;
     DT_TRY(dt_checkpoint_open(&file, job->path, &job->head));
     dt_checkpoint_head_finish(&job->head);
-    DT_TRY(dt_guard_send(to, &job->head, sizeof job->head));
-    dt_status status = send_items(job, file, to);
+    dt_status status = dt_guard_send(to, &job->head, sizeof job->head);
+    if (status.code == DT_OK) status = send_items(job, file, to);
     dt_h5_close(&file);
     return status;
 }
