@@ -54,7 +54,8 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     layer->in_place = true;
     layer->reads_input = true;
     /* The way back through a fixed factor needs to know where the result was cut off, and nothing of x. */
-    layer->reads_output = !dt_layer_is_trained(layer) && config->activation == DT_RECTIFIER_RELU;
+    bool fixed = dt_plan_spec(plan)->adjoint || !dt_layer_is_trained(layer);
+    layer->reads_output = fixed && config->activation == DT_RECTIFIER_RELU;
     return dt_ok();
 }
 
@@ -78,9 +79,9 @@ static dt_real *shift_in(const dt_layer *layer, const dt_real *arena) {
     return config->shift ? (dt_real *)DT_PARAM(layer, arena, FIRST_TRAINED + config->scale) : NULL;
 }
 
-/* Frozen as a whole it is a fixed factor and term a channel, in training too. */
+/* At work, and frozen as a whole in training too, it is a fixed factor and term a channel. */
 static bool is_fixed(const dt_layer *layer, const dt_pass *pass) {
-    return !pass->training || !dt_layer_is_trained(layer);
+    return !pass->training || pass->adjoint || !dt_layer_is_trained(layer);
 }
 
 /* work[cols] = the factor of each channel by the running statistics. */

@@ -186,8 +186,9 @@ static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *
         dy_read = state->dy16;
         w = DT_PARAM(layer, pass->weights16, 0);
     }
-    dt_conv_backward_weights(state->conv, DT_PARAM(layer, pass->grads, 0), x_read, dy_read, pass->accumulate,
-                             layer->workspace);
+    if (!pass->adjoint)
+        dt_conv_backward_weights(state->conv, DT_PARAM(layer, pass->grads, 0), x_read, dy_read, pass->accumulate,
+                                 layer->workspace);
     if (dx) dt_conv_backward_data(state->conv, dx, dy_read, w, layer->workspace);
 }
 

@@ -27,7 +27,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     layer->out = layer->in;
     layer->in_place = true;
     layer->positionwise = true;
-    layer->view = config->rate == 0 || !dt_plan_training(plan);
+    layer->view = config->rate == 0 || !dt_plan_training(plan) || dt_plan_spec(plan)->adjoint;
     return dt_ok();
 }
 

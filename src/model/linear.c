@@ -123,15 +123,15 @@ void dt_linear_forward(const dt_linear *linear, const dt_layer *layer, const dt_
         forward32(linear, DT_PARAM(layer, pass->weights, linear->param), x, rows, beta, y);
 }
 
-static bool is_frozen(const dt_linear *linear, const dt_layer *layer) {
-    return dt_param_is_frozen(layer, linear->param);
+static bool learns(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass) {
+    return !pass->adjoint && !dt_param_is_frozen(layer, linear->param);
 }
 
 static void backward16(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
                        const dt_real *dy, int64_t rows, dt_real keep, dt_real beta, dt_real *dx) {
     dt_bf16 *dy16 = (dt_bf16 *)linear->dy16;
     pass->kernels->to_bf16(dy16, dy, rows * linear->out);
-    if (!is_frozen(linear, layer))
+    if (learns(linear, layer, pass))
         weights16(linear, rounded_x(linear, pass, x, rows), dy16, rows, keep,
                   DT_PARAM(layer, pass->grads, linear->param));
     if (dx) data16(linear, DT_PARAM(layer, pass->weights16, linear->param), dy16, rows, beta, dx);
@@ -144,6 +144,6 @@ void dt_linear_backward(const dt_linear *linear, const dt_layer *layer, const dt
         backward16(linear, layer, pass, x, dy, rows, keep, beta, dx);
         return;
     }
-    if (!is_frozen(linear, layer)) weights32(linear, x, dy, rows, keep, DT_PARAM(layer, pass->grads, linear->param));
+    if (learns(linear, layer, pass)) weights32(linear, x, dy, rows, keep, DT_PARAM(layer, pass->grads, linear->param));
     if (dx) data32(linear, DT_PARAM(layer, pass->weights, linear->param), dy, rows, beta, dx);
 }

@@ -26,9 +26,9 @@ void dt_linear_forward(const dt_linear *linear, const dt_layer *layer, const dt_
  * has them, and x as it is; of `linear` only param, transposed, in and out are used. */
 void dt_linear_decode(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
                       int64_t rows, dt_real beta, dt_real *y);
-/* dw = x^T dy, added to what is there when `accumulate`, unless w is frozen; and dx[rows, in] = dy w^T + beta*dx,
- * unless dx is NULL. After the forward call of the same x; when the last one was with the same address and rows, they
- * hold the same numbers. */
+/* dw = x^T dy, added to what is there when `accumulate`, unless w is frozen or the pass an adjoint one; and dx[rows,
+ * in] = dy w^T + beta*dx, unless dx is NULL. After the forward call of the same x; when the last one was with the same
+ * address and rows, they hold the same numbers. */
 void dt_linear_backward(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
                         const dt_real *dy, int64_t rows, bool accumulate, dt_real beta, dt_real *dx);
 

@@ -100,8 +100,8 @@ static dt_status build(dt_model *model, dt_plan *plan, const dt_yaml *layers) {
     const dt_model_spec *spec = &model->spec;
     DT_TRY(check_input(&spec->input));
     DT_TRY(dt_sequence_decode(&model->sequence, layers, "model.layers"));
-    model->sequence.chunks_head = spec->targets > 1;
-    DT_TRY(dt_sequence_plan(&model->sequence, plan, "", &spec->input, false));
+    model->sequence.chunks_head = spec->targets > 1 && !spec->adjoint;
+    DT_TRY(dt_sequence_plan(&model->sequence, plan, "", &spec->input, spec->adjoint));
     const dt_layer *last = &model->sequence.layers[model->sequence.count - 1];
     if (!has_weights(&model->table))
         return dt_layer_fail(last, "no layer up to this last one has anything to train; add one, as in `- dense: 10`");
@@ -114,7 +114,7 @@ static dt_status build(dt_model *model, dt_plan *plan, const dt_yaml *layers) {
     model->bounded = plan->bounded;
     model->trace = dt_trace_kind("loss", "loss");
     DT_TRY(plan_head(model, plan));
-    if (spec->training && model->sequence.keeps_output && !model->sequence.head)
+    if (spec->training && !spec->adjoint && model->sequence.keeps_output && !model->sequence.head)
         DT_TRY(dt_plan_memory(plan, &model->dy, model->outputs));
     DT_TRY(dt_plan_bind(plan, &model->arena));
     model->bytes = plan->total * sizeof *model->arena;
@@ -162,6 +162,9 @@ const dt_layer *dt_model_layer(const dt_model *model, int i) {
 int64_t dt_model_outputs(const dt_model *model) {
     return model->outputs;
 }
+dt_shape dt_model_output_shape(const dt_model *model) {
+    return model->sequence.layers[model->sequence.count - 1].out;
+}
 size_t dt_model_memory(const dt_model *model) {
     return model->bytes;
 }
@@ -197,6 +200,7 @@ static dt_pass pass_through(const dt_model *model, dt_pass pass, const dt_real *
     assert(pass.weights16 || !model->spec.bf16);
     pass.kernels = model->kernels;
     pass.training = pass.training && model->spec.training;
+    pass.adjoint = model->spec.adjoint;
     pass.tokens = model->spec.ids > 0 ? x : NULL;
     pass.positions = dt_shape_count(&model->spec.input);
     pass.state_stride = model->state_width;
@@ -271,6 +275,19 @@ const dt_real *dt_model_forward(dt_model *model, dt_pass pass, const dt_real *x)
     pass = pass_through(model, pass, x);
     const dt_real *output = dt_sequence_forward(&model->sequence, &pass, x);
     return model->sequence.head ? NULL : output;
+}
+
+const dt_real *dt_model_forward_to_return(dt_model *model, dt_pass pass, const dt_real *x) {
+    assert(model->spec.adjoint);
+    pass.training = true;
+    return dt_model_forward(model, pass, x);
+}
+
+const dt_real *dt_model_backward(dt_model *model, dt_pass pass, const dt_real *x, dt_real *dy) {
+    assert(model->spec.adjoint);
+    pass.training = true;
+    pass = pass_through(model, pass, x);
+    return dt_sequence_backward(&model->sequence, &pass, x, dy, true);
 }
 
 const char *dt_model_overflowing_layer(dt_model *model, dt_pass pass, const dt_real *x) {

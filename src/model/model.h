@@ -43,7 +43,10 @@ typedef struct dt_model_spec {
     const dt_yaml
         *freeze;   /* patterns of the names of tensors that are DT_TENSOR_FROZEN; NULL: none. Only for training */
     bool training; /* else no memory for gradients is planned */
-    bool bf16;     /* products multiply bfloat16 numbers, of pass->weights16 and of activations rounded to them */
+    /* With `training`: the gradients are those of the inputs of a model at work (dt_model_backward), where nothing is
+     * dropped and batch_norm has its running statistics. The outputs are there as a whole. */
+    bool adjoint;
+    bool bf16; /* products multiply bfloat16 numbers, of pass->weights16 and of activations rounded to them */
     /* Not 0: samples are token sequences of up to so many positions, computed one position at a time
      * (dt_pass.position). `input` is then [1]. Fails for models that look at positions behind the present one. Products
      * then read pass->weights16 instead of pass->weights where it is not NULL, and round nothing: bf16 stays false. */
@@ -55,6 +58,7 @@ typedef struct dt_pass {
     const dt_kernels *kernels;
     int64_t rows;
     bool training;
+    bool adjoint;               /* with `training`: of a model at work (dt_model_spec); set by the model */
     bool accumulate;            /* gradients are added to what is there, instead of replacing it */
     uint64_t seed, step, first; /* key the random draws: seed, step, position of row 0 in the global batch */
     const dt_real *weights;     /* arena */
@@ -82,8 +86,9 @@ const dt_table *dt_model_table(const dt_model *model);
 int dt_model_layer_count(const dt_model *model);
 const dt_layer *dt_model_layer(const dt_model *model, int i);
 int64_t dt_model_outputs(const dt_model *model);
-size_t dt_model_memory(const dt_model *model);       /* bytes of activations and scratch */
-int64_t dt_model_state_width(const dt_model *model); /* elements a row carries from batch to batch */
+dt_shape dt_model_output_shape(const dt_model *model); /* of a sample */
+size_t dt_model_memory(const dt_model *model);         /* bytes of activations and scratch */
+int64_t dt_model_state_width(const dt_model *model);   /* elements a row carries from batch to batch */
 /* Whether decoding ends after spec.decoding positions; else, with all that was before in its recurrent state, a row may
  * go on for ever. */
 bool dt_model_bounded(const dt_model *model);
@@ -104,6 +109,12 @@ void dt_model_evaluate(dt_model *model, dt_pass pass, const dt_batch *batch, dt_
 /* Forward only: the outputs [rows, outputs], before the loss's softmax or logistic function. Borrowed, until the next
  * call. NULL where the last layer is run in chunks, because there are too many outputs (dt_model_chunk). */
 const dt_real *dt_model_forward(dt_model *model, dt_pass pass, const dt_real *x);
+/* Of a model planned with `adjoint`: forward, as above, to go back from. */
+const dt_real *dt_model_forward_to_return(dt_model *model, dt_pass pass, const dt_real *x);
+/* After it, with the same pass and x: the gradient of x, [rows, inputs], from that of the outputs, dy[rows, outputs],
+ * which is overwritten. Borrowed, until the next call; of token ids it means nothing. pass->grads takes what the layers
+ * have to say of their parameters, but for products with weights, and may be anything afterwards. */
+const dt_real *dt_model_backward(dt_model *model, dt_pass pass, const dt_real *x, dt_real *dy);
 /* Forward for a single row: the first layer whose outputs are not all finite, by its name; NULL: there is none. */
 const char *dt_model_overflowing_layer(dt_model *model, dt_pass pass, const dt_real *x);
 /* Positions whose outputs and loss are computed at once; 0: all of a batch. */

@@ -224,7 +224,7 @@ void dt_recurrent_forward(const dt_layer *layer, const dt_pass *pass, const dt_r
     if (first->x) to_time_major(first->x, x, rows, net->positions, first->in);
     for (int i = 0; i < net->count; i++) {
         dt_real *dropped = i > 0 ? net->stacks[i].x : NULL;
-        if (dropped && pass->training)
+        if (dropped && pass->training && !pass->adjoint)
             drop(layer, pass, i, dropped, net->stacks[i - 1].h + step);
         else if (dropped)
             memcpy(dropped, net->stacks[i - 1].h + step, (size_t)(net->positions * step) * sizeof *dropped);
@@ -294,7 +294,7 @@ void dt_recurrent_backward(const dt_layer *layer, const dt_pass *pass, const dt_
     }
     for (int i = net->count - 1; i > 0; i--) {
         stack_backward(layer, pass, i, dh);
-        if (net->stacks[i].x) drop(layer, pass, i, dh, dh);
+        if (net->stacks[i].x && !pass->adjoint) drop(layer, pass, i, dh, dh);
     }
     dt_real *inside = dx && !net->ids ? layer->workspace + net->dx : NULL;
     stack_backward(layer, pass, 0, inside);
