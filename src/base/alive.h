@@ -2,7 +2,9 @@
  * says so: whatever may take longer than a moment calls dt_alive between its pieces, in every room, at the cost of an
  * increment. It is a global because it has no meaning of its own for those who call it, and those who would have to
  * pass it on are everywhere; without a watchdog it counts for nobody. A child made by fork counts for its parent. In
- * the same way whoever waits for other processes says so, so that the blame for a stand-still does not fall on it. */
+ * the same way whoever waits for other processes says so, so that the blame for a stand-still does not fall on it.
+ *
+ * In the public library nobody watches, and threads of others share nothing: there it does nothing (DT_LIBRARY). */
 #ifndef DTRAIN_ALIVE_H
 #define DTRAIN_ALIVE_H
 
@@ -18,8 +20,10 @@ extern _Atomic int *dt_alive_waits;
 extern _Atomic int *dt_alive_spoken;
 
 static inline void dt_alive(void) {
+#ifndef DT_LIBRARY
     uint64_t count = atomic_load_explicit(dt_alive_count, memory_order_relaxed);
     atomic_store_explicit(dt_alive_count, count + 1, memory_order_relaxed);
+#endif
 }
 
 /* This process waits for others from here on, or no longer; a sign of life, too. Returns whether it waited before, to

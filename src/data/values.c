@@ -56,7 +56,7 @@ void dt_standardise(dt_real *out, const void *x, dt_dtype dtype, int64_t n, int6
 }
 
 double dt_number_at(const void *values, dt_dtype dtype, int64_t i) {
-    double number;
+    double number = 0;
     dt_apart(&number, (const char *)values + (size_t)i * dt_dtype_size(dtype), dtype, 1, 1, 0);
     return number;
 }

@@ -8,20 +8,21 @@ check_arrows() {
 import pathlib, re, sys
 
 top = pathlib.Path(sys.argv[1])
-rooms = ["base", "config", "compute", "comm", "store", "data", "optim", "model", "use", "run", "cli"]  # lowest first
+rooms = ["base", "config", "compute", "comm", "store", "data", "optim", "model", "use", "api", "run", "cli"]  # lowest first
 doors = {  # what other rooms may include
     "base": "alive append clock escape file guard log mapped memory pattern process random ranks status stop sum table trace",
     "config": "fields groups recipe yaml",
     "compute": "compute conv failure gemm isa kernels real tally threads",
     "comm": "comm comm_ranks node reduce watchdog",
     "store": "checkpoint h5 h5_rows metrics publish rundir",
-    "data": "array augment batch classes identity import named_arrays npz publish safetensors sampler scaling selection source targets tokenizer",
+    "data": "array augment batch classes identity import named_arrays npz numbers publish safetensors sampler samples scaling selection source targets tokenizer",
     "optim": "optim",
     "model": "describe model",
     "use": "batch cause choose computed decoder evaluation export extras figures merge outputs pieces rows_state sample trained",
+    "api": "",
     "run": "bench eval train",
 }
-blind = {"store": ["comm"], "data": ["comm"], "optim": ["comm", "store", "data"], "model": ["comm", "store", "optim"], "use": ["comm", "optim"]}  # below, and yet not to be known
+blind = {"store": ["comm"], "data": ["comm"], "optim": ["comm", "store", "data"], "model": ["comm", "store", "optim"], "use": ["comm", "optim"], "api": ["comm", "optim"]}  # below, and yet not to be known
 foreign = {  # whose header: the only files that may include it
     r"mpi\.h": r"src/comm/.*|src/main\.c",
     r"comm/.*\.h": r"src/(comm|run|cli)/.*|src/main\.c",
@@ -103,5 +104,7 @@ echo 'dt_h5_open(' >src/run/opener.c
 check_arrows . >noticed
 if grep -q '^src/run/opener.c:1' noticed; then pass "another opener of HDF5 is noticed"; else fail "another opener of HDF5 is not noticed"; fi
 rm src/run/opener.c
+breaks src/api/open.c '"run/train.h"'
+breaks src/use/trained.c '"api/handles.h"'
 breaks src/base/table.h '"comm/comm.h"'
 finish

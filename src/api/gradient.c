@@ -1,0 +1,109 @@
+/* Derivatives of the outputs by the inputs, in the caller's units: back through the loss's function, the network and
+ * the scaling. The network goes back from a gradient of its outputs, so a Jacobian is as many such products as there
+ * are outputs; they are computed together, as rows of a batch that has the same sample in every row. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "handles.h"
+
+/* ws->dy, a gradient by what users get, ws->y, becomes one by what the last layer gave. */
+static void back_through_outputs(dtrain_workspace *ws, int64_t rows) {
+    const dt_outputs *outputs = &ws->model->outputs;
+    const dt_scaling *targets = &ws->model->trained.scales.target;
+    int64_t width = ws->model->outputs_count, count = rows * width;
+    switch (outputs->loss) {
+    case DT_LOSS_SOFTMAX_CROSS_ENTROPY:
+        ws->model->kernels->softmax_backward(ws->dy, ws->dy, ws->y, rows * outputs->positions, outputs->width);
+        break;
+    case DT_LOSS_BINARY_CROSS_ENTROPY:
+        for (int64_t i = 0; i < count; i++) ws->dy[i] *= ws->y[i] * (1 - ws->y[i]);
+        break;
+    default: break;
+    }
+    if (targets->channels == 0) return;
+    dt_scaling_units(ws->row, targets);
+    for (int64_t i = 0; i < count; i++) ws->dy[i] = (dt_real)((double)ws->dy[i] * ws->row[i % width]);
+}
+
+/* Of the rows in ws->x, from the gradients in ws->dy; ws->y receives the outputs. Borrowed: [rows, inputs]. */
+static const dt_real *go_there_and_back(dtrain_workspace *ws, int64_t rows) {
+    const dtrain_model *model = ws->model;
+    dt_pass pass = dt_call_pass(ws, rows);
+    const dt_real *raw = dt_model_forward_to_return(ws->network, pass, ws->x);
+    memcpy(ws->y, raw, (size_t)(rows * model->outputs_count) * sizeof *raw);
+    dt_outputs_finish(&model->outputs, model->kernels, ws->y, rows);
+    back_through_outputs(ws, rows);
+    return dt_model_backward(ws->network, pass, ws->x, ws->dy);
+}
+
+/* ---- vector times Jacobian ---- */
+
+typedef struct vjp_call {
+    const dtrain_array *x, *dy, *dx, *y;
+} vjp_call;
+
+static dt_status vjp_rows(dtrain_workspace *ws, const vjp_call *call, int64_t rows) {
+    for (int64_t first = 0; first < rows; first += ws->rows) {
+        int64_t count = rows - first < ws->rows ? rows - first : ws->rows;
+        DT_TRY(dt_rows_in(ws, call->x, first, count));
+        dt_rows_take(ws, call->dy, first, count);
+        dt_rows_gradient(ws, call->dx, first, count, go_there_and_back(ws, count));
+        if (call->y) dt_rows_out(ws, call->y, first, count);
+    }
+    return dt_ok();
+}
+
+static dt_status check_vjp(const vjp_call *call) {
+    DT_TRY(dt_check_array(call->x, "x"));
+    DT_TRY(dt_check_array(call->dy, "dy"));
+    DT_TRY(dt_check_array(call->dx, "dx"));
+    return call->y ? dt_check_array(call->y, "y") : dt_ok();
+}
+
+int dtrain_vjp(const dtrain_model *model, dtrain_workspace *workspace, int64_t rows, const dtrain_array *x,
+               const dtrain_array *dy, const dtrain_array *dx, const dtrain_array *y, dtrain_error *error) {
+    if (!model) return dt_api_fail(error, DTRAIN_ERR_ARGUMENT, "dtrain_vjp: model is NULL");
+    const vjp_call arguments = {x, dy, dx, y};
+    dt_call call;
+    dt_status status = dt_call_begin(&call, model, workspace, rows, rows < 64 ? rows : 64, true);
+    if (status.code == DT_OK && rows > 0) status = check_vjp(&arguments);
+    if (status.code == DT_OK && rows > 0) status = vjp_rows(call.ws, &arguments, rows);
+    return dt_call_end(&call, status, error);
+}
+
+/* ---- Jacobian ---- */
+
+/* Outputs [from, from + count) of the sample that is in the first row of ws->x, into out[count, inputs]. */
+static void jacobian_piece(dtrain_workspace *ws, int64_t from, int64_t count, const dtrain_array *out) {
+    int64_t outputs = ws->model->outputs_count, inputs = ws->model->inputs;
+    for (int64_t r = 1; r < count; r++) memcpy(ws->x + r * inputs, ws->x, (size_t)inputs * sizeof *ws->x);
+    memset(ws->dy, 0, (size_t)(count * outputs) * sizeof *ws->dy);
+    for (int64_t r = 0; r < count; r++) ws->dy[r * outputs + from + r] = 1;
+    dt_rows_gradient(ws, out, 0, count, go_there_and_back(ws, count));
+}
+
+static dt_status jacobian_rows(dtrain_workspace *ws, const dtrain_array *x, int64_t rows, char *jacobian) {
+    int64_t outputs = ws->model->outputs_count, inputs = ws->model->inputs;
+    size_t size = x->type == DTRAIN_FLOAT ? sizeof(float) : sizeof(double);
+    for (int64_t row = 0; row < rows; row++) {
+        for (int64_t from = 0; from < outputs; from += ws->rows) {
+            int64_t count = outputs - from < ws->rows ? outputs - from : ws->rows;
+            dtrain_array out = {jacobian + (size_t)((row * outputs + from) * inputs) * size, x->type, inputs, 1};
+            DT_TRY(dt_rows_in(ws, x, row, 1));
+            jacobian_piece(ws, from, count, &out);
+        }
+    }
+    return dt_ok();
+}
+
+int dtrain_jacobian(const dtrain_model *model, dtrain_workspace *workspace, int64_t rows, const dtrain_array *x,
+                    void *jacobian, dtrain_error *error) {
+    if (!model) return dt_api_fail(error, DTRAIN_ERR_ARGUMENT, "dtrain_jacobian: model is NULL");
+    int64_t wanted = model->outputs_count < 64 ? model->outputs_count : 64;
+    dt_call call;
+    dt_status status = dt_call_begin(&call, model, workspace, rows, wanted, true);
+    if (status.code == DT_OK && rows > 0) status = dt_check_array(x, "x");
+    if (status.code == DT_OK && rows > 0 && !jacobian) status = dt_fail(DT_ERR_USAGE, "jacobian is NULL");
+    if (status.code == DT_OK && rows > 0) status = jacobian_rows(call.ws, x, rows, jacobian);
+    return dt_call_end(&call, status, error);
+}

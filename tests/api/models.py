@@ -1,0 +1,50 @@
+#!/usr/bin/python3
+"""Data of several kinds and a recipe for each, for the tests of the library: small, and trained in a second."""
+import sys
+
+import h5py
+import numpy as np
+
+rng = np.random.default_rng(3)
+
+
+def save(name, x, y, layers, data=""):
+    rows = len(x) * 3 // 4
+    with h5py.File(name + ".h5", "w") as file:
+        for part, rows_of in (("train", slice(0, rows)), ("test", slice(rows, None))):
+            file[part + "/x"], file[part + "/y"] = x[rows_of], y[rows_of]
+    recipe(name, layers, data)
+
+
+def recipe(name, layers, data=""):
+    with open(name + ".yaml", "w", encoding="utf-8") as file:
+        file.write(f"name: {name}\nrun: {name}\ndata: {{file: {name}.h5{data}}}\n"
+                   "optimizer: {lr: 0.002}\ntrain: {batch: 32, shards: 4, epochs: 2}\nmodel:\n")
+        file.write(layers)
+
+
+# Columns of very different size, one far from 0, as a simulation writes them; values as targets.
+x = rng.normal(size=(400, 16)) * np.logspace(0, 3, 16)
+x[:, 3] = 101325 + 40 * rng.normal(size=400)
+y = np.tanh((x - x.mean(0)) / x.std(0) @ rng.normal(size=(16, 8)) / 4) * np.logspace(-3, 6, 8) + np.linspace(0, 1e6, 8)
+save("values", x, y, "  loss: mean_squared_error\n  layers:\n    - dense: {out: 64, activation: tanh}\n"
+     "    - dropout: 0.2\n    - dense: {out: 64, activation: sigmoid}\n    - dense: 8\n", ", normalize: standardise, target: {normalize: standardise}")
+
+# Pictures of classes, with everything a convolutional network has.
+y = rng.integers(0, 3, 300)
+x = np.clip(rng.normal(90, 30, (300, 8, 8)) + 60 * y[:, None, None] * (np.arange(8) % 3 == 1), 0, 255).astype("u1")
+save("pictures", x, y.astype("u1") + 1, "  layers:\n    - reshape: [8, 8, 1]\n    - conv2d: {out: 6, kernel: 3}\n"
+     "    - batch_norm: {activation: relu}\n    - max_pool: 2\n    - residual:\n        - conv2d: {out: 6, kernel: 3}\n"
+     "        - batch_norm\n    - flatten\n    - dense: {out: 12, activation: silu}\n    - dense: 3\n")
+
+# Series of numbers; two classes from one output.
+x = rng.normal(size=(300, 6, 4)).astype("f4")
+y = (x[:, :, 0].sum(1) > 0).astype("u1")
+save("series", x, y, "  loss: binary_cross_entropy\n  layers:\n    - lstm: {units: 8, layers: 2, dropout: 0.1}\n"
+     "    - gru: {units: 8, last: true}\n    - layer_norm\n"
+     "    - dense: {out: 6, activation: gelu}\n    - dense: 1\n")
+
+if "text" in sys.argv:
+    with open("text.txt", "w", encoding="utf-8") as file:
+        file.write("".join("abcdefgh "[i] for i in rng.integers(0, 9, 4000)))
+    recipe("text", "  layers:\n    - gpt: {layers: 2, heads: 2, width: 16}\n", ", context: 8")

@@ -1,0 +1,125 @@
+! Calls of every rank and type give the same bits: test_fortran VALUES PICTURES SERIES, run directories of models.py.
+program test_fortran
+    use, intrinsic :: iso_c_binding, only: c_float, c_double
+    use dtrain
+    implicit none
+    logical :: failed = .false.
+    character(4096) :: path(3)
+    integer :: i
+    do i = 1, 3
+        call get_command_argument(i, path(i))
+    end do
+    call test_values(trim(path(1)))
+    call test_pictures(trim(path(2)))
+    call test_series(trim(path(3)))
+    call test_errors()
+    if (failed) error stop 1
+
+contains
+
+    subroutine expect(condition, what)
+        logical, intent(in) :: condition
+        character(*), intent(in) :: what
+        if (condition) return
+        print "(2a)", "FAIL  ", what
+        failed = .true.
+    end subroutine
+
+    subroutine test_values(where)
+        character(*), intent(in) :: where
+        type(dtrain_model) :: model
+        type(dtrain_workspace) :: workspace
+        integer, parameter :: n = 16, m = 8, rows = 5
+        real(c_double), allocatable :: mean(:), deviation(:)
+        real(c_double) :: x(n, rows), y(m, rows), again(m, rows), turned(rows, m), one(m), wide(2 * n, rows), &
+            dy(m, rows), dx(n, rows), jacobian(n, m)
+        real(c_float) :: x4(n, rows), y4(m, rows), one4(m)
+        integer :: i, r
+        call model%open(where)
+        call expect(model%inputs() == n .and. model%outputs() == m, "sizes")
+        call expect(model%output_kind() == dtrain_values, "kind")
+        call expect(index(model%checkpoint(), where) == 1, "checkpoint")
+        call model%input_scaling(mean, deviation)
+        do r = 1, rows
+            do i = 1, n
+                x4(i, r) = real(mean(i) + deviation(i) * (modulo(7 * i + 5 * r, 19) - 9) / 9, c_float)
+            end do
+        end do
+        x = real(x4, c_double)
+        call workspace%create(model, rows, gradients=.true.)
+        call model%predict(x, y, workspace=workspace)
+        call model%predict(transpose(x), turned, samples_first=.true.)
+        call expect(all(turned == transpose(y)), "samples first")
+        call model%predict(x4, y4, workspace=workspace)
+        call expect(all(y4 == real(y, c_float)), "single precision")
+        call model%predict(x(:, 3), one)
+        call expect(all(one == y(:, 3)), "one sample")
+        call model%predict(x4(:, 2), one4)
+        call expect(all(one4 == real(y(:, 2), c_float)), "one sample in single precision")
+        wide(1::2, :) = x
+        wide(2::2, :) = 0
+        call model%predict(wide(1::2, :), again)
+        call expect(all(again == y), "every second number")
+        dy = 0
+        dy(2, :) = 1
+        call model%vjp(x, dy, dx, workspace=workspace)
+        call model%jacobian(x(:, 4), jacobian, workspace=workspace)
+        call expect(any(jacobian /= 0) .and. maxval(abs(jacobian(:, 2) - dx(:, 4)) * deviation) &
+            < 1e-5 * maxval(abs(jacobian(:, 2)) * deviation), "derivatives")
+        call workspace%destroy()
+        call model%close()
+        call model%close()
+    end subroutine
+
+    subroutine test_pictures(where)
+        character(*), intent(in) :: where
+        type(dtrain_model) :: model
+        real(c_float) :: x(8, 8, 4), y(3, 4), flat(64, 4), again(3, 4)
+        real(c_float) :: x4(1, 8, 8, 4)
+        integer :: i
+        call model%open(where)
+        call expect(model%classes() == 3 .and. model%class_label(3) == 3 .and. model%class_name(1) == "", "classes")
+        flat = reshape([(real(modulo(13 * i, 256), c_float), i=1, size(flat))], shape(flat))
+        x = reshape(flat, shape(x))
+        x4 = reshape(flat, shape(x4))
+        call model%predict(x, y)
+        call expect(all(abs(sum(y, 1) - 1) < 1e-5), "probabilities")
+        call model%predict(flat, again)
+        call expect(all(again == y), "rank 2 and 3")
+        call model%predict(x4, again)
+        call expect(all(again == y), "rank 4")
+        call model%close()
+    end subroutine
+
+    subroutine test_series(where)
+        character(*), intent(in) :: where
+        type(dtrain_model) :: model
+        real(c_float) :: x(4, 6, 2), first(1, 2), second(1, 2)
+        real(c_float), allocatable :: state(:, :)
+        call model%open(where)
+        allocate (state(model%states(), 2))
+        call random_number(x)
+        state = 0
+        call model%predict(x, first, state=state)
+        call expect(any(state /= 0), "a state is left")
+        call model%predict(x, second, state=state)
+        call expect(all(first /= second), "a state is read")
+        call model%close()
+    end subroutine
+
+    subroutine test_errors()
+        type(dtrain_model) :: model
+        type(dtrain_error) :: error
+        call model%open("/nowhere/at/all", error)
+        call expect(error%code == dtrain_err_input .and. index(error%text(), "/nowhere/at/all") > 0, "a missing file")
+        call model%open(trim(path(1)), error)
+        call expect(error%code == dtrain_ok .and. error%text() == "", "no error")
+        block
+            real(c_double) :: x(3), y(8)
+            x = 0
+            call model%predict(x, y, error)
+            call expect(error%code == dtrain_err_argument .and. index(error%text(), "16 inputs") > 0, "a wrong size")
+        end block
+        call model%close()
+    end subroutine
+end program
