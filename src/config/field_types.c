@@ -122,19 +122,27 @@ static void write_real(const dt_field *field, const dt_value *in, char out[DT_VA
     write_number(in->real, out, DT_VALUE_TEXT);
 }
 
-static dt_verdict read_text(const dt_field *field, const char *text, dt_value *out) {
+static dt_verdict read_line(const dt_field *field, const char *text, char *out, size_t room) {
     size_t length = strlen(text);
-    if (length >= DT_TEXT_MAX) return DT_TOO_LARGE;
+    if (length >= room) return DT_TOO_LARGE;
     for (const char *c = text; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7F) return DT_WRONG_TYPE;
-    memset(out->text, 0, sizeof out->text);
-    memcpy(out->text, text, length);
+    memset(out, 0, room);
+    memcpy(out, text, length);
     return within(field, (double)length);
+}
+
+static dt_verdict read_text(const dt_field *field, const char *text, dt_value *out) {
+    return read_line(field, text, out->text, sizeof out->text);
+}
+
+static dt_verdict read_texts(const dt_field *field, const char *text, dt_value *out) {
+    return read_line(field, text, out->texts, sizeof out->texts);
 }
 
 static void write_text(const dt_field *field, const dt_value *in, char out[DT_VALUE_TEXT]) {
     (void)field;
-    snprintf(out, DT_VALUE_TEXT, "%s", in->text);
+    snprintf(out, DT_VALUE_TEXT, "%s", in->texts);
 }
 
 static dt_verdict read_choice(const dt_field *field, const char *text, dt_value *out) {
@@ -313,6 +321,8 @@ const dt_value_type dt_value_types[] = {
                       write_int},
     [DT_FIELD_REAL] = {"a number", "within ±1.7e308", "number", sizeof(double), read_real, write_real},
     [DT_FIELD_TEXT] = {"one line of text", "at most 255 bytes long", "text", DT_TEXT_MAX, read_text, write_text},
+    [DT_FIELD_TEXTS] = {"one line of text", "at most 2047 bytes long", "text or list of texts", DT_VALUE_TEXT,
+                        read_texts, write_text},
     [DT_FIELD_CHOICE] = {"", "", "choice", sizeof(int), read_choice, write_choice},
     [DT_FIELD_SPAN] = {"a span such as 200 steps, 90 s, 15 min, 1 epoch or never", "within ±1.7e308", "span",
                        sizeof(dt_span), read_span, write_span},

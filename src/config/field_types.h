@@ -17,6 +17,7 @@ typedef union dt_value {
     dt_shape list;
     dt_reals reals;
     char text[DT_TEXT_MAX];
+    char texts[DT_VALUE_TEXT];
 } dt_value;
 
 typedef struct dt_value_type {

@@ -21,9 +21,13 @@ typedef struct context {
     const char *const *also;
 } context;
 
+static bool is_text(const dt_field *field) {
+    return field->type == DT_FIELD_TEXT || field->type == DT_FIELD_TEXTS;
+}
+
 /* What would be right: "greater than 0 (default 0.001)". */
 static void requirement(const dt_field *field, dt_verdict why, const char *text, char out[DT_TEXT_MAX]) {
-    if (why == DT_OUT_OF_LIMITS && field->type == DT_FIELD_TEXT)
+    if (why == DT_OUT_OF_LIMITS && is_text(field))
         snprintf(out, DT_TEXT_MAX, field->min == 1 ? "one line of text, not empty" : "of another length");
     else if (why == DT_OUT_OF_LIMITS || (why == DT_TOO_LARGE && dt_field_has_maximum(field)))
         dt_limits_words(field, out, DT_TEXT_MAX);
@@ -53,7 +57,7 @@ static dt_status fail_value(const context *c, const dt_field *field, const dt_ya
 static dt_status fail_verdict(const context *c, const dt_field *field, const dt_yaml *node, const char *text,
                               dt_verdict why) {
     char is[DT_SHOWN + 8], must_be[DT_TEXT_MAX], shown[DT_SHOWN];
-    bool bare = node->kind == DT_YAML_LIST || (why != DT_WRONG_TYPE && field->type != DT_FIELD_TEXT);
+    bool bare = node->kind == DT_YAML_LIST || (why != DT_WRONG_TYPE && !is_text(field));
     snprintf(is, sizeof is, bare ? "is %s" : "is \"%s\"", dt_shown(text, shown));
     if (why == DT_WRONG_TYPE && text[0] == '\0') snprintf(is, sizeof is, "has no value");
     requirement(field, why, text, must_be);
@@ -135,6 +139,10 @@ static dt_status fail_twice(const context *c, const dt_field *field, const dt_ya
                    dt_source_noun(old->source), old->source, c->prefix, field->was, c->prefix, field->key, new->source);
 }
 
+static bool takes_list(const dt_field *field) {
+    return dt_is_list(field->type) || field->type == DT_FIELD_TEXTS;
+}
+
 /* Every key of the tree is a field, lies in a group of fields, or is decoded elsewhere. */
 static dt_status check_keys(const context *c, const dt_yaml *map, const char *path) {
     for (const dt_yaml *node = map->first; node; node = node->next) {
@@ -143,7 +151,7 @@ static dt_status check_keys(const context *c, const dt_yaml *map, const char *pa
         const dt_field *field = find_ever(c->table, key);
         const dt_yaml *other = field && strcmp(field->key, key) != 0 ? dt_yaml_get(c->map, field->key) : NULL;
         if (other) return fail_twice(c, field, node, other);
-        bool list = field && dt_is_list(field->type) && node->kind == DT_YAML_LIST;
+        bool list = field && takes_list(field) && node->kind == DT_YAML_LIST;
         if (field && node->kind != DT_YAML_SCALAR && !list) return fail_kind(c, field, node);
         if (field || is_elsewhere(c, key)) continue;
         if (!is_group(c, key)) return fail_unknown(c, node, key);
@@ -175,13 +183,29 @@ static void join(const dt_yaml *list, char out[DT_VALUE_TEXT]) {
     dt_append(out, DT_VALUE_TEXT, "]");
 }
 
+/* A list of texts as one, those in quotes that have signs of a list in them; false where there is no room. */
+static bool join_texts(const dt_yaml *list, char out[DT_VALUE_TEXT]) {
+    snprintf(out, DT_VALUE_TEXT, "[");
+    bool fits = true;
+    for (const dt_yaml *item = list->first; item && fits; item = item->next) {
+        if (item->kind != DT_YAML_SCALAR || strchr(item->text, '\'')) return false;
+        const char *quote = strpbrk(item->text, ",[]\" ") || !item->text[0] ? "'" : "";
+        fits = dt_append(out, DT_VALUE_TEXT, "%s%s%s%s", item == list->first ? "" : ", ", quote, item->text, quote);
+    }
+    return fits && dt_append(out, DT_VALUE_TEXT, "]");
+}
+
 static dt_status decode_field(const context *c, const dt_field *field, void *out) {
     const dt_yaml *node = c->map ? dt_field_node(field, c->map) : NULL;
     if (!node && !field->fallback) return fail_missing(c, field);
     dt_value decoded;
     memset(&decoded, 0, sizeof decoded);
     char joined[DT_VALUE_TEXT];
-    if (node && node->kind == DT_YAML_LIST) join(node, joined);
+    bool many = field->type == DT_FIELD_TEXTS;
+    if (node && node->kind == DT_YAML_LIST && !many) join(node, joined);
+    if (node && node->kind == DT_YAML_LIST && many && !join_texts(node, joined))
+        return fail_value(c, field, node, "is a list that is not of texts, has a ' in one, or is too long",
+                          "a list of at most 2047 bytes; a pattern such as run-*.h5 names any number");
     const char *text = !node ? field->fallback : node->kind == DT_YAML_LIST ? joined : node->text;
     dt_verdict why = dt_value_types[field->type].read(field, text, &decoded);
     if (why != DT_FITS && !node)
@@ -247,7 +271,7 @@ dt_status dt_fields_encode(const dt_field *table, const void *in, dt_yaml *map) 
         dt_field_text(field, in, text);
         bool list = dt_is_list(field->type) && text[0] == '[';
         dt_yaml *node = list ? list_node(text, map->source) : dt_yaml_new(DT_YAML_SCALAR, NULL, text, map->source);
-        if (node) node->quoted = field->type == DT_FIELD_TEXT;
+        if (node) node->quoted = is_text(field);
         DT_TRY(dt_yaml_put(map, field->key, node));
     }
     return dt_ok();

@@ -16,6 +16,7 @@ typedef enum dt_field_type {
     DT_FIELD_INT,    /* int64_t */
     DT_FIELD_REAL,   /* double: finite */
     DT_FIELD_TEXT,   /* char[DT_TEXT_MAX] */
+    DT_FIELD_TEXTS,  /* char[DT_VALUE_TEXT]: a text, or several as "[a, 'b, c']" */
     DT_FIELD_CHOICE, /* int: index into choices */
     DT_FIELD_SPAN,   /* dt_span: "200", "200 steps", "90 s", "1 epoch", "0" or "never" */
     DT_FIELD_BYTES,  /* int64_t:   "2 GB", "512 MiB", "1000000" */

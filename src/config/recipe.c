@@ -79,6 +79,7 @@ static dt_status decode(dt_recipe *out, const dt_yaml *root, const char *fallbac
     DT_TRY(check_name(out, root));
     DT_TRY(dt_recipe_check(out, root));
     DT_TRY(take_layers(out, root));
+    DT_TRY(dt_recipe_check_first_layer(out));
     return take_trees(out, root);
 }
 

@@ -51,7 +51,13 @@ typedef enum dt_normalize {
 } dt_normalize;
 typedef enum dt_normalize_by { DT_NORMALIZE_BY_CHANNEL, DT_NORMALIZE_BY_ALL } dt_normalize_by;
 typedef enum dt_samples { DT_SAMPLES_FIRST, DT_SAMPLES_LAST } dt_samples;
-typedef enum dt_channels { DT_CHANNELS_AUTO, DT_CHANNELS_NONE, DT_CHANNELS_FIRST, DT_CHANNELS_LAST } dt_channels;
+typedef enum dt_channels {
+    DT_CHANNELS_AUTO,
+    DT_CHANNELS_NONE,
+    DT_CHANNELS_FIRST,
+    DT_CHANNELS_LAST,
+    DT_CHANNELS_MOVED
+} dt_channels;
 
 typedef enum dt_shuffle { DT_SHUFFLE_NONE, DT_SHUFFLE_GLOBAL, DT_SHUFFLE_BLOCK } dt_shuffle;
 typedef enum dt_changed { DT_CHANGED_REFUSE, DT_CHANGED_ACCEPT } dt_changed;
@@ -67,7 +73,8 @@ typedef struct dt_recipe_scale {
 } dt_recipe_scale;
 
 typedef struct dt_recipe_data {
-    char file[DT_TEXT_MAX];
+    /* One or several: data/files.h. */
+    char file[DT_VALUE_TEXT];
     char train_x[DT_TEXT_MAX], train_y[DT_TEXT_MAX];
     char validation_x[DT_TEXT_MAX], validation_y[DT_TEXT_MAX];
     char test_x[DT_TEXT_MAX], test_y[DT_TEXT_MAX];
@@ -90,6 +97,9 @@ typedef struct dt_recipe_data {
     int64_t shuffle_block;  /* samples of a block; 0: as many as 4 MiB hold */
     int64_t shuffle_window; /* blocks whose samples are mixed at a time */
     int64_t memory;         /* bytes a machine may take for data that is read in pieces; 0: none is */
+    /* Of the datasets' dimensions: the one of the samples, by number, and whether all are counted from the last. */
+    int64_t samples_axis;
+    bool reversed;
 } dt_recipe_data;
 
 typedef struct dt_recipe_loss {

@@ -95,6 +95,8 @@ static const char *const other_keys[] = {"data.train_x",
                                          "data.validation_x",
                                          "data.test_x",
                                          "data.samples",
+                                         "data.samples_axis",
+                                         "data.reversed",
                                          "data.normalize",
                                          "data.mean",
                                          "data.std",
@@ -173,6 +175,9 @@ static bool validation_without_targets(const dt_recipe *r) {
 static bool test_without_targets(const dt_recipe *r) {
     return dt_recipe_has(&r->data, DT_SPLIT_TEST) && !r->data.test_y[0];
 }
+static bool samples_twice(const dt_recipe *r) {
+    return r->data.samples == DT_SAMPLES_LAST && r->data.samples_axis != 0;
+}
 static bool streams_without_next(const dt_recipe *r) {
     return r->data.windows == DT_WINDOWS_STREAM && r->data.objective != DT_OBJECTIVE_NEXT;
 }
@@ -202,6 +207,7 @@ static const struct pair {
      "the best is judged on validation data"},
     {best_of_test_set_aside, "checkpoint.best", "data.validation_x", DT_SET_ASIDE},
     {best_of_test_text_set_aside, "checkpoint.best", "data.validation_tokens", DT_SET_ASIDE},
+    {samples_twice, "data.samples_axis", "data.samples", "say where samples are with one of them"},
     {streams_without_next, "data.windows", "data.objective",
      "streams are read from left to right, so they predict next"},
     {text_in_order, "data.shuffle", "data.context", "a text's windows are in no order; see data.windows"},
@@ -224,5 +230,20 @@ dt_status dt_recipe_check(const dt_recipe *recipe, const dt_yaml *root) {
     for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++) DT_TRY(check_reader(recipe, root, &readers[i]));
     DT_TRY(check_text(recipe, root));
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) DT_TRY(check_pair(recipe, root, &pairs[i]));
+    return dt_ok();
+}
+
+/* Layers for pictures and series take channels last. */
+dt_status dt_recipe_check_first_layer(const dt_recipe *recipe) {
+    static const char *const kinds[] = {"conv2d",          "conv1d",          "max_pool", "avg_pool",
+                                        "global_max_pool", "global_avg_pool", "upsample", "batch_norm"};
+    const dt_yaml *layer = recipe->layers->first;
+    const char *kind = layer->kind == DT_YAML_MAP && layer->first ? layer->first->key : layer->text;
+    for (size_t i = 0; kind && recipe->data.channels == DT_CHANNELS_FIRST && i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(kind, kinds[i]) == 0)
+            return dt_fail(DT_ERR_INPUT,
+                           "%s%s: the first layer is %s, which takes channels last, but data.channels is first; set "
+                           "data.channels: first_to_last, which moves them",
+                           dt_source_noun(layer->source), layer->source, kind);
     return dt_ok();
 }

@@ -12,7 +12,7 @@ static const char *const normalizes[] = {"none", "given", "standardise", "min_ma
 static const char *const normalizes_were[] = {"computed", "standardise", NULL};
 static const char *const normalizes_by[] = {"channel", "all", NULL};
 static const char *const samples[] = {"first", "last", NULL};
-static const char *const channels[] = {"auto", "none", "first", "last", NULL};
+static const char *const channels[] = {"auto", "none", "first", "last", "first_to_last", NULL};
 static const char *const shuffles[] = {"none", "global", "block", NULL};
 static const char *const shuffles_were[] = {"false", "none",   "False", "none",   "FALSE", "none",   "no",   "none",
                                             "No",    "none",   "NO",    "none",   "off",   "none",   "Off",  "none",
@@ -42,10 +42,11 @@ const dt_field dt_recipe_fields[] = {
     {ROW("seed", INT, seed, "1"), .min = 0, .max = INFINITY, .flags = NUMBERS,
      .help = "seed of every random draw"},
 
-    {ROW("data.file", TEXT, data.file, NULL), .min = 1, .flags = DT_FIELD_REQUIRED,
-     .help = "the HDF5 file with the data"},
+    {ROW("data.file", TEXTS, data.file, NULL), .min = 1, .flags = DT_FIELD_REQUIRED,
+     .help = "the HDF5 file with the data; or several, whose rows follow each other: a list [a.h5, b.h5], a pattern "
+             "run-*.h5 (in the order of names, numbers by their value), site-%r.h5 (site-0.h5, site-1.h5, …)"},
     {ROW("data.train_x", TEXT, data.train_x, "/train/x"), .min = 1, .flags = NUMBERS,
-     .help = "dataset of the training samples"},
+     .help = "dataset of the training samples; /table[T, p.x] chooses fields of a compound, /x[0:3, 5] columns of the last dimension"},
     {ROW("data.train_y", TEXT, data.train_y, "/train/y"), .min = 1, .flags = NUMBERS,
      .help = "dataset of their labels or targets"},
     {ROW("data.validation_x", TEXT, data.validation_x, ""), .flags = NUMBERS,
@@ -58,6 +59,12 @@ const dt_field dt_recipe_fields[] = {
      .help = "dataset of their labels or targets"},
     {ROW("data.samples", CHOICE, data.samples, "first"), .choices = samples, .flags = NUMBERS,
      .help = "which dimension of these datasets the samples are; files of MATLAB often have them last"},
+    {ROW("data.samples_axis", INT, data.samples_axis, "0"), .min = -6, .max = 5, .flags = NUMBERS,
+     .help = "the same by number, from 0 or, negative, from the end; the other dimensions keep their order. Targets "
+             "that have another number of values there have their samples first"},
+    {ROW("data.reversed", BOOL, data.reversed, "false"), .flags = NUMBERS,
+     .help = "all dimensions of these datasets are in the reverse order, as Fortran, Julia, MATLAB and R write them; "
+             "data.samples and data.samples_axis count after that"},
     {ROW("data.normalize", CHOICE, data.scale.normalize, "given"), .choices = normalizes, .were = normalizes_were,
      .flags = NUMBERS,
      .help = "how samples are scaled: by the mean and std given, or from the training samples to mean 0 and std 1 or to "
@@ -78,7 +85,8 @@ const dt_field dt_recipe_fields[] = {
     {ROW("data.target.std", REALS, data.target.std, "1"), .flags = NUMBERS | DT_FIELD_ABOVE,
      .help = "see data.mean"},
     {ROW("data.channels", CHOICE, data.channels, "auto"), .choices = channels, .flags = NUMBERS,
-     .help = "which dimension of a sample they are; auto: the last, but none of two ([H, W])"},
+     .help = "which dimension of a sample they are; auto: the last, but none of two ([H, W]); first_to_last: the first in "
+             "the file, and the model gets [H, W, C] of [C, H, W]"},
     {ROW("data.shuffle", CHOICE, data.shuffle, "global"), .choices = shuffles, .were = shuffles_were, .flags = NUMBERS,
      .help = "a new order of the training samples every epoch (true), or none (false); block: of blocks of samples, and "
              "within a window of some blocks, for data that is read in pieces"},

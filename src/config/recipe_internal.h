@@ -18,6 +18,9 @@ dt_status dt_recipe_check_trees(const dt_recipe *recipe);
 /* What fields ask of each other. `root` is the tree the recipe was decoded from, for messages. */
 dt_status dt_recipe_check(const dt_recipe *recipe, const dt_yaml *root);
 
+/* What the first layer asks of the data. */
+dt_status dt_recipe_check_first_layer(const dt_recipe *recipe);
+
 /* Where to look for the cause of a failure of `key`: its own line, else that of `other`, else the recipe's. */
 const char *dt_recipe_source_of(const dt_yaml *root, const char *key, const char *other);
 

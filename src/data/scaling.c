@@ -30,6 +30,7 @@ static dt_status fail_picture(const dt_source *source, const dt_recipe_data *dat
 static void read_layout(dt_scaling *s, const dt_shape *shape, dt_channels where) {
     const int64_t *dim = shape->dim;
     s->count = dt_shape_count(shape);
+    if (where == DT_CHANNELS_MOVED) where = DT_CHANNELS_LAST;
     if (where == DT_CHANNELS_AUTO) where = shape->rank == 2 ? DT_CHANNELS_NONE : DT_CHANNELS_LAST;
     if (shape->rank == 0) where = DT_CHANNELS_NONE;
     s->planes = where == DT_CHANNELS_FIRST ? dim[0] : 1;

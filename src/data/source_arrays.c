@@ -22,7 +22,8 @@ static int64_t last_dimension(const dt_array *array) {
 }
 
 /* Samples that are in the last dimension, as in files of MATLAB, look like a few rows, of other numbers for x and y. */
-static dt_status fail_rows(const dt_source *source, bool turned) {
+static dt_status fail_rows(const dt_source *source, const dt_h5_order *order) {
+    bool turned = order && (order->axis != 0 || order->reversed);
     const dt_array *x = source->x, *y = source->targets.y;
     long long xs = dt_array_rows(x), ys = dt_array_rows(y), across = last_dimension(y);
     char advice[160] = "";
@@ -69,15 +70,32 @@ static dt_status open_samples(dt_source *source, const dt_ranks *ranks, const dt
     return dt_source_recall_pair(source, request);
 }
 
+/* Collective. Targets have their samples in the dimension that the inputs have them in or, where there are not as many,
+ * in the first. Channels are the inputs' alone. */
+static dt_status describe_targets(dt_source *source, const dt_ranks *ranks, const dt_h5_order *order) {
+    dt_array **y = &source->targets.y;
+    dt_h5_order own = order ? *order : (dt_h5_order){.axis = 0};
+    own.channels_last = false;
+    DT_TRY(dt_array_describe(y, ranks, source->file, source->targets.name, &own));
+    if (own.axis == 0 || dt_array_rows(*y) == dt_array_rows(source->x)) return dt_ok();
+    dt_array *first;
+    own.axis = 0;
+    DT_TRY(dt_array_describe(&first, ranks, source->file, source->targets.name, &own));
+    bool fits = dt_array_rows(first) == dt_array_rows(source->x);
+    dt_array_close(fits ? *y : first);
+    if (fits) *y = first;
+    return dt_ok();
+}
+
 dt_status dt_source_open_pair(dt_source *source, const dt_ranks *ranks, const dt_source_request *request,
                               const dt_h5_order *order) {
-    const char *file = source->file, *x = source->x_name, *y = source->targets.name, *spool = request->data->spool;
+    const char *file = source->file, *x = source->x_name, *spool = request->data->spool;
     if (request->unlabelled) return open_samples(source, ranks, request, order);
     /* What does not fit is refused before anything is unpacked: a few bytes of a file can claim any amount of disk. */
     DT_TRY(dt_array_describe(&source->x, ranks, file, x, order));
     if (request->trained) DT_TRY(dt_identity_expect(request->trained, request->checkpoint, file, x, source->x));
-    DT_TRY(dt_array_describe(&source->targets.y, ranks, file, y, order));
-    if (dt_array_rows(source->x) != dt_array_rows(source->targets.y)) return fail_rows(source, order != NULL);
+    DT_TRY(describe_targets(source, ranks, order));
+    if (dt_array_rows(source->x) != dt_array_rows(source->targets.y)) return fail_rows(source, order);
     DT_TRY(dt_array_fetch(source->x, ranks, spool, false));
     DT_TRY(dt_array_fetch(source->targets.y, ranks, spool, true));
     DT_TRY(choose_rows(source, ranks, request));
@@ -90,8 +108,11 @@ static bool serves(const dt_recipe_data *data) {
 }
 
 static dt_status open_arrays(dt_source *source, const dt_ranks *ranks, const dt_source_request *request) {
-    dt_h5_order last = {.axis = -1};
-    return dt_source_open_pair(source, ranks, request, request->data->samples == DT_SAMPLES_LAST ? &last : NULL);
+    const dt_recipe_data *data = request->data;
+    dt_h5_order order = {.axis = data->samples == DT_SAMPLES_LAST ? -1 : data->samples_axis,
+                         .reversed = data->reversed,
+                         .channels_last = data->channels == DT_CHANNELS_MOVED};
+    return dt_source_open_pair(source, ranks, request, &order);
 }
 
 dt_status dt_source_recall_pair(dt_source *source, const dt_source_request *request) {

@@ -11,6 +11,7 @@
 
 #include "base/alive.h"
 #include "base/memory.h"
+#include "files.h"
 #include "numbers.h"
 #include "store/h5.h"
 
@@ -134,16 +135,32 @@ static dt_status take_chars(void *context, dt_guard *from) {
     return dt_guard_take(from, &((chars_job *)context)->chars, sizeof(int64_t));
 }
 
+/* Of all files; 0 where one does not say. */
+static dt_status sum_chars(int64_t *chars, const dt_files *files, const char *dataset) {
+    int64_t sum = 0;
+    for (int64_t i = 0; i < files->count; i++) {
+        chars_job job = {dataset, 0};
+        DT_TRY(
+            dt_h5_run(&(dt_h5_job){.path = files->name[i], .work = send_chars, .take = take_chars, .context = &job}));
+        bool good = job.chars > 0 && !__builtin_add_overflow(sum, job.chars, &sum);
+        if (!good) return dt_ok();
+    }
+    *chars = sum;
+    return dt_ok();
+}
+
 /* Collective. The characters the importer counted. */
 static dt_status read_chars(dt_source *source, const dt_ranks *ranks) {
     dt_tokens *own = source->own;
-    chars_job job = {source->x_name, 0};
-    dt_status status = dt_ok();
-    if (ranks->rank == 0)
-        status = dt_h5_run(&(dt_h5_job){.path = source->file, .work = send_chars, .take = take_chars, .context = &job});
-    DT_TRY(dt_ranks_agree(ranks, status));
-    DT_TRY(dt_ranks_broadcast(ranks, &job.chars, sizeof job.chars, 0));
-    own->chars = job.chars > 0 ? (double)job.chars / (double)own->count : 0;
+    dt_files files;
+    int64_t chars = 0;
+    dt_status status = dt_files_open(&files, ranks, source->file);
+    if (status.code == DT_OK)
+        status = dt_ranks_agree(ranks, ranks->rank == 0 ? sum_chars(&chars, &files, source->x_name) : dt_ok());
+    dt_files_close(&files);
+    DT_TRY(status);
+    DT_TRY(dt_ranks_broadcast(ranks, &chars, sizeof chars, 0));
+    own->chars = chars > 0 ? (double)chars / (double)own->count : 0;
     return dt_ok();
 }
 

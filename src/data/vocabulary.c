@@ -10,6 +10,7 @@
 #include "base/guard.h"
 #include "base/memory.h"
 #include "data/array.h"
+#include "files.h"
 #include "store/h5.h"
 #include "words.h"
 
@@ -211,9 +212,28 @@ static dt_status share(dt_vocabulary *v, const dt_ranks *ranks) {
     return head[3] ? dt_ranks_broadcast(ranks, v->merges, (size_t)(3 * head[3]) * sizeof *v->merges, 0) : dt_ok();
 }
 
+/* Of several files: all have the same, or the ids of one would mean other tokens in the next. */
+static dt_status read_all(dt_vocabulary *out, const dt_files *files) {
+    DT_TRY(dt_vocabulary_read(out, files->name[0]));
+    for (int64_t i = 1; i < files->count; i++) {
+        dt_vocabulary other;
+        DT_TRY(dt_vocabulary_read(&other, files->name[i]));
+        bool same =
+            other.size == out->size && (out->size == 0 || dt_vocabulary_hash(&other) == dt_vocabulary_hash(out));
+        dt_vocabulary_finish(&other);
+        if (!same)
+            return dt_fail(DT_ERR_INPUT, "%s: its vocabulary is not that of %s; files of one text must agree",
+                           files->name[i], files->name[0]);
+    }
+    return dt_ok();
+}
+
 dt_status dt_vocabulary_open(dt_vocabulary *out, const dt_ranks *ranks, const char *file) {
     memset(out, 0, sizeof *out);
-    dt_status status = dt_ranks_agree(ranks, ranks->rank == 0 ? dt_vocabulary_read(out, file) : dt_ok());
+    dt_files files;
+    dt_status status = dt_files_open(&files, ranks, file);
+    if (status.code == DT_OK) status = dt_ranks_agree(ranks, ranks->rank == 0 ? read_all(out, &files) : dt_ok());
+    dt_files_close(&files);
     if (status.code == DT_OK) status = share(out, ranks);
     if (status.code != DT_OK) dt_vocabulary_finish(out);
     return status;

@@ -223,15 +223,25 @@ static bool add_numbers(dt_h5_element *e, size_t offset, int64_t count, dt_dtype
     return true;
 }
 
+static dt_status fail_size(const about *a) {
+    char path[80];
+    return dt_fail(DT_ERR_CORRUPT, "%s: an element of %s has more than %lld numbers, or %d dimensions", a->file->path,
+                   dt_escape_name(path, sizeof path, a->choices->text), (long long)MOST_LEAVES, DT_MAX_RANK - 1);
+}
+
+static bool is_numeric(hid_t stored) {
+    hid_t type = reading_type(stored);
+    if (type >= 0) H5Tclose(type);
+    return type >= 0;
+}
+
 /* One field, or the element that has none. */
 static dt_status add_field(dt_h5_element *e, const about *a, const char *field, hid_t stored, size_t offset) {
     dt_shape shape;
     int64_t count;
     dt_dtype dtype;
-    if (!count_numbers(stored, &shape, &count, &dtype)) return fail_type(a, field, stored);
-    if (!add_numbers(e, offset, count, dtype))
-        return dt_fail(DT_ERR_CORRUPT, "%s: an element of %s has more than %lld numbers", a->file->path,
-                       a->choices->text, (long long)MOST_LEAVES);
+    if (!is_numeric(stored)) return fail_type(a, field, stored);
+    if (!count_numbers(stored, &shape, &count, &dtype) || !add_numbers(e, offset, count, dtype)) return fail_size(a);
     e->shape = shape;
     if (e->only < 0) e->only = H5Tget_class(stored) == H5T_ARRAY ? H5Tget_super(stored) : H5Tcopy(stored);
     return dt_ok();
@@ -246,15 +256,14 @@ static dt_status open_compound(dt_h5_element *e, const about *a, hid_t stored) {
         const char *field = a->choices->choice[i].field;
         paths[i].depth = 0;
         if (!find_field(stored, field, &paths[i])) return fail_field(a, stored, field);
-        hid_t type = type_at(stored, &paths[i]), read = reading_type(type);
+        hid_t type = type_at(stored, &paths[i]);
         dt_status status = dt_ok();
         char before[DT_H5_NAME_BYTES + 1];
         snprintf(before, sizeof before, "%s.", field);
         if (H5Tget_class(type) == H5T_COMPOUND)
             status = fail_compound(a, type, before);
-        else if (read < 0)
+        else if (!is_numeric(type))
             status = fail_type(a, field, type);
-        if (read >= 0) H5Tclose(read);
         H5Tclose(type);
         DT_TRY(status);
     }

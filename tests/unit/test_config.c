@@ -92,6 +92,7 @@ START_TEST(a_value_of_the_wrong_type_is_named_with_its_line_and_what_would_be_ri
         [DT_FIELD_REAL] = {{"many", "nan", ".inf", "0x1p3", "1,5", "1_0", ".", "e5", "1e", "", "[3]", "{a: 3}"},
                            "must be a number"},
         [DT_FIELD_TEXT] = {{"\"a\\nb\"", "\"\\e[1m\"", "[a]", "{a: a}"}, "must be one line of text"},
+        [DT_FIELD_TEXTS] = {{"\"a\\nb\"", "[\"a\\nb\"]", "\"\\e[1m\"", "{a: a}"}, "must be one line of text"},
         [DT_FIELD_CHOICE] = {{"none-such", "0", "", "[sgd]", "{a: b}"}, "must be "},
         [DT_FIELD_SPAN] = {{"often", "3 fortnights", "-1 epoch", "2.5 steps", "epoch", "1e", "", "[3]"},
                            "must be a span such as 200 steps"},
@@ -112,7 +113,8 @@ START_TEST(a_number_outside_its_range_is_refused_and_one_at_its_edge_is_not) {
         const char *key, *bad[3], *good[3], *must_be;
     } rows[] = {
         {"seed", {"-1", "9223372036854775808"}, {"0", "9223372036854775807"}, ""},
-        {"data.file", {"\"\"", "~"}, {"\"~\"", "x"}, "not empty"},
+        {"data.file", {"\"\"", "~"}, {"\"~\"", "x", "[a.h5, \"b, c.h5\"]"}, "not empty"},
+        {"data.samples_axis", {"-7", "6"}, {"-6", "5"}, "at least -6 and at most 5"},
         {"data.train_x", {"\"\""}, {"x"}, "not empty"},
         {"data.train_y", {"\"\""}, {"x"}, "not empty"},
         {"data.mean", {"1e400"}, {"-1e300", "0"}, "within ±1.7e308"},
@@ -176,6 +178,29 @@ START_TEST(a_number_outside_its_range_is_refused_and_one_at_its_edge_is_not) {
         for (int i = 0; i < COUNT(rows) && !listed; i++) listed = strcmp(field->key, rows[i].key) == 0;
         ck_assert_msg(listed, "%s is not in the table of this test", field->key);
     }
+}
+END_TEST
+
+START_TEST(a_list_of_files_is_one_text_that_reads_as_the_same_list) {
+    static const char *const lists[][2] = {
+        {"[a.h5, b.h5]", "[a.h5, b.h5]"},
+        {"[\"b, c.h5\", \"x[1].h5\", \" d\"]", "['b, c.h5', 'x[1].h5', ' d']"},
+        {"run-*.h5", "run-*.h5"},
+        {"['a']", "[a]"},
+    };
+    for (int i = 0; i < COUNT(lists); i++) {
+        char text[2048];
+        document("data.file", lists[i][0], text, sizeof text);
+        dt_yaml *root = parse(text);
+        dt_recipe recipe;
+        static const char *const also[] = {"model.layers", NULL};
+        assert_ok(dt_fields_decode(dt_recipe_fields, root, "", also, &recipe));
+        ck_assert_str_eq(recipe.data.file, lists[i][1]);
+        dt_yaml_destroy(root);
+    }
+    const dt_field *field = dt_field_find(dt_recipe_fields, "data.file");
+    assert_refused(field, "[[a.h5]]", "a list of at most 2047 bytes");
+    assert_refused(field, "[\"it's.h5\"]", "a list of at most 2047 bytes");
 }
 END_TEST
 
@@ -909,6 +934,7 @@ static void add_fields(Suite *suite) {
     tcase_add_loop_test(fields, a_value_of_the_wrong_type_is_named_with_its_line_and_what_would_be_right, 0,
                         field_count());
     tcase_add_test(fields, a_number_outside_its_range_is_refused_and_one_at_its_edge_is_not);
+    tcase_add_test(fields, a_list_of_files_is_one_text_that_reads_as_the_same_list);
     tcase_add_test(fields, a_text_of_256_bytes_is_refused_and_one_of_255_is_not);
     tcase_add_test(fields, a_recipe_of_only_what_is_required_has_the_documented_defaults);
     tcase_add_test(fields, every_choice_is_the_enumerator_of_its_name);
