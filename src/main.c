@@ -28,6 +28,8 @@ static const command commands[] = {
     {"verify", false, dt_cli_verify, dt_usage_verify, "check every hash of a checkpoint, or of all of a run", NULL},
     {"merge", false, dt_cli_merge, dt_usage_merge, "one checkpoint from several of one model", NULL},
     {"bench", true, dt_cli_bench, dt_usage_bench, "measure the machine, and a recipe against it", NULL},
+    {"import weights", true, dt_cli_import_weights, dt_usage_import_weights, "begin a run with weights from elsewhere",
+     NULL},
     {"import", false, dt_cli_import, dt_usage_import, "make a dataset from files of another format",
      dt_cli_import_kinds},
     {"export", false, dt_cli_export, dt_usage_export, "a trained model as files of other frameworks",
@@ -38,7 +40,7 @@ static const command commands[] = {
 static void print_help(void) {
     printf("dtrain " DT_VERSION ": trains neural networks data-parallel over MPI ranks\n\n"
            "usage: mpirun -n RANKS dtrain [COMMAND] [ARGUMENTS]\n\n");
-    for (int i = 0; i < COMMAND_COUNT; i++) printf("  %-8s %s\n", commands[i].name, commands[i].help);
+    for (int i = 0; i < COMMAND_COUNT; i++) printf("  %-14s %s\n", commands[i].name, commands[i].help);
     printf("\n  dtrain COMMAND --help       how to use one command\n"
            "  dtrain train --help-recipe  every field of a recipe\n"
            "  dtrain --version\n\n"
@@ -80,6 +82,16 @@ static int refuse_command(dt_comm *comm, int argc, char **argv) {
 
 static const command unknown = {"", true, refuse_command, "", "", NULL};
 
+/* Of how many words, at most two, a command's name is that these arguments begin with; 0: it is another command. */
+static int words_of(const command *one, int argc, char **argv) {
+    const char *space = strchr(one->name, ' ');
+    if (!space) return argc > 0 && strcmp(argv[0], one->name) == 0;
+    size_t first = (size_t)(space - one->name);
+    bool both = argc > 1 && strlen(argv[0]) == first && strncmp(argv[0], one->name, first) == 0 &&
+                strcmp(argv[1], space + 1) == 0;
+    return both ? 2 : 0;
+}
+
 int main(int argc, char **argv) {
     dt_signals_begin();
     const char *first = argc > 1 ? argv[1] : "";
@@ -94,11 +106,12 @@ int main(int argc, char **argv) {
     /* Options without a command belong to train. */
     bool implied = argc == 1 || first[0] == '-';
     const command *chosen = implied ? &commands[0] : NULL;
+    int words = 1;
     for (int i = 0; i < COMMAND_COUNT && !chosen; i++)
-        if (strcmp(first, commands[i].name) == 0) chosen = &commands[i];
+        if ((words = words_of(&commands[i], argc - 1, argv + 1)) > 0) chosen = &commands[i];
     if (!chosen) chosen = &unknown;
-    char **rest = implied ? argv : argv + 1;
-    int count = implied ? argc : argc - 1;
+    char **rest = implied ? argv : argv + (words > 1 ? words : 1);
+    int count = argc - (int)(rest - argv);
     for (int i = 1; i < count; i++) {
         if (strcmp(rest[i], "--help") != 0 && strcmp(rest[i], "-h") != 0) continue;
         fputs(chosen->usage, stdout);

@@ -31,8 +31,12 @@ static dt_status plan_groups(dt_optimizer *o, const dt_yaml *groups) {
     if (o->group_count == 0) return dt_ok();
     int *used = dt_alloc((size_t)o->group_count, sizeof *used);
     o->group_of = dt_alloc((size_t)o->table->count, sizeof *o->group_of);
-    dt_status status = used && o->group_of ? dt_ok() : dt_fail_memory("the optimizer's groups", sizeof *used);
-    for (int i = 0; i < o->table->count && status.code == DT_OK; i++) {
+    if (!used || !o->group_of) {
+        dt_free(used);
+        return dt_fail_memory("the optimizer's groups", (size_t)o->table->count * sizeof *o->group_of);
+    }
+    dt_status status = dt_ok();
+    for (int i = 0; i < o->table->count; i++) {
         int group = o->group_of[i] = find_group(o, o->table->tensors[i].name);
         if (group >= 0) used[group]++;
     }

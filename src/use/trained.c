@@ -14,11 +14,16 @@
 #include "store/h5.h"
 
 dt_status dt_trained_find(const char *target, char path[4096]) {
+    DT_TRY(dt_trained_newest(target, path));
+    return strcmp(path, target) == 0 ? dt_checkpoint_verify(path, NULL) : dt_ok();
+}
+
+dt_status dt_trained_newest(const char *target, char path[4096]) {
     struct stat info;
     if (stat(target, &info) != 0) return dt_fail(DT_ERR_INPUT, "%s: no such checkpoint or run directory", target);
     if (!S_ISDIR(info.st_mode)) {
         snprintf(path, 4096, "%s", target);
-        return dt_checkpoint_verify(target, NULL);
+        return dt_ok();
     }
     char directory[4096];
     DT_TRY(dt_path_join(directory, target, "checkpoints"));

@@ -39,6 +39,8 @@ dt_status dt_trained_load(dt_trained *trained, const dt_kernels *kernels, const 
 
 /* `target` itself, or the newest checkpoint of a run directory that verifies. */
 dt_status dt_trained_find(const char *target, char path[4096]);
+/* The same where `target` may be any file, which is not looked at. */
+dt_status dt_trained_newest(const char *target, char path[4096]);
 /* Both are to be finished, also after a failure. */
 dt_status dt_trained_recipe(const char *path, dt_checkpoint_head *head, dt_recipe *recipe);
 /* That the file has these: before memory is taken for them, for the recipe may claim more than the file has. */

@@ -15,12 +15,12 @@ doors = {  # what other rooms may include
     "compute": "compute conv failure gemm isa kernels real tally threads",
     "comm": "comm comm_ranks node reduce watchdog",
     "store": "checkpoint h5 h5_rows metrics publish rundir",
-    "data": "array augment batch classes identity import named_arrays npz numbers publish safetensors sampler samples scaling selection source targets tokenizer",
+    "data": "array augment batch classes identity import named_arrays npz numbers publish safetensors sampler samples scaling selection source targets tokenizer weights_file",
     "optim": "optim",
     "model": "describe model",
-    "use": "batch cause choose computed decoder evaluation export extras figures merge outputs pieces rows_state sample trained",
+    "use": "batch cause choose computed decoder evaluation export extras figures merge outputs pieces rows_state sample trained weights_match",
     "api": "",
-    "run": "bench eval train",
+    "run": "bench eval import_weights train",
 }
 blind = {"store": ["comm"], "data": ["comm"], "optim": ["comm", "store", "data"], "model": ["comm", "store", "optim"], "use": ["comm", "optim"], "api": ["comm", "optim"]}  # below, and yet not to be known
 foreign = {  # whose header: the only files that may include it
