@@ -2,7 +2,6 @@
  * writes them down. */
 #include "export.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,9 +11,7 @@
 #include "export_internal.h"
 
 const dt_export_format *const dt_export_formats[] = {
-    &dt_export_safetensors,
-    &dt_export_npz,
-    NULL,
+    &dt_export_safetensors, &dt_export_npz, &dt_export_pytorch, &dt_export_onnx, NULL,
 };
 
 static dt_status fail_format(const char *name) {
@@ -31,19 +28,6 @@ static dt_status find_format(const char *name, const dt_export_format **out) {
     if ((*out)->lacks)
         return dt_fail(DT_ERR_USAGE, "this dtrain was built without %s, which --to %s needs", (*out)->lacks, name);
     return dt_ok();
-}
-
-const dt_real *dt_export_values(const dt_export *model, const dt_tensor *tensor) {
-    return model->trained.weights + tensor->offset;
-}
-
-dt_status dt_export_refuse(const dt_layer *layer, const char *format, ...) {
-    char reason[320];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(reason, sizeof reason, format, arguments);
-    va_end(arguments);
-    return dt_fail(DT_ERR_INPUT, "layer %s (%s): %s", dt_layer_name(layer), dt_layer_kind_name(layer), reason);
 }
 
 static dt_status open_model(dt_export *e, const char *target) {

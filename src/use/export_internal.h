@@ -18,10 +18,19 @@ struct dt_export {
     dt_outputs outputs;
 };
 
-extern const dt_export_format dt_export_safetensors, dt_export_npz;
+extern const dt_export_format dt_export_safetensors, dt_export_npz, dt_export_onnx, dt_export_pytorch;
 
 /* Where a tensor's values are. */
 const dt_real *dt_export_values(const dt_export *model, const dt_tensor *tensor);
+/* Whether numbers are scaled in double, for float32 would lose what they are about. */
+bool dt_export_is_wide(const dt_export *model);
+/* A scale's numbers as an array that meets a sample: one for all, or one a channel. */
+dt_shape dt_export_scale_shape(const dt_scaling *scaling, const dt_shape *input);
+/* Of token ids: whether the first layer takes them as such, and not as numbers. */
+bool dt_export_reads_ids(const dt_export *model);
+/* A tensor with its dimensions in another order: dimension i of the result, whose shape is *shape, is dimension
+ * order[i] of the other. */
+void dt_export_turn(dt_real *out, dt_shape *shape, const dt_real *values, const dt_shape *from, const int *order);
 /* "layer dense1 (dense): …", for what the format cannot carry. */
 dt_status dt_export_refuse(const dt_layer *layer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -89,17 +89,22 @@ static dt_status add_inputs(dt_export_texts *texts, const dt_trained *t) {
     DT_TRY(dt_export_text_add(texts, "input", ids ? "token ids" : "numbers"));
     if (ids) return dt_ok();
     DT_TRY(add_json(texts, "input_mean", numbers(t->scales.input.mean, t->scales.input.channels)));
-    DT_TRY(add_json(texts, "input_std", numbers(t->scales.input.std, t->scales.input.channels)));
-    if (t->scales.target.channels == 0) return dt_ok();
-    DT_TRY(add_json(texts, "target_mean", numbers(t->scales.target.mean, t->scales.target.channels)));
-    return add_json(texts, "target_std", numbers(t->scales.target.std, t->scales.target.channels));
+    return add_json(texts, "input_std", numbers(t->scales.input.std, t->scales.input.channels));
+}
+
+static dt_status add_outputs(dt_export_texts *texts, const dt_export *model) {
+    const dt_scaling *targets = &model->trained.scales.target;
+    DT_TRY(dt_export_text_add(texts, "output", dt_export_final(model)));
+    if (targets->channels == 0) return dt_ok();
+    DT_TRY(add_json(texts, "target_mean", numbers(targets->mean, targets->channels)));
+    return add_json(texts, "target_std", numbers(targets->std, targets->channels));
 }
 
 dt_status dt_export_texts_of(dt_export_texts *out, const dt_export *model) {
     memset(out, 0, sizeof *out);
     DT_TRY(add_origin(out, &model->trained));
     DT_TRY(add_inputs(out, &model->trained));
-    DT_TRY(dt_export_text_add(out, "output", dt_export_final(model)));
+    DT_TRY(add_outputs(out, model));
     json_t *names = dt_export_class_names(model);
     if (json_array_size(names) > 0) return add_json(out, "class_names", names);
     json_decref(names);
