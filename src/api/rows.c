@@ -24,6 +24,7 @@ static void scale(dt_real *out, const void *rows, dt_dtype type, const dtrain_mo
         int64_t positions = count * s->height * s->width;
         dt_scale_run(out, rows, type, model->kernels, s, 0, positions);
         dt_scale_vectors(out, type, model->kernels, s, positions);
+        for (int64_t r = 0; r < count; r++) dt_scale_missing(out + r * model->inputs, s);
         return;
     }
     size_t bytes = (size_t)model->inputs * dt_dtype_size(type);

@@ -59,6 +59,8 @@ typedef enum dt_channels {
     DT_CHANNELS_MOVED
 } dt_channels;
 
+typedef enum dt_missing { DT_MISSING_REFUSE, DT_MISSING_MEAN, DT_MISSING_DROP } dt_missing;
+
 typedef enum dt_shuffle { DT_SHUFFLE_NONE, DT_SHUFFLE_GLOBAL, DT_SHUFFLE_BLOCK } dt_shuffle;
 typedef enum dt_changed { DT_CHANGED_REFUSE, DT_CHANGED_ACCEPT } dt_changed;
 
@@ -79,6 +81,7 @@ typedef struct dt_recipe_data {
     char validation_x[DT_TEXT_MAX], validation_y[DT_TEXT_MAX];
     char test_x[DT_TEXT_MAX], test_y[DT_TEXT_MAX];
     dt_recipe_scale scale, target; /* of the samples, and of targets that are values */
+    int missing;                   /* dt_missing: what becomes of values that are not there */
     int samples;                   /* dt_samples: which dimension of the datasets they are */
     int channels;                  /* dt_channels: which dimension of a sample they are */
     int shuffle;                   /* dt_shuffle: the order of an epoch's samples */

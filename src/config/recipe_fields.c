@@ -10,6 +10,7 @@ static const char *const schedules[] = {"constant", "step", "cosine", "linear", 
 static const char *const paths[] = {"auto", "node", "flat", NULL};
 static const char *const normalizes[] = {"none", "given", "standardise", "min_max", NULL};
 static const char *const normalizes_were[] = {"computed", "standardise", NULL};
+static const char *const missing[] = {"refuse", "mean", "drop", NULL};
 static const char *const normalizes_by[] = {"channel", "all", NULL};
 static const char *const samples[] = {"first", "last", NULL};
 static const char *const channels[] = {"auto", "none", "first", "last", "first_to_last", NULL};
@@ -84,6 +85,9 @@ const dt_field dt_recipe_fields[] = {
      .help = "see data.mean"},
     {ROW("data.target.std", REALS, data.target.std, "1"), .flags = NUMBERS | DT_FIELD_ABOVE,
      .help = "see data.mean"},
+    {ROW("data.missing", CHOICE, data.missing, "refuse"), .choices = missing, .flags = NUMBERS,
+     .help = "what becomes of missing values (NaN): of samples the training mean of their channel or column is put there, or "
+             "rows with one, in targets too, are left out"},
     {ROW("data.channels", CHOICE, data.channels, "auto"), .choices = channels, .flags = NUMBERS,
      .help = "which dimension of a sample they are; auto: the last, but none of two ([H, W]); first_to_last: the first in "
              "the file, and the model gets [H, W, C] of [C, H, W]"},

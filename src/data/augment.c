@@ -48,4 +48,5 @@ void dt_augment_sample(dt_real *out, const void *sample, dt_dtype dtype, const d
         }
     }
     dt_scale_vectors(out, dtype, kernels, s, s->height * s->width);
+    dt_scale_missing(out, s);
 }

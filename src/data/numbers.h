@@ -15,8 +15,8 @@ void dt_standardise(dt_real *out, const void *x, dt_dtype dtype, int64_t n, int6
 double dt_number_at(const void *values, dt_dtype dtype, int64_t i);
 #define DT_NUMBER_TEXT 32
 void dt_number_text(char out[DT_NUMBER_TEXT], const void *values, dt_dtype dtype, int64_t i);
-/* dt_array_row_fault of `count` numbers. */
-bool dt_numbers_fault(const void *values, dt_dtype dtype, int64_t count, char *out, size_t size);
+/* dt_array_row_fault of `count` numbers; `fills`: NaN is none. */
+bool dt_numbers_fault(const void *values, dt_dtype dtype, int64_t count, bool fills, char *out, size_t size);
 
 /* Formats with numbers that float32 cannot hold. */
 static inline bool dt_is_wide(dt_dtype dtype) {

@@ -23,5 +23,7 @@ void dt_scale_black(dt_real *out, dt_dtype dtype, const dt_scaling *scaling, int
  * vectors. */
 void dt_scale_vectors(dt_real *out, dt_dtype dtype, const dt_kernels *kernels, const dt_scaling *scaling,
                       int64_t positions);
+/* Missing values become what stands in for them, last of all. */
+void dt_scale_missing(dt_real *out, const dt_scaling *scaling);
 
 #endif

@@ -77,8 +77,7 @@ static double one_of(const dt_reals *reals, int64_t channel, double otherwise) {
     return reals->value[reals->count > 1 ? channel : 0];
 }
 
-/* What the recipe gives. */
-static void take_given(dt_scaling *s, const dt_recipe_scale *wanted) {
+void dt_scaling_take_given(dt_scaling *s, const dt_recipe_scale *wanted) {
     const bool given = wanted->normalize == DT_NORMALIZE_GIVEN;
     for (int64_t i = 0; i < s->channels; i++) {
         s->mean[i] = given ? one_of(&wanted->mean, i, 0) : 0;
@@ -99,21 +98,32 @@ static dt_status open_scaling(dt_scaling *s, const dt_recipe_scale *wanted, cons
     s->units = dt_alloc(numbers, sizeof *s->units);
     if (!s->mean || !s->std || !s->far || !s->shift || !s->factor || !s->offsets || !s->units)
         return dt_fail_memory("the channels' scales", (channels + numbers) * sizeof *s->mean);
-    take_given(s, wanted);
+    dt_scaling_take_given(s, wanted);
     return dt_ok();
+}
+
+/* What is known of inputs by column. */
+static dt_status open_columns(dt_scaling *s, const dt_recipe_data *data) {
+    const int64_t columns = dt_scaling_columns(s);
+    DT_TRY(dt_ranges_open(&s->seen, columns));
+    if (data->missing != DT_MISSING_MEAN) return dt_ok();
+    s->fill = dt_alloc((size_t)columns, sizeof *s->fill);
+    s->filled = dt_alloc((size_t)columns, sizeof *s->filled);
+    return s->fill && s->filled ? dt_ok() : dt_fail_memory("the columns' means", (size_t)columns * sizeof *s->fill);
 }
 
 dt_status dt_scaling_open(dt_scaling *out, const dt_source *source, const dt_recipe_data *data) {
     memset(out, 0, sizeof *out);
     read_layout(out, &source->about.input, (dt_channels)data->channels);
     dt_status status = check_augment(out, source, data);
+    if (status.code == DT_OK) status = open_columns(out, data);
     if (status.code == DT_OK) status = open_scaling(out, &data->scale, data->train_x);
     if (status.code != DT_OK) dt_scaling_close(out);
     return status;
 }
 
 /* Targets have no channels where samples have none, for those may be a row of pixels. */
-static dt_status open_targets(dt_scaling *out, const dt_source *source, const dt_recipe_data *data) {
+dt_status dt_scaling_open_targets(dt_scaling *out, const dt_source *source, const dt_recipe_data *data) {
     memset(out, 0, sizeof *out);
     if (data->target.normalize == DT_NORMALIZE_NONE || source->targets.labels || !source->targets.y) return dt_ok();
     const dt_shape shape = dt_array_row_shape(source->targets.y);
@@ -133,6 +143,9 @@ void dt_scaling_close(dt_scaling *scaling) {
     dt_free(scaling->factor);
     dt_free(scaling->offsets);
     dt_free(scaling->units);
+    dt_ranges_close(&scaling->seen);
+    dt_free(scaling->fill);
+    dt_free(scaling->filled);
     memset(scaling, 0, sizeof *scaling);
 }
 
@@ -144,10 +157,13 @@ static bool is_far(double mean, double std) {
     return fabs(mean) > FAR_RATIO * std || fabs(mean) > LARGE || std > LARGE || std < 1 / LARGE;
 }
 
-/* The channel that number i of a sample is of. */
-static int64_t channel_at(const dt_scaling *s, int64_t i) {
-    if (s->channels == 1) return 0;
+/* The column that number i of a sample is of, and its channel: the same, or one for all. */
+static int64_t column_at(const dt_scaling *s, int64_t i) {
     return s->planes > 1 ? i / (s->height * s->width) : i % s->depth;
+}
+
+static int64_t channel_at(const dt_scaling *s, int64_t i) {
+    return s->channels == 1 ? 0 : column_at(s, i);
 }
 
 void dt_scaling_settle(dt_scaling *scaling) {
@@ -162,6 +178,10 @@ void dt_scaling_settle(dt_scaling *scaling) {
         scaling->far[i] = far;
         scaling->any_far |= far;
     }
+    for (int64_t c = 0; scaling->fill && c < dt_scaling_columns(scaling); c++) {
+        const int64_t channel = channels == 1 ? 0 : c;
+        scaling->filled[c] = (dt_real)((scaling->fill[c] - scaling->mean[channel]) / scaling->std[channel]);
+    }
     for (int64_t i = 0; scaling->of_targets && i < scaling->count; i++) {
         scaling->offsets[i] = scaling->mean[channel_at(scaling, i)];
         scaling->units[i] = scaling->std[channel_at(scaling, i)];
@@ -170,35 +190,6 @@ void dt_scaling_settle(dt_scaling *scaling) {
 
 bool dt_scaling_is_far(const dt_scaling *s, dt_dtype dtype) {
     return s->any_far && dt_is_wide(dtype);
-}
-
-/* ---- of a model: its inputs' and its targets' ---- */
-
-dt_status dt_scales_open(dt_scales *out, const dt_source *source, const dt_recipe_data *data) {
-    memset(out, 0, sizeof *out);
-    DT_TRY(dt_scaling_open(&out->input, source, data));
-    dt_status status = open_targets(&out->target, source, data);
-    if (status.code != DT_OK) dt_scales_close(out);
-    return status;
-}
-
-void dt_scales_close(dt_scales *scales) {
-    dt_scaling_close(&scales->input);
-    dt_scaling_close(&scales->target);
-}
-
-dt_status dt_scales_compute(dt_scales *scales, const dt_ranks *ranks, const dt_source *source,
-                            const dt_recipe_data *data) {
-    if (dt_scale_is_computed(&data->scale)) DT_TRY(dt_scaling_compute(&scales->input, ranks, source, data));
-    if (scales->target.channels == 0 || !dt_scale_is_computed(&data->target)) return dt_ok();
-    return dt_scaling_compute(&scales->target, ranks, source, data);
-}
-
-void dt_scales_loaded(dt_scales *scales, const dt_recipe_data *data) {
-    if (!dt_scale_is_computed(&data->scale)) take_given(&scales->input, &data->scale);
-    if (!dt_scale_is_computed(&data->target)) take_given(&scales->target, &data->target);
-    dt_scaling_settle(&scales->input);
-    dt_scaling_settle(&scales->target);
 }
 
 /* ---- using ---- */
@@ -253,6 +244,12 @@ void dt_scale_sample(dt_real *out, const void *sample, dt_dtype dtype, const dt_
                      (const char *)sample + (size_t)(plane * plane_size) * dt_dtype_size(dtype), dtype, kernels, s,
                      plane, run);
     dt_scale_vectors(out, dtype, kernels, s, positions);
+    dt_scale_missing(out, s);
+}
+
+void dt_scale_missing(dt_real *out, const dt_scaling *s) {
+    for (int64_t i = 0; s->fill && i < s->count; i++)
+        if (isnan(out[i])) out[i] = s->filled[column_at(s, i)];
 }
 
 void dt_scaling_units(double *out, const dt_scaling *s) {

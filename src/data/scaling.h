@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "compute/compute.h"
 #include "config/recipe.h"
+#include "data/ranges.h"
 
 typedef struct dt_source dt_source;
 
@@ -26,6 +27,10 @@ typedef struct dt_scaling {
     bool *far, any_far;      /* [channels] */
     dt_real *shift, *factor; /* [2, channels]: mean and 1/std; the same but 0 and 1 for channels that are far */
     double *offsets, *units; /* of targets: [count], mean and std of every number; else none */
+    /* Of inputs, by column whether or not it has a scale of its own. */
+    dt_ranges seen;  /* in training */
+    double *fill;    /* what stands in for a missing value, in the file's units, with data.missing: mean; else NULL */
+    dt_real *filled; /* the same, scaled */
 } dt_scaling;
 
 /* Channels there are, whether or not each has a scale of its own: columns of a table. */
@@ -45,9 +50,12 @@ dt_status dt_scaling_open(dt_scaling *out, const dt_source *source, const dt_rec
 void dt_scaling_close(dt_scaling *scaling); /* accepts what is zeroed */
 /* Collective. Mean and std from all samples of `source`, or all targets, by channel or of all; with min_max the least
  * number and how far the largest is from it. What never changes has std 1. The same bits on any number of ranks: the
- * samples are cut into fixed blocks, and joined in their order. */
+ * samples are cut into fixed blocks, and joined in their order. With data.missing: mean also what stands in for missing
+ * values, which are then left out of everything. */
 dt_status dt_scaling_compute(dt_scaling *scaling, const dt_ranks *ranks, const dt_source *source,
                              const dt_recipe_data *data);
+/* Collective. What dt_scaling_compute finds of `seen`, alone, where nothing has to be computed. Of inputs. */
+dt_status dt_scaling_look(dt_scaling *scaling, const dt_ranks *ranks, const dt_source *source);
 /* Mean and std are now what they will be. */
 void dt_scaling_settle(dt_scaling *scaling);
 
@@ -68,7 +76,8 @@ typedef struct dt_scales {
 /* Of the samples and targets of `source`, as dt_scaling_open; to be closed. Targets that are classes have none. */
 dt_status dt_scales_open(dt_scales *out, const dt_source *source, const dt_recipe_data *data);
 void dt_scales_close(dt_scales *scales);
-/* Collective. Those that are to be computed. */
+/* Collective. Those that are to be computed. The ranges of inputs come with them, or where none are to be computed
+ * from a look at the data if that is quick. */
 dt_status dt_scales_compute(dt_scales *scales, const dt_ranks *ranks, const dt_source *source,
                             const dt_recipe_data *data);
 /* They were read from a checkpoint, where they are trained state; what the recipe gives is as it says. */

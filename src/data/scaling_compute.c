@@ -35,8 +35,7 @@ typedef struct sums {
     int64_t columns, block_count;
     int64_t *message; /* [blocks, columns] of moments; their bits cross as integers */
     size_t words;
-    int64_t *ends;         /* [2, columns], of least and most while they cross */
-    double *least, *most;  /* [columns], as distances from the origin */
+    dt_ranges ends;        /* of the numbers, as distances from the origin */
     double *origin, *work; /* [columns], [positions] */
 } sums;
 
@@ -51,33 +50,36 @@ static dt_dtype dtype_of(const dt_scaling *s, const dt_source *source) {
     return s->of_targets ? dt_array_dtype(source->targets.y) : source->about.dtype;
 }
 
+/* Takes out missing values; how many numbers are left. */
+static int64_t keep_numbers(double *x, int64_t n) {
+    int64_t kept = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (!isnan(x[i])) x[kept++] = x[i];
+    return kept;
+}
+
 /* One column of one sample joins its block. */
-static void add_column(moments *block, const sums *own, const dt_scaling *s, const void *x, dt_dtype dtype,
-                       int64_t column) {
+static void add_column(moments *block, sums *own, const dt_scaling *s, const void *x, dt_dtype dtype, int64_t column) {
     int64_t positions = s->height * s->width, at = s->planes > 1 ? column * positions : column;
-    double *apart = own->work, least = own->least[column], most = own->most[column];
+    double *apart = own->work;
     dt_apart(apart, (const char *)x + (size_t)at * dt_dtype_size(dtype), dtype, positions, s->depth,
              own->origin[column]);
+    if (s->fill) positions = keep_numbers(apart, positions);
     moments m = {0, 0, (double)positions};
-    for (int64_t i = 0; i < positions; i++) {
-        m.mean += apart[i];
-        least = apart[i] < least ? apart[i] : least;
-        most = apart[i] > most ? apart[i] : most;
-    }
+    for (int64_t i = 0; i < positions; i++) m.mean += apart[i];
     m.mean /= m.count;
     for (int64_t i = 0; i < positions; i++) m.square += (apart[i] - m.mean) * (apart[i] - m.mean);
-    own->least[column] = least;
-    own->most[column] = most;
+    dt_ranges_widen_column(&own->ends, column, apart, positions);
     join(block, &m);
 }
 
 /* This rank's blocks. */
-static void sum_blocks(const sums *own, const dt_scaling *s, const dt_ranks *ranks, const dt_source *source) {
+static void sum_blocks(sums *own, const dt_scaling *s, const dt_ranks *ranks, const dt_source *source) {
     int64_t own_first, own_count, first, count;
     dt_dtype dtype = dtype_of(s, source);
     moments *blocks = (moments *)own->message;
     memset(own->message, 0, own->words * sizeof *own->message);
-    for (int64_t c = 0; c < own->columns; c++) own->least[c] = (double)INFINITY, own->most[c] = -(double)INFINITY;
+    dt_ranges_empty(&own->ends);
     dt_shard_range(own->block_count, ranks->size, ranks->rank, &own_first, &own_count);
     for (int64_t b = own_first; b < own_first + own_count && !dt_stop_requested; b++) {
         dt_shard_range(source->samples, own->block_count, b, &first, &count);
@@ -87,36 +89,6 @@ static void sum_blocks(const sums *own, const dt_scaling *s, const dt_ranks *ran
             dt_alive();
         }
     }
-}
-
-/* Integers in the order of the doubles, and back. -0 is 0. */
-static int64_t order_of(double x) {
-    int64_t bits;
-    x += 0.0;
-    memcpy(&bits, &x, sizeof bits);
-    return bits ^ (bits >> 63 & INT64_MAX);
-}
-
-static double from_order(int64_t order) {
-    double x;
-    order ^= order >> 63 & INT64_MAX;
-    memcpy(&x, &order, sizeof x);
-    return x;
-}
-
-/* Collective. */
-static dt_status share_ends(const sums *own, const dt_ranks *ranks) {
-    const int64_t columns = own->columns;
-    for (int64_t c = 0; c < columns; c++) {
-        own->ends[c] = order_of(own->least[c]);
-        own->ends[columns + c] = order_of(-own->most[c]);
-    }
-    DT_TRY(dt_ranks_least(ranks, own->ends, (size_t)columns * 2));
-    for (int64_t c = 0; c < columns; c++) {
-        own->least[c] = from_order(own->ends[c]);
-        own->most[c] = -from_order(own->ends[columns + c]);
-    }
-    return dt_ok();
 }
 
 /* ---- what it found ---- */
@@ -143,6 +115,12 @@ static dt_status fail_moments(const dt_scaling *s, const dt_ranks *ranks, const 
                        "%s: row %lld of %s %s, so %snormalize cannot compute a mean in channel %lld; correct the "
                        "data, or give %smean and %sstd",
                        data->file, (long long)row, dataset, fault, group, (long long)channel, group, group);
+    if (s->fill && !s->of_targets)
+        return dt_fail(
+            DT_ERR_INPUT,
+            "%s: %s has no value at all in channel %lld, so data.missing has no mean to put there; leave the "
+            "channel out",
+            data->file, dataset, (long long)channel);
     return dt_fail(DT_ERR_INPUT,
                    "%s: %s has values so large in channel %lld that their mean is no number; give %smean and %sstd",
                    data->file, dataset, (long long)channel, group, group);
@@ -157,14 +135,14 @@ static moments join_blocks(const sums *own, const dt_scaling *s, int64_t channel
     *most = -(double)INFINITY;
     for (int64_t c = first; c < end; c++) {
         for (int64_t b = 0; b < own->block_count; b++) join(&all, &blocks[b * own->columns + c]);
-        if (own->least[c] < *least) *least = own->least[c];
-        if (own->most[c] > *most) *most = own->most[c];
+        if (own->ends.least[c] < *least) *least = own->ends.least[c];
+        if (own->ends.most[c] > *most) *most = own->ends.most[c];
     }
     return all;
 }
 
-/* The scales, from what crossed; or the first channel in which they are no numbers, else -1. */
-static int64_t take(dt_scaling *s, const sums *own, dt_normalize normalize) {
+/* The scales of this kind, from what crossed; or the first channel in which they are no numbers, else -1. */
+static int64_t take_scales(dt_scaling *s, const sums *own, dt_normalize normalize) {
     for (int64_t c = 0; c < s->channels; c++) {
         double least, most;
         const moments all = join_blocks(own, s, c, &least, &most);
@@ -177,26 +155,41 @@ static int64_t take(dt_scaling *s, const sums *own, dt_normalize normalize) {
         s->std[c] = most > least ? most - least : 1;
         if (!isfinite(s->std[c])) return c;
     }
-    dt_scaling_settle(s);
+    return -1;
+}
+
+/* What stands in for missing values: the mean of their column; the first that has none, or -1. */
+static int64_t take_fill(dt_scaling *s, const sums *own) {
+    const moments *blocks = (const moments *)own->message;
+    for (int64_t c = 0; s->fill && c < own->columns; c++) {
+        moments all = {0, 0, 0};
+        for (int64_t b = 0; b < own->block_count; b++) join(&all, &blocks[b * own->columns + c]);
+        s->fill[c] = own->origin[c] + all.mean;
+        if (all.count <= 0 || !isfinite(all.mean)) return c;
+    }
     return -1;
 }
 
 /* Collective. One pass over the samples: moments as distances from own->origin. */
-static dt_status compute_pass(dt_scaling *s, const dt_ranks *ranks, const sums *own, const dt_source *source,
+static dt_status compute_pass(dt_scaling *s, const dt_ranks *ranks, sums *own, const dt_source *source,
                               const dt_recipe_data *data) {
+    const dt_recipe_scale *wanted = s->of_targets ? &data->target : &data->scale;
     sum_blocks(own, s, ranks, source);
     DT_TRY(dt_ranks_agree(ranks, dt_stop_status()));
     /* one rank has a block's bits, the others have zeros, and so the sum is a copy */
     DT_TRY(dt_ranks_sum(ranks, own->message, own->words));
-    DT_TRY(share_ends(own, ranks));
-    int64_t bad = take(s, own, (dt_normalize)(s->of_targets ? data->target : data->scale).normalize);
+    DT_TRY(dt_ranges_share(&own->ends, ranks));
+    int64_t bad = take_fill(s, own);
+    if (bad < 0 && dt_scale_is_computed(wanted)) bad = take_scales(s, own, (dt_normalize)wanted->normalize);
+    dt_scaling_settle(s);
     return bad < 0 ? dt_ok() : fail_moments(s, ranks, source, data, bad);
 }
 
 /* Collective. */
-static dt_status compute_passes(dt_scaling *s, const dt_ranks *ranks, const sums *own, const dt_source *source,
+static dt_status compute_passes(dt_scaling *s, const dt_ranks *ranks, sums *own, const dt_source *source,
                                 const dt_recipe_data *data) {
     DT_TRY(compute_pass(s, ranks, own, source, data));
+    if (s->seen.columns == own->columns) dt_ranges_copy(&s->seen, &own->ends);
     if (!dt_scaling_is_far(s, dtype_of(s, source))) return dt_ok();
     for (int64_t c = 0; c < own->columns; c++) {
         const int64_t channel = s->channels > 1 ? c : 0;
@@ -205,30 +198,43 @@ static dt_status compute_passes(dt_scaling *s, const dt_ranks *ranks, const sums
     return compute_pass(s, ranks, own, source, data);
 }
 
-static bool take_memory(sums *own, const dt_scaling *s) {
+static dt_status take_memory(sums *own, const dt_scaling *s) {
     const size_t columns = (size_t)own->columns;
     own->words = (size_t)own->block_count * columns * (sizeof(moments) / sizeof(int64_t));
     own->message = dt_alloc(own->words, sizeof *own->message);
-    own->ends = dt_alloc(2 * columns, sizeof *own->ends);
-    own->least = dt_alloc(columns, sizeof *own->least);
-    own->most = dt_alloc(columns, sizeof *own->most);
     own->origin = dt_alloc(columns, sizeof *own->origin);
     own->work = dt_alloc((size_t)(s->height * s->width), sizeof *own->work);
-    return own->message && own->ends && own->least && own->most && own->origin && own->work;
+    if (!own->message || !own->origin || !own->work)
+        return dt_fail_memory("the channels' sums", own->words * sizeof *own->message);
+    return dt_ranges_open(&own->ends, own->columns);
 }
 
 dt_status dt_scaling_compute(dt_scaling *s, const dt_ranks *ranks, const dt_source *source,
                              const dt_recipe_data *data) {
     sums own = {.columns = dt_scaling_columns(s), .block_count = source->samples < BLOCKS ? source->samples : BLOCKS};
-    const bool there = take_memory(&own, s);
-    dt_status status =
-        dt_ranks_agree(ranks, there ? dt_ok() : dt_fail_memory("the channels' sums", own.words * sizeof *own.message));
+    dt_status status = dt_ranks_agree(ranks, take_memory(&own, s));
     if (status.code == DT_OK) status = compute_passes(s, ranks, &own, source, data);
     dt_free(own.message);
-    dt_free(own.ends);
-    dt_free(own.least);
-    dt_free(own.most);
+    dt_ranges_close(&own.ends);
     dt_free(own.origin);
     dt_free(own.work);
     return status;
+}
+
+/* ---- ranges alone ---- */
+
+dt_status dt_scaling_look(dt_scaling *s, const dt_ranks *ranks, const dt_source *source) {
+    int64_t first, count;
+    double *numbers = dt_alloc((size_t)s->count, sizeof *numbers);
+    DT_TRY(dt_ranks_agree(ranks, numbers ? dt_ok() : dt_fail_memory("a sample", (size_t)s->count * sizeof *numbers)));
+    dt_ranges_empty(&s->seen);
+    dt_shard_range(source->samples, ranks->size, ranks->rank, &first, &count);
+    for (int64_t i = first; i < first + count && !dt_stop_requested; i++) {
+        dt_apart(numbers, dt_source_row(source, i), source->about.dtype, s->count, 1, 0);
+        dt_ranges_widen(&s->seen, numbers, s->planes, s->height * s->width, s->depth);
+        dt_alive();
+    }
+    dt_free(numbers);
+    DT_TRY(dt_ranks_agree(ranks, dt_stop_status()));
+    return dt_ranges_share(&s->seen, ranks);
 }

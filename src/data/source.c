@@ -45,6 +45,7 @@ static void begin(dt_source *out, const dt_source_request *request) {
                        .file = request->file,
                        .x_name = request->dataset ? request->dataset : dt_source_dataset(data, request->split),
                        .unlabelled = request->unlabelled,
+                       .fills = data->missing == DT_MISSING_MEAN,
                        .targets = {.file = request->file,
                                    .name = targets_of(data, request->split),
                                    .loss = (int)request->loss,
@@ -147,5 +148,5 @@ bool dt_source_fault(const dt_source *source, bool of_targets, int64_t place, ch
     if (of_targets) return source->targets.y && dt_array_row_fault(source->targets.y, place, out, size);
     if (!source->kind->row) return false; /* a token is no fault */
     const void *row = source->kind->row(source, place);
-    return dt_numbers_fault(row, about->dtype, dt_shape_count(&about->input), out, size);
+    return dt_numbers_fault(row, about->dtype, dt_shape_count(&about->input), source->fills, out, size);
 }

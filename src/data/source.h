@@ -43,6 +43,8 @@ typedef struct dt_source {
     const char *file, *x_name; /* borrowed, for messages: where the samples are */
     dt_array *x;               /* the dataset they are read from */
     dt_selection selection;    /* which of its rows they are; of samples that are rows */
+    int64_t dropped;           /* rows that are no samples for they lack a value (data.missing: drop) */
+    bool fills;                /* NaN in samples is a missing value, which a model's means stand in for: no fault */
     int64_t samples;           /* of a pass: an epoch, or an evaluation */
     dt_source_about about;
     dt_targets targets;

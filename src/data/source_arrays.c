@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "data/identity.h"
 #include "labels.h"
+#include "missing.h"
 #include "samples.h"
 #include "source_kind.h"
 
@@ -99,6 +100,7 @@ dt_status dt_source_open_pair(dt_source *source, const dt_ranks *ranks, const dt
     DT_TRY(dt_array_fetch(source->x, ranks, spool, false));
     DT_TRY(dt_array_fetch(source->targets.y, ranks, spool, true));
     DT_TRY(choose_rows(source, ranks, request));
+    if (request->data->missing == DT_MISSING_DROP) DT_TRY(dt_missing_drop(source, ranks));
     return dt_targets_open(&source->targets, ranks);
 }
 

@@ -71,31 +71,33 @@ void dt_number_text(char out[DT_NUMBER_TEXT], const void *values, dt_dtype dtype
 }
 
 /* The first of n numbers that float32 has none for, or n. */
-static int64_t first_fault(const void *values, dt_dtype dtype, int64_t n) {
+static int64_t first_fault(const void *values, dt_dtype dtype, int64_t n, bool fills) {
     double numbers[AT_ONCE];
     for (int64_t at = 0; at < n; at += AT_ONCE) {
         int64_t count = n - at < AT_ONCE ? n - at : AT_ONCE, usable = 0;
         dt_apart(numbers, (const char *)values + (size_t)at * dt_dtype_size(dtype), dtype, count, 1, 0);
         for (int64_t i = 0; i < count; i++) usable += fabs(numbers[i]) <= (double)FLT_MAX;
         for (int64_t i = 0; usable < count && i < count; i++)
-            if (!(fabs(numbers[i]) <= (double)FLT_MAX)) return at + i;
+            if (!(fabs(numbers[i]) <= (double)FLT_MAX) && !(fills && isnan(numbers[i]))) return at + i;
     }
     return n;
 }
 
-bool dt_numbers_fault(const void *values, dt_dtype dtype, int64_t count, char *out, size_t size) {
+bool dt_numbers_fault(const void *values, dt_dtype dtype, int64_t count, bool fills, char *out, size_t size) {
     if (dtype != DT_F32 && dtype != DT_F64) return false; /* integers are far below the limit */
-    int64_t at = first_fault(values, dtype, count);
+    int64_t at = first_fault(values, dtype, count, fills);
     if (at == count) return false;
     double value = dt_number_at(values, dtype, at);
     if (isfinite(value))
         snprintf(out, size, "has %.6g, which is finite in the file but beyond float32 (3.4e38)", value);
-    else
+    else if (count == 1)
         snprintf(out, size, "is not finite");
+    else
+        snprintf(out, size, "is not finite (%s in its place %lld)", isnan(value) ? "nan" : "infinity", (long long)at);
     return true;
 }
 
 bool dt_array_row_fault(const dt_array *array, int64_t row, char *out, size_t size) {
     dt_shape shape = dt_array_row_shape(array);
-    return dt_numbers_fault(dt_array_row(array, row), dt_array_dtype(array), dt_shape_count(&shape), out, size);
+    return dt_numbers_fault(dt_array_row(array, row), dt_array_dtype(array), dt_shape_count(&shape), false, out, size);
 }

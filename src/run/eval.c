@@ -131,6 +131,9 @@ static void tell(const dt_evaluation *e, const dt_tally *tally, const char *path
     char figures[DT_FIGURES], digest[17];
     dt_loss loss = (dt_loss)e->recipe.loss.kind;
     dt_tally_text(figures, sizeof figures, "", tally, loss, &e->source, true);
+    if (e->source.dropped > 0)
+        dt_log_info("%lld rows of %s lack a value and are left out (data.missing: drop)", (long long)e->source.dropped,
+                    e->source.x_name);
     dt_log_info("%s, step %lld, on %s:%s", path, (long long)e->head.position.step, split, figures);
     dt_tally_text(figures, sizeof figures, "", tally, loss, &e->source, false);
     dt_digest_text(e->head.digest, digest);

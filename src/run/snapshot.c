@@ -35,6 +35,7 @@ void dt_snapshot_describe(dt_snapshot *snapshot, const dt_session *session, dt_r
     extras += dt_scales_extras(&session->recipe->data, &data->scales, out + extras);
     extras += dt_recurrent_state_extras(&trainee->recurrent_state, out + extras);
     int beside = DT_LEDGER_BESIDE;
+    beside += dt_ranges_beside(&data->train, &data->scales, snapshot->beside + beside);
     beside += dt_scales_beside(&session->recipe->data, &data->scales, snapshot->beside + beside);
     if (data->class_names)
         snapshot->beside[beside++].array = (dt_extra){"class_names", DT_U8, data->class_names_bytes, data->class_names};

@@ -13,7 +13,7 @@ typedef struct dt_snapshot {
     char *recipe; /* with every field written out, as stored */
     dt_section sections[1 + DT_MAX_SLOTS];
     dt_extra extras[24];
-    dt_beside beside[DT_LEDGER_BESIDE + DT_SCALES_EXTRAS + 1];
+    dt_beside beside[DT_LEDGER_BESIDE + DT_SCALES_EXTRAS + DT_RANGES_BESIDE + 1];
     dt_state state; /* views into the parts of the run */
     int64_t step;   /* of the newest checkpoint; -1: there is none */
     bool behind;    /* an evaluation has changed the state since, in the same step */

@@ -39,9 +39,19 @@ static void tell_names(const dt_run_data *data) {
     dt_log_info("classes of %s: %s%s", data->train.targets.name, text, name < end ? ", …" : "");
 }
 
+/* Rows that are no samples. */
+static void tell_dropped(const dt_source *source) {
+    if (source->dropped == 0) return;
+    dt_log_info("%s: %lld of %lld rows of %s lack a value in them or in %s, and are left out (data.missing: drop)",
+                source->file, (long long)source->dropped, (long long)(source->dropped + source->samples),
+                source->x_name, source->targets.name);
+}
+
 void dt_run_data_tell_targets(const dt_run_data *data) {
     const dt_targets *train = &data->train.targets;
     int64_t label, row;
+    tell_dropped(&data->train);
+    if (data->has_test) tell_dropped(&data->test);
     if (data->classes.count > 0 && train->found)
         dt_log_info("%lld classes, numbered in the order of their labels (%s)", (long long)data->classes.count,
                     dt_labels_text(train->found));

@@ -16,7 +16,10 @@ static int put_scaling(const dt_scaling *s, dt_extra out[2]) {
 int dt_scales_extras(const dt_recipe_data *data, const dt_scales *scales, dt_extra *out) {
     int count = dt_scale_is_computed(&data->scale) ? put_scaling(&scales->input, out) : 0;
     bool targets = scales->target.channels > 0 && dt_scale_is_computed(&data->target);
-    return count + (targets ? put_scaling(&scales->target, out + count) : 0);
+    if (targets) count += put_scaling(&scales->target, out + count);
+    const dt_scaling *input = &scales->input;
+    if (input->fill) out[count++] = (dt_extra){"input_fill", DT_F64, input->seen.columns, input->fill};
+    return count;
 }
 
 /* Whether the recipe gives scales that change anything. */
@@ -32,6 +35,14 @@ int dt_scales_beside(const dt_recipe_data *data, const dt_scales *scales, dt_bes
     if (gives(&data->target, &scales->target)) count += put_scaling(&scales->target, extras + count);
     for (int i = 0; i < count; i++) out[i] = (dt_beside){.array = extras[i]};
     return count;
+}
+
+int dt_ranges_beside(const dt_source *source, const dt_scales *scales, dt_beside *out) {
+    const dt_ranges *seen = &scales->input.seen;
+    if (source->about.ids != 0) return 0;
+    out[0].array = (dt_extra){"input_min", DT_F64, seen->columns, seen->least};
+    out[1].array = (dt_extra){"input_max", DT_F64, seen->columns, seen->most};
+    return DT_RANGES_BESIDE;
 }
 
 int dt_vocabulary_extras(dt_vocabulary *v, dt_extra *out) {

@@ -104,6 +104,10 @@ dt_status dt_trained_model(dt_trained *t, const dt_kernels *kernels, int64_t row
     return dt_targets_settle(&t->source.targets, &t->classes, false, dt_model_outputs(*out));
 }
 
+static dt_state state_of(dt_section *weights, dt_extra *extras, int extra_count) {
+    return (dt_state){.sections = weights, .section_count = 1, .extras = extras, .extra_count = extra_count};
+}
+
 dt_status dt_trained_load(dt_trained *t, const dt_kernels *kernels, const dt_model *model) {
     const dt_table *table = dt_model_table(model);
     dt_extra extras[DT_SCALES_EXTRAS];
@@ -111,17 +115,18 @@ dt_status dt_trained_load(dt_trained *t, const dt_kernels *kernels, const dt_mod
     DT_TRY(dt_trained_fits(t->path, table, extras, extra_count));
     t->weights = dt_alloc(table->total, sizeof *t->weights);
     if (!t->weights) return dt_fail_memory("the weights", table->total * sizeof *t->weights);
-    DT_TRY(dt_trained_read(t->path, table, extras, extra_count, t->weights));
+    dt_section section = {.group = "/weights", .table = table, .data = t->weights};
+    dt_beside seen[DT_RANGES_BESIDE];
+    dt_state state = state_of(&section, extras, extra_count);
+    state.beside = seen;
+    state.beside_count = dt_ranges_beside(&t->source, &t->scales, seen);
+    DT_TRY(dt_checkpoint_load(t->path, &state, true));
     dt_scales_loaded(&t->scales, &t->recipe.data);
     if (t->recipe.compute.precision != DT_PRECISION_BF16) return dt_ok();
     return dt_trained_rounded(kernels, t->weights, table->total, &t->weights16);
 }
 
 /* ---- parts ---- */
-
-static dt_state state_of(dt_section *weights, dt_extra *extras, int extra_count) {
-    return (dt_state){.sections = weights, .section_count = 1, .extras = extras, .extra_count = extra_count};
-}
 
 dt_status dt_trained_fits(const char *path, const dt_table *table, dt_extra *extras, int extra_count) {
     dt_section section = {.group = "/weights", .table = table};
