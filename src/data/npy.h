@@ -29,6 +29,8 @@ typedef struct dt_npy {
 dt_status dt_npy_open(dt_npy *out, const dt_npy_source *source);
 /* Values of a source of which the header was read, row by row, into a new dataset. */
 dt_status dt_npy_copy(const dt_npy *npy, const dt_npy_source *source, dt_h5 *to, const char *dataset);
+/* All of them into out[count] of npy->dtype, in C order whatever the file's. */
+dt_status dt_npy_read(const dt_npy *npy, const dt_npy_source *source, void *out);
 /* The same of columns first, of a file that can be read anywhere. */
 dt_status dt_npy_turn(const dt_npy *npy, int fd, const char *name, dt_h5 *to, const char *dataset);
 

@@ -151,3 +151,31 @@ dt_status dt_npy_turn(const dt_npy *npy, int fd, const char *name, dt_h5 *to, co
     dt_free(t.column);
     return status;
 }
+
+/* from[…] with the first index fastest, into C order. */
+static void turn(const dt_npy *npy, const char *from, char *to) {
+    size_t bytes = dt_dtype_size(npy->dtype);
+    int64_t index[DT_MAX_RANK] = {0}, step[DT_MAX_RANK], count = dt_shape_count(&npy->shape);
+    for (int i = 0; i < npy->shape.rank; i++) step[i] = i == 0 ? 1 : step[i - 1] * npy->shape.dim[i - 1];
+    for (int64_t n = 0; n < count; n++) {
+        int64_t at = 0;
+        for (int i = 0; i < npy->shape.rank; i++) at += index[i] * step[i];
+        memcpy(to + (size_t)n * bytes, from + (size_t)at * bytes, bytes);
+        for (int i = npy->shape.rank - 1; i >= 0 && ++index[i] == npy->shape.dim[i]; i--) index[i] = 0;
+    }
+}
+
+dt_status dt_npy_read(const dt_npy *npy, const dt_npy_source *source, void *out) {
+    size_t count = (size_t)dt_shape_count(&npy->shape), got;
+    DT_TRY(source->read(source->context, out, count * npy->item, &got));
+    if (got < count * npy->item) return dt_fail(DT_ERR_CORRUPT, "%s: the file ends inside the array", source->name);
+    convert(npy, out, count);
+    if (!npy->fortran || npy->shape.rank < 2) return dt_ok();
+    size_t bytes = count * dt_dtype_size(npy->dtype);
+    char *copy = dt_alloc(bytes, 1);
+    if (!copy) return dt_fail_memory("an array", bytes);
+    memcpy(copy, out, bytes);
+    turn(npy, copy, out);
+    dt_free(copy);
+    return dt_ok();
+}

@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "weights_kind.h"
 
-static const dt_weights_kind *const kinds[] = {&dt_weights_hdf5, &dt_weights_safetensors, NULL};
+static const dt_weights_kind *const kinds[] = {&dt_weights_hdf5, &dt_weights_npz, &dt_weights_safetensors, NULL};
 
 dt_status dt_weights_reserve(dt_weights_file *file, int64_t count) {
     if (count < 0 || count > DT_MOST_WEIGHTS)

@@ -14,9 +14,9 @@ struct dt_weights_kind {
     void (*close)(dt_weights_file *file); /* `own`; arrays are freed by weights_file.c */
 };
 
-extern const dt_weights_kind dt_weights_hdf5, dt_weights_safetensors;
+extern const dt_weights_kind dt_weights_hdf5, dt_weights_npz, dt_weights_safetensors;
 
-#define DT_MOST_WEIGHTS 100000 /* arrays of a file */
+#define DT_MOST_WEIGHTS 20000 /* arrays of a file */
 
 /* Room for `count` arrays, whose number a file claims. */
 dt_status dt_weights_reserve(dt_weights_file *file, int64_t count);

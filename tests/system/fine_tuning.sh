@@ -90,6 +90,8 @@ safetensors("nan.safetensors", {**torch, "body.bias": torch["body.bias"] * numpy
 safetensors("other.safetensors", {"x": numpy.zeros(3, "f4")})
 safetensors("odd.safetensors", {"body.weight": numpy.zeros((3, 2), "f4"), "body.bias": torch["body.bias"]})
 keras = {"w": "kernel:0", "b": "bias:0", "scale": "gamma:0", "shift": "beta:0", "running_mean": "moving_mean:0", "running_var": "moving_variance:0"}
+numpy.savez("torch.npz", **torch, note="what it is")
+numpy.savez_compressed("ours.npz", layout="dtrain", **{name: numpy.asfortranarray(a.astype(">f8")) for name, a in old.items()})
 with h5py.File("keras.h5", "w") as file:
     for name, a in old.items():
         layer, tensor = name.split("/")
@@ -99,7 +101,7 @@ END
 "$python" files.py || give_up "the files cannot be made"
 run 1 eval runs/old
 loss=$(last_value loss)
-for file in torch.safetensors keras.h5; do
+for file in torch.safetensors torch.npz ours.npz keras.h5; do
     run 1 import weights $file --into old.yaml --run "from-$file"
     expect_in "$out" '10 of 10 tensors of the model, 100 %' "$file is taken whole"
     run 1 eval "from-$file"
