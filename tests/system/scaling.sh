@@ -29,7 +29,14 @@ model:
 optimizer: {lr: 0.01}
 train: {epochs: 12, batch: 50, shards: 3, log_every: 100}
 END
-below() { if awk "BEGIN {exit !($1 < $2)}"; then pass "$3: $1"; else fail "$3: $1, not below $2"; fi; }
+# below NUMBER LIMIT WHAT
+below() {
+    if [[ $1 =~ ^[0-9.e+-]+$ && $2 =~ ^[0-9.e+-]+$ ]] && awk "BEGIN {exit !($1 < $2)}"; then
+        pass "$3: $1"
+    else
+        fail "$3: $1, not below $2"
+    fi
+}
 
 run 1 train net.yaml --run one
 expect_code 0 "targets of very different sizes"
