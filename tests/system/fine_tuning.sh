@@ -107,6 +107,23 @@ for file in torch.safetensors torch.npz ours.npz keras.h5; do
     run 1 eval "from-$file"
     if [[ $(last_value loss) == "$loss" ]]; then pass "and gives the same loss"; else fail "another loss" && show "$out" "$err"; fi
 done
+# there and back: the same bits
+run 1 export runs/old --to safetensors there.safetensors
+run 1 import weights there.safetensors --into old.yaml --run back
+run 1 export back --to safetensors back.safetensors
+"$python" - <<'END' || fail "safetensors, there and back"
+import json, struct
+def arrays(path):
+    data = open(path, "rb").read()
+    size = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:8 + size])
+    header.pop("__metadata__")
+    return {name: (a["dtype"], a["shape"], data[8 + size + a["data_offsets"][0]:8 + size + a["data_offsets"][1]]) for name, a in header.items()}
+one, two = arrays("there.safetensors"), arrays("back.safetensors")
+assert len(one) == 10 and one == two
+END
+pass "safetensors, there and back: the same bits"
+
 run 1 import weights renamed.safetensors --into old.yaml --run renamed --map 'net.layer_*.weight=*/w' \
     --map 'net.layer_norm.bias=norm/shift' --map 'net.layer_*.bias=*/b' --map 'net.layer_norm.*=norm/*'
 expect_in "$out" '9 of 10 tensors' "names are mapped by patterns"
