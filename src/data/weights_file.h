@@ -20,6 +20,7 @@ typedef struct dt_weights_file {
     const dt_weights_kind *kind; /* NULL: it is closed */
     const char *path;            /* borrowed, for messages */
     bool ours;                   /* names and layout are a dtrain checkpoint's: it is one, or was exported from one */
+    bool checkpoint;             /* it is one */
     int64_t count;
     dt_weights_array *arrays; /* [count] */
     void *own;                /* the kind's */

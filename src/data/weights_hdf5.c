@@ -66,7 +66,7 @@ static dt_status take_names(void *context, dt_guard *from) {
     dt_weights_file *file = context;
     unsigned char ours = 0;
     DT_TRY(dt_guard_take(from, &ours, sizeof ours));
-    file->ours = ours != 0;
+    file->ours = file->checkpoint = ours != 0;
     DT_TRY(dt_weights_reserve(file, DT_MOST_WEIGHTS));
     for (;;) {
         dt_weights_array array;

@@ -159,6 +159,38 @@ sed 's/\[eyes, norm\]/[eyes]/' tuned.yaml >other.yaml
 run 1 train other.yaml --run runs/tuned
 expect_bad 1 'model.freeze.1 is missing but the checkpoint' "a run that goes on with other tensors frozen"
 
+# ---- scales go with the weights that were made for them ----
+
+for run in low high; do
+    "$python" - $run <<'END'
+import sys, h5py, numpy
+rng = numpy.random.default_rng(1)
+with h5py.File(f"{sys.argv[1]}.h5", "w") as file:
+    for part in ("train", "test"):
+        x = rng.normal(5, 2, (60, 3)) + (100 if sys.argv[1] == "high" else 0)
+        file[f"{part}/x"], file[f"{part}/y"] = x, 1e6 * x[:, :2]
+END
+    cat >$run.yaml <<END
+data: {file: $run.h5, normalize: standardise, target: {normalize: standardise}}
+model: {loss: mean_squared_error, layers: [{dense: 8}, {dense: 2}]}
+optimizer: {lr: 0.001}
+train: {batch: 20, steps: 6, shards: 2}
+END
+done
+run 1 train low.yaml
+expect_code 0 "a model with scales of its data"
+run 2 import weights runs/low --into high.yaml
+expect_in "$out" 'numbers are scaled as the data of runs/low' "its scales go with its weights"
+run 2 train high.yaml
+expect_code 0 "and are trained on with"
+"$python" - <<'END' || fail "scales"
+import glob, h5py
+low, high = (h5py.File(sorted(glob.glob(f"runs/{name}/checkpoints/*.h5"))[-1])["state"] for name in ("low", "high"))
+for name in ("input_mean", "input_std", "target_mean", "target_std"): assert (low[name][:] == high[name][:]).all(), name
+assert low["input_mean"][0] < 10
+END
+pass "to the last checkpoint"
+
 # ---- GPT-2's names ----
 
 run 1 import text "$source/LICENSE" text.h5 --tokens char
