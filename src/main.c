@@ -22,6 +22,7 @@ typedef struct command {
 static const command commands[] = {
     {"train", true, dt_cli_train, dt_usage_train, "train a recipe, or go on with a run (the default command)", NULL},
     {"eval", true, dt_cli_eval, dt_usage_eval, "loss and accuracy of a checkpoint on a dataset", NULL},
+    {"predict", true, dt_cli_predict, dt_usage_predict, "what a trained model says of samples, into a file", NULL},
     {"sample", false, dt_cli_sample, dt_usage_sample, "text from a checkpoint of a text model", NULL},
     {"inspect", false, dt_cli_inspect, dt_usage_inspect,
      "what is in a checkpoint, dataset, metrics file or any HDF5 file", NULL},

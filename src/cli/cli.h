@@ -9,6 +9,7 @@
 /* `comm` is NULL for commands that need no ranks. */
 int dt_cli_train(dt_comm *comm, int argc, char **argv);
 int dt_cli_eval(dt_comm *comm, int argc, char **argv);
+int dt_cli_predict(dt_comm *comm, int argc, char **argv);
 int dt_cli_sample(dt_comm *comm, int argc, char **argv);
 int dt_cli_inspect(dt_comm *comm, int argc, char **argv);
 int dt_cli_verify(dt_comm *comm, int argc, char **argv);
@@ -19,8 +20,9 @@ int dt_cli_export(dt_comm *comm, int argc, char **argv);
 int dt_cli_bench(dt_comm *comm, int argc, char **argv);
 
 /* Usage texts, for the command's own --help. */
-extern const char dt_usage_train[], dt_usage_eval[], dt_usage_sample[], dt_usage_inspect[], dt_usage_verify[],
-    dt_usage_merge[], dt_usage_import_weights[], dt_usage_import[], dt_usage_export[], dt_usage_bench[];
+extern const char dt_usage_train[], dt_usage_eval[], dt_usage_predict[], dt_usage_sample[], dt_usage_inspect[],
+    dt_usage_verify[], dt_usage_merge[], dt_usage_import_weights[], dt_usage_import[], dt_usage_export[],
+    dt_usage_bench[];
 
 /* What `import --help` says besides: every importer with its options. */
 void dt_cli_import_kinds(void);

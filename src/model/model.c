@@ -100,7 +100,7 @@ static dt_status build(dt_model *model, dt_plan *plan, const dt_yaml *layers) {
     const dt_model_spec *spec = &model->spec;
     DT_TRY(check_input(&spec->input));
     DT_TRY(dt_sequence_decode(&model->sequence, layers, "model.layers"));
-    model->sequence.chunks_head = spec->targets > 1 && !spec->adjoint;
+    model->sequence.chunks_head = spec->targets > 1 && !spec->whole && !spec->adjoint;
     DT_TRY(dt_sequence_plan(&model->sequence, plan, "", &spec->input, spec->adjoint));
     const dt_layer *last = &model->sequence.layers[model->sequence.count - 1];
     if (!has_weights(&model->table))
@@ -158,6 +158,9 @@ int dt_model_layer_count(const dt_model *model) {
 }
 const dt_layer *dt_model_layer(const dt_model *model, int i) {
     return &model->sequence.layers[i];
+}
+void dt_model_each_layer(const dt_model *model, dt_layer_visitor visit, void *context) {
+    dt_sequence_each_layer(&model->sequence, visit, context);
 }
 int64_t dt_model_outputs(const dt_model *model) {
     return model->outputs;

@@ -42,6 +42,7 @@ typedef struct dt_model_spec {
     size_t memory;                          /* bytes that activations and scratch may take; 0: any */
     const dt_yaml
         *freeze;   /* patterns of the names of tensors that are DT_TENSOR_FROZEN; NULL: none. Only for training */
+    bool whole;    /* outputs of all positions are wanted at once (dt_model_forward), however many they are */
     bool training; /* else no memory for gradients is planned */
     /* With `training`: the gradients are those of the inputs of a model at work (dt_model_backward), where nothing is
      * dropped and batch_norm has its running statistics. The outputs are there as a whole. */
@@ -75,6 +76,10 @@ typedef struct dt_pass {
     /* Called on the way back, where not NULL: the gradients from element `begin` of the arena on are final. */
     void (*ready)(void *context, size_t begin);
     void *ready_context;
+    /* Called on the way forward, where not NULL, with what a layer of whatever list gave: y[rows, out], before a layer
+     * behind it may write there. */
+    void (*seen)(void *context, const dt_layer *layer, const dt_real *y);
+    void *seen_context;
 } dt_pass;
 
 /* `layers` is model.layers of a recipe, needed during the call only. */
@@ -85,6 +90,10 @@ void dt_model_destroy(dt_model *model); /* accepts NULL */
 const dt_table *dt_model_table(const dt_model *model);
 int dt_model_layer_count(const dt_model *model);
 const dt_layer *dt_model_layer(const dt_model *model, int i);
+/* Calls visit(context, layer, name, shape of what it gives for a sample) for every layer, of whatever list, in the
+ * order of the recipe. A false return ends it. */
+typedef bool (*dt_layer_visitor)(void *context, const dt_layer *layer, const char *name, const dt_shape *out);
+void dt_model_each_layer(const dt_model *model, dt_layer_visitor visit, void *context);
 int64_t dt_model_outputs(const dt_model *model);
 dt_shape dt_model_output_shape(const dt_model *model); /* of a sample */
 size_t dt_model_memory(const dt_model *model);         /* bytes of activations and scratch */
@@ -107,7 +116,7 @@ void dt_model_train(dt_model *model, dt_pass pass, const dt_batch *batch, dt_tal
 void dt_model_evaluate(dt_model *model, dt_pass pass, const dt_batch *batch, dt_tally *tally);
 
 /* Forward only: the outputs [rows, outputs], before the loss's softmax or logistic function. Borrowed, until the next
- * call. NULL where the last layer is run in chunks, because there are too many outputs (dt_model_chunk). */
+ * call. NULL where the last layer is run in chunks, because there are too many outputs (dt_model_chunk, spec.whole). */
 const dt_real *dt_model_forward(dt_model *model, dt_pass pass, const dt_real *x);
 /* Of a model planned with `adjoint`: forward, as above, to go back from. */
 const dt_real *dt_model_forward_to_return(dt_model *model, dt_pass pass, const dt_real *x);

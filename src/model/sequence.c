@@ -144,6 +144,16 @@ void dt_sequence_init(const dt_sequence *sequence, dt_real *weights, uint64_t se
     }
 }
 
+bool dt_sequence_each_layer(const dt_sequence *sequence, dt_layer_visitor visit, void *context) {
+    for (int i = 0; i < sequence->count; i++) {
+        const dt_layer *layer = &sequence->layers[i];
+        if (!visit(context, layer, layer->name, &layer->out)) return false;
+        for (int j = 0; j < layer->inner_count; j++)
+            if (!dt_sequence_each_layer(&layer->inner[j], visit, context)) return false;
+    }
+    return true;
+}
+
 /* The layers forward and backward run. */
 static int run_count(const dt_sequence *sequence) {
     return sequence->count - (sequence->head != NULL);
@@ -169,7 +179,10 @@ const dt_real *dt_sequence_forward(const dt_sequence *sequence, const dt_pass *p
     const dt_real *at = x;
     for (int i = 0; i < run_count(sequence); i++) {
         const dt_layer *layer = &sequence->layers[i];
-        if (layer->view) continue;
+        if (layer->view) {
+            if (pass->seen) pass->seen(pass->seen_context, layer, at);
+            continue;
+        }
         if (layer->padded_batch && pass->rows < sequence->max_rows) at = pad_input(sequence, pass, layer, at, x);
         /* A layer without a buffer of its own writes over its input, which plan_outputs found not to be x. */
         dt_real *y = layer->output ? layer->output : (dt_real *)at;
@@ -177,6 +190,7 @@ const dt_real *dt_sequence_forward(const dt_sequence *sequence, const dt_pass *p
         layer->kind->forward(layer, pass, at, y);
         if (pass->training) dt_trace_end(layer->trace[0], began, layer->flops * (double)pass->rows);
         dt_alive();
+        if (pass->seen) pass->seen(pass->seen_context, layer, y);
         at = y;
     }
     return at;

@@ -28,6 +28,8 @@ void dt_sequence_finish(dt_sequence *sequence);
 const dt_shape *dt_sequence_out(const dt_sequence *sequence, const dt_shape *input);
 /* Whether any tensor that is not frozen, in whatever depth, belongs to the list. */
 bool dt_sequence_is_trained(const dt_sequence *sequence);
+/* See dt_model_each_layer; false: it was ended. */
+bool dt_sequence_each_layer(const dt_sequence *sequence, dt_layer_visitor visit, void *context);
 void dt_sequence_init(const dt_sequence *sequence, dt_real *weights, uint64_t seed);
 
 /* The last layer's output; x is not modified. */

@@ -74,6 +74,8 @@ dt_status dt_h5_create_dataset(dt_h5 *file, const char *dataset, dt_dtype dtype,
  * when the names are too long for one. */
 dt_status dt_h5_create_classes(dt_h5 *file, const char *dataset, dt_dtype dtype, const dt_shape *shape,
                                const char *const *names, int32_t count);
+/* A new list of texts, of a fixed length: names[bytes], each ended by a 0. */
+dt_status dt_h5_put_names(dt_h5 *file, const char *dataset, const char *names, size_t bytes);
 /* Grows the first dimension of an extendable dataset. */
 dt_status dt_h5_extend(dt_h5 *file, const char *dataset, int64_t rows);
 

@@ -177,6 +177,31 @@ dt_status dt_h5_create_classes(dt_h5 *file, const char *dataset, dt_dtype dtype,
     return status;
 }
 
+dt_status dt_h5_put_names(dt_h5 *file, const char *dataset, const char *names, size_t bytes) {
+    size_t longest = 1, count = 0;
+    for (size_t at = 0; at < bytes; at += strlen(names + at) + 1, count++)
+        if (strlen(names + at) > longest) longest = strlen(names + at);
+    char *rows = dt_alloc(count, longest);
+    if (!rows) return dt_fail_memory("names", count * longest);
+    for (size_t at = 0, i = 0; at < bytes; at += strlen(names + at) + 1, i++)
+        memcpy(rows + i * longest, names + at, strlen(names + at));
+    hsize_t dims[] = {count};
+    hid_t space = H5Screate_simple(1, dims, NULL), links = dt_h5_parents_made(), type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, longest);
+    H5Tset_strpad(type, H5T_STR_NULLPAD);
+    H5Tset_cset(type, H5T_CSET_UTF8);
+    hid_t id = H5Dcreate2(file->file, dataset, type, space, links, H5P_DEFAULT, H5P_DEFAULT);
+    dt_status status = id < 0 ? dt_h5_fail(file, dataset, "creating the dataset") : dt_ok();
+    if (id >= 0 && H5Dwrite(id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, rows) < 0)
+        status = dt_h5_fail(file, dataset, "writing");
+    if (id >= 0) H5Dclose(id);
+    H5Tclose(type);
+    H5Pclose(links);
+    H5Sclose(space);
+    dt_free(rows);
+    return status;
+}
+
 dt_status dt_h5_extend(dt_h5 *file, const char *dataset, int64_t rows) {
     hid_t id = H5I_INVALID_HID;
     DT_TRY(dt_h5_open_dataset(file, dataset, &id));

@@ -35,4 +35,5 @@ void dt_outputs_finish(const dt_outputs *outputs, const dt_kernels *kernels, dt_
         break;
     default: break; /* the squared error takes outputs as they are */
     }
+    if (outputs->scaling) dt_scaling_undo_here(values, outputs->scaling, count * outputs->width);
 }

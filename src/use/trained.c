@@ -65,12 +65,13 @@ static dt_status recall(dt_trained *t) {
     return dt_source_recall(&t->source, &request);
 }
 
-static dt_status read_names(dt_trained *t) {
-    void *names;
-    DT_TRY(dt_h5_fetch(t->path, "/state/class_names", DT_U8, MOST_NAMES, &names, &t->class_names_bytes));
-    t->class_names = names;
-    if (t->class_names_bytes == 0 || t->class_names[t->class_names_bytes - 1] == '\0') return dt_ok();
-    return dt_fail(DT_ERR_CORRUPT, "%s: the last of /state/class_names has no end", t->path);
+dt_status dt_trained_names(const char *path, char **names, int64_t *bytes) {
+    void *read;
+    *names = NULL;
+    DT_TRY(dt_h5_fetch(path, "/state/class_names", DT_U8, MOST_NAMES, &read, bytes));
+    *names = read;
+    if (*bytes == 0 || (*names)[*bytes - 1] == '\0') return dt_ok();
+    return dt_fail(DT_ERR_CORRUPT, "%s: the last of /state/class_names has no end", path);
 }
 
 dt_status dt_trained_open(dt_trained *t, const char *target) {
@@ -80,7 +81,7 @@ dt_status dt_trained_open(dt_trained *t, const char *target) {
     DT_TRY(dt_trained_recipe(t->path, &t->head, &t->recipe));
     if (t->recipe.data.context > 0) DT_TRY(dt_vocabulary_read(&t->vocabulary, t->path));
     DT_TRY(dt_classes_open(&t->classes, &alone, t->path));
-    DT_TRY(read_names(t));
+    DT_TRY(dt_trained_names(t->path, &t->class_names, &t->class_names_bytes));
     DT_TRY(recall(t));
     return dt_scales_open(&t->scales, &t->source, &t->recipe.data);
 }

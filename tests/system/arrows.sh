@@ -18,9 +18,9 @@ doors = {  # what other rooms may include
     "data": "array augment batch classes identity import named_arrays npz numbers publish ranges safetensors sampler samples scaling selection source targets tokenizer weights_file",
     "optim": "optim",
     "model": "describe model",
-    "use": "batch cause choose computed decoder evaluation export extras figures merge outputs pieces rows_state sample trained weights_match",
+    "use": "batch cause choose computed decoder evaluation export extras figures merge outputs pieces prediction results rows_state sample sink trained weights_match",
     "api": "",
-    "run": "bench eval import_weights train",
+    "run": "bench eval import_weights predict train",
 }
 blind = {"store": ["comm"], "data": ["comm"], "optim": ["comm", "store", "data"], "model": ["comm", "store", "optim"], "use": ["comm", "optim"], "api": ["comm", "optim"]}  # below, and yet not to be known
 foreign = {  # whose header: the only files that may include it

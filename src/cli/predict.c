@@ -1,0 +1,135 @@
+/* dtrain predict: what a trained model says of samples. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli.h"
+#include "run/predict.h"
+
+const char dt_usage_predict[] =
+    "usage: mpirun -n RANKS dtrain predict CHECKPOINT|RUN -o OUT [--data FILE[:DATASET]] [--split "
+    "test|validation|train]\n"
+    "                                      [--layer NAME]... [--format h5|npy|csv] [--batch N]\n"
+    "\n"
+    "Outputs of a checkpoint, or of a run directory's newest one that verifies, for samples, into a file. Targets are "
+    "not\n"
+    "needed. The file appears when it is complete, in the place of an older one; the same numbers on any number of "
+    "ranks.\n"
+    "\n"
+    "  mpirun -n 4 dtrain predict runs/fashion-mlp -o predictions.h5\n"
+    "\n"
+    "  -o OUT                what to write, HDF5 (.h5), NumPy (.npy) or text (.csv):\n"
+    "                          /output   a row for each sample, in their order: probabilities by the loss's softmax "
+    "or\n"
+    "                                    logistic function, or values; of a text at each position, [samples, T, "
+    "vocabulary]\n"
+    "                          /class    the class chosen, by the label it has in the data\n"
+    "                          /token    of texts: where in the data the sample begins\n"
+    "                          /NAME     activations of a layer, for each --layer\n"
+    "                        NumPy's files have one array each: OUT.npy, OUT.class.npy, … A text has a line a sample.\n"
+    "  --data FILE[:DATASET] the samples, when they are not the recipe's: a file of the same layout, or any dataset in "
+    "it\n"
+    "  --split NAME          test, validation or train: which of the recipe's samples (test)\n"
+    "  --layer NAME          what this layer gives for each sample, too: names as dtrain inspect shows them before "
+    "the\n"
+    "                        tensors'; a wrong one is answered with all there are\n"
+    "  --format h5|npy|csv   when OUT ends otherwise\n"
+    "  --batch N             samples at a time and rank; changes no bit. Fewer than a piece of the model's (at most "
+    "128)\n"
+    "                        are slow, for whole pieces are computed\n"
+    "\n"
+    "The digest in the last line is of all outputs in their order, the same for the same outputs.\n";
+
+/* "FILE:/dataset"; a file may have such a name. `copy` is FILE then. */
+static void split_data(dt_predict_options *options, char *copy) {
+    struct stat info;
+    char *colon = NULL;
+    options->file = copy;
+    if (stat(copy, &info) == 0) return;
+    for (char *at = copy; (at = strstr(at, ":/")) != NULL; at++) colon = at;
+    if (!colon || colon == copy) return;
+    *colon = '\0';
+    options->dataset = colon + 1;
+}
+
+static dt_status take_batch(dt_predict_options *options, const char *value) {
+    char *end;
+    errno = 0;
+    long long batch = strtoll(value, &end, 10);
+    if (strspn(value, "0123456789") == strlen(value) && !*end && errno == 0 && batch > 0 && batch <= 1000000000) {
+        options->batch = batch;
+        return dt_ok();
+    }
+    return dt_fail(DT_ERR_USAGE, "--batch is \"%.40s\"; it must be a number of samples, at least 1", value);
+}
+
+static dt_status take_layer(dt_predict_options *options, const char *value) {
+    if (options->layer_count == DT_RESULTS_MOST)
+        return dt_fail(DT_ERR_USAGE, "--layer is given more than %d times", DT_RESULTS_MOST);
+    options->layers[options->layer_count++] = value;
+    return dt_ok();
+}
+
+/* argv[*at], where it is an option with a value. */
+static dt_status take_option(dt_predict_options *options, const char **split, char data[4096], int argc, char **argv,
+                             int *at, bool *taken) {
+    const char *text = NULL, *batch = NULL, *layer = NULL;
+    const struct {
+        const char *name, **to;
+    } all[] = {{"-o", &options->out},          {"--data", &text},   {"--split", split},
+               {"--format", &options->format}, {"--batch", &batch}, {"--layer", &layer}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        dt_status status = dt_ok();
+        const char *value = dt_cli_option(argc, argv, at, all[i].name, &status);
+        if (!value && status.code == DT_OK) continue;
+        DT_TRY(status);
+        *taken = true;
+        *all[i].to = value;
+        if (batch) return take_batch(options, batch);
+        if (layer) return take_layer(options, layer);
+        if (!text) return dt_ok();
+        if (options->file) return dt_fail(DT_ERR_USAGE, "--data is given twice; predict takes one");
+        if (strlen(text) >= 4096) return dt_fail(DT_ERR_USAGE, "--data %.60s…: the path is too long", text);
+        split_data(options, strcpy(data, text));
+        return dt_ok();
+    }
+    *taken = false;
+    return dt_ok();
+}
+
+static dt_status check(dt_predict_options *options, const char *split) {
+    if (!options->target)
+        return dt_fail(DT_ERR_USAGE, "predict needs a checkpoint or a run directory (see dtrain predict --help)");
+    if (!options->out)
+        return dt_fail(DT_ERR_USAGE, "predict needs -o OUT, a file to write (see dtrain predict --help)");
+    if (split && options->dataset)
+        return dt_fail(DT_ERR_USAGE, "--split %s and --data FILE:%s: a dataset that is named is predicted whole", split,
+                       options->dataset);
+    if (dt_split_named(split ? split : "test", &options->split)) return dt_ok();
+    return dt_fail(DT_ERR_USAGE, "--split is \"%s\"; it must be test, validation or train", split);
+}
+
+static dt_status parse_arguments(dt_predict_options *options, char data[4096], int argc, char **argv) {
+    const char *split = NULL;
+    for (int i = 1; i < argc; i++) {
+        bool taken;
+        DT_TRY(take_option(options, &split, data, argc, argv, &i, &taken));
+        if (taken) continue;
+        if (argv[i][0] == '-')
+            return dt_fail(DT_ERR_USAGE, "predict has no option %s (see dtrain predict --help)", argv[i]);
+        if (options->target)
+            return dt_fail(DT_ERR_USAGE, "two checkpoints, %s and %s; predict takes one", options->target, argv[i]);
+        options->target = argv[i];
+    }
+    return check(options, split);
+}
+
+int dt_cli_predict(dt_comm *comm, int argc, char **argv) {
+    dt_predict_options options;
+    char data[4096];
+    memset(&options, 0, sizeof options);
+    dt_status status = dt_comm_agree(comm, parse_arguments(&options, data, argc, argv));
+    if (status.code == DT_OK) status = dt_predict_run(comm, &options);
+    return dt_cli_report(comm, &status);
+}

@@ -1,0 +1,52 @@
+/* A checkpoint at work on many ranks (at_work.c). */
+#ifndef DTRAIN_AT_WORK_H
+#define DTRAIN_AT_WORK_H
+
+#include "comm/comm.h"
+#include "comm/comm_ranks.h"
+#include "comm/node.h"
+#include "data/source.h"
+#include "data/tokenizer.h"
+#include "use/extras.h"
+#include "use/trained.h"
+
+/* Its model, which every rank plans, and its weights, which the ranks of a machine share. */
+typedef struct dt_at_work {
+    dt_comm *comm;
+    dt_ranks ranks; /* the same */
+    char path[4096];
+    dt_checkpoint_head head;
+    dt_recipe recipe;
+    dt_vocabulary vocabulary; /* the checkpoint's */
+    dt_classes classes;       /* likewise */
+    dt_source source;
+    dt_scales scales;
+    dt_extra extras[DT_SCALES_EXTRAS]; /* theirs, in the checkpoint */
+    int extra_count;
+    const dt_kernels *kernels;
+    dt_model *model;
+    dt_node *node;
+    dt_real *weights;
+    dt_bf16 *weights16; /* for bf16 */
+} dt_at_work;
+
+/* What it works on. */
+typedef struct dt_at_work_data {
+    const char *file;    /* NULL: the recipe's */
+    const char *dataset; /* of the samples; NULL: the recipe's */
+    dt_split split;      /* which of the recipe's data */
+    bool unlabelled;     /* no targets are looked for */
+} dt_at_work_data;
+
+/* Collective. The checkpoint that `target` means, and its samples. To be closed, also after a failure. */
+dt_status dt_at_work_open(dt_at_work *work, dt_comm *comm, const char *target, const dt_at_work_data *data);
+void dt_at_work_close(dt_at_work *work);
+/* Collective. The arithmetic, as the checkpoint's recipe wants it. */
+dt_status dt_at_work_compute(dt_at_work *work);
+/* A model for `rows` samples at once. With `whole` the outputs of all positions are there at once (dt_model_forward).
+ * `memory`: bytes it may take; 0: any. */
+dt_status dt_at_work_plan(dt_at_work *work, int64_t rows, bool whole, size_t memory);
+/* Collective. Weights and scales, by the model planned last. Rank 0 reads, for all. */
+dt_status dt_at_work_load(dt_at_work *work);
+
+#endif

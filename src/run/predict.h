@@ -1,0 +1,22 @@
+/* Predictions of a checkpoint, into files (predict.c). */
+#ifndef DTRAIN_PREDICT_H
+#define DTRAIN_PREDICT_H
+
+#include "comm/comm.h"
+#include "use/results.h"
+
+typedef struct dt_predict_options {
+    const char *target;       /* a checkpoint or a run directory */
+    const char *file;         /* the samples' file; NULL: the recipe's */
+    const char *dataset;      /* in it; NULL: the recipe's for the split */
+    dt_split split;           /* which of the recipe's samples, where no dataset is named */
+    const char *out, *format; /* format NULL: as the name `out` ends */
+    int64_t batch;            /* samples at a time and rank; 0: as many as are fast */
+    const char *layers[DT_RESULTS_MOST];
+    int layer_count;
+} dt_predict_options;
+
+/* Collective. Predicts, writes, and prints the last line. */
+dt_status dt_predict_run(dt_comm *comm, const dt_predict_options *options);
+
+#endif

@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# Predictions: the same digest on any number of ranks and in any batch, for every kind of model; the outputs are those
+# that eval judges; every format has the same numbers; samples need no targets; what is wrong is named.
+. "$(dirname "$0")/../support/lib.sh"
+
+"$python" "$source/tests/support/predict_data.py" .
+run 1 import text text.txt text.h5 --tokens char
+expect_code 0 "import of a text"
+
+# recipe NAME DATA LAYERS MORE
+recipe() {
+    cat >"$1.yaml" <<END
+name: $1
+data: {file: $2}
+model: {layers: $3}
+train: {batch: 20, steps: 12, shards: 2, eval_every: 0, log_every: 100}
+END
+    printf '%s' "${4-}" >>"$1.yaml"
+    run 1 train "$1.yaml" --run "$1" "${@:5}"
+    expect_code 0 "$1 is trained"
+}
+recipe mlp table.h5 '[dense: {out: 16, activation: tanh}, dense: 3]' 'optimizer: {kind: adam, lr: 0.02}'
+recipe named named.h5 '[dense: {out: 16, activation: relu}, dense: 3]'
+recipe values values.h5 '[dense: {out: 8, activation: tanh}, dense: 2]' '' --set model.loss=mean_squared_error --set data.target.normalize=standardise
+recipe pairs pairs.h5 '[dense: 1]' '' --set model.loss=binary_cross_entropy
+recipe cnn pictures.h5 '[conv2d: {out: 4, kernel: 3, activation: relu}, residual: {layers: [conv2d: {out: 4, kernel: 3}]}, flatten: {}, dense: 3]' '' --set data.std=255
+recipe gpt text.h5 '[gpt: {layers: 1, heads: 2, width: 16}]' '' --set data.context=12
+recipe lstm text.h5 '[rnn: {layers: 1, width: 12}]' '' --set data.context=12 --set data.windows=stream
+
+number='[0-9]+(\.[0-9]+)?'
+for name in mlp named values pairs cnn gpt lstm; do
+    digests=()
+    for how in "1" "2 --batch 7" "3 --batch 1000" "5 --batch 1"; do
+        # shellcheck disable=SC2086  # a number of ranks, and options
+        set -- $how
+        run "$1" predict "$name" -o "out-$name.h5" "${@:2}"
+        [[ $code == 0 ]] || { fail "predict of $name on $how" && show "$err"; }
+        digests+=("$(last_value digest)")
+    done
+    if [[ $(printf '%s\n' "${digests[@]}" | sort -u | wc -l) == 1 ]]; then
+        pass "$name: one digest, ${digests[0]}"
+    else
+        fail "$name: ${digests[*]}"
+    fi
+    run 2 eval "$name"
+    tail -n 1 "$out" >"$name.eval"
+done
+run 3 predict mlp -o last.h5
+expect_last "predict samples=200 outputs=3 seconds=$number samples_per_s=$number digest=[0-9a-f]{16}" "the last line"
+wanted=$(last_value digest)
+
+# check WHAT: a program that asserts
+check() { if "$python" - 2>wrong; then pass "$1"; else fail "$1" && show wrong; fi; }
+check "outputs are those that eval judges, computed again from the files" <<'END'
+import h5py, numpy as np
+
+def judge(name, loss, accuracy=None):
+    said = dict(figure.split("=") for figure in open(f"{name}.eval").read().split()[1:])
+    assert abs(float(said["loss"]) - loss) < 2e-6 * max(1, loss), (name, said, loss)
+    assert accuracy is None or abs(float(said["accuracy"]) - accuracy) < 6e-5, (name, said, accuracy)
+
+for name, data in (("mlp", "table"), ("named", "named"), ("cnn", "pictures")):
+    p, d = h5py.File(f"out-{name}.h5"), h5py.File(f"{data}.h5")
+    y, o, chosen = d["test/y"][:].astype(int), p["output"][:].astype(float), p["class"][:]
+    values = p["class_values"][:] if "class_values" in p else np.arange(o.shape[1])
+    assert ("class_values" in p) == (name == "mlp")
+    judge(name, -np.log(o[np.arange(len(y)), np.searchsorted(values, y)]).mean(), (chosen == y).mean())
+    assert (chosen == values[o.argmax(axis=1)]).all() and abs(o.sum(axis=1) - 1).max() < 1e-5
+    assert p.attrs["function"] == b"softmax" and p.attrs["samples"] == len(y)
+p = h5py.File("out-named.h5")
+assert [name.decode() for name in p["class_names"]] == ["cat", 'dog, "big"', "cow"]
+p, y = h5py.File("out-values.h5"), h5py.File("values.h5")["test/y"][:].astype(float)
+train = h5py.File("values.h5")["train/y"][:].astype(float)
+judge("values", ((((p["output"][:] - y) / train.std(axis=0)) ** 2).sum(axis=1) / 2).mean())  # in the targets' units
+assert "class" not in p and p.attrs["function"] == b"none"
+p, y = h5py.File("out-pairs.h5"), h5py.File("pairs.h5")["test/y"][:].astype(float)
+o = p["output"][:, 0].astype(float)
+judge("pairs", -(y * np.log(o) + (1 - y) * np.log(1 - o)).mean(), (p["class"][:] == y).mean())
+tokens = h5py.File("text.h5")["test/tokens"][:].astype(int)
+for name in "gpt", "lstm":
+    p = h5py.File(f"out-{name}.h5")
+    o, chosen, seen, loss, right = p["output"][:].astype(float), p["class"][:], set(), 0, 0
+    for sample, start in enumerate(p["token"][:]):
+        for t in range(o.shape[1]):
+            here = start + t
+            if here + 1 < len(tokens) and here not in seen:
+                seen.add(here)
+                loss -= np.log(o[sample, t, tokens[here + 1]])
+                right += chosen[sample, t] == tokens[here + 1]
+    assert len(seen) == len(tokens) - 1
+    judge(name, loss / len(seen), right / len(seen))
+END
+
+# Other formats, and layers of any depth.
+run 1 predict cnn -o layers.h5 --layer conv2d1 --layer residual1/conv2d1 --layer flatten1
+expect_code 0 "layers"
+run 3 predict cnn -o layers.npy --layer conv2d1 --layer residual1/conv2d1 --layer flatten1 --batch 7
+expect_code 0 "layers as NumPy's arrays"
+run 2 predict named -o named.csv --layer dense1 --batch 7
+expect_code 0 "names as text"
+run 1 predict named -o named-layer.h5 --layer dense1 --format h5
+check "NumPy's arrays and text have the same numbers" <<'END'
+import csv, h5py, numpy as np
+
+p = h5py.File("layers.h5")
+assert p["conv2d1"].shape == (150, 10, 10, 4) and p["flatten1"].shape == (150, 400), dict(p)
+assert (p["conv2d1"][:] > -1e-30).all() and p["conv2d1"][:].max() > 0
+for name in "class", "conv2d1", "residual1/conv2d1", "flatten1":
+    array = np.load(f"layers.{name.replace('/', '.')}.npy")
+    assert array.dtype == p[name].dtype and (array == p[name][:]).all(), name
+assert (np.load("layers.npy") == p["output"][:]).all()
+# the sum a residual gives is what is flattened
+assert np.allclose(p["conv2d1"][:] + p["residual1/conv2d1"][:], p["flatten1"][:].reshape(150, 10, 10, 4), atol=1e-6)
+rows = list(csv.reader(open("named.csv")))
+p = h5py.File("named-layer.h5")
+names = [name.decode() for name in p["class_names"]]
+assert rows[0] == ["sample"] + [f"output_{i}" for i in range(3)] + ["class"] + [f"dense1_{i}" for i in range(16)]
+assert [int(row[0]) for row in rows[1:]] == list(range(200)) and [row[4] for row in rows[1:]] == [names[c] for c in p["class"]]
+assert (np.array([row[1:4] for row in rows[1:]], "f4") == p["output"][:]).all()
+assert (np.array([row[5:] for row in rows[1:]], "f4") == p["dense1"][:]).all()
+END
+
+# Samples alone, in any dataset; and which ones.
+run 2 predict mlp --data bare.h5:/some/samples -o bare.h5.out --format h5
+expect_code 0 "samples without targets"
+if [[ $(last_value digest) == "$wanted" ]]; then pass "they are the same samples"; else fail "another digest: $(tail -n 1 "$out")"; fi
+run 2 predict mlp --data table.h5 --split train -o train.h5
+expect_last "predict samples=300 .*" "the training data of another file"
+
+# What is wrong, with what would be right; and what is there stays.
+cp last.h5 kept.h5
+run 2 predict mlp --data bare.h5:/bad -o last.h5
+expect_bad 1 "row 77 of /bad" "a sample that is no number"
+run 1 predict mlp --data bare.h5:/wide -o last.h5
+expect_bad 1 "/wide.*7.*6" "samples of another size"
+run 1 predict mlp --data bare.h5:/none -o last.h5
+expect_bad 1 "there is no /none; it holds" "no such dataset"
+run 2 predict cnn -o last.h5 --layer conv2d9
+expect_bad 2 'conv2d9" is no layer of the model; it has conv2d1, residual1, residual1/conv2d1, flatten1, dense1' "no such layer"
+run 1 predict cnn -o last.h5 --layer residual1 --layer residual1/conv2d1
+expect_bad 2 "cannot be in one file" "a layer in another"
+run 1 predict cnn -o last.h5 --layer conv2d1 --layer conv2d1
+expect_bad 2 "the file has a /conv2d1 already" "a layer twice"
+run 1 predict gpt -o last.csv
+expect_bad 2 "would have .* columns; write .h5 or .npy" "a text as lines"
+run 1 predict mlp -o last.xlsx
+expect_bad 2 "ends in none of .h5, .npy and .csv" "no such format"
+run 1 predict mlp -o .
+expect_bad 2 "ends in none of" "a directory"
+mkdir there.h5
+run 2 predict mlp -o there.h5
+expect_bad 2 "is a directory" "a directory with a suffix"
+run 2 predict mlp -o nowhere/last.h5
+expect_bad 1 "nowhere/last.h5.*No such file or directory" "no such directory"
+run 1 predict mlp -o last.h5 --batch 0
+expect_bad 2 "it must be a number of samples, at least 1" "a batch of nothing"
+run 1 predict mlp -o last.h5 --data bare.h5:/bad --split train
+expect_bad 2 "a dataset that is named is predicted whole" "a split of a dataset"
+run 1 predict mlp
+expect_bad 2 "predict needs -o OUT" "nowhere to write to"
+if cmp -s last.h5 kept.h5 && [[ -z $(find . -name '*.tmp.*') ]]; then pass "what was there is there"; else fail "left: $(ls)"; fi
+finish
