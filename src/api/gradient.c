@@ -48,7 +48,7 @@ static dt_status vjp_rows(dtrain_workspace *ws, const vjp_call *call, int64_t ro
         DT_TRY(dt_rows_in(ws, call->x, first, count));
         dt_rows_take(ws, call->dy, first, count);
         dt_rows_gradient(ws, call->dx, first, count, go_there_and_back(ws, count));
-        if (call->y) dt_rows_out(ws, call->y, first, count);
+        if (call->y) dt_rows_out(ws, ws->y, call->y, first, count);
     }
     return dt_ok();
 }

@@ -51,8 +51,9 @@ dt_status dt_api_plan(const dtrain_model *model, int64_t rows, bool gradients, d
 
 /* Rows [first, first + count) of x become ws->x. */
 dt_status dt_rows_in(dtrain_workspace *ws, const dtrain_array *x, int64_t first, int64_t count);
-/* Outputs of `count` rows, ws->y, in the units of the targets, become rows [first, first + count) of `y`. */
-void dt_rows_out(dtrain_workspace *ws, const dtrain_array *y, int64_t first, int64_t count);
+/* Outputs of `count` rows, from[count, outputs], in the units of the targets become rows [first, first + count) of y.
+ */
+void dt_rows_out(dtrain_workspace *ws, const dt_real *from, const dtrain_array *y, int64_t first, int64_t count);
 /* A gradient of the inputs, from[count, inputs], likewise, in the caller's units. */
 void dt_rows_gradient(dtrain_workspace *ws, const dtrain_array *dx, int64_t first, int64_t count, const dt_real *from);
 /* Rows of a gradient of the outputs, as it is: into ws->dy. */

@@ -20,9 +20,12 @@ static dt_status predict_piece(dtrain_workspace *ws, const predict_call *call, i
     if (call->state_in) pass.state_in = call->state_in + first * states;
     pass.state_out = ws->state;
     const dt_real *raw = dt_model_forward(ws->network, pass, ws->x);
-    memcpy(ws->y, raw, (size_t)(count * outputs) * sizeof *raw);
-    dt_outputs_finish(&model->outputs, model->kernels, ws->y, count);
-    dt_rows_out(ws, call->y, first, count);
+    if (model->outputs.loss != DT_LOSS_MEAN_SQUARED_ERROR) {
+        memcpy(ws->y, raw, (size_t)(count * outputs) * sizeof *raw);
+        dt_outputs_finish(&model->outputs, model->kernels, ws->y, count);
+        raw = ws->y;
+    }
+    dt_rows_out(ws, raw, call->y, first, count);
     if (call->state_out && states > 0)
         memcpy(call->state_out + first * states, ws->state, (size_t)(count * states) * sizeof *ws->state);
     return dt_ok();

@@ -78,15 +78,15 @@ static void put(const dtrain_array *to, int64_t row, int64_t cols, const double 
     }
 }
 
-void dt_rows_out(dtrain_workspace *ws, const dtrain_array *y, int64_t first, int64_t count) {
+void dt_rows_out(dtrain_workspace *ws, const dt_real *from, const dtrain_array *y, int64_t first, int64_t count) {
     const dt_scaling *targets = &ws->model->trained.scales.target;
     int64_t outputs = ws->model->outputs_count;
     if (targets->channels == 0 && y->type == DTRAIN_FLOAT && y->stride == 1 && y->row_stride == outputs) {
-        memcpy((float *)y->data + first * outputs, ws->y, (size_t)(count * outputs) * sizeof *ws->y);
+        memcpy((float *)y->data + first * outputs, from, (size_t)(count * outputs) * sizeof *from);
         return;
     }
     for (int64_t r = 0; r < count; r++) {
-        dt_scaling_undo(ws->row, targets, ws->y + r * outputs, outputs);
+        dt_scaling_undo(ws->row, targets, from + r * outputs, outputs);
         put(y, first + r, outputs, ws->row);
     }
 }

@@ -7,6 +7,18 @@
 
 #include "compute_internal.h"
 #include "failure.h"
+#include "threads.h"
+
+/* oneDNN's sums have the order of our own where it works on one thread, with vectors of 512 bits and no more than 384
+ * products in a sum (it cuts longer ones) of at least two columns; and, with those of 256 bits too, for a single row.
+ * Tried for 26 lengths of sums, 14 numbers of columns and 19 of rows with oneDNN 2.6. Below the limit it takes less
+ * time. */
+bool dt_product_is_small(const dt_kernels *kernels, int64_t rows, int64_t in, int64_t out) {
+    const int64_t longest = 384, limit = INT64_C(1) << 23;
+    if (dt_threads() > 1 || in > limit || out > limit || rows > limit / in / out) return false;
+    if (kernels->isa == DT_ISA_AVX512) return rows == 1 || (out > 1 && in <= longest);
+    return kernels->isa == DT_ISA_AVX2 && rows == 1;
+}
 
 #ifdef DT_REAL_DOUBLE
 

@@ -220,6 +220,12 @@ typedef struct dt_kernels {
     void (*matvec_bf16)(dt_real *y, const dt_real *x, const dt_bf16 *w, int64_t rows, int64_t in, int64_t out,
                         bool transposed, dt_real beta);
 
+    /* y[rows, out] = x[rows, in] w for small w [in, out]: every number is one chain of fused multiply-adds over `in`,
+     * ascending; then b[out] is added, unless it is NULL, and with `relu` what is below 0 becomes 0. Where
+     * dt_product_is_small says so it has the bits of dt_gemm and bias_activate, and takes less time. */
+    void (*product)(dt_real *y, const dt_real *x, const dt_real *w, const dt_real *b, bool relu, int64_t rows,
+                    int64_t in, int64_t out);
+
     /* Update rules on flat arrays of n elements. */
     void (*sgd)(dt_real *w, dt_real *velocity, const dt_real *g, int64_t n,
                 const dt_update *u); /* velocity NULL: no momentum */
@@ -257,6 +263,9 @@ typedef struct dt_kernels {
     /* y = x*scale + shift, x of the given format; the scaling is in float32 (double for dt_real double). */
     void (*convert)(dt_real *y, const void *x, dt_dtype dtype, int64_t n, dt_real scale, dt_real shift);
 } dt_kernels;
+
+/* Whether kernels->product is the way to a product of this size. */
+bool dt_product_is_small(const dt_kernels *kernels, int64_t rows, int64_t in, int64_t out);
 
 /* The kernels compiled for `isa` (DT_ISA_AUTO: the best this machine has), or NULL when this machine lacks it. */
 const dt_kernels *dt_kernels_for(dt_isa isa);

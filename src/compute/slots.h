@@ -24,6 +24,7 @@
     /* decoding.c */ X(attend_place) \
     /* rotary.c */ X(rotate) \
     /* matvec.c */ X(matvec) X(matvec_bf16) \
+    /* product.c */ X(product) \
     /* updates.c */ X(sgd) X(adam) X(adam_moments) X(adam_direction) X(rmsprop) X(adagrad) \
     /* arrays.c */ X(sum_squares) X(blend) X(transpose) X(transpose_bf16) X(add) X(convert) \
     /* quantise.c */ X(largest) X(add_i32) X(add_i64) X(quantise_i32) X(quantise_i64) \

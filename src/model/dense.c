@@ -66,7 +66,13 @@ static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x
     int64_t rows = dt_matrix_rows(layer, pass);
     const dt_real *b = config->bias ? DT_PARAM(layer, pass->weights, 1) : NULL;
     dt_real *slope = pass->training && layer->scratch_count > 0 ? layer->scratch[0] : NULL;
-    dt_linear_forward(layer->state, layer, pass, x, rows, 0, y);
+    bool relu = config->activation == DT_RELU;
+    if (dt_linear_forward_biased(layer->state, layer, pass, x, rows, b, relu, y)) {
+        if (relu || config->activation == DT_LINEAR) return;
+        b = NULL;
+    } else {
+        dt_linear_forward(layer->state, layer, pass, x, rows, 0, y);
+    }
     pass->kernels->bias_activate(y, slope, b, rows, config->out, (dt_activation)config->activation,
                                  (dt_real)config->slope);
 }

@@ -47,9 +47,13 @@ void dt_linear_decode(const dt_linear *linear, const dt_layer *layer, const dt_p
 
 /* ---- float32 ---- */
 
-static void forward32(const dt_linear *linear, const dt_real *w, const dt_real *x, int64_t rows, dt_real beta,
-                      dt_real *y) {
+static void forward32(const dt_linear *linear, const dt_kernels *kernels, const dt_real *w, const dt_real *x,
+                      int64_t rows, dt_real beta, dt_real *y) {
     int64_t in = linear->in, out = linear->out;
+    if (!linear->transposed && beta == 0 && dt_product_is_small(kernels, rows, in, out)) {
+        kernels->product(y, x, w, NULL, false, rows, in, out);
+        return;
+    }
     dt_gemm(DT_PLAIN, linear->transposed ? DT_TRANSPOSED : DT_PLAIN, rows, out, in, x, in, w,
             linear->transposed ? in : out, beta, y, out);
 }
@@ -120,11 +124,19 @@ void dt_linear_forward(const dt_linear *linear, const dt_layer *layer, const dt_
         forward16(linear, DT_PARAM(layer, pass->weights16, linear->param), round_x(linear, pass, x, rows), rows, beta,
                   y);
     else
-        forward32(linear, DT_PARAM(layer, pass->weights, linear->param), x, rows, beta, y);
+        forward32(linear, pass->kernels, DT_PARAM(layer, pass->weights, linear->param), x, rows, beta, y);
 }
 
 static bool learns(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass) {
     return !pass->adjoint && !dt_param_is_frozen(layer, linear->param);
+}
+
+bool dt_linear_forward_biased(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
+                              int64_t rows, const dt_real *b, bool relu, dt_real *y) {
+    bool possible = !linear->decoding && !linear->rounds && !linear->transposed;
+    if (!possible || !dt_product_is_small(pass->kernels, rows, linear->in, linear->out)) return false;
+    pass->kernels->product(y, x, DT_PARAM(layer, pass->weights, linear->param), b, relu, rows, linear->in, linear->out);
+    return true;
 }
 
 static void backward16(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,

@@ -22,8 +22,12 @@ dt_status dt_linear_plan(dt_linear *linear, dt_plan *plan, dt_layer *layer, int 
 /* y[rows, out] = x[rows, in] w + beta*y. */
 void dt_linear_forward(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
                        int64_t rows, dt_real beta, dt_real *y);
-/* The same for the few rows of a decoding model, which forward calls: with weights rounded to bfloat16 where the pass
- * has them, and x as it is; of `linear` only param, transposed, in and out are used. */
+/* The same with beta 0, b[out] added unless it is NULL, and with `relu` what is then below 0 made 0, where that is one
+ * piece of work; false: it is not, and nothing was done. */
+bool dt_linear_forward_biased(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
+                              int64_t rows, const dt_real *b, bool relu, dt_real *y);
+/* The same as dt_linear_forward for the few rows of a decoding model, which forward calls: with weights rounded to
+ * bfloat16 where the pass has them, and x as it is; of `linear` only param, transposed, in and out are used. */
 void dt_linear_decode(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
                       int64_t rows, dt_real beta, dt_real *y);
 /* dw = x^T dy, added to what is there when `accumulate`, unless w is frozen or the pass an adjoint one; and dx[rows,

@@ -377,6 +377,13 @@ static void matvec(void) {
     }
 }
 
+static void product(void) {
+    const int64_t in = 37;
+    float *x = numbers(rows * in), *y = numbers(rows * cols), *w = numbers(in * cols);
+    k->product(y, x, w, numbers(cols), true, rows, in, cols);
+    see(y, rows * cols);
+}
+
 static void updates(void) {
     const int64_t n = rows * cols;
     for (int i = 0; i < 4; i++) {
@@ -471,6 +478,7 @@ static const struct {
              OF(attention),
              OF(attend_place),
              OF(matvec),
+             OF(product),
              OF(updates),
              OF(arrays),
              OF(convert),
