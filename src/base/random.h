@@ -15,6 +15,7 @@ typedef enum dt_purpose {
     DT_RANDOM_MASK = 6,    /* a: epoch */
     DT_RANDOM_TEST = 7,    /* masks of an evaluation, with seed 0: the same for all runs */
     DT_RANDOM_SAMPLE = 8,  /* a: number of the text; sample: of the token */
+    DT_RANDOM_SPLIT = 9,
 } dt_purpose;
 
 /* The key of one stream of draws. */

@@ -5,14 +5,14 @@
 #include "run/eval.h"
 
 const char dt_usage_eval[] =
-    "usage: mpirun -n RANKS dtrain eval CHECKPOINT|RUN [--data FILE] [--split test|validation|train]\n"
+    "usage: mpirun -n RANKS dtrain eval CHECKPOINT|RUN [--data FILE] [--split test|validation|train|all]\n"
     "\n"
     "Loss and accuracy of a checkpoint, or of a run directory's newest one that verifies. The result is the same on "
     "any\n"
     "number of ranks. The checkpoint brings its recipe; --data evaluates on another file of the same layout.\n";
 
 static dt_status parse_arguments(dt_eval_options *options, int argc, char **argv) {
-    const char *name = "test";
+    const char *name = NULL;
     for (int i = 1; i < argc; i++) {
         dt_status status = dt_ok();
         const char *value;
@@ -31,8 +31,11 @@ static dt_status parse_arguments(dt_eval_options *options, int argc, char **argv
     }
     if (!options->target)
         return dt_fail(DT_ERR_USAGE, "eval needs a checkpoint or a run directory (see dtrain eval --help)");
-    if (!dt_split_named(name, &options->split))
-        return dt_fail(DT_ERR_USAGE, "--split is \"%s\"; it must be test, validation or train", name);
+    options->split = DT_SPLIT_TEST;
+    options->unsaid = !name;
+    options->all = name && strcmp(name, "all") == 0;
+    if (name && !options->all && !dt_split_named(name, &options->split))
+        return dt_fail(DT_ERR_USAGE, "--split is \"%s\"; it must be test, validation, train or all", name);
     return dt_ok();
 }
 

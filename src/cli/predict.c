@@ -106,6 +106,7 @@ static dt_status check(dt_predict_options *options, const char *split) {
     if (split && options->dataset)
         return dt_fail(DT_ERR_USAGE, "--split %s and --data FILE:%s: a dataset that is named is predicted whole", split,
                        options->dataset);
+    options->unsaid = !split;
     if (dt_split_named(split ? split : "test", &options->split)) return dt_ok();
     return dt_fail(DT_ERR_USAGE, "--split is \"%s\"; it must be test, validation or train", split);
 }

@@ -43,6 +43,8 @@ typedef enum dt_wire { DT_WIRES(DT_WIRE_ENUM) } dt_wire;
 typedef enum dt_precision { DT_PRECISION_FLOAT32, DT_PRECISION_BF16 } dt_precision;
 typedef enum dt_path { DT_PATH_AUTO, DT_PATH_NODE, DT_PATH_FLAT } dt_path;
 
+typedef enum dt_split_order { DT_SPLIT_AT_RANDOM, DT_SPLIT_IN_ORDER } dt_split_order;
+
 typedef enum dt_normalize {
     DT_NORMALIZE_NONE,
     DT_NORMALIZE_GIVEN,
@@ -80,6 +82,11 @@ typedef struct dt_recipe_data {
     char train_x[DT_TEXT_MAX], train_y[DT_TEXT_MAX];
     char validation_x[DT_TEXT_MAX], validation_y[DT_TEXT_MAX];
     char test_x[DT_TEXT_MAX], test_y[DT_TEXT_MAX];
+    double split_test, split_validation; /* shares of the training data that are cut from it; 0: none */
+    char split_by[DT_TEXT_MAX];          /* dataset whose equal values stay together; "": rows are cut by themselves */
+    int split_order;                     /* dt_split_order */
+    bool split_stratify;                 /* each class is cut by itself */
+    int64_t split_seed;
     dt_recipe_scale scale, target; /* of the samples, and of targets that are values */
     int missing;                   /* dt_missing: what becomes of values that are not there */
     int samples;                   /* dt_samples: which dimension of the datasets they are */
@@ -186,6 +193,10 @@ extern const dt_field dt_recipe_fields[];
 extern const char dt_recipe_default_text[];
 #define DT_RECIPE_DEFAULT_NAME "the default recipe"
 
+/* Whether a split is cut from the training data (data.split); of training, whether any is. */
+bool dt_recipe_cuts(const dt_recipe_data *data, dt_split split);
+/* Makes all of the training data the test data, and cuts nothing. */
+void dt_recipe_take_all(dt_recipe_data *data);
 /* Whether there is data of a split. */
 bool dt_recipe_has(const dt_recipe_data *data, dt_split split);
 /* The split a run is judged by while it trains: DT_SPLIT_TRAIN, if there is none for that. */

@@ -123,6 +123,28 @@ static dt_status check_text(const dt_recipe *recipe, const dt_yaml *root) {
     return dt_ok();
 }
 
+/* What is cut from the training data is not named besides. */
+static dt_status check_split(const dt_recipe *recipe, const dt_yaml *root) {
+    static const char *const named[DT_SPLIT_COUNT][4] = {
+        [DT_SPLIT_VALIDATION] = {"data.validation_x", "data.validation_y", "data.validation_tokens", NULL},
+        [DT_SPLIT_TEST] = {"data.test_x", "data.test_y", "data.test_tokens", NULL}};
+    static const char *const how[] = {"data.split.by", "data.split.order", "data.split.stratify", "data.split.seed",
+                                      NULL};
+    const dt_recipe_data *data = &recipe->data;
+    bool text = data->context > 0 && data->objective != DT_OBJECTIVE_CLASS;
+    for (int i = 0; !dt_recipe_cuts(data, DT_SPLIT_TRAIN) && how[i]; i++)
+        DT_TRY(check_default(recipe, root, how[i], "nothing is split; it goes with data.split.test or validation"));
+    for (int split = DT_SPLIT_VALIDATION; split <= DT_SPLIT_TEST; split++) {
+        char key[32], why[80];
+        snprintf(key, sizeof key, "data.split.%s", dt_split_name((dt_split)split));
+        snprintf(why, sizeof why, "%s cuts these from the training data", key);
+        if (text) DT_TRY(check_default(recipe, root, key, "a text is split where it is made (import text --split)"));
+        for (int i = 0; dt_recipe_cuts(data, (dt_split)split) && named[split][i]; i++)
+            DT_TRY(check_default(recipe, root, named[split][i], why));
+    }
+    return dt_ok();
+}
+
 /* Pairs of fields that do not go together. */
 static bool micro_batch_too_large(const dt_recipe *r) {
     return r->train.micro_batch > r->train.batch;
@@ -148,6 +170,9 @@ static bool best_without_test(const dt_recipe *r) {
 static bool best_without_test_text(const dt_recipe *r) {
     return judged_by_test(r) && r->data.context > 0 && !dt_recipe_has(&r->data, DT_SPLIT_TEST);
 }
+static bool best_of_cut_test(const dt_recipe *r) {
+    return judged_by_test(r) && r->data.split_validation > 0;
+}
 static bool best_without_validation(const dt_recipe *r) {
     return judged_by_validation(r) && r->data.context == 0 && !dt_recipe_has(&r->data, DT_SPLIT_VALIDATION);
 }
@@ -155,19 +180,26 @@ static bool best_without_validation_text(const dt_recipe *r) {
     return judged_by_validation(r) && r->data.context > 0 && !dt_recipe_has(&r->data, DT_SPLIT_VALIDATION);
 }
 static bool best_of_test_set_aside(const dt_recipe *r) {
-    return judged_by_test(r) && r->data.context == 0 && dt_recipe_judge(&r->data) == DT_SPLIT_VALIDATION;
+    return judged_by_test(r) && r->data.context == 0 && r->data.validation_x[0];
 }
 static bool best_of_test_text_set_aside(const dt_recipe *r) {
-    return judged_by_test(r) && r->data.context > 0 && dt_recipe_judge(&r->data) == DT_SPLIT_VALIDATION;
+    return judged_by_test(r) && r->data.context > 0 && r->data.validation_tokens[0];
 }
 static bool has_targets(const dt_recipe *r) {
     return r->data.context == 0 || r->data.objective == DT_OBJECTIVE_CLASS;
 }
 static bool validation_without_targets(const dt_recipe *r) {
-    return has_targets(r) && dt_recipe_has(&r->data, DT_SPLIT_VALIDATION) && !r->data.validation_y[0];
+    return has_targets(r) && (r->data.context > 0 ? r->data.validation_tokens : r->data.validation_x)[0] &&
+           !r->data.validation_y[0];
 }
 static bool test_without_targets(const dt_recipe *r) {
-    return dt_recipe_has(&r->data, DT_SPLIT_TEST) && !r->data.test_y[0];
+    return dt_recipe_has(&r->data, DT_SPLIT_TEST) && !dt_recipe_cuts(&r->data, DT_SPLIT_TEST) && !r->data.test_y[0];
+}
+static bool nothing_left_to_train(const dt_recipe *r) {
+    return r->data.split_test + r->data.split_validation >= 1;
+}
+static bool groups_and_classes(const dt_recipe *r) {
+    return r->data.split_stratify && r->data.split_by[0];
 }
 static bool samples_twice(const dt_recipe *r) {
     return r->data.samples == DT_SAMPLES_LAST && r->data.samples_axis != 0;
@@ -199,9 +231,13 @@ static const struct pair {
     {best_without_validation, "checkpoint.best", "data.validation_x", "the best is judged on validation data"},
     {best_without_validation_text, "checkpoint.best", "data.validation_tokens",
      "the best is judged on validation data"},
+    {best_of_cut_test, "checkpoint.best", "data.split.validation", DT_SET_ASIDE},
     {best_of_test_set_aside, "checkpoint.best", "data.validation_x", DT_SET_ASIDE},
     {best_of_test_text_set_aside, "checkpoint.best", "data.validation_tokens", DT_SET_ASIDE},
     {samples_twice, "data.samples_axis", "data.samples", "say where samples are with one of them"},
+    {nothing_left_to_train, "data.split.validation", "data.split.test", "some must be left to train on"},
+    {groups_and_classes, "data.split.stratify", "data.split.by",
+     "groups stay whole, so classes cannot be cut; choose one"},
     {streams_without_next, "data.windows", "data.objective",
      "streams are read from left to right, so they predict next"},
     {text_in_order, "data.shuffle", "data.context", "a text's windows are in no order; see data.windows"},
@@ -223,6 +259,7 @@ static dt_status check_pair(const dt_recipe *recipe, const dt_yaml *root, const 
 dt_status dt_recipe_check(const dt_recipe *recipe, const dt_yaml *root) {
     for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++) DT_TRY(check_reader(recipe, root, &readers[i]));
     DT_TRY(check_text(recipe, root));
+    DT_TRY(check_split(recipe, root));
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) DT_TRY(check_pair(recipe, root, &pairs[i]));
     return dt_ok();
 }

@@ -12,6 +12,7 @@ static const char *const normalizes[] = {"none", "given", "standardise", "min_ma
 static const char *const normalizes_were[] = {"computed", "standardise", NULL};
 static const char *const missing[] = {"refuse", "mean", "drop", NULL};
 static const char *const normalizes_by[] = {"channel", "all", NULL};
+static const char *const split_orders[] = {"random", "in_order", NULL};
 static const char *const samples[] = {"first", "last", NULL};
 static const char *const channels[] = {"auto", "none", "first", "last", "first_to_last", NULL};
 static const char *const shuffles[] = {"none", "global", "block", NULL};
@@ -58,6 +59,18 @@ const dt_field dt_recipe_fields[] = {
      .help = "dataset of the test samples; \"\" for none"},
     {ROW("data.test_y", TEXT, data.test_y, "/test/y"), .flags = NUMBERS,
      .help = "dataset of their labels or targets"},
+    {ROW("data.split.test", REAL, data.split_test, "0"), .max = 1, .flags = NUMBERS | DT_FIELD_BELOW,
+     .help = "share of the training data that becomes the test data, in the place of data.test_x; 0: none"},
+    {ROW("data.split.validation", REAL, data.split_validation, "0"), .max = 1, .flags = NUMBERS | DT_FIELD_BELOW,
+     .help = "share that becomes the validation data, in the place of data.validation_x; 0: none"},
+    {ROW("data.split.by", TEXT, data.split_by, ""), .flags = NUMBERS,
+     .help = "dataset with a value for each row, such as its patient: rows of a value stay together, and shares are of the values; \"\": none"},
+    {ROW("data.split.order", CHOICE, data.split_order, "random"), .choices = split_orders, .flags = NUMBERS,
+     .help = "in_order: the first rows (or least values) train, the last test"},
+    {ROW("data.split.stratify", BOOL, data.split_stratify, "false"), .flags = NUMBERS,
+     .help = "each class of data.train_y is cut by itself, so that all splits have its share"},
+    {ROW("data.split.seed", INT, data.split_seed, "1"), .min = 0, .max = INFINITY, .flags = NUMBERS,
+     .help = "of the split at random; with another `seed` a run keeps its test data"},
     {ROW("data.samples", CHOICE, data.samples, "first"), .choices = samples, .flags = NUMBERS,
      .help = "which dimension of these datasets the samples are; files of MATLAB often have them last"},
     {ROW("data.samples_axis", INT, data.samples_axis, "0"), .min = -6, .max = 5, .flags = NUMBERS,

@@ -17,7 +17,21 @@ bool dt_split_named(const char *name, dt_split *split) {
     return false;
 }
 
+bool dt_recipe_cuts(const dt_recipe_data *data, dt_split split) {
+    const bool cut[DT_SPLIT_COUNT] = {data->split_test > 0 || data->split_validation > 0, data->split_validation > 0,
+                                      data->split_test > 0};
+    return cut[split];
+}
+
+void dt_recipe_take_all(dt_recipe_data *data) {
+    memcpy(data->test_x, data->train_x, sizeof data->test_x);
+    memcpy(data->test_y, data->train_y, sizeof data->test_y);
+    memcpy(data->test_tokens, data->train_tokens, sizeof data->test_tokens);
+    data->split_test = data->split_validation = 0;
+}
+
 bool dt_recipe_has(const dt_recipe_data *data, dt_split split) {
+    if (dt_recipe_cuts(data, split)) return true;
     const char *const arrays[DT_SPLIT_COUNT] = {data->train_x, data->validation_x, data->test_x};
     const char *const texts[DT_SPLIT_COUNT] = {data->train_tokens, data->validation_tokens, data->test_tokens};
     return (data->context > 0 ? texts : arrays)[split][0] != '\0';

@@ -101,6 +101,16 @@ static void add(dt_identity *out, dt_split of, const char *what, const dt_array 
     part->fingerprint = dt_fingerprint_of(array);
 }
 
+/* Which of them are samples. */
+static void add_rows(dt_identity *out, const dt_source *source) {
+    const dt_selection *selection = &source->selection;
+    if (!selection->rows) return;
+    dt_identity_part *part = &out->parts[out->count++];
+    *part = (dt_identity_part){.dtype = DT_I64, .shape = {1, {selection->count}}};
+    snprintf(part->role, sizeof part->role, "%s_rows", dt_split_name(source->split));
+    part->fingerprint = dt_fingerprint(selection->rows, (size_t)selection->count * sizeof *selection->rows);
+}
+
 static bool same_part(const dt_identity_part *a, const dt_identity_part *b) {
     bool same = strcmp(a->role, b->role) == 0 && a->dtype == b->dtype && a->shape.rank == b->shape.rank &&
                 a->fingerprint == b->fingerprint;
@@ -125,8 +135,11 @@ dt_status dt_identity_of(dt_identity *out, const dt_ranks *ranks, const char *fi
     if (ranks->node_rank == 0) {
         add(out, train->split, "x", train->x);
         add(out, train->split, "y", train->targets.y);
-        if (test) add(out, test->split, "x", test->x);
-        if (test) add(out, test->split, "y", test->targets.y);
+        add_rows(out, train);
+        bool cut = test && test->dealt.samples[test->split] > 0; /* its datasets are the training data's */
+        if (test && !cut) add(out, test->split, "x", test->x);
+        if (test && !cut) add(out, test->split, "y", test->targets.y);
+        if (test) add_rows(out, test);
     }
     DT_TRY(dt_ranks_agree(ranks, dt_ranks_node_broadcast(ranks, out, sizeof *out)));
     dt_identity first = *out;

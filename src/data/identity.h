@@ -11,12 +11,12 @@
 #include "base/ranks.h"
 #include "data/source.h"
 
-#define DT_IDENTITY_PARTS 4   /* inputs and targets, of training and test */
-#define DT_IDENTITY_TEXT 1024 /* bytes */
+#define DT_IDENTITY_PARTS 8   /* inputs, targets and which rows, of training and test */
+#define DT_IDENTITY_TEXT 2048 /* bytes */
 
 /* One dataset. */
 typedef struct dt_identity_part {
-    char role[16]; /* "train_x", "train_y", "test_x", "test_y": the recipe's fields, without "data." */
+    char role[16]; /* "train_x", "test_y", …, as fields of a recipe are called; "train_rows": which are samples */
     dt_dtype dtype;
     dt_shape shape;
     uint64_t fingerprint;

@@ -22,8 +22,9 @@ const dt_label *dt_labels_at(const dt_labels *labels, int64_t i);
 /* Whether all are class numbers below `classes`. */
 bool dt_labels_within(const dt_labels *labels, int64_t classes);
 
-/* targets.c. Collective. Decides by targets->loss what targets->y is, and looks at all of it. */
-dt_status dt_targets_open(dt_targets *targets, const dt_ranks *ranks);
+/* targets.c. Collective. Decides by targets->loss what targets->y is, and looks at all samples of it; `cut`: at all
+ * rows, of which they are some (data.split). */
+dt_status dt_targets_open(dt_targets *targets, const dt_ranks *ranks, bool cut);
 
 /* targets.c. The same as far as the type and shape of targets->y tell. */
 void dt_targets_recall(dt_targets *targets);

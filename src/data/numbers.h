@@ -12,6 +12,8 @@
 void dt_apart(double *out, const void *x, dt_dtype dtype, int64_t n, int64_t stride, double from_value);
 /* out[i*stride] = (x[i*stride] - mean)/std, rounded to float32 last of all. */
 void dt_standardise(dt_real *out, const void *x, dt_dtype dtype, int64_t n, int64_t stride, double mean, double std);
+/* Whether it is an integer of at most 63 bits, whatever its format. */
+bool dt_is_integer(const void *values, dt_dtype dtype, int64_t i);
 double dt_number_at(const void *values, dt_dtype dtype, int64_t i);
 #define DT_NUMBER_TEXT 32
 void dt_number_text(char out[DT_NUMBER_TEXT], const void *values, dt_dtype dtype, int64_t i);

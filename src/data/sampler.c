@@ -15,8 +15,6 @@
  * comes, and with that how many samples are before a window. */
 #include "data/sampler.h"
 
-#include "base/random.h"
-
 #define LEAST_HALF_BITS 3U
 #define MOST_HALF_BITS 31U /* 2^62 samples */
 
@@ -70,6 +68,14 @@ static int64_t permute(const dt_permutation *p, int64_t position) {
         x = permute_once(p, x);
     } while (x >= p->size);
     return (int64_t)x;
+}
+
+int64_t dt_permuted(const dt_permutation *permutation, int64_t i) {
+    return permute(permutation, i);
+}
+
+dt_permutation dt_permutation_of(int64_t size, dt_purpose purpose, int64_t seed) {
+    return permutation_at((uint64_t)size, dt_stream_at((uint64_t)seed, purpose, 0, 0), 0);
 }
 
 /* The position that `value` comes at. */

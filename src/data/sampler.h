@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/random.h"
+
 #define DT_SAMPLER_ROUNDS 8
 
 /* A keyed permutation of [0, size), evaluated per index in O(1) memory. */
@@ -13,6 +15,11 @@ typedef struct dt_permutation {
     uint64_t round_key[DT_SAMPLER_ROUNDS];
     uint32_t half_bits; /* it lives on [0, 2^(2*half_bits)) */
 } dt_permutation;
+
+/* The one that (seed, purpose) gives. */
+dt_permutation dt_permutation_of(int64_t size, dt_purpose purpose, int64_t seed);
+/* Where it takes i, 0 <= i < size. */
+int64_t dt_permuted(const dt_permutation *permutation, int64_t i);
 
 /* The order of an epoch: of all samples, or of blocks of consecutive samples, of which so many at a time are a window
  * whose samples are permuted. A function of what it is made from; nothing is stored. */

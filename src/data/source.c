@@ -18,16 +18,22 @@ static const dt_source_kind *kind_for(const dt_recipe_data *data) {
     return *kind;
 }
 
+/* The split whose datasets it is in. */
+static dt_split dataset_of(const dt_recipe_data *data, dt_split split) {
+    return dt_recipe_cuts(data, split) ? DT_SPLIT_TRAIN : split;
+}
+
 const char *dt_source_dataset(const dt_recipe_data *data, dt_split split) {
-    return (const char *)data + kind_for(data)->at[split];
+    return (const char *)data + kind_for(data)->at[dataset_of(data, split)];
 }
 
 static const char *targets_of(const dt_recipe_data *data, dt_split split) {
-    return split == DT_SPLIT_TRAIN ? data->train_y : split == DT_SPLIT_TEST ? data->test_y : data->validation_y;
+    const char *const names[DT_SPLIT_COUNT] = {data->train_y, data->validation_y, data->test_y};
+    return names[dataset_of(data, split)];
 }
 
 void dt_source_field(const dt_recipe_data *data, dt_split split, char out[32]) {
-    snprintf(out, 32, "%s_%s", dt_split_name(split), kind_for(data)->field);
+    snprintf(out, 32, "%s_%s", dt_split_name(dataset_of(data, split)), kind_for(data)->field);
 }
 
 dt_status dt_source_vocabulary(dt_vocabulary *out, const dt_ranks *ranks, const char *file,

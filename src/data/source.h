@@ -35,6 +35,12 @@ typedef struct dt_source_about {
     const char *noun;     /* what dt_source_place counts in the dataset: "row", "token" */
 } dt_source_about;
 
+/* What was dealt to each split, of data that is cut (data.split); zeros of other. */
+typedef struct dt_dealt {
+    int64_t samples[DT_SPLIT_COUNT];
+    int64_t groups[DT_SPLIT_COUNT]; /* values of data.split.by; 0: there is none */
+} dt_dealt;
+
 typedef struct dt_source_kind dt_source_kind;
 
 typedef struct dt_source {
@@ -48,6 +54,7 @@ typedef struct dt_source {
     int64_t samples;           /* of a pass: an epoch, or an evaluation */
     dt_source_about about;
     dt_targets targets;
+    dt_dealt dealt;
     bool unlabelled; /* there are samples alone: what their targets would be is known, and batches have none */
     void *own;       /* the kind's */
 } dt_source;
@@ -80,7 +87,7 @@ void dt_source_close(dt_source *source); /* accepts what is zeroed, or closed */
 /* Collective. The vocabulary that `file` has for the samples a recipe asks for; an empty one where they are made of no
  * tokens, or it has none. */
 dt_status dt_source_vocabulary(dt_vocabulary *out, const dt_ranks *ranks, const char *file, const dt_recipe_data *data);
-/* The recipe's field for where samples are: "test_x". */
+/* The recipe's field for where samples are: "test_x"; of what is cut from the training data, "train_x". */
 void dt_source_field(const dt_recipe_data *data, dt_split split, char out[32]);
 /* What that field says. */
 const char *dt_source_dataset(const dt_recipe_data *data, dt_split split);

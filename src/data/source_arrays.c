@@ -1,7 +1,6 @@
 /* Samples that are rows of an array of numbers, whatever their shape, with targets that are rows of another. All
  * targets are looked at when they are opened (targets.c); samples are not, they may be terabytes. */
 #include <stdio.h>
-#include <string.h>
 
 #include "base/memory.h"
 #include "data/identity.h"
@@ -40,22 +39,6 @@ static dt_status fail_rows(const dt_source *source, const dt_h5_order *order) {
                    source->targets.name, ys, advice);
 }
 
-static dt_status copy_rows(dt_selection *out, const dt_selection *chosen) {
-    out->rows = dt_alloc((size_t)chosen->count, sizeof *out->rows);
-    if (!out->rows) return dt_fail_memory("the samples' rows", (size_t)chosen->count * sizeof *out->rows);
-    memcpy(out->rows, chosen->rows, (size_t)chosen->count * sizeof *out->rows);
-    out->count = chosen->count;
-    return dt_ok();
-}
-
-/* Collective. Which rows are samples. */
-static dt_status choose_rows(dt_source *source, const dt_ranks *ranks, const dt_source_request *request) {
-    source->selection.count = dt_array_rows(source->x);
-    if (request->chosen) DT_TRY(dt_ranks_agree(ranks, copy_rows(&source->selection, request->chosen)));
-    source->targets.selection = source->selection;
-    return dt_ok();
-}
-
 /* Samples without targets: of these the checkpoint knows type and shape. */
 static dt_status open_samples(dt_source *source, const dt_ranks *ranks, const dt_source_request *request,
                               const dt_h5_order *order) {
@@ -65,7 +48,7 @@ static dt_status open_samples(dt_source *source, const dt_ranks *ranks, const dt
     DT_TRY(dt_array_describe(&source->x, ranks, file, x, order));
     DT_TRY(dt_identity_expect(request->trained, request->checkpoint, file, x, source->x));
     DT_TRY(dt_array_fetch(source->x, ranks, request->data->spool, false));
-    DT_TRY(choose_rows(source, ranks, request));
+    DT_TRY(dt_source_select(source, ranks, request, order));
     const dt_identity_part *y = dt_identity_find(&trained, "train_y");
     if (y) DT_TRY(dt_ranks_agree(ranks, dt_array_recall(&source->targets.y, y->dtype, &y->shape)));
     return dt_source_recall_pair(source, request);
@@ -99,9 +82,11 @@ dt_status dt_source_open_pair(dt_source *source, const dt_ranks *ranks, const dt
     if (dt_array_rows(source->x) != dt_array_rows(source->targets.y)) return fail_rows(source, order);
     DT_TRY(dt_array_fetch(source->x, ranks, spool, false));
     DT_TRY(dt_array_fetch(source->targets.y, ranks, spool, true));
-    DT_TRY(choose_rows(source, ranks, request));
-    if (request->data->missing == DT_MISSING_DROP) DT_TRY(dt_missing_drop(source, ranks));
-    return dt_targets_open(&source->targets, ranks);
+    DT_TRY(dt_source_select(source, ranks, request, order));
+    source->targets.selection = source->selection;
+    bool drops = request->data->missing == DT_MISSING_DROP, cut = source->dealt.samples[source->split] > 0;
+    if (drops) DT_TRY(dt_missing_drop(source, ranks));
+    return dt_targets_open(&source->targets, ranks, cut && !drops); /* rows to be dropped may hold anything */
 }
 
 static bool serves(const dt_recipe_data *data) {
@@ -141,6 +126,7 @@ void dt_source_close_pair(dt_source *source) {
     dt_array_close(source->x);
     dt_array_close(source->targets.y);
     dt_labels_destroy(source->targets.found);
+    dt_labels_destroy(source->targets.whole);
     dt_free(source->selection.rows);
 }
 

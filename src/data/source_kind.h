@@ -43,6 +43,9 @@ extern const dt_source_kind dt_source_arrays, dt_source_rows, dt_source_streams,
  * its own. `order`: of the dimensions of both; NULL: samples are rows of the first. */
 dt_status dt_source_open_pair(dt_source *source, const dt_ranks *ranks, const dt_source_request *request,
                               const dt_h5_order *order);
+/* select.c. Collective. Fills in source->selection: the rows of source->x that are samples of its split. */
+dt_status dt_source_select(dt_source *source, const dt_ranks *ranks, const dt_source_request *request,
+                           const dt_h5_order *order);
 void dt_source_close_pair(dt_source *source);
 /* What targets are that are rows of a dataset. */
 dt_status dt_source_recall_pair(dt_source *source, const dt_source_request *request);

@@ -13,9 +13,8 @@
 #include "data/sampler.h"
 #include "labels.h"
 
-#define LOOKED_AT 4096    /* rows, between signs of life */
-#define MOST_WHOLE 0x1p53 /* beyond it a double does not tell neighbouring integers apart */
-#define TOLERANCE 0.01    /* of a distribution's sum: float16 and rounded percentages */
+#define LOOKED_AT 4096 /* rows, between signs of life */
+#define TOLERANCE 0.01 /* of a distribution's sum: float16 and rounded percentages */
 #define AT_ONCE 512
 
 static bool is_float(dt_dtype dtype) {
@@ -23,14 +22,6 @@ static bool is_float(dt_dtype dtype) {
 }
 
 /* ---- checks ---- */
-
-/* Labels are integers, of at most 63 bits. */
-static bool is_label(const void *values, dt_dtype dtype, int64_t i) {
-    if (dtype == DT_U64) return ((const uint64_t *)values)[i] < INT64_MAX;
-    if (!is_float(dtype)) return true;
-    double value = dt_number_at(values, dtype, i);
-    return fabs(value) <= MOST_WHOLE && value >= floor(value) && value <= floor(value);
-}
 
 /* Between 0 and 1; and, of a distribution, with the sum 1. */
 static bool is_share(const void *row, dt_dtype dtype, int64_t width, bool distribution) {
@@ -49,7 +40,7 @@ static bool is_share(const void *row, dt_dtype dtype, int64_t width, bool distri
 static bool fits(const dt_targets *targets, int64_t row) {
     dt_dtype dtype = dt_array_dtype(targets->y);
     char fault[DT_FAULT_TEXT];
-    if (targets->labels) return is_label(dt_array_row(targets->y, 0), dtype, row);
+    if (targets->labels) return dt_is_integer(dt_array_row(targets->y, 0), dtype, row);
     if (targets->loss == DT_LOSS_MEAN_SQUARED_ERROR) return !dt_array_row_fault(targets->y, row, fault, sizeof fault);
     bool distribution = targets->loss == DT_LOSS_SOFTMAX_CROSS_ENTROPY;
     return is_share(dt_array_row(targets->y, row), dtype, targets->width, distribution);
@@ -133,17 +124,30 @@ void dt_targets_recall(dt_targets *targets) {
     targets->counted = 1;
 }
 
-dt_status dt_targets_open(dt_targets *targets, const dt_ranks *ranks) {
-    dt_targets_recall(targets);
+/* Collective. That all targets of the selection fit; the first that does not is named. */
+static dt_status check(const dt_targets *targets, const dt_ranks *ranks) {
     int64_t first, count, samples = targets->selection.count;
     dt_shard_range(samples, ranks->size, ranks->rank, &first, &count);
     int64_t stopped = scan(targets, first, first + count);
     int64_t least = stopped < first + count ? stopped : samples;
     DT_TRY(dt_ranks_least(ranks, &least, 1));
-    if (least < samples) return fail_target(targets, dt_selection_row(&targets->selection, least));
+    return least == samples ? dt_ok() : fail_target(targets, dt_selection_row(&targets->selection, least));
+}
+
+/* Which classes there are is not to depend on how the rows are cut, so all of them are looked at. */
+static dt_status open_whole(dt_targets *targets, const dt_ranks *ranks) {
+    dt_targets all = *targets;
+    all.selection = (dt_selection){NULL, dt_array_rows(targets->y)};
+    DT_TRY(check(&all, ranks));
+    return targets->labels ? dt_labels_collect(&targets->whole, ranks, &all) : dt_ok();
+}
+
+dt_status dt_targets_open(dt_targets *targets, const dt_ranks *ranks, bool cut) {
+    dt_targets_recall(targets);
+    DT_TRY(cut ? open_whole(targets, ranks) : check(targets, ranks));
     if (!targets->labels) return dt_ok();
     DT_TRY(dt_labels_collect(&targets->found, ranks, targets));
-    targets->classes = dt_labels_count(targets->found);
+    targets->classes = dt_labels_count(cut ? targets->whole : targets->found);
     return dt_ok();
 }
 
@@ -193,12 +197,13 @@ dt_status dt_targets_settle(dt_targets *targets, dt_classes *classes, bool open,
     if (!targets->labels || !targets->found) return dt_ok();
     int64_t alone = targets->loss == DT_LOSS_MEAN_SQUARED_ERROR ? INT32_MAX : 2; /* of one output */
     int64_t room = outputs == 1 ? alone : outputs, label = 0, row = 0;
-    bool foreign = open && !dt_labels_within(targets->found, room);
-    if (foreign && !dt_labels_at(targets->found, 0))
+    const dt_labels *labels = targets->whole ? targets->whole : targets->found;
+    bool foreign = open && !dt_labels_within(labels, room);
+    if (foreign && !dt_labels_at(labels, 0))
         return dt_fail(DT_ERR_INPUT,
                        "%s: %s has more than %d different labels, and not all are class numbers below %lld",
                        targets->file, targets->name, DT_MOST_CLASSES, (long long)room);
-    if (foreign) DT_TRY(dt_classes_take(classes, targets->found));
+    if (foreign) DT_TRY(dt_classes_take(classes, labels));
     targets->classes = room;
     targets->known = classes;
     if (all_known(targets, classes, room, &label, &row)) return dt_ok();

@@ -25,7 +25,8 @@ typedef struct dt_targets {
     int64_t positions;       /* labels of a sample, one at each position; 0 without */
     int64_t counted;         /* those that count in every training sample, or 1 where there are values */
     int64_t classes;         /* with labels: the classes there are at least; from dt_targets_settle on, the model's */
-    dt_labels *found;        /* what labels y has; NULL without */
+    dt_labels *found;        /* what labels the samples have; NULL without */
+    dt_labels *whole;        /* what labels y has, where samples are cut from its rows (data.split); else NULL */
     const dt_classes *known; /* borrowed, of dt_targets_settle; NULL: labels are class numbers */
 } dt_targets;
 

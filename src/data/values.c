@@ -8,6 +8,7 @@
 
 #define HALF 0x1p32 /* where 64-bit integers are cut in two, each of which a double holds */
 #define AT_ONCE 256
+#define MOST_WHOLE 0x1p53 /* beyond it a double does not tell neighbouring integers apart */
 
 #define APART(type)                                                                                                    \
     do {                                                                                                               \
@@ -59,6 +60,13 @@ double dt_number_at(const void *values, dt_dtype dtype, int64_t i) {
     double number = 0;
     dt_apart(&number, (const char *)values + (size_t)i * dt_dtype_size(dtype), dtype, 1, 1, 0);
     return number;
+}
+
+bool dt_is_integer(const void *values, dt_dtype dtype, int64_t i) {
+    if (dtype == DT_U64) return ((const uint64_t *)values)[i] < INT64_MAX;
+    if (dtype != DT_F32 && dtype != DT_F64) return true;
+    double value = dt_number_at(values, dtype, i);
+    return fabs(value) <= MOST_WHOLE && value >= floor(value) && value <= floor(value);
 }
 
 void dt_number_text(char out[DT_NUMBER_TEXT], const void *values, dt_dtype dtype, int64_t i) {

@@ -43,6 +43,8 @@ dt_status dt_at_work_open(dt_at_work *w, dt_comm *comm, const char *target, cons
     const char *file = data->file ? data->file : w->recipe.data.file;
     DT_TRY(open_vocabulary(w, file));
     DT_TRY(dt_classes_open(&w->classes, &w->ranks, w->path));
+    w->all = data->all || (data->file && data->unsaid && dt_recipe_cuts(&w->recipe.data, DT_SPLIT_TEST));
+    if (w->all) dt_recipe_take_all(&w->recipe.data);
     if (!data->dataset && !dt_recipe_has(&w->recipe.data, data->split))
         return dt_fail(DT_ERR_INPUT, "%s: its recipe has no %s data", w->path, dt_split_name(data->split));
     dt_source_request request = {.file = file,

@@ -17,6 +17,7 @@ typedef struct dt_at_work {
     char path[4096];
     dt_checkpoint_head head;
     dt_recipe recipe;
+    bool all;                 /* of the training datasets is the source's */
     dt_vocabulary vocabulary; /* the checkpoint's */
     dt_classes classes;       /* likewise */
     dt_source source;
@@ -35,6 +36,8 @@ typedef struct dt_at_work_data {
     const char *file;    /* NULL: the recipe's */
     const char *dataset; /* of the samples; NULL: the recipe's */
     dt_split split;      /* which of the recipe's data */
+    bool all;            /* rather all of the training datasets, whatever the recipe cuts from them */
+    bool unsaid;         /* nobody said which: of another file it is all, where the recipe cuts test data from it */
     bool unlabelled;     /* no targets are looked for */
 } dt_at_work_data;
 

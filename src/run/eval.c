@@ -36,13 +36,14 @@ static dt_status evaluate_checkpoint(dt_at_work *w, const dt_eval_options *optio
     dt_tally tally;
     DT_TRY(dt_evaluate_split(&evaluator, &tally, &odd));
     DT_TRY(dt_test_not_finite(comm, (dt_not_finite)w->recipe.train.not_finite, &odd, false, &tally));
-    tell(w, &tally, dt_split_name(options->split));
+    tell(w, &tally, w->all ? "all" : dt_split_name(options->split));
     return dt_ok();
 }
 
 dt_status dt_eval_run(dt_comm *comm, const dt_eval_options *options) {
     dt_at_work work;
-    dt_at_work_data data = {.file = options->data, .split = options->split};
+    dt_at_work_data data = {
+        .file = options->data, .split = options->split, .all = options->all, .unsaid = options->unsaid};
     dt_status status = dt_at_work_open(&work, comm, options->target, &data);
     if (status.code == DT_OK) status = evaluate_checkpoint(&work, options);
     dt_at_work_close(&work);

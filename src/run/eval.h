@@ -9,6 +9,8 @@ typedef struct dt_eval_options {
     const char *target; /* a checkpoint or a run directory */
     const char *data;   /* another dataset file; NULL: the recipe's */
     dt_split split;     /* which of the recipe's data */
+    bool all;           /* rather all of the training datasets, whatever the recipe cuts from them */
+    bool unsaid;        /* nobody said which: of other data it is all, where the recipe cuts test data from it */
 } dt_eval_options;
 
 /* Collective. Evaluates a checkpoint and prints the last line. */

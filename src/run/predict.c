@@ -124,8 +124,11 @@ static dt_status predict(predict_work *p, dt_comm *comm, const dt_predict_option
     const dt_sink_kind *kind;
     dt_prediction made = {0};
     DT_TRY(dt_sink_choose(&kind, options->format, options->out));
-    dt_at_work_data data = {
-        .file = options->file, .dataset = options->dataset, .split = options->split, .unlabelled = true};
+    dt_at_work_data data = {.file = options->file,
+                            .dataset = options->dataset,
+                            .split = options->split,
+                            .unsaid = options->unsaid,
+                            .unlabelled = true};
     DT_TRY(dt_at_work_open(w, comm, options->target, &data));
     DT_TRY(plan(p, options));
     DT_TRY(dt_at_work_load(w));

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/append.h"
+#include "base/log.h"
 #include "base/memory.h"
 
 /* Collective. Test data that are not there are asked for by default: then the message says how to do without. */
@@ -17,6 +19,23 @@ static dt_status open_test(dt_run_data *data, const dt_ranks *ranks, const dt_so
     return dt_fail(status.code, "%s (data.%s: \"\" trains without test data)", status.message, field);
 }
 
+/* "split: 48000 train, 12000 test; 312 and 78 values of /patient" */
+static void tell_split(const dt_source *train, const dt_recipe_data *wanted) {
+    static const dt_split order[] = {DT_SPLIT_TRAIN, DT_SPLIT_VALIDATION, DT_SPLIT_TEST};
+    char text[256] = "", groups[128] = "";
+    for (int i = 0; i < DT_SPLIT_COUNT; i++) {
+        const dt_split split = order[i];
+        if (!dt_recipe_cuts(wanted, split)) continue;
+        dt_append(text, sizeof text, "%s%lld %s", text[0] ? ", " : "", (long long)train->dealt.samples[split],
+                  dt_split_name(split));
+        dt_append(groups, sizeof groups, "%s%lld", groups[0] ? split == DT_SPLIT_TEST ? " and " : ", " : "",
+                  (long long)train->dealt.groups[split]);
+    }
+    if (train->dealt.groups[DT_SPLIT_TRAIN] > 0)
+        dt_append(text, sizeof text, "; %s values of %s", groups, wanted->split_by);
+    if (text[0]) dt_log_info("split: %s", text);
+}
+
 static dt_status open_sources(dt_run_data *data, const dt_ranks *ranks, const dt_recipe *recipe) {
     const dt_recipe_data *wanted = &recipe->data;
     DT_TRY(dt_source_vocabulary(&data->vocabulary, ranks, wanted->file, wanted));
@@ -26,6 +45,7 @@ static dt_status open_sources(dt_run_data *data, const dt_ranks *ranks, const dt
                                  .vocabulary = data->vocabulary.size,
                                  .streams = recipe->train.batch};
     DT_TRY(dt_source_open(&data->train, ranks, &request));
+    if (ranks->rank == 0) tell_split(&data->train, wanted);
     data->judge = dt_recipe_judge(wanted);
     data->has_test = data->judge != DT_SPLIT_TRAIN;
     if (!data->has_test) return dt_ok();

@@ -41,16 +41,20 @@ static bool write_part(hid_t file, const set_part *part) {
     return good;
 }
 
-/* The file of these two alone. Collective. */
-static void write_set(const set_part *x, const set_part *y) {
+/* The file of these alone. Collective. */
+static void write_parts(const set_part *parts, int count) {
     bool good = true;
     ranks_assert_ok(dt_comm_barrier(world));
     if (dt_comm_rank(world) == 0) {
         hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-        good = write_part(file, x) && write_part(file, y);
+        for (int i = 0; i < count; i++) good &= write_part(file, &parts[i]);
         good &= H5Fclose(file) >= 0;
     }
     ranks_assert(good);
+}
+
+static inline void write_set(const set_part *x, const set_part *y) {
+    write_parts((set_part[]){*x, *y}, 2);
 }
 
 #endif
