@@ -3,14 +3,16 @@
  * down, the rod's length l, the pivot's acceleration p and friction f (Landau and Lifshitz, Mechanics, section 5, with
  * a pivot that moves, in the pivot's frame):
  *
- *   a'' = -(g sin a + p cos a)/l - f a'         force on the rod = m (l a'^2 + g cos a - p sin a)
- *                                               energy lost to friction: its rate is m l^2 f a'^2
+ *   a'' = -(g sin a + p cos a)/l - f a' - d a' |a'|    force on the rod = m (l a'^2 + g cos a - p sin a)
+ *                                                      energy lost: its rate is m l^2 (f + d |a'|) a'^2
+ *
+ * The air's drag d is 0 unless it is given: the load as its maker calculates it, or as it is measured in the wind.
  *
  * Every sample is a start drawn at random and what the equation makes of it, by Runge and Kutta's method of fourth
  * order in 500 steps. Written are /train/x, /train/y, /test/x and /test/y: rows of doubles, whose columns and units are
  * in the attributes `columns` and `units`.
  *
- *   pendulum DEST.h5 [SAMPLES [TEST_SAMPLES]] */
+ *   pendulum DEST.h5 [SAMPLES [TEST_SAMPLES [DRAG]]] */
 #include <errno.h>
 #include <hdf5.h>
 #include <math.h>
@@ -52,10 +54,13 @@ typedef struct state {
     double angle, velocity, lost;
 } state;
 
+static double drag; /* without a unit: of a'' by the square of a' */
+
 static state slope(const state *s, const double x[INPUTS]) {
     const double pull = GRAVITY * sin(s->angle) + x[PIVOT] * cos(s->angle);
-    return (state){s->velocity, -pull / x[LENGTH] - x[FRICTION] * s->velocity,
-                   MASS * x[LENGTH] * x[LENGTH] * x[FRICTION] * s->velocity * s->velocity};
+    const double brake = x[FRICTION] + drag * fabs(s->velocity);
+    return (state){s->velocity, -pull / x[LENGTH] - brake * s->velocity,
+                   MASS * x[LENGTH] * x[LENGTH] * brake * s->velocity * s->velocity};
 }
 
 static state moved(const state *s, const state *k, double seconds) {
@@ -155,13 +160,22 @@ static size_t samples_of(const char *text) {
     exit(2);
 }
 
+static double drag_of(const char *text) {
+    char *end;
+    double value = strtod(text, &end);
+    if (end != text && *end == '\0' && value >= 0 && value <= 10) return value;
+    fprintf(stderr, "pendulum: \"%s\" is no drag; it must be 0 to 10\n", text);
+    exit(2);
+}
+
 int main(int argc, char **argv) {
-    if (argc < 2 || argc > 4 || argv[1][0] == '-') {
-        fprintf(stderr, "usage: pendulum DEST.h5 [SAMPLES [TEST_SAMPLES]]\n");
+    if (argc < 2 || argc > 5 || argv[1][0] == '-') {
+        fprintf(stderr, "usage: pendulum DEST.h5 [SAMPLES [TEST_SAMPLES [DRAG]]]\n");
         return 2;
     }
     const size_t samples = argc > 2 ? samples_of(argv[2]) : 20000, test = argc > 3 ? samples_of(argv[3]) : 2000;
-    uint64_t generator = 1;
+    drag = argc > 4 ? drag_of(argv[4]) : 0;
+    uint64_t generator = drag > 0 ? 2 : 1; /* other samples, too */
     hid_t file = H5Fcreate(argv[1], H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     if (file < 0) return 1; /* HDF5 has said why */
     int good = write_part(file, "train", samples, &generator) && write_part(file, "test", test, &generator);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The surrogate of the README, by its own commands, pasted: data is made, a network learns it, a linear model is ten times
-# as far off in every output, and a C and a Fortran program call what was trained.
+# as far off in every output, a C and a Fortran program call what was trained, and it is fine-tuned on a few examples.
 . "$(dirname "$0")/../support/lib.sh"
 
 [[ -e $build/src/api/libdtrain.so ]] || skip "the library was not built (it needs a serial HDF5)"
@@ -84,7 +84,26 @@ while read -r command; do
             ;;
     esac
 done < <(commands 2)
+
+# fine-tuned on a few examples of a pendulum in air
+while read -r command; do
+    command=${command/.\/dtrain/$dtrain}
+    [[ $command != *recipes/pendulum-tuned.yaml*train* && $command != *train*recipes/pendulum-tuned.yaml* ]] ||
+        command+=" --set train.epochs=60"
+    paste_in "$command"
+    case $command in
+        *import*) expect_in "$out" '8 of 8 tensors of the model' "it begins with the surrogate's weights" ;;
+        *pendulum-few*) few=$(last_value test_loss) ;;
+        *train*) tuned=$(last_value test_loss) ;;
+    esac
+done < <(commands 3)
+run 1 eval runs/pendulum --data data/measured.h5
+below "$tuned" "$(awk "BEGIN {print $(last_value loss) / 10}")" "the surrogate as it is loses ten times as much in air"
+below "$tuned" "$(awk "BEGIN {print $few / 3}")" "what learned from the few alone loses more than three times as much"
+
 "$build/data/pendulum" nowhere/x.h5 2>/dev/null && fail "a file that cannot be made"
 "$build/data/pendulum" few.h5 0 2>"$err" && fail "no samples"
 expect_in "$err" '"0" is no number of samples; it must be 1 to 10000000' "no samples"
+"$build/data/pendulum" few.h5 5 5 -1 2>"$err" && fail "a drag that drives"
+expect_in "$err" '"-1" is no drag; it must be 0 to 10' "a drag that drives"
 finish
