@@ -4,7 +4,7 @@
 # shellcheck disable=SC2034  # the lists are for whoever sources this
 
 packages_build=(gcc libc6-dev meson ninja-build pkg-config python3 openmpi-bin libopenmpi-dev libhdf5-dev
-    libdnnl-dev libyaml-dev librandom123-dev libxxhash-dev zlib1g-dev libjansson-dev libzip-dev
+    libdnnl-dev libyaml-dev librandom123-dev libxxhash-dev zlib1g-dev libjansson-dev libzip-dev libpng-dev libjpeg-dev
     libprotobuf-c-dev protobuf-c-compiler libonnx-dev)
 packages_data=(dataset-fashion-mnist)
 # clang is the second compiler, whose kernels are to have the first one's bits.

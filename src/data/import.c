@@ -8,8 +8,13 @@
 #include "config/yaml.h"
 #include "import_internal.h"
 
-const dt_importer *const dt_importers[] = {&dt_importer_csv, &dt_importer_npy,  &dt_importer_npz,
-                                           &dt_importer_idx, &dt_importer_text, NULL};
+const dt_importer *const dt_importers[] = {&dt_importer_csv,
+                                           &dt_importer_images,
+                                           &dt_importer_npy,
+                                           &dt_importer_npz,
+                                           &dt_importer_idx,
+                                           &dt_importer_text,
+                                           NULL};
 
 const dt_importer *dt_importer_find(const char *name) {
     for (const dt_importer *const *importer = dt_importers; *importer; importer++)

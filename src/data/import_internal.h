@@ -5,7 +5,8 @@
 #include "data/import.h"
 #include "store/h5.h"
 
-extern const dt_importer dt_importer_csv, dt_importer_idx, dt_importer_npy, dt_importer_npz, dt_importer_text;
+extern const dt_importer dt_importer_csv, dt_importer_idx, dt_importer_images, dt_importer_npy, dt_importer_npz,
+    dt_importer_text;
 
 /* import.c. What a dataset says of itself: its format, and the names of its sources. */
 dt_status dt_import_label(dt_h5 *file, const dt_import *import);

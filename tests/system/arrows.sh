@@ -24,6 +24,8 @@ doors = {  # what other rooms may include
 }
 blind = {"store": ["comm"], "data": ["comm"], "optim": ["comm", "store", "data"], "model": ["comm", "store", "optim"], "use": ["comm", "optim"], "api": ["comm", "optim"]}  # below, and yet not to be known
 foreign = {  # whose header: the only files that may include it
+    r"png\.h": r"src/data/picture_png\.c",
+    r"j(peglib|error)\.h": r"src/data/picture_jpeg\.c",
     r"mpi\.h": r"src/comm/.*|src/main\.c",
     r"comm/.*\.h": r"src/(comm|run|cli)/.*|src/main\.c",
     r"(hdf5|H5).*\.h": r"src/store/h5(_\w+)?\.[ch]",
