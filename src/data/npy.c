@@ -176,9 +176,9 @@ dt_status dt_npy_open(dt_npy *out, const dt_npy_source *source) {
     if (got < 8 || memcmp(begin, "\x93NUMPY", 6) != 0)
         return dt_fail(DT_ERR_CORRUPT, "%s: is no array of NumPy%s", source->name,
                        got > 1 && begin[0] == 0x80 && begin[1] < 6 ? " but a pickle, which is a program" : "");
-    if (begin[6] < 1 || begin[6] > 3)
-        return dt_fail(DT_ERR_INPUT, "%s: the array is of version %d of NumPy's format; 1 to 3 are known", source->name,
-                       begin[6]);
+    if (begin[6] < 1 || begin[6] > 3 || begin[7] != 0)
+        return dt_fail(DT_ERR_INPUT, "%s: the array is of version %d.%d of NumPy's format; 1.0 to 3.0 are known",
+                       source->name, begin[6], begin[7]);
     size_t width = begin[6] == 1 ? 2 : 4;
     DT_TRY(read_exactly(source, begin + 8, width));
     size_t length = begin[8] | (size_t)begin[9] << 8 | (size_t)begin[10] << 16 | (size_t)begin[11] << 24;

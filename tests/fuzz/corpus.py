@@ -42,6 +42,48 @@ def safetensors_inputs():
     yield "types", file({"a": array("BF16", [], 0, 2), "b": array("F8_E5M2", [3], 2, 5), "c": array("U64", [0], 5, 5)}, bytes(5))
 
 
+def numpy_inputs():
+    import io
+
+    import numpy
+
+    def npy(array, version=None):
+        out = io.BytesIO()
+        numpy.lib.format.write_array(out, array, version)
+        return out.getvalue()
+
+    def npz(save, **arrays):
+        out = io.BytesIO()
+        save(out, **arrays)
+        return out.getvalue()
+
+    x = numpy.arange(24.0).reshape(2, 3, 4)
+    yield "plain", npy(x.astype("<f4"))
+    yield "turned", npy(numpy.asfortranarray(x.astype(">i2")))
+    yield "half", npy(x.astype("f2"), (3, 0))
+    yield "truth", npy(x > 5, (2, 0))
+    yield "text", npy(numpy.array(["a", "b"]))
+    yield "archive", npz(numpy.savez, x=x, y=numpy.arange(2))
+    yield "packed", npz(numpy.savez_compressed, x_train=x.astype("u1"), y_train=numpy.arange(2), x_test=numpy.asfortranarray(x.astype("u1")))
+
+
+def pictures_inputs():
+    import numpy
+
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+    from pictures import CHANNELS, JPEGS, chunk, exif, png, with_exif
+
+    for kind, bits, interlaced in (0, 1, 0), (0, 16, 1), (2, 8, 1), (4, 8, 0), (6, 16, 0):
+        values = numpy.arange(5 * 6 * CHANNELS[kind]).reshape(5, 6, -1) * 37 % 2**bits
+        yield f"png{kind}-{bits}", png(values, kind, bits, interlaced)
+    palette = chunk(b"PLTE", bytes(range(12))) + chunk(b"tRNS", bytes([0, 128, 255]))
+    yield "palette", png(numpy.arange(12).reshape(3, 4, 1) % 4, 3, 2, before=palette)
+    yield "held", png(numpy.arange(12).reshape(3, 4, 1), 0, before=chunk(b"eXIf", exif(6)))
+    yield "exif", exif(8, ">")
+    for name, jpeg in JPEGS.items():
+        yield name, with_exif(jpeg, exif(5)) if name == "rgb" else jpeg
+
+
 def data_files(directory):
     import h5py
     import numpy
@@ -75,7 +117,7 @@ def main():
     if kind == "data":
         data_files(directory)
         return
-    for name, data in {"idx": idx_inputs, "safetensors": safetensors_inputs}[kind]():
+    for name, data in {"idx": idx_inputs, "safetensors": safetensors_inputs, "numpy": numpy_inputs, "pictures": pictures_inputs}[kind]():
         (directory / name).write_bytes(data)
 
 

@@ -3,12 +3,13 @@
 # launch/, what is in corpus/, and files that are made here. Longer, and with other seeds: fuzz.sh recipe 1000000 7.
 . "$(dirname "$0")/../support/lib.sh"
 target=$1
-declare -A usual=([recipe]=150000 [text]=27000 [gpt2]=72000 [idx]=12000 [checkpoint]=900 [data]=540 [safetensors]=60000)
+declare -A usual=([recipe]=150000 [text]=27000 [gpt2]=72000 [idx]=12000 [checkpoint]=900 [data]=540 [safetensors]=60000
+    [csv]=6000 [numpy]=9000 [pictures]=30000)
 runs=${2:-${usual[$target]}} seed=${3:-1}
 mkdir made
 case $target in
     recipe) inputs=("$source/launch/recipes") ;;
-    idx | data | safetensors)
+    idx | data | safetensors | numpy | pictures)
         /usr/bin/python3 "$source/tests/fuzz/corpus.py" "$target" made || give_up "no corpus"
         inputs=(made)
         ;;
