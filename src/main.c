@@ -24,6 +24,7 @@ static const command commands[] = {
     {"eval", true, dt_cli_eval, dt_usage_eval, "loss and accuracy of a checkpoint on a dataset", NULL},
     {"predict", true, dt_cli_predict, dt_usage_predict, "what a trained model says of samples, into a file", NULL},
     {"sample", false, dt_cli_sample, dt_usage_sample, "text from a checkpoint of a text model", NULL},
+    {"init", false, dt_cli_init, dt_usage_init, "a first recipe for a data set", NULL},
     {"inspect", false, dt_cli_inspect, dt_usage_inspect,
      "what is in a checkpoint, dataset, metrics file or any HDF5 file", NULL},
     {"verify", false, dt_cli_verify, dt_usage_verify, "check every hash of a checkpoint, or of all of a run", NULL},

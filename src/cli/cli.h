@@ -12,6 +12,7 @@ int dt_cli_eval(dt_comm *comm, int argc, char **argv);
 int dt_cli_predict(dt_comm *comm, int argc, char **argv);
 int dt_cli_sample(dt_comm *comm, int argc, char **argv);
 int dt_cli_inspect(dt_comm *comm, int argc, char **argv);
+int dt_cli_init(dt_comm *comm, int argc, char **argv);
 int dt_cli_verify(dt_comm *comm, int argc, char **argv);
 int dt_cli_merge(dt_comm *comm, int argc, char **argv);
 int dt_cli_import_weights(dt_comm *comm, int argc, char **argv);
@@ -21,8 +22,8 @@ int dt_cli_bench(dt_comm *comm, int argc, char **argv);
 
 /* Usage texts, for the command's own --help. */
 extern const char dt_usage_train[], dt_usage_eval[], dt_usage_predict[], dt_usage_sample[], dt_usage_inspect[],
-    dt_usage_verify[], dt_usage_merge[], dt_usage_import_weights[], dt_usage_import[], dt_usage_export[],
-    dt_usage_bench[];
+    dt_usage_init[], dt_usage_verify[], dt_usage_merge[], dt_usage_import_weights[], dt_usage_import[],
+    dt_usage_export[], dt_usage_bench[];
 
 /* What `import --help` says besides: every importer with its options. */
 void dt_cli_import_kinds(void);

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "cli.h"
+#include "inspect_data.h"
 #include "store/checkpoint.h"
 #include "store/h5.h"
 
@@ -20,7 +21,9 @@ const char dt_usage_inspect[] =
     "\n"
     "The tree of an HDF5 file with shapes, types and attributes; of a checkpoint also its recipe, position and digest "
     "(as\n"
-    "stored; dtrain verify recomputes them). A run directory stands for its newest checkpoint.\n";
+    "stored; dtrain verify recomputes them). A run directory stands for its newest checkpoint. Of data also ranges, "
+    "missing\n"
+    "values, classes and a few samples; dtrain init writes a recipe for it.\n";
 
 /* Walks carry the file and stop at the first failure. */
 typedef struct walk {
@@ -175,6 +178,12 @@ static dt_status inspect_run(const char *run) {
     return status;
 }
 
+/* The tree, and of data what it is like. */
+static dt_status inspect_any(const char *path) {
+    DT_TRY(inspect_file(path));
+    return dt_inspect_data(path);
+}
+
 int dt_cli_inspect(dt_comm *comm, int argc, char **argv) {
     dt_status status;
     struct stat info;
@@ -183,6 +192,6 @@ int dt_cli_inspect(dt_comm *comm, int argc, char **argv) {
     else if (stat(argv[1], &info) == 0 && S_ISDIR(info.st_mode))
         status = inspect_run(argv[1]);
     else
-        status = inspect_file(argv[1]);
+        status = inspect_any(argv[1]);
     return dt_cli_report(comm, &status);
 }

@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# `init` writes a recipe that trains, whatever the data: a table, numbers to predict, pictures, a text; `inspect` says what
+# the data has. What cannot be learned from is refused.
+. "$(dirname "$0")/../support/lib.sh"
+
+"$python" - <<'PYTHON' || give_up "no data"
+import h5py, numpy as np
+
+random = np.random.default_rng(2)
+with open("table.csv", "w") as f:
+    print("long,wide,colour,kind", file=f)
+    for i in range(240):
+        kind = i % 3
+        print(f"{random.normal(kind * 3, 1):.2f},{'NA' if i % 40 == 7 else f'{random.normal(-kind, 1):.2f}'},{['red', 'blue'][i % 2]},{['ant', 'bee', 'cat'][kind]}", file=f)
+with h5py.File("numbers.h5", "w") as f:
+    x = random.normal(size=(400, 5)) * [1, 10, 1000, 1, 1] + [0, 5, 1e4, 0, 0]
+    f["x"], f["y"] = x, ((x - x.mean(0)) / x.std(0)) @ random.normal(size=(5, 2)) * 1e6 + 5e6
+with h5py.File("pictures.h5", "w") as f:
+    for part, rows in ("train", 200), ("test", 50):
+        y = np.arange(rows) % 2
+        x = random.integers(0, 100, (rows, 3, 12, 10)).astype("u1")
+        x[:, 0, 3:9, 3:7] += (y * 90).astype("u1")[:, None, None]
+        f[f"{part}/x"], f[f"{part}/y"] = x, y * 3 + 2
+with h5py.File("clear.h5", "w") as f:
+    x = np.zeros((20, 16, 16), "u1")
+    x[:, 4:12, 4:12] = 255
+    f["train/x"], f["train/y"] = x, np.arange(20) % 2
+PYTHON
+run 1 import csv table.csv table.h5 --target kind
+expect_code 0 "a table"
+for i in {1..60}; do echo "the quick brown fox jumps over the lazy dog"; done >text
+run 1 import text text text.h5 --tokens char
+expect_code 0 "a text"
+
+# proposed FILE REGEX…: the recipe has lines like these
+proposed() {
+    local file=$1 regex
+    shift
+    run 1 init "$file.h5"
+    expect_code 0 "a recipe for $file"
+    cp "$out" "$file.yaml"
+    for regex; do expect_in "$file.yaml" "$regex" "  it has $regex"; done
+}
+# trained FILE KEY MOST [ARGUMENT…]: the recipe trains, on two ranks, and KEY ends below MOST
+trained() {
+    local file=$1 key=$2 most=$3
+    shift 3
+    run 2 train "$file.yaml" --run "runs/$file" "$@"
+    expect_code 0 "$file trains"
+    if awk -v loss="$(last_value "$key")" -v most="$most" 'BEGIN { exit !(loss + 0 == loss && loss < most) }'; then
+        pass "$file: $key is $(last_value "$key"), below $most"
+    else
+        fail "$file: $key is $(last_value "$key")" && show "$out" "$err"
+    fi
+}
+# A guess has a loss of log(classes), or 1 of scaled targets.
+proposed table 'dense: 3 +# one number a class: ant, bee, cat' 'loss: softmax_cross_entropy' 'normalize: standardise' 'missing: mean +# 6 values'
+trained table train_loss 0.4 --set train.epochs=25
+proposed numbers "train_x: '/x'" 'dense: 2 +# the numbers' 'loss: mean_squared_error' 'target: .normalize: standardise'
+trained numbers train_loss 0.1 --set train.epochs=25
+proposed pictures 'channels: first_to_last' 'conv2d' 'dense: 2 +# one number a class: 2, 5'
+trained pictures test_loss 0.3 --set train.epochs=6
+proposed text 'gpt:' 'context: 64'
+trained text train_loss 2 --set train.steps=60 --set train.eval_every=0
+expect_code 0 "the text"
+
+run 1 inspect table.h5
+expect_in "$out" '/train/y: 0 to 2, mean 1' "inspect has ranges"
+expect_in "$out" '/train/x: .*; 6 missing' "and missing values"
+expect_in "$out" '3 different: ant in 80, bee in 80, cat in 80 rows' "and classes"
+expect_in "$out" 'the first rows of /train/x' "and samples"
+run 1 inspect clear.h5
+expect_in "$out" '^        @@@@@@@@$' "and a picture"
+checkpoints=(runs/table/checkpoints/*.h5)
+run 1 inspect "${checkpoints[0]}"
+expect_code 0 "a checkpoint"
+if grep -q 'writes a recipe' "$out"; then fail "a checkpoint is shown as data"; else pass "a checkpoint is no data"; fi
+
+refused() { # refused WHAT REGEX ARGUMENT…
+    local what=$1 regex=$2
+    shift 2
+    run 1 init "$@"
+    expect_bad 1 "$regex" "$what"
+}
+refused "a checkpoint" 'is a checkpoint, which has a recipe' "${checkpoints[0]}"
+"$python" - <<'PYTHON'
+import h5py, numpy as np
+
+with h5py.File("other.h5", "w") as f:
+    f["a"], f["b"], f["c"] = np.zeros((5, 3)), np.zeros(5), np.zeros(4)
+with h5py.File("x\x1b[2J.h5", "w") as f:
+    f["x"] = np.zeros(3)
+PYTHON
+refused "names that say nothing" 'other.h5: which dataset has the samples\? --x names it; the file holds /a, /b, /c' other.h5
+refused "no targets" 'which dataset has the labels or targets\? --y names it' other.h5 --x /a
+refused "another number of rows" '/a has 5 rows, but /c does not' other.h5 --x /a --y /c
+refused "a name that is not there" '--y: there is no dataset /d' other.h5 --x /a --y /d
+refused "no HDF5" 'table.csv' table.csv
+refused "a name that no recipe can have" 'rename the file' $'x\e[2J.h5'
+run 1 init other.h5 --x /a --y /b
+expect_code 0 "named on the command line"
+finish
