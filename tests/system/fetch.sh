@@ -70,6 +70,8 @@ expect_refused 'wrong content' "Fashion-MNIST is not MNIST"
 printf 'First Citizen:\n' >play.txt
 fetch shakespeare --from play.txt --dest dest.h5
 expect_refused 'play.txt: wrong content: SHA-256 should be 86c4e6aa.*, is [0-9a-f]{64}$' "another text is not shakespeare"
+fetch penguins --from play.txt --dest dest.h5
+expect_refused 'play.txt: wrong content: SHA-256 should be f204db2c.*, is [0-9a-f]{64}$' "another table is not of penguins"
 fetch shakespeare --from plain --dest dest.h5
 expect_refused 'plain: no such file' "a directory is no text"
 fetch cifar

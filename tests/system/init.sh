@@ -28,7 +28,7 @@ with h5py.File("clear.h5", "w") as f:
 PYTHON
 run 1 import csv table.csv table.h5 --target kind
 expect_code 0 "a table"
-for i in {1..60}; do echo "the quick brown fox jumps over the lazy dog"; done >text
+for _ in {1..60}; do echo "the quick brown fox jumps over the lazy dog"; done >text
 run 1 import text text text.h5 --tokens char
 expect_code 0 "a text"
 
