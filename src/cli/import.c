@@ -12,7 +12,9 @@
 const char dt_usage_import[] =
     "usage: dtrain import KIND SOURCE... DEST.h5 [--OPTION VALUE]...\n"
     "\n"
-    "DEST.h5 appears complete or not at all; an existing one is replaced only by a complete new one.\n";
+    "DEST.h5 appears complete or not at all; an existing one is replaced only by a complete new one.\n"
+    "\n"
+    "  printf 'size,colour,kind\\n1,red,ant\\n2,blue,bee\\n' > t.csv && dtrain import csv t.csv t.h5 --target kind\n";
 
 /* Prints a text, each of its lines behind spaces. */
 static void print_indented(const char *text) {

@@ -16,7 +16,8 @@ const char dt_usage_init[] =
     "  --x DATASET   the samples; default /train/x, or /x\n"
     "  --y DATASET   their labels or targets; default /train/y, or /y\n"
     "\n"
-    "  dtrain init data.h5 > recipe.yaml && dtrain train recipe.yaml\n";
+    "  printf 'size,kind\\n1,ant\\n2,bee\\n3,ant\\n' > t.csv && dtrain import csv t.csv t.h5 --target kind\n"
+    "  dtrain init t.h5 > t.yaml && dtrain train t.yaml\n";
 
 static dt_status init(const char *file, const dt_proposal_wish *wish) {
     dt_survey *survey;

@@ -23,7 +23,10 @@ const char dt_usage_inspect[] =
     "(as\n"
     "stored; dtrain verify recomputes them). A run directory stands for its newest checkpoint. Of data also ranges, "
     "missing\n"
-    "values, classes and a few samples; dtrain init writes a recipe for it.\n";
+    "values, classes and a few samples; dtrain init writes a recipe for it.\n"
+    "\n"
+    "  printf 'size,kind\\n1,ant\\n2,bee\\n' > t.csv && dtrain import csv t.csv t.h5 --target kind && dtrain inspect "
+    "t.h5\n";
 
 /* Walks carry the file and stop at the first failure. */
 typedef struct walk {

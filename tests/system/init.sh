@@ -99,4 +99,15 @@ refused "no HDF5" 'table.csv' table.csv
 refused "a name that no recipe can have" 'rename the file' $'x\e[2J.h5'
 run 1 init other.h5 --x /a --y /b
 expect_code 0 "named on the command line"
+# Examples of the help, pasted.
+mkdir bin paste
+ln -s "$dtrain" bin/dtrain
+for command in import inspect init; do
+    "$dtrain" "$command" --help | grep -E "^  (printf|dtrain $command t)" >paste.sh
+    expect_in paste.sh '^  printf' "$command --help has an example"
+    (cd paste && PATH=$work/bin:$PATH timeout -k 2 "$limit" bash -e ../paste.sh) >"$out" 2>"$err" </dev/null
+    code=$?
+    expect_code 0 "the example of $command"
+done
+expect_last 'done run=.*' "and trains"
 finish
