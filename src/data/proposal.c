@@ -150,10 +150,10 @@ static void put_head(plan *p) {
 static void put_tests(plan *p) {
     if (p->tests) return;
     if (has_field("data.split.test"))
-        put(p, "  test_x: ''\n  test_y: ''\n  split: {test: 0.2}         # no samples are kept for tests: a fifth, "
-               "drawn at random, is\n");
+        put(p, "  split: {test: 0.2%s} # no samples are kept for tests: a fifth is drawn at random\n",
+            p->classes ? ", stratify: true" : "");
     else
-        put(p, "  test_x: ''                 # no samples are kept for tests\n");
+        put(p, "  test_x: ''               # no samples are kept for tests\n");
 }
 
 static void put_data(plan *p) {
