@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# More than three hundred tables, arrays, pictures and HDF5 files that are strange or damaged: each is read with the values
+# More than six hundred tables, arrays, pictures, safetensors and HDF5 files that are strange or damaged: each is read with the values
 # that an independent reader or the case itself says, or refused in one line. None ends otherwise, or leaves a file.
 . "$(dirname "$0")/../support/lib.sh"
 
 PYTHONPATH=$source/tests/support "$python" -B - "$dtrain" <<'PYTHON' >"$out" 2>"$err"
-import collections, concurrent.futures, io, os, re, struct, subprocess, sys, warnings, zipfile, zlib
+import collections, concurrent.futures, glob, io, os, re, struct, subprocess, sys, warnings, zipfile, zlib
 import h5py, numpy as np
 from pictures import JPEGS, PIXELS, chunk, exif, png, with_exif
 
@@ -239,6 +239,47 @@ for length in range(2, len(jpeg) - 1, 16):
 frame = jpeg.index(b"\xff\xc2")
 case("images", "a JPEG that claims much", jpeg[: frame + 5] + struct.pack(">HH", 60000, 60000) + jpeg[frame + 9 :], "(claims|at most)")
 
+# ---- safetensors: weights of a model of one layer, 4 to 2 ----
+with h5py.File("some.h5", "w") as f:
+    f["train/x"], f["train/y"] = np.ones((4, 4), "f4"), np.array([0, 1, 0, 1])
+with open("weights.yaml", "w") as f:
+    f.write("name: w\ndata: {file: ../some.h5, test_x: ''}\nmodel: {layers: [{dense: 2}]}\ntrain: {epochs: 1, batch: 4, shards: 1}\n")
+
+
+def safetensors(text, data, length=None):
+    return struct.pack("<Q", len(text) if length is None else length) + text.encode() + data
+
+
+w = np.arange(8, dtype="<f4").reshape(4, 2)
+entry = '"dense1/w": {"dtype": "F32", "shape": [4, 2], "data_offsets": [0, 32]}'
+plain = safetensors("{" + entry + "}", w.tobytes())
+case("safetensors", "plain", plain, w)
+case("safetensors", "spaces behind the header", safetensors("{" + entry + "}    ", w.tobytes()), w)
+case("safetensors", "metadata", safetensors('{"__metadata__": {"format": "pt"}, ' + entry + "}", w.tobytes()), w)
+half = '"dense1/w": {"dtype": "F16", "shape": [4, 2], "data_offsets": [0, 16]}'
+case("safetensors", "half precision", safetensors("{" + half + "}", w.astype("<f2").tobytes()), w)
+for what, text, data, *length in [
+    ("a name twice", "{" + entry + ", " + entry + "}", w.tobytes()),
+    ("no end", "{" + entry, w.tobytes()),
+    ("a list", "[" + entry + "]", w.tobytes()),
+    ("data that is short", "{" + entry + "}", w.tobytes()[:-1]),
+    ("data that is long", "{" + entry + "}", w.tobytes() + b"\0"),
+    ("another shape", "{" + entry.replace("[4, 2]", "[4, 3]") + "}", w.tobytes()),
+    ("a negative shape", "{" + entry.replace("[4, 2]", "[-4, -2]") + "}", w.tobytes()),
+    ("a shape beyond all numbers", "{" + entry.replace("[4, 2]", "[4611686018427387904, 8]") + "}", w.tobytes()),
+    ("offsets that go back", "{" + entry.replace("[0, 32]", "[32, 0]") + "}", w.tobytes()),
+    ("offsets beyond the end", "{" + entry.replace("[0, 32]", "[32, 64]") + "}", w.tobytes()),
+    ("an unknown type", "{" + entry.replace("F32", "Q7") + "}", w.tobytes()),
+    ("a NUL in the header", "{" + entry + "\0}", w.tobytes()),
+    ("a header of 2^60 bytes", "{" + entry + "}", w.tobytes(), 1 << 60),
+    ("a header that is cut", "{" + entry + "}", w.tobytes(), 20),
+    ("deep lists", "[" * 5000, b""),
+    ("nothing in it", "{}", b""),
+]:
+    case("safetensors", what, safetensors(text, data, *length), ".")
+for length in 0, 7, 8, 9, 40, len(plain) - 33:
+    case("safetensors", f"the first {length} bytes", plain[:length], ".")
+
 # ---- HDF5: `inspect` reads all of it, in a child ----
 with h5py.File("good.h5", "w") as f:
     f["train/x"], f["train/y"] = np.arange(12.0).reshape(3, 4), np.arange(3)
@@ -263,13 +304,19 @@ def run(number):
     os.makedirs(where + ("/in" if kind == "images" else ""))
     with open(f"{where}/in" + ("/a.png" if kind == "images" else ""), "wb") as f:
         f.write(data)
-    command = ["inspect", "in"] if kind == "inspect" else ["import", kind, "in", "out.h5", *arguments]
+    command = ["import", kind, "in", "out.h5", *arguments]
+    if kind == "inspect":
+        command = ["inspect", "in"]
+    if kind == "safetensors":
+        command = ["import", "weights", "in", "--into", "../weights.yaml", "--run", "out"]
     try:
         done = subprocess.run([sys.argv[1], *command], capture_output=True, cwd=where, timeout=60)
     except subprocess.TimeoutExpired:
         return f"{kind} {what}: hangs"
     err = done.stderr.decode("utf-8", "replace")
     left = set(os.listdir(where)) - {"in"}
+    if kind == "safetensors" and not glob.glob(f"{where}/out/checkpoints/*.h5"):
+        left -= {"out"}  # a run that has not begun
     shown = f"{kind} {what}: exit code {done.returncode}: {err.strip()[:300]}"
     if re.search(r"[\x00-\x08\x0b-\x1f\x7f]", err):
         return shown + " (control characters)"
@@ -281,6 +328,10 @@ def run(number):
         return shown
     if judge == "any":
         return None
+    if kind == "safetensors" and left == {"out"}:
+        with h5py.File(glob.glob(f"{where}/out/checkpoints/*.h5")[0]) as f:
+            got = f["weights/dense1/w"][()]
+        return None if same(got, values) else f"{shown}: {got}, not {values}"
     if left != {"out.h5"}:
         return f"{shown}: {left}"
     with h5py.File(f"{where}/out.h5") as f:
@@ -288,7 +339,7 @@ def run(number):
     return None if same(got, values) else f"{shown}: {got}, not {values}"
 
 
-with concurrent.futures.ThreadPoolExecutor(3) as pool:
+with concurrent.futures.ThreadPoolExecutor(4) as pool:
     wrong = [line for line in pool.map(run, range(len(cases))) if line]
 for line in wrong:
     print("FAIL ", line)
