@@ -9,9 +9,9 @@
 #include "base/append.h"
 #include "base/escape.h"
 #include "base/memory.h"
-#include "config/recipe.h"
 
 #define MOST_TEXT ((size_t)16384)
+#define FEW_ROWS 20
 #define FEW_CLASSES 100 /* whole numbers of up to so many values may be classes */
 
 /* What is learned from what. */
@@ -119,10 +119,6 @@ static void quote(char *out, size_t size, const char *text) {
     out[at] = '\0';
 }
 
-static bool has_field(const char *key) {
-    return dt_field_find(dt_recipe_fields, key) != NULL;
-}
-
 static void put_head(plan *p) {
     char name[128] = "", shown[200], shape[96];
     const char *slash = strrchr(p->file, '/'), *base = slash ? slash + 1 : p->file;
@@ -149,11 +145,11 @@ static void put_head(plan *p) {
 
 static void put_tests(plan *p) {
     if (p->tests) return;
-    if (has_field("data.split.test"))
+    if (p->rows < FEW_ROWS)
+        put(p, "  test_x: ''               # too few samples to keep some for tests\n");
+    else
         put(p, "  split: {test: 0.2%s} # no samples are kept for tests: a fifth is drawn at random\n",
             p->classes ? ", stratify: true" : "");
-    else
-        put(p, "  test_x: ''               # no samples are kept for tests\n");
 }
 
 static void put_data(plan *p) {

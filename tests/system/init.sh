@@ -54,10 +54,10 @@ trained() {
     fi
 }
 # A guess has a loss of log(classes), or 1 of scaled targets.
-proposed table 'dense: 3 +# one number a class: ant, bee, cat' 'loss: softmax_cross_entropy' 'normalize: standardise' 'missing: mean +# 6 values'
-trained table train_loss 0.4 --set train.epochs=25
+proposed table 'dense: 3 +# one number a class: ant, bee, cat' 'loss: softmax_cross_entropy' 'normalize: standardise' 'missing: mean +# 6 values' 'split: .test: 0.2, stratify: true'
+trained table test_loss 0.6 --set train.epochs=25
 proposed numbers "train_x: '/x'" 'dense: 2 +# the numbers' 'loss: mean_squared_error' 'target: .normalize: standardise'
-trained numbers train_loss 0.1 --set train.epochs=25
+trained numbers test_loss 0.1 --set train.epochs=25
 proposed pictures 'channels: first_to_last' 'conv2d' 'dense: 2 +# one number a class: 2, 5'
 trained pictures test_loss 0.3 --set train.epochs=6
 proposed text 'gpt:' 'context: 64'
