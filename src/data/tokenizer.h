@@ -54,6 +54,9 @@ dt_status dt_vocabulary_chars(dt_vocabulary *out, const uint32_t *points, int64_
 /* GPT-2's files: vocab.json, a map from tokens to numbers from 0 on without a gap, its bytes written as printable
  * characters; and merges.txt, a pair a line. */
 dt_status dt_vocabulary_gpt2(dt_vocabulary *out, const char *vocab_json, const char *merges_txt);
+/* Writes both, so that GPT-2's tokenizer makes the same tokens (gpt2_write.c). Characters of several bytes, which have
+ * no merges, are refused. */
+dt_status dt_vocabulary_write_gpt2(const dt_vocabulary *vocabulary, const char *vocab_json, const char *merges_txt);
 
 typedef struct dt_tokenizer dt_tokenizer;
 

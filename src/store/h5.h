@@ -25,6 +25,9 @@ const char *dt_h5_path(const dt_h5 *file);
 /* Attributes of the object at `object` ("/" is the root). Writing creates or replaces; reading a missing one is
  * DT_ERR_CORRUPT. *text is UTF-8, to dt_free. */
 dt_status dt_h5_put_text(dt_h5 *file, const char *object, const char *name, const char *text);
+/* Of any length, where an attribute of the other kind ends at 64 kB; and a list of texts. */
+dt_status dt_h5_put_long_text(dt_h5 *file, const char *object, const char *name, const char *text);
+dt_status dt_h5_put_texts(dt_h5 *file, const char *object, const char *name, const char *const *texts, int count);
 dt_status dt_h5_put_int(dt_h5 *file, const char *object, const char *name, int64_t value);
 dt_status dt_h5_put_real(dt_h5 *file, const char *object, const char *name, double value);
 dt_status dt_h5_get_text(dt_h5 *file, const char *object, const char *name, char **text);

@@ -42,6 +42,30 @@ dt_status dt_h5_put_real(dt_h5 *file, const char *object, const char *name, doub
     return put_attribute(file, object, name, H5T_NATIVE_DOUBLE, &value);
 }
 
+/* Texts of any length: they lie in a heap elsewhere in the file. */
+static dt_status put_variable(dt_h5 *file, const char *object, const char *name, hid_t space,
+                              const char *const *texts) {
+    if (H5Aexists_by_name(file->file, object, name, H5P_DEFAULT) > 0)
+        H5Adelete_by_name(file->file, object, name, H5P_DEFAULT);
+    hid_t type = text_type();
+    hid_t attribute = H5Acreate_by_name(file->file, object, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    herr_t code = attribute >= 0 && texts ? H5Awrite(attribute, type, texts) : attribute >= 0 ? 0 : -1;
+    dt_status status = code < 0 ? dt_h5_fail(file, object, "writing an attribute") : dt_ok();
+    if (attribute >= 0) H5Aclose(attribute);
+    H5Tclose(type);
+    H5Sclose(space);
+    return status;
+}
+
+dt_status dt_h5_put_long_text(dt_h5 *file, const char *object, const char *name, const char *text) {
+    return put_variable(file, object, name, H5Screate(H5S_SCALAR), &text);
+}
+
+dt_status dt_h5_put_texts(dt_h5 *file, const char *object, const char *name, const char *const *texts, int count) {
+    hsize_t size = (hsize_t)count;
+    return put_variable(file, object, name, H5Screate_simple(1, &size, NULL), count > 0 ? texts : NULL);
+}
+
 static dt_status open_attribute(dt_h5 *file, const char *object, const char *name, hid_t *attribute) {
     if (H5Aexists_by_name(file->file, object, name, H5P_DEFAULT) <= 0) {
         H5Eclear2(H5E_DEFAULT);

@@ -11,7 +11,8 @@
 #include "export_internal.h"
 
 const dt_export_format *const dt_export_formats[] = {
-    &dt_export_safetensors, &dt_export_npz, &dt_export_pytorch, &dt_export_onnx, NULL,
+    &dt_export_safetensors, &dt_export_npz, &dt_export_pytorch, &dt_export_onnx, &dt_export_gpt2,
+    &dt_export_keras,       NULL,
 };
 
 static dt_status fail_format(const char *name) {
@@ -57,9 +58,18 @@ static dt_status publish(const dt_export *e, const dt_export_format *format, con
                              : dt_publish_file(destination, write_it, &own);
 }
 
+static dt_status check_name(const dt_export_format *format, const char *destination) {
+    size_t length = strlen(destination), suffix = format->suffix ? strlen(format->suffix) : 0;
+    if (length >= suffix && strcmp(destination + length - suffix, format->suffix ? format->suffix : "") == 0)
+        return dt_ok();
+    return dt_fail(DT_ERR_USAGE, "%s: what --to %s writes is known by the ending %s", destination, format->name,
+                   format->suffix);
+}
+
 dt_status dt_export_run(const dt_export_request *request, dt_export_figures *figures) {
     const dt_export_format *format = NULL;
     DT_TRY(find_format(request->format, &format));
+    DT_TRY(check_name(format, request->destination));
     dt_export *e = dt_alloc(1, sizeof *e);
     if (!e) return dt_fail_memory("an export", sizeof *e);
     dt_status status = open_model(e, request->target);

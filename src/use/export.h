@@ -10,10 +10,11 @@ typedef struct dt_export dt_export;
 
 /* A format: a file export_NAME.c and a row in export.c. What it cannot carry it refuses, naming the layer and why. */
 typedef struct dt_export_format {
-    const char *name;  /* "onnx" */
-    const char *help;  /* of what it makes, in one line */
-    bool directory;    /* it makes a directory of files; else one file */
-    const char *lacks; /* what this build lacks for it; NULL: nothing */
+    const char *name;   /* "onnx" */
+    const char *help;   /* of what it makes, in one line */
+    bool directory;     /* it makes a directory of files; else one file */
+    const char *suffix; /* by which others know what it is; NULL: any name will do */
+    const char *lacks;  /* what this build lacks for it; NULL: nothing */
     dt_status (*write)(const dt_export *model, const char *path);
 } dt_export_format;
 

@@ -18,7 +18,8 @@ struct dt_export {
     dt_outputs outputs;
 };
 
-extern const dt_export_format dt_export_safetensors, dt_export_npz, dt_export_onnx, dt_export_pytorch;
+extern const dt_export_format dt_export_safetensors, dt_export_npz, dt_export_onnx, dt_export_gpt2, dt_export_keras,
+    dt_export_pytorch;
 
 /* Where a tensor's values are. */
 const dt_real *dt_export_values(const dt_export *model, const dt_tensor *tensor);
@@ -26,6 +27,8 @@ const dt_real *dt_export_values(const dt_export *model, const dt_tensor *tensor)
 bool dt_export_is_wide(const dt_export *model);
 /* A scale's numbers as an array that meets a sample: one for all, or one a channel. */
 dt_shape dt_export_scale_shape(const dt_scaling *scaling, const dt_shape *input);
+/* The same of what there is for each column, whether or not it has a scale of its own. */
+dt_shape dt_export_column_shape(const dt_scaling *scaling, const dt_shape *input);
 /* Of token ids: whether the first layer takes them as such, and not as numbers. */
 bool dt_export_reads_ids(const dt_export *model);
 /* A tensor with its dimensions in another order: dimension i of the result, whose shape is *shape, is dimension

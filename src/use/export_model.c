@@ -50,8 +50,16 @@ void dt_export_turn(dt_real *out, dt_shape *shape, const dt_real *values, const 
     }
 }
 
+static dt_shape shape_of(const dt_scaling *s, int64_t count, const dt_shape *input) {
+    if (count == 1) return (dt_shape){0};
+    if (s->planes == 1) return (dt_shape){1, {count}};
+    return (dt_shape){input->rank, {count, 1, 1, 1, 1, 1}};
+}
+
 dt_shape dt_export_scale_shape(const dt_scaling *s, const dt_shape *input) {
-    if (s->channels == 1) return (dt_shape){0};
-    if (s->planes == 1) return (dt_shape){1, {s->channels}};
-    return (dt_shape){input->rank, {s->channels, 1, 1, 1, 1, 1}};
+    return shape_of(s, s->channels, input);
+}
+
+dt_shape dt_export_column_shape(const dt_scaling *s, const dt_shape *input) {
+    return shape_of(s, dt_scaling_columns(s), input);
 }

@@ -28,6 +28,11 @@ static void write_scaling(const dt_onnx_writer *w, dt_onnx_value *x, bool wide) 
     const dt_scaling *s = &w->model->trained.scales.input;
     dt_shape shape = dt_export_scale_shape(s, &x->shape);
     dt_onnx_scope(g, "scaling");
+    if (s->fill) {
+        dt_shape columns = dt_export_column_shape(s, &x->shape);
+        const char *missing = dt_onnx_op(g, "IsNaN", x->name, NULL, NULL);
+        x->name = dt_onnx_op(g, "Where", missing, numbers(g, "fill", &columns, s->fill, wide), x->name);
+    }
     if (!is_plain(s->mean, s->std, s->channels)) {
         x->name = dt_onnx_op(g, "Sub", x->name, numbers(g, "mean", &shape, s->mean, wide), NULL);
         x->name = dt_onnx_op(g, "Div", x->name, numbers(g, "std", &shape, s->std, wide), NULL);

@@ -119,6 +119,11 @@ static void write_input_scale(dt_pytorch *p, const dt_pytorch_value *x) {
     dt_shape shape = dt_export_scale_shape(s, &x->shape);
     write_scale(p, "input_mean", &shape, s->mean, wide);
     write_scale(p, "input_std", &shape, s->std, wide);
+    if (s->fill) {
+        dt_shape columns = dt_export_column_shape(s, &x->shape);
+        write_scale(p, "input_fill", &columns, s->fill, wide);
+        fprintf(p->body, "        x = torch.where(x.isnan(), self.input_fill, x.to(self.input_fill.dtype))\n");
+    }
     fprintf(p->body, "        x = (x.to(self.input_mean.dtype) - self.input_mean) / self.input_std\n");
     if (wide) fprintf(p->body, "        x = x.float()\n");
 }

@@ -1,4 +1,5 @@
 /* What a model is besides its layers, as texts that any of the formats has a place for. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,13 +84,25 @@ static dt_status add_origin(dt_export_texts *texts, const dt_trained *t) {
     return dt_export_text_add(texts, "recipe", t->head.recipe);
 }
 
+/* What training saw of each column, where that is known. */
+static dt_status add_ranges(dt_export_texts *texts, const dt_ranges *seen) {
+    for (int64_t i = 0; i < seen->columns; i++)
+        if (!isfinite(seen->least[i]) || !isfinite(seen->most[i])) return dt_ok();
+    if (seen->columns == 0) return dt_ok();
+    DT_TRY(add_json(texts, "input_min", numbers(seen->least, seen->columns)));
+    return add_json(texts, "input_max", numbers(seen->most, seen->columns));
+}
+
 static dt_status add_inputs(dt_export_texts *texts, const dt_trained *t) {
     bool ids = t->source.about.ids > 0;
     DT_TRY(add_json(texts, "input_shape", sizes(&t->source.about.input)));
     DT_TRY(dt_export_text_add(texts, "input", ids ? "token ids" : "numbers"));
     if (ids) return dt_ok();
     DT_TRY(add_json(texts, "input_mean", numbers(t->scales.input.mean, t->scales.input.channels)));
-    return add_json(texts, "input_std", numbers(t->scales.input.std, t->scales.input.channels));
+    DT_TRY(add_json(texts, "input_std", numbers(t->scales.input.std, t->scales.input.channels)));
+    DT_TRY(add_ranges(texts, &t->scales.input.seen));
+    if (!t->scales.input.fill) return dt_ok();
+    return add_json(texts, "input_fill", numbers(t->scales.input.fill, dt_scaling_columns(&t->scales.input)));
 }
 
 static dt_status add_outputs(dt_export_texts *texts, const dt_export *model) {

@@ -64,8 +64,9 @@ static void append(dt_onnx *g, list *to, void *item) {
 }
 
 static char *copy(dt_onnx *g, const char *text) {
-    char *own = dt_onnx_memory(g, strlen(text) + 1);
-    return own ? strcpy(own, text) : "";
+    size_t bytes = strlen(text) + 1;
+    char *own = dt_onnx_memory(g, bytes);
+    return own ? memcpy(own, text, bytes) : "";
 }
 
 dt_status dt_onnx_open(dt_onnx **out) {
@@ -171,7 +172,8 @@ static Onnx__AttributeProto *attribute_of(dt_onnx *g, const dt_onnx_attribute *f
         break;
     default:
         to->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS;
-        to->ints = memcpy(whole, from->list, (size_t)from->count * sizeof *whole);
+        to->ints = whole;
+        for (int i = 0; whole && i < from->count; i++) whole[i] = from->list[i];
         to->n_ints = (size_t)from->count;
     }
     return to;

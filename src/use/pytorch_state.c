@@ -8,11 +8,12 @@
 /* ---- names ---- */
 
 static const char *const keywords[] = {
-    "False",    "None",   "True",       "and",       "as",          "assert",     "async",   "await", "break", "class",
-    "continue", "def",    "del",        "elif",      "else",        "except",     "finally", "for",   "from",  "global",
-    "if",       "import", "in",         "is",        "lambda",      "nonlocal",   "not",     "or",    "pass",  "raise",
-    "return",   "try",    "while",      "with",      "yield",       "training",   "forward", "raw",   "train", "eval",
-    "type",     "to",     "input_mean", "input_std", "target_mean", "target_std", NULL};
+    "False",   "None",     "True",       "and",       "as",          "assert",     "async",      "await",
+    "break",   "class",    "continue",   "def",       "del",         "elif",       "else",       "except",
+    "finally", "for",      "from",       "global",    "if",          "import",     "in",         "is",
+    "lambda",  "nonlocal", "not",        "or",        "pass",        "raise",      "return",     "try",
+    "while",   "with",     "yield",      "training",  "forward",     "raw",        "train",      "eval",
+    "type",    "to",       "input_mean", "input_std", "target_mean", "target_std", "input_fill", NULL};
 
 static bool is_taken(const dt_pytorch *p, const char *name) {
     for (const char *const *k = keywords; *k; k++)

@@ -111,6 +111,20 @@ START_TEST(what_is_written_as_safetensors_is_read_back_to_the_bit) {
 }
 END_TEST
 
+START_TEST(arrays_begin_at_a_multiple_of_eight_whatever_the_header) {
+    const dt_named_array array = {"a", DT_F32, {1, {6}}, odd_bits};
+    char text[9] = "";
+    for (int i = 0; i < 8; i++) {
+        text[i] = 'x';
+        dt_safetensors file;
+        assert_ok(dt_safetensors_write("a", &array, 1, &(dt_named_text){"t", text}, 1));
+        assert_ok(dt_safetensors_open(&file, "a"));
+        ck_assert_uint_eq(file.tensors[0].begin % 8, 0);
+        dt_safetensors_close(&file);
+    }
+}
+END_TEST
+
 /* A file of this header and as many bytes behind it. */
 static void put_safetensors(const char *header, size_t length, size_t bytes) {
     char *text = calloc(8 + strlen(header) + bytes, 1);
@@ -270,6 +284,7 @@ int main(void) {
     suite_add_tcase(suite, results);
     tcase_add_checked_fixture(containers, enter_directory, leave_directory);
     tcase_add_test(containers, what_is_written_as_safetensors_is_read_back_to_the_bit);
+    tcase_add_test(containers, arrays_begin_at_a_multiple_of_eight_whatever_the_header);
     tcase_add_test(containers, numbers_of_half_the_width_are_exact);
     tcase_add_loop_test(containers, what_is_wrong_with_safetensors_is_named, 0, COUNT(malformed));
     tcase_add_test(containers, lengths_of_headers_are_not_trusted);
