@@ -72,6 +72,9 @@ module dtrain
         procedure, private :: jacobian_s, jacobian_d
         !> jacobian(i, o) = d y(o) / d x(i) of one sample.
         generic :: jacobian => jacobian_s, jacobian_d
+        procedure, private :: outside_s, outside_d
+        !> How many numbers of x, [inputs, samples], leave the range that training saw; -1 where nothing is known of it.
+        generic :: outside_range => outside_s, outside_d
     end type
 
     !> Memory for the calls of one thread at a time.
@@ -191,6 +194,16 @@ module dtrain
             integer(c_int64_t), value :: rows
             type(c_array), intent(in) :: x
             type(c_ptr), value :: jacobian
+            type(dtrain_error_c), intent(inout) :: error
+            integer(c_int) :: code
+        end function
+        function c_outside(model, rows, x, outside, count, error) bind(c, name="dtrain_outside_range") result(code)
+            import
+            type(c_ptr), value :: model
+            integer(c_int64_t), value :: rows
+            type(c_array), intent(in) :: x
+            type(c_ptr), value :: outside
+            integer(c_int64_t), intent(out) :: count
             type(dtrain_error_c), intent(inout) :: error
             integer(c_int) :: code
         end function
@@ -667,5 +680,34 @@ contains
         type(dtrain_workspace), intent(in), optional :: workspace
         call jacobian_any(self, workspace, is_double, [size(x), shape(jacobian)], c_loc(x), c_loc(jacobian), error)
     end subroutine
+
+    ! ---- ranges ----
+
+    function outside_any(self, type, size_of, x) result(count)
+        class(dtrain_model), intent(in) :: self
+        integer(c_int), intent(in) :: type
+        integer, intent(in) :: size_of
+        type(c_ptr), intent(in) :: x
+        integer(c_int64_t) :: count
+        type(dtrain_error_c) :: found
+        integer :: rows
+        rows = size_of / self%inputs()
+        if (c_outside(self%handle, int(rows, c_int64_t), layout(x, type, rows, self%inputs(), .false.), c_null_ptr, count, &
+            found) /= dtrain_ok) count = -1
+    end function
+
+    function outside_s(self, x) result(count)
+        class(dtrain_model), intent(in) :: self
+        real(c_float), intent(in), contiguous, target :: x(:, :)
+        integer(c_int64_t) :: count
+        count = outside_any(self, is_float, size(x), c_loc(x))
+    end function
+
+    function outside_d(self, x) result(count)
+        class(dtrain_model), intent(in) :: self
+        real(c_double), intent(in), contiguous, target :: x(:, :)
+        integer(c_int64_t) :: count
+        count = outside_any(self, is_double, size(x), c_loc(x))
+    end function
 
 end module

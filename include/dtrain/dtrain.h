@@ -125,6 +125,10 @@ DTRAIN_API void dtrain_input_scaling(const dtrain_model *model, double *mean, do
 /* How what the network gives becomes outputs, given*deviation + mean: likewise, [dtrain_outputs]. */
 DTRAIN_API void dtrain_output_scaling(const dtrain_model *model, double *mean, double *deviation);
 
+/* The least and the largest number that training saw where each number of a row is, of its column or channel:
+ * [dtrain_inputs]; either may be NULL. DTRAIN_ERR_UNKNOWN where the checkpoint does not say, and of token ids. */
+DTRAIN_API int dtrain_input_range(const dtrain_model *model, double *least, double *most, dtrain_error *error);
+
 /* ---- workspaces ---- */
 
 enum {
@@ -180,6 +184,12 @@ DTRAIN_API int dtrain_vjp(const dtrain_model *model, dtrain_workspace *workspace
  * x. A row takes `outputs` rows of work: a workspace for as many computes a row's at once. Errors as for dtrain_vjp. */
 DTRAIN_API int dtrain_jacobian(const dtrain_model *model, dtrain_workspace *workspace, int64_t rows,
                                const dtrain_array *x, void *jacobian, dtrain_error *error);
+
+/* Whether numbers of x leave the range that training saw, as NaN does too: outside[rows, inputs] receives 1 where one
+ * does, else 0, unless it is NULL; *count how many do, unless it is NULL. Takes no workspace. Errors:
+ * DTRAIN_ERR_ARGUMENT, DTRAIN_ERR_UNKNOWN as for dtrain_input_range. */
+DTRAIN_API int dtrain_outside_range(const dtrain_model *model, int64_t rows, const dtrain_array *x,
+                                    unsigned char *outside, int64_t *count, dtrain_error *error);
 
 #ifdef __cplusplus
 }

@@ -49,6 +49,8 @@ dt_status dt_api_plan(const dtrain_model *model, int64_t rows, bool gradients, d
 
 /* ---- the caller's arrays (rows.c) ---- */
 
+/* Number i of a row. */
+double dt_row_number(const dtrain_array *array, int64_t row, int64_t i);
 /* Rows [first, first + count) of x become ws->x. */
 dt_status dt_rows_in(dtrain_workspace *ws, const dtrain_array *x, int64_t first, int64_t count);
 /* Outputs of `count` rows, from[count, outputs], in the units of the targets become rows [first, first + count) of y.

@@ -16,12 +16,11 @@ void dt_quiet_collect(char **text) {
 
 /* Adds a line; without memory it is lost. */
 static void collect(const char *line) {
-    size_t before = *collected ? strlen(*collected) : 0, more = strlen(line);
-    char *grown = dt_alloc(before + more + 2, 1);
+    const char *before = *collected ? *collected : "";
+    size_t room = strlen(before) + strlen(line) + 2;
+    char *grown = dt_alloc(room, 1);
     if (!grown) return;
-    if (before) memcpy(grown, *collected, before);
-    memcpy(grown + before, line, more);
-    grown[before + more] = '\n';
+    snprintf(grown, room, "%s%s\n", before, line);
     dt_free(*collected);
     *collected = grown;
 }

@@ -12,7 +12,7 @@ static const void *element(const dtrain_array *array, int64_t row, int64_t i) {
     return (const double *)array->data + at;
 }
 
-static double number(const dtrain_array *array, int64_t row, int64_t i) {
+double dt_row_number(const dtrain_array *array, int64_t row, int64_t i) {
     const void *at = element(array, row, i);
     return array->type == DTRAIN_FLOAT ? (double)*(const float *)at : *(const double *)at;
 }
@@ -57,7 +57,7 @@ dt_status dt_rows_in(dtrain_workspace *ws, const dtrain_array *x, int64_t first,
     }
     for (int64_t r = 0; r < count; r++) {
         dt_real *out = ws->x + r * inputs;
-        for (int64_t i = 0; i < inputs; i++) ws->row[i] = number(x, first + r, i);
+        for (int64_t i = 0; i < inputs; i++) ws->row[i] = dt_row_number(x, first + r, i);
         if (ids > 0)
             DT_TRY(take_ids(out, ws->row, inputs, ids, first + r));
         else
@@ -103,5 +103,5 @@ void dt_rows_gradient(dtrain_workspace *ws, const dtrain_array *dx, int64_t firs
 void dt_rows_take(dtrain_workspace *ws, const dtrain_array *dy, int64_t first, int64_t count) {
     int64_t outputs = ws->model->outputs_count;
     for (int64_t r = 0; r < count; r++)
-        for (int64_t j = 0; j < outputs; j++) ws->dy[r * outputs + j] = (dt_real)number(dy, first + r, j);
+        for (int64_t j = 0; j < outputs; j++) ws->dy[r * outputs + j] = (dt_real)dt_row_number(dy, first + r, j);
 }

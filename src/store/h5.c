@@ -101,7 +101,7 @@ static dt_status open_quietly(dt_h5 **out, const char *path) {
     DT_TRY(check_readable(path));
     dt_status status = wrap(out, open_to_read(path), path, "opening");
     if (status.code == DT_ERR_IO) status.code = DT_ERR_CORRUPT;
-    if (status.code == DT_OK) find_directory(*out);
+    if (*out) find_directory(*out);
     return status;
 }
 
@@ -117,7 +117,7 @@ dt_status dt_h5_open(dt_h5 **out, const char *path) {
     H5Eget_auto2(H5E_DEFAULT, &print, &context);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     dt_status status = open_quietly(out, path);
-    if (status.code != DT_OK) {
+    if (!*out) {
         H5Eset_auto2(H5E_DEFAULT, print, context);
         return status;
     }

@@ -337,6 +337,29 @@ static void states(const dtrain_model *model) {
     free(x), free(state), free(y), free(own), free(alone), free(fresh);
 }
 
+/* ---- ranges ---- */
+
+/* A number just outside what training saw is found, and none inside. */
+static void ranges(const dtrain_model *model) {
+    const int64_t n = dtrain_inputs(model);
+    double *least = numbers(n, sizeof *least), *most = numbers(n, sizeof *most), *x = numbers(3 * n, sizeof *x);
+    unsigned char *outside = numbers(3 * n, 1);
+    int64_t count = -1;
+    DO(dtrain_input_range(model, least, most, &error));
+    for (int64_t i = 0; i < n; i++) {
+        EXPECT(least[i] < most[i], "the range of input %lld is %g to %g", (long long)i, least[i], most[i]);
+        x[i] = least[i], x[n + i] = most[i], x[2 * n + i] = (least[i] + most[i]) / 2;
+    }
+    const dtrain_array in = {x, DTRAIN_DOUBLE, n, 1};
+    DO(dtrain_outside_range(model, 3, &in, outside, &count, &error));
+    EXPECT(count == 0, "%lld numbers of training are outside its range", (long long)count);
+    x[1] = nextafter(least[1], -INFINITY), x[n + 2] = nextafter(most[2], INFINITY), x[2 * n] = NAN;
+    DO(dtrain_outside_range(model, 3, &in, outside, &count, &error));
+    EXPECT(count == 3 && outside[1] && outside[n + 2] && outside[2 * n], "%lld of 3 were found", (long long)count);
+    DO(dtrain_outside_range(model, 0, NULL, NULL, NULL, &error));
+    free(least), free(most), free(x), free(outside);
+}
+
 /* ---- for the script ---- */
 
 /* Outputs of samples that come as text on standard input, as C99 hexadecimal floats. */
@@ -389,6 +412,11 @@ int main(int argc, char **argv) {
         refusals(model, path);
     else if (strcmp(check, "layouts") == 0)
         layouts(model);
+    else if (strcmp(check, "ranges") == 0)
+        ranges(model);
+    else if (strcmp(check, "unknown") == 0)
+        EXPECT(dtrain_input_range(model, NULL, NULL, &error) == DTRAIN_ERR_UNKNOWN && error.code == DTRAIN_ERR_UNKNOWN,
+               "token ids have a range");
     else if (strcmp(check, "threads") == 0)
         threads(model);
     else

@@ -66,6 +66,8 @@ contains
         call model%jacobian(x(:, 4), jacobian, workspace=workspace)
         call expect(any(jacobian /= 0) .and. maxval(abs(jacobian(:, 2) - dx(:, 4)) * deviation) &
             < 1e-5 * maxval(abs(jacobian(:, 2)) * deviation), "derivatives")
+        wide(:n, :) = 1e9_c_double
+        call expect(model%outside_range(wide(:n, :)) == n * rows, "outside the range of training")
         call workspace%destroy()
         call model%close()
         call model%close()

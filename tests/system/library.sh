@@ -42,6 +42,8 @@ try "a program that knows the header alone compiles without a warning" \
     "$compiler" -std=c11 -D_GNU_SOURCE "${flags[@]}" "${cflags[@]}" "$source/tests/api/test_api.c" "${libs[@]}" -lm -lpthread -o test_api
 expect_same_text() { if diff "$1" "$2" >"$err"; then pass "$3"; else fail "$3" && show "$err"; fi; }
 
+newest() { find "$1/checkpoints" -name '*.h5' | sort | tail -n 1; }
+
 # ---- what it promises ----
 
 for model in "${models[@]}"; do
@@ -53,13 +55,27 @@ try "the state of a series is the caller's" ./test_api states series
 for model in values pictures series; do
     try "derivatives of $model" ./test_api derivatives "$model" 0.005
 done
+# On AVX-512 alone do sums have one order for all numbers of rows but one (a recurrent layer's, of a single row).
+isa=$(/usr/bin/python3 -c 'import h5py, sys; print(bytes(h5py.File(sys.argv[1])["state/isa"][:]).decode())' "$(newest values)")
+for case in "values 1" "values 64" "pictures 1" "pictures 7" "series 7" "series 64"; do
+    read -r model at_once <<<"$case"
+    [[ $isa == avx512* || $at_once == 64 ]] || { lacks "$model in calls of $at_once: $isa has other sums for other numbers of rows" && continue; }
+    run 1 predict "$model" -o predicted.h5
+    "$source/tests/api/predicted.py" inputs "$model.h5" >samples
+    ./test_api outputs "$model" "$at_once" <samples >answers
+    "$source/tests/api/predicted.py" compare predicted.h5 answers >"$out"
+    if [[ $isa == avx512* ]]; then expect_in "$out" '^0 of' "$model in calls of $at_once: the bits of dtrain predict"; fi
+done
+for model in values pictures series; do
+    try "the range of training, $model" ./test_api ranges "$model"
+done
+try "token ids have none" ./test_api unknown text
 ./test_api description pictures >told
 expect_in told '^inputs /train/x uint8 \[8, 8\] outputs /train/y \[3\] kind 1 step 16 states 0 ids 0$' "a model says what it is"
 expect_in told '^class 2 3 -$' "classes have the labels of the data"
 DTRAIN_TEST_OPEN=1 try "a child process may read the file" ./test_api layouts values
 
 cp -r values damaged
-newest() { find "$1/checkpoints" -name '*.h5' | sort | tail -n 1; }
 cp "$(newest values)" damaged/checkpoints/step-000000099.h5
 printf '\x55' | dd of=damaged/checkpoints/step-000000099.h5 bs=1 seek="$(($(stat -c %s "$(newest values)") * 3 / 4))" conv=notrunc status=none
 ./test_api description damaged >told 2>"$err"
@@ -141,6 +157,33 @@ if need cmake "CMake"; then
     if ((fortran)); then
         made/fortran values "${sample[@]}" >again 2>"$err"
         expect_same_text spoken again "and the Fortran module"
+    fi
+fi
+
+# ---- in other tools' eyes ----
+
+# valgrind knows no AVX-512: the model is opened all the same.
+if ((!sanitized)) && need valgrind "memory errors"; then
+    for check in layouts derivatives; do
+        DTRAIN_TEST_OPEN=2 valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite ./test_api "$check" series 0.01 \
+            >"$out" 2>"$err"
+        code=$?
+        expect_code 0 "valgrind has nothing to say of $check"
+    done
+fi
+
+# Built alone, without MPI, and watched for races.
+if ((!sanitized)); then
+    if env -u PKG_CONFIG_PATH -u PKG_CONFIG_SYSROOT_DIR meson setup alone "$source" -Dprogram=false -Dtests=false -Db_sanitize=thread -Db_lundef=false -Dbuildtype=plain \
+        -Doptimization=1 >"$out" 2>&1 && ninja -C alone src/api/libdtrain.so.0.1.0 >>"$out" 2>&1; then
+        pass "the library is built alone"
+        "$compiler" -std=c11 -D_GNU_SOURCE -g -fsanitize=thread "${cflags[@]}" "$source/tests/api/test_api.c" -Lalone/src/api \
+            -ldtrain -lm -lpthread -Wl,-rpath,"$work/alone/src/api" -o raced
+        for model in values series; do
+            LD_LIBRARY_PATH=$work/alone/src/api TSAN_OPTIONS=halt_on_error=1 try "threads do not race: $model" ./raced threads "$model"
+        done
+    else
+        fail "the library alone" && show "$out"
     fi
 fi
 
