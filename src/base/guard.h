@@ -42,6 +42,20 @@ dt_status dt_guard_send(dt_guard *to, const void *bytes, size_t count);
 /* In `take`: exactly so many bytes of what was sent; fails with the status of `work` when that ended before. */
 dt_status dt_guard_take(dt_guard *from, void *bytes, size_t count);
 
+/* A child that stays, and answers one question after another. `work` takes them with dt_guard_receive until there are
+ * no more, sends to each an answer, and may end before with a failure; job->seconds, stoppable and take are not used.
+ * To be dismissed. A process that ends takes its children with it. */
+typedef struct dt_guard_server dt_guard_server;
+dt_status dt_guard_serve(dt_guard_server **out, const dt_guard_job *job);
+/* Exactly `answer_bytes` of what `work` sends, within `seconds` on the wall. Once it fails it always does, in the same
+ * words. One thread at a time. */
+dt_status dt_guard_ask(dt_guard_server *server, const void *question, size_t bytes, double seconds, void *answer,
+                       size_t answer_bytes);
+void dt_guard_dismiss(dt_guard_server *server); /* accepts NULL */
+
+/* In `work` of a child that stays: the next question, of so many bytes; false: there are no more. */
+bool dt_guard_receive(dt_guard *from, void *question, size_t bytes);
+
 /* In `work`: lets the child take `bytes` more memory, for a file that has shown that it needs them. */
 void dt_guard_allow(size_t bytes);
 

@@ -170,6 +170,78 @@ START_TEST(a_child_that_says_more_or_less_than_it_should_is_refused) {
 }
 END_TEST
 
+/* ---- children that stay ---- */
+
+/* Answers with the square, until it is asked for 13, which it fails at, or for a signal's number below 0. */
+static dt_status square(void *context, dt_guard *to) {
+    int64_t number;
+    if (context) return dt_fail(DT_ERR_INPUT, "f.h5: not today");
+    while (dt_guard_receive(to, &number, sizeof number)) {
+        if (number == 13) return dt_fail(DT_ERR_INPUT, "f.h5: 13 is not a number");
+        if (number == 1000) circle(NULL, to);
+        if (number < 0) raise((int)-number);
+        number *= number;
+        DT_TRY(dt_guard_send(to, &number, sizeof number));
+    }
+    return dt_ok();
+}
+
+static dt_status ask(dt_guard_server *server, int64_t number, double seconds, int64_t *answer) {
+    return dt_guard_ask(server, &number, sizeof number, seconds, answer, sizeof *answer);
+}
+
+static dt_guard_server *start_square(void) {
+    dt_guard_server *server;
+    assert_ok(dt_guard_serve(&server, &(dt_guard_job){.path = "f.h5", .work = square}));
+    return server;
+}
+
+START_TEST(a_child_that_stays_answers_one_question_after_another) {
+    dt_guard_server *one = start_square(), *two = start_square();
+    int64_t answer;
+    for (int64_t i = 14; i < 300; i++) {
+        assert_ok(ask(i % 2 ? one : two, i, 60, &answer));
+        ck_assert_int_eq(answer, i * i);
+    }
+    dt_guard_dismiss(one);
+    assert_ok(ask(two, 7, 60, &answer));
+    ck_assert_int_eq(answer, 49);
+    dt_guard_dismiss(two);
+    dt_guard_dismiss(NULL);
+}
+END_TEST
+
+START_TEST(a_child_that_stays_fails_for_good) {
+    int64_t answer;
+    dt_guard_server *server = start_square();
+    for (int again = 0; again < 3; again++) {
+        dt_status status = ask(server, again ? 5 : 13, 60, &answer);
+        ck_assert_int_eq(status.code, DT_ERR_INPUT);
+        ck_assert_str_eq(status.message, "f.h5: 13 is not a number");
+    }
+    dt_guard_dismiss(server);
+    int refuses = 1;
+    assert_ok(dt_guard_serve(&server, &(dt_guard_job){.path = "f.h5", .work = square, .context = &refuses}));
+    ck_assert_str_eq(ask(server, 1, 60, &answer).message, "f.h5: not today");
+    dt_guard_dismiss(server);
+}
+END_TEST
+
+START_TEST(a_child_that_stays_and_crashes_or_is_slow_is_named_by_its_file) {
+    int64_t answer;
+    dt_guard_server *server = start_square();
+    assert_refused(ask(server, -SIGSEGV, 60, &answer), DT_ERR_CORRUPT, "signal 11");
+    assert_refused(ask(server, 2, 60, &answer), DT_ERR_CORRUPT, "signal 11");
+    dt_guard_dismiss(server);
+    server = start_square();
+    assert_refused(ask(server, -SIGKILL, 60, &answer), DT_ERR_MEMORY, "killed");
+    dt_guard_dismiss(server);
+    server = start_square();
+    assert_refused(ask(server, 1000, 0.2, &answer), DT_ERR_CORRUPT, "longer");
+    dt_guard_dismiss(server);
+}
+END_TEST
+
 /* ---- text ---- */
 
 static const struct {
@@ -258,6 +330,9 @@ int main(void) {
     tcase_add_test(children, a_child_has_a_limit_of_memory_that_it_can_raise);
     tcase_add_test(children, a_child_writes_no_file_it_was_not_given);
     tcase_add_test(children, a_child_that_says_more_or_less_than_it_should_is_refused);
+    tcase_add_test(children, a_child_that_stays_answers_one_question_after_another);
+    tcase_add_test(children, a_child_that_stays_fails_for_good);
+    tcase_add_test(children, a_child_that_stays_and_crashes_or_is_slow_is_named_by_its_file);
     suite_add_tcase(suite, children);
     TCase *text = tcase_create("text");
     tcase_add_test(text, text_of_files_is_shown_and_not_obeyed);
