@@ -91,13 +91,11 @@ static const char *const text_keys[] = {"data.train_tokens",
                                         "data.windows",
                                         "data.objective",
                                         NULL};
-static const char *const other_keys[] = {"data.train_x",      "data.validation_x",
-                                         "data.test_x",       "data.samples",
-                                         "data.samples_axis", "data.reversed",
-                                         "data.normalize",    "data.missing",
-                                         "data.mean",         "data.std",
-                                         "data.channels",     "data.augment.crop_padding",
-                                         "data.augment.flip", NULL};
+static const char *const other_keys[] = {"data.train_x",      "data.validation_x", "data.test_x",
+                                         "data.samples",      "data.samples_axis", "data.reversed",
+                                         "data.normalize",    "data.missing",      "data.mean",
+                                         "data.std",          "data.channels",     "data.augment.crop_padding",
+                                         "data.augment.flip", "data.memory",       NULL};
 static const char *const target_keys[] = {"data.train_y", "data.validation_y", "data.test_y", NULL};
 
 static dt_status check_default(const dt_recipe *recipe, const dt_yaml *root, const char *key, const char *why) {

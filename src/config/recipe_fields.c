@@ -136,6 +136,9 @@ const dt_field dt_recipe_fields[] = {
     {ROW("data.changed", CHOICE, data.changed, "refuse"), .choices = changes,
      .help = "what a run that goes on does where the data is not its checkpoint's; accept counts with --set only: epochs, "
              "train.steps and schedule begin anew, weights and moments stay"},
+    {ROW("data.memory", BYTES, data.memory, "0"),
+     .help = "memory of each machine for samples that cannot be mapped or are more than that, which are then read in "
+             "pieces, ahead of the training (see data.shuffle); 0: all are unpacked to data.spool"},
     {ROW("data.spool", TEXT, data.spool, ""),
      .help = "where data that cannot be mapped is unpacked (default: $TMPDIR or /tmp)"},
 

@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/mapped.h"
 #include "base/memory.h"
+#include "row_stream.h"
 
 #define MOST_MAPS 16384 /* files that are mapped one by one: the system has 65530 for a process */
 
@@ -131,8 +132,19 @@ dt_status dt_array_open(dt_array **out, const dt_ranks *ranks, const char *files
     return status;
 }
 
+bool dt_array_fits(const dt_array *array, const dt_ranks *ranks, size_t memory) {
+    bool in_place = true;
+    for (int64_t i = 0; i < array->files.count; i++) in_place = in_place && array->parts[i].in_place;
+    return !dt_ranks_any(ranks, !in_place || array->files.count > MOST_MAPS || array->bytes > memory);
+}
+
+dt_status dt_array_stream(dt_array *array, const dt_ranks *ranks, const dt_row_stream_request *request) {
+    return dt_row_stream_open(&array->stream, ranks, array, request);
+}
+
 void dt_array_close(dt_array *array) {
     if (!array) return;
+    dt_row_stream_close(array->stream);
     for (int64_t i = 0; i < array->run_count; i++) {
         dt_mapped_remove(array->runs[i].map);
         munmap(array->runs[i].map, array->runs[i].map_bytes);
@@ -180,16 +192,41 @@ static const array_run *run_of(const dt_array *array, int64_t row) {
 }
 
 const void *dt_array_row(const dt_array *array, int64_t row) {
+    int64_t rows;
     if (array->values) return array->values + (size_t)row * array->row_bytes;
+    if (array->stream) return dt_row_stream_row(array->stream, row, &rows);
     const array_run *run = run_of(array, row);
     return run->values + (size_t)(row - run->first) * array->row_bytes;
 }
 
 const char *dt_array_bytes(const dt_array *array, size_t at, size_t *run) {
-    const array_run *here = run_of(array, (int64_t)(at / array->row_bytes));
+    int64_t row = (int64_t)(at / array->row_bytes), rows;
+    if (array->stream) {
+        const char *first = dt_row_stream_row(array->stream, row, &rows);
+        at -= (size_t)row * array->row_bytes;
+        *run = (size_t)rows * array->row_bytes - at;
+        return first + at;
+    }
+    const array_run *here = run_of(array, row);
     int64_t end = here + 1 < array->runs + array->run_count ? here[1].first : array->rows;
     *run = (size_t)end * array->row_bytes - at;
     return here->values + (at - (size_t)here->first * array->row_bytes);
+}
+
+bool dt_array_in_memory(const dt_array *array) {
+    return !array->stream;
+}
+
+void dt_array_release(const dt_array *array) {
+    if (array->stream) dt_row_stream_release(array->stream);
+}
+
+void dt_array_ahead(const dt_array *array, const dt_sampler *order, const dt_selection *selection, int64_t position) {
+    if (array->stream) dt_row_stream_ahead(array->stream, order, selection, position);
+}
+
+dt_status dt_array_failure(const dt_array *array) {
+    return array->stream ? dt_row_stream_failure(array->stream) : dt_ok();
 }
 
 const char *dt_array_member(const dt_array *array, int64_t value) {

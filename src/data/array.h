@@ -15,6 +15,8 @@
 #include "base/ranks.h"
 #include "base/status.h"
 #include "base/table.h"
+#include "data/sampler.h"
+#include "data/selection.h"
 #include "store/h5_rows.h"
 
 typedef struct dt_array dt_array;
@@ -32,15 +34,34 @@ dt_status dt_array_fetch(dt_array *array, const dt_ranks *ranks, const char *spo
 /* Collective. Both, in one run, rows of the first dimension. */
 dt_status dt_array_open(dt_array **out, const dt_ranks *ranks, const char *files, const char *dataset,
                         const char *spool);
+/* Collective. Whether the values can be mapped where they are, on every machine, and are no more than `memory`. */
+bool dt_array_fits(const dt_array *array, const dt_ranks *ranks, size_t memory);
+/* What an array that is read in pieces may take of every machine, and in which order its rows will be asked for. */
+typedef struct dt_row_stream_request {
+    size_t memory;
+    const dt_sampler *order;       /* of the samples, of any epoch; NULL: one after the other */
+    const dt_selection *selection; /* which rows they are */
+} dt_row_stream_request;
+/* Collective. Instead of dt_array_fetch: rows are read when they are wanted, and ahead of that, by children, into
+ * memory that the ranks of a machine share. Refuses an order for which it is too small. */
+dt_status dt_array_stream(dt_array *array, const dt_ranks *ranks, const dt_row_stream_request *request);
 void dt_array_close(dt_array *array); /* accepts NULL */
 int64_t dt_array_rows(const dt_array *array);
 dt_shape dt_array_shape(const dt_array *array);
 dt_shape dt_array_row_shape(const dt_array *array); /* the shape without its first dimension */
 dt_dtype dt_array_dtype(const dt_array *array);
 bool dt_array_of_integers(const dt_array *array);
+/* Of an array that is read in pieces a row, and the bytes below, are valid until this thread's next call, and zeros
+ * once reading has failed (dt_array_failure). */
 const void *dt_array_row(const dt_array *array, int64_t row);
 /* Byte `at` of all rows, and how many follow it in memory, itself included. */
 const char *dt_array_bytes(const dt_array *array, size_t at, size_t *run);
+/* For arrays that are read in pieces, and nothing for others: whether all rows are in memory; that this thread needs
+ * its last row no longer; that the samples from `position` on will be asked for next; the first failure, for good. */
+bool dt_array_in_memory(const dt_array *array);
+void dt_array_release(const dt_array *array);
+void dt_array_ahead(const dt_array *array, const dt_sampler *order, const dt_selection *selection, int64_t position);
+dt_status dt_array_failure(const dt_array *array);
 /* Whether a row holds a number that is none to us, and how to go on after "row N": "is not finite", "has 1e+300, which
  * is finite in the file but beyond float32 (3.4e38)". */
 #define DT_FAULT_TEXT 96

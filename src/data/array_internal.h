@@ -37,6 +37,8 @@ struct dt_array {
     const char *values; /* of row 0 where all are one run; else NULL */
     array_run *runs;    /* [run_count] */
     int64_t run_count;
+    int64_t block_rows;           /* of the file that are stored together; 0: any number */
+    struct dt_row_stream *stream; /* NULL: values are in memory */
 };
 
 /* array_map.c. Adds a run: the rows from `first` on, `bytes` at `offset` of an open file, which must have them all. */
@@ -46,6 +48,8 @@ dt_status dt_array_map(dt_array *array, int64_t first, size_t bytes, int fd, uin
 
 /* Collective. Type and shape; the parts, and names of values. */
 dt_status dt_array_look(dt_array *array, const dt_ranks *ranks, dt_dtype *dtype, dt_shape *shape);
+/* That the files still are what they were when they were described. */
+dt_status dt_array_check_unchanged(const dt_array *array, const dt_h5_rows *from);
 /* Of the processor, that a child may take to read all files and to write so many bytes. */
 unsigned dt_array_seconds(const dt_array *array, size_t written);
 

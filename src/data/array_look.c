@@ -39,6 +39,15 @@ unsigned dt_array_seconds(const dt_array *array, size_t written) {
 
 /* ---- in a child ---- */
 
+dt_status dt_array_check_unchanged(const dt_array *array, const dt_h5_rows *from) {
+    const dt_h5_rows_info *info = dt_h5_rows_info_of(from);
+    bool same = (size_t)dt_shape_count(&info->shape) * dt_dtype_size(info->dtype) == array->bytes;
+    for (int64_t i = 0; i < array->files.count; i++)
+        same = same && dt_h5_rows_parts(from)[i].rows == array->parts[i].rows;
+    return same ? dt_ok()
+                : dt_fail(DT_ERR_CORRUPT, "%s: %s was changed while it was read", array->files.name[0], array->dataset);
+}
+
 static bool note_member(void *context, const char *name, int64_t value) {
     member_list *members = context;
     size_t length = strlen(name) + 1;
@@ -183,6 +192,7 @@ dt_status dt_array_look(dt_array *array, const dt_ranks *ranks, dt_dtype *dtype,
     DT_TRY(dt_ranks_broadcast(ranks, &first.info, sizeof first.info, 0));
     DT_TRY(dt_ranks_agree(ranks, check_alike(&job, &first, ranks)));
     DT_TRY(check_parts(array, ranks));
+    array->block_rows = job.info.block_rows;
     *dtype = job.info.dtype;
     *shape = job.info.shape;
     return share_members(array, &job.members, ranks);

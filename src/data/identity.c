@@ -40,6 +40,7 @@ static const char *run_at(const value_bytes *of, size_t at, size_t *run) {
 
 /* All blocks are asked for before the first is read: a disk may then fetch many at once. */
 static void ask_for(const value_bytes *of) {
+    if (of->array && !dt_array_in_memory(of->array)) return;
     size_t page = (size_t)sysconf(_SC_PAGESIZE), run;
     for (size_t i = 0; i < BLOCKS; i++) {
         const char *begin = run_at(of, block_at(of->bytes, i), &run);
@@ -129,6 +130,12 @@ static dt_status check_copies(const dt_identity *here, const dt_identity *first,
     return dt_ok();
 }
 
+/* Whether some of its values could not be read. */
+static dt_status failure(const dt_source *source) {
+    DT_TRY(dt_array_failure(source->x));
+    return source->targets.y ? dt_array_failure(source->targets.y) : dt_ok();
+}
+
 dt_status dt_identity_of(dt_identity *out, const dt_ranks *ranks, const char *file, const dt_source *train,
                          const dt_source *test) {
     memset(out, 0, sizeof *out);
@@ -141,6 +148,9 @@ dt_status dt_identity_of(dt_identity *out, const dt_ranks *ranks, const char *fi
         if (test && !cut) add(out, test->split, "y", test->targets.y);
         if (test) add_rows(out, test);
     }
+    dt_status read = failure(train);
+    if (test && read.code == DT_OK) read = failure(test);
+    DT_TRY(dt_ranks_agree(ranks, read));
     DT_TRY(dt_ranks_agree(ranks, dt_ranks_node_broadcast(ranks, out, sizeof *out)));
     dt_identity first = *out;
     DT_TRY(dt_ranks_broadcast(ranks, &first, sizeof first, 0));

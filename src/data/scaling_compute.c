@@ -176,6 +176,7 @@ static dt_status compute_pass(dt_scaling *s, const dt_ranks *ranks, sums *own, c
     const dt_recipe_scale *wanted = s->of_targets ? &data->target : &data->scale;
     sum_blocks(own, s, ranks, source);
     DT_TRY(dt_ranks_agree(ranks, dt_stop_status()));
+    DT_TRY(dt_ranks_agree(ranks, dt_source_failure(source)));
     /* one rank has a block's bits, the others have zeros, and so the sum is a copy */
     DT_TRY(dt_ranks_sum(ranks, own->message, own->words));
     DT_TRY(dt_ranges_share(&own->ends, ranks));

@@ -99,22 +99,20 @@ void dt_source_close(dt_source *source) {
 
 /* ---- samples ---- */
 
-#define BLOCK_BYTES (4 << 20) /* of a block of samples, where the recipe does not say how many they are */
-
-/* The largest power of two that they hold, so that blocks begin where chunks of a file do. It follows from what samples
- * are, and not from how a file stores them. */
-static int64_t block_samples(const dt_source *source) {
-    int64_t bytes = dt_shape_count(&source->about.input) * (int64_t)dt_dtype_size(source->about.dtype), samples = 1;
-    while (2 * samples * bytes <= BLOCK_BYTES) samples *= 2;
-    return samples;
+dt_sampler dt_source_order(const dt_source *source, const dt_recipe_data *data, int64_t seed, int64_t epoch) {
+    const dt_source_about *about = &source->about;
+    if (about->streams > 0) return dt_sampler_at(source->samples, false, seed, epoch);
+    int64_t bytes = dt_shape_count(&about->input) * (int64_t)dt_dtype_size(about->dtype);
+    return dt_order_of(data, source->samples, bytes, seed, epoch);
 }
 
-dt_sampler dt_source_order(const dt_source *source, const dt_recipe_data *data, int64_t seed, int64_t epoch) {
-    if (data->shuffle != DT_SHUFFLE_BLOCK || source->about.streams > 0)
-        return dt_sampler_at(source->samples, data->shuffle != DT_SHUFFLE_NONE && source->about.streams == 0, seed,
-                             epoch);
-    int64_t block = data->shuffle_block > 0 ? data->shuffle_block : block_samples(source);
-    return dt_sampler_by_blocks(source->samples, block, data->shuffle_window, seed, epoch);
+void dt_source_ahead(const dt_source *source, const dt_sampler *order, int64_t position) {
+    if (source->kind->ahead) source->kind->ahead(source, order, position);
+}
+
+dt_status dt_source_failure(const dt_source *source) {
+    if (source->x) DT_TRY(dt_array_failure(source->x));
+    return source->targets.y ? dt_array_failure(source->targets.y) : dt_ok();
 }
 
 /* Zeros are values of every source: numbers, tokens, classes. */

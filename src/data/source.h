@@ -95,6 +95,10 @@ const char *dt_source_dataset(const dt_recipe_data *data, dt_split split);
 /* The order of an epoch, as data.shuffle says. */
 dt_sampler dt_source_order(const dt_source *source, const dt_recipe_data *data, int64_t seed, int64_t epoch);
 
+/* The samples from `position` of that order on will be fetched next: a source that reads files then reads ahead. It
+ * changes nothing but how long that takes. */
+void dt_source_ahead(const dt_source *source, const dt_sampler *order, int64_t position);
+
 /* Fills batch->x and its labels or values with the samples index[0 … rows), scaled and, unless `augment` is NULL,
  * augmented. Training needs `augment`, an evaluation has none. Where a source fails to read, the batch is zeros, and
  * the failure is kept as that of a product is (dt_compute_failure): all ranks learn of it before anybody acts on the
@@ -105,6 +109,8 @@ void dt_source_fetch(const dt_source *source, const dt_kernels *kernels, const d
 /* The numbers of sample `index` as its file has them, for passes over all samples, such as that of dt_scaling_compute:
  * input of about.dtype, valid until this thread's next call. NULL of samples that are made of tokens. */
 const void *dt_source_row(const dt_source *source, int64_t index);
+/* Whether a sample could not be read; to be asked for, by all ranks together, before anything follows from rows. */
+dt_status dt_source_failure(const dt_source *source);
 
 /* Where sample `index` is in its dataset: a row or, of a text, the token it begins with (about.noun). */
 int64_t dt_source_place(const dt_source *source, const dt_augment *augment, int64_t index);

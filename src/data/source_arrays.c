@@ -39,6 +39,47 @@ static dt_status fail_rows(const dt_source *source, const dt_h5_order *order) {
                    source->targets.name, ys, advice);
 }
 
+/* What data.memory leaves for these samples. What is read in order needs little. */
+static size_t memory_for(const dt_source_request *request) {
+    size_t memory = (size_t)request->data->memory;
+    return request->split == DT_SPLIT_TRAIN ? memory - memory / 4 : memory / 8;
+}
+
+static int64_t row_bytes(const dt_array *array) {
+    return row_width(array) * (int64_t)dt_dtype_size(dt_array_dtype(array));
+}
+
+/* Collective. Maps an array with a row for each sample, or reads it in pieces where it does not fit `memory`. */
+static dt_status fetch_array(dt_array *array, const dt_ranks *ranks, const dt_source_request *request,
+                             const dt_source *source, size_t memory, bool one_run) {
+    if (memory == 0 || dt_array_fits(array, ranks, memory))
+        return dt_array_fetch(array, ranks, request->data->spool, one_run);
+    bool in_order = request->split != DT_SPLIT_TRAIN || request->in_order;
+    dt_sampler order = dt_order_of(request->data, source->selection.count, row_bytes(source->x), 0, 0);
+    return dt_array_stream(array, ranks,
+                           &(dt_row_stream_request){memory, in_order ? NULL : &order, &source->selection});
+}
+
+#define SMALL 16 /* parts of the memory: labels and values that are less are no worry */
+
+/* What values that are targets get of it: as much of it as their rows are long. */
+static size_t memory_for_values(const dt_source *source, size_t memory) {
+    const dt_array *y = source->targets.y;
+    double values = (double)row_bytes(y), bytes = values * (double)dt_array_rows(y);
+    if (source->targets.labels || bytes < (double)memory / SMALL) return 0;
+    double share = values / (values + (double)row_bytes(source->x));
+    return (size_t)((double)memory * (share > 1.0 / SMALL ? share : 1.0 / SMALL));
+}
+
+/* Collective. */
+static dt_status fetch_pair(dt_source *source, const dt_ranks *ranks, const dt_source_request *request) {
+    dt_targets *targets = &source->targets;
+    if (targets->y) dt_targets_recall(targets);
+    size_t memory = memory_for(request), for_values = targets->y ? memory_for_values(source, memory) : 0;
+    DT_TRY(fetch_array(source->x, ranks, request, source, memory - for_values, false));
+    return targets->y ? fetch_array(targets->y, ranks, request, source, for_values, true) : dt_ok();
+}
+
 /* Samples without targets: of these the checkpoint knows type and shape. */
 static dt_status open_samples(dt_source *source, const dt_ranks *ranks, const dt_source_request *request,
                               const dt_h5_order *order) {
@@ -47,8 +88,8 @@ static dt_status open_samples(dt_source *source, const dt_ranks *ranks, const dt
     DT_TRY(dt_identity_parse(&trained, request->trained, request->checkpoint));
     DT_TRY(dt_array_describe(&source->x, ranks, file, x, order));
     DT_TRY(dt_identity_expect(request->trained, request->checkpoint, file, x, source->x));
-    DT_TRY(dt_array_fetch(source->x, ranks, request->data->spool, false));
     DT_TRY(dt_source_select(source, ranks, request, order));
+    DT_TRY(fetch_pair(source, ranks, request));
     const dt_identity_part *y = dt_identity_find(&trained, "train_y");
     if (y) DT_TRY(dt_ranks_agree(ranks, dt_array_recall(&source->targets.y, y->dtype, &y->shape)));
     return dt_source_recall_pair(source, request);
@@ -73,16 +114,15 @@ static dt_status describe_targets(dt_source *source, const dt_ranks *ranks, cons
 
 dt_status dt_source_open_pair(dt_source *source, const dt_ranks *ranks, const dt_source_request *request,
                               const dt_h5_order *order) {
-    const char *file = source->file, *x = source->x_name, *spool = request->data->spool;
+    const char *file = source->file, *x = source->x_name;
     if (request->unlabelled) return open_samples(source, ranks, request, order);
     /* What does not fit is refused before anything is unpacked: a few bytes of a file can claim any amount of disk. */
     DT_TRY(dt_array_describe(&source->x, ranks, file, x, order));
     if (request->trained) DT_TRY(dt_identity_expect(request->trained, request->checkpoint, file, x, source->x));
     DT_TRY(describe_targets(source, ranks, order));
     if (dt_array_rows(source->x) != dt_array_rows(source->targets.y)) return fail_rows(source, order);
-    DT_TRY(dt_array_fetch(source->x, ranks, spool, false));
-    DT_TRY(dt_array_fetch(source->targets.y, ranks, spool, true));
     DT_TRY(dt_source_select(source, ranks, request, order));
+    DT_TRY(fetch_pair(source, ranks, request));
     source->targets.selection = source->selection;
     bool drops = request->data->missing == DT_MISSING_DROP, cut = source->dealt.samples[source->split] > 0;
     if (drops) DT_TRY(dt_missing_drop(source, ranks));
@@ -135,6 +175,11 @@ int64_t dt_source_row_place(const dt_source *source, const dt_augment *augment, 
     return dt_selection_row(&source->selection, index);
 }
 
+static void ahead(const dt_source *source, const dt_sampler *order, int64_t position) {
+    dt_array_ahead(source->x, order, &source->selection, position);
+    if (source->targets.y) dt_array_ahead(source->targets.y, order, &source->selection, position);
+}
+
 /* ---- batches ---- */
 
 #define AHEAD 4        /* samples */
@@ -166,10 +211,11 @@ static void gather_inputs(void *context, int64_t begin, int64_t end) {
     dt_dtype dtype = dt_array_dtype(g->array);
     size_t row_bytes = (size_t)width * dt_dtype_size(dtype);
     bool moves = augment && (augment->crop_padding > 0 || augment->flip);
-    for (int64_t i = begin; i < end && i < begin + AHEAD; i++) prefetch_row(sample_of(g, i), row_bytes);
+    bool in_memory = dt_array_in_memory(g->array);
+    for (int64_t i = begin; in_memory && i < end && i < begin + AHEAD; i++) prefetch_row(sample_of(g, i), row_bytes);
     for (int64_t i = begin; i < end; i++) {
         dt_real *out = g->out + i * width;
-        if (i + AHEAD < end) prefetch_row(sample_of(g, i + AHEAD), row_bytes);
+        if (in_memory && i + AHEAD < end) prefetch_row(sample_of(g, i + AHEAD), row_bytes);
         if (moves) {
             dt_augment_draw draw = dt_augment_draw_of(augment, index[i]);
             dt_augment_sample(out, sample_of(g, i), dtype, kernels, scaling, &draw);
@@ -177,12 +223,14 @@ static void gather_inputs(void *context, int64_t begin, int64_t end) {
             dt_scale_sample(out, sample_of(g, i), dtype, kernels, scaling);
         }
     }
+    dt_array_release(g->array);
 }
 
 static dt_status fetch(const dt_source *source, const dt_fetch *wanted, dt_batch *batch) {
     const dt_targets *targets = &source->targets;
     dt_parallel(wanted->rows, 1 + GATHERED / row_width(source->x), gather_inputs,
                 &(gathering){batch->x, source->x, &source->selection, wanted});
+    DT_TRY(dt_array_failure(source->x));
     if (source->unlabelled) return dt_ok();
     dt_dtype dtype = dt_array_dtype(targets->y);
     const dt_scaling *scaling = &wanted->scales->target;
@@ -196,7 +244,8 @@ static dt_status fetch(const dt_source *source, const dt_fetch *wanted, dt_batch
         else
             wanted->kernels->convert(values, dt_array_row(targets->y, row), dtype, targets->width, 1, 0);
     }
-    return dt_ok();
+    dt_array_release(targets->y);
+    return dt_array_failure(targets->y);
 }
 
 const dt_source_kind dt_source_arrays = {
@@ -209,6 +258,7 @@ const dt_source_kind dt_source_arrays = {
     .describe = describe,
     .count = count,
     .fetch = fetch,
+    .ahead = ahead,
     .row = row,
     .place = dt_source_row_place,
     .close = dt_source_close_pair};

@@ -31,6 +31,8 @@ struct dt_source_kind {
      * directly. What reads files only here may fail here; what has its samples in memory does not. May use dt_parallel.
      */
     dt_status (*fetch)(const dt_source *source, const dt_fetch *wanted, dt_batch *batch);
+    /* See dt_source_ahead; NULL where there is nothing to do. */
+    void (*ahead)(const dt_source *source, const dt_sampler *order, int64_t position);
     const void *(*row)(const dt_source *source, int64_t place); /* see dt_source_row; NULL where that is NULL */
     /* Where a sample is in its dataset: see dt_source_place. */
     int64_t (*place)(const dt_source *source, const dt_augment *augment, int64_t index);
@@ -38,6 +40,9 @@ struct dt_source_kind {
 };
 
 extern const dt_source_kind dt_source_arrays, dt_source_rows, dt_source_streams, dt_source_windows;
+
+/* order.c. The order of so many samples of so many bytes each. */
+dt_sampler dt_order_of(const dt_recipe_data *data, int64_t samples, int64_t sample_bytes, int64_t seed, int64_t epoch);
 
 /* source_arrays.c. Collective. Samples and targets that fit each other, a row of each; what a kind makes of the rows is
  * its own. `order`: of the dimensions of both; NULL: samples are rows of the first. */

@@ -111,19 +111,9 @@ static dt_status unpack_parts(const unpack_job *job, dt_h5_rows *from, char *blo
     return dt_ok();
 }
 
-/* That the files still are what they were when they were described. */
-static dt_status check_unchanged(const dt_array *array, const dt_h5_rows *from) {
-    const dt_h5_rows_info *info = dt_h5_rows_info_of(from);
-    bool same = (size_t)dt_shape_count(&info->shape) * dt_dtype_size(info->dtype) == array->bytes;
-    for (int64_t i = 0; i < array->files.count; i++)
-        same = same && dt_h5_rows_parts(from)[i].rows == array->parts[i].rows;
-    return same ? dt_ok()
-                : dt_fail(DT_ERR_CORRUPT, "%s: %s was changed while it was read", array->files.name[0], array->dataset);
-}
-
 static dt_status unpack_all(const unpack_job *job, dt_h5_rows *from) {
     const dt_array *array = job->array;
-    DT_TRY(check_unchanged(array, from));
+    DT_TRY(dt_array_check_unchanged(array, from));
     int64_t rows = rows_at_once(array, dt_h5_rows_info_of(from)->block_rows);
     size_t bytes = (size_t)rows * array->row_bytes;
     dt_guard_allow(bytes + dt_h5_rows_memory(from, rows));

@@ -129,6 +129,7 @@ static dt_status check(const dt_targets *targets, const dt_ranks *ranks) {
     int64_t first, count, samples = targets->selection.count;
     dt_shard_range(samples, ranks->size, ranks->rank, &first, &count);
     int64_t stopped = scan(targets, first, first + count);
+    DT_TRY(dt_ranks_agree(ranks, dt_array_failure(targets->y)));
     int64_t least = stopped < first + count ? stopped : samples;
     DT_TRY(dt_ranks_least(ranks, &least, 1));
     return least == samples ? dt_ok() : fail_target(targets, dt_selection_row(&targets->selection, least));

@@ -90,16 +90,22 @@ static dt_status slowest_rank(dt_comm *comm, const dt_run_clock *clock, int *ran
     return status;
 }
 
-/* A row a phase, and under `compute` one for each part of each layer. */
+/* Whether a kind of span is a part of a phase: what sources do is of `input`, what layers do of `compute`. */
+static bool is_part(const dt_trace_total *total, int phase) {
+    bool input = strcmp(total->category, "input") == 0;
+    return total->count > 0 && strcmp(total->category, "phase") != 0 &&
+           phase == (input ? DT_PHASE_INPUT : DT_PHASE_COMPUTE);
+}
+
+/* A row a phase, and under it one for each of its parts. */
 static void print_rows(const dt_run_clock *clock, const spread *s, double peak) {
     const dt_trace_total *totals;
     int count = dt_trace_totals(&totals);
     for (int phase = 0; phase < DT_PHASE_COUNT; phase++) {
         for (int i = 0; i < count; i++)
             if (i == clock->spans[phase] && totals[i].count > 0) print_row(&totals[i], s, i, clock->loop_seconds, peak);
-        for (int i = 0; phase == DT_PHASE_COMPUTE && i < count; i++)
-            if (strcmp(totals[i].category, "phase") != 0 && totals[i].count > 0)
-                print_row(&totals[i], s, i, clock->loop_seconds, peak);
+        for (int i = 0; i < count; i++)
+            if (is_part(&totals[i], phase)) print_row(&totals[i], s, i, clock->loop_seconds, peak);
     }
     double work = 0, busy = 0;
     for (int i = 0; i < count; i++) {

@@ -10,6 +10,7 @@ dt_step dt_step_begin(const dt_session *session, const dt_run_data *data, const 
     const dt_position at = ledger->position;
     dt_step step = {.session = session, .data = data, .course = course, .ledger = ledger, .clock = clock, .at = at};
     step.order = dt_source_order(&data->train, &recipe->data, recipe->seed, at.epoch);
+    dt_source_ahead(&data->train, &step.order, at.sample);
     step.augment = dt_augment_at(&recipe->data, recipe->seed, at.epoch);
     step.rows = dt_course_rows(course, &at);
     int64_t own;

@@ -129,6 +129,7 @@ START_TEST(a_number_outside_its_range_is_refused_and_one_at_its_edge_is_not) {
         {"data.vocabulary", {"-1", "16777216"}, {"0"}, "at least 0 and at most 16777215"},
         {"data.shuffle_block", {"-1", "1000000001"}, {"0", "1000000000"}, "at least 0 and at most 1000000000"},
         {"data.shuffle_window", {"0", "1000001"}, {"1", "1000000"}, "at least 1 and at most 1000000"},
+        {"data.memory", {"-1", "1e19"}, {"0", "2 GB", "1.5 KiB"}, ""},
         {"data.mask_rate", {"0", "1.5"}, {"0.15"}, "greater than 0 and at most 1"},
         {"data.pad", {"-2", "16777216"}, {"-1"}, "at least -1 and at most 16777215"},
         {"train.steps", {"-1"}, {"0", "100000"}, "at least 0"},
@@ -340,6 +341,24 @@ START_TEST(spans_and_truths_are_read_in_all_their_spellings) {
                       "%s", spans[i].text);
         dt_field_text(every, &r, written);
         ck_assert_str_eq(written, spans[i].written);
+        dt_recipe_finish(&r);
+    }
+    static const struct {
+        const char *text, *written;
+        int64_t bytes;
+    } sizes[] = {{"2 GB", "2 GB", 2000000000},           {"0", "0", 0},
+                 {"512MiB", "512 MiB", 512 << 20},       {"1.5 KiB", "1536", 1536},
+                 {"0.25 MB", "250 kB", 250000},          {"1000 GB", "1 TB", 1000000000000},
+                 {"16 TiB", "16 TiB", INT64_C(16) << 40}};
+    const dt_field *memory = dt_field_find(dt_recipe_fields, "data.memory");
+    for (int i = 0; i < COUNT(sizes); i++) {
+        char text[80], written[DT_VALUE_TEXT];
+        snprintf(text, sizeof text, "data: {file: d, memory: %s}\nmodel: {layers: [a]}", sizes[i].text);
+        dt_recipe r;
+        assert_ok(decode_text(&r, text));
+        ck_assert_int_eq(r.data.memory, sizes[i].bytes);
+        dt_field_text(memory, &r, written);
+        ck_assert_str_eq(written, sizes[i].written);
         dt_recipe_finish(&r);
     }
     static const struct {
