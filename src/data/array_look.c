@@ -71,8 +71,8 @@ static dt_status look_in_child(void *context, dt_guard *to) {
     look_job *job = context;
     const dt_array *array = job->array;
     dt_h5_rows *rows;
-    DT_TRY(
-        dt_h5_rows_open(&rows, &(dt_h5_files){array->files.name, array->files.count}, array->dataset, &array->order));
+    const dt_h5_files files = {array->files.name, array->files.count};
+    DT_TRY(dt_h5_rows_open(&rows, &files, array->dataset, &array->order));
     dt_status status = send_all(job, rows, to);
     dt_h5_rows_close(rows);
     return status;

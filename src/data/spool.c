@@ -130,8 +130,8 @@ static dt_status unpack_in_child(void *context, dt_guard *to) {
     const dt_array *array = job->array;
     dt_h5_rows *from;
     (void)to;
-    DT_TRY(
-        dt_h5_rows_open(&from, &(dt_h5_files){array->files.name, array->files.count}, array->dataset, &array->order));
+    const dt_h5_files files = {array->files.name, array->files.count};
+    DT_TRY(dt_h5_rows_open(&from, &files, array->dataset, &array->order));
     dt_status status = unpack_all(job, from);
     dt_h5_rows_close(from);
     return status;
