@@ -31,10 +31,10 @@ void dt_cache_close(dt_cache *cache); /* accepts NULL; this process's readers ha
 
 /* ---- who computes ---- */
 
-/* The bytes of a unit, until dt_cache_release; waits until they are there. `follows`: the units behind it will be
- * wanted too. NULL: reading has failed (dt_cache_failure). */
-const char *dt_cache_hold(dt_cache *cache, int64_t unit, bool follows);
-void dt_cache_release(dt_cache *cache, int64_t unit);
+/* The bytes of unit `number`, until dt_cache_release; waits until they are there. `follows`: the units behind it will
+ * be wanted too. NULL: reading has failed (dt_cache_failure). */
+const char *dt_cache_hold(dt_cache *cache, int64_t number, bool follows);
+void dt_cache_release(dt_cache *cache, int64_t number);
 /* Part number `part` of a plan, and the one after it: lists of units, any of them more than once. Parts are numbered
  * upwards; of several processes' words the first counts. */
 void dt_cache_plan(dt_cache *cache, int64_t part, const int64_t *now, int64_t now_count, const int64_t *next,
@@ -53,9 +53,9 @@ bool dt_cache_next(dt_cache *cache, dt_cache_task *task);
 void dt_cache_done(dt_cache *cache, const dt_cache_task *task, dt_status status);
 /* Makes dt_cache_next say so. */
 void dt_cache_end(dt_cache *cache);
-/* The memory as a file, and where a slot is in it; its size. */
+/* The memory as a file, and where slot `number` is in it; its size. */
 int dt_cache_file(const dt_cache *cache);
-size_t dt_cache_offset(const dt_cache *cache, int64_t slot);
+size_t dt_cache_offset(const dt_cache *cache, int64_t number);
 size_t dt_cache_file_bytes(const dt_cache *cache);
 
 /* Units read so far on this machine, and those somebody had to wait for. */
