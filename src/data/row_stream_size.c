@@ -14,13 +14,17 @@
 
 /* ---- units ---- */
 
-/* As many rows as `bytes` hold, whole rows of chunks, at least one of these. */
-static int64_t rows_of_unit(const dt_array *array, size_t bytes) {
-    int64_t block = array->block_rows > 0 && array->block_rows < array->rows ? array->block_rows : 1;
-    if (array->block_rows >= array->rows) block = array->rows;
-    int64_t blocks = (int64_t)(bytes / ((size_t)block * array->row_bytes));
-    int64_t rows = blocks > 1 ? blocks * block : block;
-    return rows < array->rows ? rows : array->rows;
+/* As many rows as `bytes` hold, whole rows of chunks, at least one of these; and where that can be, so many that a
+ * block of samples is a number of units. */
+static int64_t rows_of_unit(const dt_array *array, size_t bytes, int64_t block) {
+    int64_t chunk = array->block_rows > 0 ? array->block_rows : 1;
+    if (chunk >= array->rows) return array->rows;
+    int64_t chunks = (int64_t)(bytes / ((size_t)chunk * array->row_bytes));
+    if (block > 0 && chunks > block / chunk) chunks = block / chunk;
+    if (chunks < 1) chunks = 1;
+    for (int64_t fewer = chunks; fewer > chunks / 2 && block > 0; fewer--)
+        if (block % (fewer * chunk) == 0) return fewer * chunk;
+    return chunks * chunk < array->rows ? chunks * chunk : array->rows;
 }
 
 static size_t bytes_of_unit(size_t memory) {
@@ -87,13 +91,14 @@ static dt_status fail_order(const dt_row_stream *stream, size_t memory) {
 
 static dt_status fail_window(const dt_row_stream *stream, const dt_sampler *order, size_t memory, int64_t needed) {
     const dt_array *array = stream->array;
+    dt_cache_size size = stream->size;
+    size.slots = needed;
     return dt_fail(DT_ERR_INPUT,
                    "%s: %s: a window of data.shuffle: block (%lld blocks of %lld samples) takes %.4g MB, in pieces of "
                    "%lld rows, and data.memory has %.4g MB for it; lower data.shuffle_window or data.shuffle_block, or "
                    "give it more",
                    array->files.name[0], array->dataset, (long long)order->window, (long long)order->block,
-                   (double)((size_t)needed * stream->size.unit_bytes) / 1e6, (long long)stream->unit_rows,
-                   (double)memory / 1e6);
+                   (double)dt_cache_bytes(&size) / 1e6, (long long)stream->unit_rows, (double)memory / 1e6);
 }
 
 static void warn_of_waste(const dt_row_stream *stream, const dt_sampler *order, int64_t all) {
@@ -119,10 +124,10 @@ dt_status dt_row_stream_measure(dt_row_stream *stream, const dt_ranks *ranks, co
     const dt_array *array = stream->array;
     const dt_sampler *order = request->order;
     dt_cache_size *size = &stream->size;
-    stream->unit_rows = rows_of_unit(array, bytes_of_unit(request->memory));
+    bool by_blocks = order && order->block > 0;
+    stream->unit_rows = rows_of_unit(array, bytes_of_unit(request->memory), by_blocks ? order->block : 0);
     size->units = (array->rows + stream->unit_rows - 1) / stream->unit_rows;
     size->unit_bytes = (size_t)stream->unit_rows * array->row_bytes;
-    bool by_blocks = order && order->block > 0;
     int64_t all = 0, in_block = by_blocks ? most_units(order, request->selection, stream->unit_rows, &all) : 0;
     size->plan = by_blocks ? in_block * order->window : 0;
     settle_slots(stream, request->memory);

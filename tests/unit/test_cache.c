@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "data/cache.h"
+#include "data/row_stream_internal.h"
 #include "suite.h"
 
 enum { UNITS = 40, WORDS = 512 };
@@ -172,6 +172,32 @@ START_TEST(a_failure_is_everybodys_and_stays) {
 }
 END_TEST
 
+/* So no chunk is unpacked for two units, and no unit is read for two blocks. */
+START_TEST(units_are_whole_chunks_and_blocks_whole_units_where_that_can_be) {
+    static const struct {
+        int64_t chunk, block, unit, plan;
+    } rows[] = {{256, 4096, 1024, 16}, {0, 4096, 1024, 16}, {100, 1000, 1000, 4}, {1875, 4096, 1875, 16},
+                {7000, 4096, 7000, 8}, {64, 192, 192, 4},   {0, 250, 250, 4},     {256, 100, 256, 8}};
+    dt_ranks alone = dt_ranks_alone();
+    const char *file = "f.h5";
+    char dataset[] = "/x";
+    for (int i = 0; i < COUNT(rows); i++) {
+        struct dt_array array = {.rows = 600000, .row_bytes = 784, .block_rows = rows[i].chunk};
+        array.bytes = (size_t)array.rows * array.row_bytes;
+        array.files = (dt_files){.count = 1, .name = &file};
+        array.dataset = dataset;
+        dt_sampler blocks = dt_sampler_by_blocks(array.rows, rows[i].block, 4, 1, 0);
+        dt_selection all = {.count = array.rows};
+        dt_row_stream stream = {.array = &array};
+        assert_ok(dt_row_stream_measure(&stream, &alone, &(dt_row_stream_request){100 << 20, &blocks, &all}));
+        ck_assert_int_eq(stream.unit_rows, rows[i].unit);
+        ck_assert_int_eq(stream.size.plan, rows[i].plan);
+        ck_assert_uint_le(dt_cache_bytes(&stream.size), 100 << 20);
+        ck_assert_int_ge(stream.size.slots, stream.size.plan);
+    }
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("cache");
     TCase *tests = tcase_create("cache");
@@ -181,6 +207,7 @@ int main(void) {
     tcase_add_test(tests, what_is_planned_is_read_before_it_is_wanted_and_stays_until_its_part_is_over);
     tcase_add_test(tests, what_follows_is_read_ahead_and_where_there_is_room_all_is);
     tcase_add_test(tests, a_failure_is_everybodys_and_stays);
+    tcase_add_test(tests, units_are_whole_chunks_and_blocks_whole_units_where_that_can_be);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }
