@@ -5,11 +5,18 @@
 #include "run/eval.h"
 
 const char dt_usage_eval[] =
-    "usage: mpirun -n RANKS dtrain eval CHECKPOINT|RUN [--data FILE] [--split test|validation|train|all]\n"
+    "usage: mpirun -n RANKS dtrain eval CHECKPOINT|RUN [--data FILE] [--split NAME] [--json FILE]\n"
     "\n"
-    "Loss and accuracy of a checkpoint, or of a run directory's newest one that verifies. The result is the same on "
-    "any\n"
-    "number of ranks. The checkpoint brings its recipe; --data evaluates on another file of the same layout.\n";
+    "Loss and accuracy of a checkpoint, or of a run directory's newest one that verifies, and what is behind them: of\n"
+    "classes precision, recall, F1, the confusion matrix, calibration and, of two, the area under the ROC curve; of "
+    "values\n"
+    "the errors of each output. The same on any number of ranks. The checkpoint brings its recipe.\n"
+    "\n"
+    "  mpirun -n 4 dtrain eval runs/fashion-mlp --json figures.json\n"
+    "\n"
+    "  --data FILE           another file of the same layout\n"
+    "  --split NAME          test, validation, train or all: which of the recipe's data (test)\n"
+    "  --json FILE           all figures, as README.md has their keys; whole or not at all\n";
 
 static dt_status parse_arguments(dt_eval_options *options, int argc, char **argv) {
     const char *name = NULL;
@@ -20,6 +27,8 @@ static dt_status parse_arguments(dt_eval_options *options, int argc, char **argv
             options->data = value;
         } else if (status.code == DT_OK && (value = dt_cli_option(argc, argv, &i, "--split", &status)) != NULL) {
             name = value;
+        } else if (status.code == DT_OK && (value = dt_cli_option(argc, argv, &i, "--json", &status)) != NULL) {
+            options->json = value;
         } else if (status.code == DT_OK && argv[i][0] == '-') {
             status = dt_fail(DT_ERR_USAGE, "eval has no option %s (see dtrain eval --help)", argv[i]);
         } else if (status.code == DT_OK && options->target) {

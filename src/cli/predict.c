@@ -1,5 +1,6 @@
 /* dtrain predict: what a trained model says of samples. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -25,7 +26,7 @@ const char dt_usage_predict[] =
     "                                    logistic function, or values; of a text at each position, [samples, T, "
     "vocabulary]\n"
     "                          /class    the class chosen, by the label it has in the data\n"
-    "                          /token    of texts: where in the data the sample begins\n"
+    "                          /token    of texts: where in the data the sample begins; /row of part of a dataset\n"
     "                          /NAME     activations of a layer, for each --layer\n"
     "                        NumPy's files have one array each: OUT.npy, OUT.class.npy, … A text has a line a sample.\n"
     "  --data FILE[:DATASET] the samples, when they are not the recipe's: a file of the same layout, or any dataset in "
@@ -91,7 +92,8 @@ static dt_status take_option(dt_predict_options *options, const char **split, ch
         if (!text) return dt_ok();
         if (options->file) return dt_fail(DT_ERR_USAGE, "--data is given twice; predict takes one");
         if (strlen(text) >= 4096) return dt_fail(DT_ERR_USAGE, "--data %.60s…: the path is too long", text);
-        split_data(options, strcpy(data, text));
+        snprintf(data, 4096, "%s", text);
+        split_data(options, data);
         return dt_ok();
     }
     *taken = false;

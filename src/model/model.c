@@ -224,6 +224,7 @@ static void run_head(const dt_model *model, dt_pass pass, const dt_batch *batch,
         if (pass.training) dt_trace_end(head->trace[0], began, head->flops * (double)pass.rows);
         began = dt_trace_begin();
         dt_batch chunk = {.rows = pass.rows, .labels = batch->labels + at};
+        if (pass.judged) pass.judged(pass.judged_context, model->logits, &chunk, chunk.rows, head->out.dim[0]);
         dt_loss_run(&model->loss, model->kernels, model->logits, &chunk, head->out.dim[0], pass.training, tally);
         if (!pass.training) continue;
         dt_trace_end(model->trace, began, 0);
@@ -268,10 +269,13 @@ void dt_model_evaluate(dt_model *model, dt_pass pass, const dt_batch *batch, dt_
     pass.first = batch->first;
     pass = pass_through(model, pass, batch->x);
     dt_real *output = (dt_real *)dt_sequence_forward(&model->sequence, &pass, batch->x);
-    if (model->sequence.head)
-        run_head(model, pass, batch, output, NULL, tally);
-    else /* the loss leaves the outputs alone when no gradient is asked for */
-        dt_loss_run(&model->loss, model->kernels, output, batch, model->outputs, false, tally);
+    if (model->sequence.head) run_head(model, pass, batch, output, NULL, tally);
+    if (model->sequence.head) return;
+    int64_t positions = batch->targets > 1 ? batch->targets : 1;
+    if (pass.judged)
+        pass.judged(pass.judged_context, output, batch, batch->rows * positions, model->outputs / positions);
+    /* the loss leaves the outputs alone when no gradient is asked for */
+    dt_loss_run(&model->loss, model->kernels, output, batch, model->outputs, false, tally);
 }
 
 const dt_real *dt_model_forward(dt_model *model, dt_pass pass, const dt_real *x) {

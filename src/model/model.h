@@ -76,6 +76,10 @@ typedef struct dt_pass {
     /* Called on the way back, where not NULL: the gradients from element `begin` of the arena on are final. */
     void (*ready)(void *context, size_t begin);
     void *ready_context;
+    /* Called in an evaluation, where not NULL, with outputs before the loss's function, output[rows, cols], and the
+     * labels or values of these rows: of positions, where samples have several labels, and then of some at a time. */
+    void (*judged)(void *context, const dt_real *output, const dt_batch *batch, int64_t rows, int64_t cols);
+    void *judged_context;
     /* Called on the way forward, where not NULL, with what a layer of whatever list gave: y[rows, out], before a layer
      * behind it may write there. */
     void (*seen)(void *context, const dt_layer *layer, const dt_real *y);

@@ -1,43 +1,147 @@
 /* The eval command's work: a checkpoint against a split. */
 #include "run/eval.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "at_work.h"
+#include "base/file.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "evaluate.h"
+#include "use/assessment_json.h"
 #include "use/figures.h"
 #include "use/pieces.h"
 
-static void tell(const dt_at_work *w, const dt_tally *tally, const char *split) {
+/* What is told of an evaluation. */
+typedef struct dt_told {
+    const dt_at_work *work;
+    const dt_tally *tally;
+    const dt_assessment *assessment;
+    const char *split;
+    char *names; /* of classes */
+    int64_t names_bytes;
+} dt_told;
+
+/* The name of a class, or the label it has in the data. */
+static const char *name_class(const void *context, int64_t class, char room[24]) {
+    const dt_told *told = context;
+    const dt_classes *known = &told->work->classes;
+    const char *name = told->names, *end = told->names ? told->names + told->names_bytes : NULL;
+    for (int64_t i = 0; i < class && name < end; i++) name += strlen(name) + 1;
+    if (name && name < end && *name) return name;
+    snprintf(room, 24, "%lld", (long long)(class < known->count ? known->values[class] : class));
+    return room;
+}
+
+/* Rank 0. */
+static dt_status tell_assessment(const dt_told *told) {
+    char *text = dt_assessment_text(told->assessment, name_class, told, told->work->source.about.predicts_tokens);
+    if (!text) return dt_fail_memory("the text of an evaluation", 0);
+    size_t length = strlen(text);
+    if (length > 0) text[length - 1] = '\0'; /* its last end of a line is the log's */
+    if (length > 0) dt_log_info("%s", text);
+    free(text);
+    return dt_ok();
+}
+
+/* Rank 0. */
+static dt_status write_json(const dt_told *told, const char *path) {
+    const dt_at_work *w = told->work;
+    const dt_tally *tally = told->tally;
+    const dt_source *source = &w->source;
+    dt_loss loss = (dt_loss)w->recipe.loss.kind;
+    char digest[17];
+    double none = (double)NAN, loss_mean = dt_tally_loss(tally);
+    dt_digest_text(w->head.digest, digest);
+    const dt_assessment_field all[] = {{"format", DT_FIELD_IS_TEXT, "dtrain evaluation", 0, none},
+                                       {"version", DT_FIELD_IS_WHOLE, NULL, 1, none},
+                                       {"checkpoint", DT_FIELD_IS_TEXT, w->path, 0, none},
+                                       {"digest", DT_FIELD_IS_TEXT, digest, 0, none},
+                                       {"step", DT_FIELD_IS_WHOLE, NULL, w->head.position.step, none},
+                                       {"data", DT_FIELD_IS_TEXT, source->file, 0, none},
+                                       {"dataset", DT_FIELD_IS_TEXT, source->x_name, 0, none},
+                                       {"split", DT_FIELD_IS_TEXT, told->split, 0, none},
+                                       {"samples", DT_FIELD_IS_WHOLE, NULL, tally->samples, none},
+                                       {"loss", DT_FIELD_IS_NUMBER, NULL, 0, loss_mean},
+                                       {"accuracy", DT_FIELD_IS_NUMBER, NULL, 0,
+                                        dt_has_accuracy(source, loss) ? dt_tally_share(tally->correct, tally) : none},
+                                       {"top5", DT_FIELD_IS_NUMBER, NULL, 0,
+                                        dt_has_top5(source, loss) ? dt_tally_share(tally->correct_top5, tally) : none},
+                                       {"perplexity", DT_FIELD_IS_NUMBER, NULL, 0, dt_perplexity(tally, source)},
+                                       {"bits_per_char", DT_FIELD_IS_NUMBER, NULL, 0, dt_bits_per_char(tally, source)}};
+    return dt_assessment_json(path, all, (int)(sizeof all / sizeof *all), told->assessment, name_class, told);
+}
+
+static void tell(const dt_told *told) {
+    const dt_at_work *w = told->work;
     char figures[DT_FIGURES], digest[17];
     dt_loss loss = (dt_loss)w->recipe.loss.kind;
-    dt_tally_text(figures, sizeof figures, "", tally, loss, &w->source, true);
+    dt_tally_text(figures, sizeof figures, "", told->tally, loss, &w->source, false);
+    dt_digest_text(w->head.digest, digest);
+    dt_log_info("eval%s samples=%lld digest=%s", figures, (long long)told->tally->samples, digest);
+}
+
+static void tell_first(const dt_told *told) {
+    const dt_at_work *w = told->work;
+    char figures[DT_FIGURES];
+    dt_tally_text(figures, sizeof figures, "", told->tally, (dt_loss)w->recipe.loss.kind, &w->source, true);
     if (w->source.dropped > 0)
         dt_log_info("%lld rows of %s lack a value and are left out (data.missing: drop)", (long long)w->source.dropped,
                     w->source.x_name);
-    dt_log_info("%s, step %lld, on %s:%s", w->path, (long long)w->head.position.step, split, figures);
-    dt_tally_text(figures, sizeof figures, "", tally, loss, &w->source, false);
-    dt_digest_text(w->head.digest, digest);
-    dt_log_info("eval%s samples=%lld digest=%s", figures, (long long)tally->samples, digest);
+    dt_log_info("%s, step %lld, on %s:%s", w->path, (long long)w->head.position.step, told->split, figures);
+}
+
+/* Collective. Everything there is to tell: the last line comes when all else has succeeded. */
+static dt_status tell_all(dt_told *told, const dt_eval_options *options) {
+    dt_comm *comm = told->work->comm;
+    dt_status status = dt_ok();
+    if (dt_comm_rank(comm) == 0) {
+        status = dt_trained_names(told->work->path, &told->names, &told->names_bytes);
+        tell_first(told);
+        if (status.code == DT_OK) status = tell_assessment(told);
+        if (status.code == DT_OK && options->json) status = write_json(told, options->json);
+        dt_free(told->names);
+    }
+    DT_TRY(dt_comm_agree(comm, status));
+    tell(told);
+    return dt_ok();
+}
+
+/* Collective. Loss and figures of the split, told. */
+static dt_status evaluate(dt_at_work *w, const dt_eval_options *options, int64_t rows, dt_assessor *assessor) {
+    dt_evaluator evaluator = {&w->ranks,    w->model,   w->kernels, &w->scales, w->weights,
+                              w->weights16, &w->source, rows,       assessor};
+    dt_odd odd = {.samples = w->source.x_name};
+    dt_tally tally;
+    dt_assessment assessment;
+    DT_TRY(dt_evaluate_split(&evaluator, &tally, &odd));
+    DT_TRY(dt_test_not_finite(w->comm, (dt_not_finite)w->recipe.train.not_finite, &odd, false, &tally));
+    dt_status status = dt_assessor_gather(assessor, &w->ranks, &assessment);
+    dt_told told = {.work = w, .tally = &tally, .assessment = &assessment, .split = w->all ? "all" : dt_split_name(options->split)};
+    if (status.code == DT_OK) status = tell_all(&told, options);
+    dt_assessment_finish(&assessment);
+    return status;
 }
 
 static dt_status evaluate_checkpoint(dt_at_work *w, const dt_eval_options *options) {
     dt_comm *comm = w->comm;
     size_t memory;
     int64_t rows = dt_rows_at_once(&w->recipe, w->head.shards, w->source.samples);
+    DT_TRY(dt_comm_agree(comm, options->json ? dt_file_check_target(options->json) : dt_ok()));
     DT_TRY(dt_memory_of_rank(comm, &memory));
     DT_TRY(dt_at_work_compute(w));
     DT_TRY(dt_comm_agree(comm, dt_at_work_plan(w, rows, false, memory)));
     DT_TRY(dt_at_work_load(w));
     dt_watchdog_note(dt_comm_watchdog(comm), DT_ACTIVITY_EVALUATE, w->head.position.step);
-    dt_evaluator evaluator = {&w->ranks, w->model, w->kernels, &w->scales, w->weights, w->weights16, &w->source, rows};
-    dt_odd odd = {.samples = w->source.x_name};
-    dt_tally tally;
-    DT_TRY(dt_evaluate_split(&evaluator, &tally, &odd));
-    DT_TRY(dt_test_not_finite(comm, (dt_not_finite)w->recipe.train.not_finite, &odd, false, &tally));
-    tell(w, &tally, w->all ? "all" : dt_split_name(options->split));
-    return dt_ok();
+    dt_outputs outputs = dt_outputs_of(&w->source.targets, (dt_loss)w->recipe.loss.kind, w->model);
+    dt_assessor *assessor = NULL;
+    dt_status status = dt_comm_agree(comm, dt_assessor_create(&assessor, &outputs, w->kernels));
+    if (status.code == DT_OK) status = evaluate(w, options, rows, assessor);
+    dt_assessor_destroy(assessor);
+    return status;
 }
 
 dt_status dt_eval_run(dt_comm *comm, const dt_eval_options *options) {

@@ -11,6 +11,7 @@ typedef struct dt_eval_options {
     dt_split split;     /* which of the recipe's data */
     bool all;           /* rather all of the training datasets, whatever the recipe cuts from them */
     bool unsaid;        /* nobody said which: of other data it is all, where the recipe cuts test data from it */
+    const char *json;   /* a file for all figures; NULL: none */
 } dt_eval_options;
 
 /* Collective. Evaluates a checkpoint and prints the last line. */

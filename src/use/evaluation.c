@@ -30,6 +30,10 @@ static void evaluate_stream(const dt_evaluator *e, dt_rows_state *rows_state, dt
         for (int64_t i = 0; i < rows; i++) index[i] = ahead + at + i;
         dt_source_fetch(source, e->kernels, e->scales, NULL, index, rows, batch);
         dt_pass pass = {.weights = e->weights, .weights16 = e->weights16};
+        if (e->assessor) {
+            pass.judged = dt_assessor_take;
+            pass.judged_context = e->assessor;
+        }
         dt_rows_state_pass(rows_state, &pass, batch->fresh);
         int64_t before = tally->not_finite;
         dt_model_evaluate(e->model, pass, batch, tally);

@@ -2,6 +2,7 @@
 #ifndef DTRAIN_EVALUATION_H
 #define DTRAIN_EVALUATION_H
 
+#include "assessment.h"
 #include "base/ranks.h"
 #include "data/source.h"
 #include "model/model.h"
@@ -16,6 +17,7 @@ typedef struct dt_evaluator {
     const dt_bf16 *weights16;
     const dt_source *source;
     int64_t rows_at_once;
+    dt_assessor *assessor; /* also collects figures; NULL: none are */
 } dt_evaluator;
 
 /* The first sample whose loss is not finite. */

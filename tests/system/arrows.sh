@@ -18,7 +18,7 @@ doors = {  # what other rooms may include
     "data": "array augment batch classes identity import named_arrays npz numbers proposal publish ranges safetensors sampler samples scaling selection source survey targets tokenizer weights_file",
     "optim": "optim",
     "model": "describe model",
-    "use": "batch cause choose computed decoder evaluation export extras figures merge outputs pieces prediction results rows_state sample sink trained weights_match",
+    "use": "assessment assessment_json batch cause choose computed decoder evaluation export extras figures merge outputs pieces prediction results rows_state sample sink trained weights_match",
     "api": "",
     "run": "bench eval import_weights predict train",
 }
@@ -29,7 +29,7 @@ foreign = {  # whose header: the only files that may include it
     r"mpi\.h": r"src/comm/.*|src/main\.c",
     r"comm/.*\.h": r"src/(comm|run|cli)/.*|src/main\.c",
     r"(hdf5|H5).*\.h": r"src/store/h5(_\w+)?\.[ch]",
-    r"jansson\.h": r"src/(data/(safetensors(_write)?|gpt2_write)|use/export_\w+)\.[ch]",
+    r"jansson\.h": r"src/(data/(safetensors(_write)?|gpt2_write)|use/(export_\w+|assessment_json))\.[ch]",
     r"zip\.h": r"src/data/npz(_read)?\.c",
     r"(oneapi/.*|dnnl.*)\.h": r"src/compute/.*",
 }
