@@ -41,7 +41,8 @@ static void mark(int64_t *missing, const dt_source *source, const dt_ranks *rank
     dt_shard_range(source->selection.count, ranks->size, ranks->rank, &first, &count);
     for (int64_t i = first; i < first + count; i++) {
         const int64_t row = dt_selection_row(&source->selection, i);
-        const bool lacks = (may_lack(x) && lacks_value(x, row)) || (may_lack(y) && lacks_value(y, row));
+        const bool lacks =
+            (may_lack(x) && lacks_value(x, row)) || (!source->unlabelled && may_lack(y) && lacks_value(y, row));
         if (lacks) missing[i / WORD] = (int64_t)((uint64_t)missing[i / WORD] | (uint64_t)1 << (i % WORD));
         dt_alive();
     }

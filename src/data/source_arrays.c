@@ -92,6 +92,7 @@ static dt_status open_samples(dt_source *source, const dt_ranks *ranks, const dt
     DT_TRY(fetch_pair(source, ranks, request));
     const dt_identity_part *y = dt_identity_find(&trained, "train_y");
     if (y) DT_TRY(dt_ranks_agree(ranks, dt_array_recall(&source->targets.y, y->dtype, &y->shape)));
+    if (request->data->missing == DT_MISSING_DROP) DT_TRY(dt_missing_drop(source, ranks));
     return dt_source_recall_pair(source, request);
 }
 

@@ -114,6 +114,10 @@ static void tell(const predict_work *p, const dt_prediction *made) {
     char digest[17];
     double seconds = dt_clock_now() - p->began;
     dt_digest_text(made->digest, digest);
+    const dt_source *source = &p->at_work.source;
+    if (source->dropped > 0)
+        dt_log_info("%lld rows of %s lack a value and are left out (data.missing: drop); /row has the others",
+                    (long long)source->dropped, source->x_name);
     dt_log_info("predict samples=%lld outputs=%lld seconds=%.1f samples_per_s=%.1f digest=%s", (long long)made->samples,
                 (long long)p->results.all[0].width, seconds,
                 made->seconds > 0 ? (double)made->samples / made->seconds : 0, digest);

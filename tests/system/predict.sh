@@ -127,6 +127,20 @@ if [[ $(last_value digest) == "$wanted" ]]; then pass "they are the same samples
 run 2 predict mlp --data table.h5 --split train -o train.h5
 expect_last "predict samples=300 .*" "the training data of another file"
 
+# With data.missing: drop rows that lack a value are left out, and the others say which they are.
+recipe dropping table.h5 '[dense: 3]' '' --set data.missing=drop
+run 3 predict dropping --data bare.h5:/bad -o dropped.h5 --batch 9
+expect_in "$out" '^1 rows of /bad lack a value and are left out' "what is left out is told"
+run 1 predict dropping --data bare.h5:/some/samples -o all.h5
+check "rows keep their numbers" <<'END'
+import h5py, numpy as np
+
+some, whole = h5py.File("dropped.h5"), h5py.File("all.h5")
+assert "row" not in whole and (some["row"][:] == np.delete(np.arange(200), 77)).all()
+# a row's last bits may follow from its place in the file
+assert np.allclose(some["output"][:], whole["output"][:][some["row"][:]], rtol=1e-5, atol=1e-7)
+END
+
 # What is wrong, with what would be right; and what is there stays.
 cp last.h5 kept.h5
 run 2 predict mlp --data bare.h5:/bad -o last.h5
