@@ -132,7 +132,7 @@ static dt_status walk_all(walk *w, const dt_scores *scores, const dt_ranks *rank
 static dt_status compute(dt_scores *scores, const dt_ranks *ranks, int64_t *upper, int64_t *work, int64_t *counts,
                          double *auc) {
     walk w = {.score = -1};
-    qsort(scores->list, scores->count, sizeof *scores->list, by_number);
+    if (scores->count > 0) qsort(scores->list, scores->count, sizeof *scores->list, by_number);
     for (size_t i = 0; i < scores->count; i++) upper[scores->list[i] >> HALF]++;
     DT_TRY(dt_ranks_sum(ranks, upper, UPPER));
     DT_TRY(walk_all(&w, scores, ranks, upper, work, counts));
