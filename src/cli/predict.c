@@ -31,7 +31,7 @@ const char dt_usage_predict[] =
     "                        NumPy's files have one array each: OUT.npy, OUT.class.npy, … A text has a line a sample.\n"
     "  --data FILE[:DATASET] the samples, when they are not the recipe's: a file of the same layout, or any dataset in "
     "it\n"
-    "  --split NAME          test, validation or train: which of the recipe's samples (test)\n"
+    "  --split NAME          test, validation, train or all: which of the recipe's samples (test)\n"
     "  --layer NAME          what this layer gives for each sample, too: names as dtrain inspect shows them before "
     "the\n"
     "                        tensors'; a wrong one is answered with all there are\n"
@@ -109,8 +109,10 @@ static dt_status check(dt_predict_options *options, const char *split) {
         return dt_fail(DT_ERR_USAGE, "--split %s and --data FILE:%s: a dataset that is named is predicted whole", split,
                        options->dataset);
     options->unsaid = !split;
-    if (dt_split_named(split ? split : "test", &options->split)) return dt_ok();
-    return dt_fail(DT_ERR_USAGE, "--split is \"%s\"; it must be test, validation or train", split);
+    options->all = split && strcmp(split, "all") == 0;
+    options->split = DT_SPLIT_TEST;
+    if (!split || options->all || dt_split_named(split, &options->split)) return dt_ok();
+    return dt_fail(DT_ERR_USAGE, "--split is \"%s\"; it must be test, validation, train or all", split);
 }
 
 static dt_status parse_arguments(dt_predict_options *options, char data[4096], int argc, char **argv) {

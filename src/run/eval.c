@@ -120,7 +120,8 @@ static dt_status evaluate(dt_at_work *w, const dt_eval_options *options, int64_t
     DT_TRY(dt_evaluate_split(&evaluator, &tally, &odd));
     DT_TRY(dt_test_not_finite(w->comm, (dt_not_finite)w->recipe.train.not_finite, &odd, false, &tally));
     dt_status status = dt_assessor_gather(assessor, &w->ranks, &assessment);
-    dt_told told = {.work = w, .tally = &tally, .assessment = &assessment, .split = w->all ? "all" : dt_split_name(options->split)};
+    dt_told told = {
+        .work = w, .tally = &tally, .assessment = &assessment, .split = w->all ? "all" : dt_split_name(options->split)};
     if (status.code == DT_OK) status = tell_all(&told, options);
     dt_assessment_finish(&assessment);
     return status;

@@ -131,6 +131,7 @@ static dt_status predict(predict_work *p, dt_comm *comm, const dt_predict_option
     dt_at_work_data data = {.file = options->file,
                             .dataset = options->dataset,
                             .split = options->split,
+                            .all = options->all,
                             .unsaid = options->unsaid,
                             .unlabelled = true};
     DT_TRY(dt_at_work_open(w, comm, options->target, &data));

@@ -10,6 +10,7 @@ typedef struct dt_predict_options {
     const char *file;         /* the samples' file; NULL: the recipe's */
     const char *dataset;      /* in it; NULL: the recipe's for the split */
     dt_split split;           /* which of the recipe's samples, where no dataset is named */
+    bool all;                 /* rather all of the training datasets, whatever the recipe cuts from them */
     bool unsaid;              /* nobody said which */
     const char *out, *format; /* format NULL: as the name `out` ends */
     int64_t batch;            /* samples at a time and rank; 0: as many as are fast */
