@@ -38,6 +38,16 @@ int64_t dt_shape_count(const dt_shape *shape);           /* product of the dimen
 int64_t dt_shape_last(const dt_shape *shape);            /* the last dimension; 1 for a scalar */
 void dt_shape_text(const dt_shape *shape, char out[96]); /* "[28, 28]" */
 
+#define DT_MOST_INPUTS 16
+#define DT_INPUT_NAME 32
+
+/* A part of a row of numbers that has a name and a shape of its own. */
+typedef struct dt_input {
+    char name[DT_INPUT_NAME];
+    int64_t first; /* of its numbers, in the row */
+    dt_shape shape;
+} dt_input;
+
 enum {
     DT_TENSOR_DECAY = 1,     /* weight decay applies (matrices, not biases) */
     DT_TENSOR_STATISTIC = 2, /* a running mean, not a weight: no gradient, but what a batch showed times its samples,

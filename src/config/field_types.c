@@ -323,6 +323,8 @@ const dt_value_type dt_value_types[] = {
     [DT_FIELD_TEXT] = {"one line of text", "at most 255 bytes long", "text", DT_TEXT_MAX, read_text, write_text},
     [DT_FIELD_TEXTS] = {"one line of text", "at most 2047 bytes long", "text or list of texts", DT_VALUE_TEXT,
                         read_texts, write_text},
+    [DT_FIELD_DATASETS] = {"one line of text", "at most 2047 bytes long", "dataset, list or map of datasets",
+                           DT_VALUE_TEXT, read_texts, write_text},
     [DT_FIELD_CHOICE] = {"", "", "choice", sizeof(int), read_choice, write_choice},
     [DT_FIELD_SPAN] = {"a span such as 200 steps, 90 s, 15 min, 1 epoch or never", "within ±1.7e308", "span",
                        sizeof(dt_span), read_span, write_span},

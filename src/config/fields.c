@@ -22,7 +22,7 @@ typedef struct context {
 } context;
 
 static bool is_text(const dt_field *field) {
-    return field->type == DT_FIELD_TEXT || field->type == DT_FIELD_TEXTS;
+    return field->type == DT_FIELD_TEXT || field->type == DT_FIELD_TEXTS || field->type == DT_FIELD_DATASETS;
 }
 
 /* What would be right: "greater than 0 (default 0.001)". */
@@ -139,8 +139,10 @@ static dt_status fail_twice(const context *c, const dt_field *field, const dt_ya
                    dt_source_noun(old->source), old->source, c->prefix, field->was, c->prefix, field->key, new->source);
 }
 
-static bool takes_list(const dt_field *field) {
-    return dt_is_list(field->type) || field->type == DT_FIELD_TEXTS;
+static bool takes(const dt_field *field, dt_yaml_kind kind) {
+    bool datasets = field->type == DT_FIELD_DATASETS;
+    if (kind == DT_YAML_MAP) return datasets;
+    return kind == DT_YAML_SCALAR || datasets || dt_is_list(field->type) || field->type == DT_FIELD_TEXTS;
 }
 
 /* Every key of the tree is a field, lies in a group of fields, or is decoded elsewhere. */
@@ -151,8 +153,7 @@ static dt_status check_keys(const context *c, const dt_yaml *map, const char *pa
         const dt_field *field = find_ever(c->table, key);
         const dt_yaml *other = field && strcmp(field->key, key) != 0 ? dt_yaml_get(c->map, field->key) : NULL;
         if (other) return fail_twice(c, field, node, other);
-        bool list = field && takes_list(field) && node->kind == DT_YAML_LIST;
-        if (field && node->kind != DT_YAML_SCALAR && !list) return fail_kind(c, field, node);
+        if (field && !takes(field, node->kind)) return fail_kind(c, field, node);
         if (field || is_elsewhere(c, key)) continue;
         if (!is_group(c, key)) return fail_unknown(c, node, key);
         if (node->kind == DT_YAML_MAP)
@@ -183,16 +184,25 @@ static void join(const dt_yaml *list, char out[DT_VALUE_TEXT]) {
     dt_append(out, DT_VALUE_TEXT, "]");
 }
 
-/* A list of texts as one, those in quotes that have signs of a list in them; false where there is no room. */
-static bool join_texts(const dt_yaml *list, char out[DT_VALUE_TEXT]) {
-    snprintf(out, DT_VALUE_TEXT, "[");
-    bool fits = true;
-    for (const dt_yaml *item = list->first; item && fits; item = item->next) {
-        if (item->kind != DT_YAML_SCALAR || strchr(item->text, '\'')) return false;
-        const char *quote = strpbrk(item->text, ",[]\" ") || !item->text[0] ? "'" : "";
-        fits = dt_append(out, DT_VALUE_TEXT, "%s%s%s%s", item == list->first ? "" : ", ", quote, item->text, quote);
+/* A text, in quotes where it has signs of a list in it. */
+static bool append_item(char out[DT_VALUE_TEXT], const char *text) {
+    const char *quote = strpbrk(text, ",[]{}:\"' ") || !text[0] ? "'" : "";
+    bool fits = dt_append(out, DT_VALUE_TEXT, "%s", quote);
+    for (const char *c = text; *c; c++) fits = fits && dt_append(out, DT_VALUE_TEXT, *c == '\'' ? "''" : "%c", *c);
+    return fits && dt_append(out, DT_VALUE_TEXT, "%s", quote);
+}
+
+/* A list or map of texts as one text; false where it is none, or there is no room. */
+static bool append_texts(char out[DT_VALUE_TEXT], const dt_yaml *node) {
+    if (node->kind == DT_YAML_SCALAR) return append_item(out, node->text);
+    bool map = node->kind == DT_YAML_MAP, fits = dt_append(out, DT_VALUE_TEXT, map ? "{" : "[");
+    for (const dt_yaml *item = node->first; item && fits; item = item->next) {
+        bool nested = item->kind == DT_YAML_MAP || (item->kind == DT_YAML_LIST && !map);
+        fits = !nested && dt_append(out, DT_VALUE_TEXT, "%s%s%s", item == node->first ? "" : ", ", map ? item->key : "",
+                                    map ? ": " : "");
+        fits = fits && append_texts(out, item);
     }
-    return fits && dt_append(out, DT_VALUE_TEXT, "]");
+    return fits && dt_append(out, DT_VALUE_TEXT, map ? "}" : "]");
 }
 
 static dt_status decode_field(const context *c, const dt_field *field, void *out) {
@@ -201,12 +211,13 @@ static dt_status decode_field(const context *c, const dt_field *field, void *out
     dt_value decoded;
     memset(&decoded, 0, sizeof decoded);
     char joined[DT_VALUE_TEXT];
-    bool many = field->type == DT_FIELD_TEXTS;
-    if (node && node->kind == DT_YAML_LIST && !many) join(node, joined);
-    if (node && node->kind == DT_YAML_LIST && many && !join_texts(node, joined))
-        return fail_value(c, field, node, "is a list that is not of texts, has a ' in one, or is too long",
-                          "a list of at most 2047 bytes; a pattern such as run-*.h5 names any number");
-    const char *text = !node ? field->fallback : node->kind == DT_YAML_LIST ? joined : node->text;
+    const bool single = !node || node->kind == DT_YAML_SCALAR;
+    joined[0] = '\0';
+    if (!single && dt_is_list(field->type)) join(node, joined);
+    if (!single && is_text(field) && !append_texts(joined, node))
+        return fail_value(c, field, node, "is too long, or has more in it than texts",
+                          "at most 2047 bytes; of many files a pattern such as run-*.h5");
+    const char *text = !node ? field->fallback : single ? node->text : joined;
     dt_verdict why = dt_value_types[field->type].read(field, text, &decoded);
     if (why != DT_FITS && !node)
         return dt_fail(DT_ERR_INPUT, "the default %s of %s%s is not valid", field->fallback, c->prefix, field->key);

@@ -79,9 +79,9 @@ typedef struct dt_recipe_scale {
 typedef struct dt_recipe_data {
     /* One or several: data/files.h. */
     char file[DT_VALUE_TEXT];
-    char train_x[DT_TEXT_MAX], train_y[DT_TEXT_MAX];
-    char validation_x[DT_TEXT_MAX], validation_y[DT_TEXT_MAX];
-    char test_x[DT_TEXT_MAX], test_y[DT_TEXT_MAX];
+    char train_x[DT_VALUE_TEXT], train_y[DT_TEXT_MAX];
+    char validation_x[DT_VALUE_TEXT], validation_y[DT_TEXT_MAX];
+    char test_x[DT_VALUE_TEXT], test_y[DT_TEXT_MAX];
     double split_test, split_validation; /* shares of the training data that are cut from it; 0: none */
     char split_by[DT_TEXT_MAX];          /* dataset whose equal values stay together; "": rows are cut by themselves */
     int split_order;                     /* dt_split_order */

@@ -23,7 +23,8 @@ const char *dt_recipe_source_of(const dt_yaml *root, const char *key, const char
 static void show_value(const dt_field *field, const dt_recipe *recipe, char out[DT_SHOWN + 2]) {
     char text[DT_VALUE_TEXT], shown[DT_SHOWN];
     dt_field_text(field, recipe, text);
-    snprintf(out, DT_SHOWN + 2, field->type == DT_FIELD_TEXT ? "\"%s\"" : "%s", dt_shown(text, shown));
+    bool name = field->type == DT_FIELD_DATASETS && text[0] != '[' && text[0] != '{';
+    snprintf(out, DT_SHOWN + 2, field->type == DT_FIELD_TEXT || name ? "\"%s\"" : "%s", dt_shown(text, shown));
 }
 
 /* Fields that only some kinds read. */

@@ -33,6 +33,15 @@ static void settle(dt_array *array, dt_dtype dtype, const dt_shape *shape) {
     array->bytes = (size_t)array->rows * array->row_bytes;
 }
 
+dt_status dt_array_name_inputs(dt_array *array, const dt_input *inputs, int64_t count) {
+    if (count == 0) return dt_ok();
+    array->inputs = dt_alloc((size_t)count, sizeof *inputs);
+    if (!array->inputs) return dt_fail_memory("names of inputs", (size_t)count * sizeof *inputs);
+    memcpy(array->inputs, inputs, (size_t)count * sizeof *inputs);
+    array->input_count = count;
+    return dt_ok();
+}
+
 dt_status dt_array_recall(dt_array **out, dt_dtype dtype, const dt_shape *shape) {
     *out = dt_alloc(1, sizeof **out);
     if (!*out) return dt_fail_memory("a dataset", sizeof **out);
@@ -46,11 +55,10 @@ static dt_status describe(dt_array *array, const dt_ranks *ranks, const char *fi
     array->dataset = dt_strdup(dataset);
     DT_TRY(dt_ranks_agree(ranks, array->dataset ? dt_ok() : dt_fail_memory("a name", strlen(dataset))));
     DT_TRY(dt_files_open(&array->files, ranks, files));
-    dt_shape shape;
-    dt_dtype dtype;
-    DT_TRY(dt_array_look(array, ranks, &dtype, &shape));
-    settle(array, dtype, &shape);
-    return dt_ok();
+    dt_h5_rows_info info;
+    DT_TRY(dt_array_look(array, ranks, &info));
+    settle(array, info.dtype, &info.shape);
+    return dt_ranks_agree(ranks, dt_array_name_inputs(array, info.input, info.input_count));
 }
 
 dt_status dt_array_describe(dt_array **out, const dt_ranks *ranks, const char *files, const char *dataset,
@@ -149,6 +157,7 @@ void dt_array_close(dt_array *array) {
         dt_mapped_remove(array->runs[i].map);
         munmap(array->runs[i].map, array->runs[i].map_bytes);
     }
+    dt_free(array->inputs);
     dt_free(array->runs);
     dt_free(array->parts);
     dt_files_close(&array->files);
@@ -172,6 +181,11 @@ dt_shape dt_array_row_shape(const dt_array *array) {
 }
 dt_dtype dt_array_dtype(const dt_array *array) {
     return array->dtype;
+}
+
+const dt_input *dt_array_inputs(const dt_array *array, int64_t *count) {
+    *count = array->input_count;
+    return array->inputs;
 }
 
 bool dt_array_of_integers(const dt_array *array) {

@@ -54,6 +54,10 @@ bool dt_array_of_integers(const dt_array *array);
 /* Of an array that is read in pieces a row, and the bytes below, are valid until this thread's next call, and zeros
  * once reading has failed (dt_array_failure). */
 const void *dt_array_row(const dt_array *array, int64_t row);
+/* The parts of a row that have names, in their order: [*count]; none: *count is 0. */
+const dt_input *dt_array_inputs(const dt_array *array, int64_t *count);
+/* Names parts of an array that is recalled; `inputs` lie one behind the other, and are a row. */
+dt_status dt_array_name_inputs(dt_array *array, const dt_input *inputs, int64_t count);
 /* Byte `at` of all rows, and how many follow it in memory, itself included. */
 const char *dt_array_bytes(const dt_array *array, size_t at, size_t *run);
 /* For arrays that are read in pieces, and nothing for others: whether all rows are in memory; that this thread needs

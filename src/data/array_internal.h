@@ -29,6 +29,8 @@ struct dt_array {
     int64_t rows;
     dt_shape row_shape;
     size_t row_bytes, bytes;
+    int64_t input_count;
+    dt_input *inputs; /* [input_count]; NULL: none has a name */
     /* Where they are; of an array that is recalled, nowhere. */
     dt_files files;
     char *dataset;
@@ -46,8 +48,8 @@ dt_status dt_array_map(dt_array *array, int64_t first, size_t bytes, int fd, uin
 
 /* ---- array_look.c ---- */
 
-/* Collective. Type and shape; the parts, and names of values. */
-dt_status dt_array_look(dt_array *array, const dt_ranks *ranks, dt_dtype *dtype, dt_shape *shape);
+/* Collective. Type and shape; sets the parts, and names of values. */
+dt_status dt_array_look(dt_array *array, const dt_ranks *ranks, dt_h5_rows_info *info);
 /* That the files still are what they were when they were described. */
 dt_status dt_array_check_unchanged(const dt_array *array, const dt_h5_rows *from);
 /* Of the processor, that a child may take to read all files and to write so many bytes. */

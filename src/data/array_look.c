@@ -97,6 +97,23 @@ static bool info_sound(const dt_h5_rows_info *info) {
     return true;
 }
 
+static bool inputs_sound(const dt_h5_rows_info *info) {
+    if (info->input_count == 0) return true;
+    if (info->input_count < 0 || info->input_count > DT_MOST_INPUTS || info->shape.rank != 2) return false;
+    int64_t first = 0;
+    for (int64_t i = 0; i < info->input_count; i++) {
+        const dt_input *input = &info->input[i];
+        int64_t numbers = 1;
+        if (memchr(input->name, '\0', sizeof input->name) == NULL || input->first != first) return false;
+        if (input->shape.rank < 1 || input->shape.rank > DT_MAX_RANK) return false;
+        for (int d = 0; d < input->shape.rank; d++)
+            if (input->shape.dim[d] < 1 || __builtin_mul_overflow(numbers, input->shape.dim[d], &numbers)) return false;
+        if (numbers > info->shape.dim[1] - first) return false;
+        first += numbers;
+    }
+    return first == info->shape.dim[1];
+}
+
 static bool parts_sound(const dt_h5_part *parts, int64_t count, int64_t rows) {
     int64_t first = 0;
     for (int64_t i = 0; i < count; i++) {
@@ -113,7 +130,7 @@ static dt_status take_look(void *context, dt_guard *from) {
     DT_TRY(dt_guard_take(from, &job->info, sizeof job->info));
     DT_TRY(dt_guard_take(from, &job->members, sizeof job->members));
     DT_TRY(dt_guard_take(from, array->parts, (size_t)count * sizeof *array->parts));
-    if (members_sound(&job->members) && info_sound(&job->info) &&
+    if (members_sound(&job->members) && info_sound(&job->info) && inputs_sound(&job->info) &&
         parts_sound(array->parts, count, job->info.shape.dim[0]))
         return dt_ok();
     return dt_fail(DT_ERR_CORRUPT, "%s: %s is nothing that can be read", array->files.name[0], array->dataset);
@@ -180,7 +197,7 @@ static dt_status share_members(dt_array *array, const member_list *found, const 
     return dt_ranks_broadcast(ranks, array->members, sizeof *array->members, 0);
 }
 
-dt_status dt_array_look(dt_array *array, const dt_ranks *ranks, dt_dtype *dtype, dt_shape *shape) {
+dt_status dt_array_look(dt_array *array, const dt_ranks *ranks, dt_h5_rows_info *info) {
     look_job job = {.array = array};
     size_t bytes = (size_t)array->files.count * sizeof *array->parts;
     array->parts = dt_alloc(bytes, 1);
@@ -193,7 +210,6 @@ dt_status dt_array_look(dt_array *array, const dt_ranks *ranks, dt_dtype *dtype,
     DT_TRY(dt_ranks_agree(ranks, check_alike(&job, &first, ranks)));
     DT_TRY(check_parts(array, ranks));
     array->block_rows = job.info.block_rows;
-    *dtype = job.info.dtype;
-    *shape = job.info.shape;
+    *info = job.info;
     return share_members(array, &job.members, ranks);
 }

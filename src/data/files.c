@@ -163,11 +163,14 @@ static bool next_item(const char **text, char out[PATH_MAX], bool *good) {
     if (!*at) return false;
     size_t length;
     if (*at == '\'' || *at == '"') {
-        const char *end = strchr(at + 1, *at);
-        *good = end != NULL;
-        length = end ? (size_t)(end - at - 1) : 0;
-        snprintf(out, PATH_MAX, "%.*s", (int)length, at + 1);
-        at = end ? end + 1 : at + strlen(at);
+        const char quote = *at++;
+        for (length = 0; *at && (*at != quote || at[1] == quote); at++) {
+            at += *at == quote; /* a quote inside is doubled */
+            if (length < PATH_MAX - 1) out[length++] = *at;
+        }
+        out[length] = '\0';
+        *good = *at == quote;
+        at += *good;
         at += strspn(at, " ");
     } else {
         length = strcspn(at, ",");

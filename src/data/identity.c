@@ -112,6 +112,24 @@ static void add_rows(dt_identity *out, const dt_source *source) {
     part->fingerprint = dt_fingerprint(selection->rows, (size_t)selection->count * sizeof *selection->rows);
 }
 
+#define INPUT "input_"
+
+static const char *input_of(const dt_identity_part *part) {
+    return strncmp(part->role, INPUT, strlen(INPUT)) == 0 ? part->role + strlen(INPUT) : NULL;
+}
+
+/* Parts that have names, the same in training and test. */
+static void add_inputs(dt_identity *out, const dt_array *array) {
+    int64_t count;
+    const dt_input *inputs = dt_array_inputs(array, &count);
+    for (int64_t i = 0; i < count; i++) {
+        dt_identity_part *part = &out->parts[out->count++];
+        snprintf(part->role, sizeof part->role, INPUT "%s", inputs[i].name);
+        part->dtype = dt_array_dtype(array);
+        part->shape = inputs[i].shape;
+    }
+}
+
 static bool same_part(const dt_identity_part *a, const dt_identity_part *b) {
     bool same = strcmp(a->role, b->role) == 0 && a->dtype == b->dtype && a->shape.rank == b->shape.rank &&
                 a->fingerprint == b->fingerprint;
@@ -148,6 +166,7 @@ dt_status dt_identity_of(dt_identity *out, const dt_ranks *ranks, const char *fi
         if (test && !cut) add(out, test->split, "y", test->targets.y);
         if (test) add_rows(out, test);
     }
+    if (ranks->node_rank == 0) add_inputs(out, train->x);
     dt_status read = failure(train);
     if (test && read.code == DT_OK) read = failure(test);
     DT_TRY(dt_ranks_agree(ranks, read));
@@ -196,7 +215,7 @@ static bool parse_shape(const char *text, dt_shape *shape) {
 static bool parse_line(const char *line, dt_identity_part *part) {
     char dtype[16], shape[96];
     unsigned long long fingerprint;
-    if (sscanf(line, "%15[a-z_] %15[a-z0-9] [%95[0-9, ]] %16llx", part->role, dtype, shape, &fingerprint) != 4)
+    if (sscanf(line, "%47[a-zA-Z0-9_-] %15[a-z0-9] [%95[0-9, ]] %16llx", part->role, dtype, shape, &fingerprint) != 4)
         return false;
     part->fingerprint = fingerprint;
     return parse_dtype(dtype, &part->dtype) && parse_shape(shape, &part->shape);
@@ -204,9 +223,12 @@ static bool parse_line(const char *line, dt_identity_part *part) {
 
 dt_status dt_identity_parse(dt_identity *out, const char *text, const char *file) {
     memset(out, 0, sizeof *out);
+    int datasets = 0;
     for (const char *line = text, *end; *line; line = end + 1) {
         end = strchr(line, '\n');
-        if (!end || out->count == DT_IDENTITY_PARTS || !parse_line(line, &out->parts[out->count++]))
+        bool good = end && out->count < DT_IDENTITY_PARTS && parse_line(line, &out->parts[out->count]);
+        if (good) datasets += input_of(&out->parts[out->count++]) == NULL;
+        if (!good || datasets > DT_IDENTITY_PARTS - DT_MOST_INPUTS)
             return dt_fail(DT_ERR_CORRUPT, "%s: what it says of its data cannot be read", file);
     }
     return dt_ok();
@@ -269,6 +291,53 @@ static int64_t width_of(const dt_shape *shape) {
     return shape->dim[0] > 0 ? dt_shape_count(shape) / shape->dim[0] : 0;
 }
 
+dt_status dt_identity_name_inputs(const dt_identity *trained, dt_array *array, const char *file) {
+    dt_input inputs[DT_MOST_INPUTS] = {{.first = 0}};
+    int64_t count = 0, first = 0;
+    const dt_shape row = dt_array_row_shape(array);
+    const int64_t width = dt_shape_count(&row);
+    for (int i = 0; i < trained->count; i++) {
+        const dt_identity_part *part = &trained->parts[i];
+        const char *name = input_of(part);
+        if (!name) continue;
+        int64_t numbers = dt_shape_count(&part->shape);
+        if (count == DT_MOST_INPUTS || strlen(name) >= DT_INPUT_NAME || part->shape.rank < 1 || numbers < 1 ||
+            numbers > width - first)
+            return dt_fail(DT_ERR_CORRUPT, "%s: what it says of its inputs cannot be", file);
+        snprintf(inputs[count].name, sizeof inputs[count].name, "%s", name);
+        inputs[count].first = first;
+        inputs[count++].shape = part->shape;
+        first += numbers;
+    }
+    if (count > 0 && first != width) return dt_fail(DT_ERR_CORRUPT, "%s: what it says of its inputs cannot be", file);
+    return dt_array_name_inputs(array, inputs, count);
+}
+
+/* That inputs have the names and shapes of those a model was trained on. */
+static dt_status expect_inputs(const dt_identity *trained, const char *path, const char *file, const char *dataset,
+                               const dt_array *array) {
+    int64_t count, known = 0;
+    const dt_input *inputs = dt_array_inputs(array, &count);
+    for (int i = 0; i < trained->count; i++) {
+        const dt_identity_part *part = &trained->parts[i];
+        const char *name = input_of(part);
+        if (!name) continue;
+        const dt_input *input = known < count ? &inputs[known] : NULL;
+        known++;
+        char was[96], is[96] = "not there";
+        dt_shape_text(&part->shape, was);
+        bool same = input && strcmp(input->name, name) == 0;
+        if (same) dt_shape_text(&input->shape, is);
+        if (!same || strcmp(is, was) != 0)
+            return dt_fail(DT_ERR_INPUT, "%s: %s: input %lld is to be `%s`, %s, which %s was trained on, but is %s",
+                           file, dataset, (long long)known, name, was, path,
+                           same    ? is
+                           : input ? input->name
+                                   : is);
+    }
+    return dt_ok();
+}
+
 dt_status dt_identity_expect(const char *text, const char *path, const char *file, const char *dataset,
                              const dt_array *array) {
     dt_identity trained;
@@ -277,7 +346,7 @@ dt_status dt_identity_expect(const char *text, const char *path, const char *fil
     const dt_shape *was = &trained.parts[0].shape;
     if (trained.count == 0 || strcmp(trained.parts[0].role, "train_x") != 0 || was->rank < 1) return dt_ok();
     int64_t width = width_of(was); /* a model may take another shape of as many; it says so itself */
-    if (width_of(&found) == width) return dt_ok();
+    if (width_of(&found) == width) return expect_inputs(&trained, path, file, dataset, array);
     char here[96], there[96];
     dt_shape_text(&found, here);
     dt_shape_text(was, there);

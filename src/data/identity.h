@@ -11,12 +11,14 @@
 #include "base/ranks.h"
 #include "data/source.h"
 
-#define DT_IDENTITY_PARTS 8   /* inputs, targets and which rows, of training and test */
-#define DT_IDENTITY_TEXT 2048 /* bytes */
+#define DT_IDENTITY_PARTS (8 + DT_MOST_INPUTS) /* inputs, targets and which rows, of training and test */
+#define DT_IDENTITY_TEXT 4096                  /* bytes */
 
 /* One dataset. */
 typedef struct dt_identity_part {
-    char role[16]; /* "train_x", "test_y", …, as fields of a recipe are called; "train_rows": which are samples */
+    /* "train_x", "test_x", …, as fields of a recipe are called; "train_rows": which are samples; "input_image": the
+     * part of a sample that is called image, of its shape, without a fingerprint */
+    char role[48];
     dt_dtype dtype;
     dt_shape shape;
     uint64_t fingerprint;
@@ -48,6 +50,9 @@ dt_status dt_identity_compare(const dt_identity *stored, const dt_identity *foun
  * `path` says `text` of its data. The array need only be described. */
 dt_status dt_identity_expect(const char *text, const char *path, const char *file, const char *dataset,
                              const dt_array *array);
+
+/* Names the parts of a row that have names, in an array that is recalled. */
+dt_status dt_identity_name_inputs(const dt_identity *trained, dt_array *array, const char *file);
 
 /* The fingerprint of `bytes` bytes, and of the values of an array, whatever files they are in. */
 uint64_t dt_fingerprint(const void *values, size_t bytes);

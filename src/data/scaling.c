@@ -115,6 +115,8 @@ static dt_status open_columns(dt_scaling *s, const dt_recipe_data *data) {
 dt_status dt_scaling_open(dt_scaling *out, const dt_source *source, const dt_recipe_data *data) {
     memset(out, 0, sizeof *out);
     read_layout(out, &source->about.input, (dt_channels)data->channels);
+    out->inputs = source->about.inputs;
+    out->input_count = source->about.input_count;
     dt_status status = check_augment(out, source, data);
     if (status.code == DT_OK) status = open_columns(out, data);
     if (status.code == DT_OK) status = open_scaling(out, &data->scale, data->train_x);

@@ -26,6 +26,8 @@ typedef struct dt_scaling {
      * pressures. Its numbers of 32 and 64 bits are then scaled in double. */
     bool *far, any_far;      /* [channels] */
     dt_real *shift, *factor; /* [2, channels]: mean and 1/std; the same but 0 and 1 for channels that are far */
+    const dt_input *inputs;  /* [input_count], borrowed: parts of a sample whose columns have one scale a channel */
+    int64_t input_count;
     double *offsets, *units; /* of targets: [count], mean and std of every number; else none */
     /* Of inputs, by column whether or not it has a scale of its own. */
     dt_ranges seen;  /* in training */

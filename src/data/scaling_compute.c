@@ -126,14 +126,33 @@ static dt_status fail_moments(const dt_scaling *s, const dt_ranks *ranks, const 
                    data->file, dataset, (long long)channel, group, group);
 }
 
+/* Columns with one scale: every `step`th of [first, end). */
+typedef struct column_group {
+    int64_t first, step, end;
+} column_group;
+
+/* Those of a column: all of a sample, itself alone or, of an input with a shape of its own, all of its channel. */
+static column_group group_of(const dt_scaling *s, int64_t columns, int64_t column) {
+    if (s->channels == 1) return (column_group){0, 1, columns};
+    for (int64_t i = 0; i < s->input_count; i++) {
+        const dt_input *input = &s->inputs[i];
+        const int64_t end = input->first + dt_shape_count(&input->shape);
+        if (column >= end || input->shape.rank < 2) continue;
+        if (column < input->first) break;
+        const int64_t step = input->shape.rank == 2 ? 1 : dt_shape_last(&input->shape);
+        return (column_group){input->first + (column - input->first) % step, step, end};
+    }
+    return (column_group){column, 1, column + 1};
+}
+
 /* The moments and ends of all numbers with one scale. */
 static moments join_blocks(const sums *own, const dt_scaling *s, int64_t channel, double *least, double *most) {
     const moments *blocks = (const moments *)own->message;
-    const int64_t first = s->channels > 1 ? channel : 0, end = s->channels > 1 ? channel + 1 : own->columns;
+    const column_group group = group_of(s, own->columns, channel);
     moments all = {0, 0, 0};
     *least = (double)INFINITY;
     *most = -(double)INFINITY;
-    for (int64_t c = first; c < end; c++) {
+    for (int64_t c = group.first; c < group.end; c += group.step) {
         for (int64_t b = 0; b < own->block_count; b++) join(&all, &blocks[b * own->columns + c]);
         if (own->ends.least[c] < *least) *least = own->ends.least[c];
         if (own->ends.most[c] > *most) *most = own->ends.most[c];
@@ -145,6 +164,12 @@ static moments join_blocks(const sums *own, const dt_scaling *s, int64_t channel
 static int64_t take_scales(dt_scaling *s, const sums *own, dt_normalize normalize) {
     for (int64_t c = 0; c < s->channels; c++) {
         double least, most;
+        const int64_t leader = group_of(s, own->columns, c).first;
+        if (leader < c) {
+            s->mean[c] = s->mean[leader];
+            s->std[c] = s->std[leader];
+            continue;
+        }
         const moments all = join_blocks(own, s, c, &least, &most);
         const double variance = all.square / all.count, noise = all.mean * 0x1p-50; /* of numbers that are all alike */
         if (!isfinite(all.mean) || !isfinite(variance)) return c;

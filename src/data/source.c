@@ -77,6 +77,7 @@ static dt_status recall_arrays(dt_source *out, const dt_source_request *request)
     if (!x || x->shape.rank < 1 || (y && y->shape.rank < 1))
         return dt_fail(DT_ERR_CORRUPT, "%s: does not say what its training samples were", request->checkpoint);
     DT_TRY(dt_array_recall(&out->x, x->dtype, &x->shape));
+    DT_TRY(dt_identity_name_inputs(&trained, out->x, request->checkpoint));
     return y ? dt_array_recall(&out->targets.y, y->dtype, &y->shape) : dt_ok();
 }
 

@@ -29,10 +29,12 @@ typedef struct dt_source_about {
     /* The samples of a pass are so many streams, all of which go on from batch to batch: sample i is the next window of
      * stream i % streams, and the order is not shuffled. 0: samples stand alone. */
     int64_t streams;
-    int64_t tokens;       /* of a sample, in which its throughput is told; 0: it is made of none */
-    bool predicts_tokens; /* the targets are tokens: perplexity is a figure */
-    double chars;         /* characters that a predicted token stands for, on the average; 0: not known */
-    const char *noun;     /* what dt_source_place counts in the dataset: "row", "token" */
+    int64_t tokens;         /* of a sample, in which its throughput is told; 0: it is made of none */
+    bool predicts_tokens;   /* the targets are tokens: perplexity is a figure */
+    double chars;           /* characters that a predicted token stands for, on the average; 0: not known */
+    const dt_input *inputs; /* parts of a sample that have names: [input_count] */
+    int64_t input_count;    /* 0: none has */
+    const char *noun;       /* what dt_source_place counts in the dataset: "row", "token" */
 } dt_source_about;
 
 /* What was dealt to each split, of data that is cut (data.split); zeros of other. */

@@ -153,6 +153,7 @@ dt_status dt_source_recall_pair(dt_source *source, const dt_source_request *requ
 static void describe(const dt_source *source, dt_source_about *about) {
     *about =
         (dt_source_about){.input = dt_array_row_shape(source->x), .dtype = dt_array_dtype(source->x), .noun = "row"};
+    about->inputs = dt_array_inputs(source->x, &about->input_count);
 }
 
 static const void *row(const dt_source *source, int64_t place) {

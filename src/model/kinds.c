@@ -27,6 +27,7 @@
     row(group_norm) \
     row(residual) \
     row(concat) \
+    row(named_input) \
     row(upsample) \
     row(reshape) \
     row(transpose) \

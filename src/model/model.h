@@ -27,8 +27,10 @@ typedef struct dt_layer dt_layer;
 
 /* What the data is to a model, and what the model is for. */
 typedef struct dt_model_spec {
-    dt_shape input; /* of a sample */
-    int64_t ids;    /* inputs are token ids below this, or -1 for none; 0: they are any numbers */
+    dt_shape input;         /* of a sample */
+    const dt_input *inputs; /* its parts that have names: [input_count] */
+    int64_t input_count;
+    int64_t ids; /* inputs are token ids below this, or -1 for none; 0: they are any numbers */
     /* `targets` is the number of labels of a sample and `outputs` that of classes: at least as many outputs are needed
      * at each of as many positions as there are labels. With `targets` 0 the data has values, `outputs` of them per
      * sample, and exactly as many are needed. `outputs` 0: any. */

@@ -36,6 +36,21 @@ static void tell_split(const dt_source *train, const dt_recipe_data *wanted) {
     if (text[0]) dt_log_info("split: %s", text);
 }
 
+/* Named inputs are the same in both. */
+static dt_status check_inputs(const dt_run_data *data, const char *file) {
+    const dt_source_about *train = &data->train.about, *test = &data->test.about;
+    bool same = train->input_count == test->input_count;
+    for (int64_t i = 0; same && i < train->input_count; i++) {
+        char here[96], there[96];
+        dt_shape_text(&train->inputs[i].shape, here);
+        dt_shape_text(&test->inputs[i].shape, there);
+        same = strcmp(train->inputs[i].name, test->inputs[i].name) == 0 && strcmp(here, there) == 0;
+    }
+    return same ? dt_ok()
+                : dt_fail(DT_ERR_INPUT, "%s: the inputs of %s have other names or shapes than those of %s", file,
+                          data->train.x_name, data->test.x_name);
+}
+
 static dt_status open_sources(dt_run_data *data, const dt_ranks *ranks, const dt_recipe *recipe) {
     const dt_recipe_data *wanted = &recipe->data;
     DT_TRY(dt_source_vocabulary(&data->vocabulary, ranks, wanted->file, wanted));
@@ -58,6 +73,7 @@ static dt_status open_sources(dt_run_data *data, const dt_ranks *ranks, const dt
     if (strcmp(train, test) != 0)
         return dt_fail(DT_ERR_INPUT, "%s: samples of %s are %s but those of %s are %s", wanted->file,
                        data->train.x_name, train, data->test.x_name, test);
+    DT_TRY(check_inputs(data, wanted->file));
     return dt_run_data_check_targets(data);
 }
 

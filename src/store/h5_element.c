@@ -181,7 +181,7 @@ static bool is_wide(dt_dtype dtype) {
 }
 
 /* NumPy's promotion: the format that holds both; float64 where none of the integers does. */
-static dt_dtype promoted(dt_dtype a, dt_dtype b) {
+dt_dtype dt_h5_promoted(dt_dtype a, dt_dtype b) {
     if (a == b) return a;
     if (a >= DT_F32 || b >= DT_F32) return is_wide(a) || is_wide(b) ? DT_F64 : DT_F32;
     bool a_signed = a % 2 != 0, b_signed = b % 2 != 0;
@@ -216,7 +216,7 @@ static bool add_numbers(dt_h5_element *e, size_t offset, int64_t count, dt_dtype
     if (e->count > 0) memcpy(grown, e->leaves, (size_t)e->count * sizeof *grown);
     for (int64_t i = 0; i < count; i++)
         grown[e->count + i] = (dt_h5_leaf){offset + (size_t)i * dt_dtype_size(dtype), dtype};
-    e->dtype = e->count > 0 ? promoted(e->dtype, dtype) : dtype;
+    e->dtype = e->count > 0 ? dt_h5_promoted(e->dtype, dtype) : dtype;
     dt_free(e->leaves);
     e->leaves = grown;
     e->count += count;

@@ -28,4 +28,7 @@ typedef struct dt_h5_element {
 dt_status dt_h5_element_open(dt_h5_element *out, const dt_h5 *file, hid_t stored, const dt_h5_choices *choices);
 void dt_h5_element_close(dt_h5_element *element);
 
+/* The number format that holds the numbers of both, by NumPy's rules. */
+dt_dtype dt_h5_promoted(dt_dtype a, dt_dtype b);
+
 #endif

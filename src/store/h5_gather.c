@@ -60,6 +60,14 @@ static void convert(char *to, dt_dtype to_type, const char *from, dt_dtype from_
     memcpy(to, bytes, dt_dtype_size(to_type));
 }
 
+void dt_h5_convert(char *to, dt_dtype to_type, const char *from, dt_dtype from_type, int64_t count) {
+    size_t to_size = dt_dtype_size(to_type), from_size = dt_dtype_size(from_type);
+    if (to_type == from_type)
+        memcpy(to, from, (size_t)count * to_size);
+    else
+        for (int64_t i = 0; i < count; i++, to += to_size, from += from_size) convert(to, to_type, from, from_type);
+}
+
 static void unpack(char *to, const dt_h5_view *v, const char *from, dt_dtype from_type) {
     double value = dt_h5_unpacked(&v->packing, as_real(from, from_type));
     convert(to, v->dtype, (const char *)&value, DT_F64);

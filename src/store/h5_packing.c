@@ -49,6 +49,10 @@ static dt_status read_fills(dt_h5_packing *out, const dt_h5 *file, const char *d
         if (count < 0) return fail_attribute(file, dataset, names[i], "it is not 1 to 4 numbers");
         out->fills += count;
     }
+    int kept = 0; /* NaN already is no number */
+    for (int i = 0; i < out->fills; i++)
+        if (!isnan(out->fill[i])) out->fill[kept++] = out->fill[i];
+    out->fills = kept;
     return dt_ok();
 }
 
@@ -61,15 +65,17 @@ dt_status dt_h5_packing_read(dt_h5_packing *out, const dt_h5 *file, const char *
                               "signed integers that are to be read as unsigned ones are not supported");
     DT_TRY(read_factor(file, dataset, id, "scale_factor", &out->scale, &there, &single));
     DT_TRY(read_factor(file, dataset, id, "add_offset", &out->offset, &there, &single));
-    out->is_packed = there && (out->scale != 1 || out->offset != 0);
-    if (!out->is_packed) return dt_ok();
+    there = there && (out->scale != 1 || out->offset != 0);
     hid_t type = H5Dget_type(id);
     bool compound = H5Tget_class(type) == H5T_COMPOUND;
     H5Tclose(type);
-    if (compound) return fail_attribute(file, dataset, "scale_factor or add_offset", "it is compound");
+    if (compound && there) return fail_attribute(file, dataset, "scale_factor or add_offset", "it is compound");
+    if (compound) return dt_ok();
+    DT_TRY(read_fills(out, file, dataset, id));
+    out->is_packed = there || out->fills > 0;
     bool narrow = element->dtype < DT_U32 || element->dtype == DT_F32;
     out->dtype = single && narrow ? DT_F32 : DT_F64;
-    return read_fills(out, file, dataset, id);
+    return dt_ok();
 }
 
 double dt_h5_unpacked(const dt_h5_packing *packing, double number) {

@@ -11,7 +11,7 @@
 #define DT_H5_MOST_FILLS 8
 
 typedef struct dt_h5_packing {
-    bool is_packed;
+    bool is_packed; /* or some numbers stand for no value */
     double scale, offset;
     int fills;
     double fill[DT_H5_MOST_FILLS]; /* numbers in the file that stand for no value */

@@ -1,125 +1,108 @@
-/* Rows of several files, one after the other. One file is open at a time, the one that was read last: rows come in
- * blocks, and there may be thousands of files. */
+/* Rows of one dataset, or of several side by side. Numbers of datasets beside each other get one format, which holds
+ * those of all, and the rows of one that is read alone go straight to the caller. */
 #include "store/h5_rows.h"
 
 #include <string.h>
 
-#include "base/alive.h"
 #include "base/escape.h"
 #include "base/memory.h"
-#include "h5_internal.h"
-#include "h5_types.h"
+#include "h5_inputs.h"
+#include "h5_series.h"
 #include "h5_view.h"
 
 struct dt_h5_rows {
     const dt_h5_files *files;
-    const char *dataset;
-    dt_h5_order order;
+    dt_h5_inputs named;
+    bool alone; /* one dataset, which is read as it is */
+    dt_h5_series *side[DT_H5_MOST_SIDES];
+    int64_t width[DT_H5_MOST_SIDES]; /* numbers of a row */
+    size_t widest;                   /* bytes of a row of a dataset */
     dt_h5_rows_info info;
-    dt_h5_part *parts; /* [files->count] */
-    hid_t only;        /* the first file's type of all values, where they have one */
-    int64_t open;      /* the file that view is of; below 0: none */
-    dt_h5 *file;
-    dt_h5_view view;
-    size_t most_row; /* bytes of a row as it is read, and whether it is put in order then, in any file */
-    bool orders;
+    dt_h5_part *parts; /* of several datasets; of one they are its own */
 };
 
-/* ---- one file ---- */
+/* ---- opening ---- */
 
-static void leave(dt_h5_rows *rows) {
-    if (rows->open < 0) return;
-    dt_h5_view_close(&rows->view);
-    dt_h5_close(&rows->file);
-    rows->open = -1;
-}
-
-static dt_status enter(dt_h5_rows *rows, int64_t index) {
-    if (rows->open == index) return dt_ok();
-    leave(rows);
-    DT_TRY(dt_h5_open(&rows->file, rows->files->name[index]));
-    rows->open = index;
-    dt_status status = dt_h5_view_open(&rows->view, rows->file, rows->dataset, &rows->order);
-    if (status.code != DT_OK) leave(rows);
-    return status;
-}
-
-/* ---- all of them ---- */
-
-/* "float32 [_, 28, 28]" */
-static void describe(char out[128], dt_dtype dtype, const dt_shape *shape) {
-    char text[96];
-    dt_shape row = {shape->rank - 1, {0}};
-    memcpy(row.dim, shape->dim + 1, (size_t)row.rank * sizeof *row.dim);
-    dt_shape_text(&row, text);
-    snprintf(out, 128, "%s rows of %s", dt_dtype_name(dtype), row.rank > 0 ? text : "one number");
-}
-
-static dt_status check_alike(const dt_h5_rows *rows) {
-    const dt_h5_view *v = &rows->view;
-    const dt_shape *shape = &rows->info.shape;
-    bool alike = v->dtype == rows->info.dtype && v->shape.rank == shape->rank;
-    for (int i = 1; alike && i < shape->rank; i++) alike = v->shape.dim[i] == shape->dim[i];
-    char here[128], there[128], first[160];
-    dt_escape_name(first, sizeof first, rows->files->name[0]);
-    if (!alike) {
-        describe(here, v->dtype, &v->shape);
-        describe(there, rows->info.dtype, shape);
-        return dt_fail(DT_ERR_INPUT, "%s: %s has %s, but in %s %s; files of one data set must agree", rows->file->path,
-                       rows->dataset, here, first, there);
-    }
-    bool names = rows->only >= 0 && H5Tget_class(rows->only) == H5T_ENUM;
-    bool other = v->element.only >= 0 && H5Tget_class(v->element.only) == H5T_ENUM;
-    if (names != other || (names && H5Tequal(rows->only, v->element.only) <= 0))
-        return dt_fail(DT_ERR_INPUT,
-                       "%s: %s has other names for its values than in %s; files of one data set must agree",
-                       rows->file->path, rows->dataset, first);
+static dt_status check_rows(const dt_h5_rows *rows, int i) {
+    const dt_h5_part *first = dt_h5_series_parts(rows->side[0]), *other = dt_h5_series_parts(rows->side[i]);
+    for (int64_t f = 0; f < rows->files->count; f++)
+        if (first[f].rows != other[f].rows)
+            return dt_fail(DT_ERR_INPUT, "%s: %s has %lld rows but %s has %lld; datasets side by side have as many",
+                           rows->files->name[f], rows->named.dataset[0], (long long)first[f].rows,
+                           rows->named.dataset[i], (long long)other[f].rows);
     return dt_ok();
 }
 
-/* The file that is open is the next part. */
-static dt_status take_part(dt_h5_rows *rows, int64_t index) {
-    const dt_h5_view *v = &rows->view;
+/* One more dataset of a row. */
+static dt_status join(dt_h5_rows *rows, int i) {
     dt_h5_rows_info *info = &rows->info;
-    if (index == 0) {
-        info->dtype = v->dtype;
-        info->shape = v->shape;
-        info->shape.dim[0] = 0;
-        rows->only = v->element.only >= 0 ? H5Tcopy(v->element.only) : H5I_INVALID_HID;
-    }
-    DT_TRY(check_alike(rows));
-    rows->parts[index] = v->part;
-    rows->parts[index].first = info->shape.dim[0];
-    if (__builtin_add_overflow(info->shape.dim[0], v->part.rows, &info->shape.dim[0]))
-        return dt_fail(DT_ERR_CORRUPT, "%s: %s has an impossible shape", rows->file->path, rows->dataset);
-    if (v->block_rows > info->block_rows) info->block_rows = v->block_rows;
-    if (v->chunk_bytes > info->chunk_bytes) info->chunk_bytes = v->chunk_bytes;
-    size_t row = dt_h5_view_row_bytes(v);
-    if (row > rows->most_row) rows->most_row = row;
-    rows->orders = rows->orders || !v->plain;
+    const dt_h5_rows_info *own = dt_h5_series_info_of(rows->side[i]);
+    rows->width[i] = dt_shape_count(&own->shape) / own->shape.dim[0];
+    info->dtype = i == 0 ? own->dtype : dt_h5_promoted(info->dtype, own->dtype);
+    if (__builtin_add_overflow(info->shape.dim[1], rows->width[i], &info->shape.dim[1]))
+        return dt_fail(DT_ERR_CORRUPT, "%s: %s is too large", rows->files->name[0], rows->named.dataset[i]);
+    if (own->block_rows > info->block_rows) info->block_rows = own->block_rows;
+    if (own->chunk_bytes > info->chunk_bytes) info->chunk_bytes = own->chunk_bytes;
+    size_t bytes = (size_t)rows->width[i] * dt_dtype_size(own->dtype);
+    if (bytes > rows->widest) rows->widest = bytes;
     return dt_ok();
 }
 
-/* Whether all rows fit what counts bytes. */
-static dt_status check_size(const dt_h5_rows *rows) {
-    const dt_shape *shape = &rows->info.shape;
-    size_t bytes = dt_dtype_size(rows->info.dtype);
-    for (int i = 0; i < shape->rank; i++)
-        if (!dt_size_mul(bytes, (size_t)shape->dim[i], &bytes) || bytes > INT64_MAX / 16)
-            return dt_fail(DT_ERR_INPUT, "%s and %lld more: %s is too large", rows->files->name[0],
-                           (long long)rows->files->count - 1, rows->dataset);
+/* The shape of an input: its dataset's, or that of all its datasets' numbers. */
+static dt_status name_input(dt_h5_rows *rows, int i) {
+    const dt_h5_rows_info *own = dt_h5_series_info_of(rows->side[i]);
+    int index = rows->named.input_of[i];
+    if (index < 0) return dt_ok();
+    dt_input *input = &rows->info.input[index];
+    bool first = i == 0 || rows->named.input_of[i - 1] != index;
+    bool more = i + 1 < rows->named.sides && rows->named.input_of[i + 1] == index;
+    if ((!first || more) && own->shape.rank > 2)
+        return dt_fail(DT_ERR_INPUT,
+                       "%s: rows of %s are no list of numbers, so it is an input of its own, not one of "
+                       "the list for `%s`",
+                       rows->files->name[0], rows->named.dataset[i], rows->named.name[index]);
+    if (first) {
+        memcpy(input->name, rows->named.name[index], sizeof input->name);
+        input->first = rows->info.shape.dim[1] - rows->width[i];
+        input->shape = (dt_shape){1, {0}};
+    }
+    if (first && own->shape.rank > 1) {
+        input->shape.rank = own->shape.rank - 1;
+        memcpy(input->shape.dim, own->shape.dim + 1, (size_t)input->shape.rank * sizeof *input->shape.dim);
+    } else {
+        input->shape.dim[0] += rows->width[i];
+    }
     return dt_ok();
 }
 
-static dt_status look(dt_h5_rows *rows) {
-    rows->parts = dt_alloc((size_t)rows->files->count, sizeof *rows->parts);
-    if (!rows->parts) return dt_fail_memory("a list of files", (size_t)rows->files->count * sizeof *rows->parts);
-    for (int64_t i = 0; i < rows->files->count; i++) {
-        DT_TRY(enter(rows, i));
-        DT_TRY(take_part(rows, i));
-        dt_alive();
+static dt_status take_parts(dt_h5_rows *rows) {
+    size_t bytes = (size_t)rows->files->count * sizeof *rows->parts;
+    rows->parts = dt_alloc(bytes, 1);
+    if (!rows->parts) return dt_fail_memory("a list of files", bytes);
+    memcpy(rows->parts, dt_h5_series_parts(rows->side[0]), bytes);
+    for (int64_t f = 0; f < rows->files->count; f++) rows->parts[f].in_place = 0;
+    return dt_ok();
+}
+
+static dt_status open_sides(dt_h5_rows *rows, const char *named, const dt_h5_order *order) {
+    DT_TRY(dt_h5_inputs_parse(&rows->named, rows->files->name[0], named));
+    rows->info.shape.rank = 2;
+    rows->info.input_count = rows->named.count;
+    for (int i = 0; i < rows->named.sides; i++) {
+        DT_TRY(dt_h5_series_open(&rows->side[i], rows->files, rows->named.dataset[i], order));
+        DT_TRY(check_rows(rows, i));
+        DT_TRY(join(rows, i));
+        DT_TRY(name_input(rows, i));
     }
-    return check_size(rows);
+    rows->info.shape.dim[0] = dt_h5_series_info_of(rows->side[0])->shape.dim[0];
+    return take_parts(rows);
+}
+
+static dt_status open_alone(dt_h5_rows *rows, const char *dataset, const dt_h5_order *order) {
+    rows->alone = true;
+    DT_TRY(dt_h5_series_open(&rows->side[0], rows->files, dataset, order));
+    rows->info = *dt_h5_series_info_of(rows->side[0]);
+    return dt_ok();
 }
 
 dt_status dt_h5_rows_open(dt_h5_rows **out, const dt_h5_files *files, const char *dataset, const dt_h5_order *order) {
@@ -127,11 +110,7 @@ dt_status dt_h5_rows_open(dt_h5_rows **out, const dt_h5_files *files, const char
     dt_h5_rows *rows = dt_alloc(1, sizeof *rows);
     if (!rows) return dt_fail_memory("a dataset", sizeof *rows);
     rows->files = files;
-    rows->dataset = dataset;
-    rows->order = *order;
-    rows->open = -1;
-    rows->only = H5I_INVALID_HID;
-    dt_status status = look(rows);
+    dt_status status = dt_h5_is_inputs(dataset) ? open_sides(rows, dataset, order) : open_alone(rows, dataset, order);
     if (status.code == DT_OK)
         *out = rows;
     else
@@ -141,8 +120,7 @@ dt_status dt_h5_rows_open(dt_h5_rows **out, const dt_h5_files *files, const char
 
 void dt_h5_rows_close(dt_h5_rows *rows) {
     if (!rows) return;
-    leave(rows);
-    if (rows->only >= 0) H5Tclose(rows->only);
+    for (int i = 0; i < DT_H5_MOST_SIDES; i++) dt_h5_series_close(rows->side[i]);
     dt_free(rows->parts);
     dt_free(rows);
 }
@@ -152,52 +130,40 @@ const dt_h5_rows_info *dt_h5_rows_info_of(const dt_h5_rows *rows) {
 }
 
 const dt_h5_part *dt_h5_rows_parts(const dt_h5_rows *rows) {
-    return rows->parts;
+    return rows->alone ? dt_h5_series_parts(rows->side[0]) : rows->parts;
 }
 
 /* ---- reading ---- */
 
-/* The file that has a row. */
-static int64_t file_of(const dt_h5_rows *rows, int64_t row) {
-    int64_t low = 0, high = rows->files->count - 1;
-    while (low < high) {
-        int64_t middle = (low + high + 1) / 2;
-        if (rows->parts[middle].first <= row)
-            low = middle;
-        else
-            high = middle - 1;
-    }
-    return low;
+static dt_status read_side(dt_h5_rows *rows, int i, int64_t first, int64_t count, char *block, char *out) {
+    const dt_dtype dtype = dt_h5_series_info_of(rows->side[i])->dtype;
+    size_t from_row = (size_t)rows->width[i] * dt_dtype_size(dtype);
+    size_t to_row = (size_t)rows->info.shape.dim[1] * dt_dtype_size(rows->info.dtype);
+    DT_TRY(dt_h5_series_read(rows->side[i], first, count, block));
+    for (int64_t r = 0; r < count; r++)
+        dt_h5_convert(out + (size_t)r * to_row, rows->info.dtype, block + (size_t)r * from_row, dtype, rows->width[i]);
+    return dt_ok();
 }
 
 dt_status dt_h5_rows_read(dt_h5_rows *rows, int64_t first, int64_t count, void *out) {
-    const dt_shape *shape = &rows->info.shape;
-    if (first < 0 || count < 0 || count > shape->dim[0] - first)
-        return dt_fail(DT_ERR_INPUT, "%s: %s has %lld rows; %lld from row %lld on were asked for", rows->files->name[0],
-                       rows->dataset, (long long)shape->dim[0], (long long)count, (long long)first);
-    size_t row_bytes = (size_t)(dt_shape_count(shape) / shape->dim[0]) * dt_dtype_size(rows->info.dtype);
-    for (char *to = out; count > 0;) {
-        int64_t index = file_of(rows, first);
-        const dt_h5_part *part = &rows->parts[index];
-        int64_t here = first - part->first, now = part->rows - here < count ? part->rows - here : count;
-        DT_TRY(enter(rows, index));
-        if (rows->view.part.rows != part->rows || rows->view.dtype != rows->info.dtype)
-            return dt_fail(DT_ERR_CORRUPT, "%s: %s was changed while it was read", rows->file->path, rows->dataset);
-        DT_TRY(dt_h5_view_read(&rows->view, here, now, to));
-        to += (size_t)now * row_bytes;
-        first += now;
-        count -= now;
+    if (rows->alone) return dt_h5_series_read(rows->side[0], first, count, out);
+    char *block = dt_alloc((size_t)count, rows->widest), *to = out;
+    if (!block) return dt_fail_memory("rows of a dataset", (size_t)count * rows->widest);
+    dt_status status = dt_ok();
+    for (int i = 0; i < rows->named.sides && status.code == DT_OK; i++) {
+        status = read_side(rows, i, first, count, block, to);
+        to += (size_t)rows->width[i] * dt_dtype_size(rows->info.dtype);
     }
-    return dt_ok();
+    dt_free(block);
+    return status;
 }
 
 size_t dt_h5_rows_memory(const dt_h5_rows *rows, int64_t count) {
-    /* a chunk as it comes, as it is unpacked, and as it is converted */
-    size_t boxes = rows->orders ? (size_t)count * rows->most_row : 0;
-    return boxes + 3 * rows->info.chunk_bytes;
+    size_t bytes = rows->alone ? 0 : (size_t)count * rows->widest;
+    for (int i = 0; i < DT_H5_MOST_SIDES && rows->side[i]; i++) bytes += dt_h5_series_memory(rows->side[i], count);
+    return bytes;
 }
 
 dt_status dt_h5_rows_members(const dt_h5_rows *rows, dt_h5_member show, void *context) {
-    if (rows->only >= 0) dt_h5_show_members(rows->only, show, context);
-    return dt_ok();
+    return rows->alone ? dt_h5_series_members(rows->side[0], show, context) : dt_ok();
 }

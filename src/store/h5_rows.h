@@ -10,8 +10,13 @@
  *
  * Several make one dimension, the last, in the order given; one number or field alone makes none: /x[4] is [rows].
  * Numbers of several formats become the one that NumPy's rules of promotion give. Packed values of netCDF
- * (scale_factor, add_offset) are unpacked, to float32 or float64, and what _FillValue and missing_value name becomes
- * NaN there. */
+ * (scale_factor, add_offset) are unpacked, to float32 or float64, and what _FillValue and missing_value name, packed or
+ * not, becomes NaN there.
+ *
+ * Several datasets side by side make one row of numbers, and names give its parts to layers of a model (h5_inputs.h):
+ *
+ *   [/a, /b]                     a row is the numbers of a and then those of b
+ *   {image: /a, meta: [/b, /c]}  the same of a, b and c; the first are called image, those of b and c meta */
 #ifndef DTRAIN_H5_ROWS_H
 #define DTRAIN_H5_ROWS_H
 
@@ -49,6 +54,8 @@ typedef struct dt_h5_rows_info {
     dt_shape shape;       /* of all files: [rows, …] */
     int64_t block_rows;   /* that are stored together, so that a multiple of them is read at no extra cost; 0: any */
     uint64_t chunk_bytes; /* the largest chunk, unpacked; 0: none */
+    int64_t input_count;  /* 0: no part has a name */
+    dt_input input[DT_MOST_INPUTS];
 } dt_h5_rows_info;
 
 typedef struct dt_h5_rows dt_h5_rows;

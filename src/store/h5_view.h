@@ -40,5 +40,7 @@ dt_status dt_h5_view_read(const dt_h5_view *view, int64_t first, int64_t count, 
 
 /* `count` rows of what was read, whose dimensions are `block` in the dataset's order, into out[count, …]. */
 dt_status dt_h5_gather(const dt_h5_view *view, const char *read, const hsize_t *block, int64_t count, char *out);
+/* `count` numbers into another format, which holds them. */
+void dt_h5_convert(char *to, dt_dtype to_type, const char *from, dt_dtype from_type, int64_t count);
 
 #endif

@@ -31,6 +31,8 @@ void dt_batch_destroy(dt_batch *batch, int64_t *index) {
 
 dt_model_spec dt_model_spec_of(const dt_source *source, const dt_recipe *recipe, int64_t rows, bool training) {
     return (dt_model_spec){.input = source->about.input,
+                           .inputs = source->about.inputs,
+                           .input_count = source->about.input_count,
                            .ids = source->about.ids,
                            .outputs = source->targets.labels ? source->targets.classes : source->targets.width,
                            .targets = source->targets.positions,

@@ -64,6 +64,17 @@ def array_type(name):
 
 array_type("array_type")
 
+# ---- datasets side by side ----
+
+
+def sides(file, part, x, y):
+    file[f"{part}/y"], file[f"{part}/a"], file[f"{part}/c"] = y, x[:, :2].astype("i1"), x[:, 6:].astype(">f8")
+    file.create_dataset(f"{part}/b", data=x[:, 2:6].reshape(-1, 2, 2), chunks=True, compression="gzip")
+    file[f"{part}/flat"], file[f"{part}/short"] = x[:, 2:6], x[:50, :2]
+
+
+write("sides", sides)
+
 # ---- numbers of odd formats ----
 
 
@@ -142,6 +153,12 @@ attribute("factor_text", "scale_factor", "twice")
 attribute("factor_list", "add_offset", [1.0, 2.0])
 attribute("unsigned", "_Unsigned", "true")
 attribute("filled", "_FillValue", np.int16([np.rint(X[77, 3] * 2 + 40)]))
+
+save("fill_value", np.where(np.arange(600)[:, None] == 77, np.float32(-999), X))
+with h5py.File("fill_value.h5", "r+") as file:
+    file["train/x"].attrs["_FillValue"] = np.float32(-999)
+    file["test/x"].attrs["_FillValue"] = np.float32(-999)
+save("without_77", np.delete(X, 77, axis=0), np.delete(Y, 77))
 
 # ---- claims and oddities ----
 

@@ -86,6 +86,29 @@ try 1 --set 'data.file=run-*.h5' --set train.stop_after=5
 run 2 train recipe.yaml --run run
 expect_last "done .* digest=$base" "a run goes on with the same rows in one file"
 
+# datasets side by side, and inputs that have names
+for ranks in 1 3; do
+    same "$ranks" "datasets side by side on $ranks ranks" "$base" --set data.file=sides.h5 \
+        --set 'data.train_x=[/train/a, /train/flat, "/train/c[0]", "/train/c[1:]"]' --set 'data.test_x=[/test/a, /test/flat, /test/c]'
+done
+named=(--set data.file=sides.h5 --set 'data.train_x={first: /train/a, grid: /train/flat, last: ["/train/c[0]", "/train/c[1]"]}'
+    --set 'data.test_x={first: [/test/a], grid: /test/flat, last: /test/c}')
+branches='model.layers.0={concat: [[input: first], [input: grid], [input: last]]}'
+for ranks in 1 2 3; do same "$ranks" "inputs in branches on $ranks ranks" "$base" "${named[@]}" --set "$branches"; done
+run 2 eval run
+expect_last 'eval loss=.* accuracy=.*' "eval knows the inputs"
+said='import h5py, glob; print(h5py.File(glob.glob("run/checkpoints/*.h5")[0])["state/data"][()].tobytes().decode())'
+"$python" -c "$said" >"$out"
+expect_in "$out" '^input_grid float64 \[4\] 0*$' "the checkpoint tells names and shapes"
+try 1 "${named[@]}" --set "$branches" --set train.stop_after=5
+run 3 train recipe.yaml --run run "${named[@]}" --set "$branches"
+expect_last "done .* digest=$base" "a resumed run has the same inputs"
+grid=(--set data.file=sides.h5 --set 'data.train_x={first: /train/a, grid: /train/b}' --set 'data.test_x={first: /test/a, grid: /test/b}')
+try 1 "${grid[@]}" --set 'model.layers.0={concat: [[input: first], [{input: grid}, {conv2d: {out: 2, kernel: 2}}, flatten]]}'
+expect_last 'done .* digest=[0-9a-f]{16}' "pictures beside a list"
+same 3 "pictures beside a list on 3 ranks" "$(last_value digest)" "${grid[@]}" \
+    --set 'model.layers.0={concat: [[input: first], [{input: grid}, {conv2d: {out: 2, kernel: 2}}, flatten]]}'
+
 # dimensions
 pictures='model.layers=[{conv2d: {out: 3, kernel: 2}}, flatten, {dense: 4}]'
 try 1 --set data.file=pictures.h5 --set "$pictures"
@@ -101,6 +124,9 @@ same 1 "samples in the middle, from the end" "$seen" --set data.file=middle.h5 -
 
 # netCDF
 same 2 "packed numbers of netCDF" "$base" --set data.file=netcdf.h5
+
+try 1 --set data.file=without_77.h5
+same 2 "rows without the one that _FillValue says is missing" "$(last_value digest)" --set data.file=fill_value.h5 --set data.missing=drop
 
 # what cannot be read
 refuse "no selection" "table.h5: /train is compound, of the fields name, y, a b, p.u, p.v, rest, b, big: say which, as in /train.name.$" \
@@ -125,7 +151,7 @@ refuse "sites with a gap" "gap-1.h5: no such file; gap-%r.h5 stands for" --set '
 refuse "a file twice" "run-1.h5: the list of files has it twice" --set 'data.file=[run-*.h5, run-1.h5]'
 refuse "a list with a file that is not there" "none.h5: no such file" --set 'data.file=[base.h5, none.h5]'
 refuse "an empty list" "the list has no file" --set 'data.file=[]'
-refuse "a list in a list" "data.file is a list that is not of texts" --set 'data.file=[[a.h5]]'
+refuse "a list in a list" "data.file is too long, or has more in it than texts" --set 'data.file=[[a.h5]]'
 refuse "other shapes" "narrow.h5: /train/x has float32 rows of .7., but in base.h5 float32 rows of .8.; files of one data set must agree" \
     --set 'data.file=[base.h5, narrow.h5]'
 refuse "other types" "other_type.h5: /train/x has float64 rows of .8., but in base.h5 float32" --set 'data.file=[base.h5, other_type.h5]'
@@ -140,6 +166,7 @@ refuse "a factor that is text" "factor_text.h5: /train/x has the attribute scale
 refuse "two offsets" "factor_list.h5: /train/x has the attribute add_offset, .* not one finite number" --set data.file=factor_list.h5
 refuse "_Unsigned" "unsigned.h5: /train/x has the attribute _Unsigned, " --set data.file=unsigned.h5
 refuse "a fill value in packed numbers" "filled.h5: row [0-9]+ of /train/x is not finite" --set data.file=filled.h5
+refuse "a fill value" "fill_value.h5: row 77.* of /train/x is not finite" --set data.file=fill_value.h5
 refuse "elements of 2^28 numbers" "huge_array.h5: an element of /train/x has more than 4194304 numbers" --set data.file=huge_array.h5
 refuse "compounds 40 deep" "deep.h5: /train/x is compound, of the fields" --set data.file=deep.h5
 refuse "a field 40 deep" "deep.h5: /train/x has no field" --set data.file=deep.h5 --set "data.train_x='/train/x[d.d.d.d.d.d.d.d.d.d.d.d.d.d.d.d.d.d.d.d]'"
@@ -149,5 +176,15 @@ refuse "rows of any length" "/vlen is variable-length" --set data.file=odd.h5 --
 refuse "complex numbers" "/complex is compound, of the fields r, i: say which, as in /complex.r." --set data.file=odd.h5 --set data.train_x=/complex
 refuse "names with escape sequences" "/strange is compound, of the fields a.x1b.31m, s: say" --set data.file=odd.h5 --set data.train_x=/strange
 refuse "no shape" "/nothing is empty: it has no values and no shape" --set data.file=odd.h5 --set data.train_x=/nothing
+refuse "an input that is not there" "layer input1: the data has no input .gird.; it has first, grid, last" "${named[@]}" --set 'model.layers.0={input: gird}'
+refuse "an input of no names" "the data has no named inputs; data.train_x: {grid: DATASET, ...} names them" --set 'model.layers.0={input: grid}'
+refuse "an input in the middle" "it takes its part of the model's input, so it comes first" "${named[@]}" --set 'model.layers.1={input: first}' --set 'model.layers.0={dense: 5}'
+refuse "other inputs of test data" "have other names or shapes than those of" "${named[@]}" --set 'data.test_x={first: [/test/a, /test/flat], last: /test/c}'
+refuse "fewer rows beside" "/train/a has 600 rows but /train/short has 50; datasets side by side have as many" --set data.file=sides.h5 --set 'data.train_x=[/train/a, /train/short]'
+refuse "pictures in a list" "rows of /train/b are no list of numbers, so it is an input of its own" --set data.file=sides.h5 --set 'data.train_x={all: [/train/a, /train/b]}'
+refuse "a map that is not closed" "a .}. is missing" --set data.file=sides.h5 --set 'data.train_x="{a: /train/a"'
+refuse "a name twice" "a name is there twice" --set data.file=sides.h5 --set 'data.train_x="{a: /train/a, a: /train/c}"'
+refuse "a name with blanks" "a .:. is missing behind a name" --set data.file=sides.h5 --set 'data.train_x={"a b": /train/a}'
+refuse "maps in maps" "data.train_x is too long, or has more in it than texts" --set data.file=sides.h5 --set 'data.train_x={a: {b: /train/a}}'
 refuse "seven dimensions" "/seven has 7 dimensions; at most 6 are supported" --set data.file=odd.h5 --set data.train_x=/seven
 finish

@@ -93,6 +93,8 @@ START_TEST(a_value_of_the_wrong_type_is_named_with_its_line_and_what_would_be_ri
                            "must be a number"},
         [DT_FIELD_TEXT] = {{"\"a\\nb\"", "\"\\e[1m\"", "[a]", "{a: a}"}, "must be one line of text"},
         [DT_FIELD_TEXTS] = {{"\"a\\nb\"", "[\"a\\nb\"]", "\"\\e[1m\"", "{a: a}"}, "must be one line of text"},
+        [DT_FIELD_DATASETS] = {{"\"a\\nb\"", "[\"a\\nb\"]", "\"\\e[1m\"", "{a: \"b\\nc\"}"},
+                               "must be one line of text"},
         [DT_FIELD_CHOICE] = {{"none-such", "0", "", "[sgd]", "{a: b}"}, "must be "},
         [DT_FIELD_SPAN] = {{"often", "3 fortnights", "-1 epoch", "2.5 steps", "epoch", "1e", "", "[3]"},
                            "must be a span such as 200 steps"},
@@ -178,7 +180,8 @@ START_TEST(a_number_outside_its_range_is_refused_and_one_at_its_edge_is_not) {
         }
     ck_assert_int_eq(seen, COUNT(rows));
     for (const dt_field *field = dt_recipe_fields; field->key; field++) { /* no number was forgotten above */
-        bool listed = field->type == DT_FIELD_BOOL || field->type == DT_FIELD_TEXT || field->type == DT_FIELD_CHOICE;
+        bool listed = field->type == DT_FIELD_BOOL || field->type == DT_FIELD_TEXT || field->type == DT_FIELD_CHOICE ||
+                      field->type == DT_FIELD_DATASETS;
         for (int i = 0; i < COUNT(rows) && !listed; i++) listed = strcmp(field->key, rows[i].key) == 0;
         ck_assert_msg(listed, "%s is not in the table of this test", field->key);
     }
@@ -202,9 +205,17 @@ START_TEST(a_list_of_files_is_one_text_that_reads_as_the_same_list) {
         ck_assert_str_eq(recipe.data.file, lists[i][1]);
         dt_yaml_destroy(root);
     }
+    char text[2048];
+    document("data.train_x", "{image: /a, meta: [/b, \"/t['x y']\"]}", text, sizeof text);
+    dt_yaml *root = parse(text);
+    dt_recipe recipe;
+    static const char *const also[] = {"model.layers", NULL};
+    assert_ok(dt_fields_decode(dt_recipe_fields, root, "", also, &recipe));
+    ck_assert_str_eq(recipe.data.train_x, "{image: /a, meta: [/b, '/t[''x y'']']}");
+    dt_yaml_destroy(root);
     const dt_field *field = dt_field_find(dt_recipe_fields, "data.file");
-    assert_refused(field, "[[a.h5]]", "a list of at most 2047 bytes");
-    assert_refused(field, "[\"it's.h5\"]", "a list of at most 2047 bytes");
+    assert_refused(field, "[[a.h5]]", "at most 2047 bytes");
+    assert_accepted(field, "[\"it's.h5\"]");
 }
 END_TEST
 

@@ -190,6 +190,9 @@ static const gradient_case cases[] = {
      "shortcut: [{dropout: 0.4}]}}, {dense: 4}]",
      VECTOR(6), CROSS_ENTROPY, LABELS},
     {"[{concat: [[], [{dense: 5}], [tanh, {dense: 3}]]}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{input: grid}, flatten, {dense: 4}]", VECTOR(6), CROSS_ENTROPY, LABELS},
+    {"[{concat: [[{input: grid}, flatten, {dense: 3}], [{input: list}], [{input: list}, tanh]]}, {dense: 4}]",
+     VECTOR(6), CROSS_ENTROPY, LABELS},
     {"[tanh, {concat: [[{dense: 2}, batch_norm], [], [gelu]]}, {dropout: 0.2}, {dense: 4}]", VECTOR(6), CROSS_ENTROPY,
      LABELS},
     {"[{dense: 6}, {concat: {branches: [[{residual: [{dense: 6}, tanh]}], [{concat: [[], [sigmoid]]}]]}}, {dense: 4}]",
@@ -348,6 +351,9 @@ typedef struct fixture {
     dt_pass pass;
 } fixture;
 
+/* Of models that take a vector of 6. */
+static const dt_input inputs[] = {{"list", 0, {1, {2}}}, {"grid", 2, {2, {2, 2}}}};
+
 static void fixture_init(fixture *f, int number) {
     const int frozen = number - COUNT(cases);
     const gradient_case *c = frozen < 0 ? &cases[number] : &frozen_cases[frozen].model;
@@ -357,6 +363,8 @@ static void fixture_init(fixture *f, int number) {
     f->freeze = frozen < 0 ? NULL : parse_layers(frozen_cases[frozen].freeze);
     dt_model_spec spec = {.freeze = f->freeze ? dt_yaml_get(f->freeze, "layers") : NULL,
                           .input = c->input,
+                          .inputs = inputs,
+                          .input_count = COUNT(inputs),
                           .ids = has_ids(c) ? IDS : 0,
                           .outputs = positions ? 4 : 0,
                           .targets = positions ? 3 : 0,
