@@ -150,12 +150,12 @@ typedef struct dt_kernels {
      * values[rows, cols], the other NULL. The gradient of the *sum* over rows replaces output when `gradient`.
      * Adds to tally. A row whose label is -1 does not count: its gradient is zero. units[cols], or NULL for
      * ones, is what 1 of a value counts in the absolute error. See model.h for the formulas. */
-    void (*softmax_cross_entropy)(dt_real *output, const int32_t *labels, const dt_real *values, int64_t rows,
-                                  int64_t cols, dt_real smoothing, bool gradient, dt_tally *tally);
-    void (*mean_squared_error)(dt_real *output, const int32_t *labels, const dt_real *values, const double *units,
-                               int64_t rows, int64_t cols, bool gradient, dt_tally *tally);
-    void (*binary_cross_entropy)(dt_real *output, const int32_t *labels, const dt_real *values, int64_t rows,
-                                 int64_t cols, dt_real smoothing, bool gradient, dt_tally *tally);
+    void (*softmax_cross_entropy)(dt_real *output, const int32_t *labels, const dt_real *values, const dt_real *weights,
+                                  int64_t rows, int64_t cols, dt_real smoothing, bool gradient, dt_tally *tally);
+    void (*mean_squared_error)(dt_real *output, const int32_t *labels, const dt_real *values, const dt_real *weights,
+                               const double *units, int64_t rows, int64_t cols, bool gradient, dt_tally *tally);
+    void (*binary_cross_entropy)(dt_real *output, const int32_t *labels, const dt_real *values, const dt_real *weights,
+                                 int64_t rows, int64_t cols, dt_real smoothing, bool gradient, dt_tally *tally);
 
     /* y[rows, positions, cols] = table[id, cols] + at_position[position, cols], for ids[rows, positions]; no row of the
      * table where the id is -1. at_position may be NULL. The reverse adds each dy to the rows it came from; dat_place

@@ -51,6 +51,23 @@ static inline dt_real target_at(const int32_t *labels, const dt_real *values, in
     return labels[row] == col ? LITERAL(1.0) : LITERAL(0.0);
 }
 
+/* What a sample counts for: a weight multiplies its loss and its gradient. Of one that counts for nothing both are
+ * zero, and so is its absolute error, whatever they are. */
+static inline bool has_no_weight(const dt_real *weights, int64_t row) {
+    return weights && !(weights[row] > 0);
+}
+
+static inline double weigh_loss(const dt_real *weights, int64_t row, double loss) {
+    if (!weights) return loss;
+    return weights[row] > 0 ? (double)weights[row] * loss : 0;
+}
+
+static inline void weigh_gradient(const dt_real *weights, int64_t row, dt_real *gradient, int64_t cols) {
+    if (!weights) return;
+    const dt_real weight = weights[row];
+    SIMD for (int64_t j = 0; j < cols; j++) gradient[j] = weight > 0 ? gradient[j] * weight : 0;
+}
+
 /* Rows of few classes are worked on in whole vectors: a loop over ten elements is mostly its scalar rest. */
 #define NARROW 256
 #define WHOLE LANES
@@ -62,8 +79,9 @@ static inline int64_t widen_row(dt_real *restrict to, const dt_real *restrict ro
     return width;
 }
 
-void DT_OF_ISA(softmax_cross_entropy)(dt_real *output, const int32_t *labels, const dt_real *values, int64_t rows,
-                                      int64_t cols, dt_real smoothing, bool gradient, dt_tally *tally) {
+void DT_OF_ISA(softmax_cross_entropy)(dt_real *output, const int32_t *labels, const dt_real *values,
+                                      const dt_real *weights, int64_t rows, int64_t cols, dt_real smoothing,
+                                      bool gradient, dt_tally *tally) {
     const dt_real even = smoothing / (dt_real)cols;
     for (int64_t i = 0; i < rows; i++) {
         dt_real *o = output + i * cols;
@@ -89,7 +107,8 @@ void DT_OF_ISA(softmax_cross_entropy)(dt_real *output, const int32_t *labels, co
         }
         int64_t above = rank_of_label(row, t ? row_argmax(t, cols) : labels[i], width);
         dt_real sum = gradient || row == narrow ? row_exp(row, row, width, top) : sum_exp(row, width, top);
-        tally_sample(tally, fma_double((double)mass, log_double((double)sum), -(double)dot), 0, above == 0, above < 5);
+        double loss = fma_double((double)mass, log_double((double)sum), -(double)dot);
+        tally_sample(tally, weigh_loss(weights, i, loss), 0, above == 0, above < 5);
         if (!gradient) continue;
         dt_real scale = mass / sum;
         if (t) {
@@ -98,6 +117,7 @@ void DT_OF_ISA(softmax_cross_entropy)(dt_real *output, const int32_t *labels, co
             SIMD for (int64_t j = 0; j < width; j++) if (j < cols) o[j] = fma_real(row[j], scale, -even);
             o[labels[i]] -= 1 - smoothing;
         }
+        weigh_gradient(weights, i, o, cols);
     }
 }
 
@@ -106,8 +126,9 @@ static int64_t rank_in_vector(const dt_real *o, const int32_t *labels, int64_t r
     return labels && cols > 1 ? rank_of_label(o, labels[row], cols) : INT64_MAX;
 }
 
-void DT_OF_ISA(mean_squared_error)(dt_real *output, const int32_t *labels, const dt_real *values, const double *units,
-                                   int64_t rows, int64_t cols, bool gradient, dt_tally *tally) {
+void DT_OF_ISA(mean_squared_error)(dt_real *output, const int32_t *labels, const dt_real *values,
+                                   const dt_real *weights, const double *units, int64_t rows, int64_t cols,
+                                   bool gradient, dt_tally *tally) {
     for (int64_t i = 0; i < rows; i++) {
         dt_real *o = output + i * cols;
         if (!row_counts(labels, i, o, cols, gradient)) continue;
@@ -120,12 +141,15 @@ void DT_OF_ISA(mean_squared_error)(dt_real *output, const int32_t *labels, const
             absolute += units ? fabs((double)error) * units[j] : fabs((double)error);
             if (gradient) o[j] = error;
         }
-        tally_sample(tally, loss, absolute / (double)cols, above == 0, above < 5);
+        if (gradient) weigh_gradient(weights, i, o, cols);
+        if (has_no_weight(weights, i)) absolute = 0;
+        tally_sample(tally, weigh_loss(weights, i, loss), absolute / (double)cols, above == 0, above < 5);
     }
 }
 
-void DT_OF_ISA(binary_cross_entropy)(dt_real *output, const int32_t *labels, const dt_real *values, int64_t rows,
-                                     int64_t cols, dt_real smoothing, bool gradient, dt_tally *tally) {
+void DT_OF_ISA(binary_cross_entropy)(dt_real *output, const int32_t *labels, const dt_real *values,
+                                     const dt_real *weights, int64_t rows, int64_t cols, dt_real smoothing,
+                                     bool gradient, dt_tally *tally) {
     for (int64_t i = 0; i < rows; i++) {
         dt_real *o = output + i * cols;
         if (!row_counts(labels, i, o, cols, gradient)) continue;
@@ -144,6 +168,8 @@ void DT_OF_ISA(binary_cross_entropy)(dt_real *output, const int32_t *labels, con
             if (gradient) o[j] = x != x ? o[j] : probability - target;
         }
         bool all_right = !(labels && cols > 1) && right == cols;
-        tally_sample(tally, loss, absolute / (double)cols, above == 0 || all_right, above < 5);
+        if (gradient) weigh_gradient(weights, i, o, cols);
+        if (has_no_weight(weights, i)) absolute = 0;
+        tally_sample(tally, weigh_loss(weights, i, loss), absolute / (double)cols, above == 0 || all_right, above < 5);
     }
 }

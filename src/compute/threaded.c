@@ -37,7 +37,7 @@ static void bias_activate(dt_real *y, dt_real *z, const dt_real *b, int64_t rows
 typedef struct loss_work {
     dt_real *output;
     const int32_t *labels;
-    const dt_real *values;
+    const dt_real *values, *weights;
     int64_t cols;
     dt_real smoothing;
     bool gradient;
@@ -48,16 +48,17 @@ static void loss_task(void *context, int64_t begin, int64_t end) {
     const loss_work *w = context;
     dt_tally own = {0};
     serial->softmax_cross_entropy(w->output + begin * w->cols, w->labels ? w->labels + begin : NULL,
-                                  w->values ? w->values + begin * w->cols : NULL, end - begin, w->cols, w->smoothing,
+                                  w->values ? w->values + begin * w->cols : NULL,
+                                  w->weights ? w->weights + begin : NULL, end - begin, w->cols, w->smoothing,
                                   w->gradient, &own);
 #pragma omp critical(dt_loss)
     dt_tally_add(w->tally, &own);
 }
 
-static void softmax_cross_entropy(dt_real *output, const int32_t *labels, const dt_real *values, int64_t rows,
-                                  int64_t cols, dt_real smoothing, bool gradient, dt_tally *tally) {
+static void softmax_cross_entropy(dt_real *output, const int32_t *labels, const dt_real *values, const dt_real *weights,
+                                  int64_t rows, int64_t cols, dt_real smoothing, bool gradient, dt_tally *tally) {
     dt_parallel(rows, rows_of_block(cols), loss_task,
-                &(loss_work){output, labels, values, cols, smoothing, gradient, tally});
+                &(loss_work){output, labels, values, weights, cols, smoothing, gradient, tally});
 }
 
 /* A pass over flat arrays that looks for the largest |x|. */

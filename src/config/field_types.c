@@ -287,6 +287,11 @@ static void write_list(const dt_field *field, const dt_value *in, char out[DT_VA
 
 /* Without brackets one number: "1,5" is somebody's decimal comma. */
 static dt_verdict read_reals(const dt_field *field, const char *text, dt_value *out) {
+    for (int i = 0; field->choices && field->choices[i]; i++)
+        if (strcmp(text, field->choices[i]) == 0) {
+            out->reals = (dt_reals){.count = -i};
+            return DT_FITS;
+        }
     dt_reals reals = {0};
     const int most = *text == '[' ? DT_MOST_REALS : 1;
     const char *at = text + (*text == '[');
@@ -305,6 +310,10 @@ static dt_verdict read_reals(const dt_field *field, const char *text, dt_value *
 
 /* One number has no brackets. */
 static void write_reals(const dt_field *field, const dt_value *in, char out[DT_VALUE_TEXT]) {
+    if (in->reals.count <= 0 && field->choices) {
+        snprintf(out, DT_VALUE_TEXT, "%s", field->choices[-in->reals.count]);
+        return;
+    }
     (void)field;
     char number[40];
     out[0] = '\0';

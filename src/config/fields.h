@@ -22,7 +22,7 @@ typedef enum dt_field_type {
     DT_FIELD_SPAN,     /* dt_span: "200", "200 steps", "90 s", "1 epoch", "0" or "never" */
     DT_FIELD_BYTES,    /* int64_t:   "2 GB", "512 MiB", "1000000" */
     DT_FIELD_LIST,     /* dt_shape: up to DT_MAX_RANK whole numbers, "[28, 28, 1]" */
-    DT_FIELD_REALS,    /* dt_reals: a number, or a list of them, "[0.5, 2]" */
+    DT_FIELD_REALS,    /* dt_reals: a number, or a list of them, "[0.5, 2]"; with choices also one of these words */
 } dt_field_type;
 
 #define DT_TEXT_MAX 256
@@ -30,7 +30,7 @@ typedef enum dt_field_type {
 
 #define DT_MOST_REALS 64
 
-/* One number for all, or one for each of several. */
+/* One number for all, or one for each of several. Or a word, choices[-count]. */
 typedef struct dt_reals {
     int count;
     double value[DT_MOST_REALS];

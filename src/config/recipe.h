@@ -82,6 +82,7 @@ typedef struct dt_recipe_data {
     char train_x[DT_VALUE_TEXT], train_y[DT_TEXT_MAX];
     char validation_x[DT_VALUE_TEXT], validation_y[DT_TEXT_MAX];
     char test_x[DT_VALUE_TEXT], test_y[DT_TEXT_MAX];
+    char train_weights[DT_TEXT_MAX];     /* dataset of what training samples count for; "": alike */
     double split_test, split_validation; /* shares of the training data that are cut from it; 0: none */
     char split_by[DT_TEXT_MAX];          /* dataset whose equal values stay together; "": rows are cut by themselves */
     int split_order;                     /* dt_split_order */
@@ -136,17 +137,20 @@ typedef struct dt_recipe_schedule {
     double peak;    /* where in the run the peak is, as a share of its steps, for one-cycle */
 } dt_recipe_schedule;
 
+enum { DT_CLASS_WEIGHTS_NONE = 0, DT_CLASS_WEIGHTS_BALANCED = -1 };
+
 typedef struct dt_recipe_train {
     int64_t epochs, batch, micro_batch, shards;
     int64_t steps; /* of the run; 0: as many as the epochs have */
     dt_span stop_after;
     dt_span eval_every;
     dt_span log_every;
-    int64_t check_every; /* steps between comparisons of the replicas */
-    double timeout;      /* seconds; 0: none */
-    double lease;        /* seconds without a heartbeat after which another job may take the run directory */
-    int not_finite;      /* dt_not_finite */
-    int64_t patience;    /* evaluations without a better one before the run ends; 0: any */
+    int64_t check_every;    /* steps between comparisons of the replicas */
+    double timeout;         /* seconds; 0: none */
+    double lease;           /* seconds without a heartbeat after which another job may take the run directory */
+    int not_finite;         /* dt_not_finite */
+    int64_t patience;       /* evaluations without a better one before the run ends; 0: any */
+    dt_reals class_weights; /* one for each class; a count of DT_CLASS_WEIGHTS_… says otherwise */
 } dt_recipe_train;
 
 typedef struct dt_recipe_checkpoint {

@@ -111,6 +111,10 @@ static dt_status check_default(const dt_recipe *recipe, const dt_yaml *root, con
 
 static dt_status check_text(const dt_recipe *recipe, const dt_yaml *root) {
     bool text = recipe->data.context > 0, labels = !text || recipe->data.objective == DT_OBJECTIVE_CLASS;
+    static const char *const weight_keys[] = {"data.train_weights", "train.class_weights", NULL};
+    for (int i = 0; !labels && weight_keys[i]; i++)
+        DT_TRY(check_default(recipe, root, weight_keys[i],
+                             "a text's tokens count alike; only rows with a class are weighed"));
     for (int i = 0; !text && text_keys[i]; i++)
         DT_TRY(check_default(recipe, root, text_keys[i], "data.context is 0: it is for text"));
     for (int i = 0; text && other_keys[i]; i++)

@@ -12,6 +12,7 @@ static const char *const normalizes[] = {"none", "given", "standardise", "min_ma
 static const char *const normalizes_were[] = {"computed", "standardise", NULL};
 static const char *const missing[] = {"refuse", "mean", "drop", NULL};
 static const char *const normalizes_by[] = {"channel", "all", NULL};
+static const char *const class_weights[] = {"none", "balanced", NULL};
 static const char *const split_orders[] = {"random", "in_order", NULL};
 static const char *const samples[] = {"first", "last", NULL};
 static const char *const channels[] = {"auto", "none", "first", "last", "first_to_last", NULL};
@@ -52,6 +53,8 @@ const dt_field dt_recipe_fields[] = {
              "[/a, /b] are side by side, and {image: /a, meta: [/b, /c]} have names, for the layer input"},
     {ROW("data.train_y", TEXT, data.train_y, "/train/y"), .min = 1, .flags = NUMBERS,
      .help = "dataset of their labels or targets"},
+    {ROW("data.train_weights", TEXT, data.train_weights, ""), .flags = NUMBERS,
+     .help = "dataset of what each training sample counts for in the loss, a number from 0 on; \"\": alike"},
     {ROW("data.validation_x", DATASETS, data.validation_x, ""), .flags = NUMBERS,
      .help = "dataset of the samples a run is judged by while it trains (checkpoint.best); \"\": by the test samples"},
     {ROW("data.validation_y", TEXT, data.validation_y, ""), .flags = NUMBERS,
@@ -214,6 +217,10 @@ const dt_field dt_recipe_fields[] = {
      .help = "when a loss or gradient is no number: stop, skip the step, or go back to the last checkpoint and skip it then"},
     {ROW("train.patience", INT, train.patience, "0"), .max = 1e9,
      .help = "evaluations that may pass without a better one (see checkpoint.best); 0: any number"},
+    {ROW("train.class_weights", REALS, train.class_weights, "none"), .choices = class_weights, .max = 1e30,
+     .flags = NUMBERS,
+     .help = "what training samples of each class count for in the loss: a list, class by class, or balanced: all classes "
+             "together alike, with weights of 1 on the average"},
 
     {ROW("checkpoint.every", SPAN, checkpoint.every, "1 epoch"), .max = 1e12,
      .help = "between two checkpoints"},

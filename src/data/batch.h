@@ -17,7 +17,8 @@ typedef struct dt_batch {
     /* [width]: what 1 of a value is in the targets' own units, where values are scaled (scaling.h), so that errors can
      * be told in them; NULL: the values are the targets' own. Borrowed. */
     const double *units;
-    int64_t targets; /* labels of a sample; 0 means 1 */
+    dt_real *weights; /* [rows]: what samples count for in the loss; NULL: alike */
+    int64_t targets;  /* labels of a sample; 0 means 1 */
     /* Row r is the next window of stream first + r of so many, all of which go on in the next batch; 0: rows stand
      * alone. `fresh`: these are the streams' first windows, before which nothing was read. */
     int64_t streams;

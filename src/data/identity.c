@@ -160,6 +160,7 @@ dt_status dt_identity_of(dt_identity *out, const dt_ranks *ranks, const char *fi
     if (ranks->node_rank == 0) {
         add(out, train->split, "x", train->x);
         add(out, train->split, "y", train->targets.y);
+        add(out, train->split, "weights", train->weights.rows);
         add_rows(out, train);
         bool cut = test && test->dealt.samples[test->split] > 0; /* its datasets are the training data's */
         if (test && !cut) add(out, test->split, "x", test->x);

@@ -61,6 +61,8 @@ static void begin(dt_source *out, const dt_source_request *request) {
 dt_status dt_source_open(dt_source *out, const dt_ranks *ranks, const dt_source_request *request) {
     begin(out, request);
     dt_status status = out->kind->open(out, ranks, request);
+    if (status.code == DT_OK && out->split == DT_SPLIT_TRAIN && !request->in_order)
+        status = dt_sample_weights_open(&out->weights, ranks, &out->targets, request->data);
     if (status.code != DT_OK) {
         dt_source_close(out);
         return status;
@@ -94,6 +96,7 @@ dt_status dt_source_recall(dt_source *out, const dt_source_request *request) {
 
 void dt_source_close(dt_source *source) {
     if (!source->kind) return;
+    dt_sample_weights_close(&source->weights);
     source->kind->close(source);
     memset(source, 0, sizeof *source);
 }
@@ -128,6 +131,12 @@ static void abandon(const dt_source *source, dt_status status, dt_batch *batch) 
         memset(batch->values, 0, (size_t)(batch->rows * targets->width) * sizeof *batch->values);
 }
 
+static void weigh(const dt_source *source, const int64_t *index, int64_t rows, dt_batch *batch) {
+    for (int64_t i = 0; i < rows; i++)
+        batch->weights[i] = dt_sample_weight(&source->weights, dt_source_place(source, NULL, index[i]),
+                                             batch->labels ? batch->labels[i] : 0);
+}
+
 void dt_source_fetch(const dt_source *source, const dt_kernels *kernels, const dt_scales *scales,
                      const dt_augment *augment, const int64_t *index, int64_t rows, dt_batch *batch) {
     int64_t streams = source->about.streams;
@@ -138,6 +147,7 @@ void dt_source_fetch(const dt_source *source, const dt_kernels *kernels, const d
     batch->fresh = streams > 0 && rows > 0 && index[0] < streams;
     dt_status status = source->kind->fetch(source, &(dt_fetch){kernels, scales, augment, index, rows}, batch);
     if (status.code != DT_OK) abandon(source, status, batch);
+    if (batch->weights) weigh(source, index, rows, batch);
 }
 
 int64_t dt_source_place(const dt_source *source, const dt_augment *augment, int64_t index) {

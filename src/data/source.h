@@ -15,6 +15,7 @@
 #include "data/array.h"
 #include "data/augment.h"
 #include "data/batch.h"
+#include "data/sample_weights.h"
 #include "data/sampler.h"
 #include "data/scaling.h"
 #include "data/selection.h"
@@ -57,6 +58,7 @@ typedef struct dt_source {
     dt_source_about about;
     dt_targets targets;
     dt_dealt dealt;
+    dt_sample_weights weights; /* of training samples */
     bool unlabelled; /* there are samples alone: what their targets would be is known, and batches have none */
     void *own;       /* the kind's */
 } dt_source;

@@ -17,18 +17,21 @@ typedef struct loss_kind {
 
 static void softmax_cross_entropy(const dt_kernels *kernels, dt_real *output, const dt_batch *batch, int64_t rows,
                                   int64_t cols, dt_real smoothing, bool gradient, dt_tally *tally) {
-    kernels->softmax_cross_entropy(output, batch->labels, batch->values, rows, cols, smoothing, gradient, tally);
+    kernels->softmax_cross_entropy(output, batch->labels, batch->values, batch->weights, rows, cols, smoothing,
+                                   gradient, tally);
 }
 
 static void mean_squared_error(const dt_kernels *kernels, dt_real *output, const dt_batch *batch, int64_t rows,
                                int64_t cols, dt_real smoothing, bool gradient, dt_tally *tally) {
     (void)smoothing;
-    kernels->mean_squared_error(output, batch->labels, batch->values, batch->units, rows, cols, gradient, tally);
+    kernels->mean_squared_error(output, batch->labels, batch->values, batch->weights, batch->units, rows, cols,
+                                gradient, tally);
 }
 
 static void binary_cross_entropy(const dt_kernels *kernels, dt_real *output, const dt_batch *batch, int64_t rows,
                                  int64_t cols, dt_real smoothing, bool gradient, dt_tally *tally) {
-    kernels->binary_cross_entropy(output, batch->labels, batch->values, rows, cols, smoothing, gradient, tally);
+    kernels->binary_cross_entropy(output, batch->labels, batch->values, batch->weights, rows, cols, smoothing, gradient,
+                                  tally);
 }
 
 static const loss_kind kinds[] = {

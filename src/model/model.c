@@ -223,7 +223,8 @@ static void run_head(const dt_model *model, dt_pass pass, const dt_batch *batch,
         head->kind->forward(head, &pass, x + at * width, model->logits);
         if (pass.training) dt_trace_end(head->trace[0], began, head->flops * (double)pass.rows);
         began = dt_trace_begin();
-        dt_batch chunk = {.rows = pass.rows, .labels = batch->labels + at};
+        dt_batch chunk = {
+            .rows = pass.rows, .weights = batch->weights ? batch->weights + at : NULL, .labels = batch->labels + at};
         if (pass.judged) pass.judged(pass.judged_context, model->logits, &chunk, chunk.rows, head->out.dim[0]);
         dt_loss_run(&model->loss, model->kernels, model->logits, &chunk, head->out.dim[0], pass.training, tally);
         if (!pass.training) continue;

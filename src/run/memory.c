@@ -17,7 +17,8 @@ enum { WEIGHTS, ROUNDED, MOMENTS, CARRIED, GRADIENT, ACTIVATIONS, INPUT, ITEMS }
 static size_t bytes_of_sample(const dt_trainee *trainee, const dt_source *source) {
     size_t targets = source->targets.labels ? (size_t)source->targets.positions * sizeof *trainee->batch.labels
                                             : (size_t)source->targets.width * sizeof *trainee->batch.values;
-    return (size_t)dt_shape_count(&source->about.input) * sizeof *trainee->batch.x + targets + sizeof *trainee->index;
+    return (size_t)dt_shape_count(&source->about.input) * sizeof *trainee->batch.x + targets + sizeof *trainee->index +
+           (dt_sample_weights_any(&source->weights) ? sizeof *trainee->batch.weights : 0);
 }
 
 dt_status dt_memory_of_rank(dt_comm *comm, size_t *out) {

@@ -32,7 +32,7 @@ void dt_run_data_close(dt_run_data *data);
 dt_status dt_run_data_check_targets(dt_run_data *data);
 /* What targets are to a model with so many outputs; `resumes`: the classes are a checkpoint's. The same on every rank,
  * but memory may fail on one. */
-dt_status dt_run_data_settle_targets(dt_run_data *data, int64_t outputs, bool resumes);
+dt_status dt_run_data_settle_targets(dt_run_data *data, const dt_reals *class_weights, int64_t outputs, bool resumes);
 /* Says what is worth knowing of the classes. */
 void dt_run_data_tell_targets(const dt_run_data *data);
 

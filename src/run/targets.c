@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/append.h"
 #include "base/escape.h"
 #include "base/log.h"
 #include "data/targets.h"
@@ -20,8 +21,9 @@ dt_status dt_run_data_check_targets(dt_run_data *data) {
                    one, test->name, other);
 }
 
-dt_status dt_run_data_settle_targets(dt_run_data *data, int64_t outputs, bool resumes) {
+dt_status dt_run_data_settle_targets(dt_run_data *data, const dt_reals *class_weights, int64_t outputs, bool resumes) {
     DT_TRY(dt_targets_settle(&data->train.targets, &data->classes, !resumes, outputs));
+    DT_TRY(dt_sample_weights_settle(&data->train.weights, &data->train.targets, class_weights));
     DT_TRY(dt_class_names(&data->train.targets, &data->class_names, &data->class_names_bytes));
     return data->has_test ? dt_targets_settle(&data->test.targets, &data->classes, false, outputs) : dt_ok();
 }
@@ -47,6 +49,14 @@ static void tell_dropped(const dt_source *source) {
                 source->x_name, source->targets.name);
 }
 
+static void tell_weights(const dt_sample_weights *weights) {
+    enum { SHOWN = 8 };
+    char text[256] = "";
+    for (int64_t c = 0; c < weights->class_count && c < SHOWN; c++)
+        dt_append(text, sizeof text, "%s%.4g", c ? ", " : "", weights->classes[c]);
+    dt_log_info("class weights: %s%s", text, weights->class_count > SHOWN ? ", …" : "");
+}
+
 void dt_run_data_tell_targets(const dt_run_data *data) {
     const dt_targets *train = &data->train.targets;
     int64_t label, row;
@@ -56,6 +66,7 @@ void dt_run_data_tell_targets(const dt_run_data *data) {
         dt_log_info("%lld classes, numbered in the order of their labels (%s)", (long long)data->classes.count,
                     dt_labels_text(train->found));
     if (data->class_names) tell_names(data);
+    if (data->train.weights.classes) tell_weights(&data->train.weights);
     if (data->has_test && dt_targets_unseen(&data->test.targets, train, &label, &row))
         dt_log_info("%s: %s row %lld is %lld, a class that no row of %s has (%s)", train->file, data->test.targets.name,
                     (long long)row, (long long)label, train->name, dt_labels_text(train->found));

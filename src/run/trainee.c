@@ -47,7 +47,8 @@ dt_status dt_trainee_plan_model(dt_trainee *trainee, const dt_session *session, 
     trainee->rows_at_once = dt_rows_at_once(recipe, course->shards, data->train.samples);
     DT_TRY(create_model(trainee, session, &data->train, course, plan));
     trainee->table = dt_model_table(trainee->model);
-    DT_TRY(dt_run_data_settle_targets(data, dt_model_outputs(trainee->model), plan->goes_on));
+    DT_TRY(dt_run_data_settle_targets(data, &recipe->train.class_weights, dt_model_outputs(trainee->model),
+                                      plan->goes_on));
     DT_TRY(check_measure(recipe, &data->train));
     DT_TRY(
         dt_optimizer_plan(&trainee->optimizer, trainee->kernels, &recipe->optimizer, recipe->groups, trainee->table));

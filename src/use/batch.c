@@ -15,7 +15,9 @@ dt_status dt_batch_create(dt_batch *batch, int64_t **index, const dt_source *sou
         batch->labels = dt_alloc((size_t)(rows * source->targets.positions), sizeof *batch->labels);
     else if (!none)
         batch->values = dt_alloc((size_t)rows * (size_t)source->targets.width, sizeof *batch->values);
-    if (*index && batch->x && (none || batch->labels || batch->values)) return dt_ok();
+    bool weighs = dt_sample_weights_any(&source->weights);
+    if (weighs) batch->weights = dt_alloc((size_t)rows, sizeof *batch->weights);
+    if (*index && batch->x && (none || batch->labels || batch->values) && (!weighs || batch->weights)) return dt_ok();
     dt_batch_destroy(batch, *index);
     *index = NULL;
     return dt_fail_memory("a batch", (unsigned long long)rows * inputs * sizeof(dt_real));
@@ -25,6 +27,7 @@ void dt_batch_destroy(dt_batch *batch, int64_t *index) {
     dt_free(batch->x);
     dt_free(batch->labels);
     dt_free(batch->values);
+    dt_free(batch->weights);
     dt_free(index);
     memset(batch, 0, sizeof *batch);
 }

@@ -190,7 +190,7 @@ static void softmax_cross_entropy(void) {
         float *o = numbers(rows * cols), *values = i & 1 ? sizes(rows * cols) : NULL;
         int32_t *labels = values ? NULL : labels_of(rows, cols, i & 2);
         dt_tally tally = {0};
-        k->softmax_cross_entropy(o, labels, values, rows, cols, i & 2 ? 0.1F : 0.0F, i & 4, &tally);
+        k->softmax_cross_entropy(o, labels, values, NULL, rows, cols, i & 2 ? 0.1F : 0.0F, i & 4, &tally);
         see(o, rows * cols), see_tally(&tally);
     }
 }
@@ -199,7 +199,8 @@ static void mean_squared_error(void) {
     for (int i = 0; i < 4; i++) {
         float *o = numbers(rows * cols), *values = i & 1 ? numbers(rows * cols) : NULL;
         dt_tally tally = {0};
-        k->mean_squared_error(o, values ? NULL : labels_of(rows, cols, true), values, NULL, rows, cols, i & 2, &tally);
+        k->mean_squared_error(o, values ? NULL : labels_of(rows, cols, true), values, NULL, NULL, rows, cols, i & 2,
+                              &tally);
         see(o, rows * cols), see_tally(&tally);
     }
 }
@@ -208,7 +209,7 @@ static void binary_cross_entropy(void) {
     for (int i = 0; i < 4; i++) {
         float *o = numbers(rows * cols), *values = i & 1 ? sizes(rows * cols) : NULL;
         dt_tally tally = {0};
-        k->binary_cross_entropy(o, values ? NULL : labels_of(rows, cols, true), values, rows, cols, 0.1F, i & 2,
+        k->binary_cross_entropy(o, values ? NULL : labels_of(rows, cols, true), values, NULL, rows, cols, 0.1F, i & 2,
                                 &tally);
         see(o, rows * cols), see_tally(&tally);
     }

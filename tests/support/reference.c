@@ -239,7 +239,7 @@ static void tally_sample(ref_tally *tally, int kind, const double *o, const doub
 }
 
 ref_tally ref_loss(int kind, double *gradient, const double *output, const int32_t *labels, const double *values,
-                   int64_t rows, int64_t cols, double smoothing) {
+                   const double *weights, int64_t rows, int64_t cols, double smoothing) {
     ref_tally tally = {0};
     double *hard = calloc((size_t)(2 * cols), sizeof *hard), *t = hard + cols;
     for (int64_t i = 0; i < rows; i++) {
@@ -256,10 +256,14 @@ ref_tally ref_loss(int kind, double *gradient, const double *output, const int32
                                                   : hard[j];
         const double *o = output + i * cols;
         double *g = gradient ? gradient + i * cols : NULL;
-        tally.loss += kind == SOFTMAX_CROSS_ENTROPY  ? cross_entropy(g, o, t, cols)
-                      : kind == BINARY_CROSS_ENTROPY ? binary_cross_entropy(g, o, t, cols)
-                                                     : squared_error(g, o, t, cols);
+        double weight = weights ? weights[i] : 1;
+        tally.loss += weight * (kind == SOFTMAX_CROSS_ENTROPY  ? cross_entropy(g, o, t, cols)
+                                : kind == BINARY_CROSS_ENTROPY ? binary_cross_entropy(g, o, t, cols)
+                                                               : squared_error(g, o, t, cols));
+        for (int64_t j = 0; g && j < cols; j++) g[j] *= weight;
+        double before = tally.abs_error;
         tally_sample(&tally, kind, o, hard, labels != NULL, cols);
+        if (!(weight > 0)) tally.abs_error = before;
     }
     free(hard);
     return tally;

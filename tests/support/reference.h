@@ -56,7 +56,7 @@ typedef struct ref_tally {
 /* The losses by the number dt_loss gives them, on outputs[rows, cols]; labels or values, the other NULL. A row whose
  * label is -1 does not count. gradient may be NULL. */
 ref_tally ref_loss(int kind, double *gradient, const double *output, const int32_t *labels, const double *values,
-                   int64_t rows, int64_t cols, double smoothing);
+                   const double *weights, int64_t rows, int64_t cols, double smoothing);
 
 /* 1/(1 - rate) or 0: what dropout multiplies an element of a sample with. `words` gives the four words of a block. */
 double ref_dropout_factor(void (*words)(uint32_t out[4], uint64_t sample, uint64_t block), uint64_t sample,

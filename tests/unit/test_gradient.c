@@ -422,7 +422,7 @@ static double loss_at(const fixture *f, const double *w, const double *x) {
     dt_pass pass = f->pass;
     pass.weights = w;
     const double *output = dt_sequence_forward(&f->list.sequence, &pass, x);
-    return ref_loss(f->c->loss.kind, NULL, output, f->batch.labels, f->batch.values, ROWS * f->positions,
+    return ref_loss(f->c->loss.kind, NULL, output, f->batch.labels, f->batch.values, NULL, ROWS * f->positions,
                     f->outputs / f->positions, f->c->loss.label_smoothing)
         .loss;
 }

@@ -448,17 +448,18 @@ typedef struct loss_case {
     double scale; /* of the outputs */
 } loss_case;
 
-static void run_loss(const dt_kernels *kernels, const loss_case *c, float *output, const int32_t *labels,
-                     const float *values, int64_t rows, int64_t cols, bool gradient, dt_tally *tally) {
+static void run_loss(const dt_kernels *kernels, const loss_case *c, const float *weights, float *output,
+                     const int32_t *labels, const float *values, int64_t rows, int64_t cols, bool gradient,
+                     dt_tally *tally) {
     switch (c->kind) {
     case DT_LOSS_SOFTMAX_CROSS_ENTROPY:
-        kernels->softmax_cross_entropy(output, labels, values, rows, cols, c->smoothing, gradient, tally);
+        kernels->softmax_cross_entropy(output, labels, values, weights, rows, cols, c->smoothing, gradient, tally);
         return;
     case DT_LOSS_MEAN_SQUARED_ERROR:
-        kernels->mean_squared_error(output, labels, values, NULL, rows, cols, gradient, tally);
+        kernels->mean_squared_error(output, labels, values, weights, NULL, rows, cols, gradient, tally);
         return;
     case DT_LOSS_BINARY_CROSS_ENTROPY:
-        kernels->binary_cross_entropy(output, labels, values, rows, cols, c->smoothing, gradient, tally);
+        kernels->binary_cross_entropy(output, labels, values, weights, rows, cols, c->smoothing, gradient, tally);
         return;
     }
 }
@@ -471,8 +472,10 @@ static int32_t *some_labels(int64_t rows, int64_t cols, uint64_t seed) {
     return labels;
 }
 
-static void check_loss(const dt_kernels *kernels, const loss_case *c, int64_t rows, int64_t cols) {
+static void check_loss(const dt_kernels *kernels, const loss_case *c, bool weighted, int64_t rows, int64_t cols) {
     int64_t n = rows * cols;
+    float *weights = weighted ? floats(rows, 44, 1.5) : NULL;
+    for (int64_t i = 0; weighted && i < rows; i++) weights[i] = fmaxf(0, weights[i]);
     float *output = floats(n, 41, c->scale), *values = floats(n, 42, 0.5), *gradient = copy(output, n);
     for (int64_t i = 0; i < n; i++) values[i] += 0.5F;
     int32_t *labels = some_labels(rows, cols, 43);
@@ -480,13 +483,13 @@ static void check_loss(const dt_kernels *kernels, const loss_case *c, int64_t ro
     if (c->targets == VALUES) labels = NULL;
     for (int64_t i = 0; c->targets == SOME_LABELS && i < rows; i += 3) labels[i] = -1;
     double *want = zeros(n);
-    ref_tally expected = ref_loss((int)c->kind, want, widen(output, n), labels, values ? widen(values, n) : NULL, rows,
-                                  cols, (double)c->smoothing);
+    ref_tally expected = ref_loss((int)c->kind, want, widen(output, n), labels, values ? widen(values, n) : NULL,
+                                  weighted ? widen(weights, rows) : NULL, rows, cols, (double)c->smoothing);
     dt_tally plain = {.samples = 5}, tally = {0};
     float *untouched = copy(output, n);
-    run_loss(kernels, c, output, labels, values, rows, cols, false, &plain);
+    run_loss(kernels, c, weights, output, labels, values, rows, cols, false, &plain);
     expect_same_bits("outputs without gradient", output, untouched, (size_t)n * sizeof *output);
-    run_loss(kernels, c, gradient, labels, values, rows, cols, true, &tally);
+    run_loss(kernels, c, weights, gradient, labels, values, rows, cols, true, &tally);
     /* Sums of cols float terms in float, all of one sign, then one rounding to a tally's unit a row. */
     double relative = ((double)cols + 8) * U, absolute = (double)rows * (DT_TALLY_UNIT + relative * c->scale / 8);
     ck_assert_double_le(fabs(dt_sum_mean(&tally.loss, 1) - expected.loss), relative * fabs(expected.loss) + absolute);
@@ -519,9 +522,43 @@ START_TEST(losses_gradients_and_counts_match_the_reference) {
     FOR_SHAPES(rows, cols) {
         for (int c = 0; c < COUNT(loss_cases); c++) {
             if (loss_cases[c].kind == DT_LOSS_SOFTMAX_CROSS_ENTROPY && cols == 1) continue;
-            check_loss(kernels, &loss_cases[c], rows, cols);
+            check_loss(kernels, &loss_cases[c], false, rows, cols);
+            check_loss(kernels, &loss_cases[c], true, rows, cols);
             release();
         }
+    }
+}
+END_TEST
+
+/* A weight of 0 takes a sample out, whatever it is, and one of 1 leaves it as it is, to the bit. */
+START_TEST(weights_of_zero_and_one_drop_and_keep_samples) {
+    const dt_kernels *kernels = open_kernels(_i);
+    enum { ROWS = 9, COLS = 19 };
+    if (!kernels) return;
+    for (int c = 0; c < COUNT(loss_cases); c++) {
+        const loss_case *kind = &loss_cases[c];
+        float weights[ROWS], *plain = floats(ROWS * COLS, 45, 3), *given = copy(plain, ROWS * COLS), row[COLS];
+        float *values = kind->targets == VALUES ? floats(ROWS * COLS, 46, 0.5) : NULL;
+        int32_t *labels = values ? NULL : some_labels(ROWS, COLS, 47);
+        dt_tally all = {0}, kept = {0}, tally = {0};
+        for (int i = 0; i < ROWS; i++) {
+            weights[i] = i % 3 == 1 ? 0 : 1;
+            memcpy(row, plain + i * COLS, sizeof row);
+            if (i % 3 != 1)
+                run_loss(kernels, kind, NULL, row, labels ? labels + i : NULL, values ? values + i * COLS : NULL, 1,
+                         COLS, false, &kept);
+        }
+        run_loss(kernels, kind, NULL, plain, labels, values, ROWS, COLS, true, &all);
+        given[1 * COLS + 2] = NAN;
+        run_loss(kernels, kind, weights, given, labels, values, ROWS, COLS, true, &tally);
+        for (int i = 0; i < ROWS; i++) {
+            memset(row, 0, sizeof row);
+            if (i % 3 != 1) memcpy(row, plain + i * COLS, sizeof row);
+            expect_same_bits("weighed gradient", row, given + i * COLS, sizeof row);
+        }
+        ck_assert(tally.samples == ROWS && tally.not_finite == 0);
+        expect_same_bits("weighed losses", &tally.loss, &kept.loss, sizeof kept.loss);
+        release();
     }
 }
 END_TEST
@@ -532,7 +569,7 @@ START_TEST(ties_go_to_the_first_and_top5_counts_five) {
     for (int32_t label = 0; label < 8; label++) {
         float output[8] = {0};
         dt_tally tally = {0};
-        kernels->softmax_cross_entropy(output, &label, NULL, 1, 8, 0, false, &tally);
+        kernels->softmax_cross_entropy(output, &label, NULL, NULL, 1, 8, 0, false, &tally);
         ck_assert_int_eq(tally.correct, label == 0);
         ck_assert_int_eq(tally.correct_top5, label < 5);
     }
@@ -553,8 +590,8 @@ START_TEST(what_is_not_a_number_is_never_right) {
                 for (int64_t i = 0; i < 2 * cols; i++)
                     if (where == cols || i % cols == where) output[i] = NAN;
                 dt_tally tally = {0};
-                run_loss(kernels, &loss_cases[c], output, labelled ? labels : NULL, labelled ? NULL : values, 2, cols,
-                         where % 2, &tally);
+                run_loss(kernels, &loss_cases[c], NULL, output, labelled ? labels : NULL, labelled ? NULL : values, 2,
+                         cols, where % 2, &tally);
                 ck_assert_int_eq(tally.samples, 2);
                 ck_assert_int_eq(tally.not_finite, 2);
                 ck_assert_int_eq(tally.correct, 0);
@@ -579,7 +616,8 @@ START_TEST(large_and_small_losses_add_up_exactly) {
         dt_tally tally = {0}, part = {0};
         for (int i = 0; i < TIMES; i++) {
             float output = 0;
-            kernels->mean_squared_error(&output, NULL, &rows[r].target, NULL, 1, 1, i % 2, i % 3 ? &tally : &part);
+            kernels->mean_squared_error(&output, NULL, &rows[r].target, NULL, NULL, 1, 1, i % 2,
+                                        i % 3 ? &tally : &part);
         }
         dt_tally_add(&tally, &part);
         ck_assert_int_eq(tally.not_finite, 0);
@@ -605,12 +643,12 @@ START_TEST(a_sample_that_is_not_finite_is_counted_and_leaves_the_others_alone) {
                 if (loss_cases[c].targets == VALUES) labels = NULL;
                 dt_tally rest = {0}, all = {0};
                 float *first = copy(output, cols);
-                run_loss(kernels, &loss_cases[c], first, labels, values, 1, cols, false, &rest);
+                run_loss(kernels, &loss_cases[c], NULL, first, labels, values, 1, cols, false, &rest);
                 float *third = copy(output + 2 * cols, cols);
-                run_loss(kernels, &loss_cases[c], third, labels ? labels + 2 : NULL, values ? values + 2 * cols : NULL,
-                         1, cols, false, &rest);
+                run_loss(kernels, &loss_cases[c], NULL, third, labels ? labels + 2 : NULL,
+                         values ? values + 2 * cols : NULL, 1, cols, false, &rest);
                 output[cols + where] = bad[b];
-                run_loss(kernels, &loss_cases[c], output, labels, values, rows, cols, true, &all);
+                run_loss(kernels, &loss_cases[c], NULL, output, labels, values, rows, cols, true, &all);
                 ck_assert_int_eq(all.not_finite, 1);
                 ck_assert_int_eq(all.samples, 3);
                 ck_assert_int_le(llabs((long long)(all.rounded_loss - rest.rounded_loss)), 16);
@@ -908,7 +946,7 @@ static void run_sums(const dt_kernels *kernels, int shift, float out[4][SPACE], 
     *squares = kernels->sum_squares(buffer[0], SPACE);
     kernels->softmax_backward(buffer[3], buffer[0], buffer[1], ROWS, COLS);
     kernels->softmax(buffer[0], buffer[0], ROWS, COLS);
-    kernels->softmax_cross_entropy(buffer[1], labels, NULL, ROWS, COLS, 0.1F, true, tally);
+    kernels->softmax_cross_entropy(buffer[1], labels, NULL, NULL, ROWS, COLS, 0.1F, true, tally);
     kernels->bias_activate(buffer[2], NULL, NULL, ROWS, COLS, DT_SILU, 0);
     for (int i = 0; i < 4; i++) memcpy(out[i], buffer[i], SPACE * sizeof(float));
 }
@@ -1043,7 +1081,8 @@ static void run_on_threads(threaded *out, dt_isa isa, int threads) {
     memcpy(out->bias, x, sizeof out->bias);
     kernels->bias_activate(out->bias, NULL, x, 300, 300, DT_GELU, 0);
     memcpy(out->loss, x, sizeof out->loss);
-    kernels->softmax_cross_entropy(out->loss, some_labels(300, 300, 304), NULL, 300, 300, 0.1F, true, &out->tally);
+    kernels->softmax_cross_entropy(out->loss, some_labels(300, 300, 304), NULL, NULL, 300, 300, 0.1F, true,
+                                   &out->tally);
     dt_tally_carry(&out->tally);
     out->tops[0] = kernels->largest(x, THREADED);
     out->tops[1] = kernels->quantise_i32(out->q, x, THREADED, 0x1p20F, true);
@@ -1547,6 +1586,7 @@ int main(void) {
         a_number_that_is_none_reaches_the_normalised,
         upsampling_matches_the_reference_and_its_reverse_is_its_transpose,
         losses_gradients_and_counts_match_the_reference,
+        weights_of_zero_and_one_drop_and_keep_samples,
         ties_go_to_the_first_and_top5_counts_five,
         a_sample_that_is_not_finite_is_counted_and_leaves_the_others_alone,
         what_is_not_a_number_is_never_right,
