@@ -128,7 +128,7 @@ static dt_verdict read_line(const dt_field *field, const char *text, char *out, 
     for (const char *c = text; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7F) return DT_WRONG_TYPE;
     memset(out, 0, room);
-    memcpy(out, text, length);
+    memcpy(out, text, length + 1);
     return within(field, (double)length);
 }
 

@@ -73,7 +73,7 @@ static dt_status take(dt_groups *out, slot_table *table) {
     int64_t kept = 0;
     for (size_t i = 0; i < table->size; i++)
         if (table->slots[i].rows > 0) table->slots[kept++] = table->slots[i];
-    qsort(table->slots, (size_t)kept, sizeof *table->slots, by_value);
+    if (kept > 0) qsort(table->slots, (size_t)kept, sizeof *table->slots, by_value);
     for (int64_t i = 0; i < kept; i++) {
         out->values[i] = table->slots[i].value;
         out->rows[i] = table->slots[i].rows;

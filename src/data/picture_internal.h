@@ -8,9 +8,9 @@
 dt_status dt_png_read(dt_picture *out, const char *path, const uint8_t *file, size_t bytes, bool pixels);
 dt_status dt_jpeg_read(dt_picture *out, const char *path, const uint8_t *file, size_t bytes, bool pixels);
 
-/* picture.c. That the file can have so many pixels, of which a byte of it is `most` at best. */
+/* picture_memory.c. That the file can have so many pixels, of which a byte of it is `most` at best. */
 dt_status dt_picture_check_claim(const dt_picture *picture, const char *path, size_t bytes, int64_t most);
-/* picture.c. Memory for the pixels. */
+/* picture_memory.c. Memory for the pixels. */
 dt_status dt_picture_reserve(dt_picture *picture);
 
 #endif

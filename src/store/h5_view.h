@@ -29,17 +29,17 @@ typedef struct dt_h5_view {
 } dt_h5_view;
 
 /* To be closed, also after a failure. The values are there and can be read. */
-dt_status dt_h5_view_open(dt_h5_view *out, dt_h5 *file, const char *dataset, const dt_h5_order *order);
-void dt_h5_view_close(dt_h5_view *view);
+dt_status dt_h5_view_open(dt_h5_view *v, dt_h5 *file, const char *dataset, const dt_h5_order *order);
+void dt_h5_view_close(dt_h5_view *v);
 /* Bytes of a row as HDF5 is asked for it. */
-size_t dt_h5_view_row_bytes(const dt_h5_view *view);
+size_t dt_h5_view_row_bytes(const dt_h5_view *v);
 /* Rows [first, first + count) into out[count, …]. */
-dt_status dt_h5_view_read(const dt_h5_view *view, int64_t first, int64_t count, void *out);
+dt_status dt_h5_view_read(const dt_h5_view *v, int64_t first, int64_t count, void *out);
 
 /* ---- h5_gather.c ---- */
 
 /* `count` rows of what was read, whose dimensions are `block` in the dataset's order, into out[count, …]. */
-dt_status dt_h5_gather(const dt_h5_view *view, const char *read, const hsize_t *block, int64_t count, char *out);
+dt_status dt_h5_gather(const dt_h5_view *v, const char *read, const hsize_t *block, int64_t count, char *out);
 /* `count` numbers into another format, which holds them. */
 void dt_h5_convert(char *to, dt_dtype to_type, const char *from, dt_dtype from_type, int64_t count);
 

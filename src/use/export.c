@@ -22,13 +22,15 @@ static dt_status fail_format(const char *name) {
     return dt_fail(DT_ERR_USAGE, "there is no format \"%.40s\" to export to; it must be %s", name, names);
 }
 
-static dt_status find_format(const char *name, const dt_export_format **out) {
+static const dt_export_format *find_format(const char *name) {
     for (const dt_export_format *const *f = dt_export_formats; *f; f++)
-        if (strcmp((*f)->name, name) == 0) *out = *f;
-    if (!*out) return fail_format(name);
-    if ((*out)->lacks)
-        return dt_fail(DT_ERR_USAGE, "this dtrain was built without %s, which --to %s needs", (*out)->lacks, name);
-    return dt_ok();
+        if (strcmp((*f)->name, name) == 0) return *f;
+    return NULL;
+}
+
+static dt_status check_built(const dt_export_format *format) {
+    if (!format->lacks) return dt_ok();
+    return dt_fail(DT_ERR_USAGE, "this dtrain was built without %s, which --to %s needs", format->lacks, format->name);
 }
 
 static dt_status open_model(dt_export *e, const char *target) {
@@ -67,8 +69,9 @@ static dt_status check_name(const dt_export_format *format, const char *destinat
 }
 
 dt_status dt_export_run(const dt_export_request *request, dt_export_figures *figures) {
-    const dt_export_format *format = NULL;
-    DT_TRY(find_format(request->format, &format));
+    const dt_export_format *format = find_format(request->format);
+    if (!format) return fail_format(request->format);
+    DT_TRY(check_built(format));
     DT_TRY(check_name(format, request->destination));
     dt_export *e = dt_alloc(1, sizeof *e);
     if (!e) return dt_fail_memory("an export", sizeof *e);

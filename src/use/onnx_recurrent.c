@@ -1,4 +1,5 @@
 /* Recurrent layers as ONNX has them: time first, gates in another order, weights turned. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -98,6 +99,7 @@ dt_status dt_onnx_recurrent(const dt_onnx_writer *w, const dt_layer *layer, dt_o
     stack s = {.w = w, .layer = layer, .units = dt_layer_whole(layer, "units")};
     for (size_t i = 0; i < sizeof cells / sizeof *cells; i++)
         if (strcmp(cells[i].kind, dt_layer_kind_name(layer)) == 0) s.cell = &cells[i];
+    assert(s.cell); /* onnx_layers.c gives these kinds alone */
     int layers = (int)dt_layer_whole(layer, "layers");
     bool last = dt_layer_truth(layer, "last");
     if (x->name == w->ids) {

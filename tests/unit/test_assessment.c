@@ -61,6 +61,7 @@ static const int batches[] = {1, 7, 64, 65, GOLDEN_ROWS};
 START_TEST(figures_of_classes_are_scikit_learns) {
     dt_outputs outputs = {.loss = DT_LOSS_SOFTMAX_CROSS_ENTROPY, .positions = 1, .width = 5, .classes = 5};
     dt_assessment a = assess(outputs, golden_many, golden_many_labels, NULL, batches[_i]);
+    ck_assert_int_eq(a.classes, outputs.classes);
     compare_classes(&a, golden_many_classes, golden_many_means, golden_many_confusion, golden_many_ece);
     ck_assert(isnan(a.auc));
     dt_assessment_finish(&a);
@@ -70,6 +71,7 @@ END_TEST
 START_TEST(figures_of_two_classes_are_scikit_learns) {
     dt_outputs outputs = {.loss = DT_LOSS_BINARY_CROSS_ENTROPY, .positions = 1, .width = 1, .classes = 2};
     dt_assessment a = assess(outputs, golden_one, golden_one_labels, NULL, batches[_i]);
+    ck_assert_int_eq(a.classes, outputs.classes);
     compare_classes(&a, golden_one_classes, golden_one_means, golden_one_confusion, golden_one_ece);
     NEAR(a.auc, golden_auc);
     dt_assessment_finish(&a);

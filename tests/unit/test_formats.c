@@ -127,10 +127,10 @@ END_TEST
 
 /* A file of this header and as many bytes behind it. */
 static void put_safetensors(const char *header, size_t length, size_t bytes) {
-    char *text = calloc(8 + strlen(header) + bytes, 1);
+    char *text = calloc(8 + strlen(header) + 1 + bytes, 1);
     uint64_t word = length;
     memcpy(text, &word, sizeof word);
-    memcpy(text + 8, header, strlen(header));
+    memcpy(text + 8, header, strlen(header) + 1);
     put_file("m", text, 8 + strlen(header) + bytes);
     free(text);
 }

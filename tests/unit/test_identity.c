@@ -77,8 +77,8 @@ static const char *const unreadable[] = {
     "train_x float32 [600, 8] xy\n",
     "tr\x1b[31m float32 [600, 8] 12\n",
     "\n",
-    "a uint8 [1] 1\nb uint8 [1] 1\nc uint8 [1] 1\nd uint8 [1] 1\ne uint8 [1] 1\nf uint8 [1] 1\ng uint8 [1] 1\n"
-    "h uint8 [1] 1\ni uint8 [1] 1\n",
+    ("a uint8 [1] 1\nb uint8 [1] 1\nc uint8 [1] 1\nd uint8 [1] 1\ne uint8 [1] 1\nf uint8 [1] 1\ng uint8 [1] 1\n"
+     "h uint8 [1] 1\ni uint8 [1] 1\n"),
 };
 
 START_TEST(a_text_that_is_none_of_ours_is_refused) {
