@@ -20,7 +20,7 @@ below() {
 
 # commands NUMBER: those of a block of the section
 commands() {
-    sed -n '/^## A surrogate/,/^## The run directory/p' "$source/README.md" |
+    sed -n '/^## A surrogate/,/^## Speed/p' "$source/README.md" |
         awk -v block="$1" '/^```/ {n++; next} n == 2 * block - 1'
 }
 # paste_in COMMAND: as from the README, with what it says in $out
