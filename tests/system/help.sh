@@ -45,4 +45,19 @@ for command in predict eval merge "import weights" export; do
     done < <(examples $command)
     if ((count == 0)); then fail "dtrain $command --help has no example"; fi
 done
+
+# and the README's ten lines of Python that read a checkpoint
+mkdir data
+cp small.h5 data/fashion-mnist.h5
+awk '/^### A checkpoint in ten lines/ {here = 1} /^```$/ {if (on) exit} on {print} here && /^```python/ {on = 1}' "$source/README.md" >ten.py
+run 1 eval runs/fashion-mlp
+accuracy=$(last_value accuracy)
+"$python" ten.py >"$out" 2>"$err"
+code=$?
+expect_code 0 "a checkpoint is read by h5py alone"
+if [[ $(awk '{printf "%.4f", $2}' "$out") == "$accuracy"* ]]; then
+    pass "and as many are right: $accuracy"
+else
+    fail "$(cat "$out"), but eval says $accuracy" && show "$err"
+fi
 finish
