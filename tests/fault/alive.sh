@@ -39,7 +39,7 @@ ended() { # ended NAME WHAT
     out=$work/out err=$work/err
 }
 for ranks in 1 2; do
-    DTRAIN_COUNT_PRODUCTS=$work/count$ranks DTRAIN_SLOW_PRODUCT="dnnl_sgemm $((calls[ranks] + 1)) $((75 * ranks))" LD_PRELOAD=$products \
+    DTRAIN_COUNT_PRODUCTS=$work/count$ranks DTRAIN_SLOW_PRODUCT="dnnl_sgemm $((calls[ranks] + 1)) $((150 * ranks))" LD_PRELOAD=$products \
         together "slow$ranks" "$ranks" train --set data.file=small.h5 --set train.epochs=1 "${mlp[@]}"
 done
 DTRAIN_FAULT="rank=0 call=write path=dtrain-spool nth=1+ do=delay ms=1000 armed=1" DTRAIN_FAULT_LOG=$work/delayed LD_PRELOAD=$shim \
@@ -50,7 +50,7 @@ ended slow2 "an evaluation longer than ten times train.timeout (2)"
 ended packed "an unpacking longer than ten times train.timeout"
 for ranks in 1 2; do
     slow=$(($(sed -n 's/^dnnl_sgemm //p' "count$ranks") - calls[ranks]))
-    ((slow * 75 * ranks > 5000)) || fail "the evaluation on $ranks ranks has only $slow slow products"
+    ((slow * 150 * ranks > 5000)) || fail "the evaluation on $ranks ranks has only $slow slow products"
 done
 (($(grep -c ' fault$' delayed) > 5)) || fail "the unpacking has only $(grep -c ' fault$' delayed) slow blocks"
 
