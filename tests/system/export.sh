@@ -72,6 +72,8 @@ recipe plain "last.h5, mean: 3, std: 5" \
 recipe plain2 series.h5 'conv1d: {out: 5, kernel: 3, padding: valid}, max_pool: 2, lstm: {units: 6, layers: 2}, simple_rnn: {units: 4, last: true}, flatten, dense: {out: 6, activation: sigmoid}, dense: 4'
 keras=(plain plain2 line3)
 recipe line3 line.h5 'lstm: {units: 3, last: true}, leaky_relu: 0.1, dense: 1'
+recipe named "far.h5, train_x: {one: '/train/x[0:1]', rest: '/train/x[1:]'}, test_x: {one: '/test/x[0:1]', rest: '/test/x[1:]'}" \
+    'concat: [[input: one], [input: rest, dense: 4]], dense: 3' # refused, below
 names=("${keras[@]}" first last series line line2 gaps far far2 rows rows2 rows3 gpt nano llama rnn)
 
 "$dtrain" train --help-recipe | sed -nE 's/^([a-z_0-9]+): .*/\1/p' >kinds
@@ -133,6 +135,12 @@ run 1 export gpt --to safetensors twice.safetensors
 if cmp -s twice.safetensors gpt.safetensors; then pass "the same model is the same file"; else fail "two exports of one model differ"; fi
 run 1 export gpt --to pytorch gpt.pt
 expect_bad 2 'gpt.pt is a directory with something in it' "a directory that is there"
+run 1 train named.yaml --set model.loss=mean_squared_error --run named
+expect_code 0 "a model of inputs with names"
+for format in onnx pytorch keras; do
+    run 1 export named --to $format "named.${format/keras/h5}"
+    grep -q 'built without' "$err" || expect_bad 1 "layer concat1/branch1/input1 \\(input\\): " "inputs with names have no place in $format yet"
+done
 run 1 export gpt --to tensorflow gpt.tf
 expect_bad 2 'no format "tensorflow".*safetensors' "a format there is not"
 run 1 export text.h5 --to npz text.npz
