@@ -37,7 +37,7 @@ for value in nan inf; do
         rank=
         ((ranks == 1)) || rank='rank [0-2]: '
         what="${rank}step 1: the loss is no longer a number, in samples 20 to 22 of epoch 0; row 137 of /train/x is"
-        expect_bad 1 "$what not finite: correct the data" "$value in the data"
+        expect_bad 1 "$what not finite \\((nan|infinity) in its place [0-9]+\\): correct the data" "$value in the data"
     done
 done
 rm -rf run
