@@ -12,7 +12,7 @@ trial() {
     local command=$1 ranks=$2 run=$3
     shift 3
     "$command" "$ranks" train --run "$run" --set data.file=small.h5 --set train.batch=32 --set train.shards=4 \
-        --set 'model.layers=[flatten, dense: {out: 16, activation: relu}, dense: 10]' --set train.epochs=3 \
+        --set 'model.layers=[flatten, dense: {out: 400, activation: relu}, dense: 10]' --set train.epochs=3 \
         --set checkpoint.every='1 epoch' "$@"
 }
 # killed_at CALL RUN ARGUMENT…: a run of one rank, killed in the middle of its product number CALL

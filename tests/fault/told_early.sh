@@ -15,7 +15,7 @@ with h5py.File(sys.argv[1]) as whole, h5py.File("packed.h5", "w") as packed:
 END
 
 trial=(--set train.epochs=1 --set train.batch=32 --set train.shards=4
-    --set 'model.layers=[flatten, dense: {out: 16, activation: relu}, dense: 10]')
+    --set 'model.layers=[flatten, dense: {out: 400, activation: relu}, dense: 10]')
 
 # Held in the first block of the spool, and in the next, if it goes on to it.
 touch gate
