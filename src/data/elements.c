@@ -4,8 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* IEEE 754-2008 binary16: a sign, 5 bits of exponent, 10 of fraction. */
-static float half(uint16_t bits) {
+float dt_half(uint16_t bits) {
     int exponent = bits >> 10 & 31, fraction = bits & 1023;
     float size = exponent == 0    ? ldexpf((float)fraction, -24)
                  : exponent == 31 ? (fraction ? NAN : INFINITY)
@@ -31,7 +30,7 @@ static float upper_half(uint16_t bits) {
     }
 READER(f64, double, (float)x)
 READER(f32, float, x)
-READER(f16, uint16_t, half(x))
+READER(f16, uint16_t, dt_half(x))
 READER(bf16, uint16_t, upper_half(x))
 READER(i64, int64_t, (float)x)
 READER(i32, int32_t, (float)x)

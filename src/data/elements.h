@@ -11,6 +11,8 @@ typedef struct dt_element {
     void (*read)(float *out, const void *in, int64_t count);
 } dt_element;
 
+/* The number that binary16 (IEEE 754-2008) has these bits for: a sign, 5 bits of exponent, 10 of fraction. */
+float dt_half(uint16_t bits);
 /* NULL: it is not read. */
 const dt_element *dt_element_named(const char *name);
 

@@ -1,25 +1,16 @@
 /* Values of NumPy's arrays into datasets, a block of rows at a time, whichever index moves fastest in the file. */
 #include <byteswap.h>
 #include <errno.h>
-#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/alive.h"
 #include "base/memory.h"
+#include "elements.h"
 #include "npy.h"
 
 #define BLOCK_BYTES ((size_t)4 << 20)
 #define TURNED_BYTES ((size_t)64 << 20) /* of a block whose columns lie far apart: the larger, the fewer readings */
-
-/* IEEE 754 binary16: a sign, 5 bits of exponent, 10 of fraction. */
-static float from_half(uint16_t bits) {
-    int exponent = bits >> 10 & 31, fraction = bits & 1023;
-    float size = exponent == 0    ? ldexpf((float)fraction, -24)
-                 : exponent == 31 ? (fraction ? NAN : INFINITY)
-                                  : ldexpf((float)(fraction + 1024), exponent - 25);
-    return bits >> 15 ? -size : size;
-}
 
 /* Values as they are in the file become those of the dataset, in place; of half precision from the last one on. */
 static void convert(const dt_npy *npy, void *block, size_t count) {
@@ -32,7 +23,7 @@ static void convert(const dt_npy *npy, void *block, size_t count) {
     for (size_t i = count; npy->half && i-- > 0;) {
         uint16_t bits;
         memcpy(&bits, (char *)block + i * sizeof bits, sizeof bits);
-        float value = from_half(bits);
+        float value = dt_half(bits);
         memcpy((char *)block + i * sizeof value, &value, sizeof value);
     }
 }
