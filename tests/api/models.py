@@ -16,9 +16,9 @@ def save(name, x, y, layers, data=""):
     recipe(name, layers, data)
 
 
-def recipe(name, layers, data=""):
+def recipe(name, layers, data="", of=None):
     with open(name + ".yaml", "w", encoding="utf-8") as file:
-        file.write(f"name: {name}\nrun: {name}\ndata: {{file: {name}.h5{data}}}\n"
+        file.write(f"name: {name}\nrun: {name}\ndata: {{file: {of or name}.h5{data}}}\n"
                    "optimizer: {lr: 0.002}\ntrain: {batch: 32, shards: 4, epochs: 2}\nmodel:\n")
         file.write(layers)
 
@@ -48,3 +48,23 @@ if "text" in sys.argv:
     with open("text.txt", "w", encoding="utf-8") as file:
         file.write("".join("abcdefgh "[i] for i in rng.integers(0, 9, 4000)))
     recipe("text", "  layers:\n    - gpt: {layers: 2, heads: 2, width: 16}\n", ", context: 8")
+
+if "bits" in sys.argv:
+    residual = ("    - residual:\n        activation: relu\n        layers: [conv2d: {out: 16, stride: 2, bias: false}, batch_norm: {activation: relu}, "
+                "conv2d: {out: 16, bias: false}, batch_norm]\n"
+                "        shortcut: [conv2d: {out: 16, kernel: 1, stride: 2, bias: false}, batch_norm]\n")
+    y = rng.integers(0, 3, 160)
+    x = np.clip(rng.normal(90, 30, (160, 12, 12, 3)) + 60 * y[:, None, None, None] * (np.arange(12) % 3 == 1)[:, None], 0, 255)
+    save("resnet", x.astype("u1"), y.astype("u1"), "  layers:\n    - conv2d: {out: 8, bias: false}\n    - batch_norm: {activation: relu}\n"
+         + residual + "    - global_avg_pool\n    - dense: 3\n")
+    x = rng.normal(size=(240, 400)).astype("f4")
+    save("wide", x, (x[:, :3].argmax(1)).astype("u1"), "  layers:\n    - dense: {out: 20, activation: relu}\n    - dense: 3\n")
+    x = rng.normal(size=(240, 12)).astype("f4")
+    save("single", x, x[:, :1] * x[:, 1:2], "  loss: mean_squared_error\n  layers:\n    - dense: {out: 20, activation: tanh}\n    - dense: 1\n")
+    for cell in "lstm", "gru":
+        recipe(cell, f"  layers:\n    - {cell}: {{units: 24, layers: 2}}\n    - dense: 9\n", ", context: 7, windows: stream", "text")
+    recipe("masked", "  layers:\n    - bert: {layers: 2, heads: 2, width: 16}\n", ", context: 8, objective: masked", "text")
+    x = rng.integers(1, 9, (240, 8)).astype("i2")
+    x[np.arange(8)[None, :] >= rng.integers(3, 9, 240)[:, None]] = 0
+    save("bert", x, ((x == 5).sum(1) > 0).astype("u1"), "  layers:\n    - bert: {layers: 2, heads: 2, width: 16, classes: 2}\n",
+         ", context: 8, objective: class, vocabulary: 9, pad: 0, train_tokens: /train/x, test_tokens: /test/x")

@@ -1,19 +1,16 @@
 #!/usr/bin/python3
-"""predicted.py inputs DATA: the test samples, a line each, as C99 hexadecimal floats.
-predicted.py compare PREDICTIONS TEXT: how many numbers of the text, which test_api printed, are others than /output's."""
+"""predicted.py DATA PREDICTIONS OUT [CONTEXT [PAD]]: the samples that were predicted, as doubles; of a text CONTEXT tokens
+each, and PAD is the id of no token."""
 import sys
 
 import h5py
 import numpy as np
 
-if sys.argv[1] == "inputs":
-    with h5py.File(sys.argv[2]) as file:
-        for row in file["test/x"][:]:
-            print(*(float(value).hex() for value in row.ravel()))
-else:
-    with h5py.File(sys.argv[2]) as file:
-        want = file["output"][:].astype("f4").ravel()
-    got = np.array([float.fromhex(word) for word in open(sys.argv[3], encoding="utf-8").read().split()], "f8")
-    if got.size != want.size:
-        sys.exit(f"{got.size} numbers, not {want.size}")
-    print(f"{np.count_nonzero(got.astype('f4') != want)} of {want.size} differ")
+with h5py.File(sys.argv[1]) as file, h5py.File(sys.argv[2]) as predicted:
+    if "token" in predicted:
+        x = file["test/tokens"][:][predicted["token"][:][:, None] + np.arange(int(sys.argv[4]))]
+    else:
+        x = file["test/x"][:]
+if len(sys.argv) > 5:
+    x[x == int(sys.argv[5])] = -1
+x.astype("f8").tofile(sys.argv[3])

@@ -362,22 +362,6 @@ static void ranges(const dtrain_model *model) {
 
 /* ---- for the script ---- */
 
-/* Outputs of samples that come as text on standard input, as C99 hexadecimal floats. */
-static void print_outputs(const dtrain_model *model, int64_t at_once) {
-    int64_t n = dtrain_inputs(model), m = dtrain_outputs(model), rows = 0, room = 64;
-    double *x = malloc((size_t)(room * n) * sizeof *x);
-    for (int64_t i = 0; x && scanf("%lf", &x[i]) == 1; i++) {
-        rows = (i + 1) / n;
-        if (i + 1 == room * n) x = realloc(x, (size_t)((room *= 2) * n) * sizeof *x);
-    }
-    double *y = numbers(rows * m, sizeof *y);
-    dtrain_workspace *workspace = workspace_of(model, at_once, 0);
-    DO(dtrain_predict_double(model, workspace, rows, x, y, &error));
-    for (int64_t i = 0; i < rows * m; i++) printf("%a%c", y[i], (i + 1) % m ? ' ' : '\n');
-    dtrain_workspace_destroy(workspace);
-    free(x), free(y);
-}
-
 static void print_description(const dtrain_model *model) {
     int64_t in[DTRAIN_MAX_RANK], out[DTRAIN_MAX_RANK];
     int in_rank = dtrain_input_shape(model, in), out_rank = dtrain_output_shape(model, out);
@@ -398,9 +382,7 @@ int main(int argc, char **argv) {
     const char *check = argv[1], *path = argv[2];
     const char *flags = getenv("DTRAIN_TEST_OPEN");
     dtrain_model *model = opened(path, flags ? (unsigned)atoi(flags) : 0);
-    if (strcmp(check, "outputs") == 0)
-        print_outputs(model, argc > 3 ? atoll(argv[3]) : 64);
-    else if (strcmp(check, "description") == 0)
+    if (strcmp(check, "description") == 0)
         print_description(model);
     else if (strcmp(check, "states") == 0)
         states(model);

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # libdtrain as its users have it: installed, found by pkg-config and by CMake, called from C and Fortran. It gives the
-# bits of the program, in every layout, from every thread, and leaves the caller's program as it was.
+# same bits in every layout and from every thread (library_bits.sh: those of the program), and leaves the caller's program
+# as it was.
 . "$(dirname "$0")/../support/lib.sh"
 
 [[ -e $build/src/api/libdtrain.a ]] || skip "the library was not built (it needs a serial HDF5)"
@@ -54,17 +55,6 @@ done
 try "the state of a series is the caller's" ./test_api states series
 for model in values pictures series; do
     try "derivatives of $model" ./test_api derivatives "$model" 0.005
-done
-# On AVX-512 alone do sums have one order for all numbers of rows but one (a recurrent layer's, of a single row).
-isa=$(/usr/bin/python3 -c 'import h5py, sys; print(bytes(h5py.File(sys.argv[1])["state/isa"][:]).decode())' "$(newest values)")
-for case in "values 1" "values 64" "pictures 1" "pictures 7" "series 7" "series 64"; do
-    read -r model at_once <<<"$case"
-    [[ $isa == avx512* || $at_once == 64 ]] || { lacks "$model in calls of $at_once: $isa has other sums for other numbers of rows" && continue; }
-    run 1 predict "$model" -o predicted.h5
-    "$source/tests/api/predicted.py" inputs "$model.h5" >samples
-    ./test_api outputs "$model" "$at_once" <samples >answers
-    "$source/tests/api/predicted.py" compare predicted.h5 answers >"$out"
-    if [[ $isa == avx512* ]]; then expect_in "$out" '^0 of' "$model in calls of $at_once: the bits of dtrain predict"; fi
 done
 for model in values pictures series; do
     try "the range of training, $model" ./test_api ranges "$model"
