@@ -12,6 +12,15 @@
 ! dimension counts the samples, and those before are the sample's own, in the reverse of dtrain_input_shape's order: what
 ! C calls x[rows, height, width, channels] is x(channels, width, height, rows). With samples_first = .true., for rank 2, it
 ! is x(rows, inputs) and y(rows, outputs). An argument `error` may be left out; a failure then stops the program.
+!
+! A model whose inputs have names, as in {image: /a, meta: [/b, /c]}, takes rows: what is put there by name is copied, so
+! any array of any layout will do, single or double.
+!
+!     type(dtrain_rows) :: rows
+!     call rows%create(model, samples)
+!     call rows%put("image", image, error)    ! image(width, height, samples)
+!     call rows%put("meta", meta, error)      ! meta(numbers, samples)
+!     call model%predict(rows, y, error)
 module dtrain
     use, intrinsic :: iso_c_binding
     use, intrinsic :: iso_fortran_env, only: error_unit
@@ -59,22 +68,47 @@ module dtrain
         procedure :: class_label => model_class_label
         procedure :: output_kind => model_output_kind
         procedure :: input_scaling => model_input_scaling
+        procedure :: parts => model_parts
+        procedure :: part_name => model_part_name
+        procedure :: part_shape => model_part_shape
+        procedure :: part_first => model_part_first
         procedure :: checkpoint => model_checkpoint
         procedure :: warnings => model_warnings
         procedure, private :: predict_s1, predict_s2, predict_s3, predict_s33, predict_s4, predict_s44, predict_d1, predict_d2, &
-            predict_d3, predict_d33, predict_d4, predict_d44
+            predict_d3, predict_d33, predict_d4, predict_d44, predict_rs, predict_rd
         !> y from x; `workspace` makes a call faster, `state` is read and replaced: [states, samples], zero at a beginning.
         generic :: predict => predict_s1, predict_s2, predict_s3, predict_s33, predict_s4, predict_s44, predict_d1, predict_d2, &
-            predict_d3, predict_d33, predict_d4, predict_d44
-        procedure, private :: vjp_s1, vjp_s2, vjp_d1, vjp_d2
+            predict_d3, predict_d33, predict_d4, predict_d44, predict_rs, predict_rd
+        procedure, private :: vjp_s1, vjp_s2, vjp_d1, vjp_d2, vjp_r
         !> dx = the sum over outputs of dy * d y / d x.
-        generic :: vjp => vjp_s1, vjp_s2, vjp_d1, vjp_d2
+        generic :: vjp => vjp_s1, vjp_s2, vjp_d1, vjp_d2, vjp_r
         procedure, private :: jacobian_s, jacobian_d
         !> jacobian(i, o) = d y(o) / d x(i) of one sample.
         generic :: jacobian => jacobian_s, jacobian_d
-        procedure, private :: outside_s, outside_d
+        procedure, private :: outside_s, outside_d, outside_r
         !> How many numbers of x, [inputs, samples], leave the range that training saw; -1 where nothing is known of it.
-        generic :: outside_range => outside_s, outside_d
+        generic :: outside_range => outside_s, outside_d, outside_r
+        !> Which of them do, of rows: an allocatable list of dtrain_outside.
+        procedure :: outside_list => model_outside_list
+    end type
+
+    !> A number that training has not seen the like of: `part` counts inputs, `number` those of the part, from 1.
+    type, bind(c), public :: dtrain_outside
+        integer(c_int64_t) :: row, part, number
+        real(c_double) :: value, least, most
+    end type
+
+    !> Samples of a model whose inputs have names, or derivatives by them. `numbers` has whole rows: [inputs, samples].
+    type, public :: dtrain_rows
+        real(c_double), allocatable :: numbers(:, :)
+        type(c_ptr), private :: model = c_null_ptr
+    contains
+        procedure :: create => rows_create
+        procedure, private :: put_s1, put_s2, put_s3, put_s4, put_d1, put_d2, put_d3, put_d4
+        !> The samples' numbers of the input that has a name.
+        generic :: put => put_s1, put_s2, put_s3, put_s4, put_d1, put_d2, put_d3, put_d4
+        procedure, private :: get_s1, get_s2, get_s3, get_s4, get_d1, get_d2, get_d3, get_d4
+        generic :: get => get_s1, get_s2, get_s3, get_s4, get_d1, get_d2, get_d3, get_d4
     end type
 
     !> Memory for the calls of one thread at a time.
@@ -140,6 +174,52 @@ module dtrain
             import
             type(c_ptr), value :: model
             integer(c_int) :: kind_of
+        end function
+        pure function c_parts(model) bind(c, name="dtrain_parts") result(n)
+            import
+            type(c_ptr), value :: model
+            integer(c_int64_t) :: n
+        end function
+        function c_part_name(model, part) bind(c, name="dtrain_part_name") result(name)
+            import
+            type(c_ptr), value :: model
+            integer(c_int64_t), value :: part
+            type(c_ptr) :: name
+        end function
+        function c_part_named(model, name) bind(c, name="dtrain_part_named") result(part)
+            import
+            type(c_ptr), value :: model
+            character(kind=c_char), intent(in) :: name(*)
+            integer(c_int64_t) :: part
+        end function
+        pure function c_part_first(model, part) bind(c, name="dtrain_part_first") result(n)
+            import
+            type(c_ptr), value :: model
+            integer(c_int64_t), value :: part
+            integer(c_int64_t) :: n
+        end function
+        pure function c_part_numbers(model, part) bind(c, name="dtrain_part_numbers") result(n)
+            import
+            type(c_ptr), value :: model
+            integer(c_int64_t), value :: part
+            integer(c_int64_t) :: n
+        end function
+        function c_part_shape(model, part, shape_of) bind(c, name="dtrain_part_shape") result(rank_of)
+            import
+            type(c_ptr), value :: model
+            integer(c_int64_t), value :: part
+            integer(c_int64_t), intent(out) :: shape_of(*)
+            integer(c_int) :: rank_of
+        end function
+        function c_outside_list(model, rows, x, list, room, count, error) bind(c, name="dtrain_outside_list") result(code)
+            import
+            type(c_ptr), value :: model
+            integer(c_int64_t), value :: rows, room
+            type(c_array), intent(in) :: x(*)
+            type(dtrain_outside), intent(inout) :: list(*)
+            integer(c_int64_t), intent(out) :: count
+            type(dtrain_error_c), intent(inout) :: error
+            integer(c_int) :: code
         end function
         function c_checkpoint(model) bind(c, name="dtrain_checkpoint") result(text)
             import
@@ -362,6 +442,337 @@ contains
         character(:), allocatable :: text
         text = text_of(c_warnings(self%handle))
     end function
+
+    ! ---- inputs that have names ----
+
+    !> How many inputs a model has: one, called "input", where they have no names.
+    pure function model_parts(self) result(n)
+        class(dtrain_model), intent(in) :: self
+        integer :: n
+        n = int(c_parts(self%handle))
+    end function
+
+    !> Of input i, counted from 1.
+    function model_part_name(self, i) result(name)
+        class(dtrain_model), intent(in) :: self
+        integer, intent(in) :: i
+        character(:), allocatable :: name
+        name = text_of(c_part_name(self%handle, int(i - 1, c_int64_t)))
+    end function
+
+    !> Its shape in Fortran's order: the dimension that varies fastest comes first.
+    function model_part_shape(self, i) result(dimensions)
+        class(dtrain_model), intent(in) :: self
+        integer, intent(in) :: i
+        integer, allocatable :: dimensions(:)
+        integer(c_int64_t) :: found(6)
+        integer(c_int) :: n
+        n = max(0_c_int, c_part_shape(self%handle, int(i - 1, c_int64_t), found))
+        dimensions = int(found(n:1:-1))
+    end function
+
+    !> Where its numbers begin in a row, counted from 1.
+    pure function model_part_first(self, i) result(first_of)
+        class(dtrain_model), intent(in) :: self
+        integer, intent(in) :: i
+        integer :: first_of
+        first_of = int(c_part_first(self%handle, int(i - 1, c_int64_t))) + 1
+    end function
+
+    subroutine rows_create(self, model, samples)
+        class(dtrain_rows), intent(inout) :: self
+        type(dtrain_model), intent(in) :: model
+        integer, intent(in) :: samples
+        if (allocated(self%numbers)) deallocate (self%numbers)
+        allocate (self%numbers(model%inputs(), samples))
+        self%numbers = 0
+        self%model = model%handle
+    end subroutine
+
+    !> Whether an array can be the input that has a name; which, from 0.
+    function accepts(rows, name, samples, numbers, part, error) result(good)
+        class(dtrain_rows), intent(in) :: rows
+        character(*), intent(in) :: name
+        integer, intent(in) :: samples, numbers
+        integer, intent(out) :: part
+        type(dtrain_error), intent(out), optional :: error
+        logical :: good
+        type(dtrain_error) :: none
+        character(200) :: text
+        part = -1
+        if (allocated(rows%numbers)) part = int(c_part_named(rows%model, trim(name) // c_null_char))
+        good = part >= 0
+        if (.not. good) then
+            call refuse("the model has no input " // trim(name) // ", or rows have not been created", error)
+            return
+        end if
+        good = samples == size(rows%numbers, 2) .and. numbers == samples * int(c_part_numbers(rows%model, int(part, c_int64_t)))
+        if (good) then
+            call settle(dtrain_ok, none, error)
+            return
+        end if
+        write (text, "(3a,i0,a,i0,a,i0,a,i0)") "input ", trim(name), " has ", numbers, " numbers, ", samples, &
+            " samples; it must have ", size(rows%numbers, 2), " samples of ", c_part_numbers(rows%model, int(part, c_int64_t))
+        call refuse(trim(text), error)
+    end function
+
+    pure function first(rows, part) result(at)
+        class(dtrain_rows), intent(in) :: rows
+        integer, intent(in) :: part
+        integer :: at
+        at = int(c_part_first(rows%model, int(part, c_int64_t))) + 1
+    end function
+
+    pure function last(rows, part) result(at)
+        class(dtrain_rows), intent(in) :: rows
+        integer, intent(in) :: part
+        integer :: at
+        at = int(c_part_first(rows%model, int(part, c_int64_t)) + c_part_numbers(rows%model, int(part, c_int64_t)))
+    end function
+
+    subroutine put_s1(self, name, x, error)
+        class(dtrain_rows), intent(inout) :: self
+        character(*), intent(in) :: name
+        real(c_float), intent(in) :: x(:)
+        type(dtrain_error), intent(out), optional :: error
+        integer :: part
+        if (accepts(self, name, 1, size(x), part, error)) self%numbers(first(self, part):last(self, part), :) = &
+            reshape(real(x, c_double), [last(self, part) - first(self, part) + 1, 1])
+    end subroutine
+
+    subroutine put_s2(self, name, x, error)
+        class(dtrain_rows), intent(inout) :: self
+        character(*), intent(in) :: name
+        real(c_float), intent(in) :: x(:, :)
+        type(dtrain_error), intent(out), optional :: error
+        integer :: part
+        if (accepts(self, name, size(x, 2), size(x), part, error)) self%numbers(first(self, part):last(self, part), :) = &
+            reshape(real(x, c_double), [last(self, part) - first(self, part) + 1, size(x, 2)])
+    end subroutine
+
+    subroutine put_s3(self, name, x, error)
+        class(dtrain_rows), intent(inout) :: self
+        character(*), intent(in) :: name
+        real(c_float), intent(in) :: x(:, :, :)
+        type(dtrain_error), intent(out), optional :: error
+        integer :: part
+        if (accepts(self, name, size(x, 3), size(x), part, error)) self%numbers(first(self, part):last(self, part), :) = &
+            reshape(real(x, c_double), [last(self, part) - first(self, part) + 1, size(x, 3)])
+    end subroutine
+
+    subroutine put_s4(self, name, x, error)
+        class(dtrain_rows), intent(inout) :: self
+        character(*), intent(in) :: name
+        real(c_float), intent(in) :: x(:, :, :, :)
+        type(dtrain_error), intent(out), optional :: error
+        integer :: part
+        if (accepts(self, name, size(x, 4), size(x), part, error)) self%numbers(first(self, part):last(self, part), :) = &
+            reshape(real(x, c_double), [last(self, part) - first(self, part) + 1, size(x, 4)])
+    end subroutine
+
+    subroutine put_d1(self, name, x, error)
+        class(dtrain_rows), intent(inout) :: self
+        character(*), intent(in) :: name
+        real(c_double), intent(in) :: x(:)
+        type(dtrain_error), intent(out), optional :: error
+        integer :: part
+        if (accepts(self, name, 1, size(x), part, error)) self%numbers(first(self, part):last(self, part), :) = &
+            reshape(real(x, c_double), [last(self, part) - first(self, part) + 1, 1])
+    end subroutine
+
+    subroutine put_d2(self, name, x, error)
+        class(dtrain_rows), intent(inout) :: self
+        character(*), intent(in) :: name
+        real(c_double), intent(in) :: x(:, :)
+        type(dtrain_error), intent(out), optional :: error
+        integer :: part
+        if (accepts(self, name, size(x, 2), size(x), part, error)) self%numbers(first(self, part):last(self, part), :) = &
+            reshape(real(x, c_double), [last(self, part) - first(self, part) + 1, size(x, 2)])
+    end subroutine
+
+    subroutine put_d3(self, name, x, error)
+        class(dtrain_rows), intent(inout) :: self
+        character(*), intent(in) :: name
+        real(c_double), intent(in) :: x(:, :, :)
+        type(dtrain_error), intent(out), optional :: error
+        integer :: part
+        if (accepts(self, name, size(x, 3), size(x), part, error)) self%numbers(first(self, part):last(self, part), :) = &
+            reshape(real(x, c_double), [last(self, part) - first(self, part) + 1, size(x, 3)])
+    end subroutine
+
+    subroutine put_d4(self, name, x, error)
+        class(dtrain_rows), intent(inout) :: self
+        character(*), intent(in) :: name
+        real(c_double), intent(in) :: x(:, :, :, :)
+        type(dtrain_error), intent(out), optional :: error
+        integer :: part
+        if (accepts(self, name, size(x, 4), size(x), part, error)) self%numbers(first(self, part):last(self, part), :) = &
+            reshape(real(x, c_double), [last(self, part) - first(self, part) + 1, size(x, 4)])
+    end subroutine
+
+    subroutine get_s1(self, name, x, error)
+        class(dtrain_rows), intent(in) :: self
+        character(*), intent(in) :: name
+        real(c_float), intent(inout) :: x(:)
+        type(dtrain_error), intent(out), optional :: error
+        integer :: part
+        if (accepts(self, name, 1, size(x), part, error)) &
+            x = reshape(real(self%numbers(first(self, part):last(self, part), :), c_float), shape(x))
+    end subroutine
+
+    subroutine get_s2(self, name, x, error)
+        class(dtrain_rows), intent(in) :: self
+        character(*), intent(in) :: name
+        real(c_float), intent(inout) :: x(:, :)
+        type(dtrain_error), intent(out), optional :: error
+        integer :: part
+        if (accepts(self, name, size(x, 2), size(x), part, error)) &
+            x = reshape(real(self%numbers(first(self, part):last(self, part), :), c_float), shape(x))
+    end subroutine
+
+    subroutine get_s3(self, name, x, error)
+        class(dtrain_rows), intent(in) :: self
+        character(*), intent(in) :: name
+        real(c_float), intent(inout) :: x(:, :, :)
+        type(dtrain_error), intent(out), optional :: error
+        integer :: part
+        if (accepts(self, name, size(x, 3), size(x), part, error)) &
+            x = reshape(real(self%numbers(first(self, part):last(self, part), :), c_float), shape(x))
+    end subroutine
+
+    subroutine get_s4(self, name, x, error)
+        class(dtrain_rows), intent(in) :: self
+        character(*), intent(in) :: name
+        real(c_float), intent(inout) :: x(:, :, :, :)
+        type(dtrain_error), intent(out), optional :: error
+        integer :: part
+        if (accepts(self, name, size(x, 4), size(x), part, error)) &
+            x = reshape(real(self%numbers(first(self, part):last(self, part), :), c_float), shape(x))
+    end subroutine
+
+    subroutine get_d1(self, name, x, error)
+        class(dtrain_rows), intent(in) :: self
+        character(*), intent(in) :: name
+        real(c_double), intent(inout) :: x(:)
+        type(dtrain_error), intent(out), optional :: error
+        integer :: part
+        if (accepts(self, name, 1, size(x), part, error)) &
+            x = reshape(real(self%numbers(first(self, part):last(self, part), :), c_double), shape(x))
+    end subroutine
+
+    subroutine get_d2(self, name, x, error)
+        class(dtrain_rows), intent(in) :: self
+        character(*), intent(in) :: name
+        real(c_double), intent(inout) :: x(:, :)
+        type(dtrain_error), intent(out), optional :: error
+        integer :: part
+        if (accepts(self, name, size(x, 2), size(x), part, error)) &
+            x = reshape(real(self%numbers(first(self, part):last(self, part), :), c_double), shape(x))
+    end subroutine
+
+    subroutine get_d3(self, name, x, error)
+        class(dtrain_rows), intent(in) :: self
+        character(*), intent(in) :: name
+        real(c_double), intent(inout) :: x(:, :, :)
+        type(dtrain_error), intent(out), optional :: error
+        integer :: part
+        if (accepts(self, name, size(x, 3), size(x), part, error)) &
+            x = reshape(real(self%numbers(first(self, part):last(self, part), :), c_double), shape(x))
+    end subroutine
+
+    subroutine get_d4(self, name, x, error)
+        class(dtrain_rows), intent(in) :: self
+        character(*), intent(in) :: name
+        real(c_double), intent(inout) :: x(:, :, :, :)
+        type(dtrain_error), intent(out), optional :: error
+        integer :: part
+        if (accepts(self, name, size(x, 4), size(x), part, error)) &
+            x = reshape(real(self%numbers(first(self, part):last(self, part), :), c_double), shape(x))
+    end subroutine
+
+    subroutine predict_rs(self, x, y, error, workspace, state)
+        class(dtrain_model), intent(in) :: self
+        type(dtrain_rows), intent(in) :: x
+        real(c_float), intent(inout), contiguous, target :: y(:, :)
+        type(dtrain_error), intent(out), optional :: error
+        type(dtrain_workspace), intent(in), optional :: workspace
+        real(c_float), intent(inout), optional, contiguous, target :: state(:, :)
+        real(c_double) :: wide(size(y, 1), size(y, 2))
+        type(dtrain_error) :: found
+        wide = 0
+        call predict_rd(self, x, wide, found, workspace, state)
+        if (found%code == dtrain_ok) y = real(wide, c_float)
+        call settle(found%code, found, error)
+    end subroutine
+
+    subroutine predict_rd(self, x, y, error, workspace, state)
+        class(dtrain_model), intent(in) :: self
+        type(dtrain_rows), intent(in) :: x
+        real(c_double), intent(inout), contiguous, target :: y(:, :)
+        type(dtrain_error), intent(out), optional :: error
+        type(dtrain_workspace), intent(in), optional :: workspace
+        real(c_float), intent(inout), optional, contiguous, target :: state(:, :)
+        if (.not. allocated(x%numbers)) then
+            call refuse("rows have not been created", error)
+            return
+        end if
+        call predict_d2(self, x%numbers, y, error, workspace, state)
+    end subroutine
+
+    !> dx, created here, has what dx%get gives by name.
+    subroutine vjp_r(self, x, dy, dx, error, workspace)
+        class(dtrain_model), intent(in) :: self
+        type(dtrain_rows), intent(in) :: x
+        real(c_double), intent(in), contiguous, target :: dy(:, :)
+        type(dtrain_rows), intent(inout) :: dx
+        type(dtrain_error), intent(out), optional :: error
+        type(dtrain_workspace), intent(in), optional :: workspace
+        if (.not. allocated(x%numbers)) then
+            call refuse("rows have not been created", error)
+            return
+        end if
+        dx%model = x%model
+        dx%numbers = 0 * x%numbers
+        call vjp_d2(self, x%numbers, dy, dx%numbers, error, workspace)
+    end subroutine
+
+    function outside_r(self, x) result(count)
+        class(dtrain_model), intent(in) :: self
+        type(dtrain_rows), intent(in) :: x
+        integer(c_int64_t) :: count
+        count = -1
+        if (allocated(x%numbers)) count = self%outside_range(x%numbers)
+    end function
+
+    subroutine model_outside_list(self, x, list, error)
+        class(dtrain_model), intent(in) :: self
+        type(dtrain_rows), intent(in), target :: x
+        type(dtrain_outside), allocatable, intent(out) :: list(:)
+        type(dtrain_error), intent(out), optional :: error
+        type(dtrain_error) :: found
+        type(c_array) :: parts(16)
+        integer(c_int64_t) :: room, count
+        integer(c_int) :: code
+        integer :: i, samples
+        if (.not. allocated(x%numbers)) then
+            call refuse("rows have not been created", error)
+            return
+        end if
+        samples = size(x%numbers, 2)
+        if (samples > 0) then
+            do i = 1, self%parts()
+                parts(i) = c_array(c_loc(x%numbers(self%part_first(i), 1)), is_double, int(self%inputs(), c_int64_t), &
+                    1_c_int64_t)
+            end do
+        end if
+        room = max(0_c_int64_t, self%outside_range(x))
+        allocate (list(room))
+        code = c_outside_list(self%handle, int(samples, c_int64_t), parts, list, room, count, found%of_c)
+        list%row = list%row + 1
+        list%part = list%part + 1
+        list%number = list%number + 1
+        call settle(code, found, error)
+    end subroutine
 
     ! ---- workspaces ----
 

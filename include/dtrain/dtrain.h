@@ -129,6 +129,23 @@ DTRAIN_API void dtrain_output_scaling(const dtrain_model *model, double *mean, d
  * [dtrain_inputs]; either may be NULL. DTRAIN_ERR_UNKNOWN where the checkpoint does not say, and of token ids. */
 DTRAIN_API int dtrain_input_range(const dtrain_model *model, double *least, double *most, dtrain_error *error);
 
+/* ---- inputs that have names ----
+ *
+ * A model whose recipe names its inputs, as {image: /a, meta: [/b, /c]}, has so many parts of a row, in that order, one
+ * behind the other; any other has one, which is the row and called "input". Parts count from 0. The functions in
+ * …_parts below take and give an array for each, of its own layout and type; all others take whole rows, in which a
+ * part begins at dtrain_part_first, as it does in what dtrain_input_scaling and dtrain_input_range tell. All parts have
+ * one type, dtrain_input_type, the smallest that holds the numbers of all. */
+DTRAIN_API int64_t dtrain_parts(const dtrain_model *model);
+/* NULL where there is no such part. */
+DTRAIN_API const char *dtrain_part_name(const dtrain_model *model, int64_t part);
+/* The part that has a name; -1: none. */
+DTRAIN_API int64_t dtrain_part_named(const dtrain_model *model, const char *name);
+/* Where its numbers begin in a row, how many they are, and their shape, as dtrain_input_shape; -1: no such part. */
+DTRAIN_API int64_t dtrain_part_first(const dtrain_model *model, int64_t part);
+DTRAIN_API int64_t dtrain_part_numbers(const dtrain_model *model, int64_t part);
+DTRAIN_API int dtrain_part_shape(const dtrain_model *model, int64_t part, int64_t shape[DTRAIN_MAX_RANK]);
+
 /* ---- workspaces ---- */
 
 enum {
@@ -172,6 +189,11 @@ typedef struct dtrain_array {
 DTRAIN_API int dtrain_predict_arrays(const dtrain_model *model, dtrain_workspace *workspace, int64_t rows,
                                      const dtrain_array *x, const dtrain_array *y, const float *state_in,
                                      float *state_out, dtrain_error *error);
+/* The same from an array for each part: x[dtrain_parts], number j of row i of a part being element i*row_stride +
+ * j*stride of its own data. The bits are those of the same numbers in one row. */
+DTRAIN_API int dtrain_predict_parts(const dtrain_model *model, dtrain_workspace *workspace, int64_t rows,
+                                    const dtrain_array *x, const dtrain_array *y, const float *state_in,
+                                    float *state_out, dtrain_error *error);
 /* Numbers of a row's state; 0: the model has none. */
 DTRAIN_API int64_t dtrain_states(const dtrain_model *model);
 
@@ -180,16 +202,37 @@ DTRAIN_API int64_t dtrain_states(const dtrain_model *model);
  * inputs are token ids, or the workspace was made without DTRAIN_GRADIENTS. A recurrent state begins at zero. */
 DTRAIN_API int dtrain_vjp(const dtrain_model *model, dtrain_workspace *workspace, int64_t rows, const dtrain_array *x,
                           const dtrain_array *dy, const dtrain_array *dx, const dtrain_array *y, dtrain_error *error);
+/* The same by part: x[dtrain_parts] and dx[dtrain_parts]. Where the data of dx is NULL, that part's is not wanted. */
+DTRAIN_API int dtrain_vjp_parts(const dtrain_model *model, dtrain_workspace *workspace, int64_t rows,
+                                const dtrain_array *x, const dtrain_array *dy, const dtrain_array *dx,
+                                const dtrain_array *y, dtrain_error *error);
 /* jacobian[rows, outputs, inputs] = d y_o / d x_i at each row of x, in the caller's units, row-major and of the type of
  * x. A row takes `outputs` rows of work: a workspace for as many computes a row's at once. Errors as for dtrain_vjp. */
 DTRAIN_API int dtrain_jacobian(const dtrain_model *model, dtrain_workspace *workspace, int64_t rows,
                                const dtrain_array *x, void *jacobian, dtrain_error *error);
+
+/* The same by part: jacobian[part] is [rows, outputs, dtrain_part_numbers], of the type of x[part]; NULL: not wanted.
+ */
+DTRAIN_API int dtrain_jacobian_parts(const dtrain_model *model, dtrain_workspace *workspace, int64_t rows,
+                                     const dtrain_array *x, void *const *jacobian, dtrain_error *error);
 
 /* Whether numbers of x leave the range that training saw, as NaN does too: outside[rows, inputs] receives 1 where one
  * does, else 0, unless it is NULL; *count how many do, unless it is NULL. Takes no workspace. Errors:
  * DTRAIN_ERR_ARGUMENT, DTRAIN_ERR_UNKNOWN as for dtrain_input_range. */
 DTRAIN_API int dtrain_outside_range(const dtrain_model *model, int64_t rows, const dtrain_array *x,
                                     unsigned char *outside, int64_t *count, dtrain_error *error);
+
+/* A number that training has not seen the like of. */
+typedef struct dtrain_outside {
+    int64_t row, part, number; /* of the part, from 0: number dtrain_part_first + number of the row */
+    double value;              /* what it is */
+    double least, most;        /* what training saw there */
+} dtrain_outside;
+
+/* Which numbers of x[dtrain_parts] those are: list[room] receives the first of them, row by row and part by part, and
+ * *count how many there are, unless it is NULL. Errors as for dtrain_outside_range. */
+DTRAIN_API int dtrain_outside_list(const dtrain_model *model, int64_t rows, const dtrain_array *x, dtrain_outside *list,
+                                   int64_t room, int64_t *count, dtrain_error *error);
 
 #ifdef __cplusplus
 }

@@ -39,42 +39,55 @@ static const dt_real *go_there_and_back(dtrain_workspace *ws, int64_t rows) {
 /* ---- vector times Jacobian ---- */
 
 typedef struct vjp_call {
-    const dtrain_array *x, *dy, *dx, *y;
+    dt_parts x, dx;
+    const dtrain_array *dy, *y;
+    bool some; /* of dx are wanted, and not all */
 } vjp_call;
 
 static dt_status vjp_rows(dtrain_workspace *ws, const vjp_call *call, int64_t rows) {
     for (int64_t first = 0; first < rows; first += ws->rows) {
         int64_t count = rows - first < ws->rows ? rows - first : ws->rows;
-        DT_TRY(dt_rows_in(ws, call->x, first, count));
+        DT_TRY(dt_rows_in(ws, &call->x, first, count));
         dt_rows_take(ws, call->dy, first, count);
-        dt_rows_gradient(ws, call->dx, first, count, go_there_and_back(ws, count));
+        dt_rows_gradient(ws, &call->dx, first, count, go_there_and_back(ws, count));
         if (call->y) dt_rows_out(ws, ws->y, call->y, first, count);
     }
     return dt_ok();
 }
 
 static dt_status check_vjp(const vjp_call *call) {
-    DT_TRY(dt_check_array(call->x, "x"));
+    DT_TRY(dt_parts_check(&call->x, "x", false));
     DT_TRY(dt_check_array(call->dy, "dy"));
-    DT_TRY(dt_check_array(call->dx, "dx"));
+    DT_TRY(dt_parts_check(&call->dx, "dx", call->some));
     return call->y ? dt_check_array(call->y, "y") : dt_ok();
+}
+
+static int vjp(const dtrain_model *model, dtrain_workspace *workspace, int64_t rows, const vjp_call *arguments,
+               dtrain_error *error) {
+    if (!model) return dt_api_fail(error, DTRAIN_ERR_ARGUMENT, "dtrain_vjp: model is NULL");
+    dt_call call;
+    dt_status status = dt_call_begin(&call, model, workspace, rows, rows < 64 ? rows : 64, true);
+    if (status.code == DT_OK && rows > 0) status = check_vjp(arguments);
+    if (status.code == DT_OK && rows > 0) status = vjp_rows(call.ws, arguments, rows);
+    return dt_call_end(&call, status, error);
 }
 
 int dtrain_vjp(const dtrain_model *model, dtrain_workspace *workspace, int64_t rows, const dtrain_array *x,
                const dtrain_array *dy, const dtrain_array *dx, const dtrain_array *y, dtrain_error *error) {
-    if (!model) return dt_api_fail(error, DTRAIN_ERR_ARGUMENT, "dtrain_vjp: model is NULL");
-    const vjp_call arguments = {x, dy, dx, y};
-    dt_call call;
-    dt_status status = dt_call_begin(&call, model, workspace, rows, rows < 64 ? rows : 64, true);
-    if (status.code == DT_OK && rows > 0) status = check_vjp(&arguments);
-    if (status.code == DT_OK && rows > 0) status = vjp_rows(call.ws, &arguments, rows);
-    return dt_call_end(&call, status, error);
+    const vjp_call call = {dt_parts_whole(model, x), dt_parts_whole(model, dx), dy, y, false};
+    return vjp(model, workspace, rows, &call, error);
+}
+
+int dtrain_vjp_parts(const dtrain_model *model, dtrain_workspace *workspace, int64_t rows, const dtrain_array *x,
+                     const dtrain_array *dy, const dtrain_array *dx, const dtrain_array *y, dtrain_error *error) {
+    const vjp_call call = {dt_parts_named(model, x), dt_parts_named(model, dx), dy, y, true};
+    return vjp(model, workspace, rows, &call, error);
 }
 
 /* ---- Jacobian ---- */
 
-/* Outputs [from, from + count) of the sample that is in the first row of ws->x, into out[count, inputs]. */
-static void jacobian_piece(dtrain_workspace *ws, int64_t from, int64_t count, const dtrain_array *out) {
+/* Outputs [from, from + count) of the sample that is in the first row of ws->x, into rows of `out`. */
+static void jacobian_piece(dtrain_workspace *ws, int64_t from, int64_t count, const dt_parts *out) {
     int64_t outputs = ws->model->outputs_count, inputs = ws->model->inputs;
     for (int64_t r = 1; r < count; r++) memcpy(ws->x + r * inputs, ws->x, (size_t)inputs * sizeof *ws->x);
     memset(ws->dy, 0, (size_t)(count * outputs) * sizeof *ws->dy);
@@ -82,28 +95,49 @@ static void jacobian_piece(dtrain_workspace *ws, int64_t from, int64_t count, co
     dt_rows_gradient(ws, out, 0, count, go_there_and_back(ws, count));
 }
 
-static dt_status jacobian_rows(dtrain_workspace *ws, const dtrain_array *x, int64_t rows, char *jacobian) {
-    int64_t outputs = ws->model->outputs_count, inputs = ws->model->inputs;
-    size_t size = x->type == DTRAIN_FLOAT ? sizeof(float) : sizeof(double);
+/* Where the derivatives by a part of x begin that are of row `at` of [rows*outputs, numbers of the part]. */
+static dtrain_array derivatives_at(const dtrain_array *x, const dt_input *part, void *jacobian, int64_t at) {
+    const int64_t width = dt_shape_count(&part->shape);
+    const size_t size = x->type == DTRAIN_FLOAT ? sizeof(float) : sizeof(double);
+    return (dtrain_array){jacobian ? (char *)jacobian + (size_t)(at * width) * size : NULL, x->type, width, 1};
+}
+
+static dt_status jacobian_rows(dtrain_workspace *ws, const dt_parts *x, int64_t rows, void *const *jacobian) {
+    const int64_t outputs = ws->model->outputs_count;
+    dtrain_array out[DT_MOST_INPUTS];
+    const dt_parts to = {out, x->part, x->count};
     for (int64_t row = 0; row < rows; row++) {
         for (int64_t from = 0; from < outputs; from += ws->rows) {
             int64_t count = outputs - from < ws->rows ? outputs - from : ws->rows;
-            dtrain_array out = {jacobian + (size_t)((row * outputs + from) * inputs) * size, x->type, inputs, 1};
+            for (int64_t p = 0; p < x->count; p++)
+                out[p] = derivatives_at(&x->array[p], &x->part[p], jacobian[p], row * outputs + from);
             DT_TRY(dt_rows_in(ws, x, row, 1));
-            jacobian_piece(ws, from, count, &out);
+            jacobian_piece(ws, from, count, &to);
         }
     }
     return dt_ok();
 }
 
-int dtrain_jacobian(const dtrain_model *model, dtrain_workspace *workspace, int64_t rows, const dtrain_array *x,
-                    void *jacobian, dtrain_error *error) {
+static int jacobian_of(const dtrain_model *model, dtrain_workspace *workspace, int64_t rows, const dt_parts *x,
+                       void *const *jacobian, bool there, dtrain_error *error) {
     if (!model) return dt_api_fail(error, DTRAIN_ERR_ARGUMENT, "dtrain_jacobian: model is NULL");
     int64_t wanted = model->outputs_count < 64 ? model->outputs_count : 64;
     dt_call call;
     dt_status status = dt_call_begin(&call, model, workspace, rows, wanted, true);
-    if (status.code == DT_OK && rows > 0) status = dt_check_array(x, "x");
-    if (status.code == DT_OK && rows > 0 && !jacobian) status = dt_fail(DT_ERR_USAGE, "jacobian is NULL");
+    if (status.code == DT_OK && rows > 0) status = dt_parts_check(x, "x", false);
+    if (status.code == DT_OK && rows > 0 && !there) status = dt_fail(DT_ERR_USAGE, "jacobian is NULL");
     if (status.code == DT_OK && rows > 0) status = jacobian_rows(call.ws, x, rows, jacobian);
     return dt_call_end(&call, status, error);
+}
+
+int dtrain_jacobian(const dtrain_model *model, dtrain_workspace *workspace, int64_t rows, const dtrain_array *x,
+                    void *jacobian, dtrain_error *error) {
+    const dt_parts at = dt_parts_whole(model, x);
+    return jacobian_of(model, workspace, rows, &at, &jacobian, jacobian != NULL, error);
+}
+
+int dtrain_jacobian_parts(const dtrain_model *model, dtrain_workspace *workspace, int64_t rows, const dtrain_array *x,
+                          void *const *jacobian, dtrain_error *error) {
+    const dt_parts at = dt_parts_named(model, x);
+    return jacobian_of(model, workspace, rows, &at, jacobian, jacobian != NULL, error);
 }

@@ -16,6 +16,9 @@ struct dtrain_model {
     dt_outputs outputs;
     dt_shape output_shape;
     int64_t inputs, outputs_count, states; /* numbers of a row */
+    dt_input whole;                        /* a row, as if it were one part */
+    const dt_input *parts;                 /* [part_count]: the inputs that have names, or `whole` */
+    int64_t part_count;
     char *warnings;
 };
 
@@ -49,15 +52,31 @@ dt_status dt_api_plan(const dtrain_model *model, int64_t rows, bool gradients, d
 
 /* ---- the caller's arrays (rows.c) ---- */
 
+/* Arrays that have whole rows together, and which part of a row is in each. */
+typedef struct dt_parts {
+    const dtrain_array *array; /* [count] */
+    const dt_input *part;      /* [count] */
+    int64_t count;
+} dt_parts;
+
+static inline dt_parts dt_parts_whole(const dtrain_model *model, const dtrain_array *array) {
+    return (dt_parts){array, model ? &model->whole : NULL, 1};
+}
+static inline dt_parts dt_parts_named(const dtrain_model *model, const dtrain_array *arrays) {
+    return (dt_parts){arrays, model ? model->parts : NULL, model ? model->part_count : 0};
+}
+/* `name` for messages. With `some`, an array without data is one that is not wanted. */
+dt_status dt_parts_check(const dt_parts *parts, const char *name, bool some);
+
 /* Number i of a row. */
 double dt_row_number(const dtrain_array *array, int64_t row, int64_t i);
 /* Rows [first, first + count) of x become ws->x. */
-dt_status dt_rows_in(dtrain_workspace *ws, const dtrain_array *x, int64_t first, int64_t count);
+dt_status dt_rows_in(dtrain_workspace *ws, const dt_parts *x, int64_t first, int64_t count);
 /* Outputs of `count` rows, from[count, outputs], in the units of the targets become rows [first, first + count) of y.
  */
 void dt_rows_out(dtrain_workspace *ws, const dt_real *from, const dtrain_array *y, int64_t first, int64_t count);
-/* A gradient of the inputs, from[count, inputs], likewise, in the caller's units. */
-void dt_rows_gradient(dtrain_workspace *ws, const dtrain_array *dx, int64_t first, int64_t count, const dt_real *from);
+/* A gradient of the inputs, from[count, inputs], likewise, in the caller's units; parts without data are left out. */
+void dt_rows_gradient(dtrain_workspace *ws, const dt_parts *dx, int64_t first, int64_t count, const dt_real *from);
 /* Rows of a gradient of the outputs, as it is: into ws->dy. */
 void dt_rows_take(dtrain_workspace *ws, const dtrain_array *dy, int64_t first, int64_t count);
 

@@ -44,6 +44,9 @@ static void describe(dtrain_model *model, const dt_model *network) {
     model->scaling = model->trained.scales.input;
     model->scaling.any_far &= dt_is_wide(source->about.dtype);
     model->inputs = dt_shape_count(&source->about.input);
+    model->whole = (dt_input){.name = "input", .shape = source->about.input};
+    model->parts = source->about.input_count > 0 ? source->about.inputs : &model->whole;
+    model->part_count = source->about.input_count > 0 ? source->about.input_count : 1;
     model->outputs_count = dt_model_outputs(network);
     model->states = dt_model_state_width(network);
     model->output_shape = dt_model_output_shape(network);

@@ -6,7 +6,8 @@
 #define AT_ONCE 256 /* rows of a workspace that a call makes for itself, at most */
 
 typedef struct predict_call {
-    const dtrain_array *x, *y;
+    dt_parts x;
+    const dtrain_array *y;
     const float *state_in; /* [rows, states] or NULL */
     float *state_out;
 } predict_call;
@@ -15,7 +16,7 @@ typedef struct predict_call {
 static dt_status predict_piece(dtrain_workspace *ws, const predict_call *call, int64_t first, int64_t count) {
     const dtrain_model *model = ws->model;
     int64_t outputs = model->outputs_count, states = model->states;
-    DT_TRY(dt_rows_in(ws, call->x, first, count));
+    DT_TRY(dt_rows_in(ws, &call->x, first, count));
     dt_pass pass = dt_call_pass(ws, count);
     if (call->state_in) pass.state_in = call->state_in + first * states;
     pass.state_out = ws->state;
@@ -43,7 +44,7 @@ static int predict(const dtrain_model *model, dtrain_workspace *workspace, int64
     dt_call call;
     dt_status status = dt_call_begin(&call, model, workspace, rows, rows < AT_ONCE ? rows : AT_ONCE, false);
     if (status.code == DT_OK && rows > 0) {
-        status = dt_check_array(arguments->x, "x");
+        status = dt_parts_check(&arguments->x, "x", false);
         if (status.code == DT_OK) status = dt_check_array(arguments->y, "y");
         if (status.code == DT_OK) status = predict_rows(call.ws, arguments, rows);
     }
@@ -54,17 +55,24 @@ int dtrain_predict(const dtrain_model *model, dtrain_workspace *workspace, int64
                    dtrain_error *error) {
     const dtrain_array in = {(void *)x, DTRAIN_FLOAT, model ? model->inputs : 0, 1};
     const dtrain_array out = {y, DTRAIN_FLOAT, model ? model->outputs_count : 0, 1};
-    return predict(model, workspace, rows, &(predict_call){.x = &in, .y = &out}, error);
+    return predict(model, workspace, rows, &(predict_call){.x = dt_parts_whole(model, &in), .y = &out}, error);
 }
 
 int dtrain_predict_double(const dtrain_model *model, dtrain_workspace *workspace, int64_t rows, const double *x,
                           double *y, dtrain_error *error) {
     const dtrain_array in = {(void *)x, DTRAIN_DOUBLE, model ? model->inputs : 0, 1};
     const dtrain_array out = {y, DTRAIN_DOUBLE, model ? model->outputs_count : 0, 1};
-    return predict(model, workspace, rows, &(predict_call){.x = &in, .y = &out}, error);
+    return predict(model, workspace, rows, &(predict_call){.x = dt_parts_whole(model, &in), .y = &out}, error);
 }
 
 int dtrain_predict_arrays(const dtrain_model *model, dtrain_workspace *workspace, int64_t rows, const dtrain_array *x,
                           const dtrain_array *y, const float *state_in, float *state_out, dtrain_error *error) {
-    return predict(model, workspace, rows, &(predict_call){x, y, state_in, state_out}, error);
+    const predict_call call = {dt_parts_whole(model, x), y, state_in, state_out};
+    return predict(model, workspace, rows, &call, error);
+}
+
+int dtrain_predict_parts(const dtrain_model *model, dtrain_workspace *workspace, int64_t rows, const dtrain_array *x,
+                         const dtrain_array *y, const float *state_in, float *state_out, dtrain_error *error) {
+    const predict_call call = {dt_parts_named(model, x), y, state_in, state_out};
+    return predict(model, workspace, rows, &call, error);
 }

@@ -36,6 +36,13 @@ int dtrain_input_range(const dtrain_model *model, double *least, double *most, d
     return DTRAIN_OK;
 }
 
+/* Whether training saw the like of a number of a row. NaN was not. */
+static bool was_seen(const dtrain_model *model, int64_t i, double value) {
+    const dt_scaling *s = &model->trained.scales.input;
+    const int64_t column = column_of(s, i);
+    return value >= s->seen.least[column] && value <= s->seen.most[column];
+}
+
 int dtrain_outside_range(const dtrain_model *model, int64_t rows, const dtrain_array *x, unsigned char *outside,
                          int64_t *count, dtrain_error *error) {
     if (!model) return dt_api_fail(error, DTRAIN_ERR_ARGUMENT, "dtrain_outside_range: model is NULL");
@@ -44,15 +51,49 @@ int dtrain_outside_range(const dtrain_model *model, int64_t rows, const dtrain_a
     if (status.code != DT_OK) return dt_api_report(error, &status);
     status = check_known(model);
     if (status.code != DT_OK) return report_unknown(&status, error);
-    const dt_scaling *s = &model->trained.scales.input;
     int64_t found = 0;
     for (int64_t r = 0; r < rows; r++)
         for (int64_t i = 0; i < model->inputs; i++) {
-            int64_t column = column_of(s, i);
-            double value = dt_row_number(x, r, i);
-            bool seen = value >= s->seen.least[column] && value <= s->seen.most[column]; /* NaN was not */
+            bool seen = was_seen(model, i, dt_row_number(x, r, i));
             if (outside) outside[r * model->inputs + i] = !seen;
             found += !seen;
+        }
+    if (count) *count = found;
+    return DTRAIN_OK;
+}
+
+/* Of a part of a row: lists the numbers that training has not seen the like of, while there is room. */
+static int64_t list_outside(const dtrain_model *model, const dt_parts *x, int64_t p, int64_t row, dtrain_outside *list,
+                            int64_t room) {
+    const dt_scaling *s = &model->trained.scales.input;
+    const int64_t count = dt_shape_count(&x->part[p].shape), first = x->part[p].first;
+    int64_t found = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const double value = dt_row_number(&x->array[p], row, i);
+        if (was_seen(model, first + i, value)) continue;
+        const int64_t column = column_of(s, first + i);
+        if (found < room) list[found] = (dtrain_outside){row, p, i, value, s->seen.least[column], s->seen.most[column]};
+        found++;
+    }
+    return found;
+}
+
+int dtrain_outside_list(const dtrain_model *model, int64_t rows, const dtrain_array *x, dtrain_outside *list,
+                        int64_t room, int64_t *count, dtrain_error *error) {
+    if (!model) return dt_api_fail(error, DTRAIN_ERR_ARGUMENT, "dtrain_outside_list: model is NULL");
+    if (rows < 0 || room < 0 || (room > 0 && !list))
+        return dt_api_fail(error, DTRAIN_ERR_ARGUMENT, "dtrain_outside_list: rows is %lld, room %lld%s",
+                           (long long)rows, (long long)room, list ? "" : ", list NULL");
+    const dt_parts parts = dt_parts_named(model, x);
+    dt_status status = rows > 0 ? dt_parts_check(&parts, "x", false) : dt_ok();
+    if (status.code != DT_OK) return dt_api_report(error, &status);
+    status = check_known(model);
+    if (status.code != DT_OK) return report_unknown(&status, error);
+    int64_t found = 0;
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t p = 0; p < parts.count; p++) {
+            const int64_t left = found < room ? room - found : 0;
+            found += list_outside(model, &parts, p, r, left > 0 ? list + found : NULL, left);
         }
     if (count) *count = found;
     return DTRAIN_OK;

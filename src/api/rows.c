@@ -43,21 +43,33 @@ static dt_status take_ids(dt_real *out, const double *row, int64_t count, int64_
 }
 
 /* Floats are scaled as the doubles they are where training scaled some numbers in double. */
-static bool is_as_needed(const dtrain_array *x, const dtrain_model *model) {
+static bool is_as_needed(const dt_parts *parts, const dtrain_model *model) {
+    const dtrain_array *x = parts->array;
     bool widened = x->type == DTRAIN_FLOAT && model->scaling.any_far;
-    return x->stride == 1 && x->row_stride == model->inputs && model->trained.source.about.ids == 0 && !widened;
+    return parts->count == 1 && x->stride == 1 && x->row_stride == model->inputs &&
+           model->trained.source.about.ids == 0 && !widened;
 }
 
-dt_status dt_rows_in(dtrain_workspace *ws, const dtrain_array *x, int64_t first, int64_t count) {
+/* Puts a row of the caller's together, from as many arrays as it is in. */
+static void gather(double *row, const dt_parts *parts, int64_t which) {
+    for (int64_t p = 0; p < parts->count; p++) {
+        const dtrain_array *array = &parts->array[p];
+        const int64_t count = dt_shape_count(&parts->part[p].shape);
+        double *out = row + parts->part[p].first;
+        for (int64_t i = 0; i < count; i++) out[i] = dt_row_number(array, which, i);
+    }
+}
+
+dt_status dt_rows_in(dtrain_workspace *ws, const dt_parts *x, int64_t first, int64_t count) {
     const dtrain_model *model = ws->model;
     int64_t inputs = model->inputs, ids = model->trained.source.about.ids;
     if (is_as_needed(x, model)) {
-        scale(ws->x, element(x, first, 0), x->type == DTRAIN_FLOAT ? DT_F32 : DT_F64, model, count);
+        scale(ws->x, element(x->array, first, 0), x->array->type == DTRAIN_FLOAT ? DT_F32 : DT_F64, model, count);
         return dt_ok();
     }
     for (int64_t r = 0; r < count; r++) {
         dt_real *out = ws->x + r * inputs;
-        for (int64_t i = 0; i < inputs; i++) ws->row[i] = dt_row_number(x, first + r, i);
+        gather(ws->row, x, first + r);
         if (ids > 0)
             DT_TRY(take_ids(out, ws->row, inputs, ids, first + r));
         else
@@ -91,12 +103,14 @@ void dt_rows_out(dtrain_workspace *ws, const dt_real *from, const dtrain_array *
     }
 }
 
-void dt_rows_gradient(dtrain_workspace *ws, const dtrain_array *dx, int64_t first, int64_t count, const dt_real *from) {
+void dt_rows_gradient(dtrain_workspace *ws, const dt_parts *dx, int64_t first, int64_t count, const dt_real *from) {
     int64_t inputs = ws->model->inputs;
     for (int64_t r = 0; r < count; r++) {
         dt_scaling_units(ws->row, &ws->model->scaling); /* the network sees (x - mean)/unit */
         for (int64_t j = 0; j < inputs; j++) ws->row[j] = (double)from[r * inputs + j] / ws->row[j];
-        put(dx, first + r, inputs, ws->row);
+        for (int64_t p = 0; p < dx->count; p++)
+            if (dx->array[p].data)
+                put(&dx->array[p], first + r, dt_shape_count(&dx->part[p].shape), ws->row + dx->part[p].first);
     }
 }
 

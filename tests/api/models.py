@@ -44,6 +44,21 @@ save("series", x, y, "  loss: binary_cross_entropy\n  layers:\n    - lstm: {unit
      "    - gru: {units: 8, last: true}\n    - layer_norm\n"
      "    - dense: {out: 6, activation: gelu}\n    - dense: 1\n")
 
+# A picture, measurements beside it far from 0, and a label's answer from both: three datasets, two inputs.
+y = rng.integers(0, 3, 320)
+inputs = {"image": np.clip(rng.normal(90, 30, (320, 6, 8)) + 60 * (y == 1)[:, None, None] * (np.arange(8) % 3 == 1), 0, 255).astype("u1"),
+          "age": (40 + 10 * rng.normal(size=320) + 20 * (y == 2)).astype("f4"),
+          "site": rng.normal(size=(320, 3)).astype("f4") * [1, 100, 1e4] + [0, 5, 9e5]}
+with h5py.File("named.h5", "w") as file:
+    for part, rows in (("train", slice(0, 256)), ("test", slice(256, None))):
+        file[part + "/y"] = y[rows].astype("u1")
+        for name, values in inputs.items():
+            file[part + "/" + name] = values[rows]
+recipe("named", "  layers:\n    - concat:\n        - [{input: image}, {reshape: [6, 8, 1]}, {conv2d: {out: 4, kernel: 3, activation: silu}}, flatten]\n"
+       "        - [{input: meta}, {dense: {out: 6, activation: tanh}}]\n    - dense: {out: 12, activation: silu}\n    - dense: 3\n",
+       ", normalize: standardise, train_x: {image: /train/image, meta: [/train/age, /train/site]}, "
+       "test_x: {image: /test/image, meta: [/test/age, /test/site]}")
+
 if "text" in sys.argv:
     with open("text.txt", "w", encoding="utf-8") as file:
         file.write("".join("abcdefgh "[i] for i in rng.integers(0, 9, 4000)))

@@ -360,6 +360,150 @@ static void ranges(const dtrain_model *model) {
     free(least), free(most), free(x), free(outside);
 }
 
+/* ---- inputs that have names ---- */
+
+/* An array of its own for each part of whole rows: the first row-major floats, the others column-major doubles. */
+static dtrain_array *apart(const dtrain_model *model, const float *x, int64_t rows) {
+    const int64_t parts = dtrain_parts(model), n = dtrain_inputs(model);
+    dtrain_array *arrays = numbers(parts, sizeof *arrays);
+    for (int64_t p = 0; p < parts; p++) {
+        const int64_t width = dtrain_part_numbers(model, p), first = dtrain_part_first(model, p);
+        float *floats = p == 0 ? numbers(rows * width, sizeof *floats) : NULL;
+        double *doubles = p > 0 ? numbers(rows * width, sizeof *doubles) : NULL;
+        for (int64_t r = 0; r < rows; r++)
+            for (int64_t i = 0; i < width; i++) {
+                if (floats) floats[r * width + i] = x[r * n + first + i];
+                if (doubles) doubles[i * rows + r] = (double)x[r * n + first + i];
+            }
+        arrays[p] =
+            floats ? (dtrain_array){floats, DTRAIN_FLOAT, width, 1} : (dtrain_array){doubles, DTRAIN_DOUBLE, 1, rows};
+    }
+    return arrays;
+}
+
+static double number_of(const dtrain_array *a, int64_t row, int64_t i) {
+    const int64_t at = row * a->row_stride + i * a->stride;
+    return a->type == DTRAIN_FLOAT ? (double)((float *)a->data)[at] : ((double *)a->data)[at];
+}
+
+static void free_arrays(const dtrain_model *model, dtrain_array *arrays) {
+    for (int64_t p = 0; p < dtrain_parts(model); p++) free(arrays[p].data);
+    free(arrays);
+}
+
+/* Parts lie one behind the other in a row, and their shapes say how many numbers they have. */
+static void describes_parts(const dtrain_model *model) {
+    int64_t next = 0, shape[DTRAIN_MAX_RANK];
+    for (int64_t p = 0; p < dtrain_parts(model); p++) {
+        int64_t count = 1;
+        const int rank = dtrain_part_shape(model, p, shape);
+        for (int i = 0; i < rank; i++) count *= shape[i];
+        EXPECT(dtrain_part_first(model, p) == next && dtrain_part_numbers(model, p) == count, "a part is elsewhere");
+        EXPECT(dtrain_part_named(model, dtrain_part_name(model, p)) == p, "a name leads to another part");
+        next += count;
+    }
+    EXPECT(next == dtrain_inputs(model), "the parts are %lld numbers of a row", (long long)next);
+    EXPECT(dtrain_part_named(model, "nobody") == -1 && dtrain_part_named(model, NULL) == -1 &&
+               !dtrain_part_name(model, -1) && !dtrain_part_name(model, dtrain_parts(model)) &&
+               dtrain_part_shape(model, -1, shape) == -1 && dtrain_part_first(model, 99) == -1 &&
+               dtrain_part_numbers(model, 99) == -1,
+           "a part that is not there");
+}
+
+/* Derivatives by parts are columns of those by rows, and one that is not wanted is left out. */
+static void derives_by_parts(const dtrain_model *model, const float *x, const dtrain_array *parts, int64_t rows) {
+    const int64_t n = dtrain_inputs(model), m = dtrain_outputs(model), count = dtrain_parts(model);
+    float *whole = numbers(rows * m * n, sizeof *whole), *dx = numbers(rows * n, sizeof *dx),
+          *dy = numbers(rows * m, sizeof *dy);
+    void **jacobian = numbers(count, sizeof *jacobian);
+    dtrain_array *by = apart(model, dx, rows);
+    for (int64_t i = 0; i < rows * m; i++) dy[i] = (float)(i % 3) - 0.5F;
+    for (int64_t p = 1; p < count || p == 1; p++)
+        if (p < count) jacobian[p] = numbers(rows * m * dtrain_part_numbers(model, p), sizeof(double));
+    const dtrain_array in = {(void *)x, DTRAIN_FLOAT, n, 1}, from = {dy, DTRAIN_FLOAT, m, 1},
+                       to = {dx, DTRAIN_FLOAT, n, 1};
+    dtrain_workspace *workspace = workspace_of(model, 2, DTRAIN_GRADIENTS);
+    DO(dtrain_jacobian(model, workspace, rows, &in, whole, &error));
+    DO(dtrain_jacobian_parts(model, workspace, rows, parts, jacobian, &error));
+    DO(dtrain_vjp(model, workspace, rows, &in, &from, &to, NULL, &error));
+    DO(dtrain_vjp_parts(model, workspace, rows, parts, &from, by, NULL, &error));
+    int wrong = 0;
+    for (int64_t p = 0; p < count; p++) {
+        const int64_t width = dtrain_part_numbers(model, p), first = dtrain_part_first(model, p);
+        for (int64_t r = 0; r < rows; r++)
+            for (int64_t i = 0; i < width; i++) {
+                wrong += (float)number_of(&by[p], r, i) != dx[r * n + first + i];
+                for (int64_t o = 0; p > 0 && o < m; o++)
+                    wrong +=
+                        (float)((double *)jacobian[p])[(r * m + o) * width + i] != whole[(r * m + o) * n + first + i];
+            }
+    }
+    EXPECT(wrong == 0, "%d derivatives by parts are not those by rows", wrong);
+    free(by[0].data);
+    by[0].data = NULL; /* not wanted */
+    DO(dtrain_vjp_parts(model, workspace, rows, parts, &from, by, NULL, &error));
+    dtrain_workspace_destroy(workspace);
+    for (int64_t p = 1; p < count; p++) free(jacobian[p]);
+    free_arrays(model, by);
+    free(jacobian), free(whole), free(dx), free(dy);
+}
+
+/* What leaves the range of training is told by row, part and number. */
+static void outside_parts(const dtrain_model *model, const dtrain_array *parts, int64_t rows) {
+    const int64_t last = dtrain_parts(model) - 1, first = dtrain_part_first(model, last);
+    double *least = numbers(dtrain_inputs(model), sizeof *least), *most = numbers(dtrain_inputs(model), sizeof *most);
+    dtrain_outside list[2] = {{.row = -1}, {.row = -1}};
+    int64_t before = -1, count = -1;
+    DO(dtrain_input_range(model, least, most, &error));
+    DO(dtrain_outside_list(model, rows, parts, NULL, 0, &before, &error));
+    const dtrain_array *a = &parts[last];
+    const double far = (double)(float)(most[first + 1] + 1);
+    const int64_t at = (rows - 1) * a->row_stride + a->stride;
+    if (a->type == DTRAIN_FLOAT) ((float *)a->data)[at] = (float)far;
+    if (a->type == DTRAIN_DOUBLE) ((double *)a->data)[at] = far;
+    DO(dtrain_outside_list(model, 1, parts, list, 2, &count, &error));
+    EXPECT(list[1].row < 1, "a row is told of that was not asked about");
+    dtrain_array *moved = numbers(last + 1, sizeof *moved);
+    for (int64_t p = 0; p <= last; p++) {
+        moved[p] = parts[p];
+        const size_t size = moved[p].type == DTRAIN_FLOAT ? sizeof(float) : sizeof(double);
+        moved[p].data = (char *)moved[p].data + (size_t)((rows - 1) * moved[p].row_stride) * size;
+    }
+    dtrain_outside *all = numbers(dtrain_inputs(model), sizeof *all);
+    DO(dtrain_outside_list(model, 1, moved, all, dtrain_inputs(model), &count, &error));
+    int found = 0;
+    for (int64_t i = 0; i < count; i++)
+        found += all[i].row == 0 && all[i].part == last && all[i].number == 1 && all[i].value == far &&
+                 all[i].least == least[first + 1] && all[i].most == most[first + 1];
+    EXPECT(found == 1, "a number outside its range was found %d times, of %lld in all", found, (long long)count);
+    DO(dtrain_outside_list(model, rows, parts, list, 1, &count, &error));
+    EXPECT(count >= 1 && list[0].row >= 0 && list[1].row < 1, "a list is longer than its room");
+    free(moved), free(least), free(most), free(all);
+}
+
+static void named_parts(const dtrain_model *model, int64_t wanted) {
+    enum { ROWS = 5 };
+    const int64_t m = dtrain_outputs(model);
+    EXPECT(dtrain_parts(model) == wanted, "%lld parts", (long long)dtrain_parts(model));
+    describes_parts(model);
+    float *x = samples(model, ROWS), *y = outputs_of(model, x, ROWS), *got = numbers(ROWS * m, sizeof *got);
+    dtrain_array *parts = apart(model, x, ROWS), out = {got, DTRAIN_FLOAT, m, 1};
+    DO(dtrain_predict_parts(model, NULL, ROWS, parts, &out, NULL, NULL, &error));
+    EXPECT(same(got, y, ROWS * m, sizeof *y), "an array for each input changes the outputs");
+    derives_by_parts(model, x, parts, ROWS);
+    outside_parts(model, parts, ROWS);
+    void *kept = parts[wanted - 1].data;
+    parts[wanted - 1].data = NULL;
+    EXPECT(dtrain_predict_parts(model, NULL, ROWS, parts, &out, NULL, NULL, &error) == DTRAIN_ERR_ARGUMENT, "no array");
+    EXPECT(wanted == 1 || strstr(error.message, dtrain_part_name(model, wanted - 1)), "which is missing? %s",
+           error.message);
+    EXPECT(dtrain_predict_parts(model, NULL, ROWS, NULL, &out, NULL, NULL, &error) == DTRAIN_ERR_ARGUMENT, "no arrays");
+    EXPECT(dtrain_outside_list(model, ROWS, parts, NULL, 1, NULL, &error) == DTRAIN_ERR_ARGUMENT, "no list");
+    parts[wanted - 1].data = kept;
+    free_arrays(model, parts);
+    free(x), free(y), free(got);
+}
+
 /* ---- for the script ---- */
 
 static void print_description(const dtrain_model *model) {
@@ -371,6 +515,9 @@ static void print_description(const dtrain_model *model) {
     for (int i = 0; i < out_rank; i++) printf("%s%lld", i ? ", " : "", (long long)out[i]);
     printf("] kind %d step %lld states %lld ids %lld\n", dtrain_output_kind_of(model), (long long)dtrain_step(model),
            (long long)dtrain_states(model), (long long)dtrain_input_ids(model));
+    for (int64_t p = 0; p < dtrain_parts(model) && dtrain_parts(model) > 1; p++)
+        printf("part %s %lld %lld %d\n", dtrain_part_name(model, p), (long long)dtrain_part_first(model, p),
+               (long long)dtrain_part_numbers(model, p), dtrain_part_shape(model, p, in));
     for (int64_t i = 0; i < dtrain_classes(model); i++)
         printf("class %lld %lld %s\n", (long long)i, (long long)dtrain_class_label(model, i),
                dtrain_class_name(model, i) ? dtrain_class_name(model, i) : "-");
@@ -396,6 +543,8 @@ int main(int argc, char **argv) {
         layouts(model);
     else if (strcmp(check, "ranges") == 0)
         ranges(model);
+    else if (strcmp(check, "parts") == 0)
+        named_parts(model, argc > 3 ? atoll(argv[3]) : 1);
     else if (strcmp(check, "unknown") == 0)
         EXPECT(dtrain_input_range(model, NULL, NULL, &error) == DTRAIN_ERR_UNKNOWN && error.code == DTRAIN_ERR_UNKNOWN,
                "token ids have a range");

@@ -1,17 +1,18 @@
-! Calls of every rank and type give the same bits: test_fortran VALUES PICTURES SERIES, run directories of models.py.
+! Calls of every rank and type give the same bits: test_fortran VALUES PICTURES SERIES NAMED, run directories of models.py.
 program test_fortran
     use, intrinsic :: iso_c_binding, only: c_float, c_double
     use dtrain
     implicit none
     logical :: failed = .false.
-    character(4096) :: path(3)
+    character(4096) :: path(4)
     integer :: i
-    do i = 1, 3
+    do i = 1, 4
         call get_command_argument(i, path(i))
     end do
     call test_values(trim(path(1)))
     call test_pictures(trim(path(2)))
     call test_series(trim(path(3)))
+    call test_named(trim(path(4)))
     call test_errors()
     if (failed) error stop 1
 
@@ -106,6 +107,61 @@ contains
         call expect(any(state /= 0), "a state is left")
         call model%predict(x, second, state=state)
         call expect(all(first /= second), "a state is read")
+        call model%close()
+    end subroutine
+
+    subroutine test_named(where)
+        character(*), intent(in) :: where
+        type(dtrain_model) :: model
+        type(dtrain_rows) :: rows, dx
+        type(dtrain_error) :: error
+        type(dtrain_outside), allocatable :: outside(:)
+        integer, parameter :: n = 52, m = 3, samples = 4
+        real(c_float) :: image(8, 6, samples), y4(m, samples), strange(8, 6, 1)
+        real(c_double) :: meta(samples, 4), whole(n, samples), y(m, samples), by(m, samples), dy(m, samples), &
+            dwhole(n, samples), dimage(8, 6, samples), dmeta(4, samples)
+        real(c_double), allocatable :: mean(:), deviation(:)
+        integer :: i
+        call model%open(where)
+        call expect(model%parts() == 2 .and. model%part_name(1) == "image" .and. model%part_name(2) == "meta", "names")
+        call expect(all(model%part_shape(1) == [8, 6]) .and. all(model%part_shape(2) == [4]), "shapes")
+        call expect(model%part_first(2) == 49, "where a part begins")
+        call model%input_scaling(mean, deviation)
+        image = reshape([(real(modulo(13 * i, 256), c_float), i=1, size(image))], shape(image))
+        do i = 1, samples
+            meta(i, :) = mean(49:52) + deviation(49:52) * (i - 2) / 2
+        end do
+        whole(:48, :) = reshape(real(image, c_double), [48, samples])
+        whole(49:, :) = transpose(meta)
+        call model%predict(whole, y)
+        call rows%create(model, samples)
+        call rows%put("image", image)
+        call rows%put("meta", transpose(meta))
+        call model%predict(rows, by)
+        call expect(all(by == y), "rows by name")
+        call model%predict(rows, y4)
+        call expect(all(y4 == real(y, c_float)), "rows by name in single precision")
+        dy = 0
+        dy(2, :) = 1
+        call model%vjp(whole, dy, dwhole)
+        call model%vjp(rows, dy, dx)
+        call dx%get("image", dimage)
+        call dx%get("meta", dmeta)
+        call expect(any(dwhole /= 0) .and. all(reshape(dimage, [48, samples]) == dwhole(:48, :)) &
+            .and. all(dmeta == dwhole(49:, :)), "derivatives by name")
+        call model%outside_list(rows, outside)
+        i = size(outside)
+        meta(3, 2) = 1e30_c_double
+        call rows%put("meta", transpose(meta))
+        call model%outside_list(rows, outside)
+        call expect(size(outside) >= 1 .and. size(outside) <= i + 1 .and. model%outside_range(rows) == size(outside), "outside")
+        call expect(any(outside%row == 3 .and. outside%part == 2 .and. outside%number == 2 &
+            .and. outside%value == 1e30_c_double), "which number is outside")
+        call rows%put("colour", image, error)
+        call expect(error%code == dtrain_err_argument .and. index(error%text(), "colour") > 0, "a name that is none")
+        strange = 0
+        call rows%put("image", strange, error)
+        call expect(error%code == dtrain_err_argument .and. index(error%text(), "4 samples of 48") > 0, "too few samples")
         call model%close()
     end subroutine
 

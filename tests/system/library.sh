@@ -12,7 +12,7 @@ need() { command -v "$1" >/dev/null || { lacks "$2: $1 is not installed" && retu
 
 /usr/bin/python3 "$source/tests/api/models.py" text || give_up "no data"
 run 1 import text text.txt text.h5 --tokens char
-models=(values pictures series text)
+models=(values pictures series named text)
 for model in "${models[@]}"; do
     run 1 train "$model.yaml"
     expect_code 0 "$model is trained"
@@ -53,12 +53,17 @@ for model in "${models[@]}"; do
     done
 done
 try "the state of a series is the caller's" ./test_api states series
-for model in values pictures series; do
+for model in values pictures series named; do
     try "derivatives of $model" ./test_api derivatives "$model" 0.005
 done
 for model in values pictures series; do
     try "the range of training, $model" ./test_api ranges "$model"
 done
+try "an array for each input that has a name" ./test_api parts named 2
+try "one that has none is one input" ./test_api parts values 1
+./test_api description named >told
+expect_in told '^part image 0 48 2$' "an input has name, place and shape"
+expect_in told '^part meta 48 4 1$' "so has the next"
 try "token ids have none" ./test_api unknown text
 ./test_api description pictures >told
 expect_in told '^inputs /train/x uint8 \[8, 8\] outputs /train/y \[3\] kind 1 step 16 states 0 ids 0$' "a model says what it is"
@@ -123,7 +128,7 @@ if need gfortran "Fortran"; then
     expect_same_text numbers_c numbers_f "Fortran gives the numbers of C"
     try "calls from Fortran of every rank and type" gfortran -std=f2008 -Wall -Wno-compare-reals \
         "$prefix/include/dtrain/dtrain.f90" "$source/tests/api/test_fortran.f90" "${libs[@]}" -o test_fortran
-    try "they give the same bits" ./test_fortran values pictures series
+    try "they give the same bits" ./test_fortran values pictures series named
 fi
 
 if need cmake "CMake"; then
