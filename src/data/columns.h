@@ -80,7 +80,11 @@ dt_status dt_columns_values(const dt_columns *columns, const dt_csv *csv, dt_rol
 
 /* ---- columns_text.c ---- */
 
-/* As the text /columns of a dataset: YAML. */
+/* As YAML, to dt_free. */
+dt_status dt_columns_text(const dt_columns *columns, char **text);
+/* Those of such a text, which may be anybody's; `path`, for messages, must stay. */
+dt_status dt_columns_parse(dt_columns *columns, const char *text, const char *path);
+/* The text as /columns of a dataset. */
 dt_status dt_columns_write(const dt_columns *columns, dt_h5 *file);
 /* Those of an earlier import; the file is read by a child. `path` must stay. */
 dt_status dt_columns_read(dt_columns *columns, const char *path);

@@ -68,17 +68,21 @@ static dt_status make_tree(const dt_columns *columns, dt_yaml *tree) {
     return columns->targets > 0 ? put_role(columns, DT_ROLE_TARGET, "targets", &root) : dt_ok();
 }
 
-dt_status dt_columns_write(const dt_columns *columns, dt_h5 *file) {
+dt_status dt_columns_text(const dt_columns *columns, char **text) {
     dt_yaml *tree = dt_yaml_new(DT_YAML_MAP, NULL, NULL, "columns");
+    *text = NULL;
     if (!tree) return dt_fail_memory("the columns", sizeof *tree);
     dt_status status = make_tree(columns, tree);
-    char *text = status.code == DT_OK ? dt_yaml_emit(tree) : NULL;
-    if (text)
-        status = write_text(file, text);
-    else if (status.code == DT_OK)
-        status = dt_fail_memory("the columns", sizeof *tree);
-    dt_free(text);
+    if (status.code == DT_OK && !(*text = dt_yaml_emit(tree))) status = dt_fail_memory("the columns", sizeof *tree);
     dt_yaml_destroy(tree);
+    return status;
+}
+
+dt_status dt_columns_write(const dt_columns *columns, dt_h5 *file) {
+    char *text;
+    dt_status status = dt_columns_text(columns, &text);
+    if (status.code == DT_OK) status = write_text(file, text);
+    dt_free(text);
     return status;
 }
 
@@ -90,10 +94,13 @@ static size_t length_of(const dt_yaml *list) {
     return count;
 }
 
-static dt_status take_categories(dt_column *column, const dt_yaml *list) {
+static dt_status take_categories(const dt_columns *columns, dt_column *column, const dt_yaml *list) {
     DT_TRY(dt_categories_create(&column->categories));
     for (const dt_yaml *node = list->first; node; node = node->next)
         if (node->text) DT_TRY(dt_categories_add(column->categories, node->text));
+    if (dt_categories_count(column->categories) > DT_MOST_CATEGORIES)
+        return dt_fail(DT_ERR_CORRUPT, "%s: /columns has more than %d classes of the column \"%.60s\"",
+                       columns->known_from, DT_MOST_CATEGORIES, column->name);
     return dt_categories_sort(column->categories);
 }
 
@@ -106,7 +113,7 @@ static dt_status take_role(dt_columns *columns, const dt_yaml *list, dt_role rol
         if (!column->name) return dt_fail_memory("the names of columns", 1);
         if (!name || !name->text)
             return dt_fail(DT_ERR_CORRUPT, "%s: /columns has a column without a name", columns->known_from);
-        if (classes) DT_TRY(take_categories(column, classes));
+        if (classes) DT_TRY(take_categories(columns, column, classes));
         columns->one_hot |= dt_yaml_get(node, "one_hot") != NULL;
         columns->targets += role == DT_ROLE_TARGET;
     }
@@ -122,11 +129,19 @@ static dt_status take_tree(dt_columns *columns, const dt_yaml *root) {
     return take_role(columns, targets, DT_ROLE_TARGET);
 }
 
+dt_status dt_columns_parse(dt_columns *columns, const char *text, const char *path) {
+    columns->known = true;
+    columns->known_from = path;
+    dt_yaml *root = NULL;
+    dt_status status = dt_yaml_parse_text(&root, "/columns", text);
+    if (status.code == DT_OK) status = take_tree(columns, root);
+    dt_yaml_destroy(root);
+    return status;
+}
+
 dt_status dt_columns_read(dt_columns *columns, const char *path) {
     void *bytes;
     int64_t count;
-    columns->known = true;
-    columns->known_from = path;
     DT_TRY(dt_h5_fetch(path, "/columns", DT_U8, MOST_BYTES, &bytes, &count));
     if (count == 0)
         return dt_fail(DT_ERR_INPUT, "%s: has no /columns, so it was not made by import csv; --like needs one that was",
@@ -134,10 +149,7 @@ dt_status dt_columns_read(dt_columns *columns, const char *path) {
     char *text = dt_alloc((size_t)count + 1, 1);
     if (text) memcpy(text, bytes, (size_t)count);
     dt_free(bytes);
-    dt_yaml *root = NULL;
-    dt_status status = text ? dt_yaml_parse_text(&root, "/columns", text) : dt_fail_memory("the columns", count);
-    if (status.code == DT_OK) status = take_tree(columns, root);
-    dt_yaml_destroy(root);
+    dt_status status = text ? dt_columns_parse(columns, text, path) : dt_fail_memory("the columns", count);
     dt_free(text);
     return status;
 }

@@ -238,10 +238,12 @@ static dt_status fetch(const dt_source *source, const dt_fetch *wanted, dt_batch
     const dt_scaling *scaling = &wanted->scales->target;
     for (int64_t i = 0; i < wanted->rows; i++) {
         int64_t row = dt_selection_row(&source->selection, wanted->index[i]);
-        dt_real *values = batch->values + i * targets->width;
-        if (targets->labels)
+        if (targets->labels) {
             batch->labels[i] = dt_targets_class(targets, row);
-        else if (scaling->channels > 0)
+            continue;
+        }
+        dt_real *values = batch->values + i * targets->width;
+        if (scaling->channels > 0)
             dt_scale_sample(values, dt_array_row(targets->y, row), dtype, wanted->kernels, scaling);
         else
             wanted->kernels->convert(values, dt_array_row(targets->y, row), dtype, targets->width, 1, 0);

@@ -55,6 +55,19 @@ taken "one without the target" 'same("test/x", [[2.5, 0, 1]]) and "test/y" not i
 csv next.csv 'size,"colour, main"' '2.5,green'
 refused "a class the first had not" 'next.csv:2: column "colour, main" is "green", which is none of its 2 classes' \
     next.csv out.h5 --like first.h5
+cp first.h5 many.h5
+"$python" - <<'PYTHON'
+import h5py, numpy as np
+
+text = "inputs: [{name: size}, {name: 'colour, main', classes: [%s]}]\n" % ", ".join(f"c{i}" for i in range(65537))
+with h5py.File("many.h5", "a") as f:
+    del f["columns"]
+    f["columns"] = np.frombuffer(text.encode(), "u1")
+    f["columns"].attrs["encoding"] = "UTF-8"
+PYTHON
+csv next.csv 'size,"colour, main"' '2.5,c1'
+refused "a file with more classes than there can be" 'many.h5: /columns has more than 65536 classes of the column "colour, main"' \
+    next.csv out.h5 --like many.h5
 
 # The order of the rows does not decide the numbers; numbers that are classes are in their own order.
 csv t.csv a,b 1,x10 2,x9 3,x10
