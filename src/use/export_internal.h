@@ -37,6 +37,26 @@ void dt_export_turn(dt_real *out, dt_shape *shape, const dt_real *values, const 
 /* "layer dense1 (dense): …", for what the format cannot carry. */
 dt_status dt_export_refuse(const dt_layer *layer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* ---- inputs that have names (export_inputs.c) ---- */
+
+/* How an input's numbers become what the network takes: (x - mean)/std, and fill where one is missing. */
+typedef struct dt_export_scale {
+    dt_shape shape,
+        fill_shape; /* of mean and std, and of fill, which meet a sample of the input from its last dimension */
+    double *mean, *std, *fill; /* fill may be NULL */
+    bool plain;                /* mean 0 and std 1 */
+    bool wide;                 /* in double, as dt_export_is_wide */
+} dt_export_scale;
+
+/* 0: the model has one input, without a name. */
+int64_t dt_export_input_count(const dt_export *model);
+const dt_input *dt_export_input(const dt_export *model, int64_t i);
+/* Which of them a layer `input` takes. */
+int64_t dt_export_input_of(const dt_export *model, const dt_layer *layer);
+/* To be finished, also after a failure. */
+dt_status dt_export_input_scale(dt_export_scale *out, const dt_export *model, const dt_input *input);
+void dt_export_scale_finish(dt_export_scale *scale);
+
 /* ---- what a model is besides its layers (export_texts.c) ---- */
 
 #define DT_EXPORT_TEXTS 24
@@ -48,8 +68,8 @@ typedef struct dt_export_texts {
     char *owned[DT_EXPORT_TEXTS];
 } dt_export_texts;
 
-/* producer, digest, step, recipe, input_shape, input, input_mean and input_std, output, target_mean and target_std,
- * class_names; lists are JSON. To be finished, also after a failure. */
+/* producer, digest, step, recipe, input_shape, inputs (those that have names), input, input_mean and input_std, output,
+ * target_mean and target_std, class_names; lists are JSON. To be finished, also after a failure. */
 dt_status dt_export_texts_of(dt_export_texts *out, const dt_export *model);
 dt_status dt_export_text_add(dt_export_texts *texts, const char *name, const char *text);
 void dt_export_texts_finish(dt_export_texts *texts);

@@ -40,20 +40,69 @@ static void permute(dt_keras *k, const char *name, bool last, dt_keras_value *x)
     dt_keras_add(k, "Permute", name, json_pack("{s:o}", "dims", dt_keras_sizes(rank, order)), x);
 }
 
+/* That Keras's layers can scale numbers as they are. */
+static dt_status check_scale(bool wide, bool filled) {
+    if (wide)
+        return dt_fail(DT_ERR_INPUT, "the data's numbers lie so far from 0 that float32, in which Keras scales them, "
+                                     "would lose them (--to onnx and pytorch scale in float64)");
+    if (filled)
+        return dt_fail(DT_ERR_INPUT, "data.missing is mean, and Keras has no layer that fills in missing values");
+    return dt_ok();
+}
+
+static void write_source(dt_keras *k, const char *name, dt_keras_value *x) {
+    json_t *batch = dt_keras_sizes(x->shape.rank, x->shape.dim);
+    json_array_insert_new(batch, 0, json_null());
+    dt_keras_join(k, "InputLayer", name,
+                  json_pack("{s:o, s:b, s:b}", "batch_input_shape", batch, "sparse", 0, "ragged", 0), NULL, 0, x);
+}
+
+/* ---- inputs that have names ---- */
+
+static dt_status scale_named(dt_keras *k, const dt_input *input, const dt_export_scale *s, dt_keras_value *x) {
+    char name[DT_KERAS_NAME];
+    const int64_t count = dt_shape_count(&s->shape);
+    DT_TRY(check_scale(s->wide, s->fill != NULL));
+    if (s->shape.rank > 1)
+        return dt_fail(DT_ERR_INPUT, "its numbers have a scale each, and Keras's Rescaling takes one a channel");
+    snprintf(name, sizeof name, "%s_scaling", input->name);
+    if (!s->plain)
+        dt_keras_add(
+            k, "Rescaling", name,
+            json_pack("{s:o, s:o}", "scale", numbers(s->std, count, true), "offset", offsets(s->mean, s->std, count)),
+            x);
+    return dt_ok();
+}
+
+static dt_status write_inputs(dt_keras *k, dt_keras_value *x) {
+    const int64_t count = dt_export_input_count(k->model);
+    for (int64_t i = 0; i < count; i++) {
+        k->given[i].shape = dt_export_input(k->model, i)->shape;
+        write_source(k, dt_export_input(k->model, i)->name, &k->given[i]);
+    }
+    for (int64_t i = 0; i < count; i++) {
+        const dt_input *input = dt_export_input(k->model, i);
+        dt_export_scale scale;
+        k->inputs[i] = k->given[i];
+        dt_status status = dt_export_input_scale(&scale, k->model, input);
+        if (status.code == DT_OK) status = scale_named(k, input, &scale, &k->inputs[i]);
+        dt_export_scale_finish(&scale);
+        if (status.code != DT_OK) return dt_status_within(status, "input `%s`", input->name);
+    }
+    *x = (dt_keras_value){.shape = k->model->trained.source.about.input, .apart = true};
+    return dt_ok();
+}
+
+/* ---- one input ---- */
+
 static dt_status write_input(dt_keras *k, dt_keras_value *x) {
     const dt_trained *t = &k->model->trained;
     const dt_scaling *s = &t->scales.input;
     bool ids = t->source.about.ids > 0;
     x->shape = t->source.about.input;
-    if (dt_export_is_wide(k->model))
-        return dt_fail(DT_ERR_INPUT, "the data's numbers lie so far from 0 that float32, in which Keras scales them, "
-                                     "would lose them (--to onnx and pytorch scale in float64)");
-    if (s->fill)
-        return dt_fail(DT_ERR_INPUT, "data.missing is mean, and Keras has no layer that fills in missing values");
-    json_t *batch = dt_keras_sizes(x->shape.rank, x->shape.dim);
-    json_array_insert_new(batch, 0, json_null());
-    dt_keras_join(k, "InputLayer", "input",
-                  json_pack("{s:o, s:b, s:b}", "batch_input_shape", batch, "sparse", 0, "ragged", 0), NULL, 0, x);
+    DT_TRY(check_scale(dt_export_is_wide(k->model), s->fill != NULL));
+    write_source(k, "input", x);
+    k->given[0] = *x;
     if (ids) return dt_ok();
     bool first = s->channels > 1 && s->planes > 1;
     if (first) permute(k, "channels_last", true, x);
@@ -83,7 +132,7 @@ static dt_status write_output(dt_keras *k, dt_keras_value *x) {
 }
 
 static dt_status write_graph(dt_keras *k, dt_keras_value *x) {
-    DT_TRY(write_input(k, x));
+    DT_TRY(dt_export_input_count(k->model) > 0 ? write_inputs(k, x) : write_input(k, x));
     for (int i = 0; i < dt_model_layer_count(k->model->model); i++)
         DT_TRY(dt_keras_write_layer(k, dt_model_layer(k->model->model, i), x));
     return write_output(k, x);
@@ -92,9 +141,13 @@ static dt_status write_graph(dt_keras *k, dt_keras_value *x) {
 /* ---- the file ---- */
 
 static dt_status put_config(const dt_keras *k, const dt_keras_value *x, dt_h5 *file) {
-    json_t *config = json_pack("{s:s, s:{s:s, s:b, s:O, s:[[s, i, i]], s:[[s, i, i]]}}", "class_name", "Functional",
-                               "config", "name", "model", "trainable", 1, "layers", k->layers, "input_layers",
-                               k->nodes[0].name, 0, 0, "output_layers", x->name, 0, 0);
+    const int64_t count = dt_export_input_count(k->model);
+    json_t *inputs = json_array();
+    for (int64_t i = 0; i == 0 || i < count; i++)
+        json_array_append_new(inputs, json_pack("[s, i, i]", k->given[i].name, 0, 0));
+    json_t *config =
+        json_pack("{s:s, s:{s:s, s:b, s:O, s:o, s:[[s, i, i]]}}", "class_name", "Functional", "config", "name", "model",
+                  "trainable", 1, "layers", k->layers, "input_layers", inputs, "output_layers", x->name, 0, 0);
     char *text = config ? json_dumps(config, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
     dt_status status = text ? dt_h5_put_long_text(file, "/", "model_config", text) : dt_fail_memory("a graph", 0);
     free(text);

@@ -128,6 +128,47 @@ static void write_input_scale(dt_pytorch *p, const dt_pytorch_value *x) {
     if (wide) fprintf(p->body, "        x = x.float()\n");
 }
 
+static void scale_named(dt_pytorch *p, const char *variable, const dt_export_scale *s) {
+    char name[3][DT_PYTORCH_NAME + 8], wanted[DT_PYTORCH_NAME + 8];
+    static const char *const what[] = {"mean", "std", "fill"};
+    for (int i = 0; i < 3; i++) {
+        snprintf(wanted, sizeof wanted, "%s_%s", variable, what[i]);
+        dt_pytorch_identifier(p, wanted, name[i]);
+    }
+    if (s->fill) {
+        write_scale(p, name[2], &s->fill_shape, s->fill, s->wide);
+        fprintf(p->body, "        %s = torch.where(%s.isnan(), self.%s, %s.to(self.%s.dtype))\n", variable, variable,
+                name[2], variable, name[2]);
+    }
+    write_scale(p, name[0], &s->shape, s->mean, s->wide);
+    write_scale(p, name[1], &s->shape, s->std, s->wide);
+    fprintf(p->body, "        %s = (%s.to(self.%s.dtype) - self.%s) / self.%s\n", variable, variable, name[0], name[0],
+            name[1]);
+    if (s->wide) fprintf(p->body, "        %s = %s.float()\n", variable, variable);
+}
+
+/* Inputs that have names: a variable each, and the row of them all where a layer wants it. */
+static dt_status write_inputs(dt_pytorch *p, dt_pytorch_value *x) {
+    for (int64_t i = 0; i < dt_export_input_count(p->model); i++)
+        dt_pytorch_variable(p, dt_export_input(p->model, i)->name, p->inputs[i]);
+    for (int64_t i = 0; i < dt_export_input_count(p->model); i++) {
+        dt_export_scale scale;
+        dt_status status = dt_export_input_scale(&scale, p->model, dt_export_input(p->model, i));
+        if (status.code == DT_OK) scale_named(p, p->inputs[i], &scale);
+        dt_export_scale_finish(&scale);
+        DT_TRY(status);
+    }
+    x->apart = true;
+    return dt_ok();
+}
+
+/* What the module's functions take. */
+static void write_arguments(FILE *out, const dt_pytorch *p) {
+    const int64_t count = dt_export_input_count(p->model);
+    if (count == 0) fprintf(out, "%s", p->ids ? p->ids : "x");
+    for (int64_t i = 0; i < count; i++) fprintf(out, "%s%s", i > 0 ? ", " : "", p->inputs[i]);
+}
+
 static void write_target_scale(dt_pytorch *p, const dt_shape *output) {
     const dt_scaling *s = &p->model->trained.scales.target;
     dt_shape shape = s->channels > 1 ? *output : (dt_shape){0};
@@ -144,6 +185,8 @@ static dt_status write_layers(dt_pytorch *p) {
         p->positions = dt_shape_count(&about->input);
         x.ids = dt_export_reads_ids(p->model);
         fprintf(p->body, "        x = ids%s\n", x.ids ? "" : ".float()");
+    } else if (dt_export_input_count(p->model) > 0) {
+        DT_TRY(write_inputs(p, &x));
     } else {
         write_input_scale(p, &x);
     }
@@ -158,18 +201,21 @@ static dt_status write_layers(dt_pytorch *p) {
 }
 
 static void write_forward(dt_pytorch *p) {
-    const char *final = dt_export_final(p->model), *input = p->ids ? p->ids : "x";
-    const char *what = strcmp(final, "none") == 0 ? "values" : "probabilities";
-    fprintf(p->body, "\n    def forward(self, %s):\n        \"\"\"What dtrain predict writes as /output: %s.\"\"\"\n",
-            input, what);
-    if (strcmp(final, "softmax") == 0)
-        fprintf(p->body, "        return torch.softmax(self.raw(%s), -1)\n", input);
-    else if (strcmp(final, "sigmoid") == 0)
-        fprintf(p->body, "        return torch.sigmoid(self.raw(%s))\n", input);
-    else if (p->model->trained.scales.target.channels > 0)
-        fprintf(p->body, "        return (self.raw(%s) * self.target_std + self.target_mean).float()\n", input);
-    else
-        fprintf(p->body, "        return self.raw(%s)\n", input);
+    const char *final = dt_export_final(p->model);
+    const char *what = strcmp(final, "none") == 0 ? "values" : "probabilities", *before = "", *behind = "";
+    if (strcmp(final, "softmax") == 0) {
+        before = "torch.softmax(", behind = ", -1)";
+    } else if (strcmp(final, "sigmoid") == 0) {
+        before = "torch.sigmoid(", behind = ")";
+    } else if (p->model->trained.scales.target.channels > 0) {
+        before = "(", behind = " * self.target_std + self.target_mean).float()";
+    }
+    fprintf(p->body, "\n    def forward(self, ");
+    write_arguments(p->body, p);
+    fprintf(p->body, "):\n        \"\"\"What dtrain predict writes as /output: %s.\"\"\"\n        return %sself.raw(",
+            what, before);
+    write_arguments(p->body, p);
+    fprintf(p->body, ")%s\n", behind);
 }
 
 /* ---- the files ---- */
@@ -183,15 +229,33 @@ static void write_literal(FILE *out, const char *text) {
     json_decref(value);
 }
 
+/* How the module is called, as comments. */
+static void write_usage(FILE *out, const dt_pytorch *p) {
+    char shape[96];
+    const int64_t count = dt_export_input_count(p->model);
+    dt_shape_text(&p->model->trained.source.about.input, shape);
+    if (count == 0)
+        fprintf(out, "#     y = net(x)  # x: [batch] + %s, %s\n", shape,
+                p->ids ? "token ids" : "numbers as the data has them");
+    if (count == 0) return;
+    fprintf(out, "#     y = net(");
+    write_arguments(out, p);
+    fprintf(out, ")  # numbers as the data has them\n#\n");
+    for (int64_t i = 0; i < count; i++) {
+        dt_shape_text(&dt_export_input(p->model, i)->shape, shape);
+        fprintf(out, "# %s: [batch] + %s\n", p->inputs[i], shape);
+    }
+}
+
 static void write_code(FILE *out, const dt_pytorch *p, const char *init, const char *body) {
     const dt_trained *t = &p->model->trained;
-    char digest[17], shape[96];
+    char digest[17];
     dt_digest_text(t->head.digest, digest);
-    dt_shape_text(&t->source.about.input, shape);
     fprintf(out,
             "# Made by dtrain " DT_VERSION " from a checkpoint of step %lld with the digest %s.\n#\n"
-            "#     import model\n#     net = model.load()\n#     y = net(x)  # x: [batch] + %s, %s\n",
-            (long long)t->head.position.step, digest, shape, p->ids ? "token ids" : "numbers as the data has them");
+            "#     import model\n#     net = model.load()\n",
+            (long long)t->head.position.step, digest);
+    write_usage(out, p);
     fprintf(out, "%s", code_head);
     json_t *names = dt_export_class_names(p->model);
     fprintf(out, "RECIPE_NAME = ");
@@ -205,8 +269,10 @@ static void write_code(FILE *out, const dt_pytorch *p, const char *init, const c
     if (p->needs & DT_PYTORCH_ATTENTION) fprintf(out, "%s", code_attention);
     fprintf(out,
             "\nclass Model(nn.Module):\n    def __init__(self):\n        super().__init__()\n%s"
-            "\n    def raw(self, %s):\n        \"\"\"What the last layer gives.\"\"\"\n%s%s",
-            init, p->ids ? p->ids : "x", body, code_load);
+            "\n    def raw(self, ",
+            init);
+    write_arguments(out, p);
+    fprintf(out, "):\n        \"\"\"What the last layer gives.\"\"\"\n%s%s", body, code_load);
 }
 
 static dt_status write_file(const dt_pytorch *p, const char *path, const char *init, const char *body) {

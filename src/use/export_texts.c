@@ -93,9 +93,22 @@ static dt_status add_ranges(dt_export_texts *texts, const dt_ranges *seen) {
     return add_json(texts, "input_max", numbers(seen->most, seen->columns));
 }
 
+/* [{"name": "image", "first": 0, "shape": [28, 28]}, …]: where each begins in a row, one behind the other. */
+static dt_status add_named(dt_export_texts *texts, const dt_source_about *about) {
+    json_t *list = json_array();
+    for (int64_t i = 0; i < about->input_count; i++)
+        json_array_append_new(list,
+                              json_pack("{s:s, s:I, s:o}", "name", about->inputs[i].name, "first",
+                                        (json_int_t)about->inputs[i].first, "shape", sizes(&about->inputs[i].shape)));
+    if (about->input_count > 0) return add_json(texts, "inputs", list);
+    json_decref(list);
+    return dt_ok();
+}
+
 static dt_status add_inputs(dt_export_texts *texts, const dt_trained *t) {
     bool ids = t->source.about.ids > 0;
     DT_TRY(add_json(texts, "input_shape", sizes(&t->source.about.input)));
+    DT_TRY(add_named(texts, &t->source.about));
     DT_TRY(dt_export_text_add(texts, "input", ids ? "token ids" : "numbers"));
     if (ids) return dt_ok();
     DT_TRY(add_json(texts, "input_mean", numbers(t->scales.input.mean, t->scales.input.channels)));

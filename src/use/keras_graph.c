@@ -83,6 +83,24 @@ void dt_keras_reshape(dt_keras *k, const char *name, const dt_shape *shape, dt_k
     dt_keras_add(k, "Reshape", name, json_pack("{s:o}", "target_shape", dt_keras_sizes(shape->rank, shape->dim)), x);
 }
 
+void dt_keras_row(dt_keras *k, dt_keras_value *x) {
+    const int count = (int)dt_export_input_count(k->model);
+    dt_keras_value parts[DT_MOST_INPUTS];
+    char name[DT_KERAS_NAME];
+    if (!x->apart) return;
+    for (int i = 0; i < count; i++) {
+        parts[i] = k->inputs[i];
+        snprintf(name, sizeof name, "%.64s_row", dt_export_input(k->model, i)->name);
+        if (parts[i].shape.rank != 1)
+            dt_keras_reshape(k, name, &(dt_shape){1, {dt_shape_count(&parts[i].shape)}}, &parts[i]);
+    }
+    if (count > 1)
+        dt_keras_join(k, "Concatenate", "row", json_pack("{s:i}", "axis", -1), parts, count, x);
+    else
+        snprintf(x->name, sizeof x->name, "%s", parts[0].name);
+    x->apart = false;
+}
+
 void dt_keras_finish(dt_keras *k) {
     for (int i = 0; i < k->count; i++)
         for (int j = 0; j < k->nodes[i].weight_count; j++) dt_free(k->nodes[i].weights[j].own);

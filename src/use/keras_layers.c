@@ -274,11 +274,20 @@ static dt_status write_concat(dt_keras *k, const dt_layer *layer, dt_keras_value
     for (int i = 0; i < count && status.code == DT_OK; i++) {
         branches[i] = *x;
         status = write_list(k, layer, i, &branches[i]);
+        dt_keras_row(k, &branches[i]);
     }
     if (status.code == DT_OK)
         dt_keras_join(k, "Concatenate", dt_layer_name(layer), json_pack("{s:i}", "axis", -1), branches, count, x);
     dt_free(branches);
+    x->apart = false;
     return status;
+}
+
+static dt_status write_input(dt_keras *k, const dt_layer *layer, dt_keras_value *x) {
+    if (!x->apart)
+        return dt_export_refuse(layer, "it takes a part of what a layer gives, for which Keras has no layer");
+    *x = k->inputs[dt_export_input_of(k->model, layer)];
+    return dt_ok();
 }
 
 /* ---- the table ---- */
@@ -288,6 +297,7 @@ static const struct {
     dt_keras_layer *write; /* NULL: it is refused */
     const char *why;
 } rows[] = {
+    {"input", write_input, NULL},
     {"dense", write_dense, NULL},
     {"flatten", write_view, NULL},
     {"conv2d", write_conv, NULL},
@@ -327,6 +337,7 @@ dt_status dt_keras_write_layer(dt_keras *k, const dt_layer *layer, dt_keras_valu
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (strcmp(rows[i].kind, dt_layer_kind_name(layer)) != 0) continue;
         if (!rows[i].write) return dt_export_refuse(layer, "%s (--to onnx and pytorch have it)", rows[i].why);
+        if (rows[i].write != write_input && rows[i].write != write_concat) dt_keras_row(k, x);
         DT_TRY(rows[i].write(k, layer, x));
         x->shape = *dt_layer_output(layer);
         return dt_ok();

@@ -22,20 +22,24 @@ typedef struct dt_keras_node {
     dt_keras_weight weights[DT_KERAS_WEIGHTS];
 } dt_keras_node;
 
+/* What flows from layer to layer. */
+typedef struct dt_keras_value {
+    char name[DT_KERAS_NAME]; /* of the layer that gives it */
+    dt_shape shape;           /* of a sample */
+    bool apart; /* it is the row of all inputs that have names, which is put together when a layer wants it */
+} dt_keras_value;
+
 typedef struct dt_keras {
     const dt_export *model;
     json_t *layers; /* of the configuration */
     int count, room;
     dt_keras_node *nodes;
     bool short_of_memory;
+    dt_keras_value inputs[DT_MOST_INPUTS], given[DT_MOST_INPUTS]; /* those that have names, scaled and as they come */
 } dt_keras;
 
-/* What flows from layer to layer. */
-typedef struct dt_keras_value {
-    char name[DT_KERAS_NAME]; /* of the layer that gives it */
-    dt_shape shape;           /* of a sample */
-} dt_keras_value;
-
+/* The row of inputs that have names as one value. */
+void dt_keras_row(dt_keras *k, dt_keras_value *x);
 /* Appends a layer of a class that reads *x, which becomes its output. Takes `config` over. */
 dt_keras_node *dt_keras_add(dt_keras *k, const char *class, const char *name, json_t *config, dt_keras_value *x);
 /* The same of several inputs. */

@@ -19,6 +19,24 @@ static dt_status write_transpose(const dt_onnx_writer *w, const dt_layer *layer,
     return dt_ok();
 }
 
+/* An input that has a name; of a row that a layer has made, its place there. */
+static dt_status write_input(const dt_onnx_writer *w, const dt_layer *layer, dt_onnx_value *x) {
+    const int64_t i = dt_export_input_of(w->model, layer);
+    const dt_input *input = dt_export_input(w->model, i);
+    if (x->apart) {
+        *x = (dt_onnx_value){.name = w->inputs[i], .shape = input->shape};
+        return dt_ok();
+    }
+    const int64_t first = input->first, end = first + dt_shape_count(&input->shape), last = 1;
+    x->name = dt_onnx_node(w->graph, "Slice",
+                           (const char *const[]){x->name, dt_onnx_ints(w->graph, "first", 1, &first),
+                                                 dt_onnx_ints(w->graph, "end", 1, &end),
+                                                 dt_onnx_ints(w->graph, "axis", 1, &last), NULL},
+                           NULL);
+    dt_onnx_reshape(w, x, &input->shape);
+    return dt_ok();
+}
+
 /* Dropout does nothing outside training. */
 static dt_status write_nothing(const dt_onnx_writer *w, const dt_layer *layer, dt_onnx_value *x) {
     (void)w, (void)layer, (void)x;
@@ -69,13 +87,14 @@ static dt_status write_concat(const dt_onnx_writer *w, const dt_layer *layer, dt
     for (int i = 0; i < count; i++) {
         dt_onnx_value branch = *x;
         DT_TRY(write_list(w, layer, i, &branch));
+        dt_onnx_row(w, &branch);
         dt_onnx_last(w, &branch);
         parts[i] = branch.name;
     }
     dt_onnx_scope(w->graph, dt_layer_name(layer));
     x->name =
         dt_onnx_node(w->graph, "Concat", parts, (const dt_onnx_attribute[]){DT_ONNX_INT("axis", -1), DT_ONNX_END});
-    x->first = false;
+    x->first = x->apart = false;
     return dt_ok();
 }
 
@@ -85,6 +104,7 @@ static const struct {
     const char *kind;
     dt_onnx_layer *write;
 } rows[] = {
+    {"input", write_input},
     {"dense", dt_onnx_dense},
     {"flatten", write_view},
     {"conv2d", dt_onnx_conv},
@@ -124,6 +144,7 @@ dt_status dt_onnx_write_layer(const dt_onnx_writer *w, const dt_layer *layer, dt
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (strcmp(rows[i].kind, dt_layer_kind_name(layer)) != 0) continue;
         dt_onnx_scope(w->graph, dt_layer_name(layer));
+        if (rows[i].write != write_input && rows[i].write != write_concat) dt_onnx_row(w, x);
         DT_TRY(rows[i].write(w, layer, x));
         x->shape = *dt_layer_output(layer);
         return dt_ok();

@@ -14,13 +14,15 @@ typedef struct dt_onnx_value {
     const char *name;
     dt_shape shape; /* of a sample, channels last */
     bool first;     /* it is stored channels first */
+    bool apart;     /* it is the row of all inputs that have names, which is put together when a layer wants it */
 } dt_onnx_value;
 
 typedef struct dt_onnx_writer {
     dt_onnx *graph;
     const dt_export *model;
-    const char *ids;   /* the graph's input where it is token ids, [batch, positions]; else NULL */
-    int64_t positions; /* of them */
+    const char *ids;                    /* the graph's input where it is token ids, [batch, positions]; else NULL */
+    int64_t positions;                  /* of them */
+    const char *inputs[DT_MOST_INPUTS]; /* those that have names, scaled */
 } dt_onnx_writer;
 
 /* Appends the nodes of a layer; *x is its input and becomes its output. */
@@ -41,6 +43,8 @@ void dt_onnx_last(const dt_onnx_writer *w, dt_onnx_value *x);
 void dt_onnx_first(const dt_onnx_writer *w, dt_onnx_value *x);
 /* A sample under another shape, of which a dimension may be -1; channels last before and after. */
 void dt_onnx_reshape(const dt_onnx_writer *w, dt_onnx_value *x, const dt_shape *shape);
+/* The row of inputs that have names as one value. */
+void dt_onnx_row(const dt_onnx_writer *w, dt_onnx_value *x);
 /* A tensor of the layer as a constant, as it is; NULL where it has none of that name. */
 const char *dt_onnx_tensor(const dt_onnx_writer *w, const dt_layer *layer, const char *name);
 /* The same with its dimensions in another order: dimension i is its dimension order[i]. */

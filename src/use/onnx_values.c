@@ -34,6 +34,20 @@ void dt_onnx_reshape(const dt_onnx_writer *w, dt_onnx_value *x, const dt_shape *
     x->shape = *shape;
 }
 
+void dt_onnx_row(const dt_onnx_writer *w, dt_onnx_value *x) {
+    const char *parts[DT_MOST_INPUTS + 1] = {NULL};
+    if (!x->apart) return;
+    for (int64_t i = 0; i < dt_export_input_count(w->model); i++) {
+        const dt_input *input = dt_export_input(w->model, i);
+        dt_onnx_value part = {.name = w->inputs[i], .shape = input->shape};
+        if (input->shape.rank != 1) dt_onnx_reshape(w, &part, &(dt_shape){1, {dt_shape_count(&input->shape)}});
+        parts[i] = part.name;
+    }
+    x->name =
+        dt_onnx_node(w->graph, "Concat", parts, (const dt_onnx_attribute[]){DT_ONNX_INT("axis", -1), DT_ONNX_END});
+    x->apart = false;
+}
+
 const char *dt_onnx_tensor(const dt_onnx_writer *w, const dt_layer *layer, const char *name) {
     const dt_tensor *tensor = dt_layer_tensor(layer, name);
     return tensor ? dt_onnx_floats(w->graph, name, &tensor->shape, dt_export_values(w->model, tensor)) : NULL;

@@ -261,7 +261,7 @@ static dt_status write_list(dt_pytorch *p, const dt_layer *layer, int list, dt_p
 static dt_pytorch_value branch_of(dt_pytorch *p, const dt_pytorch_value *x) {
     dt_pytorch_value branch = *x;
     snprintf(branch.name, sizeof branch.name, "x%d", ++p->variables);
-    fprintf(p->body, "        %s = %s\n", branch.name, x->name);
+    if (!x->apart) fprintf(p->body, "        %s = %s\n", branch.name, x->name);
     return branch;
 }
 
@@ -285,10 +285,26 @@ static dt_status write_concat(dt_pytorch *p, const dt_layer *layer, dt_pytorch_v
     for (int i = 0; i < count; i++) {
         dt_pytorch_value branch = branch_of(p, x);
         DT_TRY(write_list(p, layer, i, &branch));
+        dt_pytorch_row(p, &branch);
         dt_pytorch_last(p, &branch);
         fprintf(p->body, "        x%d.append(%s)\n", first, branch.name);
     }
     fprintf(p->body, "        %s = torch.cat(x%d, -1)\n", x->name, first);
+    x->apart = false;
+    return dt_ok();
+}
+
+/* An input that has a name; of a row that a layer has made, its place there. */
+static dt_status write_input(dt_pytorch *p, const dt_layer *layer, dt_pytorch_value *x) {
+    const int64_t i = dt_export_input_of(p->model, layer);
+    const dt_input *input = dt_export_input(p->model, i);
+    const long long first = (long long)input->first, end = first + (long long)dt_shape_count(&input->shape);
+    if (x->apart)
+        fprintf(p->body, "        %s = %s\n", x->name, p->inputs[i]);
+    else
+        fprintf(p->body, "        %s = %s[:, %lld:%lld]\n", x->name, x->name, first, end);
+    if (!x->apart) write_shape(p, x, &input->shape);
+    x->apart = false;
     return dt_ok();
 }
 
@@ -298,6 +314,7 @@ static const struct {
     const char *kind;
     dt_pytorch_layer *write;
 } rows[] = {
+    {"input", write_input},
     {"dense", write_dense},
     {"flatten", write_view},
     {"conv2d", write_conv},
@@ -336,6 +353,7 @@ static const struct {
 dt_status dt_pytorch_write_layer(dt_pytorch *p, const dt_layer *layer, dt_pytorch_value *x) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (strcmp(rows[i].kind, dt_layer_kind_name(layer)) != 0) continue;
+        if (rows[i].write != write_input && rows[i].write != write_concat) dt_pytorch_row(p, x);
         DT_TRY(rows[i].write(p, layer, x));
         x->shape = *dt_layer_output(layer);
         return dt_ok();

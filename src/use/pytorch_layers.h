@@ -12,10 +12,11 @@
 
 /* What flows from layer to layer, a Python variable. */
 typedef struct dt_pytorch_value {
-    char name[24];
+    char name[DT_PYTORCH_NAME];
     dt_shape shape; /* of a sample, channels last */
     bool first;     /* it is channels first */
     bool ids;       /* it is still the token ids */
+    bool apart;     /* it is the row of all inputs that have names, which is put together when a layer wants it */
 } dt_pytorch_value;
 
 /* Classes and functions that the module needs of those written in the file. */
@@ -23,9 +24,10 @@ enum { DT_PYTORCH_RMS_NORM = 1, DT_PYTORCH_ATTENTION = 2, DT_PYTORCH_EMBED = 4 }
 
 typedef struct dt_pytorch {
     const dt_export *model;
-    FILE *init, *body; /* of the module */
-    const char *ids;   /* the variable with token ids; NULL: there are none */
-    int64_t positions; /* of them */
+    FILE *init, *body;                            /* of the module */
+    const char *ids;                              /* the variable with token ids; NULL: there are none */
+    int64_t positions;                            /* of them */
+    char inputs[DT_MOST_INPUTS][DT_PYTORCH_NAME]; /* variables of those that have names */
     unsigned needs;
     int variables;
     int names_count;
@@ -48,6 +50,12 @@ dt_pytorch_layer dt_pytorch_embedding, dt_pytorch_unembed, dt_pytorch_token_pool
 
 /* The attribute of a layer: its name as a Python identifier of its own. */
 void dt_pytorch_attribute(dt_pytorch *p, const dt_layer *layer, char out[DT_PYTORCH_NAME]);
+/* A name as a Python identifier of its own. */
+void dt_pytorch_identifier(dt_pytorch *p, const char *name, char out[DT_PYTORCH_NAME]);
+/* The same of an input that has a name, as an argument. */
+void dt_pytorch_variable(dt_pytorch *p, const char *name, char out[DT_PYTORCH_NAME]);
+/* The row of inputs that have names as one value. */
+void dt_pytorch_row(dt_pytorch *p, dt_pytorch_value *x);
 /* A tensor of the state, attribute.name: from a tensor of the layer, with its dimensions in another order (NULL: as
  * they are) and in another shape (NULL: the one that follows); or `count` of one value, where the layer has none of
  * that name. */

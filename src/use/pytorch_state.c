@@ -15,6 +15,15 @@ static const char *const keywords[] = {
     "while",   "with",     "yield",      "training",  "forward",     "raw",        "train",      "eval",
     "type",    "to",       "input_mean", "input_std", "target_mean", "target_std", "input_fill", NULL};
 
+/* What functions of the module have besides, and x1, x2, … */
+static const char *const variables[] = {"self", "torch", "nn", "F", "embed", "gate", "up", "inside", "ids", NULL};
+
+static bool is_variable(const char *name) {
+    for (const char *const *v = variables; *v; v++)
+        if (strcmp(*v, name) == 0) return true;
+    return name[0] == 'x' && name[1 + strspn(name + 1, "0123456789")] == '\0';
+}
+
 static bool is_taken(const dt_pytorch *p, const char *name) {
     for (const char *const *k = keywords; *k; k++)
         if (strcmp(*k, name) == 0) return true;
@@ -24,8 +33,25 @@ static bool is_taken(const dt_pytorch *p, const char *name) {
 }
 
 void dt_pytorch_attribute(dt_pytorch *p, const dt_layer *layer, char out[DT_PYTORCH_NAME]) {
+    dt_pytorch_identifier(p, dt_layer_name(layer), out);
+}
+
+void dt_pytorch_variable(dt_pytorch *p, const char *name, char out[DT_PYTORCH_NAME]) {
+    char other[DT_INPUT_NAME + 8];
+    snprintf(other, sizeof other, "%.31s%s", name, is_variable(name) ? "_input" : "");
+    dt_pytorch_identifier(p, other, out);
+}
+
+void dt_pytorch_row(dt_pytorch *p, dt_pytorch_value *x) {
+    if (!x->apart) return;
+    fprintf(p->body, "        %s = torch.cat((", x->name);
+    for (int64_t i = 0; i < dt_export_input_count(p->model); i++) fprintf(p->body, "%s.flatten(1), ", p->inputs[i]);
+    fprintf(p->body, "), -1)\n");
+    x->apart = false;
+}
+
+void dt_pytorch_identifier(dt_pytorch *p, const char *name, char out[DT_PYTORCH_NAME]) {
     char plain[DT_PYTORCH_NAME - 16];
-    const char *name = dt_layer_name(layer);
     size_t length = 0;
     if (!isalpha((unsigned char)name[0]) || (unsigned char)name[0] > 127) plain[length++] = 'm';
     for (const char *c = name; *c && length + 1 < sizeof plain; c++)

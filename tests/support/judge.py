@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What exported models compute, against what dtrain predict says of the same samples. All in one folder:
 
-judge.py inputs NAME DATA.h5 RUN   NAME.in, the samples that NAME.predicted.h5 is the prediction of
+judge.py inputs NAME DATA.h5 RUN   NAME.in, the samples that NAME.predicted.h5 is the prediction of, or NAME.INPUT.in
 judge.py check NAME…               onnx.checker on NAME.onnx
 judge.py torch NAME…               NAME.torch.out, by NAME.pt/model.py
 judge.py gpt2 NAME                 NAME.gpt2.out, by GPT-2 as its paper has it, from NAME.gpt2/model.safetensors
@@ -40,6 +40,12 @@ def inputs(name, data):
 
     with h5py.File(name + ".predicted.h5") as said, h5py.File(data) as file:
         shape = json.loads(texts_of(name)["input_shape"])
+        if "inputs" in texts_of(name):
+            for part in json.loads(texts_of(name)["inputs"]):  # datasets of the file begin with its name
+                columns = [file["test/" + key][:] for key in sorted(file["test"]) if key.startswith(part["name"])]
+                x = np.concatenate([c.reshape(len(c), -1) for c in columns], 1)
+                x.astype(type_of(part)).tofile(f"{name}.{part['name']}.in")
+            return
         if "token" in said:
             tokens = file["test/tokens"][:]
             x = np.stack([tokens[at : at + shape[0]] for at in said["token"][:]])
@@ -47,6 +53,15 @@ def inputs(name, data):
             x = (file["test/x"] if "test/x" in file else file["test/tokens"])[:]
         x = x.astype("f8" if name.startswith("far") else "f4")  # what the model takes
         x.reshape([-1] + shape).tofile(name + ".in")
+
+
+def type_of(part):
+    return "f8" if part["name"].startswith("far") else "f4"  # what the model takes
+
+
+def named_inputs_of(name):
+    parts = json.loads(texts_of(name)["inputs"])
+    return [np.fromfile(f"{name}.{p['name']}.in", type_of(p)).reshape([-1] + p["shape"]) for p in parts]
 
 
 def input_of(name):
@@ -73,9 +88,10 @@ def by_torch(name):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     net = module.load()
-    x = torch.from_numpy(input_of(name))
+    named = "inputs" in texts_of(name)
+    x = [torch.from_numpy(part) for part in (named_inputs_of(name) if named else [input_of(name)])]
     with torch.no_grad():
-        torch.cat([net(part) for part in x.split(100)]).numpy().tofile(name + ".torch.out")
+        torch.cat([net(*rows) for rows in zip(*(part.split(100) for part in x))]).numpy().tofile(name + ".torch.out")
 
 
 def by_gpt2(name):

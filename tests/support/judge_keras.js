@@ -1,5 +1,5 @@
 // node judge_keras.js MODULES FOLDER NAME…: in FOLDER, the layers of NAME.keras.json (judge.py keras) compute
-// NAME.keras.out from NAME.in, with TensorFlow.js, which reads Keras's configurations.
+// NAME.keras.out from NAME.in, or NAME.INPUT.in of each that has a name, with TensorFlow.js, which reads Keras's configurations.
 const fs = require('fs');
 const path = require('path');
 const [modules, folder, ...names] = process.argv.slice(2);
@@ -14,10 +14,12 @@ async function judge(name) {
     const bytes = file => new Uint8Array(fs.readFileSync(file)).buffer;
     const net = await layers.loadLayersModel(tf.io.fromMemory(
         {modelTopology: model.topology, weightSpecs: model.weights, weightData: bytes(at + '.keras.bin')}));
-    const shape = net.inputs[0].shape.slice(1);
-    const values = new Float32Array(bytes(at + '.in'));
-    const x = tf.tensor(values, [values.length / shape.reduce((a, b) => a * b, 1), ...shape]);
-    const y = await net.predict(x).data();
+    const xs = net.inputs.map((input, i) => {
+        const shape = input.shape.slice(1), name = net.inputNames[i];
+        const values = new Float32Array(bytes(at + (name === 'input' ? '' : '.' + name) + '.in'));
+        return tf.tensor(values, [values.length / shape.reduce((a, b) => a * b, 1), ...shape]);
+    });
+    const y = await net.predict(xs.length > 1 ? xs : xs[0]).data();
     fs.writeFileSync(at + '.keras.out', Buffer.from(y.buffer, y.byteOffset, y.byteLength));
 }
 

@@ -26,6 +26,16 @@ gaps = r.normal(size=(N, 4)) * [1, 10, 100, 1] + [0, 5, -7, 1]
 gaps[r.random(size=gaps.shape) < 0.2] = np.nan
 put("gaps.h5", gaps.astype("f4"), r.integers(0, 2, N))
 put("far.h5", r.normal(size=(N, 5)) * 0.01 + 1e6 * np.arange(1, 6), r.normal(size=(N, 3)) * 2e5 + 1e6)
+labels = r.integers(0, 3, N)
+parts = {"image": r.normal(90, 30, (N, 8, 10)).astype("u1"), "meta_a": r.normal(40, 9, N).astype("f4") + 30 * (labels == 1),
+         "meta_b": (r.normal(size=(N, 3)) * [1, 100, 1e4] + [0, 5, 9e3]).astype("f4"), "x1": r.normal(size=(N, 2, 3)).astype("f4"),
+         "far": r.normal(size=(N, 2)) * 0.01 + 1e6}
+parts["meta_b"][::7, 1] = np.nan
+with h5py.File("parts.h5", "w") as f:
+    for split, rows in (("train", slice(0, 160)), ("test", slice(160, None))):
+        f[split + "/y"] = labels[rows]
+        for name, values in parts.items():
+            f[split + "/" + name] = values[rows]
 with h5py.File("rows.h5", "w") as f:
     t = r.integers(0, 20, (N, 12))
     for i in range(N):
@@ -72,9 +82,14 @@ recipe plain "last.h5, mean: 3, std: 5" \
 recipe plain2 series.h5 'conv1d: {out: 5, kernel: 3, padding: valid}, max_pool: 2, lstm: {units: 6, layers: 2}, simple_rnn: {units: 4, last: true}, flatten, dense: {out: 6, activation: sigmoid}, dense: 4'
 keras=(plain plain2 line3)
 recipe line3 line.h5 'lstm: {units: 3, last: true}, leaky_relu: 0.1, dense: 1'
-recipe named "far.h5, train_x: {one: '/train/x[0:1]', rest: '/train/x[1:]'}, test_x: {one: '/test/x[0:1]', rest: '/test/x[1:]'}" \
-    'concat: [[input: one], [input: rest, dense: 4]], dense: 3' # refused, below
-names=("${keras[@]}" first last series line line2 gaps far far2 rows rows2 rows3 gpt nano llama rnn)
+two="parts.h5, train_x: {image: /train/image, x1: /train/x1}, test_x: {image: /test/image, x1: /test/x1}, normalize: standardise"
+recipe two "$two" 'concat: [[input: image, reshape: [8, 10, 1], conv2d: {out: 3, activation: relu}, flatten], [input: x1, lstm: {units: 4, last: true}], []], dense: {out: 8, activation: tanh}, dense: 3'
+recipe whole "$two" 'dense: {out: 8, activation: tanh}, concat: [[], [dense: 86, input: x1, flatten]], dense: 3'
+keras+=(two)
+all="image: /SPLIT/image, meta: [/SPLIT/meta_a, /SPLIT/meta_b], far: /SPLIT/far"
+recipe three "parts.h5, train_x: {${all//SPLIT/train}}, test_x: {${all//SPLIT/test}}, normalize: standardise, missing: mean" \
+    'concat: [[input: image, flatten, dense: 5], [input: meta, concat: [[], [relu]]], [residual: {layers: [dense: 86]}], [input: far]], dense: {out: 8, activation: tanh}, dense: 3'
+names=(whole three "${keras[@]}" first last series line line2 gaps far far2 rows rows2 rows3 gpt nano llama rnn)
 
 "$dtrain" train --help-recipe | sed -nE 's/^([a-z_0-9]+): .*/\1/p' >kinds
 cat -- *.yaml >recipes
@@ -135,12 +150,10 @@ run 1 export gpt --to safetensors twice.safetensors
 if cmp -s twice.safetensors gpt.safetensors; then pass "the same model is the same file"; else fail "two exports of one model differ"; fi
 run 1 export gpt --to pytorch gpt.pt
 expect_bad 2 'gpt.pt is a directory with something in it' "a directory that is there"
-run 1 train named.yaml --set model.loss=mean_squared_error --run named
-expect_code 0 "a model of inputs with names"
-for format in onnx pytorch keras; do
-    run 1 export named --to $format "named.${format/keras/h5}"
-    grep -q 'built without' "$err" || expect_bad 1 "layer concat1/branch1/input1 \\(input\\): " "inputs with names have no place in $format yet"
-done
+run 1 export three --to keras three.h5
+expect_bad 1 'input `image`: data.missing is mean' "what Keras has no place for is told by the input's name"
+run 1 export whole --to keras whole.h5
+expect_bad 1 'layer concat1/branch2/input1 \(input\): it takes a part of what a layer gives' "so is a part of a hidden row"
 run 1 export gpt --to tensorflow gpt.tf
 expect_bad 2 'no format "tensorflow".*safetensors' "a format there is not"
 run 1 export text.h5 --to npz text.npz
