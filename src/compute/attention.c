@@ -9,6 +9,7 @@
  * that no loop has a remainder; the sizes of most models, 32 and 64, are constants of their own copies of the code. */
 #include "lanes.h"
 #include "slots.h"
+#include "turning.h"
 
 enum {
     TILE = VECTOR_BYTES == 64 ? 8 : 4, /* rows of a tile of sums, which is two vectors wide */
@@ -140,51 +141,6 @@ static void unpack(dt_real *restrict to, const dt_real *restrict from, int64_t n
                    int64_t width, dt_real scale) {
     for (int64_t i = 0; i < n; i++)
         SIMD for (int64_t j = 0; j < size; j++) to[i * stride + j] = from[i * width + j] * scale;
-}
-
-#if !defined __clang__ && __GNUC__ < 12 /* whose name for it is another, and the numbers are a vector */
-#    ifdef DT_REAL_DOUBLE
-typedef int64_t lane_numbers __attribute__((vector_size(VECTOR_BYTES)));
-#    else
-typedef int32_t lane_numbers __attribute__((vector_size(VECTOR_BYTES)));
-#    endif
-#    define __builtin_shufflevector(a, b, ...) __builtin_shuffle(a, b, (lane_numbers){__VA_ARGS__})
-#endif
-
-/* The first halves of two vectors taken in turn, and their second halves. */
-#if VECTOR_BYTES == 64 && !defined DT_REAL_DOUBLE
-#    define FIRST_HALVES(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
-#    define SECOND_HALVES(a, b)                                                                                        \
-        __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
-#elif VECTOR_BYTES == 32 && !defined DT_REAL_DOUBLE
-#    define FIRST_HALVES(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
-#    define SECOND_HALVES(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
-#elif !defined DT_REAL_DOUBLE
-#    define FIRST_HALVES(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
-#    define SECOND_HALVES(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
-#else
-#    define FIRST_HALVES(a, b) __builtin_shufflevector(a, b, 0, 2)
-#    define SECOND_HALVES(a, b) __builtin_shufflevector(a, b, 1, 3)
-#endif
-
-/* A square of PER_VECTOR rows, transposed: a perfect shuffle of its numbers, log2(PER_VECTOR) times. */
-INLINE void transpose_square(dt_real *restrict to, int64_t to_stride, const dt_real *restrict from,
-                             int64_t from_stride) {
-    vector a[PER_VECTOR], b[PER_VECTOR];
-#pragma GCC unroll 16
-    for (int i = 0; i < PER_VECTOR; i++) a[i] = *(const vector *)(from + i * from_stride);
-#pragma GCC unroll 4
-    for (int left = PER_VECTOR; left > 1; left /= 2) {
-#pragma GCC unroll 8
-        for (int i = 0; i < PER_VECTOR / 2; i++) {
-            b[2 * i] = FIRST_HALVES(a[i], a[i + PER_VECTOR / 2]);
-            b[2 * i + 1] = SECOND_HALVES(a[i], a[i + PER_VECTOR / 2]);
-        }
-#pragma GCC unroll 16
-        for (int i = 0; i < PER_VECTOR; i++) a[i] = b[i];
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < PER_VECTOR; i++) *(vector *)(to + i * to_stride) = a[i];
 }
 
 /* to[width, BLOCK] = the transposed from[n, width], as pack leaves it; n at most BLOCK. */

@@ -26,6 +26,19 @@ typedef struct dt_update {
     bool nesterov;
 } dt_update;
 
+/* c[rows, cols] = a[rows, depth] b[depth, cols], or c += … with `add`; then bias[cols] is added to each row unless it
+ * is NULL, and with `relu` what is below 0 becomes 0. All row-major; a is stored as [depth, rows] where it is turned, b
+ * as [cols, depth]; lda, ldb and ldc are the distances of rows as they are stored. Every number of c is the same bits
+ * whatever the other rows and columns, the instruction set and the threads (product.c says which). */
+typedef struct dt_matrix_product {
+    int64_t rows, cols, depth;
+    const dt_real *a, *b;
+    dt_real *c;
+    int64_t lda, ldb, ldc;
+    bool a_turned, b_turned, add, relu;
+    const dt_real *bias;
+} dt_matrix_product;
+
 #define DT_NORM_WORK 8 /* vectors of cols that a normalisation by columns works with */
 
 /* Of a picture, or of a series with height 1 and factor_high 1. */
@@ -220,11 +233,7 @@ typedef struct dt_kernels {
     void (*matvec_bf16)(dt_real *y, const dt_real *x, const dt_bf16 *w, int64_t rows, int64_t in, int64_t out,
                         bool transposed, dt_real beta);
 
-    /* y[rows, out] = x[rows, in] w for small w [in, out]: every number is one chain of fused multiply-adds over `in`,
-     * ascending; then b[out] is added, unless it is NULL, and with `relu` what is below 0 becomes 0. Where
-     * dt_product_is_small says so it has the bits of dt_gemm and bias_activate, and takes less time. */
-    void (*product)(dt_real *y, const dt_real *x, const dt_real *w, const dt_real *b, bool relu, int64_t rows,
-                    int64_t in, int64_t out);
+    void (*product)(const dt_matrix_product *p);
 
     /* Update rules on flat arrays of n elements. */
     void (*sgd)(dt_real *w, dt_real *velocity, const dt_real *g, int64_t n,

@@ -1,131 +1,155 @@
-/* Small products, for networks whose products take less time than a library needs to get ready for one. The order of
- * every sum is written down: c[i, j] is one chain of fused multiply-adds over k, ascending, from 0. Lanes run along the
- * columns, so tiles and vectors change no bit, and a row's sums do not depend on the rows beside it. */
+/* Matrix products. The order of every sum is part of what a run's bits are, so it is written down, and is all there is
+ * to a product: k is cut into blocks (block_of), each block is one chain of fused multiply-adds from 0, ascending
+ * (tile.h), and blocks are added up in their order, to what is stored where the product adds. It depends on k alone:
+ * not on the instruction set, the threads, the tiles, or what rows and columns there are beside.
+ *
+ * B is worked through in panels of a tile's width, which stay in the nearest cache while all rows of A pass by. */
 #include "slots.h"
-#include "vector.h"
+#include "tile.h"
+#include "turning.h"
 
-#if defined __AVX512F__ && !defined DT_REAL_DOUBLE
-#    define TILE_ROWS 6 /* with as many vectors of columns as fill the registers: 6*4 sums, 4 of w */
-#else
-#    define TILE_ROWS 3
-#endif
-#define TILE_VECTORS 4
+/* The longest chain. */
+enum { LONGEST = 384, COPIES = 4 };
 
-typedef struct tile_place {
-    dt_real *y;
-    const dt_real *x, *w, *b; /* b: what is added to each row, or NULL */
-    int64_t in, out;          /* distances of rows */
-    bool relu;
-} tile_place;
-
-/* What bias_activate does, while the sums are in registers. */
-INLINE vector activated(vector sum, vector bias, bool relu) {
-    vector v = sum + bias;
-    return relu ? (vector)(~(v < 0) & (__typeof__(v < 0))v) : v; /* as `v < 0 ? 0 : v`, number by number */
+/* How many of the `left` products of a sum the next chain has: all of them, or half where the last would be short. */
+static int64_t block_of(int64_t left) {
+    return left >= 2 * LONGEST ? LONGEST : left > LONGEST ? (left + 1) / 2 : left;
 }
 
-/* The last `count` columns, fewer than a vector has: those beyond are 0, and stay out of y. */
-INLINE vector load_some(const dt_real *from, int64_t count) {
+static int64_t smaller(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/* ---- tiles of all shapes ---- */
+
 #if VECTOR_BYTES == 64 && !defined DT_REAL_DOUBLE
-    return (vector)_mm512_maskz_loadu_ps((__mmask16)((1U << count) - 1), from);
+#    define FOR_SHAPES(X)                                                                                              \
+        X(1, 8)                                                                                                        \
+        X(2, 8) X(3, 6) X(4, 6) X(5, 4) X(6, 4) X(7, 3) X(8, 3) X(9, 2) X(10, 2) X(11, 2) X(12, 2) X(13, 2) X(14, 2)
+#elif VECTOR_BYTES == 32 && !defined DT_REAL_DOUBLE
+#    define FOR_SHAPES(X) X(1, 8) X(2, 4) X(3, 3) X(4, 3) X(5, 2) X(6, 2)
+#elif defined __aarch64__
+#    define FOR_SHAPES(X) X(1, 8) X(2, 8) X(3, 6) X(4, 6) X(5, 4) X(6, 4)
 #else
-    vector v = {0};
-    for (int64_t i = 0; i < count; i++) v[i] = from[i];
-    return v;
+#    define FOR_SHAPES(X) X(1, 4) X(2, 2)
 #endif
-}
 
-INLINE void store_some(dt_real *to, vector v, int64_t count) {
-#if VECTOR_BYTES == 64 && !defined DT_REAL_DOUBLE
-    _mm512_mask_storeu_ps(to, (__mmask16)((1U << count) - 1), (__m512)v);
-#else
-    for (int64_t i = 0; i < count; i++) to[i] = v[i];
-#endif
-}
+#define COUNT_OF(rows, vectors) [rows] = vectors,
+static const int8_t widest[TILE_ROWS + 1] = {FOR_SHAPES(COUNT_OF)};
 
-/* rows rows by `vectors` vectors of columns, the last of which has `some` columns where that is not 0. */
-INLINE void tile(const tile_place *at, const int rows, const int vectors, const int64_t some) {
-    vector sum[TILE_ROWS][TILE_VECTORS];
-    const int64_t in = at->in, out = at->out;
-    const dt_real *w = at->w;
-#pragma GCC unroll 8
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 8
-        for (int v = 0; v < vectors; v++) sum[r][v] = (vector){0};
-    for (int64_t l = 0; l < in; l++, w += out) {
-        vector from[TILE_VECTORS];
-#pragma GCC unroll 8
-        for (int v = 0; v < vectors; v++)
-            from[v] =
-                some && v == vectors - 1 ? load_some(w + v * PER_VECTOR, some) : *(const vector *)(w + v * PER_VECTOR);
-#pragma GCC unroll 8
-        for (int r = 0; r < rows; r++)
-#pragma GCC unroll 8
-            for (int v = 0; v < vectors; v++) sum[r][v] = fma_scaled(at->x[r * in + l], from[v], sum[r][v]);
-    }
-    vector bias[TILE_VECTORS];
-#pragma GCC unroll 8
-    for (int v = 0; v < vectors; v++)
-        bias[v] = !at->b                     ? (vector){0}
-                  : some && v == vectors - 1 ? load_some(at->b + v * PER_VECTOR, some)
-                                             : *(const vector *)(at->b + v * PER_VECTOR);
-#pragma GCC unroll 8
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 8
-        for (int v = 0; v < vectors; v++) {
-            if (at->b || at->relu) sum[r][v] = activated(sum[r][v], bias[v], at->relu);
-            dt_real *to = at->y + r * out + v * PER_VECTOR;
-            if (some && v == vectors - 1)
-                store_some(to, sum[r][v], some);
-            else
-                *(vector *)to = sum[r][v];
-        }
-}
-
-#define ROWS_CASE(n)                                                                                                   \
-    case n: tile(at, n, vectors, some); break;
-
-/* At most TILE_ROWS rows. */
-INLINE void some_rows(const tile_place *at, int64_t rows, const int vectors, const int64_t some) {
-    switch (rows) {
-        ROWS_CASE(1)
-        ROWS_CASE(2)
-#if TILE_ROWS == 6
-        ROWS_CASE(3)
-        ROWS_CASE(4)
-        ROWS_CASE(5)
-#endif
-    default: tile(at, TILE_ROWS, vectors, some); break;
-    }
-}
-
-#define COLUMNS_CASE(n)                                                                                                \
+#define VECTORS_CASE(n)                                                                                                \
     case n:                                                                                                            \
-        if (some)                                                                                                      \
-            some_rows(at, rows, n, some);                                                                              \
-        else                                                                                                           \
-            some_rows(at, rows, n, 0);                                                                                 \
+        if (n <= most) tile(to, pair, 1, last, rows, n <= most ? n : most, masked, dense);                             \
         break;
 
-/* One strip of rows by at most TILE_VECTORS vectors of columns. */
-static void strip(const tile_place *at, int64_t rows, int64_t columns) {
-    int64_t some = columns % PER_VECTOR;
-    switch ((columns + PER_VECTOR - 1) / PER_VECTOR) {
-        COLUMNS_CASE(1)
-        COLUMNS_CASE(2)
-        COLUMNS_CASE(3)
-    default: COLUMNS_CASE(4)
+/* A tile of `rows` rows by 1 to `most` vectors. */
+INLINE void some_vectors(const tile_result *to, const tile_pair *pair, lane_mask last, int vectors, const int rows,
+                         const int most, const bool masked, const bool dense) {
+    switch (vectors) {
+        VECTORS_CASE(1)
+        VECTORS_CASE(2)
+        VECTORS_CASE(3)
+        VECTORS_CASE(4)
+        VECTORS_CASE(5)
+        VECTORS_CASE(6)
+        VECTORS_CASE(7)
+        VECTORS_CASE(8)
+    default: break;
     }
 }
 
-void DT_OF_ISA(product)(dt_real *y, const dt_real *x, const dt_real *w, const dt_real *b, bool relu, int64_t rows,
-                        int64_t in, int64_t out) {
-    const int64_t wide = TILE_VECTORS * PER_VECTOR;
-    for (int64_t j = 0; j < out; j += wide) {
-        int64_t columns = out - j < wide ? out - j : wide;
-        for (int64_t i = 0; i < rows; i += TILE_ROWS) {
-            tile_place at = {y + i * out + j, x + i * in, w + j, b ? b + j : NULL, in, out, relu};
-            strip(&at, rows - i < TILE_ROWS ? rows - i : TILE_ROWS, columns);
-        }
+typedef void tile_function(const tile_result *to, const tile_pair *pair, lane_mask last, int vectors);
+
+#define DEFINE_TILES(rows, most)                                                                                       \
+    static void plain_##rows(const tile_result *to, const tile_pair *pair, lane_mask last, int vectors) {              \
+        some_vectors(to, pair, last, vectors, rows, most, false, false);                                               \
+    }                                                                                                                  \
+    static void masked_##rows(const tile_result *to, const tile_pair *pair, lane_mask last, int vectors) {             \
+        some_vectors(to, pair, last, vectors, rows, most, true, false);                                                \
+    }                                                                                                                  \
+    static void dense_##rows(const tile_result *to, const tile_pair *pair, lane_mask last, int vectors) {              \
+        some_vectors(to, pair, last, vectors, rows, most, false, true);                                                \
     }
+FOR_SHAPES(DEFINE_TILES)
+
+#define PLAIN_OF(rows, most) [rows] = plain_##rows,
+#define MASKED_OF(rows, most) [rows] = masked_##rows,
+#define DENSE_OF(rows, most) [rows] = dense_##rows,
+static tile_function *const plain_tiles[] = {FOR_SHAPES(PLAIN_OF)}, *const masked_tiles[] = {FOR_SHAPES(MASKED_OF)},
+                            *const dense_tiles[] = {FOR_SHAPES(DENSE_OF)};
+
+/* ---- panels ---- */
+
+/* to[depth, TILE_COLS] = from[depth, cols], rows `stride` apart. */
+static void copy_panel(dt_real *restrict to, const dt_real *restrict from, int64_t stride, int64_t depth,
+                       int64_t cols) {
+    int64_t whole = cols / PER_VECTOR * PER_VECTOR;
+    lane_mask last = first_lanes(cols - whole);
+    for (int64_t l = 0; l < depth; l++, to += TILE_COLS, from += stride) {
+        for (int64_t j = 0; j < whole; j += PER_VECTOR) *(vector *)(to + j) = *(const vector *)(from + j);
+        if (whole < cols) *(vector *)(to + whole) = load_lanes(from + whole, last);
+    }
+}
+
+/* to[depth, TILE_COLS] = from[cols, depth], turned, rows `stride` apart. */
+static void turn_panel(dt_real *restrict to, const dt_real *restrict from, int64_t stride, int64_t depth,
+                       int64_t cols) {
+    for (int64_t j = 0; j < cols; j += PER_VECTOR)
+        turn_strip(to + j, TILE_COLS, from + j * stride, stride, depth, smaller(cols - j, PER_VECTOR));
+}
+
+/* ---- a block of k ---- */
+
+/* The same columns of all rows: tiles of the same height, but for one row. */
+static void strip(const tile_pair *from, const tile_result *to, int64_t rows, int64_t cols) {
+    int64_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS, height = rows / tiles, more = rows % tiles;
+    int vectors = (int)((cols + PER_VECTOR - 1) / PER_VECTOR);
+    lane_mask last = first_lanes(cols % PER_VECTOR);
+    tile_function *const *shapes = cols % PER_VECTOR ? masked_tiles : from->down == 1 ? dense_tiles : plain_tiles;
+    tile_pair pair = *from;
+    tile_result result = *to;
+    for (int64_t t = 0; t < tiles; t++) {
+        int64_t count = t < more ? height + 1 : height;
+        shapes[count](&result, &pair, last, vectors);
+        pair.a += count * pair.down;
+        result.c += count * result.stride;
+    }
+}
+
+static void block(const dt_matrix_product *p, int64_t k, int64_t depth) {
+    int64_t tiles = (p->rows + TILE_ROWS - 1) / TILE_ROWS, height = (p->rows + tiles - 1) / tiles;
+    bool copies = !p->b_turned && tiles >= COPIES;
+    int64_t wide = p->b_turned || copies ? TILE_COLS : (int64_t)widest[height] * PER_VECTOR;
+    bool ends = k + depth == p->depth;
+    _Alignas(64) dt_real packed[LONGEST * TILE_COLS];
+    for (int64_t j = 0; j < p->cols; j += wide) {
+        int64_t cols = smaller(wide, p->cols - j);
+        const dt_real *b = p->b + (p->b_turned ? j * p->ldb + k : k * p->ldb + j);
+        tile_pair pair = {.a = p->a + (p->a_turned ? k * p->lda : k),
+                          .b = p->b_turned || copies ? packed : b,
+                          .depth = depth,
+                          .down = p->a_turned ? 1 : p->lda,
+                          .across = p->a_turned ? p->lda : 1,
+                          .stride = p->b_turned || copies ? TILE_COLS : p->ldb};
+        if (p->b_turned)
+            turn_panel(packed, b, p->ldb, depth, cols);
+        else if (copies)
+            copy_panel(packed, b, p->ldb, depth, cols);
+        tile_result to = {.c = p->c + j,
+                          .stride = p->ldc,
+                          .start = k > 0 || p->add ? TILE_ADD : TILE_FRESH,
+                          .bias = ends && p->bias ? p->bias + j : NULL,
+                          .relu = ends && p->relu};
+        strip(&pair, &to, p->rows, cols);
+    }
+}
+
+void DT_OF_ISA(product)(const dt_matrix_product *p) {
+    if (p->rows < 1) return;
+    int64_t k = 0, depth;
+    do {
+        depth = block_of(p->depth - k);
+        block(p, k, depth);
+        k += depth;
+    } while (k < p->depth);
 }

@@ -51,7 +51,8 @@ static void forward32(const dt_linear *linear, const dt_kernels *kernels, const 
                       int64_t rows, dt_real beta, dt_real *y) {
     int64_t in = linear->in, out = linear->out;
     if (!linear->transposed && beta == 0 && dt_product_is_small(kernels, rows, in, out)) {
-        kernels->product(y, x, w, NULL, false, rows, in, out);
+        kernels->product(&(dt_matrix_product){
+            .rows = rows, .cols = out, .depth = in, .a = x, .b = w, .c = y, .lda = in, .ldb = out, .ldc = out});
         return;
     }
     dt_gemm(DT_PLAIN, linear->transposed ? DT_TRANSPOSED : DT_PLAIN, rows, out, in, x, in, w,
@@ -135,7 +136,17 @@ bool dt_linear_forward_biased(const dt_linear *linear, const dt_layer *layer, co
                               int64_t rows, const dt_real *b, bool relu, dt_real *y) {
     bool possible = !linear->decoding && !linear->rounds && !linear->transposed;
     if (!possible || !dt_product_is_small(pass->kernels, rows, linear->in, linear->out)) return false;
-    pass->kernels->product(y, x, DT_PARAM(layer, pass->weights, linear->param), b, relu, rows, linear->in, linear->out);
+    pass->kernels->product(&(dt_matrix_product){.rows = rows,
+                                                .cols = linear->out,
+                                                .depth = linear->in,
+                                                .a = x,
+                                                .b = DT_PARAM(layer, pass->weights, linear->param),
+                                                .c = y,
+                                                .lda = linear->in,
+                                                .ldb = linear->out,
+                                                .ldc = linear->out,
+                                                .bias = b,
+                                                .relu = relu});
     return true;
 }
 

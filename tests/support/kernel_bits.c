@@ -380,9 +380,10 @@ static void matvec(void) {
 
 static void product(void) {
     const int64_t in = 37;
-    float *x = numbers(rows * in), *y = numbers(rows * cols), *w = numbers(in * cols);
-    k->product(y, x, w, numbers(cols), true, rows, in, cols);
-    see(y, rows * cols);
+    dt_matrix_product p = {.rows = rows, .cols = cols, .depth = in, .lda = in, .ldb = cols, .ldc = cols, .relu = true};
+    p.a = numbers(rows * in), p.c = numbers(rows * cols), p.b = numbers(in * cols), p.bias = numbers(cols);
+    k->product(&p);
+    see(p.c, rows * cols);
 }
 
 static void updates(void) {

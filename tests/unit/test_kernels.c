@@ -1297,38 +1297,6 @@ START_TEST(products_of_few_rows_match_the_reference_and_keep_rows_apart) {
 }
 END_TEST
 
-/* What a number of a small product is before its bias, to the bit: one chain over `in`. */
-static float chain(const dt_kernels *kernels, const float *x, const float *w, int64_t in, int64_t out) {
-    float sum = 0;
-    for (int64_t l = 0; l < in; l++)
-        sum = kernels->isa == DT_ISA_BASELINE ? x[l] * w[l * out] + sum : fmaf(x[l], w[l * out], sum);
-    return sum;
-}
-
-START_TEST(small_products_are_chains_in_order) {
-    static const int64_t ins[] = {1, 7, 90}, outs[] = {1, 8, 15, 16, 17, 65, 130}, counts[] = {1, 2, 5, 6, 7, 13};
-    const dt_kernels *kernels = open_kernels(_i);
-    if (!kernels) return;
-    for (int a = 0; a < COUNT(ins); a++)
-        for (int b = 0; b < COUNT(outs); b++)
-            for (int c = 0; c < COUNT(counts); c++) {
-                int64_t in = ins[a], out = outs[b], rows = counts[c];
-                float *x = floats(rows * in, 1, 1), *w = floats(in * out, 2, 1), *y = floats(rows * out + 1, 3, 1);
-                float *want = copy(y, rows * out + 1);
-                float *bias = c % 2 ? floats(out, 4, 1) : NULL;
-                bool relu = b % 2;
-                for (int64_t i = 0; i < rows * out; i++) {
-                    want[i] = chain(kernels, x + i / out * in, w + i % out, in, out) + (bias ? bias[i % out] : 0);
-                    if (relu && want[i] < 0) want[i] = 0;
-                }
-                kernels->product(y, x, w, bias, relu, rows, in, out);
-                expect_same_bits("a small product, and what is behind it", y, want,
-                                 (size_t)(rows * out + 1) * sizeof *y);
-                release();
-            }
-}
-END_TEST
-
 START_TEST(convolutions_match_the_reference) {
     if (!open_kernels(_i)) return;
     for (uint64_t seed = 0; seed < 48; seed++) {
@@ -1606,7 +1574,6 @@ int main(void) {
         products_of_bf16_match_the_reference,
         only_avx512_multiplies_bf16,
         products_of_few_rows_match_the_reference_and_keep_rows_apart,
-        small_products_are_chains_in_order,
         our_passes_do_not_depend_on_the_number_of_threads,
         a_number_that_is_none_is_the_largest_on_any_number_of_threads,
         convolutions_match_the_reference,

@@ -1,0 +1,109 @@
+/* The building block of all products: a tile of C, so many rows by so many vectors of columns, stays in registers while
+ * one chain of fused multiply-adds runs for each of its numbers,
+ *
+ *     c = fma(a[i, l], b[l, j], c),  l ascending.
+ *
+ * Lanes run along the columns, so no sum crosses lanes; how many rows and vectors a tile has, how operands are packed
+ * and who computes which tile change no bit. Several pairs of operands are one chain, pair after pair (a *batch-reduce*
+ * product; Georganas et al. 2019): a convolution's taps, for one. */
+#ifndef DTRAIN_COMPUTE_TILE_H
+#define DTRAIN_COMPUTE_TILE_H
+
+#include <stdbool.h>
+
+#include "vector.h"
+
+/* The largest tile that leaves registers for a row of B and a number of A, and is large enough for the multipliers
+ * never to wait for a sum (2 units of 4 cycles: 8 sums). Fewer rows take more vectors. */
+#if VECTOR_BYTES == 64 && !defined DT_REAL_DOUBLE
+enum { TILE_ROWS = 14, TILE_VECTORS = 2 };
+#elif VECTOR_BYTES == 32 && !defined DT_REAL_DOUBLE
+enum { TILE_ROWS = 6, TILE_VECTORS = 2 };
+#elif defined __aarch64__
+enum { TILE_ROWS = 6, TILE_VECTORS = 4 };
+#else
+enum { TILE_ROWS = 2, TILE_VECTORS = 2 };
+#endif
+enum { TILE_WIDEST = 8, TILE_COLS = TILE_VECTORS * PER_VECTOR };
+
+/* a[rows, depth] b[depth, columns]. Number (i, l) of A is a[i*down + l*across], so A transposed is A with the two
+ * exchanged; B's rows are `stride` apart. */
+typedef struct tile_pair {
+    const dt_real *a, *b;
+    int64_t depth, down, across, stride;
+} tile_pair;
+
+typedef enum tile_start {
+    TILE_FRESH, /* the chain begins with 0 */
+    TILE_GO_ON, /* with what is stored */
+    TILE_ADD    /* with 0, and what is stored is added to its end */
+} tile_start;
+
+/* Where the sums go, and what is done with them in registers: c = sum, + bias[column] unless it is NULL; with relu,
+ * what is below 0 becomes 0 (NaN stays). */
+typedef struct tile_result {
+    dt_real *c;
+    int64_t stride; /* of c's rows */
+    const dt_real *bias;
+    tile_start start;
+    bool relu;
+} tile_result;
+
+/* Vector v of `vectors`, at `from`; the last has `last` lanes where the tile is masked. */
+INLINE vector tile_load(const dt_real *from, const int v, const int vectors, const bool masked, lane_mask last) {
+    from += v * PER_VECTOR;
+    return masked && v == vectors - 1 ? load_lanes(from, last) : *(const vector *)from;
+}
+
+INLINE void tile_store(dt_real *to, vector value, const int v, const int vectors, const bool masked, lane_mask last) {
+    to += v * PER_VECTOR;
+    if (masked && v == vectors - 1)
+        store_lanes(to, value, last);
+    else
+        *(vector *)to = value;
+}
+
+#define SIZE ((int64_t)sizeof(dt_real))
+#define HIDE(number) __asm__("" : "+r"(number)) /* its value from the compiler */
+
+INLINE const dt_real *beyond(const dt_real *from, int64_t bytes) {
+    return (const dt_real *)(const void *)((const char *)from + bytes);
+}
+
+#define OVER_TILE(...)                                                                                                 \
+    _Pragma("GCC unroll 16") for (int r = 0; r < rows; r++) {                                                          \
+        _Pragma("GCC unroll 8") for (int v = 0; v < vectors; v++) {                                                    \
+            __VA_ARGS__                                                                                                \
+        }                                                                                                              \
+    }
+
+/* rows, vectors, masked and dense (every pair has down == 1: A is packed by columns, or transposed) are constants where
+ * it is called; rows*vectors sums have to fit the registers. Nothing beyond the last column is read or written, of B
+ * and C alike. */
+INLINE void tile(const tile_result *to, const tile_pair *pairs, int64_t count, lane_mask last, const int rows,
+                 const int vectors, const bool masked, const bool dense) {
+    vector sum[TILE_ROWS][TILE_WIDEST];
+    if (to->start == TILE_GO_ON)
+        OVER_TILE(sum[r][v] = tile_load(to->c + r * to->stride, v, vectors, masked, last);)
+    else
+        OVER_TILE(sum[r][v] = (vector){0};)
+    for (int64_t p = 0; p < count; p++) {
+        int64_t down = (dense ? 1 : pairs[p].down) * SIZE, across = pairs[p].across * SIZE, left = pairs[p].depth;
+        const dt_real *a = pairs[p].a, *b = pairs[p].b;
+        HIDE(across); /* or GCC writes another loop for where it is 1, and sums leave their registers */
+        if (!dense) HIDE(down);
+        for (; left > 0; left--, a = beyond(a, across), b += pairs[p].stride) {
+            vector row[TILE_WIDEST];
+#pragma GCC unroll 8
+            for (int v = 0; v < vectors; v++) row[v] = tile_load(b, v, vectors, masked, last);
+            OVER_TILE(sum[r][v] = fma_scaled(*beyond(a, r * down), row[v], sum[r][v]);)
+        }
+    }
+    if (to->start == TILE_ADD)
+        OVER_TILE(sum[r][v] = tile_load(to->c + r * to->stride, v, vectors, masked, last) + sum[r][v];)
+    if (to->bias) OVER_TILE(sum[r][v] += tile_load(to->bias, v, vectors, masked, last);)
+    if (to->relu) OVER_TILE(sum[r][v] = (vector)(~(sum[r][v] < 0) & (__typeof__(sum[r][v] < 0))sum[r][v]);)
+    OVER_TILE(tile_store(to->c + r * to->stride, sum[r][v], v, vectors, masked, last);)
+}
+
+#endif
