@@ -3,15 +3,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "base/memory.h"
 #include "cli.h"
+#include "data_sets.h"
 #include "run/predict.h"
 
 const char dt_usage_predict[] =
-    "usage: mpirun -n RANKS dtrain predict CHECKPOINT|RUN -o OUT [--data FILE[:DATASET]] [--split "
-    "test|validation|train]\n"
-    "                                      [--layer NAME]... [--format h5|npy|csv] [--batch N]\n"
+    "usage: mpirun -n RANKS dtrain predict CHECKPOINT|RUN -o OUT [--data FILE[:DATASET]]...\n"
+    "                                      [--split test|validation|train|all] [--layer NAME]... [--format "
+    "h5|npy|csv]\n"
+    "                                      [--batch N]\n"
     "\n"
     "Outputs of a checkpoint, or of a run directory's newest one that verifies, for samples, into a file. Targets are "
     "not\n"
@@ -30,7 +32,8 @@ const char dt_usage_predict[] =
     "                          /NAME     activations of a layer, for each --layer\n"
     "                        NumPy's files have one array each: OUT.npy, OUT.class.npy, … A text has a line a sample.\n"
     "  --data FILE[:DATASET] the samples, when they are not the recipe's: a file of the same layout, or any dataset in "
-    "it\n"
+    "it.\n"
+    "                        Given several times, they are predicted one after the other, as one\n"
     "  --split NAME          test, validation, train or all: which of the recipe's samples (test)\n"
     "  --layer NAME          what this layer gives for each sample, too: names as dtrain inspect shows them before "
     "the\n"
@@ -41,18 +44,6 @@ const char dt_usage_predict[] =
     "                        are slow, for whole pieces are computed\n"
     "\n"
     "The digest in the last line is of all outputs in their order, the same for the same outputs.\n";
-
-/* "FILE:/dataset"; a file may have such a name. `copy` is FILE then. */
-static void split_data(dt_predict_options *options, char *copy) {
-    struct stat info;
-    char *colon = NULL;
-    options->file = copy;
-    if (stat(copy, &info) == 0) return;
-    for (char *at = copy; (at = strstr(at, ":/")) != NULL; at++) colon = at;
-    if (!colon || colon == copy) return;
-    *colon = '\0';
-    options->dataset = colon + 1;
-}
 
 static dt_status take_batch(dt_predict_options *options, const char *value) {
     char *end;
@@ -73,12 +64,12 @@ static dt_status take_layer(dt_predict_options *options, const char *value) {
 }
 
 /* argv[*at], where it is an option with a value. */
-static dt_status take_option(dt_predict_options *options, const char **split, char data[4096], int argc, char **argv,
+static dt_status take_option(dt_predict_options *options, dt_data_sets *data, const char **split, int argc, char **argv,
                              int *at, bool *taken) {
-    const char *text = NULL, *batch = NULL, *layer = NULL;
+    const char *named = NULL, *batch = NULL, *layer = NULL;
     const struct {
         const char *name, **to;
-    } all[] = {{"-o", &options->out},          {"--data", &text},   {"--split", split},
+    } all[] = {{"-o", &options->out},          {"--data", &named},  {"--split", split},
                {"--format", &options->format}, {"--batch", &batch}, {"--layer", &layer}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         dt_status status = dt_ok();
@@ -89,12 +80,7 @@ static dt_status take_option(dt_predict_options *options, const char **split, ch
         *all[i].to = value;
         if (batch) return take_batch(options, batch);
         if (layer) return take_layer(options, layer);
-        if (!text) return dt_ok();
-        if (options->file) return dt_fail(DT_ERR_USAGE, "--data is given twice; predict takes one");
-        if (strlen(text) >= 4096) return dt_fail(DT_ERR_USAGE, "--data %.60s…: the path is too long", text);
-        snprintf(data, 4096, "%s", text);
-        split_data(options, data);
-        return dt_ok();
+        return named ? dt_data_sets_add(data, (char *)named) : dt_ok();
     }
     *taken = false;
     return dt_ok();
@@ -105,9 +91,6 @@ static dt_status check(dt_predict_options *options, const char *split) {
         return dt_fail(DT_ERR_USAGE, "predict needs a checkpoint or a run directory (see dtrain predict --help)");
     if (!options->out)
         return dt_fail(DT_ERR_USAGE, "predict needs -o OUT, a file to write (see dtrain predict --help)");
-    if (split && options->dataset)
-        return dt_fail(DT_ERR_USAGE, "--split %s and --data FILE:%s: a dataset that is named is predicted whole", split,
-                       options->dataset);
     options->unsaid = !split;
     options->all = split && strcmp(split, "all") == 0;
     options->split = DT_SPLIT_TEST;
@@ -115,11 +98,12 @@ static dt_status check(dt_predict_options *options, const char *split) {
     return dt_fail(DT_ERR_USAGE, "--split is \"%s\"; it must be test, validation, train or all", split);
 }
 
-static dt_status parse_arguments(dt_predict_options *options, char data[4096], int argc, char **argv) {
+static dt_status parse_arguments(dt_predict_options *options, dt_data_sets *data, int argc, char **argv) {
     const char *split = NULL;
+    DT_TRY(dt_data_sets_create(data, argc));
     for (int i = 1; i < argc; i++) {
         bool taken;
-        DT_TRY(take_option(options, &split, data, argc, argv, &i, &taken));
+        DT_TRY(take_option(options, data, &split, argc, argv, &i, &taken));
         if (taken) continue;
         if (argv[i][0] == '-')
             return dt_fail(DT_ERR_USAGE, "predict has no option %s (see dtrain predict --help)", argv[i]);
@@ -127,14 +111,18 @@ static dt_status parse_arguments(dt_predict_options *options, char data[4096], i
             return dt_fail(DT_ERR_USAGE, "two checkpoints, %s and %s; predict takes one", options->target, argv[i]);
         options->target = argv[i];
     }
+    DT_TRY(dt_data_sets_check(data, split));
+    options->data = data->all;
+    options->data_count = data->count;
     return check(options, split);
 }
 
 int dt_cli_predict(dt_comm *comm, int argc, char **argv) {
     dt_predict_options options;
-    char data[4096];
+    dt_data_sets data = {.count = 0};
     memset(&options, 0, sizeof options);
-    dt_status status = dt_comm_agree(comm, parse_arguments(&options, data, argc, argv));
+    dt_status status = dt_comm_agree(comm, parse_arguments(&options, &data, argc, argv));
     if (status.code == DT_OK) status = dt_predict_run(comm, &options);
+    dt_free(data.all);
     return dt_cli_report(comm, &status);
 }

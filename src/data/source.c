@@ -53,7 +53,7 @@ static void begin(dt_source *out, const dt_source_request *request) {
                        .unlabelled = request->unlabelled,
                        .fills = data->missing == DT_MISSING_MEAN,
                        .targets = {.file = request->file,
-                                   .name = targets_of(data, request->split),
+                                   .name = request->targets ? request->targets : targets_of(data, request->split),
                                    .loss = (int)request->loss,
                                    .scaled = data->target.normalize != DT_NORMALIZE_NONE}};
 }

@@ -69,6 +69,7 @@ typedef struct dt_source_request {
     const dt_recipe_data *data;
     dt_loss loss;
     const char *dataset; /* of the samples; NULL: the recipe's */
+    const char *targets; /* of their targets; NULL: the recipe's, which is for samples of the recipe's alone */
     dt_split split;      /* which of the recipe's data */
     bool in_order;       /* to be evaluated: all of it once, in order, nothing drawn by chance */
     int64_t vocabulary;  /* size of the file's own, of dt_source_vocabulary; 0: it has none */

@@ -117,6 +117,9 @@ dt_status dt_source_open_pair(dt_source *source, const dt_ranks *ranks, const dt
                               const dt_h5_order *order) {
     const char *file = source->file, *x = source->x_name;
     if (request->unlabelled) return open_samples(source, ranks, request, order);
+    if (request->dataset && !request->targets)
+        return dt_fail(DT_ERR_USAGE, "%s:%s is judged by targets, which are to be named too: --targets DATASET", file,
+                       x);
     /* What does not fit is refused before anything is unpacked: a few bytes of a file can claim any amount of disk. */
     DT_TRY(dt_array_describe(&source->x, ranks, file, x, order));
     if (request->trained) DT_TRY(dt_identity_expect(request->trained, request->checkpoint, file, x, source->x));

@@ -15,6 +15,8 @@
 #include "use/figures.h"
 #include "use/pieces.h"
 
+#define NAMES_BYTES 8192 /* of all data sets */
+
 /* What is told of an evaluation. */
 typedef struct dt_told {
     const dt_at_work *work;
@@ -38,7 +40,7 @@ static const char *name_class(const void *context, int64_t class, char room[24])
 
 /* Rank 0. */
 static dt_status tell_assessment(const dt_told *told) {
-    char *text = dt_assessment_text(told->assessment, name_class, told, told->work->source.about.predicts_tokens);
+    char *text = dt_assessment_text(told->assessment, name_class, told, told->work->sources[0].about.predicts_tokens);
     if (!text) return dt_fail_memory("the text of an evaluation", 0);
     size_t length = strlen(text);
     if (length > 0) text[length - 1] = '\0'; /* its last end of a line is the log's */
@@ -51,18 +53,20 @@ static dt_status tell_assessment(const dt_told *told) {
 static dt_status write_json(const dt_told *told, const char *path) {
     const dt_at_work *w = told->work;
     const dt_tally *tally = told->tally;
-    const dt_source *source = &w->source;
+    const dt_source *source = &w->sources[0];
     dt_loss loss = (dt_loss)w->recipe.loss.kind;
-    char digest[17];
+    char digest[17], files[NAMES_BYTES], datasets[NAMES_BYTES];
     double none = (double)NAN, loss_mean = dt_tally_loss(tally);
     dt_digest_text(w->head.digest, digest);
+    dt_at_work_names(w, false, files, sizeof files);
+    dt_at_work_names(w, true, datasets, sizeof datasets);
     const dt_assessment_field all[] = {{"format", DT_FIELD_IS_TEXT, "dtrain evaluation", 0, none},
                                        {"version", DT_FIELD_IS_WHOLE, NULL, 1, none},
                                        {"checkpoint", DT_FIELD_IS_TEXT, w->path, 0, none},
                                        {"digest", DT_FIELD_IS_TEXT, digest, 0, none},
                                        {"step", DT_FIELD_IS_WHOLE, NULL, w->head.position.step, none},
-                                       {"data", DT_FIELD_IS_TEXT, source->file, 0, none},
-                                       {"dataset", DT_FIELD_IS_TEXT, source->x_name, 0, none},
+                                       {"data", DT_FIELD_IS_TEXT, files, 0, none},
+                                       {"dataset", DT_FIELD_IS_TEXT, datasets, 0, none},
                                        {"split", DT_FIELD_IS_TEXT, told->split, 0, none},
                                        {"samples", DT_FIELD_IS_WHOLE, NULL, tally->samples, none},
                                        {"loss", DT_FIELD_IS_NUMBER, NULL, 0, loss_mean},
@@ -79,7 +83,7 @@ static void tell(const dt_told *told) {
     const dt_at_work *w = told->work;
     char figures[DT_FIGURES], digest[17];
     dt_loss loss = (dt_loss)w->recipe.loss.kind;
-    dt_tally_text(figures, sizeof figures, "", told->tally, loss, &w->source, false);
+    dt_tally_text(figures, sizeof figures, "", told->tally, loss, &w->sources[0], false);
     dt_digest_text(w->head.digest, digest);
     dt_log_info("eval%s samples=%lld digest=%s", figures, (long long)told->tally->samples, digest);
 }
@@ -87,10 +91,11 @@ static void tell(const dt_told *told) {
 static void tell_first(const dt_told *told) {
     const dt_at_work *w = told->work;
     char figures[DT_FIGURES];
-    dt_tally_text(figures, sizeof figures, "", told->tally, (dt_loss)w->recipe.loss.kind, &w->source, true);
-    if (w->source.dropped > 0)
-        dt_log_info("%lld rows of %s lack a value and are left out (data.missing: drop)", (long long)w->source.dropped,
-                    w->source.x_name);
+    dt_tally_text(figures, sizeof figures, "", told->tally, (dt_loss)w->recipe.loss.kind, &w->sources[0], true);
+    for (int i = 0; i < w->source_count; i++)
+        if (w->sources[i].dropped > 0)
+            dt_log_info("%lld rows of %s lack a value and are left out (data.missing: drop)",
+                        (long long)w->sources[i].dropped, w->sources[i].x_name);
     dt_log_info("%s, step %lld, on %s:%s", w->path, (long long)w->head.position.step, told->split, figures);
 }
 
@@ -110,15 +115,30 @@ static dt_status tell_all(dt_told *told, const dt_eval_options *options) {
     return dt_ok();
 }
 
+/* Collective. The tally of all data sets together. */
+static dt_status evaluate_sources(dt_at_work *w, int64_t rows, dt_assessor *assessor, dt_tally *sum) {
+    double chars = 0;
+    memset(sum, 0, sizeof *sum);
+    for (int i = 0; i < w->source_count; i++) {
+        const dt_source *source = &w->sources[i];
+        dt_evaluator evaluator = {&w->ranks,    w->model, w->kernels, &w->scales, w->weights,
+                                  w->weights16, source,   rows,       assessor};
+        dt_odd odd = {.samples = source->x_name};
+        dt_tally tally;
+        DT_TRY(dt_evaluate_split(&evaluator, &tally, &odd));
+        DT_TRY(dt_test_not_finite(w->comm, (dt_not_finite)w->recipe.train.not_finite, &odd, false, &tally));
+        dt_tally_add(sum, &tally);
+        chars += source->about.chars * (double)tally.samples;
+    }
+    if (w->source_count > 1) w->sources[0].about.chars = sum->samples > 0 ? chars / (double)sum->samples : 0;
+    return dt_ok();
+}
+
 /* Collective. Loss and figures of the split, told. */
 static dt_status evaluate(dt_at_work *w, const dt_eval_options *options, int64_t rows, dt_assessor *assessor) {
-    dt_evaluator evaluator = {&w->ranks,    w->model,   w->kernels, &w->scales, w->weights,
-                              w->weights16, &w->source, rows,       assessor};
-    dt_odd odd = {.samples = w->source.x_name};
     dt_tally tally;
     dt_assessment assessment;
-    DT_TRY(dt_evaluate_split(&evaluator, &tally, &odd));
-    DT_TRY(dt_test_not_finite(w->comm, (dt_not_finite)w->recipe.train.not_finite, &odd, false, &tally));
+    DT_TRY(evaluate_sources(w, rows, assessor, &tally));
     dt_status status = dt_assessor_gather(assessor, &w->ranks, &assessment);
     dt_told told = {
         .work = w, .tally = &tally, .assessment = &assessment, .split = w->all ? "all" : dt_split_name(options->split)};
@@ -130,14 +150,14 @@ static dt_status evaluate(dt_at_work *w, const dt_eval_options *options, int64_t
 static dt_status evaluate_checkpoint(dt_at_work *w, const dt_eval_options *options) {
     dt_comm *comm = w->comm;
     size_t memory;
-    int64_t rows = dt_rows_at_once(&w->recipe, w->head.shards, w->source.samples);
+    int64_t rows = dt_rows_at_once(&w->recipe, w->head.shards, dt_at_work_most(w));
     DT_TRY(dt_comm_agree(comm, options->json ? dt_file_check_target(options->json) : dt_ok()));
     DT_TRY(dt_memory_of_rank(comm, &memory));
     DT_TRY(dt_at_work_compute(w));
     DT_TRY(dt_comm_agree(comm, dt_at_work_plan(w, rows, false, memory)));
     DT_TRY(dt_at_work_load(w));
     dt_watchdog_note(dt_comm_watchdog(comm), DT_ACTIVITY_EVALUATE, w->head.position.step);
-    dt_outputs outputs = dt_outputs_of(&w->source.targets, (dt_loss)w->recipe.loss.kind, w->model);
+    dt_outputs outputs = dt_outputs_of(&w->sources[0].targets, (dt_loss)w->recipe.loss.kind, w->model);
     dt_assessor *assessor = NULL;
     dt_status status = dt_comm_agree(comm, dt_assessor_create(&assessor, &outputs, w->kernels));
     if (status.code == DT_OK) status = evaluate(w, options, rows, assessor);
@@ -147,8 +167,11 @@ static dt_status evaluate_checkpoint(dt_at_work *w, const dt_eval_options *optio
 
 dt_status dt_eval_run(dt_comm *comm, const dt_eval_options *options) {
     dt_at_work work;
-    dt_at_work_data data = {
-        .file = options->data, .split = options->split, .all = options->all, .unsaid = options->unsaid};
+    dt_at_work_data data = {.named = options->data,
+                            .count = options->data_count,
+                            .split = options->split,
+                            .all = options->all,
+                            .unsaid = options->unsaid};
     dt_status status = dt_at_work_open(&work, comm, options->target, &data);
     if (status.code == DT_OK) status = evaluate_checkpoint(&work, options);
     dt_at_work_close(&work);

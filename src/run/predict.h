@@ -3,12 +3,13 @@
 #define DTRAIN_PREDICT_H
 
 #include "comm/comm.h"
+#include "named.h"
 #include "use/results.h"
 
 typedef struct dt_predict_options {
-    const char *target;       /* a checkpoint or a run directory */
-    const char *file;         /* the samples' file; NULL: the recipe's */
-    const char *dataset;      /* in it; NULL: the recipe's for the split */
+    const char *target;        /* a checkpoint or a run directory */
+    const dt_data_named *data; /* [data_count]: the samples, one data set after the other; none: the recipe's */
+    int data_count;
     dt_split split;           /* which of the recipe's samples, where no dataset is named */
     bool all;                 /* rather all of the training datasets, whatever the recipe cuts from them */
     bool unsaid;              /* nobody said which */

@@ -33,6 +33,8 @@ uint64_t dt_prediction_digest(int64_t samples, uint64_t sum) {
 /* A rank's work, and what it needs for it. */
 typedef struct work {
     const dt_predictor *p;
+    const dt_source *source; /* at work, whose first sample has the number `base` */
+    int64_t base;
     dt_results *results;
     dt_batch batch; /* a piece */
     int64_t *index;
@@ -52,7 +54,7 @@ static int64_t less(int64_t a, int64_t b) {
 }
 
 static dt_status open_states(work *w) {
-    if (w->p->source->about.streams == 0) return dt_ok();
+    if (w->source->about.streams == 0) return dt_ok();
     size_t count = (size_t)(w->mine * w->parts);
     w->states = dt_alloc(count, sizeof *w->states);
     if (!w->states) return dt_fail_memory("the state of the streams", count * sizeof *w->states);
@@ -60,19 +62,23 @@ static dt_status open_states(work *w) {
     return dt_ok();
 }
 
-static dt_status open_work(work *w, const dt_predictor *p, dt_results *results) {
-    const dt_source *source = p->source;
+/* Samples of a window. */
+static int64_t across_of(const dt_source *source) {
+    return source->about.streams > 0 ? source->about.streams : source->samples;
+}
+
+static dt_status open_work(work *w, const dt_predictor *p, const dt_source *source, dt_results *results) {
     memset(w, 0, sizeof *w);
     w->p = p;
+    w->source = source;
     w->results = results;
-    w->across = source->about.streams > 0 ? source->about.streams : source->samples;
+    w->across = across_of(source);
     int64_t batches = (w->across + p->batch - 1) / p->batch;
     w->mine = (batches + p->ranks->size - 1) / p->ranks->size;
     w->parts = p->batch / p->piece + 2;
     w->words = dt_alloc((size_t)(LENGTHS + p->ranks->size), sizeof *w->words);
     if (!w->words) return dt_fail_memory("the ranks' parts", (size_t)p->ranks->size * sizeof *w->words);
     DT_TRY(dt_batch_create(&w->batch, &w->index, source, p->piece));
-    DT_TRY(dt_results_reserve(results, less(p->batch, w->across)));
     return open_states(w);
 }
 
@@ -99,11 +105,11 @@ static void see_layer(void *context, const dt_layer *layer, const dt_real *y) {
 /* Rows [lo, lo + rows) of a piece, the first of which is `sample`; the others are zeros. */
 static void predict_part(work *w, int64_t sample, dt_rows_state *state) {
     const dt_predictor *p = w->p;
-    int64_t inputs = dt_shape_count(&p->source->about.input);
+    int64_t inputs = dt_shape_count(&w->source->about.input);
     if (w->rows < p->piece) memset(w->batch.x, 0, (size_t)(p->piece * inputs) * sizeof *w->batch.x);
     for (int64_t i = 0; i < w->rows; i++) w->index[i] = sample + i;
     dt_batch part = {.x = w->batch.x + w->lo * inputs};
-    dt_source_fetch(p->source, p->kernels, p->scales, NULL, w->index, w->rows, &part);
+    dt_source_fetch(w->source, p->kernels, p->scales, NULL, w->index, w->rows, &part);
     dt_pass pass = {.rows = p->piece, .weights = p->weights, .weights16 = p->weights16};
     if (w->results->count > 1) {
         pass.seen = see_layer;
@@ -128,7 +134,7 @@ static int64_t find_odd(const work *w, int64_t rows) {
 
 static dt_status fail_odd(work *w, int64_t sample) {
     const dt_predictor *p = w->p;
-    const dt_source *source = p->source;
+    const dt_source *source = w->source;
     dt_suspect suspect = {.source = source,
                           .model = p->model,
                           .kernels = p->kernels,
@@ -170,11 +176,12 @@ static dt_status predict_batch(work *w, int64_t first, int64_t at, int64_t rows,
     if (results->classes) name_classes(results, rows);
     if (results->places)
         for (int64_t i = 0; i < rows; i++)
-            ((int64_t *)results->places->block)[i] = dt_source_place(w->p->source, NULL, first + i);
+            ((int64_t *)results->places->block)[i] = dt_source_place(w->source, NULL, first + i);
     dt_result *outputs = &results->all[0];
     dt_outputs_finish(&results->outputs, w->p->kernels, (dt_real *)outputs->block, rows);
     for (int64_t i = 0; i < rows; i++)
-        w->sum += dt_prediction_part(first + i, (const float *)outputs->block + i * outputs->width, outputs->width);
+        w->sum +=
+            dt_prediction_part(w->base + first + i, (const float *)outputs->block + i * outputs->width, outputs->width);
     return dt_ok();
 }
 
@@ -190,25 +197,26 @@ static dt_status do_round(work *w, dt_sink *sink, int64_t round, dt_status *stat
     if (status->code == DT_OK && rows > 0)
         *status = predict_batch(w, first, at, rows, w->states ? w->states + nth * w->parts : NULL);
     memset(w->words, 0, (size_t)(LENGTHS + ranks->size) * sizeof *w->words);
-    if (status->code == DT_OK) *status = dt_sink_prepare(sink, first, rows, &w->words[LENGTHS + ranks->rank]);
+    if (status->code == DT_OK) *status = dt_sink_prepare(sink, w->base + first, rows, &w->words[LENGTHS + ranks->rank]);
     w->words[FAILED] = status->code != DT_OK;
     w->words[STOPPED] = dt_stop_requested != 0;
     DT_TRY(dt_ranks_sum(ranks, w->words, (size_t)(LENGTHS + ranks->size)));
-    if (w->words[FAILED] == 0 && w->words[STOPPED] == 0) *status = dt_sink_put(sink, first, rows, w->words + LENGTHS);
+    if (w->words[FAILED] == 0 && w->words[STOPPED] == 0)
+        *status = dt_sink_put(sink, w->base + first, rows, w->words + LENGTHS);
     return dt_ok();
 }
 
 /* Collective. The sum of all ranks' parts, modulo 2^64. */
-static dt_status gather_digest(const work *w, uint64_t *sum) {
-    int64_t halves[] = {(int64_t)(w->sum & 0xffffffffU), (int64_t)(w->sum >> 32)};
-    DT_TRY(dt_ranks_sum(w->p->ranks, halves, 2));
+static dt_status gather_digest(const dt_ranks *ranks, uint64_t *sum) {
+    int64_t halves[] = {(int64_t)(*sum & 0xffffffffU), (int64_t)(*sum >> 32)};
+    DT_TRY(dt_ranks_sum(ranks, halves, 2));
     *sum = (uint64_t)halves[0] + ((uint64_t)halves[1] << 32);
     return dt_ok();
 }
 
 static dt_status do_rounds(work *w, dt_sink *sink) {
     const dt_ranks *ranks = w->p->ranks;
-    int64_t rounds = w->p->source->samples / w->across * w->mine;
+    int64_t rounds = w->source->samples / w->across * w->mine;
     dt_status status = dt_ok();
     for (int64_t round = 0; round < rounds; round++) {
         DT_TRY(do_round(w, sink, round, &status));
@@ -219,16 +227,36 @@ static dt_status do_rounds(work *w, dt_sink *sink) {
     return dt_fail(DT_ERR_STOPPED, "stopped by a signal; nothing was written, and the same command starts again");
 }
 
-dt_status dt_predict(const dt_predictor *p, dt_results *results, dt_sink *sink, dt_prediction *out) {
+/* Collective. */
+static dt_status predict_source(const dt_predictor *p, const dt_source *source, dt_results *results, dt_sink *sink,
+                                dt_prediction *out) {
     work w;
-    uint64_t sum = 0;
-    double began = dt_clock_now();
-    dt_status status = dt_ranks_agree(p->ranks, open_work(&w, p, results));
+    dt_status status = dt_ranks_agree(p->ranks, open_work(&w, p, source, results));
+    w.base = out->samples;
     if (status.code == DT_OK) status = do_rounds(&w, sink);
-    if (status.code == DT_OK) status = gather_digest(&w, &sum);
-    out->samples = p->source->samples;
-    out->seconds = dt_clock_now() - began;
-    out->digest = dt_prediction_digest(out->samples, sum);
+    out->samples += source->samples;
+    out->digest += w.sum;
     close_work(&w);
+    return status;
+}
+
+static dt_status reserve(const dt_predictor *p, dt_results *results) {
+    int64_t most = 0;
+    for (int i = 0; i < p->source_count; i++) {
+        int64_t rows = less(p->batch, across_of(&p->sources[i]));
+        if (rows > most) most = rows;
+    }
+    return dt_results_reserve(results, most);
+}
+
+dt_status dt_predict(const dt_predictor *p, dt_results *results, dt_sink *sink, dt_prediction *out) {
+    double began = dt_clock_now();
+    *out = (dt_prediction){.samples = 0};
+    dt_status status = dt_ranks_agree(p->ranks, reserve(p, results));
+    for (int i = 0; i < p->source_count && status.code == DT_OK; i++)
+        status = predict_source(p, &p->sources[i], results, sink, out);
+    if (status.code == DT_OK) status = gather_digest(p->ranks, &out->digest);
+    out->seconds = dt_clock_now() - began;
+    out->digest = dt_prediction_digest(out->samples, out->digest);
     return status;
 }

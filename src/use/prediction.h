@@ -14,7 +14,8 @@ typedef struct dt_predictor {
     const dt_scales *scales;
     const dt_real *weights;
     const dt_bf16 *weights16;
-    const dt_source *source;
+    const dt_source *sources; /* [source_count]: their samples one after the other */
+    int source_count;
     int64_t piece; /* rows of every product, the same on all ranks: what a sample's bits may depend on */
     int64_t batch; /* samples at a time, which they do not depend on */
 } dt_predictor;
@@ -26,7 +27,7 @@ typedef struct dt_prediction {
     uint64_t digest; /* of all outputs: see dt_prediction_digest */
 } dt_prediction;
 
-/* Collective. Predicts, in order, all samples of the source, and hands the results on to an open sink. An output that
+/* Collective. Predicts, in order, all samples of the sources, and hands the results on to an open sink. An output that
  * is not finite is a failure that names its sample. */
 dt_status dt_predict(const dt_predictor *predictor, dt_results *results, dt_sink *sink, dt_prediction *out);
 

@@ -26,6 +26,9 @@ with h5py.File(f"{directory}/named.h5", "w") as file:
         file.create_dataset(f"{name}/y", data=kind[part].astype("i1"), dtype=animals)
 with h5py.File(f"{directory}/bare.h5", "w") as file:
     file["some/samples"] = x[300:]
+    file["some/labels"] = np.array([-7, 40, 1000])[kind[300:]].astype("i8")
+    file["more/samples"] = x[300:371]
+    file["more/labels"] = np.array([-7, 40, 1000])[kind[300:371]].astype("i8")
     bad = x[300:].copy()
     bad[77, 2] = np.nan
     file["bad"] = bad

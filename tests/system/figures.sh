@@ -17,6 +17,9 @@ recipe pairs '[dense: 1]' --set model.loss=binary_cross_entropy
 recipe values '[dense: 2]' --set model.loss=mean_squared_error --set data.target.normalize=standardise
 recipe text '[gpt: {layers: 1, heads: 2, width: 16}]' --set data.context=12
 
+cp table.h5 cut.h5
+recipe cut '[dense: 3]' --set 'data.split={test: 0.2, validation: 0.1}'
+
 for name in table named pairs values text; do
     for ranks in 1 2 3; do
         run "$ranks" eval "$name" --json "$name-$ranks.json"
@@ -73,6 +76,45 @@ said = json.load(open("text-1.json"))
 assert said["perplexity"] > 1 and "ece" in said["calibration"] and sum(c["samples"] for c in said["classes"]) == said["samples"]
 END
 if "$python" check.py 2>wrong; then pass "figures are those of the predictions"; else fail "figures are others than those of the predictions" && show wrong; fi
+
+# Other data, whose targets are named; and several data sets together.
+run 2 eval table --data bare.h5:/some/samples --targets /some/labels --json same.json
+expect_code 0 "a dataset and its targets"
+run 3 eval table --data bare.h5:/more/samples --targets /more/labels --data table.h5 --json joined-3.json
+run 1 eval table --data bare.h5:/more/samples --targets=/more/labels --data table.h5 --json joined-1.json
+expect_code 0 "two data sets"
+if cmp -s joined-1.json joined-3.json; then pass "the same on 1 and 3 ranks"; else fail "two data sets: figures differ" && diff joined-1.json joined-3.json | head; fi
+for split in train validation test all; do
+    run 2 eval cut --split "$split" --json "cut-$split.json"
+    expect_code 0 "--split $split"
+done
+cat >check.py <<'END'
+import json, numpy as np
+
+table, same, joined = (json.load(open(name)) for name in ("table-1.json", "same.json", "joined-1.json"))
+assert {k: v for k, v in same.items() if k not in ("data", "dataset")} == {k: v for k, v in table.items() if k not in ("data", "dataset")}
+assert joined["samples"] == 271 and joined["data"] == "bare.h5, table.h5" and joined["dataset"] == "/more/samples, /test/x"
+more = np.array(joined["confusion"]) - np.array(table["confusion"])
+assert more.sum() == 71 and (more >= 0).all()
+parts = [json.load(open(f"cut-{split}.json")) for split in ("train", "validation", "test")]
+whole = json.load(open("cut-all.json"))
+assert [part["samples"] for part in parts] == [210, 30, 60] and whole["samples"] == 300
+assert (sum(np.array(part["confusion"]) for part in parts) == np.array(whole["confusion"])).all()
+assert abs(sum(part["loss"] * part["samples"] for part in parts) / 300 - whole["loss"]) < 1e-6
+END
+if "$python" check.py 2>wrong; then pass "figures of several data sets are those of all their samples"; else fail "figures of several data sets" && show wrong; fi
+run 2 eval table --data bare.h5:/some/samples
+expect_bad 2 "bare.h5:/some/samples is judged by targets, which are to be named too: --targets DATASET" "samples without targets"
+run 1 eval table --data bare.h5:/some/samples --targets /more/labels
+expect_bad 1 "/some/samples has 200 rows but /more/labels has 71" "targets of other samples"
+run 1 eval table --data table.h5 --targets /test/y
+expect_bad 2 "belongs behind --data FILE:DATASET" "targets of the recipe's samples"
+run 1 eval table --targets /test/y --data bare.h5:/some/samples
+expect_bad 2 "belongs behind --data FILE:DATASET" "targets before their samples"
+run 1 eval table --data bare.h5:/some/samples --targets /some/labels --targets /more/labels
+expect_bad 2 "has two --targets" "two targets"
+run 1 eval table --data bare.h5:/some/samples --targets /some/labels --split test
+expect_bad 2 "a dataset that is named is taken whole" "a split of a dataset"
 
 echo "{}" >kept.json
 run 2 eval table --json nowhere/figures.json

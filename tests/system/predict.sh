@@ -141,6 +141,70 @@ assert "row" not in whole and (some["row"][:] == np.delete(np.arange(200), 77)).
 assert np.allclose(some["output"][:], whole["output"][:][some["row"][:]], rtol=1e-5, atol=1e-7)
 END
 
+# Several data sets are predicted as one, in the order given, each cut into pieces as if it were there alone.
+"$python" - <<'END'
+import h5py, shutil
+
+shutil.copy("text.h5", "short.h5")
+with h5py.File("short.h5", "a") as file:
+    tokens = file["test/tokens"][:211]
+    del file["test/tokens"]
+    file["test/tokens"] = tokens
+END
+for case in "mlp bare.h5:/more/samples table.h5 bare.h5:/some/samples" "gpt short.h5 text.h5" "lstm short.h5 text.h5"; do
+    read -r name named <<<"$case"
+    options=() digests=() parts=()
+    for data in $named; do
+        options+=(--data "$data")
+        run 2 predict "$name" --data "$data" -o "part-${#parts[@]}.h5"
+        parts+=("part-${#parts[@]}.h5")
+    done
+    for how in "1" "2 --batch 7" "3 --batch 1000" "5 --batch 1"; do
+        # shellcheck disable=SC2086  # a number of ranks, and options
+        set -- $how
+        run "$1" predict "$name" "${options[@]}" -o "joined-$1.h5" "${@:2}"
+        digests+=("$(last_value digest)")
+    done
+    if [[ $(printf '%s\n' "${digests[@]}" | sort -u | wc -l) == 1 ]]; then pass "$name: several data sets have one digest"; else fail "$name: ${digests[*]}"; fi
+    "$python" - "${parts[@]}" 2>wrong <<'END'
+import h5py, numpy as np, sys
+
+parts = [h5py.File(name) for name in sys.argv[1:]]
+for ranks in 1, 2, 3, 5:
+    whole = h5py.File(f"joined-{ranks}.h5")
+    for name in set(parts[0]) - {"class_values"}:
+        assert (whole[name][:] == np.concatenate([part[name][:] for part in parts])).all(), name
+    assert whole.attrs["data"] == b", ".join(part.attrs["data"] for part in parts)
+    assert whole.attrs["dataset"] == b", ".join(part.attrs["dataset"] for part in parts)
+END
+    code=$?
+    expect_code 0 "$name: the parts, one after the other"
+    [[ $code == 0 ]] || show wrong
+done
+
+# Which of the recipe's samples: of data that is cut, all are what the parts are together.
+recipe cut table.h5 '[dense: 3]' '' --set 'data.split={test: 0.2, validation: 0.1}'
+for split in train validation test all; do
+    run 2 predict cut --split "$split" -o "cut-$split.h5"
+    expect_code 0 "--split $split"
+done
+run 1 predict cut -o cut-unsaid.h5
+run 1 predict mlp --split all -o mlp-all.h5
+expect_last "predict samples=300 .*" "all of data that is not cut is what is trained on"
+check "the parts of data that is cut" <<'END'
+import h5py, numpy as np
+
+rows = {split: h5py.File(f"cut-{split}.h5")["row"][:] for split in ("train", "validation", "test", "unsaid")}
+assert [len(rows[split]) for split in ("train", "validation", "test")] == [210, 30, 60] and (rows["unsaid"] == rows["test"]).all()
+assert (np.sort(np.concatenate([rows[s] for s in ("train", "validation", "test")])) == np.arange(300)).all()
+whole = h5py.File("cut-all.h5")
+assert "row" not in whole and whole["output"].shape == (300, 3)
+for split in "train", "validation", "test":
+    part = h5py.File(f"cut-{split}.h5")
+    # a row's last bits may follow from its place in the file
+    assert np.allclose(part["output"][:], whole["output"][:][part["row"][:]], rtol=1e-5, atol=1e-7)
+END
+
 # What is wrong, with what would be right; and what is there stays.
 cp last.h5 kept.h5
 run 2 predict mlp --data bare.h5:/bad -o last.h5
@@ -169,7 +233,17 @@ expect_bad 1 "nowhere/last.h5.*No such file or directory" "no such directory"
 run 1 predict mlp -o last.h5 --batch 0
 expect_bad 2 "it must be a number of samples, at least 1" "a batch of nothing"
 run 1 predict mlp -o last.h5 --data bare.h5:/bad --split train
-expect_bad 2 "a dataset that is named is predicted whole" "a split of a dataset"
+expect_bad 2 "a dataset that is named is taken whole" "a split of a dataset"
+run 1 predict mlp -o last.h5 --split everything
+expect_bad 2 "it must be test, validation, train or all" "no such split"
+run 2 predict mlp -o last.h5 --split validation
+expect_bad 1 "its recipe has no validation data" "a split that the recipe lacks"
+run 1 predict mlp -o last.h5 --data table.h5 --data bare.h5:/bad --data table.h5
+expect_bad 2 "table.h5 is given twice" "a data set twice"
+run 2 predict mlp -o last.h5 --data table.h5 --data bare.h5:/wide
+expect_bad 1 "/wide.*7.*6" "a data set of other samples"
+run 3 predict mlp -o last.h5 --data table.h5 --data bare.h5:/bad
+expect_bad 1 "row 77 of /bad" "a sample that is no number, in the second data set"
 run 1 predict mlp
 expect_bad 2 "predict needs -o OUT" "nowhere to write to"
 if cmp -s last.h5 kept.h5 && [[ -z $(find . -name '*.tmp.*') ]]; then pass "what was there is there"; else fail "left: $(ls)"; fi
