@@ -1,9 +1,9 @@
 /* Elementary functions for kernels, written so that they inline and loops around them vectorise: no branches, no calls,
  * NaN passes. Each file of kernels is compiled once per instruction set and includes its own copy.
  *
- * What they give is part of a run's bits, and no compiler's choice: contraction is off, where a product and a sum are
- * rounded once that is written (fma_real), and nothing is asked of a C library whose next version might round
- * otherwise. Instruction sets with DT_KERNELS_FMA thus give one set of bits, those without another. */
+ * What they give is part of a run's bits, and no compiler's or processor's choice: contraction is off, where a product
+ * and a sum are rounded once that is written (fma_real), and nothing is asked of a C library whose next version might
+ * round otherwise. All instruction sets thus give one set of bits. */
 #ifndef DTRAIN_ELEMENTARY_H
 #define DTRAIN_ELEMENTARY_H
 
@@ -15,27 +15,42 @@
 #define SIMD _Pragma("omp simd")
 #define INLINE static inline __attribute__((always_inline))
 
-/* a*b + c: rounded once where the instruction set does that in hardware; elsewhere the product is rounded too, for to
- * do it right in software takes a hundred times as long. */
-#ifdef DT_KERNELS_FMA
-#    define FMA_DOUBLE(a, b, c) __builtin_fma(a, b, c)
-#    define FMA_FLOAT(a, b, c) __builtin_fmaf(a, b, c)
-#else
-#    define FMA_DOUBLE(a, b, c) ((a) * (b) + (c))
-#    define FMA_FLOAT(a, b, c) ((a) * (b) + (c))
-#endif
-
+/* a*b + c, rounded once. */
 INLINE double fma_double(double a, double b, double c) {
-    return FMA_DOUBLE(a, b, c);
+    return __builtin_fma(a, b, c); /* a call of the C library where no instruction does it; only losses use it */
 }
 
-INLINE dt_real fma_real(dt_real a, dt_real b, dt_real c) {
-#ifdef DT_REAL_DOUBLE
-    return FMA_DOUBLE(a, b, c);
-#else
-    return FMA_FLOAT(a, b, c);
-#endif
+#if defined DT_REAL_DOUBLE
+
+INLINE double fma_real(double a, double b, double c) {
+    return a * b + c; /* gradient checks need no such bits */
 }
+
+#elif defined DT_KERNELS_FMA
+
+INLINE float fma_real(float a, float b, float c) {
+    return __builtin_fmaf(a, b, c);
+}
+
+#else
+
+/* Without the instruction: in double the product is exact, and the sum is rounded to odd (where it is not exact, to the
+ * neighbour whose last bit is 1), so that the rounding to float sees on which side of a tie the exact sum lies (Boldo
+ * and Melquiond 2008). What a sum loses is a number that double has (Knuth, TwoSum). Several times as slow, but loops
+ * around it vectorise. */
+INLINE float fma_real(float a, float b, float c) {
+    double product = (double)a * (double)b, summand = (double)c, sum = product + summand;
+    double part = sum - product, lost = (product - (sum - part)) + (summand - part);
+    uint64_t bits, lost_bits;
+    memcpy(&bits, &sum, sizeof bits);
+    memcpy(&lost_bits, &lost, sizeof lost_bits);
+    uint64_t inexact = (lost > 0) | (lost < 0), step = ~bits & inexact, back = (bits ^ lost_bits) >> 63;
+    bits += step - ((step & back) << 1);
+    memcpy(&sum, &bits, sizeof sum);
+    return (float)sum;
+}
+
+#endif
 
 /* p/q: where several are needed, they can share one division. */
 typedef struct fraction {

@@ -2,8 +2,9 @@
  * (DT_KERNELS names the table, see src/meson.build).
  *
  * The code is plain C that the compiler vectorises: loops over columns or flat arrays, no branches inside, elementary
- * functions written so that they inline. Reductions are marked `omp simd`, which fixes their order for a given
- * instruction set and length; nothing depends on alignment, thread or rank. */
+ * functions written so that they inline. Sums have an order that is written down (lanes.h, or one chain per element),
+ * and what `omp simd` reduces are integers: so all instruction sets give the same bits, and nothing depends on
+ * alignment, thread or rank (tests/golden/kernels.txt). */
 #include "slots.h"
 
 #define FILL(slot) .slot = DT_OF_ISA(slot),

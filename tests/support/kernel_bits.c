@@ -1,8 +1,9 @@
 /* What every kernel computes, as one number each: `kernel_bits` prints "ISA kernel hash" for the instruction sets this
- * machine has, or for those that are named. Inputs are made of integers, with zeros, infinities and numbers of all
- * sizes among them; only denormals are not, for no kernel ever sees one: they are flushed where they would arise.
- * Whatever compiler made the kernels, the lines must be the same (system/compilers.sh). A NaN is a NaN here: which of
- * its bits an operation on two of them keeps is for no compiler to promise. */
+ * machine has, or for the one that is named. Inputs are made of integers, with zeros, infinities and numbers of all
+ * sizes among them, down to those whose products are flushed to zero. Denormals are in what comes from files alone:
+ * whatever was computed has none. Whatever compiler made the kernels, and for whatever instruction set, the lines must
+ * be the same (system/compilers.sh). A NaN is a NaN here: which of its bits an operation on two of them keeps is for no
+ * compiler to promise. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -47,7 +48,8 @@ static void release(void) {
     while (taken > 0) free(memory[--taken]);
 }
 
-static enum { PLAIN, WIDE, WILD, KINDS } inputs; /* in [-2, 2); of all sizes; with what is no number */
+/* In [-2, 2); of all sizes; with what is no number; with what underflows. */
+static enum { PLAIN, WIDE, WILD, TINY, KINDS } inputs;
 
 static float number(void) {
     uint64_t w = word();
@@ -57,6 +59,11 @@ static float number(void) {
         static const float wide[] = {0.0F, -0.0F, 0x1.8p-125F, -0x1p-126F, 50.0F, -90.0F, 0x1.234p-60F, 3000.0F};
         return wide[w >> 32 & 7];
     }
+    if (inputs == TINY) {
+        static const float tiny[] = {0x1p-126F,       -0x1.8p-125F, 0x1.2p-64F,  -0x1p-100F,
+                                     0x1.fffffep-63F, 0x1.9p-75F,   -0x1.3p-90F, 0};
+        return tiny[w >> 32 & 7];
+    }
     static const float wild[] = {INFINITY, -INFINITY, NAN, 1e38F, -3e38F, 130.0F, -130.0F, 2e-38F};
     return wild[w >> 32 & 7];
 }
@@ -64,6 +71,15 @@ static float number(void) {
 static float *numbers(int64_t n) {
     float *x = take((size_t)n * sizeof *x);
     for (int64_t i = 0; i < n; i++) x[i] = number();
+    return x;
+}
+
+/* Weights and data, as files have them. */
+static float *stored(int64_t n) {
+    static const float denormals[] = {0x1p-149F, -0x1.8p-127F, 0x1.fffffcp-127F, -0x1p-130F};
+    float *x = numbers(n);
+    for (int64_t i = 0; inputs == TINY && i < n; i++)
+        if (below(8) == 0) x[i] = denormals[below(4)];
     return x;
 }
 
@@ -99,6 +115,13 @@ static int32_t *labels_of(int64_t n, int64_t classes, bool gaps) {
     return x;
 }
 
+/* Of samples: some count for nothing. */
+static float *weights_of(int64_t n) {
+    float *x = zeros(n);
+    for (int64_t i = 0; i < n; i++) x[i] = 0.25F * (float)below(9);
+    return x;
+}
+
 static float *tokens_of(int64_t n, int64_t ids) {
     float *x = zeros(n);
     for (int64_t i = 0; i < n; i++) x[i] = (float)(below(ids + 1) - 1);
@@ -126,6 +149,10 @@ static void see_bytes(const void *x, size_t bytes) {
     for (size_t i = 0; i < bytes; i++) mix(((const unsigned char *)x)[i]);
 }
 
+static void see_halves(const dt_bf16 *x, int64_t n) {
+    for (int64_t i = 0; i < n; i++) mix((x[i] & 0x7fffU) > 0x7f80U ? 0x7fc0U : x[i]);
+}
+
 static void see_double(double x) {
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
@@ -134,13 +161,13 @@ static void see_double(double x) {
 
 /* ---- one function a kernel, or a pair of them ---- */
 
-static const int64_t widths[] = {1, 2, 7, 10, 15, 16, 17, 31, 33, 48, 64, 100, 257};
+static const int64_t widths[] = {1, 2, 7, 10, 15, 16, 17, 31, 33, 48, 64, 100, 257, 1029};
 static const int64_t heights[] = {1, 3, 4, 8, 67};
 static int64_t rows, cols; /* of this call */
 
 static void bias_activate(void) {
     for (int act = DT_LINEAR; act <= DT_SILU; act++) {
-        float *b = numbers(cols), *y = numbers(rows * cols), *plain = copy(y, rows * cols), *z = zeros(rows * cols);
+        float *b = stored(cols), *y = numbers(rows * cols), *plain = copy(y, rows * cols), *z = zeros(rows * cols);
         k->bias_activate(y, z, b, rows, cols, (dt_activation)act, 0.1F);
         k->bias_activate(plain, NULL, NULL, rows, cols, (dt_activation)act, 0.1F);
         see(y, rows * cols), see(z, rows * cols), see(plain, rows * cols);
@@ -188,9 +215,10 @@ static void see_tally(dt_tally *tally) {
 static void softmax_cross_entropy(void) {
     for (int i = 0; i < 8; i++) {
         float *o = numbers(rows * cols), *values = i & 1 ? sizes(rows * cols) : NULL;
+        float *weights = i & 4 ? weights_of(rows) : NULL;
         int32_t *labels = values ? NULL : labels_of(rows, cols, i & 2);
         dt_tally tally = {0};
-        k->softmax_cross_entropy(o, labels, values, NULL, rows, cols, i & 2 ? 0.1F : 0.0F, i & 4, &tally);
+        k->softmax_cross_entropy(o, labels, values, weights, rows, cols, i & 2 ? 0.1F : 0.0F, i & 4, &tally);
         see(o, rows * cols), see_tally(&tally);
     }
 }
@@ -198,9 +226,12 @@ static void softmax_cross_entropy(void) {
 static void mean_squared_error(void) {
     for (int i = 0; i < 4; i++) {
         float *o = numbers(rows * cols), *values = i & 1 ? numbers(rows * cols) : NULL;
+        float *weights = i & 2 ? weights_of(rows) : NULL;
+        int32_t *labels = values ? NULL : labels_of(rows, cols, true);
+        double *units = i & 2 ? take((size_t)cols * sizeof *units) : NULL;
+        for (int64_t j = 0; units && j < cols; j++) units[j] = 0.3 * (double)(j % 11);
         dt_tally tally = {0};
-        k->mean_squared_error(o, values ? NULL : labels_of(rows, cols, true), values, NULL, NULL, rows, cols, i & 2,
-                              &tally);
+        k->mean_squared_error(o, labels, values, weights, units, rows, cols, i & 2, &tally);
         see(o, rows * cols), see_tally(&tally);
     }
 }
@@ -208,9 +239,10 @@ static void mean_squared_error(void) {
 static void binary_cross_entropy(void) {
     for (int i = 0; i < 4; i++) {
         float *o = numbers(rows * cols), *values = i & 1 ? sizes(rows * cols) : NULL;
+        float *weights = i & 2 ? weights_of(rows) : NULL;
+        int32_t *labels = values ? NULL : labels_of(rows, cols, true);
         dt_tally tally = {0};
-        k->binary_cross_entropy(o, values ? NULL : labels_of(rows, cols, true), values, NULL, rows, cols, 0.1F, i & 2,
-                                &tally);
+        k->binary_cross_entropy(o, labels, values, weights, rows, cols, 0.1F, i & 2, &tally);
         see(o, rows * cols), see_tally(&tally);
     }
 }
@@ -218,8 +250,8 @@ static void binary_cross_entropy(void) {
 static void batch_norm(void) {
     for (int i = 0; i < 4; i++) {
         float *x = numbers(rows * cols), *y = zeros(rows * cols), *dy = numbers(rows * cols);
-        float *work = zeros(DT_NORM_WORK * cols), *scale = i & 1 ? numbers(cols) : NULL;
-        float *shift = i & 1 ? numbers(cols) : NULL, *dscale = numbers(cols), *dshift = numbers(cols);
+        float *work = zeros(DT_NORM_WORK * cols), *scale = i & 1 ? stored(cols) : NULL;
+        float *shift = i & 1 ? stored(cols) : NULL, *dscale = numbers(cols), *dshift = numbers(cols);
         k->batch_norm(y, work, x, scale, shift, rows, cols, 1e-5F, i & 2);
         see(y, rows * cols), see(work, 2 * cols);
         k->batch_norm_backward(dy, dscale, dshift, work, dy, x, shift, rows, cols, i & 2, i & 1);
@@ -232,7 +264,7 @@ static void batch_norm(void) {
 static void row_norm(void) {
     for (int i = 0; i < 8; i++) {
         float *x = numbers(rows * cols), *y = zeros(rows * cols), *dy = numbers(rows * cols), *stats = zeros(2 * rows);
-        float *scale = i & 1 ? numbers(cols) : NULL, *shift = i & 2 ? numbers(cols) : NULL;
+        float *scale = i & 1 ? stored(cols) : NULL, *shift = i & 2 ? stored(cols) : NULL;
         float *dscale = numbers(cols), *dshift = numbers(cols);
         k->row_norm(y, stats, x, scale, shift, rows, cols, 1e-5F, i & 4);
         see(y, rows * cols), see(stats, 2 * rows);
@@ -245,7 +277,7 @@ static void group_norm(void) {
     int64_t groups = cols % 3 == 0 ? 3 : cols % 2 == 0 ? 2 : 1, positions = 5, n = rows * positions * cols;
     for (int i = 0; i < 2; i++) {
         float *x = numbers(n), *y = zeros(n), *dy = numbers(n), *stats = zeros(2 * rows * groups);
-        float *work = zeros(DT_NORM_WORK * cols), *scale = i ? numbers(cols) : NULL, *shift = i ? numbers(cols) : NULL;
+        float *work = zeros(DT_NORM_WORK * cols), *scale = i ? stored(cols) : NULL, *shift = i ? stored(cols) : NULL;
         float *dscale = numbers(cols), *dshift = numbers(cols);
         k->group_norm(y, stats, work, x, scale, shift, rows, positions, cols, groups, 1e-5F);
         see(y, n), see(stats, 2 * rows * groups);
@@ -292,7 +324,7 @@ static void dropout(void) {
 
 static void embed(void) {
     const int64_t ids = 9, positions = 6;
-    float *table = numbers(ids * cols), *at = numbers(positions * cols), *y = zeros(rows * positions * cols);
+    float *table = stored(ids * cols), *at = stored(positions * cols), *y = zeros(rows * positions * cols);
     float *tokens = tokens_of(rows * positions, ids), *mean = zeros(rows * cols);
     k->embed(y, table, at, tokens, rows, positions, cols);
     k->embed_backward(table, at, y, tokens, rows, positions, cols);
@@ -314,26 +346,26 @@ static void cells(void) {
             dt_cell cell = {
                 .rows = rows, .units = cols, .gates = numbers(rows * wide), .product = numbers(rows * wide)};
             cell.input = apart ? input : NULL;
-            cell.hidden = zeros(n), cell.b = numbers(wide), cell.b_state = numbers(cols);
+            cell.hidden = zeros(n), cell.b = stored(wide), cell.b_state = stored(cols);
             cell.h_before = numbers(n), cell.c_before = numbers(n), cell.h = zeros(n), cell.c = zeros(n);
             cell.dh = numbers(n), cell.dh_before = numbers(n), cell.dc = numbers(n);
             cell.db = numbers(wide), cell.db_state = numbers(cols);
             cell.h16 = h16, cell.gates16 = gates16, cell.hidden16 = hidden16;
             k->cell_forward[kind](&cell);
             see(cell.gates, rows * wide), see(cell.h, n), see(cell.c, n), see(cell.hidden, n);
-            if (inputs != WILD) see_bytes(h16, (size_t)n * sizeof *h16);
+            see_halves(h16, n);
             k->cell_backward[kind](&cell);
             see(cell.gates, rows * wide), see(cell.dh_before, n), see(cell.dc, n), see(cell.hidden, n);
             see(cell.db, wide), see(cell.db_state, cols);
-            if (inputs != WILD) see_bytes(gates16, (size_t)(rows * wide) * sizeof *gates16);
+            see_halves(gates16, rows * wide), see_halves(hidden16, n);
         }
     }
 }
 
 /* Attention is for numbers: hidden keys are weighed with 0, which makes nothing of all but what is none. */
 static void attention(void) {
-    static const int64_t lengths[] = {1, 5, 64, 70, 130}, wide[] = {4, 16, 24, 32, 64};
-    if (inputs == WILD || rows > 1) return;
+    static const int64_t lengths[] = {1, 5, 64, 70, 130}, wide[] = {4, 20, 24, 32, 64, 72};
+    if (rows > 1 || cols > 64) return;
     int64_t size = wide[cols % COUNT(wide)], heads = 4, kv = cols % 2 ? 2 : 4, all = (heads + 2 * kv) * size;
     for (int i = 0; i < COUNT(lengths); i++) {
         for (int causal = 0; causal < 2; causal++) {
@@ -359,7 +391,7 @@ static void attention(void) {
 
 static void attend_place(void) {
     int64_t size = 24, heads = 4, kv = 2, positions = cols + 3, all = (heads + 2 * kv) * size;
-    if (inputs == WILD || rows > 4) return;
+    if (rows > 4) return;
     dt_attention a = {.rows = rows, .positions = positions, .heads = heads, .kv_heads = kv, .size = size};
     float *keys = numbers(rows * positions * kv * size), *values = numbers(rows * positions * kv * size);
     float *qkv = numbers(rows * all), *y = zeros(rows * heads * size), *work = zeros(positions);
@@ -370,7 +402,7 @@ static void attend_place(void) {
 static void matvec(void) {
     for (int i = 0; i < 4; i++) {
         const int64_t in = 37;
-        float *x = numbers(rows * in), *y = numbers(rows * cols), *w = numbers(in * cols);
+        float *x = numbers(rows * in), *y = numbers(rows * cols), *w = stored(in * cols);
         k->matvec(y, x, w, rows, in, cols, i & 1, i & 2 ? 0.5F : 0.0F);
         see(y, rows * cols);
         k->matvec_bf16(y, x, halves(in * cols), rows, in, cols, i & 1, i & 2 ? 1.0F : 0.0F);
@@ -381,7 +413,7 @@ static void matvec(void) {
 static void product(void) {
     const int64_t in = 37;
     dt_matrix_product p = {.rows = rows, .cols = cols, .depth = in, .lda = in, .ldb = cols, .ldc = cols, .relu = true};
-    p.a = numbers(rows * in), p.c = numbers(rows * cols), p.b = numbers(in * cols), p.bias = numbers(cols);
+    p.a = numbers(rows * in), p.c = numbers(rows * cols), p.b = stored(in * cols), p.bias = stored(cols);
     k->product(&p);
     see(p.c, rows * cols);
 }
@@ -392,7 +424,7 @@ static void updates(void) {
         dt_update u = {.lr = 0.01F, .grad_scale = 0.03F, .grad_limit = i & 1 ? 0.02F : 0, .l2 = i & 2 ? 0.1F : 0};
         u.decay = i & 1 ? 0.1F : 0, u.momentum = 0.9F, u.beta1 = 0.9F, u.beta2 = 0.999F, u.rho = 0.95F, u.eps = 1e-7F;
         u.correction1 = 5.3F, u.correction2 = 300.1F, u.nesterov = i & 2;
-        float *w = numbers(n), *g = numbers(n), *m = numbers(n), *v = sizes(n), *s = sizes(n);
+        float *w = stored(n), *g = numbers(n), *m = numbers(n), *v = sizes(n), *s = sizes(n);
         k->sgd(w, i & 1 ? m : NULL, g, n, &u);
         see(w, n), see(m, n);
         k->adam(w, m, v, g, n, &u);
@@ -401,30 +433,33 @@ static void updates(void) {
         see(w, n), see(m, n), see(v, n);
         k->adagrad(w, s, g, n, &u);
         see(w, n), see(s, n);
+        k->adam_moments(m, v, w, g, n, &u);
+        k->adam_direction(g, m, v, w, n, &u);
+        see(m, n), see(v, n), see(g, n);
     }
 }
 
 static void arrays(void) {
     const int64_t n = rows * cols;
-    float *x = numbers(n), *y = numbers(n), *turned = zeros(n);
+    float *x = stored(n), *y = stored(n), *turned = zeros(n);
     see_double(k->sum_squares(x, n));
     k->blend(y, x, n, 0.9F, 0.1F), see(y, n);
     k->add(y, x, n), see(y, n);
     k->transpose(turned, x, rows, cols), see(turned, n);
     dt_bf16 *half = halves(n), *half_turned = halves(n);
-    k->transpose_bf16(half_turned, half, rows, cols), see_bytes(half_turned, (size_t)n * sizeof *half);
+    k->transpose_bf16(half_turned, half, rows, cols), see_halves(half_turned, n);
 }
 
 static void convert(void) {
     const int64_t n = rows * cols;
     for (int type = 0; type < DT_DTYPE_COUNT; type++) {
         unsigned char *x = take((size_t)n * 8);
+        float *singles = stored(n);
         for (int64_t i = 0; i < n; i++) {
             uint64_t w = word();
-            float single = number();
-            double wide = (double)number() * (1.0 + (double)(w >> 40) * 0x1p-50);
+            double wide = (double)singles[i] * (1.0 + (double)(w >> 40) * 0x1p-50);
             if (type == DT_F32)
-                memcpy(x + 4 * i, &single, 4);
+                memcpy(x + 4 * i, &singles[i], 4);
             else if (type == DT_F64)
                 memcpy(x + 8 * i, &wide, 8);
             else
@@ -453,7 +488,7 @@ static void quantise(void) {
     k->dequantise_i64(back, wider, n, 0x1p-40), see(back, n);
     see_double(k->largest(g, n));
     dt_bf16 *half = halves(n);
-    k->to_bf16(half, g, n), see_bytes(half, (size_t)n * sizeof *half);
+    k->to_bf16(half, g, n), see_halves(half, n);
 }
 
 #define OF(function)                                                                                                   \

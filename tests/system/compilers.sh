@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Kernels give the same bits whatever compiler made them, and the same on AVX2 and AVX-512: what the build's own compute
-# is held against a table (tests/golden/kernels.txt), and they are compiled again by another compiler, with the build's
+# Kernels give the same bits whatever compiler made them and for every instruction set: what the build's own compute is
+# held against a table (tests/golden/kernels.txt), and they are compiled again by another compiler, with the build's
 # flags, and held against the same. DTRAIN_COMPILERS names others than the one that is looked for.
 #   tests/system/compilers.sh [--write]   puts what the build's own compute into the table, where bits change on purpose
 . "$(dirname "$0")/../support/lib.sh"
 table=$source/tests/golden/kernels.txt
 
-# as_in_table FILE: its lines, with the arithmetic's name in the place of the instruction set's
-as_in_table() { sed -E 's/^baseline /separate /; s/^avx[0-9]+ /fused /' "$1"; }
+# of ISA FILE: its lines "kernel hash"
+of() { sed -n "s/^$1 //p" "$2" | sort; }
 
 "$build/tests/kernel_bits" >own || give_up "no kernel_bits; build first"
 isas=$(cut -d' ' -f1 own | uniq | tr '\n' ' ')
 if [[ ${1:-} == --write ]]; then
-    { grep '^#' "$table" && as_in_table own | sort -u; } >new && cp new "$table"
+    { grep '^#' "$table" && of baseline own; } >new && cp new "$table"
 fi
 for isa in baseline avx2 avx512; do [[ $isas == *$isa* ]] || lacks "$isa: not on this machine"; done
 
@@ -20,9 +20,8 @@ for isa in baseline avx2 avx512; do [[ $isas == *$isa* ]] || lacks "$isa: not on
 compare() {
     local isa wrong
     for isa in $isas; do
-        grep "^$isa " "$1" >lines && as_in_table lines | sort >these
-        grep "^$(head -n 1 these | cut -d' ' -f1) " "$table" | sort >those
-        wrong=$(comm -3 these those | awk '{print $2}' | sort -u | tr '\n' ' ')
+        of "$isa" "$1" >these
+        wrong=$(comm -3 these those | awk '{print $1}' | sort -u | tr '\n' ' ')
         if [[ -s these && -z $wrong ]]; then
             pass "$2, $isa: $(wc -l <these) kernels as in the table"
         else
@@ -30,6 +29,7 @@ compare() {
         fi
     done
 }
+grep -v '^#' "$table" | sort >those
 compare own "this build"
 
 # commands COMPILER: what compiles the kernels of each instruction set as the build did, and then links kernel_bits
