@@ -22,8 +22,8 @@ const char dt_usage_export[] =
 void dt_cli_export_formats(void) {
     printf("formats:\n");
     for (const dt_export_format *const *f = dt_export_formats; *f; f++)
-        printf("  %-12s %s%s%s%s\n", (*f)->name, (*f)->help, (*f)->lacks ? " (this build lacks " : "",
-               (*f)->lacks ? (*f)->lacks : "", (*f)->lacks ? ")" : "");
+        printf("  %-12s %s%s\n", (*f)->name, (*f)->lacks ? "not in this build, which lacks " : "",
+               (*f)->lacks ? (*f)->lacks : (*f)->help);
 }
 
 static dt_status parse_arguments(dt_export_request *request, int argc, char **argv) {

@@ -27,6 +27,7 @@ static void print_indented(const char *text) {
 void dt_cli_import_kinds(void) {
     for (const dt_importer *const *i = dt_importers; *i; i++) {
         printf("\n  import %s %s\n", (*i)->name, (*i)->usage);
+        if ((*i)->lacks) printf("      not in this build, which lacks %s\n", (*i)->lacks);
         print_indented((*i)->help);
         char *options = (*i)->options->key ? dt_fields_help((*i)->options, "--") : NULL;
         if (options) print_indented(options);

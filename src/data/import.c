@@ -44,6 +44,9 @@ static dt_status decode(const dt_importer *importer, const dt_import *import, vo
 }
 
 dt_status dt_import_run(const dt_importer *importer, const dt_import *import) {
+    if (importer->lacks)
+        return dt_fail(DT_ERR_USAGE, "this dtrain was built without %s, which import %s needs", importer->lacks,
+                       importer->name);
     void *options = dt_alloc(1, importer->options_size + 1);
     if (!options) return dt_fail_memory("the options", importer->options_size + 1);
     dt_status status = decode(importer, import, options);

@@ -29,6 +29,7 @@ typedef struct dt_importer {
     const char *help;        /* lines, each ended by a newline */
     const dt_field *options; /* of a struct of options_size bytes; a key is the option's name without its dashes */
     size_t options_size;
+    const char *lacks; /* what this build lacks for it; NULL: nothing */
     dt_status (*run)(const dt_import *import, const void *options);
 } dt_importer;
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/absent.h"
 #include "base/append.h"
 #include "base/escape.h"
 #include "base/file.h"
@@ -255,5 +256,6 @@ const dt_importer dt_importer_npz = {
             "  dtrain import npz mnist.npz mnist.h5 --x x_train --y y_train\n",
     .options = npz_fields,
     .options_size = sizeof(npz_options),
+    .lacks = DT_LACKS_ZIP,
     .run = import_npz,
 };

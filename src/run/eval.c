@@ -151,7 +151,7 @@ static dt_status evaluate_checkpoint(dt_at_work *w, const dt_eval_options *optio
     dt_comm *comm = w->comm;
     size_t memory;
     int64_t rows = dt_rows_at_once(&w->recipe, w->head.shards, dt_at_work_most(w));
-    DT_TRY(dt_comm_agree(comm, options->json ? dt_file_check_target(options->json) : dt_ok()));
+    DT_TRY(dt_comm_agree(comm, options->json ? dt_assessment_json_check(options->json) : dt_ok()));
     DT_TRY(dt_memory_of_rank(comm, &memory));
     DT_TRY(dt_at_work_compute(w));
     DT_TRY(dt_comm_agree(comm, dt_at_work_plan(w, rows, false, memory)));

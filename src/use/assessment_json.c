@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "data/publish.h"
 
 static json_t *number(double value) {
@@ -104,6 +105,10 @@ static dt_status write_root(void *context, const char *path) {
     dt_status status = write_text(path, text, length + 1);
     free(text);
     return status;
+}
+
+dt_status dt_assessment_json_check(const char *path) {
+    return dt_file_check_target(path);
 }
 
 dt_status dt_assessment_json(const char *path, const dt_assessment_field *fields, int count, const dt_assessment *a,

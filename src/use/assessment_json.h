@@ -14,6 +14,8 @@ typedef struct dt_assessment_field {
     double number;
 } dt_assessment_field;
 
+/* Whether there can be a file at `path`. */
+dt_status dt_assessment_json_check(const char *path);
 /* A file of these fields and the assessment, whole or not at all. */
 dt_status dt_assessment_json(const char *path, const dt_assessment_field *fields, int count,
                              const dt_assessment *assessment, dt_class_namer name, const void *context);

@@ -11,7 +11,7 @@ typedef struct dt_export dt_export;
 /* A format: a file export_NAME.c and a row in export.c. What it cannot carry it refuses, naming the layer and why. */
 typedef struct dt_export_format {
     const char *name;   /* "onnx" */
-    const char *help;   /* of what it makes, in one line */
+    const char *help;   /* of what it makes, in one line; NULL where this build cannot */
     bool directory;     /* it makes a directory of files; else one file */
     const char *suffix; /* by which others know what it is; NULL: any name will do */
     const char *lacks;  /* what this build lacks for it; NULL: nothing */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/absent.h"
 #include "base/memory.h"
 #include "data/npz.h"
 #include "data/safetensors.h"
@@ -50,5 +51,6 @@ const dt_export_format dt_export_safetensors = {
 const dt_export_format dt_export_npz = {
     .name = "npz",
     .help = "the same as NumPy's archive, texts as arrays of their own",
+    .lacks = DT_LACKS_ZIP,
     .write = write_npz,
 };

@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "data/safetensors.h"
-#include "export_internal.h"
+#include "export_json.h"
 #include "gpt2_model.h"
 
 static dt_status write_json(const char *directory, const char *name, json_t *value) {

@@ -2,8 +2,6 @@
 #ifndef DTRAIN_EXPORT_INTERNAL_H
 #define DTRAIN_EXPORT_INTERNAL_H
 
-#include <jansson.h>
-
 #include "data/named_arrays.h"
 #include "export.h"
 #include "model/describe.h"
@@ -76,8 +74,4 @@ void dt_export_texts_finish(dt_export_texts *texts);
 
 /* The function in the loss that outputs go through: "softmax", "sigmoid" or, of values, "none". */
 const char *dt_export_final(const dt_export *model);
-/* Names of the classes as UTF-8 (bytes that are none are escaped), or their labels; an empty list where classes are
- * their numbers, or there are none. NULL when memory is short. */
-json_t *dt_export_class_names(const dt_export *model);
-
 #endif

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "data/safetensors.h"
+#include "export_json.h"
 #include "pytorch_layers.h"
 
 static const char code_head[] = "import json\n"

@@ -6,7 +6,7 @@
 
 #include "base/escape.h"
 #include "base/memory.h"
-#include "export_internal.h"
+#include "export_json.h"
 
 dt_status dt_export_text_add(dt_export_texts *texts, const char *name, const char *text) {
     char *own = text ? dt_strdup(text) : NULL;

@@ -4,7 +4,7 @@
 #ifndef DTRAIN_KERAS_LAYERS_H
 #define DTRAIN_KERAS_LAYERS_H
 
-#include "export_internal.h"
+#include "export_json.h"
 
 #define DT_KERAS_NAME 96
 #define DT_KERAS_WEIGHTS 4 /* of a layer, at most */

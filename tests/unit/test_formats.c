@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdint.h>
 
+#include "base/absent.h"
 #include "base/file.h"
 
 #include "data/npz.h"
@@ -283,13 +284,20 @@ int main(void) {
     tcase_add_test(results, what_a_killed_one_left_is_removed_by_the_next);
     suite_add_tcase(suite, results);
     tcase_add_checked_fixture(containers, enter_directory, leave_directory);
+    suite_add_tcase(suite, containers);
+    if (DT_LACKS_ZIP)
+        printf("skipped: NumPy's archives: this build lacks libzip\n");
+    else
+        tcase_add_test(containers, archives_of_numpy_are_what_numpy_writes);
+    if (DT_LACKS_JSON) {
+        printf("skipped: safetensors: this build lacks jansson\n");
+        return run_suite(suite);
+    }
     tcase_add_test(containers, what_is_written_as_safetensors_is_read_back_to_the_bit);
     tcase_add_test(containers, arrays_begin_at_a_multiple_of_eight_whatever_the_header);
     tcase_add_test(containers, numbers_of_half_the_width_are_exact);
     tcase_add_loop_test(containers, what_is_wrong_with_safetensors_is_named, 0, COUNT(malformed));
     tcase_add_test(containers, lengths_of_headers_are_not_trusted);
     tcase_add_test(containers, a_type_that_is_not_read_is_named_and_may_be_left_alone);
-    tcase_add_test(containers, archives_of_numpy_are_what_numpy_writes);
-    suite_add_tcase(suite, containers);
     return run_suite(suite);
 }
