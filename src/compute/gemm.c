@@ -3,8 +3,6 @@
  * for double (the gradient checks) it is three plain loops. */
 #include "gemm.h"
 
-#include <assert.h>
-
 #include "compute_internal.h"
 #include "failure.h"
 #include "threads.h"
@@ -40,14 +38,6 @@ void dt_gemm(dt_transpose ta, dt_transpose tb, int64_t m, int64_t n, int64_t k, 
     }
 }
 
-/* Gradient checks have no use for it: what they check must not be rounded. */
-void dt_gemm_bf16(dt_transpose ta, dt_transpose tb, int64_t m, int64_t n, int64_t k, const dt_bf16 *a, int64_t lda,
-                  const dt_bf16 *b, int64_t ldb, dt_real beta, dt_real *c, int64_t ldc) {
-    (void)ta, (void)tb, (void)m, (void)n, (void)k, (void)a, (void)lda, (void)b, (void)ldb, (void)beta, (void)c,
-        (void)ldc;
-    assert(false && "no bfloat16 in double");
-}
-
 bool dt_compute_has_bf16(void) {
     return false;
 }
@@ -66,8 +56,6 @@ static dt_status warm_up(void) {
         for (int64_t rows = 1; rows <= SIDE; rows += SIDE - 1)
             dt_gemm(i & 1 ? DT_TRANSPOSED : DT_PLAIN, i & 2 ? DT_TRANSPOSED : DT_PLAIN, rows, SIDE, SIDE, a, SIDE, b,
                     SIDE, 1, c, SIDE);
-    static dt_bf16 a16[SIDE * SIDE], b16[SIDE * SIDE];
-    if (dt_compute_has_bf16()) dt_gemm_bf16(DT_PLAIN, DT_PLAIN, SIDE, SIDE, SIDE, a16, SIDE, b16, SIDE, 0, c, SIDE);
     return dt_compute_failure();
 }
 
@@ -102,24 +90,8 @@ void dt_gemm(dt_transpose ta, dt_transpose tb, int64_t m, int64_t n, int64_t k, 
         "float32", m, n, k);
 }
 
-/* Exported by the library, and left out of its headers: one without it is one without bfloat16. The public way, a
- * matmul primitive for each shape, is no faster: over 34 shapes of networks it made 0.56 to 2.2 times the products a
- * second, 1.01 in the median, and half as many where the first operand is transposed and both are large. */
-__attribute__((weak)) dnnl_status_t dnnl_gemm_bf16bf16f32(char transa, char transb, dnnl_dim_t m, dnnl_dim_t n,
-                                                          dnnl_dim_t k, float alpha, const dt_bf16 *a, dnnl_dim_t lda,
-                                                          const dt_bf16 *b, dnnl_dim_t ldb, float beta, float *c,
-                                                          dnnl_dim_t ldc);
-
-void dt_gemm_bf16(dt_transpose ta, dt_transpose tb, int64_t m, int64_t n, int64_t k, const dt_bf16 *a, int64_t lda,
-                  const dt_bf16 *b, int64_t ldb, dt_real beta, dt_real *c, int64_t ldc) {
-    note(dnnl_gemm_bf16bf16f32(ta == DT_PLAIN ? 'N' : 'T', tb == DT_PLAIN ? 'N' : 'T', m, n, k, 1.0F, a, lda, b, ldb,
-                               beta, c, ldc),
-         "bf16", m, n, k);
-}
-
 bool dt_compute_has_bf16(void) {
-    return dnnl_gemm_bf16bf16f32 &&
-           (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
+    return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
 }
 
 #endif

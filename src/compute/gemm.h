@@ -11,10 +11,7 @@
 typedef enum dt_transpose { DT_PLAIN, DT_TRANSPOSED } dt_transpose;
 void dt_gemm(dt_transpose ta, dt_transpose tb, int64_t m, int64_t n, int64_t k, const dt_real *a, int64_t lda,
              const dt_real *b, int64_t ldb, dt_real beta, dt_real *c, int64_t ldc);
-/* The same of bfloat16 operands; products and sums are float32. Only where dt_compute_has_bf16. */
-void dt_gemm_bf16(dt_transpose ta, dt_transpose tb, int64_t m, int64_t n, int64_t k, const dt_bf16 *a, int64_t lda,
-                  const dt_bf16 *b, int64_t ldb, dt_real beta, dt_real *c, int64_t ldc);
-/* Whether this processor multiplies bfloat16 numbers, and dt_compute_open left it the instruction set for it. */
+/* Whether oneDNN convolves bfloat16 numbers here, which is where a recipe may ask for them. */
 bool dt_compute_has_bf16(void);
 
 #endif

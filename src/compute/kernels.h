@@ -39,6 +39,15 @@ typedef struct dt_matrix_product {
     const dt_real *bias;
 } dt_matrix_product;
 
+/* The same of bfloat16 numbers, which gives the bits it gives of these numbers in float32; without bias and relu. */
+typedef struct dt_matrix_product_bf16 {
+    int64_t rows, cols, depth;
+    const dt_bf16 *a, *b;
+    dt_real *c;
+    int64_t lda, ldb, ldc;
+    bool a_turned, b_turned, add;
+} dt_matrix_product_bf16;
+
 #define DT_NORM_WORK 8 /* vectors of cols that a normalisation by columns works with */
 
 /* Of a picture, or of a series with height 1 and factor_high 1. */
@@ -234,6 +243,7 @@ typedef struct dt_kernels {
                         bool transposed, dt_real beta);
 
     void (*product)(const dt_matrix_product *p);
+    void (*product_bf16)(const dt_matrix_product_bf16 *p);
 
     /* Update rules on flat arrays of n elements. */
     void (*sgd)(dt_real *w, dt_real *velocity, const dt_real *g, int64_t n,

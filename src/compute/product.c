@@ -1,20 +1,15 @@
 /* Matrix products. The order of every sum is part of what a run's bits are, so it is written down, and is all there is
- * to a product: k is cut into blocks (block_of), each block is one chain of fused multiply-adds from 0, ascending
+ * to a product: k is cut into blocks (chain.h), each block is one chain of fused multiply-adds from 0, ascending
  * (tile.h), and blocks are added up in their order, to what is stored where the product adds. It depends on k alone:
  * not on the instruction set, the threads, the tiles, or what rows and columns there are beside.
  *
  * B is worked through in panels of a tile's width, which stay in the nearest cache while all rows of A pass by. */
+#include "chain.h"
 #include "slots.h"
 #include "tile.h"
 #include "turning.h"
 
-/* The longest chain. */
-enum { LONGEST = 384, COPIES = 4 };
-
-/* How many of the `left` products of a sum the next chain has: all of them, or half where the last would be short. */
-static int64_t block_of(int64_t left) {
-    return left >= 2 * LONGEST ? LONGEST : left > LONGEST ? (left + 1) / 2 : left;
-}
+enum { COPIES = 4 };
 
 static int64_t smaller(int64_t a, int64_t b) {
     return a < b ? a : b;
@@ -121,7 +116,7 @@ static void block(const dt_matrix_product *p, int64_t k, int64_t depth) {
     bool copies = !p->b_turned && tiles >= COPIES;
     int64_t wide = p->b_turned || copies ? TILE_COLS : (int64_t)widest[height] * PER_VECTOR;
     bool ends = k + depth == p->depth;
-    _Alignas(64) dt_real packed[LONGEST * TILE_COLS];
+    _Alignas(64) dt_real packed[LONGEST_CHAIN * TILE_COLS];
     for (int64_t j = 0; j < p->cols; j += wide) {
         int64_t cols = smaller(wide, p->cols - j);
         const dt_real *b = p->b + (p->b_turned ? j * p->ldb + k : k * p->ldb + j);

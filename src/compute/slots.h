@@ -24,7 +24,7 @@
     /* decoding.c */ X(attend_place) \
     /* rotary.c */ X(rotate) \
     /* matvec.c */ X(matvec) X(matvec_bf16) \
-    /* product.c */ X(product) \
+    /* product.c */ X(product) /* product_bf16.c */ X(product_bf16) \
     /* updates.c */ X(sgd) X(adam) X(adam_moments) X(adam_direction) X(rmsprop) X(adagrad) \
     /* arrays.c */ X(sum_squares) X(blend) X(transpose) X(transpose_bf16) X(add) X(convert) \
     /* quantise.c */ X(largest) X(add_i32) X(add_i64) X(quantise_i32) X(quantise_i64) \
@@ -33,6 +33,9 @@
 
 #define DT_DECLARE(slot) __typeof__(*((dt_kernels *)0)->slot) DT_OF_ISA(slot);
 DT_SLOTS(DT_DECLARE)
+
+/* product_pairs.c, for processors with AVX512-BF16 */
+void dt_product_pairs(const dt_matrix_product_bf16 *p);
 
 /* By dt_cell_kind. */
 __typeof__(*((dt_kernels *)0)->cell_forward[0]) DT_OF_ISA(dt_rnn_forward), DT_OF_ISA(dt_gru_forward),

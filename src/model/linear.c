@@ -90,27 +90,54 @@ static const dt_bf16 *rounded_x(const dt_linear *linear, const dt_pass *pass, co
     return kept->x == x && kept->rows == rows ? kept->values : round_x(linear, pass, x, rows);
 }
 
-static void forward16(const dt_linear *linear, const dt_bf16 *w, const dt_bf16 *x, int64_t rows, dt_real beta,
-                      dt_real *y) {
+static void forward16(const dt_linear *linear, const dt_kernels *kernels, const dt_bf16 *w, const dt_bf16 *x,
+                      int64_t rows, dt_real beta, dt_real *y) {
     int64_t in = linear->in, out = linear->out;
-    dt_gemm_bf16(DT_PLAIN, linear->transposed ? DT_TRANSPOSED : DT_PLAIN, rows, out, in, x, in, w,
-                 linear->transposed ? in : out, beta, y, out);
+    kernels->product_bf16(&(dt_matrix_product_bf16){.rows = rows,
+                                                    .cols = out,
+                                                    .depth = in,
+                                                    .a = x,
+                                                    .b = w,
+                                                    .c = y,
+                                                    .lda = in,
+                                                    .ldb = linear->transposed ? in : out,
+                                                    .ldc = out,
+                                                    .b_turned = linear->transposed,
+                                                    .add = beta != 0});
 }
 
-static void weights16(const dt_linear *linear, const dt_bf16 *x, const dt_bf16 *dy, int64_t rows, dt_real keep,
-                      dt_real *dw) {
-    int64_t in = linear->in, out = linear->out;
-    if (linear->transposed)
-        dt_gemm_bf16(DT_TRANSPOSED, DT_PLAIN, out, in, rows, dy, out, x, in, keep, dw, in);
-    else
-        dt_gemm_bf16(DT_TRANSPOSED, DT_PLAIN, in, out, rows, x, in, dy, out, keep, dw, out);
+/* dw as it is stored. */
+static void weights16(const dt_linear *linear, const dt_kernels *kernels, const dt_bf16 *x, const dt_bf16 *dy,
+                      int64_t rows, bool accumulate, dt_real *dw) {
+    int64_t in = linear->in, out = linear->out, down = linear->transposed ? out : in,
+            across = linear->transposed ? in : out;
+    kernels->product_bf16(&(dt_matrix_product_bf16){.rows = down,
+                                                    .cols = across,
+                                                    .depth = rows,
+                                                    .a = linear->transposed ? dy : x,
+                                                    .b = linear->transposed ? x : dy,
+                                                    .c = dw,
+                                                    .lda = down,
+                                                    .ldb = across,
+                                                    .ldc = across,
+                                                    .a_turned = true,
+                                                    .add = accumulate});
 }
 
-static void data16(const dt_linear *linear, const dt_bf16 *w, const dt_bf16 *dy, int64_t rows, dt_real beta,
-                   dt_real *dx) {
+static void data16(const dt_linear *linear, const dt_kernels *kernels, const dt_bf16 *w, const dt_bf16 *dy,
+                   int64_t rows, dt_real beta, dt_real *dx) {
     int64_t in = linear->in, out = linear->out;
-    dt_gemm_bf16(DT_PLAIN, linear->transposed ? DT_PLAIN : DT_TRANSPOSED, rows, in, out, dy, out, w,
-                 linear->transposed ? in : out, beta, dx, in);
+    kernels->product_bf16(&(dt_matrix_product_bf16){.rows = rows,
+                                                    .cols = in,
+                                                    .depth = out,
+                                                    .a = dy,
+                                                    .b = w,
+                                                    .c = dx,
+                                                    .lda = out,
+                                                    .ldb = linear->transposed ? in : out,
+                                                    .ldc = in,
+                                                    .b_turned = !linear->transposed,
+                                                    .add = beta != 0});
 }
 
 /* ---- either ---- */
@@ -122,8 +149,8 @@ void dt_linear_forward(const dt_linear *linear, const dt_layer *layer, const dt_
         return;
     }
     if (linear->rounds)
-        forward16(linear, DT_PARAM(layer, pass->weights16, linear->param), round_x(linear, pass, x, rows), rows, beta,
-                  y);
+        forward16(linear, pass->kernels, DT_PARAM(layer, pass->weights16, linear->param),
+                  round_x(linear, pass, x, rows), rows, beta, y);
     else
         forward32(linear, pass->kernels, DT_PARAM(layer, pass->weights, linear->param), x, rows, beta, y);
 }
@@ -151,20 +178,20 @@ bool dt_linear_forward_biased(const dt_linear *linear, const dt_layer *layer, co
 }
 
 static void backward16(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
-                       const dt_real *dy, int64_t rows, dt_real keep, dt_real beta, dt_real *dx) {
+                       const dt_real *dy, int64_t rows, bool accumulate, dt_real beta, dt_real *dx) {
     dt_bf16 *dy16 = (dt_bf16 *)linear->dy16;
     pass->kernels->to_bf16(dy16, dy, rows * linear->out);
     if (learns(linear, layer, pass))
-        weights16(linear, rounded_x(linear, pass, x, rows), dy16, rows, keep,
+        weights16(linear, pass->kernels, rounded_x(linear, pass, x, rows), dy16, rows, accumulate,
                   DT_PARAM(layer, pass->grads, linear->param));
-    if (dx) data16(linear, DT_PARAM(layer, pass->weights16, linear->param), dy16, rows, beta, dx);
+    if (dx) data16(linear, pass->kernels, DT_PARAM(layer, pass->weights16, linear->param), dy16, rows, beta, dx);
 }
 
 void dt_linear_backward(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
                         const dt_real *dy, int64_t rows, bool accumulate, dt_real beta, dt_real *dx) {
     dt_real keep = accumulate ? 1 : 0;
     if (linear->rounds) {
-        backward16(linear, layer, pass, x, dy, rows, keep, beta, dx);
+        backward16(linear, layer, pass, x, dy, rows, accumulate, beta, dx);
         return;
     }
     if (learns(linear, layer, pass)) weights32(linear, x, dy, rows, keep, DT_PARAM(layer, pass->grads, linear->param));

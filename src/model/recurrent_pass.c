@@ -105,8 +105,16 @@ static void multiply_state(const dt_layer *layer, const dt_pass *pass, const dt_
         dt_linear_decode(&(dt_linear){.param = s->w_state, .in = units, .out = cols}, layer, pass, s->h + at, rows,
                          beta, y);
     else if (net->bf16)
-        dt_gemm_bf16(DT_PLAIN, DT_PLAIN, rows, cols, units, halves(s->h16, at), units,
-                     DT_PARAM(layer, pass->weights16, s->w_state), cols, beta, y, cols);
+        pass->kernels->product_bf16(&(dt_matrix_product_bf16){.rows = rows,
+                                                              .cols = cols,
+                                                              .depth = units,
+                                                              .a = halves(s->h16, at),
+                                                              .b = DT_PARAM(layer, pass->weights16, s->w_state),
+                                                              .c = y,
+                                                              .lda = units,
+                                                              .ldb = cols,
+                                                              .ldc = cols,
+                                                              .add = beta != 0});
     else
         dt_gemm(DT_PLAIN, DT_PLAIN, rows, cols, units, s->h + at, units, DT_PARAM(layer, pass->weights, s->w_state),
                 cols, beta, y, cols);
@@ -149,8 +157,16 @@ static void multiply_gradient(const dt_layer *layer, const dt_pass *pass, const 
         const part *p = &parts[i];
         int64_t at = t * rows * p->stride;
         if (net->bf16)
-            dt_gemm_bf16(DT_PLAIN, DT_PLAIN, rows, units, p->cols, halves(p->d16, at), p->stride,
-                         halves(turned, p->first * units), units, 1, dh, units);
+            pass->kernels->product_bf16(&(dt_matrix_product_bf16){.rows = rows,
+                                                                  .cols = units,
+                                                                  .depth = p->cols,
+                                                                  .a = halves(p->d16, at),
+                                                                  .b = halves(turned, p->first * units),
+                                                                  .c = dh,
+                                                                  .lda = p->stride,
+                                                                  .ldb = units,
+                                                                  .ldc = units,
+                                                                  .add = true});
         else
             dt_gemm(DT_PLAIN, DT_PLAIN, rows, units, p->cols, p->d + at, p->stride, turned + p->first * units, units, 1,
                     dh, units);
@@ -166,8 +182,17 @@ static void state_weights(const dt_layer *layer, const dt_pass *pass, const dt_r
     for (int i = 0, count = parts_of(net, s, parts); i < count; i++) {
         const part *p = &parts[i];
         if (net->bf16)
-            dt_gemm_bf16(DT_TRANSPOSED, DT_PLAIN, units, p->cols, all, halves(s->h16, 0), units, halves(p->d16, 0),
-                         p->stride, keep, dw + p->first, net->cols);
+            pass->kernels->product_bf16(&(dt_matrix_product_bf16){.rows = units,
+                                                                  .cols = p->cols,
+                                                                  .depth = all,
+                                                                  .a = halves(s->h16, 0),
+                                                                  .b = halves(p->d16, 0),
+                                                                  .c = dw + p->first,
+                                                                  .lda = units,
+                                                                  .ldb = p->stride,
+                                                                  .ldc = net->cols,
+                                                                  .a_turned = true,
+                                                                  .add = pass->accumulate});
         else
             dt_gemm(DT_TRANSPOSED, DT_PLAIN, units, p->cols, all, s->h, units, p->d, p->stride, keep, dw + p->first,
                     net->cols);

@@ -21,7 +21,9 @@ dt_status dt_measure_products(int64_t n, dt_precision precision, double seconds,
     double began = dt_clock_now(), end = began + seconds;
     while (began < end && !dt_compute_failed()) {
         if (bf16)
-            dt_gemm_bf16(DT_PLAIN, DT_PLAIN, n, n, n, a16, n, b16, n, 0, c, n);
+            dt_kernels_for(DT_ISA_AUTO)
+                ->product_bf16(&(dt_matrix_product_bf16){
+                    .rows = n, .cols = n, .depth = n, .a = a16, .b = b16, .c = c, .lda = n, .ldb = n, .ldc = n});
         else
             dt_gemm(DT_PLAIN, DT_PLAIN, n, n, n, a, n, a + count, n, 0, c, n);
         double now = dt_clock_now(), once = 2.0 * (double)n * (double)n * (double)n / (now - began);

@@ -53,13 +53,6 @@ product='float32 product \[[0-9]+, [0-9]+\] x \[[0-9]+, [0-9]+\]'
 one_case "products" dnnl_sgemm "$product" --set "$mlp"
 one_case "products, an integer wire between two teams" dnnl_sgemm "$product" --set "$mlp" --set reduce.wire=i32 --set reduce.node_ranks=1
 one_case "convolutions" dnnl_primitive_execute 'float32 convolution 6x6 of \[7, 28, 28, 1\] to 16 channels' --set "$cnn"
-if grep -qw avx512_bf16 /proc/cpuinfo; then
-    one_case "products of bf16" dnnl_gemm_bf16bf16f32 'bf16 product \[[0-9]+, [0-9]+\] x \[[0-9]+, [0-9]+\]' --set "$mlp" \
-        --set compute.precision=bf16
-else
-    lacks "bf16 that finds no memory: this processor has no AVX512-BF16"
-fi
-
 # ---- before the first step, and the other commands --------------------------------------------------------------------
 
 rm -rf run

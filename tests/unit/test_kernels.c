@@ -1038,28 +1038,6 @@ START_TEST(rounding_is_to_the_nearest_ties_to_even) {
 }
 END_TEST
 
-START_TEST(products_of_bf16_match_the_reference) {
-    if (!open_kernels(_i) || !dt_compute_has_bf16()) return;
-    static const int64_t sizes[][3] = {{1, 1, 1}, {7, 5, 3}, {16, 17, 33}, {3, 64, 100}, {65, 10, 7}, {50, 200, 130}};
-    for (int s = 0; s < COUNT(sizes); s++) {
-        for (int variant = 0; variant < 8; variant++) {
-            bool ta = variant & 1, tb = variant & 2;
-            float beta = variant & 4 ? 1.0F : 0.0F;
-            int64_t m = sizes[s][0], n = sizes[s][1], k = sizes[s][2];
-            float *a = floats(m * k, 101, 1), *b = floats(k * n, 102, 1), *c = floats(m * n, 103, 1);
-            dt_bf16 *a16 = rounded(a, m * k), *b16 = rounded(b, k * n);
-            double *want = widen(c, m * n);
-            ref_gemm(ta, tb, m, n, k, widen(a, m * k), widen(b, k * n), (double)beta, want);
-            if (beta == 0) c[0] = NAN; /* what was there must not matter */
-            dt_gemm_bf16(ta ? DT_TRANSPOSED : DT_PLAIN, tb ? DT_TRANSPOSED : DT_PLAIN, m, n, k, a16, ta ? m : k, b16,
-                         tb ? k : n, beta, c, n);
-            expect_close("product", c, want, m * n, 0, (double)(k + 2) * U);
-            release();
-        }
-    }
-}
-END_TEST
-
 /* ---- threads ---- */
 
 #define THREADED ((int64_t)130000)
@@ -1571,7 +1549,6 @@ int main(void) {
         results_do_not_depend_on_alignment,
         matrix_products_match_the_reference,
         rounding_is_to_the_nearest_ties_to_even,
-        products_of_bf16_match_the_reference,
         only_avx512_multiplies_bf16,
         products_of_few_rows_match_the_reference_and_keep_rows_apart,
         our_passes_do_not_depend_on_the_number_of_threads,

@@ -183,6 +183,71 @@ START_TEST(a_row_is_the_same_alone_first_and_last) {
 }
 END_TEST
 
+/* ---- bfloat16 ---- */
+
+static dt_bf16 *halves(float *x, int64_t n) {
+    dt_bf16 *y = malloc((size_t)(n > 0 ? n : 1) * sizeof *y);
+    ck_assert_ptr_nonnull(y);
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &x[i], sizeof bits);
+        y[i] = (dt_bf16)(bits >> 16);
+        bits &= 0xffff0000U;
+        memcpy(&x[i], &bits, sizeof bits);
+    }
+    return y;
+}
+
+static void check_bf16(const dt_kernels *kernels, const arrangement *w) {
+    product_case c = make(w);
+    const dt_matrix_product *p = &c.p;
+    int64_t a_size = w->a_turned ? extent(w->depth, w->rows, p->lda) : extent(w->rows, w->depth, p->lda);
+    int64_t b_size = w->b_turned ? extent(w->cols, w->depth, p->ldb) : extent(w->depth, w->cols, p->ldb);
+    dt_bf16 *a = halves(c.a, a_size), *b = halves(c.b, b_size);
+    float *y = floats(c.c_size, 4);
+    memcpy(y, c.before, (size_t)c.c_size * sizeof *y);
+    kernels->product(p);
+    kernels->product_bf16(&(dt_matrix_product_bf16){.rows = p->rows,
+                                                    .cols = p->cols,
+                                                    .depth = p->depth,
+                                                    .a = a,
+                                                    .b = b,
+                                                    .c = y,
+                                                    .lda = p->lda,
+                                                    .ldb = p->ldb,
+                                                    .ldc = p->ldc,
+                                                    .a_turned = p->a_turned,
+                                                    .b_turned = p->b_turned,
+                                                    .add = p->add});
+    for (int64_t at = 0; at < c.c_size; at++)
+        ck_assert_msg(same(y[at], p->c[at]), "%s: [%d, %d] of %d x %d x %d, turned %d %d, add %d, apart %d: %a, not %a",
+                      dt_isa_name(kernels->isa), (int)(at / p->ldc), (int)(at % p->ldc), (int)w->rows, (int)w->cols,
+                      (int)w->depth, w->a_turned, w->b_turned, w->add, (int)w->apart, (double)y[at], (double)p->c[at]);
+    free(a), free(b), free(y);
+    drop(&c);
+}
+
+START_TEST(products_of_bf16_are_those_of_the_same_numbers_in_float32) {
+    static const int64_t depths[] = {0, 1, 2, 31, 32, 33, 47, 383, 384, 385, 386, 769, 1153};
+    static const int64_t rows[] = {1, 2, 6, 7, 17, 65, 300}, cols[] = {1, 3, 16, 17, 64, 65, 80, 130};
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    for (int d = 0; d < COUNT(depths); d++)
+        for (int r = 0; r < COUNT(rows); r++)
+            for (int variant = 0; variant < 16; variant++) {
+                if (rows[r] > 100 && (depths[d] != 386 || variant > 3)) continue;
+                check_bf16(kernels, &(arrangement){.rows = rows[r],
+                                                   .cols = cols[(d + r + variant) % COUNT(cols)],
+                                                   .depth = depths[d],
+                                                   .apart = (d + variant) % 3,
+                                                   .a_turned = variant & 1,
+                                                   .b_turned = variant & 2,
+                                                   .add = variant & 4,
+                                                   .wild = variant & 8});
+            }
+}
+END_TEST
+
 int main(void) {
     say_what_is_missing();
     Suite *suite = suite_create("products");
@@ -190,6 +255,7 @@ int main(void) {
     tcase_set_timeout(group, 120);
     tcase_add_loop_test(group, every_edge_of_the_tiles_has_the_written_order, 0, COUNT(isas));
     tcase_add_loop_test(group, every_arrangement_has_the_written_order, 0, COUNT(isas));
+    tcase_add_loop_test(group, products_of_bf16_are_those_of_the_same_numbers_in_float32, 0, COUNT(isas));
     tcase_add_loop_test(group, numbers_of_all_sizes_are_rounded_once, 0, COUNT(isas));
     tcase_add_loop_test(group, a_row_is_the_same_alone_first_and_last, 0, COUNT(isas));
     suite_add_tcase(suite, group);
