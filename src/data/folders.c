@@ -13,6 +13,7 @@
 #include "base/memory.h"
 
 #define MOST_CLASSES 65536
+#define MOST_DEPTH 16 /* folders inside a class's */
 
 void dt_folder_finish(dt_folder *folder) {
     for (int64_t i = 0; i < folder->count; i++) dt_free(folder->files[i].path);
@@ -66,44 +67,75 @@ static dt_status take_file(dt_folder *out, const char *path, const char *name, i
     return dt_ok();
 }
 
-static dt_status list(dt_folder *out, const char *folder, int32_t class);
+static int part_of(const char *name) {
+    static const char *const names[] = {"train", "test", "validation", "val", "valid"};
+    for (int i = 0; i < 5; i++)
+        if (strcmp(name, names[i]) == 0) return i < DT_FOLDER_PARTS ? i : DT_FOLDER_PARTS - 1;
+    return -1;
+}
+
+static dt_status list(dt_folder *out, const char *folder, int32_t class, int depth);
 
 static dt_status take_class(dt_folder *out, const char *path, const char *name) {
     if (out->class_count == MOST_CLASSES) return dt_fail(DT_ERR_INPUT, "%s: more than %d folders", path, MOST_CLASSES);
     int64_t before = out->count;
     char *copy = out->classes[out->class_count] = dt_strdup(name);
     if (!copy) return dt_fail_memory("the names of classes", strlen(name));
-    DT_TRY(list(out, path, out->class_count++));
+    DT_TRY(list(out, path, out->class_count++, 0));
     return out->count > before ? dt_ok() : dt_fail(DT_ERR_INPUT, "%s: there is no picture in the folder", path);
 }
 
-static dt_status take_entry(dt_folder *out, const char *folder, const char *name, int32_t class) {
+/* A folder inside that of a class, whose pictures are of the class. */
+static dt_status take_inner(dt_folder *out, const char *path, const char *name, int32_t class, int depth) {
+    if (part_of(name) >= 0)
+        return dt_fail(DT_ERR_INPUT,
+                       "%s: a folder for a part of the data inside that of a class; parts are above classes, as in "
+                       "FOLDER/%s/%s/",
+                       path, name, out->classes[class]);
+    if (depth == MOST_DEPTH)
+        return dt_fail(DT_ERR_INPUT, "%s: more than %d folders inside each other (a link may lead back)", path,
+                       MOST_DEPTH);
+    int64_t before = out->count;
+    DT_TRY(list(out, path, class, depth + 1));
+    if (depth == 0) out->beneath += out->count - before;
+    return dt_ok();
+}
+
+static dt_status take_entry(dt_folder *out, const char *folder, const char *name, int32_t class, int depth) {
     char path[4096];
     struct stat about;
     DT_TRY(dt_path_join(path, folder, name));
     if (stat(path, &about) != 0) return dt_fail(DT_ERR_IO, "%s: cannot be looked at: %s", path, strerror(errno));
     if (!S_ISDIR(about.st_mode)) return take_file(out, path, name, class);
     if (class < 0) return take_class(out, path, name);
-    return dt_fail(DT_ERR_INPUT, "%s: a folder inside the folder of a class; pictures are in FOLDER/CLASS/", path);
+    return take_inner(out, path, name, class, depth);
 }
 
-static dt_status take_entries(dt_folder *out, const char *folder, struct dirent **entries, int count, int32_t class) {
+static dt_status take_entries(dt_folder *out, const char *folder, struct dirent **entries, int count, int32_t class,
+                              int depth) {
     if (class < 0) {
         out->classes = dt_alloc((size_t)count + 1, sizeof *out->classes);
         if (!out->classes) return dt_fail_memory("the names of classes", (size_t)count * sizeof *out->classes);
     }
-    for (int i = 0; i < count; i++) DT_TRY(take_entry(out, folder, entries[i]->d_name, class));
+    for (int i = 0; i < count; i++) DT_TRY(take_entry(out, folder, entries[i]->d_name, class, depth));
     return dt_ok();
 }
 
-static dt_status list(dt_folder *out, const char *folder, int32_t class) {
+static dt_status list(dt_folder *out, const char *folder, int32_t class, int depth) {
     struct dirent **entries;
     int count = scandir(folder, &entries, is_shown, by_name);
     if (count < 0) return dt_fail(DT_ERR_IO, "%s: cannot be listed: %s", folder, strerror(errno));
-    dt_status status = take_entries(out, folder, entries, count, class);
+    dt_status status = take_entries(out, folder, entries, count, class, depth);
     for (int i = 0; i < count; i++) free(entries[i]);
     free(entries);
     return status;
+}
+
+dt_status dt_folder_check_only(const dt_folder *listed, const char *folder) {
+    if (listed->class_count != 1 || listed->beneath < listed->count) return dt_ok();
+    return dt_fail(DT_ERR_INPUT,
+                   "%s: its one folder, %s, has pictures in folders alone; if these are the classes, name %s/%s",
+                   folder, listed->classes[0], folder, listed->classes[0]);
 }
 
 dt_status dt_folder_list(dt_folder *out, const char *folder) {
@@ -111,7 +143,7 @@ dt_status dt_folder_list(dt_folder *out, const char *folder) {
     *out = (dt_folder){0};
     if (stat(folder, &about) == 0 && !S_ISDIR(about.st_mode))
         return dt_fail(DT_ERR_INPUT, "%s: is no folder; pictures are in FOLDER/CLASS/", folder);
-    DT_TRY(list(out, folder, -1));
+    DT_TRY(list(out, folder, -1, 0));
     if (out->count == 0) return dt_fail(DT_ERR_INPUT, "%s: there is no picture in the folder", folder);
     for (int64_t i = 0; i < out->count && out->class_count > 0; i++)
         if (out->files[i].class < 0)
@@ -121,13 +153,6 @@ dt_status dt_folder_list(dt_folder *out, const char *folder) {
 }
 
 /* ---- parts ---- */
-
-static int part_of(const char *name) {
-    static const char *const names[] = {"train", "test", "validation", "val", "valid"};
-    for (int i = 0; i < 5; i++)
-        if (strcmp(name, names[i]) == 0) return i < DT_FOLDER_PARTS ? i : DT_FOLDER_PARTS - 1;
-    return -1;
-}
 
 static bool is_folder(const char *path) {
     struct stat about;

@@ -16,7 +16,8 @@ typedef struct dt_folder {
     int64_t count, room;
     char **classes; /* [class_count], by name; 0: the pictures are in no folders */
     int32_t class_count;
-    char *passed; /* a file that is no picture by its name, or NULL, */
+    int64_t beneath; /* files in folders inside a class's */
+    char *passed;    /* a file that is no picture by its name, or NULL, */
     int64_t passed_count;
 } dt_folder;
 
@@ -25,9 +26,11 @@ typedef struct dt_folder {
 #define DT_FOLDER_PARTS 3
 dt_status dt_folder_parts(char out[DT_FOLDER_PARTS][4096], const char *folder);
 
-/* The pictures of folder/CLASS/, or of the folder itself. What is hidden is passed over; so is what by its name cannot
- * be a picture, which is counted. To be finished, also after a failure. */
+/* The pictures of folder/CLASS/, with those of folders inside it, or of the folder itself. What is hidden is passed
+ * over; so is what by its name cannot be a picture, which is counted. To be finished, also after a failure. */
 dt_status dt_folder_list(dt_folder *out, const char *folder);
+/* Where one folder has all, and they lie deeper in it, its name says nothing that could be learned: refused. */
+dt_status dt_folder_check_only(const dt_folder *listed, const char *folder);
 void dt_folder_finish(dt_folder *folder);
 
 #endif

@@ -269,6 +269,7 @@ static dt_status list_parts(images *im) {
     for (int part = 0; part < PARTS; part++) {
         if (!*parts[part]) continue;
         DT_TRY(dt_folder_list(&im->parts[part], parts[part]));
+        if (part == TRAIN) DT_TRY(dt_folder_check_only(&im->parts[part], parts[part]));
         if (part != TRAIN) DT_TRY(match_classes(&im->parts[part], &im->parts[TRAIN], parts[part]));
     }
     return dt_ok();
@@ -338,7 +339,9 @@ const dt_importer dt_importer_images = {
     .usage = "FOLDER DEST.h5 [--size HxW] [--test FOLDER] [--OPTION VALUE]...",
     .help =
         "PNG and JPEG pictures in FOLDER/CLASS/, or in FOLDER/train/CLASS/, FOLDER/test/CLASS/ (and validation), into\n"
-        "/train/x [pictures, height, width, channels] and /train/y, whose classes have the folders' names. Pictures\n"
+        "/train/x [pictures, height, width, channels] and /train/y, whose classes have the folders' names; pictures "
+        "in\n"
+        "folders inside a class's (CLASS/2024/may/) are of that class. Pictures\n"
         "are turned upright as their EXIF data say; palettes become colours; 16 bits are kept. Animated pictures and\n"
         "colours for print (CMYK) are refused by name, and so is a picture of another size than the first without\n"
         "--size, which takes means over the area of a new pixel, or between old ones where it makes them larger.\n"

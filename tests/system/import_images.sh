@@ -102,6 +102,10 @@ with h5py.File("out.h5") as f:
     check("names of classes", h5py.check_enum_dtype(f["train/y"].dtype) == {"ant": 0, "zebra": 1})
 files = {f"{name}.png": png(p, 0) for name, p in zip(("train__ant__1", "train__bee__1", "train__cat__1", "test__cat__1", "val__bee__1"), x)}
 taken("parts", files, {"train/y": [0, 1, 2], "test/x": [x[3]], "test/y": [2], "validation/x": [x[4]], "validation/y": [1]})
+files = {f"{name}.png": png(p, 0) for name, p in zip(("ant__2024__may__1", "ant__2", "ant__2023__9", "bee__wild__1"), x)}
+taken("folders inside classes", files, {"train/x": [x[1], x[2], x[0], x[3]], "train/y": [0, 0, 0, 1]})
+files = {f"{name}.png": png(p, 0) for name, p in zip(("train__ant__red__1", "train__bee__1", "test__bee__wild__far__1"), x)}
+taken("folders inside classes of parts", files, {"train/y": [0, 1], "test/x": [x[2]], "test/y": [1]})
 taken("a class called train", {"train__1.png": png(x[0], 0), "car__1.png": png(x[1], 0)}, {"train/x": [x[1], x[0]], "train/y": [0, 1]})
 folder(**{"a__1.png": png(x[0], 0)})
 os.rename("in", "tests")
@@ -185,7 +189,13 @@ for what, data in ("cut", jpeg[:-40]), ("begun", jpeg[:30]), ("hit", jpeg[:-60] 
     refused(f"a JPEG that is {what}", {"a.jpg": data}, "in/a.jpg: the JPEG is damaged: [A-Za-z]")
 refused("no pictures", {"a.txt": b""}, "in: there is no picture in the folder")
 refused("an empty class", {"a__1.png": good, "b__1.txt": b""}, "in/b: there is no picture in the folder")
-refused("a folder too deep", {"a__b__1.png": good}, "in/a/b: a folder inside the folder of a class")
+refused("classes a folder further down", {"a__b__1.png": good, "a__c__1.png": good}, "in: its one folder, a, has pictures in folders alone; if these are the classes, name in/a")
+refused("parts inside classes", {"a__train__1.png": good, "b__test__1.png": good}, "in/a/train: a folder for a part of the data inside that of a class; .* FOLDER/train/a/")
+folder(**{"a__1.png": good, "b__2.png": good})
+os.symlink("..", "in/b/again")
+code, err, out = run()
+check("a link that leads back", code == 1 and re.search("in/b/again/.*: more than 16 folders inside each other", err) and len(err.splitlines()) == 1, err)
+refused("an empty class whose folders are empty", {"a__1.png": good, "b__c__1.txt": b""}, "in/b: there is no picture in the folder")
 refused("a picture beside classes", {"a__1.png": good, "1.png": good}, "in/1.png: a picture beside the folders")
 refused("a class for tests alone", {"train__a__1.png": good, "test__b__1.png": good}, "in/test/b: is a class that the training")
 refused("a size that is none", {"a.png": good}, '--size is "64"', ["--size", "64"], 2)
