@@ -11,9 +11,8 @@
 
 const char dt_usage_predict[] =
     "usage: mpirun -n RANKS dtrain predict CHECKPOINT|RUN -o OUT [--data FILE[:DATASET]]...\n"
-    "                                      [--split test|validation|train|all] [--layer NAME]... [--format "
-    "h5|npy|csv]\n"
-    "                                      [--batch N]\n"
+    "                                      [--split test|validation|train|all] [--top K] [--layer NAME]...\n"
+    "                                      [--format h5|npy|csv] [--batch N]\n"
     "\n"
     "Outputs of a checkpoint, or of a run directory's newest one that verifies, for samples, into a file. Targets are "
     "not\n"
@@ -30,11 +29,17 @@ const char dt_usage_predict[] =
     "                          /class    the class chosen, by the label it has in the data\n"
     "                          /token    of texts: where in the data the sample begins; /row of part of a dataset\n"
     "                          /NAME     activations of a layer, for each --layer\n"
-    "                        NumPy's files have one array each: OUT.npy, OUT.class.npy, … A text has a line a sample.\n"
+    "                        NumPy's files have one array each: OUT.npy, OUT.class.npy, … CSV has a line\n"
+    "                        for each sample, of a text for each position.\n"
     "  --data FILE[:DATASET] the samples, when they are not the recipe's: a file of the same layout, or any dataset in "
     "it.\n"
     "                        Given several times, they are predicted one after the other, as one\n"
     "  --split NAME          test, validation, train or all: which of the recipe's samples (test)\n"
+    "  --top K               the K most likely classes instead of all outputs, for many classes or a text: /top, the "
+    "most\n"
+    "                        likely first, and /top_log_probability, natural logarithms; of a text also\n"
+    "                        /log_probability, that of the token that comes next in it (NaN: not there, or told "
+    "before)\n"
     "  --layer NAME          what this layer gives for each sample, too: names as dtrain inspect shows them before "
     "the\n"
     "                        tensors'; a wrong one is answered with all there are\n"
@@ -45,15 +50,25 @@ const char dt_usage_predict[] =
     "\n"
     "The digest in the last line is of all outputs in their order, the same for the same outputs.\n";
 
-static dt_status take_batch(dt_predict_options *options, const char *value) {
+/* A number from 1 to `most`. */
+static bool take_count(int64_t *out, const char *value, long long most) {
     char *end;
     errno = 0;
-    long long batch = strtoll(value, &end, 10);
-    if (strspn(value, "0123456789") == strlen(value) && !*end && errno == 0 && batch > 0 && batch <= 1000000000) {
-        options->batch = batch;
-        return dt_ok();
-    }
+    long long count = strtoll(value, &end, 10);
+    if (strspn(value, "0123456789") != strlen(value) || *end || errno != 0 || count < 1 || count > most) return false;
+    *out = count;
+    return true;
+}
+
+static dt_status take_batch(dt_predict_options *options, const char *value) {
+    if (take_count(&options->batch, value, 1000000000)) return dt_ok();
     return dt_fail(DT_ERR_USAGE, "--batch is \"%.40s\"; it must be a number of samples, at least 1", value);
+}
+
+static dt_status take_top(dt_predict_options *options, const char *value) {
+    if (take_count(&options->top, value, DT_RESULTS_TOP)) return dt_ok();
+    return dt_fail(DT_ERR_USAGE, "--top is \"%.40s\"; it must be a number of classes, from 1 to %d", value,
+                   DT_RESULTS_TOP);
 }
 
 static dt_status take_layer(dt_predict_options *options, const char *value) {
@@ -66,11 +81,11 @@ static dt_status take_layer(dt_predict_options *options, const char *value) {
 /* argv[*at], where it is an option with a value. */
 static dt_status take_option(dt_predict_options *options, dt_data_sets *data, const char **split, int argc, char **argv,
                              int *at, bool *taken) {
-    const char *named = NULL, *batch = NULL, *layer = NULL;
+    const char *named = NULL, *batch = NULL, *layer = NULL, *top = NULL;
     const struct {
         const char *name, **to;
-    } all[] = {{"-o", &options->out},          {"--data", &named},  {"--split", split},
-               {"--format", &options->format}, {"--batch", &batch}, {"--layer", &layer}};
+    } all[] = {{"-o", &options->out}, {"--data", &named},  {"--split", split}, {"--format", &options->format},
+               {"--batch", &batch},   {"--layer", &layer}, {"--top", &top}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         dt_status status = dt_ok();
         const char *value = dt_cli_option(argc, argv, at, all[i].name, &status);
@@ -80,6 +95,7 @@ static dt_status take_option(dt_predict_options *options, dt_data_sets *data, co
         *all[i].to = value;
         if (batch) return take_batch(options, batch);
         if (layer) return take_layer(options, layer);
+        if (top) return take_top(options, top);
         return named ? dt_data_sets_add(data, (char *)named) : dt_ok();
     }
     *taken = false;

@@ -210,6 +210,18 @@ static dt_pass pass_through(const dt_model *model, dt_pass pass, const dt_real *
     return pass;
 }
 
+/* The last layer alone, a chunk of the positions at a time: what it gives is never there as a whole. */
+static void show_head(const dt_model *model, dt_pass pass, const dt_real *x) {
+    const dt_layer *head = &model->head;
+    int64_t positions = pass.rows * model->spec.targets, width = head->in.dim[0];
+    for (int64_t at = 0; at < positions; at += model->chunk) {
+        pass.rows = positions - at < model->chunk ? positions - at : model->chunk;
+        dt_alive();
+        head->kind->forward(head, &pass, x + at * width, model->logits);
+        pass.judged(pass.judged_context, model->logits, NULL, pass.rows, head->out.dim[0]);
+    }
+}
+
 /* The last layer and the loss, a chunk of the batch's positions at a time: what it gives is never there as a whole.
  * With gradients, dx[positions, in] is what the layers before go back from. */
 static void run_head(const dt_model *model, dt_pass pass, const dt_batch *batch, const dt_real *x, dt_real *dx,
@@ -283,6 +295,16 @@ const dt_real *dt_model_forward(dt_model *model, dt_pass pass, const dt_real *x)
     pass = pass_through(model, pass, x);
     const dt_real *output = dt_sequence_forward(&model->sequence, &pass, x);
     return model->sequence.head ? NULL : output;
+}
+
+void dt_model_show(dt_model *model, dt_pass pass, const dt_real *x) {
+    pass = pass_through(model, pass, x);
+    const dt_real *output = dt_sequence_forward(&model->sequence, &pass, x);
+    int64_t positions = model->spec.targets > 1 ? model->spec.targets : 1;
+    if (model->sequence.head)
+        show_head(model, pass, output);
+    else
+        pass.judged(pass.judged_context, output, NULL, pass.rows * positions, model->outputs / positions);
 }
 
 const dt_real *dt_model_forward_to_return(dt_model *model, dt_pass pass, const dt_real *x) {

@@ -124,6 +124,9 @@ void dt_model_evaluate(dt_model *model, dt_pass pass, const dt_batch *batch, dt_
 /* Forward only: the outputs [rows, outputs], before the loss's softmax or logistic function. Borrowed, until the next
  * call. NULL where the last layer is run in chunks, because there are too many outputs (dt_model_chunk, spec.whole). */
 const dt_real *dt_model_forward(dt_model *model, dt_pass pass, const dt_real *x);
+/* The same for whoever looks at outputs while they are there: pass->judged is called with those of all rows, in order,
+ * some positions at a time where the last layer is run in chunks. There are no labels, and the batch is NULL. */
+void dt_model_show(dt_model *model, dt_pass pass, const dt_real *x);
 /* Of a model planned with `adjoint`: forward, as above, to go back from. */
 const dt_real *dt_model_forward_to_return(dt_model *model, dt_pass pass, const dt_real *x);
 /* After it, with the same pass and x: the gradient of x, [rows, inputs], from that of the outputs, dy[rows, outputs],

@@ -31,9 +31,9 @@ typedef struct predict_work {
 
 /* Collective. Rows of a piece follow from the model, and for streams from how training cut them: not from the number of
  * ranks. */
-static dt_status choose_piece(predict_work *p) {
+static dt_status choose_piece(predict_work *p, bool whole) {
     dt_at_work *w = &p->at_work;
-    DT_TRY(dt_comm_agree(w->comm, dt_at_work_plan(w, 1, true, 0)));
+    DT_TRY(dt_comm_agree(w->comm, dt_at_work_plan(w, 1, whole, 0)));
     int64_t rows = PIECE_ROWS;
     while (rows > 1 && (size_t)rows * dt_model_memory(w->model) > PIECE_BYTES) rows /= 2;
     for (int i = 0; i < w->source_count && w->sources[i].about.streams > 0; i++) {
@@ -67,12 +67,15 @@ static const dt_source *placed_source(const dt_at_work *w) {
 static dt_status plan(predict_work *p, const dt_predict_options *options) {
     dt_at_work *w = &p->at_work;
     size_t memory;
+    const dt_results_wanted wanted = {options->layers, options->layer_count, options->top,
+                                      w->sources[0].about.predicts_tokens &&
+                                          w->recipe.data.objective == DT_OBJECTIVE_NEXT};
     DT_TRY(dt_memory_of_rank(w->comm, &memory));
     DT_TRY(dt_at_work_compute(w));
-    DT_TRY(choose_piece(p));
-    DT_TRY(dt_comm_agree(w->comm, dt_at_work_plan(w, p->piece, true, memory)));
+    DT_TRY(choose_piece(p, options->top == 0));
+    DT_TRY(dt_comm_agree(w->comm, dt_at_work_plan(w, p->piece, options->top == 0, memory)));
     DT_TRY(dt_results_plan(&p->results, w->model, placed_source(w), &w->scales, (dt_loss)w->recipe.loss.kind,
-                           &w->classes, options->layers, options->layer_count));
+                           &w->classes, &wanted));
     p->batch = options->batch > 0 ? options->batch : default_batch(p);
     return dt_ok();
 }

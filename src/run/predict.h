@@ -17,6 +17,7 @@ typedef struct dt_predict_options {
     int64_t batch;            /* samples at a time and rank; 0: as many as are fast */
     const char *layers[DT_RESULTS_MOST];
     int layer_count;
+    int64_t top; /* so many of the most likely classes instead of all outputs; 0: all outputs */
 } dt_predict_options;
 
 /* Collective. Predicts, writes, and prints the last line. */

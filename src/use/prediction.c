@@ -20,6 +20,7 @@
 #include "batch.h"
 #include "cause.h"
 #include "rows_state.h"
+#include "top.h"
 
 uint64_t dt_prediction_part(int64_t sample, const float *outputs, int64_t width) {
     return XXH3_64bits_withSeed(outputs, (size_t)width * sizeof *outputs, (uint64_t)sample);
@@ -79,6 +80,10 @@ static dt_status open_work(work *w, const dt_predictor *p, const dt_source *sour
     w->words = dt_alloc((size_t)(LENGTHS + p->ranks->size), sizeof *w->words);
     if (!w->words) return dt_fail_memory("the ranks' parts", (size_t)p->ranks->size * sizeof *w->words);
     DT_TRY(dt_batch_create(&w->batch, &w->index, source, p->piece));
+    if (results->of_next) {
+        w->batch.labels = dt_alloc((size_t)(p->piece * results->outputs.positions), sizeof *w->batch.labels);
+        if (!w->batch.labels) return dt_fail_memory("tokens", (size_t)p->piece * sizeof *w->batch.labels);
+    }
     return open_states(w);
 }
 
@@ -96,6 +101,20 @@ static void keep_rows(work *w, dt_result *result, const dt_real *y) {
     memcpy(result->block + (size_t)w->done * bytes, y + w->lo * result->width, (size_t)w->rows * bytes);
 }
 
+/* Of the rows at hand among the positions of a piece. */
+static dt_top top_of(const work *w) {
+    const dt_results *results = w->results;
+    int64_t keep = results->top->width / results->outputs.positions, positions = results->outputs.positions;
+    dt_top top = {.kernels = w->p->kernels, .keep = keep, .from = w->lo * positions};
+    top.to = top.from + w->rows * positions;
+    top.classes = (int64_t *)results->top->block + w->done * results->top->width;
+    top.logs = (float *)results->all[0].block + w->done * results->top->width;
+    if (!results->of_next) return top;
+    top.labels = w->batch.labels + top.from;
+    top.of_labels = (float *)results->of_next->block + w->done * positions;
+    return top;
+}
+
 static void see_layer(void *context, const dt_layer *layer, const dt_real *y) {
     work *w = context;
     for (int i = 1; i < w->results->count; i++)
@@ -109,6 +128,7 @@ static void predict_part(work *w, int64_t sample, dt_rows_state *state) {
     if (w->rows < p->piece) memset(w->batch.x, 0, (size_t)(p->piece * inputs) * sizeof *w->batch.x);
     for (int64_t i = 0; i < w->rows; i++) w->index[i] = sample + i;
     dt_batch part = {.x = w->batch.x + w->lo * inputs};
+    if (w->batch.labels) part.labels = w->batch.labels + w->lo * w->results->outputs.positions;
     dt_source_fetch(w->source, p->kernels, p->scales, NULL, w->index, w->rows, &part);
     dt_pass pass = {.rows = p->piece, .weights = p->weights, .weights16 = p->weights16};
     if (w->results->count > 1) {
@@ -116,7 +136,14 @@ static void predict_part(work *w, int64_t sample, dt_rows_state *state) {
         pass.seen_context = w;
     }
     if (state) dt_rows_state_pass(state, &pass, part.fresh);
-    keep_rows(w, &w->results->all[0], dt_model_forward(p->model, pass, w->batch.x));
+    if (w->results->top) {
+        dt_top top = top_of(w);
+        pass.judged = dt_top_take;
+        pass.judged_context = &top;
+        dt_model_show(p->model, pass, w->batch.x);
+    } else {
+        keep_rows(w, &w->results->all[0], dt_model_forward(p->model, pass, w->batch.x));
+    }
     dt_alive();
 }
 
@@ -148,6 +175,18 @@ static dt_status fail_odd(work *w, int64_t sample) {
                    (long long)suspect.place, source->x_name);
 }
 
+/* What label a class has in the data. */
+static int64_t label_of(const dt_results *results, int64_t class) {
+    return results->known && class < results->known->count ? results->known->values[class] : class;
+}
+
+static void name_top(const dt_results *results, int64_t rows) {
+    int64_t count = rows * results->outputs.positions, keep = results->top->width / results->outputs.positions;
+    int64_t *top = (int64_t *)results->top->block, *chosen = (int64_t *)results->classes->block;
+    for (int64_t i = 0; i < count * keep; i++) top[i] = label_of(results, top[i]);
+    for (int64_t i = 0; i < count; i++) chosen[i] = top[i * keep];
+}
+
 static void name_classes(const dt_results *results, int64_t rows) {
     const dt_outputs *o = &results->outputs;
     int64_t *labels = (int64_t *)results->classes->block, count = rows * o->positions;
@@ -156,9 +195,16 @@ static void name_classes(const dt_results *results, int64_t rows) {
     for (int64_t i = count - 1; i >= 0; i--) {
         int32_t class;
         memcpy(&class, (const char *)labels + (size_t)i * sizeof class, sizeof class);
-        bool listed = results->known && class < results->known->count;
-        labels[i] = listed ? results->known->values[class] : class;
+        labels[i] = label_of(results, class);
     }
+}
+
+static uint64_t part_of_digest(const dt_results *results, int64_t row, int64_t sample) {
+    const dt_result *outputs = &results->all[0], *top = results->top;
+    uint64_t part = dt_prediction_part(sample, (const float *)outputs->block + row * outputs->width, outputs->width);
+    if (!top) return part;
+    size_t bytes = dt_result_bytes(top);
+    return part + XXH3_64bits_withSeed(top->block + (size_t)row * bytes, bytes, (uint64_t)sample);
 }
 
 /* Samples [first, first + rows), which are rows from `at` on of their window; `states` are those of the batch. */
@@ -173,15 +219,15 @@ static dt_status predict_batch(work *w, int64_t first, int64_t at, int64_t rows,
     if (dt_compute_failed()) return dt_compute_failure();
     int64_t odd = find_odd(w, rows);
     if (odd >= 0) return fail_odd(w, first + odd);
-    if (results->classes) name_classes(results, rows);
+    if (results->top)
+        name_top(results, rows);
+    else if (results->classes)
+        name_classes(results, rows);
     if (results->places)
         for (int64_t i = 0; i < rows; i++)
             ((int64_t *)results->places->block)[i] = dt_source_place(w->source, NULL, first + i);
-    dt_result *outputs = &results->all[0];
-    dt_outputs_finish(&results->outputs, w->p->kernels, (dt_real *)outputs->block, rows);
-    for (int64_t i = 0; i < rows; i++)
-        w->sum +=
-            dt_prediction_part(w->base + first + i, (const float *)outputs->block + i * outputs->width, outputs->width);
+    if (!results->top) dt_outputs_finish(&results->outputs, w->p->kernels, (dt_real *)results->all[0].block, rows);
+    for (int64_t i = 0; i < rows; i++) w->sum += part_of_digest(results, i, w->base + first + i);
     return dt_ok();
 }
 

@@ -33,7 +33,8 @@ dt_status dt_predict(const dt_predictor *predictor, dt_results *results, dt_sink
 
 /* The digest of outputs is XXH3-64 of two uint64: the number of samples, and the sum, modulo 2^64, of XXH3-64 of each
  * sample's float32 numbers, seeded with the number of the sample. A sum is the same in any order, and the seeds are
- * what tells orders apart. This is what a sample adds to it. */
+ * what tells orders apart. This is what a sample adds to it. Where the most likely classes alone are kept, the numbers
+ * are their logarithms, and a sample adds the hash of its classes, int64, likewise. */
 uint64_t dt_prediction_part(int64_t sample, const float *outputs, int64_t width);
 uint64_t dt_prediction_digest(int64_t samples, uint64_t sum);
 

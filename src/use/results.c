@@ -49,6 +49,8 @@ static bool apart(const char *a, const char *b) {
 static dt_status add_layer(dt_results *out, const dt_model *model, const char *name) {
     search s = {.name = name};
     dt_model_each_layer(model, visit_layer, &s);
+    if (s.found && dt_model_chunk(model) > 0 && s.found == dt_model_layer(model, dt_model_layer_count(model) - 1))
+        return dt_fail(DT_ERR_USAGE, "--layer %s: it is the last layer, whose outputs --top does not keep", name);
     if (!s.found)
         return dt_fail(DT_ERR_USAGE, "--layer \"%.60s\" is no layer of the model; it has %s%s", name, s.names,
                        s.more ? ", …" : "");
@@ -84,24 +86,49 @@ static dt_status plan_outputs(dt_results *out, const dt_model *model, const dt_t
     if (o->width < 1 || o->positions * o->width != dt_model_outputs(model))
         return dt_fail(DT_ERR_CORRUPT, "the model gives %lld numbers a sample, which are not as many at %lld positions",
                        (long long)dt_model_outputs(model), (long long)o->positions);
+    return dt_ok();
+}
+
+static void add_outputs(dt_results *out, const dt_model *model) {
+    const dt_outputs *o = &out->outputs;
     dt_shape last = {0}, shape = {1, {o->width}};
     dt_model_each_layer(model, keep_last, &last);
     if (o->positions > 1) shape = (dt_shape){2, {o->positions, o->width}};
     bool whole = o->positions == 1 && last.rank > 1 && dt_shape_count(&last) == o->width;
     add(out, "output", DT_F32, whole ? &last : &shape);
+}
+
+/* [positions, top] each. */
+static dt_status add_top(dt_results *out, const dt_results_wanted *wanted, const dt_shape *each) {
+    int64_t top = wanted->top;
+    const dt_outputs *o = &out->outputs;
+    if (o->classes == 0 || o->width < 2 || o->loss != DT_LOSS_SOFTMAX_CROSS_ENTROPY)
+        return dt_fail(DT_ERR_USAGE, "--top %lld: there are no classes to choose from: outputs are %s", (long long)top,
+                       o->loss == DT_LOSS_MEAN_SQUARED_ERROR ? "values" : "likelihoods that do not exclude each other");
+    if (top > o->width)
+        return dt_fail(DT_ERR_USAGE, "--top %lld: the model has %lld classes", (long long)top, (long long)o->width);
+    dt_shape shape = {1, {top}};
+    if (o->positions > 1) shape = (dt_shape){2, {o->positions, top}};
+    add(out, "top_log_probability", DT_F32, &shape);
+    out->top = add(out, "top", DT_I64, &shape);
+    if (wanted->next) out->of_next = add(out, "log_probability", DT_F32, each);
     return dt_ok();
 }
 
 dt_status dt_results_plan(dt_results *out, const dt_model *model, const dt_source *source, const dt_scales *scales,
-                          dt_loss loss, const dt_classes *known, const char *const *layers, int layer_count) {
+                          dt_loss loss, const dt_classes *known, const dt_results_wanted *wanted) {
     memset(out, 0, sizeof *out);
     DT_TRY(plan_outputs(out, model, &source->targets, scales, loss));
     dt_shape one = {0}, each = {1, {out->outputs.positions}};
     const dt_shape *shape = out->outputs.positions > 1 ? &each : &one;
+    if (wanted->top > 0)
+        DT_TRY(add_top(out, wanted, shape));
+    else
+        add_outputs(out, model);
     out->known = known && known->count > 0 ? known : NULL;
     if (out->outputs.classes > 0) out->classes = add(out, "class", DT_I64, shape);
     if (source->about.tokens > 0 || source->selection.rows) out->places = add(out, source->about.noun, DT_I64, &one);
-    for (int i = 0; i < layer_count; i++) DT_TRY(add_layer(out, model, layers[i]));
+    for (int i = 0; i < wanted->layer_count; i++) DT_TRY(add_layer(out, model, wanted->layers[i]));
     return dt_ok();
 }
 

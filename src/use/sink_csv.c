@@ -1,4 +1,5 @@
-/* Predictions as comma-separated values (RFC 4180, with plain ends of lines): a line a sample, below a line of names.
+/* Predictions as comma-separated values (RFC 4180, with plain ends of lines): a line a sample, or a position of a text,
+ * below a line of names.
  * Numbers have the nine digits that tell every float32 from its neighbours; how long a line is is known when it is
  * written, so ranks tell each other how long theirs are. */
 #include <errno.h>
@@ -13,12 +14,33 @@
 #define MOST_COLUMNS 16384 /* more than spreadsheets take */
 #define NUMBER 32          /* bytes that any number fits into, with its comma */
 
+/* Positions of a sample, each of which has a line. */
+static int64_t lines_of(const dt_results *results) {
+    return results->outputs.positions;
+}
+
+/* Numbers of a line. */
+static int64_t columns_of(const dt_results *results, const dt_result *result) {
+    return result == results->places ? 1 : result->width / lines_of(results);
+}
+
 static dt_status check(const dt_results *results) {
-    int64_t columns = 1;
-    for (int i = 0; i < results->count; i++) columns += results->all[i].width;
-    if (results->outputs.positions == 1 && columns <= MOST_COLUMNS) return dt_ok();
-    return dt_fail(DT_ERR_USAGE, "a line for each sample would have %lld columns; write .h5 or .npy",
-                   (long long)columns);
+    int64_t columns = 2;
+    for (int i = 0; i < results->count; i++) {
+        const dt_result *result = &results->all[i];
+        bool each = result == results->places || lines_of(results) == 1 ||
+                    (result->shape.rank > 0 && result->shape.dim[0] == lines_of(results));
+        if (!each)
+            return dt_fail(DT_ERR_USAGE,
+                           "a text has a line for each of its %lld positions, and %s has nothing for each; write .h5 "
+                           "or .npy",
+                           (long long)lines_of(results), result->name);
+        columns += columns_of(results, result);
+    }
+    if (columns <= MOST_COLUMNS) return dt_ok();
+    return dt_fail(DT_ERR_USAGE, "a line for each %s would have %lld columns; write .h5 or .npy%s",
+                   lines_of(results) > 1 ? "position" : "sample", (long long)columns,
+                   results->outputs.classes > 0 && !results->top ? ", or the most likely classes alone: --top 5" : "");
 }
 
 /* ---- text that grows ---- */
@@ -57,12 +79,16 @@ static dt_status put_field(dt_sink *sink, const char *text) {
 
 /* "sample,output_0,output_1,class" */
 static dt_status put_names(dt_sink *sink) {
+    const dt_results *results = sink->results;
+    bool of_text = lines_of(results) > 1;
     DT_TRY(put_field(sink, "sample"));
-    for (int i = 0; i < sink->results->count; i++) {
-        const dt_result *result = &sink->results->all[i];
-        for (int64_t j = 0; j < result->width; j++) {
+    DT_TRY(reserve(sink, NUMBER));
+    if (of_text) put(sink, ",position", strlen(",position"));
+    for (int i = 0; i < results->count; i++) {
+        const dt_result *result = &results->all[i];
+        for (int64_t j = 0; j < columns_of(results, result); j++) {
             char name[128];
-            if (result->shape.rank == 0)
+            if (result->shape.rank == of_text || result == results->places)
                 snprintf(name, sizeof name, ",%s", result->name);
             else
                 snprintf(name, sizeof name, ",%s_%lld", result->name, (long long)j);
@@ -95,11 +121,17 @@ static int64_t class_at(const dt_sink *sink, int64_t label) {
     return label;
 }
 
+static void put_whole(dt_sink *sink, int64_t whole) {
+    char number[NUMBER];
+    put(sink, number, (size_t)snprintf(number, sizeof number, ",%lld", (long long)whole));
+}
+
 static dt_status put_number(dt_sink *sink, const dt_result *result, int64_t at) {
     char number[NUMBER];
     int64_t whole = result->dtype == DT_I64 ? ((const int64_t *)result->block)[at] : 0;
     put(sink, ",", 1);
-    if (result == sink->results->classes && sink->names) {
+    bool of_class = result == sink->results->classes || result == sink->results->top;
+    if (of_class && sink->names) {
         const char *name = dt_sink_class_name(sink, class_at(sink, whole));
         if (*name) return put_field(sink, name);
     }
@@ -110,21 +142,34 @@ static dt_status put_number(dt_sink *sink, const dt_result *result, int64_t at) 
     return dt_ok();
 }
 
-static dt_status format(dt_sink *sink, int64_t first, int64_t rows) {
-    for (int64_t i = 0; i < rows; i++) {
-        char number[NUMBER];
-        int length = snprintf(number, sizeof number, "%lld", (long long)(first + i));
-        DT_TRY(reserve(sink, NUMBER));
-        put(sink, number, (size_t)length);
-        for (int k = 0; k < sink->results->count; k++) {
-            const dt_result *result = &sink->results->all[k];
-            for (int64_t j = 0; j < result->width; j++) {
-                DT_TRY(reserve(sink, 2 * NUMBER));
-                DT_TRY(put_number(sink, result, i * result->width + j));
-            }
+/* Position t of sample i of those at hand, behind its number. */
+static dt_status put_results(dt_sink *sink, int64_t i, int64_t t) {
+    const dt_results *results = sink->results;
+    for (int k = 0; k < results->count; k++) {
+        const dt_result *result = &results->all[k];
+        int64_t columns = columns_of(results, result);
+        for (int64_t j = 0; j < columns; j++) {
+            DT_TRY(reserve(sink, 2 * NUMBER));
+            if (result == results->places)
+                put_whole(sink, ((const int64_t *)result->block)[i] + t);
+            else
+                DT_TRY(put_number(sink, result, i * result->width + t * columns + j));
         }
-        DT_TRY(reserve(sink, 1));
-        put(sink, "\n", 1);
+    }
+    DT_TRY(reserve(sink, 1));
+    put(sink, "\n", 1);
+    return dt_ok();
+}
+
+static dt_status format(dt_sink *sink, int64_t first, int64_t rows) {
+    int64_t lines = lines_of(sink->results);
+    for (int64_t line = 0; line < rows * lines; line++) {
+        char number[NUMBER];
+        int length = snprintf(number, sizeof number, "%lld", (long long)(first + line / lines));
+        DT_TRY(reserve(sink, 2 * NUMBER));
+        put(sink, number, (size_t)length);
+        if (lines > 1) put_whole(sink, line % lines);
+        DT_TRY(put_results(sink, line / lines, line % lines));
     }
     return dt_ok();
 }

@@ -120,6 +120,101 @@ assert (np.array([row[1:4] for row in rows[1:]], "f4") == p["output"][:]).all()
 assert (np.array([row[5:] for row in rows[1:]], "f4") == p["dense1"][:]).all()
 END
 
+# A text as lines: one for each position.
+run 3 predict gpt -o gpt.csv --batch 7 --layer block1_mlp
+expect_code 0 "a text as lines"
+run 1 predict gpt -o gpt-layer.h5 --layer block1_mlp
+check "a text has a line for each position" <<'END'
+import csv, h5py, numpy as np
+
+rows, p = list(csv.reader(open("gpt.csv"))), h5py.File("gpt-layer.h5")
+samples, positions, classes = p["output"].shape
+assert rows[0] == ["sample", "position"] + [f"output_{i}" for i in range(classes)] + ["class", "token"] + [f"block1_mlp_{i}" for i in range(16)]
+at = np.arange(samples * positions)
+numbers = np.array([row[:2] + row[2 + classes:4 + classes] for row in rows[1:]], int)
+assert (numbers[:, 0] == at // positions).all() and (numbers[:, 1] == at % positions).all()
+assert (numbers[:, 2] == p["class"][:].ravel()).all()
+assert (numbers[:, 3] == (p["token"][:][:, None] + np.arange(positions)).ravel()).all()
+assert (np.array([row[2:2 + classes] for row in rows[1:]], "f4") == p["output"][:].reshape(-1, classes)).all()
+assert (np.array([row[4 + classes:] for row in rows[1:]], "f4") == p["block1_mlp"][:].reshape(-1, 16)).all()
+END
+
+# The most likely classes instead of all outputs.
+for name in mlp gpt lstm; do
+    digests=()
+    for how in "1" "2 --batch 7" "3 --batch 1000" "5 --batch 1"; do
+        # shellcheck disable=SC2086  # a number of ranks, and options
+        set -- $how
+        run "$1" predict "$name" --top 3 -o "top-$name.h5" "${@:2}"
+        digests+=("$(last_value digest)")
+    done
+    if [[ $(printf '%s\n' "${digests[@]}" | sort -u | wc -l) == 1 ]]; then pass "$name --top: one digest, ${digests[0]}"; else fail "$name --top: ${digests[*]}"; fi
+done
+run 2 predict mlp --top 2 -o top.csv
+expect_code 0 "the most likely classes as lines"
+run 2 predict gpt --top 2 -o top-text.csv
+expect_code 0 "those of a text"
+check "they are the largest outputs, and their logarithms" <<'END'
+import csv, h5py, numpy as np
+
+for name in "mlp", "gpt", "lstm":
+    t, p = h5py.File(f"top-{name}.h5"), h5py.File(f"out-{name}.h5")
+    o, logs = p["output"][:].astype(float), t["top_log_probability"][:]
+    labels = p["class_values"][:] if "class_values" in p else np.arange(o.shape[-1])
+    chosen = np.searchsorted(labels, t["top"][:])
+    assert "output" not in t and (labels[chosen] == t["top"][:]).all() and (t["class"][:] == p["class"][:]).all()
+    assert np.allclose(np.exp(logs), -np.sort(-o, axis=-1)[..., :3], rtol=1e-5, atol=1e-9)
+    assert np.allclose(np.exp(logs), np.take_along_axis(o, chosen, -1), rtol=1e-5, atol=1e-9)
+    assert ("log_probability" in t) == (name != "mlp")
+    if name == "mlp":
+        continue
+    known = t["log_probability"][:]
+    loss = float(open(f"{name}.eval").read().split("loss=")[1].split()[0])
+    assert np.isfinite(known).sum() == len(h5py.File("text.h5")["test/tokens"]) - 1
+    assert abs(np.nanmean(known.astype(float)) + loss) < 2e-6, (np.nanmean(known), loss)
+rows, t = list(csv.reader(open("top.csv"))), h5py.File("top-mlp.h5")
+assert rows[0] == ["sample", "top_log_probability_0", "top_log_probability_1", "top_0", "top_1", "class"]
+assert (np.array([row[3:5] for row in rows[1:]], int) == t["top"][:, :2]).all()
+rows, t = list(csv.reader(open("top-text.csv"))), h5py.File("top-gpt.h5")
+assert rows[0] == ["sample", "position", "top_log_probability_0", "top_log_probability_1", "top_0", "top_1", "log_probability", "class", "token"]
+assert np.array_equal(np.array([row[6] for row in rows[1:]], "f4"), t["log_probability"][:].ravel(), equal_nan=True)
+END
+run 1 predict values --top 2 -o last-top.h5
+expect_bad 2 "there are no classes to choose from: outputs are values" "the most likely values"
+run 1 predict mlp --top 4 -o last-top.h5
+expect_bad 2 "the model has 3 classes" "more classes than there are"
+run 1 predict mlp --top 0 -o last-top.h5
+expect_bad 2 "it must be a number of classes, from 1 to 1000" "no classes"
+run 1 predict gpt --top 2 --layer unembed1 -o last-top.h5
+expect_bad 2 "it is the last layer, whose outputs --top does not keep" "all outputs after all"
+
+# A vocabulary of 50 257 tokens: all outputs would be 1.6 GB.
+"$python" - <<'END'
+import h5py, numpy as np
+
+random = np.random.default_rng(5)
+with h5py.File("large.h5", "w") as file:
+    file["train/tokens"] = random.integers(0, 50257, 2000).astype("u2")
+    file["test/tokens"] = random.integers(0, 50257, 8000).astype("u2")
+END
+recipe large large.h5 '[gpt: {layers: 1, heads: 2, width: 16}]' '' --set data.context=64 --set data.vocabulary=50257 --set train.steps=1 --set train.batch=4
+"$python" - "$dtrain" 2>wrong <<'END'
+import re, resource, subprocess, sys
+
+said = subprocess.run([sys.argv[1], "predict", "large", "--top", "5", "-o", "large.csv"], check=True, capture_output=True, text=True, timeout=120)
+assert re.search(r"^predict samples=125 ", said.stdout, re.M), said.stdout
+most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+print(f"at most {most:.0f} MB are resident")
+assert most < 200, most
+lines = open("large.csv").read().splitlines()
+assert len(lines) == 1 + 125 * 64 and lines[1].count(",") == 14, lines[:2]
+END
+code=$?
+expect_code 0 "a large vocabulary takes little memory"
+[[ $code == 0 ]] || show wrong
+run 1 predict large -o large-all.csv
+expect_bad 2 "a line for each position would have 50261 columns; write .h5 or .npy, or the most likely classes alone: --top 5" "50 257 columns"
+
 # Samples alone, in any dataset; and which ones.
 run 2 predict mlp --data bare.h5:/some/samples -o bare.h5.out --format h5
 expect_code 0 "samples without targets"
@@ -219,8 +314,6 @@ run 1 predict cnn -o last.h5 --layer residual1 --layer residual1/conv2d1
 expect_bad 2 "cannot be in one file" "a layer in another"
 run 1 predict cnn -o last.h5 --layer conv2d1 --layer conv2d1
 expect_bad 2 "the file has a /conv2d1 already" "a layer twice"
-run 1 predict gpt -o last.csv
-expect_bad 2 "would have .* columns; write .h5 or .npy" "a text as lines"
 run 1 predict mlp -o last.xlsx
 expect_bad 2 "ends in none of .h5, .npy and .csv" "no such format"
 run 1 predict mlp -o .
