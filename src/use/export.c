@@ -60,12 +60,16 @@ static dt_status publish(const dt_export *e, const dt_export_format *format, con
                              : dt_publish_file(destination, write_it, &own);
 }
 
+static bool ends_with(const char *text, const char *end) {
+    size_t length = strlen(text), count = strlen(end);
+    return length >= count && strcmp(text + length - count, end) == 0;
+}
+
 static dt_status check_name(const dt_export_format *format, const char *destination) {
-    size_t length = strlen(destination), suffix = format->suffix ? strlen(format->suffix) : 0;
-    if (length >= suffix && strcmp(destination + length - suffix, format->suffix ? format->suffix : "") == 0)
-        return dt_ok();
-    return dt_fail(DT_ERR_USAGE, "%s: what --to %s writes is known by the ending %s", destination, format->name,
-                   format->suffix);
+    if (!format->suffix || ends_with(destination, format->suffix)) return dt_ok();
+    if (format->other && ends_with(destination, format->other)) return dt_ok();
+    return dt_fail(DT_ERR_USAGE, "%s: what --to %s writes is known by the ending %s%s%s", destination, format->name,
+                   format->suffix, format->other ? " or " : "", format->other ? format->other : "");
 }
 
 dt_status dt_export_run(const dt_export_request *request, dt_export_figures *figures) {
@@ -75,6 +79,7 @@ dt_status dt_export_run(const dt_export_request *request, dt_export_figures *fig
     DT_TRY(check_name(format, request->destination));
     dt_export *e = dt_alloc(1, sizeof *e);
     if (!e) return dt_fail_memory("an export", sizeof *e);
+    e->destination = request->destination;
     dt_status status = open_model(e, request->target);
     if (status.code == DT_OK) status = publish(e, format, request->destination);
     if (status.code == DT_OK) {

@@ -14,6 +14,7 @@ typedef struct dt_export_format {
     const char *help;   /* of what it makes, in one line; NULL where this build cannot */
     bool directory;     /* it makes a directory of files; else one file */
     const char *suffix; /* by which others know what it is; NULL: any name will do */
+    const char *other;  /* another one, of another kind of file; NULL: there is none */
     const char *lacks;  /* what this build lacks for it; NULL: nothing */
     dt_status (*write)(const dt_export *model, const char *path);
 } dt_export_format;

@@ -10,6 +10,7 @@
 
 /* The model that is exported, with its weights. */
 struct dt_export {
+    const char *destination; /* what is written takes its place */
     dt_trained trained;
     const dt_kernels *kernels;
     dt_model *model;

@@ -1,4 +1,5 @@
-/* A model as Keras's HDF5 file, the one its releases 2 and 3 both read (keras.models.load_model): attributes
+/* A model for keras.models.load_model: Keras 3's own file (keras_archive.c), or the HDF5 file that its releases 2 and 3
+ * both read: attributes
  * `model_config`, a JSON of the graph of layers, and `keras_version`, `backend`; and in /model_weights a group for each
  * layer, whose attribute `weight_names` lists datasets in the order the layer has them. Source: keras-team/keras,
  * keras/src/legacy/saving/legacy_h5_format.py. */
@@ -140,18 +141,21 @@ static dt_status write_graph(dt_keras *k, dt_keras_value *x) {
 
 /* ---- the file ---- */
 
-static dt_status put_config(const dt_keras *k, const dt_keras_value *x, dt_h5 *file) {
+/* The graph as a model, with the names of what it takes and gives; NULL when memory is short. */
+static json_t *model_of(const dt_keras *k, const dt_keras_value *x) {
     const int64_t count = dt_export_input_count(k->model);
     json_t *inputs = json_array();
     for (int64_t i = 0; i == 0 || i < count; i++)
         json_array_append_new(inputs, json_pack("[s, i, i]", k->given[i].name, 0, 0));
-    json_t *config =
-        json_pack("{s:s, s:{s:s, s:b, s:O, s:o, s:[[s, i, i]]}}", "class_name", "Functional", "config", "name", "model",
-                  "trainable", 1, "layers", k->layers, "input_layers", inputs, "output_layers", x->name, 0, 0);
-    char *text = config ? json_dumps(config, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+    return json_pack("{s:s, s:{s:s, s:b, s:O, s:o, s:[[s, i, i]]}}", "class_name", "Functional", "config", "name",
+                     "model", "trainable", 1, "layers", k->layers, "input_layers", inputs, "output_layers", x->name, 0,
+                     0);
+}
+
+static dt_status put_config(const json_t *graph, dt_h5 *file) {
+    char *text = json_dumps(graph, JSON_COMPACT | JSON_REAL_PRECISION(17));
     dt_status status = text ? dt_h5_put_long_text(file, "/", "model_config", text) : dt_fail_memory("a graph", 0);
     free(text);
-    json_decref(config);
     return status;
 }
 
@@ -189,10 +193,10 @@ static dt_status put_weights(const dt_keras *k, dt_h5 *file) {
     return status;
 }
 
-static dt_status put_all(const dt_keras *k, const dt_keras_value *x, dt_h5 *file) {
+static dt_status put_all(const dt_keras *k, const json_t *graph, dt_h5 *file) {
     static const char *const groups[] = {"/", "/model_weights"};
     dt_export_texts texts;
-    DT_TRY(put_config(k, x, file));
+    DT_TRY(put_config(graph, file));
     DT_TRY(put_weights(k, file));
     for (int i = 0; i < 2; i++) {
         DT_TRY(dt_h5_put_text(file, groups[i], "keras_version", KERAS));
@@ -208,11 +212,21 @@ static dt_status put_all(const dt_keras *k, const dt_keras_value *x, dt_h5 *file
     return status;
 }
 
-static dt_status write_file(const dt_keras *k, const dt_keras_value *x, const char *path) {
+static dt_status write_hdf5(const dt_keras *k, const json_t *graph, const char *path) {
     dt_h5 *file;
     DT_TRY(dt_h5_create(&file, path));
-    dt_status status = put_all(k, x, file), closed = dt_h5_close(&file);
+    dt_status status = put_all(k, graph, file), closed = dt_h5_close(&file);
     return status.code == DT_OK ? closed : status;
+}
+
+static dt_status write_file(const dt_keras *k, const dt_keras_value *x, const char *path) {
+    const char *dot = strrchr(k->model->destination, '.');
+    json_t *graph = model_of(k, x);
+    dt_status status = !graph                              ? dt_fail_memory("a graph", 0)
+                       : dot && strcmp(dot, ".keras") == 0 ? dt_keras_write_archive(k, graph, path)
+                                                           : write_hdf5(k, graph, path);
+    json_decref(graph);
+    return status;
 }
 
 static dt_status write_keras(const dt_export *model, const char *path) {
@@ -227,7 +241,8 @@ static dt_status write_keras(const dt_export *model, const char *path) {
 
 const dt_export_format dt_export_keras = {
     .name = "keras",
-    .help = "one HDF5 file (.h5), for keras.models.load_model: a graph of Keras's own layers, and weights",
-    .suffix = ".h5",
+    .help = "one file for keras.models.load_model, a graph of Keras's own layers, and weights: .keras, or HDF5 (.h5)",
+    .suffix = ".keras",
+    .other = ".h5",
     .write = write_keras,
 };

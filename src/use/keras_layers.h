@@ -61,4 +61,7 @@ dt_keras_layer dt_keras_write_layer;
 json_t *dt_keras_sizes(int count, const int64_t *sizes);
 void dt_keras_finish(dt_keras *k);
 
+/* keras_archive.c. A file of Keras 3 at `path`, of a graph as it is in the other file; it becomes Keras 3's. */
+dt_status dt_keras_write_archive(const dt_keras *k, json_t *graph, const char *path);
+
 #endif

@@ -55,5 +55,5 @@ for name in mlp cnn resnet; do
     run 1 export "$name" --to keras "$name.keras.h5"
     expect_code 0 "export of $name to Keras"
 done
-judge_keras mlp cnn resnet
+judge_keras keras mlp cnn resnet
 finish

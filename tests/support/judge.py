@@ -6,6 +6,7 @@ judge.py check NAME…               onnx.checker on NAME.onnx
 judge.py torch NAME…               NAME.torch.out, by NAME.pt/model.py
 judge.py gpt2 NAME                 NAME.gpt2.out, by GPT-2 as its paper has it, from NAME.gpt2/model.safetensors
 judge.py keras NAME…               NAME.keras.json and .bin, what NAME.keras.h5 says as TensorFlow.js takes it
+judge.py keras3 NAME…              the same of NAME.keras
 judge.py compare JUDGE NAME…       the largest difference as a share of the outputs' range; fails above 1e-5
 judge.py same NAME RUN             NAME.safetensors and NAME.npz have the checkpoint's bits
 """
@@ -155,6 +156,70 @@ def keras(name):
     json.dump({"topology": topology, "weights": weights}, open(name + ".keras.json", "w"))
 
 
+def layers_in_order(layers):
+    """As keras/src/ops/function.py sorts them: by steps to the output, then by a walk from there."""
+    reads = {layer["name"]: [node[0] for node in (layer["inbound_nodes"] or [[]])[0]] for layer in layers}
+    depth, visit = {name: 0 for name in reads}, {}
+
+    def walk(name):
+        if name not in visit:
+            visit[name] = len(visit)
+            for read in reads[name]:
+                walk(read)
+
+    walk(layers[-1]["name"])
+    for name in reversed(reads):  # layers read what is before them
+        for read in reads[name]:
+            depth[read] = max(depth[read], depth[name] + 1)
+    return sorted(layers, key=lambda layer: (-depth[layer["name"]], visit[layer["name"]]))
+
+
+def keras3(name):
+    """As keras/src/saving/saving_lib.py reads it: weights by class and number, in the order of the variables."""
+    import io
+    import re
+    import zipfile
+
+    import h5py
+
+    variables = {"BatchNormalization": "gamma beta moving_mean moving_variance", "LayerNormalization": "gamma beta", "Embedding": "embeddings"}
+    archive = zipfile.ZipFile(name + ".keras")
+    if archive.testzip() or archive.namelist() != ["metadata.json", "config.json", "model.weights.h5"]:
+        sys.exit(f"{name}.keras: holds {archive.namelist()}")
+    model, known = json.loads(archive.read("config.json")), json.loads(archive.read("metadata.json"))
+    if model["class_name"] != "Functional" or known["dtrain_digest"] != texts_of(name)["digest"]:
+        sys.exit(f"{name}.keras: another model")
+    file, weights, seen, used = h5py.File(io.BytesIO(archive.read("model.weights.h5"))), [], {}, set()
+    with open(name + ".keras.bin", "wb") as blob:
+        for layer in layers_in_order(model["config"]["layers"]):
+            kind, config = layer["class_name"], layer["config"]
+            snake = re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", kind)).lower()
+            number = seen[kind] = seen.get(kind, -1) + 1
+            group = f"layers/{snake}{f'_{number}' if number else ''}/{'cell/' if kind in ('LSTM', 'GRU', 'SimpleRNN') else ''}vars"
+            for old, new in ("batch_input_shape", "batch_shape"), ("alpha", "negative_slope"):
+                if new in config:
+                    config[old] = config.pop(new)
+            if group not in file:
+                continue
+            called = variables.get(kind, "kernel recurrent_kernel bias" if "cell" in group else "kernel bias").split()
+            called = [c for c in called if not (c == "gamma" and not config["scale"] or c == "beta" and not config["center"])]
+            called_there = file[group].attrs["name"]
+            called_there = called_there.decode() if isinstance(called_there, bytes) else called_there
+            if called_there != layer["name"] or not 0 < len(file[group]) <= len(called):
+                sys.exit(f"{name}.keras: {group} is not {layer['name']}")
+            for i in range(len(file[group])):
+                values = file[f"{group}/{i}"][()]
+                blob.write(values.astype("<f4").tobytes())
+                weights.append({"name": f"{layer['name']}/{called[i]}", "shape": values.shape, "dtype": "float32"})
+                used.add(f"{group}/{i}")
+    there = []
+    file.visititems(lambda at, item: there.append(at) if isinstance(item, h5py.Dataset) else None)
+    if set(there) != used:
+        sys.exit(f"{name}.keras: nothing reads {set(there) - used}")
+    config = {"class_name": "Functional", "config": model["config"]}
+    json.dump({"topology": {"keras_version": "2.15.0", "backend": "tensorflow", "model_config": config}, "weights": weights}, open(name + ".keras.json", "w"))
+
+
 def compare(judge, names):
     import h5py
 
@@ -203,7 +268,7 @@ def main():
         compare(names[0], names[1:])
     else:
         for name in names:
-            {"check": check, "torch": by_torch, "gpt2": by_gpt2, "keras": keras}[what](name)
+            {"check": check, "torch": by_torch, "gpt2": by_gpt2, "keras": keras, "keras3": keras3}[what](name)
 
 
 main()

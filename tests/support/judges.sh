@@ -53,13 +53,15 @@ judge_all() {
     fi
 }
 
-# judge_keras NAME…: the same of NAME.keras.h5
+# judge_keras KIND NAME…: the same of NAME.keras.h5 (keras), or of NAME.keras (keras3)
 judge_keras() {
+    local kind=$1
+    shift
     if ! need_tfjs; then
         lacks "TensorFlow.js: there is no node, or npm does not get it"
-    elif judge keras "$@" >said 2>&1 && node "$source/tests/support/judge_keras.js" "$judges/node_modules" . "$@" >>said 2>&1 &&
+    elif judge "$kind" "$@" >said 2>&1 && node "$source/tests/support/judge_keras.js" "$judges/node_modules" . "$@" >>said 2>&1 &&
         judge compare keras "$@" >said 2>&1; then
-        pass "TensorFlow.js gives, of Keras's layers, what dtrain predict gives" && show said
+        pass "TensorFlow.js gives, of the layers of a $kind file, what dtrain predict gives" && show said
     else
         fail "TensorFlow.js" && show said
     fi

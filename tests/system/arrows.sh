@@ -15,7 +15,7 @@ doors = {  # what other rooms may include
     "compute": "compute conv failure gemm isa kernels real tally threads",
     "comm": "comm comm_ranks node reduce watchdog",
     "store": "checkpoint h5 h5_rows metrics publish rundir",
-    "data": "array augment batch classes identity import named_arrays npz numbers proposal publish ranges safetensors sample_weights sampler samples scaling selection source survey targets tokenizer weights_file",
+    "data": "archive array augment batch classes identity import named_arrays npz numbers proposal publish ranges safetensors sample_weights sampler samples scaling selection source survey targets tokenizer weights_file",
     "optim": "optim",
     "model": "describe model",
     "use": "assessment assessment_json batch cause choose computed decoder evaluation export extras figures merge outputs pieces prediction results rows_state sample sink trained weights_match",
@@ -30,7 +30,7 @@ foreign = {  # whose header: the only files that may include it
     r"comm/.*\.h": r"src/(comm|run|cli)/.*|src/main\.c",
     r"(hdf5|H5).*\.h": r"src/store/h5(_\w+)?\.[ch]",
     r"jansson\.h": r"src/(data/(safetensors(_write)?|gpt2_write)|use/(export_\w+|assessment_json))\.[ch]",
-    r"zip\.h": r"src/data/npz(_read)?\.c",
+    r"zip\.h": r"src/data/(archive|npz(_read)?)\.c",
     r"(oneapi/.*|dnnl.*)\.h": r"src/compute/.*",
 }
 

@@ -81,7 +81,7 @@ recipe plain "last.h5, mean: 3, std: 5" \
     'conv2d: {out: 6, stride: 2, activation: silu}, conv2d: {out: 6, padding: 1, dilation: 1, activation: leaky_relu}, batch_norm: {activation: relu}, max_pool: {kernel: 2, padding: same}, upsample: 2, residual: {layers: [conv2d: 6, layer_norm], activation: relu}, concat: [[], [avg_pool: {kernel: 3, stride: 1, padding: same}]], dropout: 0.2, transpose: [1, 0, 2], reshape: [6, 6, 12], global_avg_pool, tanh, dense: 4'
 recipe plain2 series.h5 'conv1d: {out: 5, kernel: 3, padding: valid}, max_pool: 2, lstm: {units: 6, layers: 2}, simple_rnn: {units: 4, last: true}, flatten, dense: {out: 6, activation: sigmoid}, dense: 4'
 keras=(plain plain2 line3)
-recipe line3 line.h5 'lstm: {units: 3, last: true}, leaky_relu: 0.1, dense: 1'
+recipe line3 line.h5 'lstm: {units: 3, last: true}, concat: [[dense: 3], [dense: 3, tanh, dense: 3]], leaky_relu: 0.1, dense: 1'
 two="parts.h5, train_x: {image: /train/image, x1: /train/x1}, test_x: {image: /test/image, x1: /test/x1}, normalize: standardise"
 recipe two "$two" 'concat: [[input: image, reshape: [8, 10, 1], conv2d: {out: 3, activation: relu}, flatten], [input: x1, lstm: {units: 4, last: true}], []], dense: {out: 8, activation: tanh}, dense: 3'
 recipe whole "$two" 'dense: {out: 8, activation: tanh}, concat: [[], [dense: 86, input: x1, flatten]], dense: 3'
@@ -110,8 +110,10 @@ for name in "${names[@]}"; do
         ((code == 0)) || grep -q 'built without' "$err" || fail "export of $name: $(cat "$err")"
     done
     if [[ " ${keras[*]} " == *" $name "* ]]; then
-        run 1 export "$name" --to keras "$name.keras.h5"
-        ((code == 0)) || fail "export of $name to Keras: $(cat "$err")"
+        for file in "$name.keras.h5" "$name.keras"; do
+            run 1 export "$name" --to keras "$file"
+            ((code == 0)) || fail "export of $name to Keras: $(cat "$err")"
+        done
     fi
     judge same "$name" "$name" || fail "$name: safetensors and npz have other bits than the checkpoint"
     run 2 predict "$name" -o "$name.predicted.h5"
@@ -120,7 +122,8 @@ for name in "${names[@]}"; do
 done
 pass "${#names[@]} models are exported, and their weights keep their bits"
 judge_all "${names[@]}"
-judge_keras "${keras[@]}"
+judge_keras keras "${keras[@]}"
+judge_keras keras3 "${keras[@]}"
 
 # GPT-2, by names and arithmetic of its own.
 for name in gpt nano; do
@@ -139,8 +142,11 @@ if same_tokens text.h5 again.h5; then pass "the exported tokenizer makes the sam
 run 1 export gpt --to keras gpt.h5.h5
 expect_bad 1 'layer embedding1 \(embedding\): it learns positions' "what Keras has no layer for"
 [[ ! -e gpt.h5.h5 ]] || fail "a refused export left something"
-run 1 export plain --to keras plain.keras
-expect_bad 2 'plain.keras: .*ending .h5' "a name that Keras takes for another format"
+run 1 export plain --to keras plain.hdf5
+expect_bad 2 'plain.hdf5: .*ending .keras or .h5' "a name that Keras takes for another format"
+run 1 export gpt --to keras gpt.keras
+expect_bad 1 'layer embedding1 \(embedding\): it learns positions' "what Keras has no layer for, as .keras"
+compgen -G 'gpt.keras*' && fail "a refused export left something"
 run 1 export llama --to gpt2 llama.gpt2
 expect_bad 1 'layer embedding1 \(embedding\): it learns no positions' "what is no GPT-2"
 [[ ! -e llama.gpt2 ]] || fail "a refused export left something"
@@ -151,7 +157,7 @@ if cmp -s twice.safetensors gpt.safetensors; then pass "the same model is the sa
 run 1 export gpt --to pytorch gpt.pt
 expect_bad 2 'gpt.pt is a directory with something in it' "a directory that is there"
 run 1 export three --to keras three.h5
-expect_bad 1 'input `image`: data.missing is mean' "what Keras has no place for is told by the input's name"
+expect_bad 1 'input .image.: data.missing is mean' "what Keras has no place for is told by the input's name"
 run 1 export whole --to keras whole.h5
 expect_bad 1 'layer concat1/branch2/input1 \(input\): it takes a part of what a layer gives' "so is a part of a hidden row"
 run 1 export gpt --to tensorflow gpt.tf

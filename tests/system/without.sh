@@ -71,6 +71,7 @@ needs() { # needs CODE LIBRARY ARGUMENT…
 }
 for format in safetensors npz pytorch onnx gpt2; do needs 2 jansson export run --to $format new; done
 needs 2 jansson export run --to keras new.h5
+needs 2 jansson export run --to keras new.keras
 needs 2 jansson eval run --data small.h5 --json new
 needs 2 libzip import npz x.npz new.h5
 PYTHONPATH=$source/tests/support "$python" -B - <<'PYTHON'
