@@ -180,16 +180,24 @@ static dt_status put_node(dt_h5 *file, const dt_keras_node *node) {
     return dt_h5_put_texts(file, group, "weight_names", pointers, node->weight_count);
 }
 
+/* Keras 3 takes weights by the order of layer_names (load_weights_from_hdf5_group), which is to be its own. */
+static dt_status put_in_order(const dt_keras *k, const int *order, const char **names, dt_h5 *file) {
+    DT_TRY(dt_h5_make_group(file, "/model_weights"));
+    for (int i = 0; i < k->count; i++) {
+        names[i] = k->nodes[order[i]].name;
+        DT_TRY(put_node(file, &k->nodes[order[i]]));
+    }
+    return dt_h5_put_texts(file, "/model_weights", "layer_names", names, k->count);
+}
+
 static dt_status put_weights(const dt_keras *k, dt_h5 *file) {
     const char **names = dt_alloc((size_t)k->count, sizeof *names);
-    if (!names) return dt_fail_memory("names of layers", (size_t)k->count * sizeof *names);
-    dt_status status = dt_h5_make_group(file, "/model_weights");
-    for (int i = 0; i < k->count && status.code == DT_OK; i++) {
-        names[i] = k->nodes[i].name;
-        status = put_node(file, &k->nodes[i]);
-    }
-    if (status.code == DT_OK) status = dt_h5_put_texts(file, "/model_weights", "layer_names", names, k->count);
+    int *order = dt_alloc((size_t)k->count, sizeof *order);
+    dt_status status =
+        names && order ? dt_keras_order(k, order) : dt_fail_memory("names of layers", (size_t)k->count * sizeof *names);
+    if (status.code == DT_OK) status = put_in_order(k, order, names, file);
     dt_free(names);
+    dt_free(order);
     return status;
 }
 

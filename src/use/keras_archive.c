@@ -17,60 +17,11 @@
 
 #define KERAS "3.0.0" /* the first that reads these */
 
-/* ---- the order of the layers ---- */
-
-typedef struct place {
-    int node, depth, visit; /* steps to the output; when a walk from there comes by, or -1 */
-} place;
-
-static const json_t *reads_of(const dt_keras *k, int node) {
-    return json_array_get(json_object_get(json_array_get(k->layers, (size_t)node), "inbound_nodes"), 0);
-}
+/* ---- weights ---- */
 
 static const char *class_of(const dt_keras *k, int node) {
     return json_string_value(json_object_get(json_array_get(k->layers, (size_t)node), "class_name"));
 }
-
-/* The node that is read as the i-th. */
-static int read_by(const dt_keras *k, const json_t *reads, size_t i) {
-    const char *name = json_string_value(json_array_get(json_array_get(reads, i), 0));
-    int node = 0;
-    while (node + 1 < k->count && strcmp(k->nodes[node].name, name) != 0) node++;
-    return node;
-}
-
-static void walk(const dt_keras *k, place *places, int node, int *visits) {
-    if (places[node].visit >= 0) return;
-    places[node].visit = (*visits)++;
-    const json_t *reads = reads_of(k, node);
-    for (size_t i = 0; i < json_array_size(reads); i++) walk(k, places, read_by(k, reads, i), visits);
-}
-
-/* Layers read what is before them, so depths are final from the last on. */
-static void measure_depths(const dt_keras *k, place *places) {
-    for (int node = k->count - 1; node >= 0; node--) {
-        const json_t *reads = reads_of(k, node);
-        for (size_t i = 0; i < json_array_size(reads); i++) {
-            place *read = &places[read_by(k, reads, i)];
-            if (read->depth <= places[node].depth) read->depth = places[node].depth + 1;
-        }
-    }
-}
-
-static int by_depth(const void *a, const void *b) {
-    const place *one = a, *two = b;
-    return one->depth != two->depth ? (one->depth > two->depth ? -1 : 1) : one->visit - two->visit;
-}
-
-static void order(const dt_keras *k, place *places) {
-    int visits = 0;
-    for (int i = 0; i < k->count; i++) places[i] = (place){.node = i, .visit = -1};
-    walk(k, places, k->count - 1, &visits);
-    measure_depths(k, places);
-    qsort(places, (size_t)k->count, sizeof *places, by_depth);
-}
-
-/* ---- weights ---- */
 
 /* "BatchNormalization" is batch_normalization, "Conv2D" conv2d and "GRU" gru: an underscore before a capital that a
  * small letter follows, and between a small letter and a capital. */
@@ -85,11 +36,11 @@ static void snake_case(const char *class, char *out, size_t size) {
     out[at] = '\0';
 }
 
-static void group_of(const dt_keras *k, const place *places, int at, char *out, size_t size) {
-    const char *class = class_of(k, places[at].node);
+static void group_of(const dt_keras *k, const int *order, int at, char *out, size_t size) {
+    const char *class = class_of(k, order[at]);
     char snake[64], number[16] = "";
     int before = 0;
-    for (int i = 0; i < at; i++) before += strcmp(class_of(k, places[i].node), class) == 0;
+    for (int i = 0; i < at; i++) before += strcmp(class_of(k, order[i]), class) == 0;
     if (before > 0) snprintf(number, sizeof number, "_%d", before);
     snake_case(class, snake, sizeof snake);
     bool cell = strcmp(class, "LSTM") == 0 || strcmp(class, "GRU") == 0 || strcmp(class, "SimpleRNN") == 0;
@@ -109,15 +60,14 @@ static dt_status put_node(const dt_keras_node *node, const char *group, dt_h5 *f
 
 static dt_status put_weights(const dt_keras *k, dt_h5 *file) {
     char group[200];
-    place *places = dt_alloc((size_t)k->count, sizeof *places);
-    if (!places) return dt_fail_memory("an order of layers", (size_t)k->count * sizeof *places);
-    order(k, places);
-    dt_status status = dt_ok();
+    int *order = dt_alloc((size_t)k->count, sizeof *order);
+    if (!order) return dt_fail_memory("an order of layers", (size_t)k->count * sizeof *order);
+    dt_status status = dt_keras_order(k, order);
     for (int i = 0; i < k->count && status.code == DT_OK; i++) {
-        group_of(k, places, i, group, sizeof group);
-        status = put_node(&k->nodes[places[i].node], group, file);
+        group_of(k, order, i, group, sizeof group);
+        status = put_node(&k->nodes[order[i]], group, file);
     }
-    dt_free(places);
+    dt_free(order);
     return status;
 }
 

@@ -59,6 +59,8 @@ dt_keras_layer dt_keras_recurrent;
 dt_keras_layer dt_keras_write_layer;
 /* A list of sizes, as JSON. */
 json_t *dt_keras_sizes(int count, const int64_t *sizes);
+/* Keras's order of the nodes, of which the last is the output: nodes[k->count] (keras_order.c). */
+dt_status dt_keras_order(const dt_keras *k, int *nodes);
 void dt_keras_finish(dt_keras *k);
 
 /* keras_archive.c. A file of Keras 3 at `path`, of a graph as it is in the other file; it becomes Keras 3's. */

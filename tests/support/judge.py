@@ -148,6 +148,10 @@ def keras(name):
         weights, group = [], file["model_weights"]
         if set(group.attrs["layer_names"]) != set(group):
             sys.exit(f"{name}.keras.h5: layer_names are not the layers")
+        order = [layer["name"] for layer in layers_in_order(topology["model_config"]["config"]["layers"])]
+        there = [layer.decode() if isinstance(layer, bytes) else layer for layer in group.attrs["layer_names"]]
+        if there != order:  # by which Keras takes the weights
+            sys.exit(f"{name}.keras.h5: layer_names are {there}, and Keras has {order}")
         for layer in group.attrs["layer_names"]:
             for weight in group[layer].attrs["weight_names"]:
                 values = group[layer][weight][()]
