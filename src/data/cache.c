@@ -48,6 +48,7 @@ typedef struct shared {
     pthread_mutex_t lock;
     pthread_cond_t arrived, wanted;
     _Atomic int failed;
+    _Atomic int starved; /* a reader found no slot but such that somebody held: whoever releases one is to wake it */
     dt_status failure;
     _Atomic int64_t clock;
     int64_t part;
@@ -198,7 +199,17 @@ static void await(dt_cache *cache, pthread_cond_t *condition) {
 
 /* ---- who computes ---- */
 
-/* Holds a unit that is there; else NULL. */
+/* A slot has a user less. A reader says that it starves before it looks at users once more, and here they are counted
+ * before it is asked whether one does: one of the two sees the other. */
+static void leave(dt_cache *cache, cache_slot *slot) {
+    if (atomic_fetch_sub(&slot->users, 1) > 1 || !atomic_load(&cache->head->starved)) return;
+    lock(cache);
+    atomic_store(&cache->head->starved, 0);
+    pthread_cond_broadcast(&cache->head->wanted);
+    unlock(cache);
+}
+
+/* Holds a unit that is there; else NULL. Also under the lock, under which a unit's slot is its own. */
 static const char *hold_present(dt_cache *cache, int64_t number) {
     int32_t at = atomic_load(&cache->units[number].slot);
     if (at < 0) return NULL;
@@ -208,7 +219,7 @@ static const char *hold_present(dt_cache *cache, int64_t number) {
         if (users < 0) return NULL;
     } while (!atomic_compare_exchange_weak(&slot->users, &users, users + 1));
     if (atomic_load(&slot->unit) == number) return cache->map + dt_cache_offset(cache, at);
-    atomic_fetch_sub(&slot->users, 1);
+    leave(cache, slot);
     return NULL;
 }
 
@@ -262,7 +273,7 @@ const char *dt_cache_hold(dt_cache *cache, int64_t number, bool follows) {
 }
 
 void dt_cache_release(dt_cache *cache, int64_t number) {
-    atomic_fetch_sub(&cache->slots[atomic_load(&cache->units[number].slot)].users, 1);
+    leave(cache, &cache->slots[atomic_load(&cache->units[number].slot)]);
 }
 
 static void set_plan(dt_cache *cache, int which, int64_t part, const int64_t *units, int64_t count) {
@@ -304,16 +315,20 @@ static int wanted_by_plan(const dt_cache *cache, const cache_unit *unit) {
 }
 
 /* A slot with nothing in it, or whose unit goes: one that the plan does not want or, where somebody waits, any. -1:
- * there is none. */
-static int64_t choose_slot(dt_cache *cache, bool any) {
+ * there is none; *held: but there are such that are held. */
+static int64_t choose_slot(dt_cache *cache, bool any, bool *held) {
     int64_t best = -1, best_used = 0;
     int best_wanted = any ? 2 : 0;
+    *held = false;
     for (int64_t i = 0; i < cache->size.slots; i++) {
         cache_slot *slot = &cache->slots[i];
         int64_t number = atomic_load(&slot->unit), used = atomic_load(&slot->used);
         if (number < 0) return i;
-        if (cache->units[number].state != PRESENT || atomic_load(&slot->users) != 0) continue;
+        if (cache->units[number].state != PRESENT) continue;
         int wanted = wanted_by_plan(cache, &cache->units[number]);
+        bool in_use = atomic_load(&slot->users) != 0;
+        *held |= in_use && wanted <= (any ? 2 : 0);
+        if (in_use) continue;
         if (wanted > best_wanted || (best >= 0 && wanted == best_wanted && used >= best_used)) continue;
         best = i;
         best_wanted = wanted;
@@ -334,9 +349,19 @@ static bool empty_slot(dt_cache *cache, int64_t number) {
     return true;
 }
 
+static int64_t free_slot(dt_cache *cache, bool any, bool *held) {
+    int64_t at = choose_slot(cache, any, held);
+    while (at >= 0 && !empty_slot(cache, at)) at = choose_slot(cache, any, held);
+    return at;
+}
+
 static bool place(dt_cache *cache, int64_t number, bool any, dt_cache_task *task) {
-    int64_t at = choose_slot(cache, any);
-    while (at >= 0 && !empty_slot(cache, at)) at = choose_slot(cache, any);
+    bool held;
+    int64_t at = free_slot(cache, any, &held);
+    if (at < 0 && held) {
+        atomic_store(&cache->head->starved, 1);
+        at = free_slot(cache, any, &held);
+    }
     if (at < 0) return false;
     atomic_store(&cache->slots[at].unit, number);
     cache->units[number].state = READING;
