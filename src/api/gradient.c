@@ -119,25 +119,25 @@ static dt_status jacobian_rows(dtrain_workspace *ws, const dt_parts *x, int64_t 
 }
 
 static int jacobian_of(const dtrain_model *model, dtrain_workspace *workspace, int64_t rows, const dt_parts *x,
-                       void *const *jacobian, bool there, dtrain_error *error) {
+                       void *const *jacobian, dtrain_error *error) {
     if (!model) return dt_api_fail(error, DTRAIN_ERR_ARGUMENT, "dtrain_jacobian: model is NULL");
     int64_t wanted = model->outputs_count < 64 ? model->outputs_count : 64;
     dt_call call;
     dt_status status = dt_call_begin(&call, model, workspace, rows, wanted, true);
     if (status.code == DT_OK && rows > 0) status = dt_parts_check(x, "x", false);
-    if (status.code == DT_OK && rows > 0 && !there) status = dt_fail(DT_ERR_USAGE, "jacobian is NULL");
-    if (status.code == DT_OK && rows > 0) status = jacobian_rows(call.ws, x, rows, jacobian);
+    if (status.code == DT_OK && rows > 0 && !jacobian) status = dt_fail(DT_ERR_USAGE, "jacobian is NULL");
+    if (status.code == DT_OK && rows > 0 && jacobian) status = jacobian_rows(call.ws, x, rows, jacobian);
     return dt_call_end(&call, status, error);
 }
 
 int dtrain_jacobian(const dtrain_model *model, dtrain_workspace *workspace, int64_t rows, const dtrain_array *x,
                     void *jacobian, dtrain_error *error) {
     const dt_parts at = dt_parts_whole(model, x);
-    return jacobian_of(model, workspace, rows, &at, &jacobian, jacobian != NULL, error);
+    return jacobian_of(model, workspace, rows, &at, jacobian ? &jacobian : NULL, error);
 }
 
 int dtrain_jacobian_parts(const dtrain_model *model, dtrain_workspace *workspace, int64_t rows, const dtrain_array *x,
                           void *const *jacobian, dtrain_error *error) {
     const dt_parts at = dt_parts_named(model, x);
-    return jacobian_of(model, workspace, rows, &at, jacobian, jacobian != NULL, error);
+    return jacobian_of(model, workspace, rows, &at, jacobian, error);
 }

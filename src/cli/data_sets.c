@@ -15,13 +15,20 @@ static bool same(const char *a, const char *b) {
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
+/* The colon before a dataset; before several, [/a, /b] or {image: /a, meta: /b}, the first of all. */
+static char *find_colon(char *argument) {
+    char *colon = strstr(argument, ":{"), *list = strstr(argument, ":[");
+    if (!colon || (list && list < colon)) colon = list;
+    if (colon) return colon;
+    for (char *at = argument; (at = strstr(at, ":/")) != NULL; at++) colon = at;
+    return colon;
+}
+
 dt_status dt_data_sets_add(dt_data_sets *sets, char *argument) {
     dt_data_named *added = &sets->all[sets->count];
     struct stat info;
-    char *colon = NULL;
     *added = (dt_data_named){.file = argument};
-    if (stat(argument, &info) != 0)
-        for (char *at = argument; (at = strstr(at, ":/")) != NULL; at++) colon = at;
+    char *colon = stat(argument, &info) != 0 ? find_colon(argument) : NULL;
     if (colon && colon != argument) {
         *colon = '\0';
         added->dataset = colon + 1;

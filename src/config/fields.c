@@ -135,7 +135,7 @@ static dt_status fail_group(const context *c, const dt_yaml *node, const char *k
 
 /* Of a field under both of its names. */
 static dt_status fail_twice(const context *c, const dt_field *field, const dt_yaml *old, const dt_yaml *new) {
-    return dt_fail(DT_ERR_INPUT, "%s%s: %s%s is the old name of %s%s, which is there too (%s); remove one of them",
+    return dt_fail(DT_ERR_INPUT, "%s%s: %s%s is another name of %s%s, which is there too (%s); remove one of them",
                    dt_source_noun(old->source), old->source, c->prefix, field->was, c->prefix, field->key, new->source);
 }
 

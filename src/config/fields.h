@@ -55,8 +55,8 @@ enum {
 
 typedef struct dt_field {
     const char *key; /* dotted: "optimizer.lr" */
-    const char *was; /* the key it had before, which is read too; of a recipe's own fields, for a layer's are compared
-                      * with a checkpoint's as they are written. NULL: none */
+    const char *was; /* another key, such as one it had before, which is read too; of a recipe's own fields, for a
+                      * layer's are compared with a checkpoint's as they are written. NULL: none */
     dt_field_type type;
     size_t offset;        /* into the struct the table describes */
     const char *fallback; /* the default, as YAML text; NULL with DT_FIELD_REQUIRED */

@@ -88,14 +88,15 @@ typedef struct dt_recipe_data {
     int split_order;                     /* dt_split_order */
     bool split_stratify;                 /* each class is cut by itself */
     int64_t split_seed;
-    dt_recipe_scale scale, target; /* of the samples, and of targets that are values */
-    int missing;                   /* dt_missing: what becomes of values that are not there */
-    int samples;                   /* dt_samples: which dimension of the datasets they are */
-    int channels;                  /* dt_channels: which dimension of a sample they are */
-    int shuffle;                   /* dt_shuffle: the order of an epoch's samples */
-    int64_t crop_padding;          /* pixels a training picture may move in each direction; 0: stays */
-    bool flip;                     /* half of the training pictures are mirrored */
-    int64_t context;               /* tokens of a sample; 0: the data is no text, and what follows is not used */
+    dt_recipe_scale scale, target;   /* of the samples, and of targets that are values */
+    int missing;                     /* dt_missing: what becomes of values that are not there */
+    int samples;                     /* dt_samples: which dimension of the datasets they are */
+    int channels;                    /* dt_channels: which dimension of a sample they are */
+    int shuffle;                     /* dt_shuffle: the order of an epoch's samples */
+    char augment_input[DT_TEXT_MAX]; /* of inputs that have names, the one that moves; "": the only picture */
+    int64_t crop_padding;            /* pixels a training picture may move in each direction; 0: stays */
+    bool flip;                       /* half of the training pictures are mirrored */
+    int64_t context;                 /* tokens of a sample; 0: the data is no text, and what follows is not used */
     char train_tokens[DT_TEXT_MAX], validation_tokens[DT_TEXT_MAX], test_tokens[DT_TEXT_MAX];
     int64_t vocabulary;      /* token ids are below this; 0: as the file's own vocabulary says */
     int windows;             /* dt_windows: where samples begin */

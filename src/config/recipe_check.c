@@ -92,11 +92,11 @@ static const char *const text_keys[] = {"data.train_tokens",
                                         "data.windows",
                                         "data.objective",
                                         NULL};
-static const char *const other_keys[] = {"data.train_x",      "data.validation_x", "data.test_x",
-                                         "data.samples",      "data.samples_axis", "data.reversed",
-                                         "data.normalize",    "data.missing",      "data.mean",
-                                         "data.std",          "data.channels",     "data.augment.crop_padding",
-                                         "data.augment.flip", "data.memory",       NULL};
+static const char *const other_keys[] = {"data.train_x",      "data.validation_x",  "data.test_x",
+                                         "data.samples",      "data.samples_axis",  "data.reversed",
+                                         "data.normalize",    "data.missing",       "data.mean",
+                                         "data.std",          "data.channels",      "data.augment.crop_padding",
+                                         "data.augment.flip", "data.augment.input", NULL};
 static const char *const target_keys[] = {"data.train_y", "data.validation_y", "data.test_y", NULL};
 
 static dt_status check_default(const dt_recipe *recipe, const dt_yaml *root, const char *key, const char *why) {
@@ -115,6 +115,10 @@ static dt_status check_text(const dt_recipe *recipe, const dt_yaml *root) {
     for (int i = 0; !labels && weight_keys[i]; i++)
         DT_TRY(check_default(recipe, root, weight_keys[i],
                              "a text's tokens count alike; only rows with a class are weighed"));
+    if (text)
+        DT_TRY(check_default(recipe, root, "data.memory",
+                             "a text needs no bound: its tokens are mapped where they are, or unpacked to data.spool, "
+                             "and take no memory that is not given back"));
     for (int i = 0; !text && text_keys[i]; i++)
         DT_TRY(check_default(recipe, root, text_keys[i], "data.context is 0: it is for text"));
     for (int i = 0; text && other_keys[i]; i++)

@@ -147,6 +147,7 @@ bool dt_array_fits(const dt_array *array, const dt_ranks *ranks, size_t memory) 
 }
 
 dt_status dt_array_stream(dt_array *array, const dt_ranks *ranks, const dt_row_stream_request *request) {
+    dt_row_stream_close(array->stream);
     return dt_row_stream_open(&array->stream, ranks, array, request);
 }
 

@@ -43,7 +43,8 @@ typedef struct dt_row_stream_request {
     const dt_selection *selection; /* which rows they are */
 } dt_row_stream_request;
 /* Collective. Instead of dt_array_fetch: rows are read when they are wanted, and ahead of that, by children, into
- * memory that the ranks of a machine share. Refuses an order for which it is too small. */
+ * memory that the ranks of a machine share. Refuses an order for which it is too small. Once more: for another order.
+ */
 dt_status dt_array_stream(dt_array *array, const dt_ranks *ranks, const dt_row_stream_request *request);
 void dt_array_close(dt_array *array); /* accepts NULL */
 int64_t dt_array_rows(const dt_array *array);

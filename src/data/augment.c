@@ -1,6 +1,8 @@
 /* Training pictures moved and mirrored, as they are converted. What happens to a sample is a draw keyed by (seed,
  * epoch, sample), so it is the same whichever rank computes it, wherever in a batch it stands and however often a step
  * is redone. What moves in from outside is 0 in the file's numbers, black, not 0 after scaling, which would be grey. */
+#include <string.h>
+
 #include "samples.h"
 
 dt_augment dt_augment_at(const dt_recipe_data *data, int64_t seed, int64_t epoch) {
@@ -49,4 +51,29 @@ void dt_augment_sample(dt_real *out, const void *sample, dt_dtype dtype, const d
     }
     dt_scale_vectors(out, dtype, kernels, s, s->height * s->width);
     dt_scale_missing(out, s);
+}
+
+/* The pixel of a line that pixel x comes from. */
+static int64_t source_of(int64_t x, int64_t width, const dt_augment_draw *draw) {
+    return (draw->mirrored ? width - 1 - x : x) + draw->right;
+}
+
+void dt_augment_picture(char *out, const char *row, size_t row_bytes, size_t size, const dt_picture *p,
+                        const dt_augment_draw *draw) {
+    const size_t pixel = (size_t)p->depth * size, line = (size_t)p->width * pixel;
+    memcpy(out, row, row_bytes);
+    for (int64_t plane = 0; plane < p->planes; plane++) {
+        const size_t begin = (size_t)p->first * size + (size_t)(plane * p->height) * line;
+        for (int64_t y = 0; y < p->height; y++) {
+            const int64_t from = y + draw->down;
+            char *to = out + begin + (size_t)y * line;
+            memset(to, 0, line);
+            if (from < 0 || from >= p->height) continue;
+            for (int64_t x = 0; x < p->width; x++) {
+                const int64_t source = source_of(x, p->width, draw);
+                if (source >= 0 && source < p->width)
+                    memcpy(to + (size_t)x * pixel, row + begin + (size_t)from * line + (size_t)source * pixel, pixel);
+            }
+        }
+    }
 }

@@ -48,6 +48,12 @@ static void mark(int64_t *missing, const dt_source *source, const dt_ranks *rank
     }
 }
 
+/* Rows that could not be read were zeros. */
+static dt_status failure(const dt_source *source) {
+    DT_TRY(dt_array_failure(source->x));
+    return source->targets.y ? dt_array_failure(source->targets.y) : dt_ok();
+}
+
 static bool is_marked(const int64_t *missing, int64_t i) {
     return (uint64_t)missing[i / WORD] >> (i % WORD) & 1;
 }
@@ -67,17 +73,21 @@ static dt_status keep(dt_selection *selection, const int64_t *missing) {
     return dt_ok();
 }
 
+/* Collective. `missing` is room for a bit of each sample. */
+static dt_status find(dt_source *source, const dt_ranks *ranks, int64_t *missing, size_t words) {
+    mark(missing, source, ranks);
+    DT_TRY(dt_ranks_agree(ranks, failure(source)));
+    DT_TRY(dt_ranks_sum(ranks, missing, words)); /* each bit is set by one rank at most */
+    return dt_ranks_agree(ranks, keep(&source->selection, missing));
+}
+
 dt_status dt_missing_drop(dt_source *source, const dt_ranks *ranks) {
     const int64_t all = source->selection.count;
     const size_t words = (size_t)(all / WORD + 1);
     int64_t *missing = dt_alloc(words, sizeof *missing);
     dt_status status =
         dt_ranks_agree(ranks, missing ? dt_ok() : dt_fail_memory("a mark a sample", words * sizeof *missing));
-    if (status.code == DT_OK) {
-        mark(missing, source, ranks);
-        status = dt_ranks_sum(ranks, missing, words); /* each bit is set by one rank at most */
-    }
-    if (status.code == DT_OK) status = dt_ranks_agree(ranks, keep(&source->selection, missing));
+    if (status.code == DT_OK && missing) status = find(source, ranks, missing, words);
     dt_free(missing);
     DT_TRY(status);
     source->dropped = all - source->selection.count;

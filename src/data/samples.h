@@ -8,7 +8,10 @@
 /* One sample as an input, augmented (augment.c). `sample` is its bytes in the file's format. */
 void dt_augment_sample(dt_real *out, const void *sample, dt_dtype dtype, const dt_kernels *kernels,
                        const dt_scaling *scaling, const dt_augment_draw *draw);
-/* The same without augmentation (scaling.c). */
+/* Bytes of a row, of numbers of `size` bytes, with the picture in it moved and mirrored, into out (augment.c). */
+void dt_augment_picture(char *out, const char *row, size_t row_bytes, size_t size, const dt_picture *picture,
+                        const dt_augment_draw *draw);
+/* One sample without augmentation (scaling.c). */
 void dt_scale_sample(dt_real *out, const void *sample, dt_dtype dtype, const dt_kernels *kernels,
                      const dt_scaling *scaling);
 

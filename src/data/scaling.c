@@ -44,13 +44,53 @@ static void read_layout(dt_scaling *s, const dt_shape *shape, dt_channels where)
     s->width = dim[first + 1];
 }
 
-static dt_status check_augment(const dt_scaling *s, const dt_source *source, const dt_recipe_data *data) {
-    bool augments = data->crop_padding > 0 || data->flip;
-    if (augments && !s->picture) return fail_picture(source, data);
-    if (data->crop_padding == 0 || (data->crop_padding < s->height && data->crop_padding < s->width)) return dt_ok();
+static dt_status check_padding(const dt_recipe_data *data, int64_t height, int64_t width) {
+    if (data->crop_padding == 0 || (data->crop_padding < height && data->crop_padding < width)) return dt_ok();
     return dt_fail(DT_ERR_INPUT,
                    "data.augment.crop_padding is %lld but samples of %s are %lld x %lld pixels; it must be less",
-                   (long long)data->crop_padding, data->train_x, (long long)s->height, (long long)s->width);
+                   (long long)data->crop_padding, data->train_x, (long long)height, (long long)width);
+}
+
+/* Whether an input that has a name is a picture that data.augment.input means; *out is what it is. */
+static bool is_moved(dt_picture *out, const dt_input *input, const dt_recipe_data *data) {
+    dt_scaling layout = {.planes = 0};
+    read_layout(&layout, &input->shape, (dt_channels)data->channels);
+    if (data->augment_input[0] && strcmp(data->augment_input, input->name) != 0) return false;
+    if (layout.picture) *out = (dt_picture){input->first, layout.planes, layout.height, layout.width, layout.depth};
+    return layout.picture;
+}
+
+/* Of several inputs one moves: which, if there is no other that could. */
+static dt_status find_moved(dt_scaling *s, const dt_recipe_data *data) {
+    const dt_input *found = NULL;
+    for (int64_t i = 0; i < s->input_count; i++) {
+        if (!is_moved(&s->moved, &s->inputs[i], data)) continue;
+        if (found)
+            return dt_fail(DT_ERR_INPUT,
+                           "data.augment: the inputs `%s` and `%s` are both pictures; data.augment.input "
+                           "says which is moved",
+                           found->name, s->inputs[i].name);
+        found = &s->inputs[i];
+    }
+    if (found) return check_padding(data, s->moved.height, s->moved.width);
+    if (data->augment_input[0])
+        return dt_fail(DT_ERR_INPUT,
+                       "data.augment.input is `%s`, but %s has no such input that is a picture, [H, W] "
+                       "or [H, W, C]",
+                       data->augment_input, data->train_x);
+    return dt_fail(DT_ERR_INPUT,
+                   "data.augment moves and mirrors pictures, [H, W] or [H, W, C], but no input of %s is one",
+                   data->train_x);
+}
+
+static dt_status check_augment(dt_scaling *s, const dt_source *source, const dt_recipe_data *data) {
+    bool augments = data->crop_padding > 0 || data->flip;
+    if (data->augment_input[0] && (!augments || s->input_count == 0))
+        return dt_fail(DT_ERR_INPUT, "data.augment.input is `%s`, but %s", data->augment_input,
+                       augments ? "the data has no inputs with names" : "nothing is moved or mirrored");
+    if (augments && s->input_count > 0) return find_moved(s, data);
+    if (augments && !s->picture) return fail_picture(source, data);
+    return check_padding(data, s->height, s->width);
 }
 
 /* How many have a scale of their own: one, or every channel. */

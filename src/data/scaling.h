@@ -13,12 +13,18 @@
 
 typedef struct dt_source dt_source;
 
+/* A picture that is part of a row: `planes` of [height, width, depth] from number `first` on. */
+typedef struct dt_picture {
+    int64_t first, planes, height, width, depth; /* planes 0: there is none */
+} dt_picture;
+
 /* How samples become inputs, or targets what is learned: (x - mean)/std, the same for all numbers or by channel. A
  * sample is `planes` of [height, width] places with `depth` neighbouring numbers each: [H, W, C] is one plane, [C, H,
  * W] has C of depth 1, and a row of a table is one place with its columns. */
 typedef struct dt_scaling {
     int64_t planes, height, width, depth, count; /* count: numbers of a sample */
     bool picture;                                /* height and width are a picture's */
+    dt_picture moved;                            /* of inputs that have names, the one that augmentation moves */
     bool of_targets;
     int64_t channels;   /* 1: one mean and std for all; 0: of targets that are not scaled */
     double *mean, *std; /* [channels] */

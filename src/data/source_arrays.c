@@ -1,5 +1,6 @@
 /* Samples that are rows of an array of numbers, whatever their shape, with targets that are rows of another. All
  * targets are looked at when they are opened (targets.c); samples are not, they may be terabytes. */
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "base/memory.h"
@@ -49,15 +50,23 @@ static int64_t row_bytes(const dt_array *array) {
     return row_width(array) * (int64_t)dt_dtype_size(dt_array_dtype(array));
 }
 
-/* Collective. Maps an array with a row for each sample, or reads it in pieces where it does not fit `memory`. */
+/* Collective. Reads an array in pieces, as samples are drawn, or in order. */
+static dt_status stream_array(dt_array *array, const dt_ranks *ranks, const dt_source_request *request,
+                              const dt_source *source, size_t memory, bool in_order) {
+    dt_sampler order = dt_order_of(request->data, source->selection.count, row_bytes(source->x), 0, 0);
+    return dt_array_stream(array, ranks,
+                           &(dt_row_stream_request){memory, in_order ? NULL : &order, &source->selection});
+}
+
+/* Collective. Maps an array with a row for each sample, or reads it in pieces where it does not fit `memory`: in order
+ * where it is first looked at from end to end, for rows that are no samples. */
 static dt_status fetch_array(dt_array *array, const dt_ranks *ranks, const dt_source_request *request,
                              const dt_source *source, size_t memory, bool one_run) {
     if (memory == 0 || dt_array_fits(array, ranks, memory))
         return dt_array_fetch(array, ranks, request->data->spool, one_run);
-    bool in_order = request->split != DT_SPLIT_TRAIN || request->in_order;
-    dt_sampler order = dt_order_of(request->data, source->selection.count, row_bytes(source->x), 0, 0);
-    return dt_array_stream(array, ranks,
-                           &(dt_row_stream_request){memory, in_order ? NULL : &order, &source->selection});
+    bool looks = request->data->missing == DT_MISSING_DROP;
+    bool in_order = request->split != DT_SPLIT_TRAIN || request->in_order || looks;
+    return stream_array(array, ranks, request, source, memory, in_order);
 }
 
 #define SMALL 16 /* parts of the memory: labels and values that are less are no worry */
@@ -80,6 +89,19 @@ static dt_status fetch_pair(dt_source *source, const dt_ranks *ranks, const dt_s
     return targets->y ? fetch_array(targets->y, ranks, request, source, for_values, true) : dt_ok();
 }
 
+/* Collective. Leaves out rows that lack a value; the order of those that are left is another. */
+static dt_status drop_missing(dt_source *source, const dt_ranks *ranks, const dt_source_request *request) {
+    const bool drawn = request->split == DT_SPLIT_TRAIN && !request->in_order;
+    dt_array *x = source->x, *y = source->targets.y;
+    size_t memory = memory_for(request), for_values = y ? memory_for_values(source, memory) : 0;
+    DT_TRY(dt_missing_drop(source, ranks));
+    dt_array_release(x);
+    if (y) dt_array_release(y);
+    if (drawn && !dt_array_in_memory(x)) DT_TRY(stream_array(x, ranks, request, source, memory - for_values, false));
+    if (drawn && y && !dt_array_in_memory(y)) return stream_array(y, ranks, request, source, for_values, false);
+    return dt_ok();
+}
+
 /* Samples without targets: of these the checkpoint knows type and shape. */
 static dt_status open_samples(dt_source *source, const dt_ranks *ranks, const dt_source_request *request,
                               const dt_h5_order *order) {
@@ -92,7 +114,7 @@ static dt_status open_samples(dt_source *source, const dt_ranks *ranks, const dt
     DT_TRY(fetch_pair(source, ranks, request));
     const dt_identity_part *y = dt_identity_find(&trained, "train_y");
     if (y) DT_TRY(dt_ranks_agree(ranks, dt_array_recall(&source->targets.y, y->dtype, &y->shape)));
-    if (request->data->missing == DT_MISSING_DROP) DT_TRY(dt_missing_drop(source, ranks));
+    if (request->data->missing == DT_MISSING_DROP) DT_TRY(drop_missing(source, ranks, request));
     return dt_source_recall_pair(source, request);
 }
 
@@ -129,7 +151,7 @@ dt_status dt_source_open_pair(dt_source *source, const dt_ranks *ranks, const dt
     DT_TRY(fetch_pair(source, ranks, request));
     source->targets.selection = source->selection;
     bool drops = request->data->missing == DT_MISSING_DROP, cut = source->dealt.samples[source->split] > 0;
-    if (drops) DT_TRY(dt_missing_drop(source, ranks));
+    if (drops) DT_TRY(drop_missing(source, ranks, request));
     return dt_targets_open(&source->targets, ranks, cut && !drops); /* rows to be dropped may hold anything */
 }
 
@@ -200,10 +222,25 @@ typedef struct gathering {
     const dt_array *array;
     const dt_selection *selection;
     const dt_fetch *wanted;
+    _Atomic bool *short_of_memory;
 } gathering;
 
 static const void *sample_of(const gathering *g, int64_t i) {
     return dt_array_row(g->array, dt_selection_row(g->selection, g->wanted->index[i]));
+}
+
+/* A sample as it is used in training: moved and mirrored. `row` is room for one, where a part of it moves. */
+static void gather_moved(const gathering *g, int64_t i, dt_real *out, char *row, size_t row_bytes) {
+    const dt_fetch *wanted = g->wanted;
+    const dt_scaling *scaling = &wanted->scales->input;
+    const dt_dtype dtype = dt_array_dtype(g->array);
+    const dt_augment_draw draw = dt_augment_draw_of(wanted->augment, wanted->index[i]);
+    if (!row) {
+        dt_augment_sample(out, sample_of(g, i), dtype, wanted->kernels, scaling, &draw);
+        return;
+    }
+    dt_augment_picture(row, sample_of(g, i), row_bytes, dt_dtype_size(dtype), &scaling->moved, &draw);
+    dt_scale_sample(out, row, dtype, wanted->kernels, scaling);
 }
 
 static void gather_inputs(void *context, int64_t begin, int64_t end) {
@@ -211,30 +248,35 @@ static void gather_inputs(void *context, int64_t begin, int64_t end) {
     const dt_kernels *kernels = g->wanted->kernels;
     const dt_scaling *scaling = &g->wanted->scales->input;
     const dt_augment *augment = g->wanted->augment;
-    const int64_t *index = g->wanted->index;
     int64_t width = row_width(g->array);
     dt_dtype dtype = dt_array_dtype(g->array);
     size_t row_bytes = (size_t)width * dt_dtype_size(dtype);
     bool moves = augment && (augment->crop_padding > 0 || augment->flip);
-    bool in_memory = dt_array_in_memory(g->array);
+    bool in_memory = dt_array_in_memory(g->array), part = moves && scaling->moved.planes > 0;
+    char *row = part ? dt_alloc(row_bytes, 1) : NULL;
+    if (part && !row) {
+        atomic_store(g->short_of_memory, true);
+        return;
+    }
     for (int64_t i = begin; in_memory && i < end && i < begin + AHEAD; i++) prefetch_row(sample_of(g, i), row_bytes);
     for (int64_t i = begin; i < end; i++) {
         dt_real *out = g->out + i * width;
         if (in_memory && i + AHEAD < end) prefetch_row(sample_of(g, i + AHEAD), row_bytes);
-        if (moves) {
-            dt_augment_draw draw = dt_augment_draw_of(augment, index[i]);
-            dt_augment_sample(out, sample_of(g, i), dtype, kernels, scaling, &draw);
-        } else {
+        if (moves)
+            gather_moved(g, i, out, row, row_bytes);
+        else
             dt_scale_sample(out, sample_of(g, i), dtype, kernels, scaling);
-        }
     }
+    dt_free(row);
     dt_array_release(g->array);
 }
 
 static dt_status fetch(const dt_source *source, const dt_fetch *wanted, dt_batch *batch) {
     const dt_targets *targets = &source->targets;
+    _Atomic bool short_of_memory = false;
     dt_parallel(wanted->rows, 1 + GATHERED / row_width(source->x), gather_inputs,
-                &(gathering){batch->x, source->x, &source->selection, wanted});
+                &(gathering){batch->x, source->x, &source->selection, wanted, &short_of_memory});
+    if (short_of_memory) return dt_fail_memory("a sample that is moved", (size_t)row_bytes(source->x));
     DT_TRY(dt_array_failure(source->x));
     if (source->unlabelled) return dt_ok();
     dt_dtype dtype = dt_array_dtype(targets->y);

@@ -17,7 +17,7 @@ static const dt_field fields[] = {
      .type = DT_FIELD_TEXT,
      .min = 1,
      .flags = DT_FIELD_REQUIRED | DT_FIELD_SHORTHAND | DT_FIELD_ARITHMETIC,
-     .help = "its name in data.train_x, as in {image: /a, meta: [/b, /c]}"},
+     .help = "its name in data.inputs (data.train_x), as in {image: /a, meta: [/b, /c]}"},
     DT_LAYER_NAME_FIELD,
     {.key = NULL},
 };
@@ -28,7 +28,7 @@ static dt_status fail_name(const dt_layer *layer, const dt_model_spec *spec) {
     for (int64_t i = 0; i < spec->input_count; i++)
         dt_append(names, sizeof names, "%s%s", i > 0 ? ", " : "", spec->inputs[i].name);
     if (spec->input_count == 0)
-        return dt_layer_fail(layer, "the data has no named inputs; data.train_x: {%s: DATASET, ...} names them",
+        return dt_layer_fail(layer, "the data has no named inputs; data.inputs: {%s: DATASET, ...} names them",
                              config->part);
     return dt_layer_fail(layer, "the data has no input `%s`; it has %s", config->part, names);
 }
@@ -74,7 +74,7 @@ static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *
 
 const dt_layer_kind dt_layer_named_input = {
     .name = "input",
-    .help = "the part of the model's input that has a name in data.train_x, with its own shape",
+    .help = "the part of the model's input that has a name in data.inputs, with its own shape",
     .fields = fields,
     .config_size = sizeof(input_config),
     .plan = plan,

@@ -177,7 +177,7 @@ refuse "complex numbers" "/complex is compound, of the fields r, i: say which, a
 refuse "names with escape sequences" "/strange is compound, of the fields a.x1b.31m, s: say" --set data.file=odd.h5 --set data.train_x=/strange
 refuse "no shape" "/nothing is empty: it has no values and no shape" --set data.file=odd.h5 --set data.train_x=/nothing
 refuse "an input that is not there" "layer input1: the data has no input .gird.; it has first, grid, last" "${named[@]}" --set 'model.layers.0={input: gird}'
-refuse "an input of no names" "the data has no named inputs; data.train_x: {grid: DATASET, ...} names them" --set 'model.layers.0={input: grid}'
+refuse "an input of no names" "the data has no named inputs; data.inputs: {grid: DATASET, ...} names them" --set 'model.layers.0={input: grid}'
 refuse "an input in the middle" "it takes its part of the model's input, so it comes first" "${named[@]}" --set 'model.layers.1={input: first}' --set 'model.layers.0={dense: 5}'
 refuse "other inputs of test data" "have other names or shapes than those of" "${named[@]}" --set 'data.test_x={first: [/test/a, /test/flat], last: /test/c}'
 refuse "fewer rows beside" "/train/a has 600 rows but /train/short has 50; datasets side by side have as many" --set data.file=sides.h5 --set 'data.train_x=[/train/a, /train/short]'

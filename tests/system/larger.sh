@@ -29,6 +29,17 @@ for name, form in ("values.h5", {}), ("packed-values.h5", dict(chunks=(90, 16), 
         for split, first, end in ("train", 0, 6000), ("test", 6000, 6200):
             file.create_dataset(f"{split}/x", data=x[first:end], **form)
             file.create_dataset(f"{split}/y", data=x[first:end, ::2] * x[first:end, 1::2], **form)
+holes = numpy.where((i * 40503 % 65536) < 200, numpy.float32("nan"), x)
+few = numpy.where((numpy.arange(6200) // 4 % 5 > 0)[:, None] & (numpy.arange(64) == 9), numpy.float32("nan"), x)
+for name, form in ("holes.h5", {}), ("packed-holes.h5", packed):
+    with h5py.File(name, "w") as file:
+        for split, first, end in ("train", 0, 6000), ("test", 6000, 6200):
+            image = {**form, "chunks": (70, 6, 4)} if form else {}
+            file.create_dataset(f"{split}/x", data=holes[first:end], **form)
+            file.create_dataset(f"{split}/few", data=few[first:end], **form)
+            file.create_dataset(f"{split}/image", data=x[first:end, :48].reshape(-1, 6, 8), **image)
+            file[f"{split}/a"], file[f"{split}/b"] = x[first:end, 48], holes[first:end, 49:]
+            file[f"{split}/y"] = y[first:end]
 with h5py.File("packed.h5") as file:
     print(*file["train/x"].id.get_chunk_info(100)[2:], file=open("chunk", "w"))
 with h5py.File("large.h5", "w") as file:  # 256 MB
@@ -78,6 +89,27 @@ wanted=$(figures)
 for ranks in 1 3; do
     same "values in pieces, on $ranks ranks" "$ranks" --set data.file=packed-values.h5 --set 'data.memory=2 MB' "${values[@]}"
 done
+
+# Missing values, and several inputs that have names.
+named=(--set 'data.train_x={image: /train/image, meta: [/train/a, /train/b]}' --set 'data.test_x={image: /test/image, meta: [/test/a, /test/b]}'
+    --set data.missing=mean)
+more='data.memory=1 MB'
+for case in mean drop named; do
+    kind=(--set "data.missing=$case")
+    [[ $case != named ]] || kind=("${named[@]}")
+    run 1 train recipe.yaml --run "$case" --set data.file=holes.h5 --set checkpoint.every=never "${kind[@]}"
+    wanted=$(figures)
+    for ranks in 1 3; do same "$case in pieces, on $ranks ranks" "$ranks" --set data.file=packed-holes.h5 --set "$more" "${kind[@]}"; done
+    kind+=(--set data.file=packed-holes.h5 --set "$more")
+    start 2 train recipe.yaml --run "$case-killed" "${kind[@]}"
+    until_true 60 test -e "$case-killed/checkpoints/step-000000170.h5" || fail "no checkpoint of the second epoch"
+    kill -KILL "$(rank_pid 0)"
+    await
+    run 3 train recipe.yaml --run "$case-killed" "${kind[@]}"
+    expect_figures "$wanted" "$case, killed and resumed on other ranks"
+done
+run 2 train recipe.yaml --run few --set data.file=packed-holes.h5 --set data.missing=drop --set data.train_x=/train/few --set data.memory='1300 kB'
+expect_bad 1 'a window of data.shuffle: block .* takes 1\.[0-9]* MB' "a window is of the samples that are left"
 wanted=$labelled
 
 # Killed in the middle of an epoch.

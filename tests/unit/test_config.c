@@ -515,7 +515,7 @@ START_TEST(a_field_is_read_under_the_name_it_had_before_and_written_under_its_ow
     dt_yaml_destroy(root);
     root = parse("net: {width: 7}\nold: {units: 7}");
     assert_fails(dt_fields_decode(table, root, "", NULL, &c), DT_ERR_INPUT,
-                 "recipe t.yaml:2: old.units is the old name of net.width, which is there too (t.yaml:1); remove one");
+                 "recipe t.yaml:2: old.units is another name of net.width, which is there too (t.yaml:1); remove one");
     dt_yaml_destroy(root);
     root = parse("old: {unit: 7}");
     assert_fails(dt_fields_decode(table, root, "", NULL, &c), DT_ERR_INPUT, "old.unit is not a field");
