@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "cli.h"
+#include "data/foreign.h"
 #include "inspect_data.h"
 #include "store/checkpoint.h"
 #include "store/h5.h"
@@ -23,7 +24,9 @@ const char dt_usage_inspect[] =
     "(as\n"
     "stored; dtrain verify recomputes them). A run directory stands for its newest checkpoint. Of data also ranges, "
     "missing\n"
-    "values, classes and a few samples; dtrain init writes a recipe for it.\n"
+    "values, classes and a few samples; dtrain init writes a recipe for it. Of a table (.csv, .tsv) the columns, of "
+    "NumPy's\n"
+    "files the arrays, and the command that makes a dataset of it.\n"
     "\n"
     "  printf 'size,kind\\n1,ant\\n2,bee\\n' > t.csv && dtrain import csv t.csv t.h5 --target kind && dtrain inspect "
     "t.h5\n";
@@ -183,6 +186,7 @@ static dt_status inspect_run(const char *run) {
 
 /* The tree, and of data what it is like. */
 static dt_status inspect_any(const char *path) {
+    if (dt_foreign_importer(path)) return dt_inspect_foreign(path);
     DT_TRY(inspect_file(path));
     return dt_inspect_data(path);
 }

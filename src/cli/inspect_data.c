@@ -108,9 +108,7 @@ static bool is_samples(const dt_survey_set *s) {
            (s->path[length - 1] == 'x' || s->path[length - 1] == 'X');
 }
 
-dt_status dt_inspect_data(const char *path) {
-    dt_survey *survey;
-    DT_TRY(dt_survey_open(&survey, path));
+bool dt_inspect_survey(const dt_survey *survey) {
     bool any = false;
     for (int32_t i = 0; i < survey->count; i++) {
         const dt_survey_set *s = &survey->sets[i];
@@ -123,7 +121,13 @@ dt_status dt_inspect_data(const char *path) {
     for (int32_t i = 0; i < survey->count && !samples; i++)
         if (is_samples(&survey->sets[i])) samples = &survey->sets[i];
     if (samples && is_samples(samples) && !print_picture(samples)) print_rows(samples);
-    if (any) dt_log_info("  dtrain init %s writes a recipe for it", path);
+    return any;
+}
+
+dt_status dt_inspect_data(const char *path) {
+    dt_survey *survey;
+    DT_TRY(dt_survey_open(&survey, path));
+    if (dt_inspect_survey(survey)) dt_log_info("  dtrain init %s writes a recipe for it", path);
     dt_free(survey);
     return dt_ok();
 }

@@ -17,7 +17,7 @@
 /* What is learned from what. */
 typedef struct plan {
     const dt_survey *survey;
-    const char *file;
+    const char *file, *first;
     const dt_survey_set *x, *y; /* y is NULL for texts */
     bool tests, classes, pictures, channels_first, tokens;
     int64_t outputs, rows, inputs;
@@ -137,6 +137,7 @@ static void put_head(plan *p) {
     else
         put(p, "%lld samples of shape %s, %s.\n", (long long)p->rows, shape,
             p->classes ? "each of a class" : "with numbers to predict");
+    if (p->first) put(p, "#\n# First the dataset is made of it:\n#\n#   %s\n", p->first);
     put(p, "#\n#   mpirun -n 2 dtrain train RECIPE.yaml\n#\n# Every field has a default; `dtrain train --help-recipe` "
            "lists "
            "them all, and any can be changed on the command\n# line: --set optimizer.lr=0.01\n\n");
@@ -236,7 +237,7 @@ static void put_training(plan *p) {
 }
 
 dt_status dt_proposal_write(const dt_survey *survey, const char *file, const dt_proposal_wish *wish, char **text) {
-    plan p = {.survey = survey, .file = file};
+    plan p = {.survey = survey, .file = file, .first = wish->first};
     *text = NULL;
     for (const char *c = file; *c; c++)
         if ((unsigned char)*c < ' ' || *c == 0x7f)

@@ -7,6 +7,7 @@
 /* What to learn from what; "" where the file says it by its names. */
 typedef struct dt_proposal_wish {
     const char *x, *y;
+    const char *first; /* a command that makes the file, which is not there yet; NULL: it is */
 } dt_proposal_wish;
 
 /* A commented recipe that trains on `file`, as YAML, to dt_free: a perceptron for tables, a small convolutional network

@@ -8,6 +8,7 @@
 #include "data/csv.h"
 #include "data/csv_values.h"
 #include "data/import.h"
+#include "data/table_look.h"
 
 static void compare(const char *text, size_t size, char delimiter) {
     dt_csv *one = NULL, *two = NULL;
@@ -43,6 +44,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     fuzz_write("test.csv", data, size);
     bool marked =
         table >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0; /* which a file may begin with, and a text may not */
+    dt_table_look look;
+    fuzz_check(dt_table_look_open(&look, "in.csv"));
+    if (look.columns && look.count > 0 && dt_table_look_target(&look) >= look.count) abort();
+    dt_table_look_finish(&look);
     compare((const char *)text + (marked ? 3 : 0), table - (marked ? 3 : 0), letters % 2 ? ';' : ',');
     static const struct {
         char letter;

@@ -15,7 +15,7 @@ doors = {  # what other rooms may include
     "compute": "compute conv failure gemm isa kernels real tally threads",
     "comm": "comm comm_ranks node reduce watchdog",
     "store": "checkpoint h5 h5_rows metrics publish rundir",
-    "data": "archive array augment batch classes identity import named_arrays npz numbers proposal publish ranges safetensors sample_weights sampler samples scaling selection source survey targets tokenizer weights_file",
+    "data": "archive array augment batch classes foreign identity import named_arrays npz numbers proposal publish ranges safetensors sample_weights sampler samples scaling selection source survey table_look targets tokenizer weights_file",
     "optim": "optim",
     "model": "describe model",
     "use": "assessment assessment_json batch cause choose computed decoder evaluation export extras figures merge outputs pieces prediction results rows_state sample sink trained weights_match",

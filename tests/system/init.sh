@@ -95,13 +95,68 @@ refused "names that say nothing" 'other.h5: which dataset has the samples\? --x 
 refused "no targets" 'which dataset has the labels or targets\? --y names it' other.h5 --x /a
 refused "another number of rows" '/a has 5 rows, but /c does not' other.h5 --x /a --y /c
 refused "a name that is not there" '--y: there is no dataset /d' other.h5 --x /a --y /d
-refused "no HDF5" 'table.csv' table.csv
+cp table.csv table.txt
+refused "no HDF5" 'table.txt' table.txt
 refused "a name that no recipe can have" 'rename the file' $'x\e[2J.h5'
 run 1 init other.h5 --x /a --y /b
 expect_code 0 "named on the command line"
-# Examples of the help, pasted.
-mkdir bin paste
+# Tables and NumPy's files: the recipe is that of the dataset an import makes of them, which it names.
+mkdir bin few
 ln -s "$dtrain" bin/dtrain
+"$python" - <<'PYTHON'
+import numpy as np
+
+random = np.random.default_rng(3)
+x = random.normal(size=(90, 4)).astype("f4")
+y = (x[:, 0] > 0).astype("u1")
+np.save("x.npy", x), np.save("y.npy", y), np.savez("both.npz", x_train=x, y_train=y, other=x)
+with open("it's 1.csv", "w") as f:
+    print('when;"high, °C";Label;z;nothing', file=f)
+    for i in range(60):
+        print(f"2024-05-{i % 28 + 1:02d};{i % 7},5;{'no' if i % 2 else 'yes'};{i * i % 11};", file=f)
+with open("bare.tsv", "w") as f:
+    for i in range(60):
+        print(f"{i % 7}.25\t{i * i % 11}\t{i % 7 + i * i % 11}.5", file=f)
+PYTHON
+made() { # made COMMAND FILE ARGUMENT…: `init FILE ARGUMENT…` names the command; what that makes has the same recipe
+    local command=$1 file=$2
+    shift 2
+    TMPDIR=$work/few run 1 init "$file" "$@"
+    expect_code 0 "init $file $*"
+    expect_in "$out" "^#   $command\$" "  $command"
+    grep -v "^# First\|^#   dtrain\|^#\$" "$out" >told
+    sed -n 's/^#   \(dtrain import .*\)/\1/p' "$out" >command.sh
+    PATH=$work/bin:$PATH timeout -k 2 "$limit" bash -e command.sh >"$out" 2>"$err" </dev/null
+    code=$?
+    expect_code 0 "  it works"
+    run 1 init "$(sed -nE "s/^  file: '(.*)'\$/\1/p" told | sed "s/''/'/g")"
+    grep -v '^#$' "$out" | diff - told >differ || { fail "$file: another recipe than that of its dataset" && show differ; }
+}
+made 'dtrain import csv table.csv table.h5 --target kind' table.csv
+made "dtrain import csv 'it'\\\\''s 1.csv' 'it'\\\\''s 1.h5' --target Label --drop when,nothing --delimiter ';' --decimal comma" "it's 1.csv"
+made 'dtrain import csv bare.tsv bare.h5 --target 3 --delimiter tab --header no' bare.tsv
+made 'dtrain import csv table.csv table.h5 --target long --columns wide,colour' table.csv --y long --x wide,colour
+made 'dtrain import npy x.npy y.npy x.h5' x.npy --y y.npy
+made 'dtrain import npz both.npz both.h5' both.npz
+made 'dtrain import npz both.npz both.h5 --x other --y y_train' both.npz --x other --y y_train
+[[ -z $(ls few) ]] || fail "temporary files stay: $(ls few)"
+refused "an array alone" 'x.npy: which array has the labels or targets' x.npy
+printf 'id,v,y\n' >ids.csv
+for i in {1..30}; do echo "$i,$((i % 3)),$((i % 2))" >>ids.csv; done
+refused "what the import refuses" 'dtrain import csv ids.csv ids.h5 --target y: column "id" counts the rows' ids.csv
+printf 'a,"b\nc"\n1,2\n3,4\n' >lines.csv
+refused "a name that no comment can have" 'no command shows' lines.csv
+run 1 inspect "it's 1.csv"
+expect_in "$out" '60 rows of 5 columns, separated by semicolons, with names in the first line, with decimal commas' "inspect has a table"
+expect_in "$out" '^  when +60 dates or hours' "dates"
+expect_in "$out" '^  high, .*C +60 numbers, 0.5 to 6.5, mean' "numbers"
+expect_in "$out" '^  Label +2 different texts: no, yes' "texts"
+run 1 inspect both.npz
+expect_in "$out" '/train/x +float32 +\[90, 4\]' "inspect has an archive"
+expect_in "$out" 'dtrain import npz both.npz both.h5' "and its command"
+
+# Examples of the help, pasted.
+mkdir paste
 for command in import inspect init; do
     "$dtrain" "$command" --help | grep -E "^  (printf|dtrain $command t)" >paste.sh
     expect_in paste.sh '^  printf' "$command --help has an example"
