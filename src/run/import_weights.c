@@ -94,6 +94,7 @@ dt_status dt_import_weights_run(dt_comm *comm, dt_recipe *recipe, const dt_impor
         dt_log_info("import run=%s step=0 shards=%lld digest=%s", run.session.directory, (long long)run.course.shards,
                     digest);
     }
+    if (status.code != DT_OK) dt_rundir_discard(run.session.lock);
     dt_run_close(&run);
     return status;
 }

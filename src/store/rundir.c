@@ -22,6 +22,8 @@
 struct dt_rundir {
     dt_lease *lease;
     char path[4096];
+    bool made, marked; /* here: the directory, and what says whose it is */
+    bool discarded;
 };
 
 static dt_status make_directories(const char *path) {
@@ -115,13 +117,14 @@ static dt_status check_ours(const char *path) {
         path, name);
 }
 
-dt_status dt_rundir_mark(const dt_rundir *dir) {
+dt_status dt_rundir_mark(dt_rundir *dir) {
     static const char text[] = "This is a run directory of dtrain.\n";
     char marker[4096];
     DT_TRY(dt_path_join(marker, dir->path, MARKER));
     int fd = open(marker, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (fd < 0)
         return errno == EEXIST ? dt_ok() : dt_fail(DT_ERR_IO, "%s: cannot be made: %s", marker, strerror(errno));
+    dir->marked = true;
     bool written = write(fd, text, sizeof text - 1) == (ssize_t)sizeof text - 1;
     int reason = errno;
     close(fd);
@@ -136,12 +139,14 @@ dt_status dt_rundir_open(dt_rundir **out, const char *path, double seconds) {
     char checkpoints[4096], lock[4096];
     DT_TRY(dt_path_join(checkpoints, path, "checkpoints"));
     DT_TRY(dt_path_join(lock, path, "lock"));
+    bool made = access(path, F_OK) != 0;
     DT_TRY(make_directories(path));
     DT_TRY(check_ours(path));
     DT_TRY(make_directories(checkpoints));
     dt_rundir *dir = dt_alloc(1, sizeof *dir);
     if (!dir) return dt_fail_memory("the run directory", sizeof *dir);
     snprintf(dir->path, sizeof dir->path, "%s", path);
+    dir->made = made;
     dt_status status = dt_lease_create(&dir->lease, lock, path, seconds);
     if (status.code == DT_OK)
         *out = dir;
@@ -162,8 +167,25 @@ bool dt_rundir_is_lost(const dt_rundir *dir) {
     return dt_lease_is_lost(dir->lease);
 }
 
+void dt_rundir_discard(dt_rundir *dir) {
+    if (dir) dir->discarded = true;
+}
+
+/* Whether nothing but the lock is left of what was made here. */
+static bool remove_made(const dt_rundir *dir) {
+    static const char *const files[] = {"metrics.jsonl", "metrics.h5", "recipe.yaml", MARKER};
+    char path[4096];
+    if (dt_path_join(path, dir->path, "checkpoints").code != DT_OK) return false;
+    if (rmdir(path) != 0 && errno != ENOENT) return false; /* something is in it */
+    for (size_t i = 0; i < sizeof files / sizeof *files && dir->marked; i++)
+        if (dt_path_join(path, dir->path, files[i]).code == DT_OK) unlink(path);
+    return true;
+}
+
 void dt_rundir_close(dt_rundir *dir) {
     if (!dir) return;
+    bool removed = dir->discarded && (dir->made || dir->marked) && remove_made(dir);
     dt_lease_destroy(dir->lease);
+    if (removed && dir->made) rmdir(dir->path);
     dt_free(dir);
 }

@@ -17,12 +17,15 @@ dt_status dt_rundir_open(dt_rundir **out, const char *path, double seconds);
  * warning. */
 dt_status dt_rundir_lock(dt_rundir *dir, bool *taken);
 /* Says in the directory that it is a run's: before anything but the lock is written to it, and once it is locked. */
-dt_status dt_rundir_mark(const dt_rundir *dir);
+dt_status dt_rundir_mark(dt_rundir *dir);
 /* DT_ERR_BUSY once the lock is somebody else's: nothing is to be written then. Before every checkpoint; reads a file.
  */
 dt_status dt_rundir_check(dt_rundir *dir);
 /* Whether the heartbeat noticed that it is; costs nothing. */
 bool dt_rundir_is_lost(const dt_rundir *dir);
+/* The run never began: what was made for it here goes when the directory is closed, and the directory with it if it was
+ * not there before. One that was a run's, or has a checkpoint by now, stays as it is. Accepts NULL. */
+void dt_rundir_discard(dt_rundir *dir);
 /* Releases the lock where it is ours. Accepts NULL. */
 void dt_rundir_close(dt_rundir *dir);
 

@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/pattern.h"
 #include "gpt2_names.h"
+#include "weights_recurrent.h"
 
 /* How an array's order becomes a tensor's. */
 typedef enum dt_turn {
@@ -66,12 +67,12 @@ static bool rename_by(const char *from, const char *to, const char *name, char o
 /* The last part of a name in PyTorch's or Keras's words, and what the tensor may be called. `number`: the word ends in
  * the number of a stacked recurrent layer, from 0. */
 static const struct word {
-    const char *theirs, *ours[3];
+    const char *theirs, *ours[4];
     bool pytorch, number;
 } words[] = {
     {"weight", {"w", "scale"}, true, false},
-    {"bias", {"b", "shift"}, false, false},
-    {"kernel", {"w"}, false, false},
+    {"bias", {"b", "shift", "b1", "b_state1"}, false, false},
+    {"kernel", {"w", "w_in1"}, false, false},
     {"embeddings", {"w"}, false, false},
     {"gamma", {"scale"}, false, false},
     {"beta", {"shift"}, false, false},
@@ -87,7 +88,7 @@ static const struct word {
     {"weight_ih_l", {"w_in"}, true, true},
     {"weight_hh_l", {"w_state"}, true, true},
     {"bias_ih_l", {"b"}, false, true},
-    {"bias_hh_l", {"b"}, false, true},
+    {"bias_hh_l", {"b", "b_state"}, false, true},
 };
 #define WORDS ((int)(sizeof words / sizeof *words))
 
@@ -99,6 +100,17 @@ static void trim(const char *name, char out[NAME]) {
     snprintf(out, NAME, "%s", name);
     char *colon = strrchr(out, ':');
     if (colon && strcmp(colon, ":0") == 0) *colon = '\0';
+}
+
+/* Without the cell that a Keras layer's own variables are in: "gru1/gru_cell/" is "gru1/". */
+static size_t without_cell(const char *name, size_t before) {
+    static const char *const cells[] = {"simple_rnn_cell", "gru_cell", "lstm_cell", "cell", NULL};
+    for (const char *const *cell = cells; *cell; cell++) {
+        size_t bytes = strlen(*cell);
+        if (before > bytes + 1 && name[before - bytes - 1] == '/' && strncmp(name + before - bytes, *cell, bytes) == 0)
+            return before - bytes - 1;
+    }
+    return before;
 }
 
 static bool same_but_dots(const char *one, const char *other, size_t length) {
@@ -122,12 +134,12 @@ static bool is_theirs(const char *name, const char *ours, bool *pytorch) {
         const char *last = trimmed + length - digits - bytes;
         if (strncmp(last, word->theirs, bytes) != 0 || (last[-1] != '.' && last[-1] != '/')) continue;
         /* Before it the layer, or the layer twice, as Keras writes it. */
-        size_t before = (size_t)(last - 1 - trimmed);
+        size_t before = without_cell(trimmed, (size_t)(last - 1 - trimmed));
         bool once = before == layer, twice = before == 2 * layer + 1;
         if (!once && !(twice && same_but_dots(trimmed, trimmed + layer + 1, layer))) continue;
         if (!same_but_dots(trimmed, ours, layer)) continue;
         snprintf(number, sizeof number, "%d", digits ? atoi(trimmed + length - digits) + 1 : 0);
-        for (int j = 0; j < 3 && word->ours[j]; j++) {
+        for (int j = 0; j < 4 && word->ours[j]; j++) {
             size_t stem = strlen(word->ours[j]);
             if (strncmp(slash + 1, word->ours[j], stem) != 0 || strcmp(slash + 1 + stem, digits ? number : "") != 0)
                 continue;
@@ -174,7 +186,7 @@ static bool is_meant(const matching *m, int64_t a, const dt_tensor *t, bool *pyt
         if (!rename_by(m->options->renames[i].from, m->options->renames[i].to, name, other)) continue;
         const char *dot = strrchr(name, '.');
         *pytorch = !m->file->ours && dot && strncmp(dot, ".weight", 7) == 0 && !dt_gpt2_ours(name, gpt2);
-        return strcmp(other, t->name) == 0;
+        return strcmp(other, t->name) == 0 || is_theirs(other, t->name, pytorch);
     }
     if (strcmp(name, t->name) == 0) return true;
     if (dt_gpt2_ours(name, gpt2)) return strcmp(gpt2, t->name) == 0;
@@ -194,14 +206,24 @@ static void say_shapes(char why[200], const dt_weights_array *array, const dt_sh
     snprintf(why, 200, "%s is %s; it would have to be %s", name, theirs, ours);
 }
 
-static void match_one(const matching *m, int i) {
+static dt_status fail_reset(const matching *m, int64_t a, const dt_tensor *t) {
+    char name[96];
+    dt_escape_name(name, sizeof name, m->file->arrays[a].name);
+    return dt_fail(
+        DT_ERR_INPUT,
+        "%s: %s has one bias, so its GRU was made with reset_after false: its reset gate works on the state, "
+        "where that of %s works on the state's product; the weights of one do not fit the other",
+        m->file->path, name, t->name);
+}
+
+static dt_status match_one(const matching *m, int i) {
     const dt_tensor *t = &m->table->tensors[i];
     dt_match *match = &m->matches->of[i];
     *match = (dt_match){.array = -1, .second = -1};
     snprintf(match->why, sizeof match->why, "no array has its name");
     if (m->options->only && !dt_pattern_fits(m->options->only, t->name)) {
         snprintf(match->why, sizeof match->why, "not asked for");
-        return;
+        return dt_ok();
     }
     for (int64_t a = 0; a < m->file->count; a++) {
         bool pytorch;
@@ -209,15 +231,20 @@ static void match_one(const matching *m, int i) {
         const dt_weights_array *array = &m->file->arrays[a];
         int turn = turn_of(t, pytorch);
         dt_shape wanted = turn == DT_TURN_OUT_IN ? turned(&t->shape) : t->shape;
+        dt_part part = dt_part_of(m->table, t, array->name, &array->shape, &wanted);
+        if (part == DT_PART_RESET_BEFORE) return fail_reset(m, a, t);
         if (!same_shape(&array->shape, &wanted)) {
             if (match->array < 0) say_shapes(match->why, array, &wanted);
+        } else if (part == DT_PART_ADDED) {
+            match->second = a;
         } else if (match->array < 0) {
             match->array = a;
             match->turns = turn;
-        } else if (match->second < 0 && t->shape.rank == 1) {
-            match->second = a;
+            match->part = part;
         }
     }
+    if (match->array < 0) match->second = -1;
+    return dt_ok();
 }
 
 dt_status dt_weights_match(dt_matches *out, const dt_weights_file *file, const dt_table *table,
@@ -228,7 +255,7 @@ dt_status dt_weights_match(dt_matches *out, const dt_weights_file *file, const d
     if (!out->of || !out->used) return dt_fail_memory("the matches", (size_t)table->count * sizeof *out->of);
     matching m = {out, file, table, options};
     for (int i = 0; i < table->count; i++) {
-        match_one(&m, i);
+        DT_TRY(match_one(&m, i));
         if (out->of[i].array < 0) continue;
         out->used[out->of[i].array] = true;
         if (out->of[i].second >= 0) out->used[out->of[i].second] = true;
@@ -255,16 +282,16 @@ static void turn_array(dt_real *to, const float *from, const dt_shape *ours) {
             for (int64_t p = 0; p < positions; p++) to[(p * in + i) * out + o] = from[(o * in + i) * positions + p];
 }
 
-static dt_status take_one(const dt_match *match, const dt_weights_file *file, const dt_tensor *t, dt_real *to,
-                          float *work) {
+static dt_status take_one(const dt_match *match, const dt_weights_file *file, const dt_table *table, const dt_tensor *t,
+                          dt_real *to, float *work) {
     DT_TRY(dt_weights_read(file, match->array, work));
     if (match->turns == DT_TURN_OUT_IN)
         turn_array(to, work, &t->shape);
     else
-        for (size_t i = 0; i < t->count; i++) to[i] = work[i];
+        dt_part_take((dt_part)match->part, table, t, work, to);
     if (match->second >= 0) {
         DT_TRY(dt_weights_read(file, match->second, work));
-        for (size_t i = 0; i < t->count; i++) to[i] += work[i];
+        dt_part_take(DT_PART_ADDED, table, t, work, to);
     }
     for (size_t i = 0; i < t->count; i++)
         if (!isfinite(to[i])) {
@@ -280,12 +307,17 @@ dt_status dt_weights_take(const dt_matches *matches, const dt_weights_file *file
     size_t most = 1;
     for (int i = 0; i < table->count; i++)
         if (table->tensors[i].count > most) most = table->tensors[i].count;
+    for (int64_t a = 0; a < file->count; a++) { /* one may have more than the tensor that takes a part of it */
+        size_t count = matches->used[a] ? (size_t)dt_shape_count(&file->arrays[a].shape) : 0;
+        if (count > most) most = count;
+    }
     float *work = dt_alloc(most, sizeof *work);
     if (!work) return dt_fail_memory("an array of weights", most * sizeof *work);
     dt_status status = dt_ok();
     for (int i = 0; i < table->count && status.code == DT_OK; i++)
         if (matches->of[i].array >= 0)
-            status = take_one(&matches->of[i], file, &table->tensors[i], weights + table->tensors[i].offset, work);
+            status =
+                take_one(&matches->of[i], file, table, &table->tensors[i], weights + table->tensors[i].offset, work);
     dt_free(work);
     return status;
 }

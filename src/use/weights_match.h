@@ -22,6 +22,7 @@ typedef struct dt_match_options {
 typedef struct dt_match {
     int64_t array;  /* of the file; -1: none, and `why` */
     int64_t second; /* an array that is added to it (PyTorch's recurrent layers have two vectors for one); -1: none */
+    int part;       /* dt_part: what of it, where it is a recurrent layer's (weights_recurrent.h) */
     int turns;      /* dt_turn: how the array's order becomes the tensor's */
     char why[200];
 } dt_match;
