@@ -28,16 +28,6 @@ static dt_status choose_isa(const dt_trained *trained, bool any, dt_isa *out) {
     return dt_ok();
 }
 
-static dt_status settle_precision(dt_trained *trained, bool any) {
-    if (trained->recipe.compute.precision != DT_PRECISION_BF16 || dt_compute_has_bf16()) return dt_ok();
-    trained->recipe.compute.precision = DT_PRECISION_FLOAT32;
-    if (any) return dt_ok();
-    return dt_fail(DT_ERR_INPUT,
-                   "%s was trained with compute.precision bf16, which this processor does not multiply; "
-                   "DTRAIN_OPEN_ANY_PROCESSOR computes in float32, with other bits",
-                   trained->path);
-}
-
 static void describe(dtrain_model *model, const dt_model *network) {
     const dt_source *source = &model->trained.source;
     model->outputs = dt_outputs_of(&source->targets, (dt_loss)model->trained.recipe.loss.kind, network);
@@ -59,7 +49,6 @@ static dt_status open_trained(dtrain_model *model, const char *path, unsigned fl
     DT_TRY(dt_trained_open(trained, path));
     DT_TRY(choose_isa(trained, any, &isa));
     DT_TRY(dt_compute_open(&model->kernels, isa, 1));
-    DT_TRY(settle_precision(trained, any));
     dt_model *network;
     dt_status status = dt_trained_model(trained, model->kernels, 1, false, &network);
     if (status.code == DT_OK) status = dt_trained_load(trained, model->kernels, network);

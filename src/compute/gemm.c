@@ -38,10 +38,6 @@ void dt_gemm(dt_transpose ta, dt_transpose tb, int64_t m, int64_t n, int64_t k, 
     }
 }
 
-bool dt_compute_has_bf16(void) {
-    return false;
-}
-
 #else
 
 #    include "onednn.h"
@@ -88,10 +84,6 @@ void dt_gemm(dt_transpose ta, dt_transpose tb, int64_t m, int64_t n, int64_t k, 
     note(
         dnnl_sgemm(ta == DT_PLAIN ? 'N' : 'T', tb == DT_PLAIN ? 'N' : 'T', m, n, k, 1.0F, a, lda, b, ldb, beta, c, ldc),
         "float32", m, n, k);
-}
-
-bool dt_compute_has_bf16(void) {
-    return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
 }
 
 #endif

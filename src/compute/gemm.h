@@ -11,7 +11,5 @@
 typedef enum dt_transpose { DT_PLAIN, DT_TRANSPOSED } dt_transpose;
 void dt_gemm(dt_transpose ta, dt_transpose tb, int64_t m, int64_t n, int64_t k, const dt_real *a, int64_t lda,
              const dt_real *b, int64_t ldb, dt_real beta, dt_real *c, int64_t ldc);
-/* Whether oneDNN convolves bfloat16 numbers here, which is where a recipe may ask for them. */
-bool dt_compute_has_bf16(void);
 
 #endif

@@ -279,6 +279,8 @@ typedef struct dt_kernels {
     void (*dequantise_i64)(dt_real *g, const int64_t *q, int64_t n, double scale);
     /* y = x, rounded to the nearest, ties to even; NaN stays NaN. */
     void (*to_bf16)(dt_bf16 *y, const dt_real *x, int64_t n);
+    /* The same, and wide again; y may be x. */
+    void (*round_to_bf16)(dt_real *y, const dt_real *x, int64_t n);
     /* y = x*scale + shift, x of the given format; the scaling is in float32 (double for dt_real double). */
     void (*convert)(dt_real *y, const void *x, dt_dtype dtype, int64_t n, dt_real scale, dt_real shift);
 } dt_kernels;

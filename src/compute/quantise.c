@@ -83,6 +83,10 @@ void DT_OF_ISA(dequantise_i64)(dt_real *restrict g, const int64_t *restrict q, i
     SIMD for (int64_t i = 0; i < n; i++) g[i] = (dt_real)((double)q[i] * scale);
 }
 
+void DT_OF_ISA(round_to_bf16)(dt_real *y, const dt_real *x, int64_t n) {
+    SIMD for (int64_t i = 0; i < n; i++) y[i] = from_bf16(round_bf16(x[i]));
+}
+
 void DT_OF_ISA(to_bf16)(dt_bf16 *restrict y, const dt_real *restrict x, int64_t n) {
     SIMD for (int64_t i = 0; i < n; i++) y[i] = round_bf16(x[i]);
 }

@@ -97,14 +97,11 @@ void dt_at_work_close(dt_at_work *w) {
 
 dt_status dt_at_work_compute(dt_at_work *w) {
     const dt_recipe_compute *compute = &w->recipe.compute;
-    bool lacks;
     int threads = dt_threads_allowed(compute->threads); /* the checkpoint may be anybody's */
     if (threads < compute->threads && dt_comm_rank(w->comm) == 0)
         dt_log_warn("compute.threads of the checkpoint is %lld; this machine is asked for %d threads a rank",
                     (long long)compute->threads, threads);
     DT_TRY(dt_comm_agree(w->comm, dt_compute_open(&w->kernels, (dt_isa)compute->isa, threads)));
-    DT_TRY(dt_precision_settle(w->comm, &w->recipe, &lacks));
-    if (lacks) dt_precision_warn(w->comm, &w->recipe);
     return dt_ok();
 }
 

@@ -97,8 +97,7 @@ static dt_status check_head(const dt_run *run, const char *path, bool *other, bo
     const dt_session *session = &run->session;
     dt_checkpoint_head head;
     DT_TRY(dt_checkpoint_head_read(path, &head));
-    dt_status status = session->lacks_bf16 ? dt_precision_check(head.recipe) : dt_ok();
-    if (status.code == DT_OK) status = dt_recipe_compare(head.recipe, run->snapshot.recipe, session->options->allowed);
+    dt_status status = dt_recipe_compare(head.recipe, run->snapshot.recipe, session->options->allowed);
     status = dt_status_within(status, "%s", path);
     if (status.code == DT_OK) status = check_data(session, &run->data, &head, path, other);
     *older = !head.data;

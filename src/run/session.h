@@ -18,7 +18,6 @@ typedef struct dt_session {
     dt_node *node; /* the ranks that share a replica */
     const dt_train_options *options;
     dt_recipe *recipe;
-    bool lacks_bf16; /* the recipe asks for bf16, which some rank's machine has not */
     char directory[4096], checkpoints[4096];
     dt_rundir *lock; /* rank 0 */
 } dt_session;

@@ -96,7 +96,6 @@ static dt_status open_run(dt_run *run) {
     DT_TRY(settle_start(run, &start));
     DT_TRY(plan_trainee(run, start.path[0] != '\0'));
     if (start.path[0]) DT_TRY(go_on(run, start.path));
-    if (session->lacks_bf16) dt_precision_warn(session->comm, session->recipe);
     dt_trainee_round_weights(&run->trainee);
     run->course.first_step = run->ledger.position.step;
     DT_TRY(dt_session_agree(session, session->first ? open_records(run) : dt_ok()));
