@@ -28,7 +28,6 @@ excused() { # excused MODEL AT_ONCE: why a call of so many samples may have othe
     case $isa:$2:$1 in
     avx512*:1:series | avx512*:1:lstm) echo "a step of a recurrent layer is a product of one row" ;;
     avx512*:1:text | avx512*:1:masked) echo "the embedding's table is multiplied with eight rows at most" ;;
-    avx512*:1:wide) echo "a product of one row adds up more than 384 terms in another order" ;;
     avx512*:1:single) echo "a product of one row and one column adds up in another order" ;;
     avx512*) ;;
     *) echo "products of $isa follow the number of rows" ;;
