@@ -29,6 +29,28 @@ same_bits "hostA:1 hostB:2" --set reduce.path=flat
 run 4 train "${large[@]}" --set reduce.node_ranks=2 --run teams
 expect_last "done run=teams step=12 .* digest=$wanted" "teams of two ranks of one machine: the digest of one rank"
 
+# Data that is split, and read in pieces into a cache that each machine has; and predictions.
+cut_data part.h5 1600 100
+"$python" - <<'PYTHON' || give_up "no packed data"
+import h5py
+
+with h5py.File("part.h5") as plain, h5py.File("packed.h5", "w") as packed:
+    for split in "train", "test":
+        packed.create_dataset(f"{split}/x", data=plain[f"{split}/x"], chunks=(20, 28, 28), compression="gzip")
+        packed[f"{split}/y"] = plain[f"{split}/y"][...]
+PYTHON
+pieces=(--set data.shuffle=block --set data.shuffle_block=40 --set data.shuffle_window=2 --set data.split.test=0.25 --set data.mean=0 --set data.std=1 --set data.normalize=standardise
+    --set train.batch=30 --set train.shards=6 --set train.epochs=2 --set "model.layers=[flatten, {dense: 10}]")
+run 1 train "${pieces[@]}" --set data.file=part.h5 --run pieces
+wanted=$(last_value digest)
+run_on "hostA:2 hostB:1" train "${pieces[@]}" --set data.file=packed.h5 --set data.memory='1 MB' --run pieces-on-two
+expect_last "done .* digest=$wanted" "split and read in pieces on two hosts: the digest of one rank"
+run 1 predict pieces -o pieces.npy
+said=$(last_value digest)
+run_on "hostA:1 hostB:2" predict pieces-on-two -o two.npy
+expect_last "predict samples=400 .* digest=$said" "predictions of two hosts: the digest of one rank"
+if cmp -s pieces.npy two.npy; then pass "and the same file"; else fail "another file"; fi
+
 # ---- what goes wrong -------------------------------------------------------------------------------------------------
 long=(--set "data.file=$data" --set train.shards=4 --set train.steps=500 --set reduce.wire=i32
     --set checkpoint.every="50 steps" --set train.log_every="10 steps")
