@@ -51,6 +51,10 @@ dt_status dt_guard_serve(dt_guard_server **out, const dt_guard_job *job);
  * words. One thread at a time. */
 dt_status dt_guard_ask(dt_guard_server *server, const void *question, size_t bytes, double seconds, void *answer,
                        size_t answer_bytes);
+/* The two halves of it: questions may be told ahead of the answers to those before them, few and short ones, and
+ * answers are heard in their order. */
+void dt_guard_tell(dt_guard_server *server, const void *question, size_t bytes);
+dt_status dt_guard_hear(dt_guard_server *server, double seconds, void *answer, size_t answer_bytes);
 void dt_guard_dismiss(dt_guard_server *server); /* accepts NULL */
 
 /* In `work` of a child that stays: the next question, of so many bytes; false: there are no more. */

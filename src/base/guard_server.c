@@ -64,12 +64,14 @@ static void send_question(const dt_guard_server *server, const void *question, s
     }
 }
 
-dt_status dt_guard_ask(dt_guard_server *server, const void *question, size_t bytes, double seconds, void *answer,
-                       size_t answer_bytes) {
+void dt_guard_tell(dt_guard_server *server, const void *question, size_t bytes) {
+    if (server->failure.code == DT_OK) send_question(server, question, bytes);
+}
+
+dt_status dt_guard_hear(dt_guard_server *server, double seconds, void *answer, size_t answer_bytes) {
     if (server->failure.code != DT_OK) return server->failure;
     dt_guard *from = &server->from;
     from->left = seconds;
-    send_question(server, question, bytes);
     dt_status status = dt_guard_take(from, answer, answer_bytes);
     if (status.code == DT_OK) return status;
     int ended = 0;
@@ -77,6 +79,12 @@ dt_status dt_guard_ask(dt_guard_server *server, const void *question, size_t byt
     bool told = from->state == DT_GUARD_ENDED && from->status.code != DT_OK;
     server->failure = told ? from->status : from->state == DT_GUARD_ENDED ? status : dt_guard_explain(from, ended);
     return server->failure;
+}
+
+dt_status dt_guard_ask(dt_guard_server *server, const void *question, size_t bytes, double seconds, void *answer,
+                       size_t answer_bytes) {
+    dt_guard_tell(server, question, bytes);
+    return dt_guard_hear(server, seconds, answer, answer_bytes);
 }
 
 void dt_guard_dismiss(dt_guard_server *server) {

@@ -422,6 +422,13 @@ bool dt_cache_next(dt_cache *cache, dt_cache_task *task) {
     return found;
 }
 
+bool dt_cache_next_now(dt_cache *cache, dt_cache_task *task) {
+    lock(cache);
+    bool found = !cache->ends && !atomic_load(&cache->head->failed) && take(cache, task);
+    unlock(cache);
+    return found;
+}
+
 void dt_cache_done(dt_cache *cache, const dt_cache_task *task, dt_status status) {
     shared *head = cache->head;
     lock(cache);

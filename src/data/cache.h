@@ -50,6 +50,8 @@ typedef struct dt_cache_task {
 
 /* The next unit to be read; waits until there is one. false: the process's readers are to end. */
 bool dt_cache_next(dt_cache *cache, dt_cache_task *task);
+/* The same without waiting; false also where there is none now. */
+bool dt_cache_next_now(dt_cache *cache, dt_cache_task *task);
 void dt_cache_done(dt_cache *cache, const dt_cache_task *task, dt_status status);
 /* Makes dt_cache_next say so. */
 void dt_cache_end(dt_cache *cache);

@@ -24,8 +24,8 @@ static dt_status open_all(dt_row_stream *stream, const dt_ranks *ranks, const dt
     DT_TRY(dt_ranks_agree(ranks, dt_row_stream_measure(stream, ranks, request)));
     DT_TRY(dt_ranks_agree(ranks, make(stream)));
     DT_TRY(dt_cache_open(&stream->cache, ranks, &stream->size));
-    return dt_ranks_agree(ranks,
-                          ranks->node_rank < DT_ROW_STREAM_READERS ? dt_row_stream_start_reader(stream) : dt_ok());
+    return dt_ranks_agree(ranks, ranks->node_rank < DT_ROW_STREAM_READERS ? dt_row_stream_start_readers(stream, ranks)
+                                                                          : dt_ok());
 }
 
 dt_status dt_row_stream_open(dt_row_stream **out, const dt_ranks *ranks, const dt_array *array,
@@ -44,7 +44,7 @@ dt_status dt_row_stream_open(dt_row_stream **out, const dt_ranks *ranks, const d
 
 void dt_row_stream_close(dt_row_stream *stream) {
     if (!stream) return;
-    dt_row_stream_end_reader(stream);
+    dt_row_stream_end_readers(stream);
     dt_cache_close(stream->cache);
     dt_free(stream->held);
     dt_free(stream->zeros);

@@ -8,7 +8,7 @@
 #include "cache.h"
 #include "row_stream.h"
 
-#define DT_ROW_STREAM_READERS 4 /* ranks of a machine that read */
+#define DT_ROW_STREAM_READERS 4 /* ranks of a machine that read, and children of one, at most */
 
 #define DT_ROW_STREAM_THREADS 1024 /* of a rank, at most (compute.threads) */
 
@@ -18,6 +18,14 @@ typedef struct dt_held {
     const char *bytes;
     char apart[48]; /* from the next one's cache line */
 } dt_held;
+
+/* A child, and the thread that asks it. */
+typedef struct dt_row_reader {
+    dt_row_stream *stream;
+    dt_guard_server *server;
+    pthread_t thread;
+    bool runs;
+} dt_row_reader;
 
 struct dt_row_stream {
     const dt_array *array;
@@ -31,10 +39,9 @@ struct dt_row_stream {
     bool planned;
     int64_t part;
     int64_t *lists; /* [2, size.plan] */
-    /* The reader, on a machine's first ranks. */
-    dt_guard_server *server;
-    pthread_t thread;
-    bool reads;
+    /* On a machine's first ranks. */
+    int reader_count;
+    dt_row_reader readers[DT_ROW_STREAM_READERS];
 };
 
 /* ---- row_stream_size.c ---- */
@@ -47,8 +54,8 @@ int64_t dt_row_stream_window(const dt_sampler *order, const dt_selection *select
 
 /* ---- row_stream_reader.c ---- */
 
-/* The first ranks of a machine read. */
-dt_status dt_row_stream_start_reader(dt_row_stream *stream);
-void dt_row_stream_end_reader(dt_row_stream *stream);
+/* The first ranks of a machine read, with as many children as they have processors for. */
+dt_status dt_row_stream_start_readers(dt_row_stream *stream, const dt_ranks *ranks);
+void dt_row_stream_end_readers(dt_row_stream *stream);
 
 #endif
