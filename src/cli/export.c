@@ -7,13 +7,17 @@
 #include "use/export.h"
 
 const char dt_usage_export[] =
-    "usage: dtrain export CHECKPOINT|RUN --to FORMAT DESTINATION\n"
+    "usage: dtrain export CHECKPOINT|RUN --to FORMAT DESTINATION [--state]\n"
     "\n"
     "The model of a checkpoint, or of a run directory's newest one that verifies, as other frameworks read it: "
     "weights\n"
     "with the scaling of inputs and targets, the loss's softmax or logistic function, and the names of the classes.\n"
     "What a format cannot carry is refused, naming the layer. The destination appears whole or not at all; a file of\n"
     "that name is replaced, a directory is not. Needs no ranks and no data.\n"
+    "\n"
+    "  --state   with --to onnx: what recurrent layers carry from window to window is an input and an output, as "
+    "lstm1_h1\n"
+    "            and lstm1_h1_next, [batch, units]; without it each sample begins from zeros\n"
     "\n"
     "example:\n"
     "  dtrain export runs/fashion-mlp --to safetensors fashion-mlp.safetensors\n"
@@ -33,6 +37,8 @@ static dt_status parse_arguments(dt_export_request *request, int argc, char **ar
         DT_TRY(status);
         if (value)
             request->format = value;
+        else if (strcmp(argv[i], "--state") == 0)
+            request->state = true;
         else if (argv[i][0] == '-')
             return dt_fail(DT_ERR_USAGE, "export has no option %s (see dtrain export --help)", argv[i]);
         else if (!request->target)

@@ -77,9 +77,12 @@ dt_status dt_export_run(const dt_export_request *request, dt_export_figures *fig
     if (!format) return fail_format(request->format);
     DT_TRY(check_built(format));
     DT_TRY(check_name(format, request->destination));
+    if (request->state && !format->state)
+        return dt_fail(DT_ERR_USAGE, "--state goes with --to onnx, not %s", format->name);
     dt_export *e = dt_alloc(1, sizeof *e);
     if (!e) return dt_fail_memory("an export", sizeof *e);
     e->destination = request->destination;
+    e->state = request->state;
     dt_status status = open_model(e, request->target);
     if (status.code == DT_OK) status = publish(e, format, request->destination);
     if (status.code == DT_OK) {

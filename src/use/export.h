@@ -16,6 +16,7 @@ typedef struct dt_export_format {
     const char *suffix; /* by which others know what it is; NULL: any name will do */
     const char *other;  /* another one, of another kind of file; NULL: there is none */
     const char *lacks;  /* what this build lacks for it; NULL: nothing */
+    bool state;         /* it can take and give what recurrent layers carry */
     dt_status (*write)(const dt_export *model, const char *path);
 } dt_export_format;
 
@@ -24,6 +25,7 @@ extern const dt_export_format *const dt_export_formats[]; /* ends with NULL */
 typedef struct dt_export_request {
     const char *target; /* a checkpoint or a run directory */
     const char *format, *destination;
+    bool state; /* what recurrent layers carry is taken and given */
 } dt_export_request;
 
 /* What was exported, for a line on it. */

@@ -11,6 +11,7 @@
 /* The model that is exported, with its weights. */
 struct dt_export {
     const char *destination; /* what is written takes its place */
+    bool state;              /* what recurrent layers carry is taken and given */
     dt_trained trained;
     const dt_kernels *kernels;
     dt_model *model;

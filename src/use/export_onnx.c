@@ -154,12 +154,15 @@ static dt_status build(dt_onnx_writer *w) {
         write_input(w, &x);
     for (int i = 0; i < dt_model_layer_count(w->model->model); i++)
         DT_TRY(dt_onnx_write_layer(w, dt_model_layer(w->model->model, i), &x));
+    if (w->model->state && *w->states == 0)
+        return dt_fail(DT_ERR_INPUT, "--state: the model has no recurrent layer that carries a state");
     write_output(w, &x);
     return dt_ok();
 }
 
 static dt_status write_onnx(const dt_export *model, const char *path) {
-    dt_onnx_writer w = {.model = model};
+    int states = 0;
+    dt_onnx_writer w = {.model = model, .states = &states};
     dt_export_texts texts;
     DT_TRY(dt_onnx_open(&w.graph));
     dt_status status = build(&w);
@@ -174,5 +177,6 @@ static dt_status write_onnx(const dt_export *model, const char *path) {
 const dt_export_format dt_export_onnx = {
     .name = "onnx",
     .help = "one file: the graph from the numbers of a file to probabilities or values, opset 17",
+    .state = true,
     .write = write_onnx,
 };

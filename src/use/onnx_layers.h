@@ -23,6 +23,7 @@ typedef struct dt_onnx_writer {
     const char *ids;                    /* the graph's input where it is token ids, [batch, positions]; else NULL */
     int64_t positions;                  /* of them */
     const char *inputs[DT_MOST_INPUTS]; /* those that have names, scaled */
+    int *states;                        /* layers whose states the graph takes and gives */
 } dt_onnx_writer;
 
 /* Appends the nodes of a layer; *x is its input and becomes its output. */

@@ -21,6 +21,7 @@ static const cell cells[] = {
 typedef struct stack {
     const dt_onnx_writer *w;
     const dt_layer *layer;
+    bool carries; /* its state is taken and given */
     const cell *cell;
     int64_t units;
     int number;
@@ -64,16 +65,47 @@ static const char *biases(const stack *s) {
     return dt_onnx_floats(s->w->graph, name, &(dt_shape){2, {1, 2 * cols}}, to);
 }
 
+/* "lstm1_h2", and what is behind it. */
+static const char *state_name(const stack *s, char which, const char *end) {
+    char *name = dt_onnx_memory(s->w->graph, 160);
+    if (name) snprintf(name, 160, "%.120s_%c%d%s", dt_layer_name(s->layer), which, s->number, end);
+    return name ? name : "";
+}
+
+/* A state that the graph takes, [batch, units], as the node does, [1, batch, units]. */
+static const char *take_state(const stack *s, char which) {
+    dt_onnx *g = s->w->graph;
+    const int64_t direction = 0;
+    if (!s->carries) return "";
+    const char *name = state_name(s, which, "");
+    dt_onnx_input(g, name, DT_ONNX_FLOAT, &(dt_shape){1, {s->units}});
+    return dt_onnx_op(g, "Unsqueeze", name, dt_onnx_ints(g, "direction", 1, &direction), NULL);
+}
+
+/* And one that it gives, from [1, batch, units]. */
+static void give_state(const stack *s, char which, const char *state) {
+    dt_onnx *g = s->w->graph;
+    const int64_t direction = 0;
+    if (!s->carries) return;
+    const char *name = state_name(s, which, "_next");
+    dt_onnx_name(g, dt_onnx_op(g, "Squeeze", state, dt_onnx_ints(g, "direction", 1, &direction), NULL), name);
+    dt_onnx_output(g, name, DT_ONNX_FLOAT, &(dt_shape){1, {s->units}});
+}
+
 /* From x[positions, batch, in]: all states [positions, batch, units], or the last, [batch, units]. */
 static const char *write_stack(const stack *s, const char *x, bool last) {
     dt_onnx *g = s->w->graph;
-    const char *outputs[2] = {last ? "" : NULL, last ? NULL : ""};
-    bool gru = s->cell->gates == 3;
+    bool gru = s->cell->gates == 3, lstm = s->cell->gates == 4;
+    const char *outputs[3] = {last ? "" : NULL, last || s->carries ? NULL : "", NULL};
     dt_onnx_attribute attributes[] = {DT_ONNX_INT("hidden_size", s->units), {.kind = 0}, DT_ONNX_END};
     /* The reset gate works on what the state became. */
     if (gru) attributes[1] = (dt_onnx_attribute)DT_ONNX_INT("linear_before_reset", 1);
-    const char *inputs[] = {x, matrix(s, "w_in"), matrix(s, "w_state"), biases(s), NULL};
-    dt_onnx_nodes(g, s->cell->type, inputs, attributes, outputs, last ? 2 : 1);
+    const char *inputs[] = {x, matrix(s, "w_in"), matrix(s, "w_state"), biases(s), "", take_state(s, 'h'), NULL, NULL};
+    if (lstm) inputs[6] = take_state(s, 'c');
+    if (!s->carries) inputs[4] = NULL;
+    dt_onnx_nodes(g, s->cell->type, inputs, attributes, outputs, s->carries && lstm ? 3 : last || s->carries ? 2 : 1);
+    give_state(s, 'h', outputs[1]);
+    if (lstm) give_state(s, 'c', outputs[2]);
     int64_t direction = last ? 0 : 1;
     return dt_onnx_op(g, "Squeeze", outputs[last], dt_onnx_ints(g, "direction", 1, &direction), NULL);
 }
@@ -99,6 +131,8 @@ dt_status dt_onnx_recurrent(const dt_onnx_writer *w, const dt_layer *layer, dt_o
     stack s = {.w = w, .layer = layer, .units = dt_layer_whole(layer, "units")};
     for (size_t i = 0; i < sizeof cells / sizeof *cells; i++)
         if (strcmp(cells[i].kind, dt_layer_kind_name(layer)) == 0) s.cell = &cells[i];
+    s.carries = w->model->state && dt_layer_truth(layer, "carry");
+    *w->states += s.carries;
     assert(s.cell); /* onnx_layers.c gives these kinds alone */
     int layers = (int)dt_layer_whole(layer, "layers");
     bool last = dt_layer_truth(layer, "last");

@@ -125,6 +125,36 @@ judge_all "${names[@]}"
 judge_keras keras "${keras[@]}"
 judge_keras keras3 "${keras[@]}"
 
+# What is carried: windows of 8 tokens, one after the other, are windows of 16.
+carried='embedding: 6, lstm: {units: 5, layers: 2}, gru: 4, lstm: {units: 3, bias: false}, simple_rnn: 6, dense: 270'
+recipe carried "text.h5, context: 8, windows: stream" "$carried"
+sed 's/context: 8, windows: stream/context: 16, windows: random/; s/name: carried/name: long/' carried.yaml >long.yaml
+run 1 train carried.yaml --run carried
+expect_code 0 "a model that carries its state"
+checkpoints=(carried/checkpoints/*.h5)
+run 1 import weights "${checkpoints[-1]}" --into long.yaml --run long --set train.shards=1
+expect_code 0 "the same over twice as many tokens"
+run 1 predict long -o carried.predicted.h5
+expect_code 0 "what it says"
+run 1 export long --to safetensors carried.safetensors
+judge inputs carried text.h5 || fail "no inputs"
+run 1 export carried --to onnx carried.onnx --state
+if ((code != 0)) && grep -q 'built without' "$err"; then
+    lacks "ONNX: $(<"$err")"
+elif need_runtime; then
+    expect_code 0 "states are exported"
+    if node "$source/tests/support/judge_state.js" "$runtime" carried >said 2>&1 && judge compare state carried >>said 2>&1; then
+        pass "ONNX Runtime goes on from what a window left" && show said
+    else
+        fail "states" && show said
+    fi
+    ! can_check || judge check carried || fail "onnx.checker on states"
+fi
+run 1 export gpt --to onnx none.onnx --state
+expect_bad 1 'no recurrent layer that carries' "no state to carry"
+run 1 export carried --to npz none.npz --state
+expect_bad 2 'state goes with --to onnx' "a format without"
+
 # GPT-2, by names and arithmetic of its own.
 for name in gpt nano; do
     run 1 export "$name" --to gpt2 "$name.gpt2"
