@@ -68,10 +68,8 @@ int64_t dtrain_classes(const dtrain_model *model) {
 }
 
 const char *dtrain_class_name(const dtrain_model *model, int64_t i) {
-    const char *name = model->trained.class_names, *end = name + model->trained.class_names_bytes;
-    if (!name || i < 0) return NULL;
-    for (; i > 0 && name < end; i--) name += strlen(name) + 1;
-    return name < end && *name ? name : NULL;
+    const char *name = i >= 0 ? dt_class_name(&model->trained.classes, i) : "";
+    return *name ? name : NULL;
 }
 
 int64_t dtrain_class_label(const dtrain_model *model, int64_t i) {

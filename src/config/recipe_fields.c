@@ -52,7 +52,7 @@ const dt_field dt_recipe_fields[] = {
      .help = "dataset of the training samples (or data.inputs: the same field); /table[T, p.x] chooses fields of a compound, /x[0:3, 5] columns of the last dimension; "
              "[/a, /b] are side by side, and {image: /a, meta: [/b, /c]} have names, for the layer input"},
     {ROW("data.train_y", TEXT, data.train_y, "/train/y"), .min = 1, .flags = NUMBERS,
-     .help = "dataset of their labels or targets"},
+     .help = "dataset of their labels (integers, strings, one-hot rows) or targets"},
     {ROW("data.train_weights", TEXT, data.train_weights, ""), .flags = NUMBERS,
      .help = "dataset of what each training sample counts for in the loss, a number from 0 on; \"\": alike"},
     {ROW("data.validation_x", DATASETS, data.validation_x, ""), .was = "data.validation_inputs", .flags = NUMBERS,
@@ -68,7 +68,7 @@ const dt_field dt_recipe_fields[] = {
     {ROW("data.split.validation", REAL, data.split_validation, "0"), .max = 1, .flags = NUMBERS | DT_FIELD_BELOW,
      .help = "share that becomes the validation data, in the place of data.validation_x; 0: none"},
     {ROW("data.split.by", TEXT, data.split_by, ""), .flags = NUMBERS,
-     .help = "dataset with a value for each row, such as its patient: rows of a value stay together, and shares are of the values; \"\": none"},
+     .help = "dataset with an integer or a string for each row, such as its patient: rows of a value stay together, and shares are of the values; \"\": none"},
     {ROW("data.split.order", CHOICE, data.split_order, "random"), .choices = split_orders, .flags = NUMBERS,
      .help = "in_order: the first rows (or least values) train, the last test"},
     {ROW("data.split.stratify", BOOL, data.split_stratify, "false"), .flags = NUMBERS,

@@ -163,7 +163,7 @@ void dt_array_close(dt_array *array) {
     dt_free(array->parts);
     dt_files_close(&array->files);
     dt_free(array->dataset);
-    dt_free(array->members);
+    dt_members_finish(&array->members);
     dt_free(array);
 }
 
@@ -242,10 +242,4 @@ void dt_array_ahead(const dt_array *array, const dt_sampler *order, const dt_sel
 
 dt_status dt_array_failure(const dt_array *array) {
     return array->stream ? dt_row_stream_failure(array->stream) : dt_ok();
-}
-
-const char *dt_array_member(const dt_array *array, int64_t value) {
-    for (int i = 0; array->members && i < array->members->count; i++)
-        if (array->members->value[i] == value) return array->members->text + array->members->begin[i];
-    return NULL;
 }

@@ -71,8 +71,12 @@ dt_status dt_array_failure(const dt_array *array);
  * is finite in the file but beyond float32 (3.4e38)". */
 #define DT_FAULT_TEXT 96
 bool dt_array_row_fault(const dt_array *array, int64_t row, char *out, size_t size);
-/* The name that an enumeration's type has for a value, or NULL. */
+/* The name of a value, or NULL: that of an enumeration; of strings, whose values are numbers (dt_h5_order.texts), the
+ * string. Not escaped. */
 const char *dt_array_member(const dt_array *array, int64_t value);
+bool dt_array_of_texts(const dt_array *array);
+/* The name of number i of a row, where rows are fields of a compound; else NULL. */
+const char *dt_array_column(const dt_array *array, int64_t i);
 /* That a file is not there, and how to make it where that is known (array_look.c). */
 dt_status dt_fail_missing(const char *file);
 

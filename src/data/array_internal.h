@@ -7,12 +7,12 @@
 #include "data/array.h"
 #include "files.h"
 
-/* Names of an enumeration's values, as far as they fit. */
+/* Names: of the values of an enumeration or of strings, or of the numbers of a row. */
 typedef struct member_list {
-    int32_t count, used;
-    int64_t value[512];
-    uint16_t begin[512]; /* of its name in text */
-    char text[16384];
+    int64_t count, bytes;
+    int64_t *value;  /* [count], ascending */
+    uint32_t *begin; /* [count], of its name in text */
+    char *text;      /* [bytes], each name ended by a 0 */
 } member_list;
 
 /* Rows that are one behind the other in memory. */
@@ -24,7 +24,9 @@ typedef struct array_run {
 } array_run;
 
 struct dt_array {
-    member_list *members; /* NULL: no enumeration */
+    member_list members; /* count 0: no value has a name */
+    bool texts;          /* values are the numbers of texts, which are their names */
+    bool columns;        /* names are of the numbers of a row, and not of values */
     dt_dtype dtype;
     int64_t rows;
     dt_shape row_shape;
@@ -46,9 +48,18 @@ struct dt_array {
 /* array_map.c. Adds a run: the rows from `first` on, `bytes` at `offset` of an open file, which must have them all. */
 dt_status dt_array_map(dt_array *array, int64_t first, size_t bytes, int fd, uint64_t offset, const char *file);
 
+/* ---- array_members.c ---- */
+
+/* In a child: sends the names. Here: takes them, which are not trusted. Both leave nothing behind. */
+dt_status dt_members_send(const dt_h5_rows *rows, dt_guard *to);
+dt_status dt_members_take(member_list *out, dt_guard *from, const char *file, const char *dataset);
+/* Collective. Those of rank 0, everywhere; other machines' must be the same, where they have `found` some. */
+dt_status dt_members_share(member_list *members, const dt_ranks *ranks, const char *file, const char *dataset);
+void dt_members_finish(member_list *members);
+
 /* ---- array_look.c ---- */
 
-/* Collective. Type and shape; sets the parts, and names of values. */
+/* Collective. Type and shape; sets the parts, and names. */
 dt_status dt_array_look(dt_array *array, const dt_ranks *ranks, dt_h5_rows_info *info);
 /* That the files still are what they were when they were described. */
 dt_status dt_array_check_unchanged(const dt_array *array, const dt_h5_rows *from);

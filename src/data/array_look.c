@@ -16,7 +16,6 @@
 typedef struct look_job {
     dt_array *array;
     dt_h5_rows_info info;
-    member_list members;
 } look_job;
 
 dt_status dt_fail_missing(const char *file) {
@@ -48,23 +47,11 @@ dt_status dt_array_check_unchanged(const dt_array *array, const dt_h5_rows *from
                 : dt_fail(DT_ERR_CORRUPT, "%s: %s was changed while it was read", array->files.name[0], array->dataset);
 }
 
-static bool note_member(void *context, const char *name, int64_t value) {
-    member_list *members = context;
-    size_t length = strlen(name) + 1;
-    if (members->count == 512 || (size_t)members->used + length > sizeof members->text) return false;
-    memcpy(members->text + members->used, name, length);
-    members->value[members->count] = value;
-    members->begin[members->count++] = (uint16_t)members->used;
-    members->used += (int32_t)length;
-    return true;
-}
-
 static dt_status send_all(look_job *job, const dt_h5_rows *rows, dt_guard *to) {
     job->info = *dt_h5_rows_info_of(rows);
-    DT_TRY(dt_h5_rows_members(rows, note_member, &job->members));
     DT_TRY(dt_guard_send(to, &job->info, sizeof job->info));
-    DT_TRY(dt_guard_send(to, &job->members, sizeof job->members));
-    return dt_guard_send(to, dt_h5_rows_parts(rows), (size_t)job->array->files.count * sizeof(dt_h5_part));
+    DT_TRY(dt_guard_send(to, dt_h5_rows_parts(rows), (size_t)job->array->files.count * sizeof(dt_h5_part)));
+    return dt_members_send(rows, to);
 }
 
 static dt_status look_in_child(void *context, dt_guard *to) {
@@ -79,13 +66,6 @@ static dt_status look_in_child(void *context, dt_guard *to) {
 }
 
 /* ---- here: what came from a child is not trusted ---- */
-
-static bool members_sound(const member_list *members) {
-    if (members->count < 0 || members->count > 512 || members->text[sizeof members->text - 1] != '\0') return false;
-    for (int i = 0; i < members->count; i++)
-        if (members->begin[i] >= sizeof members->text) return false;
-    return true;
-}
 
 static bool info_sound(const dt_h5_rows_info *info) {
     if (info->dtype >= DT_DTYPE_COUNT || info->shape.rank < 1 || info->shape.rank > DT_MAX_RANK) return false;
@@ -125,13 +105,12 @@ static bool parts_sound(const dt_h5_part *parts, int64_t count, int64_t rows) {
 
 static dt_status take_look(void *context, dt_guard *from) {
     look_job *job = context;
-    const dt_array *array = job->array;
+    dt_array *array = job->array;
     int64_t count = array->files.count;
     DT_TRY(dt_guard_take(from, &job->info, sizeof job->info));
-    DT_TRY(dt_guard_take(from, &job->members, sizeof job->members));
     DT_TRY(dt_guard_take(from, array->parts, (size_t)count * sizeof *array->parts));
-    if (members_sound(&job->members) && info_sound(&job->info) && inputs_sound(&job->info) &&
-        parts_sound(array->parts, count, job->info.shape.dim[0]))
+    DT_TRY(dt_members_take(&array->members, from, array->files.name[0], array->dataset));
+    if (info_sound(&job->info) && inputs_sound(&job->info) && parts_sound(array->parts, count, job->info.shape.dim[0]))
         return dt_ok();
     return dt_fail(DT_ERR_CORRUPT, "%s: %s is nothing that can be read", array->files.name[0], array->dataset);
 }
@@ -157,7 +136,8 @@ static dt_status look(look_job *job, const dt_ranks *ranks) {
 static dt_status check_alike(const look_job *job, const look_job *first, const dt_ranks *ranks) {
     const dt_shape *shape = &job->info.shape;
     const dt_array *array = job->array;
-    bool alike = job->info.dtype == first->info.dtype && shape->rank == first->info.shape.rank;
+    bool alike = job->info.dtype == first->info.dtype && job->info.texts == first->info.texts &&
+                 shape->rank == first->info.shape.rank;
     for (int i = 0; alike && i < shape->rank; i++) alike = shape->dim[i] == first->info.shape.dim[i];
     if (alike) return dt_ok();
     char here[96], there[96];
@@ -186,17 +166,6 @@ static dt_status check_parts(const dt_array *array, const dt_ranks *ranks) {
     return dt_ranks_agree(ranks, alike);
 }
 
-/* Collective. Rank 0's names of values, where there are any. */
-static dt_status share_members(dt_array *array, const member_list *found, const dt_ranks *ranks) {
-    int32_t count = found->count;
-    DT_TRY(dt_ranks_broadcast(ranks, &count, sizeof count, 0));
-    if (count == 0) return dt_ok();
-    array->members = dt_alloc(1, sizeof *array->members);
-    DT_TRY(dt_ranks_agree(ranks, array->members ? dt_ok() : dt_fail_memory("names of values", sizeof *array->members)));
-    *array->members = *found;
-    return dt_ranks_broadcast(ranks, array->members, sizeof *array->members, 0);
-}
-
 dt_status dt_array_look(dt_array *array, const dt_ranks *ranks, dt_h5_rows_info *info) {
     look_job job = {.array = array};
     size_t bytes = (size_t)array->files.count * sizeof *array->parts;
@@ -211,5 +180,7 @@ dt_status dt_array_look(dt_array *array, const dt_ranks *ranks, dt_h5_rows_info 
     DT_TRY(check_parts(array, ranks));
     array->block_rows = job.info.block_rows;
     *info = job.info;
-    return share_members(array, &job.members, ranks);
+    array->texts = job.info.texts != 0;
+    array->columns = job.info.columns != 0;
+    return dt_members_share(&array->members, ranks, array->files.name[0], array->dataset);
 }

@@ -7,11 +7,16 @@
 #include "base/ranks.h"
 #include "base/status.h"
 
-/* Labels that are no class numbers: the label of each class, ascending. `count` 0: labels are class numbers. */
+/* The classes of a model. Of labels that are no class numbers the label of each, ascending; `count` 0: they are class
+ * numbers, or names alone. Names are each ended by a 0, "" where a class has none, and not escaped. */
 typedef struct dt_classes {
     int64_t count;
     int64_t *values; /* [count] */
+    int64_t names_bytes;
+    char *names; /* [names_bytes]; NULL: no class has one */
 } dt_classes;
+/* The name of a class, or "". It is looked for from the first on. */
+const char *dt_class_name(const dt_classes *classes, int64_t class);
 void dt_classes_finish(dt_classes *classes);
 /* Collective. Those of a checkpoint. */
 dt_status dt_classes_open(dt_classes *out, const dt_ranks *ranks, const char *checkpoint);

@@ -9,6 +9,7 @@
 
 #include "base/alive.h"
 #include "base/append.h"
+#include "base/escape.h"
 #include "base/memory.h"
 #include "data/sampler.h"
 #include "labels.h"
@@ -35,6 +36,22 @@ int64_t dt_labels_count(const dt_labels *labels) {
 
 const dt_label *dt_labels_at(const dt_labels *labels, int64_t i) {
     return labels->all && i < labels->count ? &labels->all[i] : NULL;
+}
+
+void dt_labels_name(dt_labels *labels, int64_t i, int64_t class) {
+    labels->all[i].class = class;
+}
+
+int64_t dt_labels_class(const dt_labels *labels, int64_t value) {
+    int64_t low = 0, high = labels->count - 1;
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (labels->all[middle].value < value)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return labels->all[low].class;
 }
 
 bool dt_labels_within(const dt_labels *labels, int64_t classes) {
@@ -85,7 +102,7 @@ static dt_status collect_small(dt_labels *labels, const dt_ranks *ranks, const d
     dt_status status = dt_ranks_agree(ranks, there ? dt_ok() : dt_fail_memory("the labels", (size_t)size * 32));
     if (status.code == DT_OK) status = count_small(ranks, targets, size, counts, rows);
     for (int64_t i = 0; i < size && status.code == DT_OK; i++)
-        if (counts[i] > 0) labels->all[labels->count++] = (dt_label){i, counts[i], rows[i]};
+        if (counts[i] > 0) labels->all[labels->count++] = (dt_label){.value = i, .count = counts[i], .row = rows[i]};
     dt_free(counts);
     dt_free(rows);
     return status;
@@ -131,6 +148,27 @@ static dt_status collect_any(dt_labels *labels, const dt_targets *targets) {
 
 /* ---- telling ---- */
 
+const char *dt_label_name(const dt_targets *targets, int64_t label) {
+    const char *name = targets->hot > 0 ? dt_array_column(targets->y, label) : dt_array_member(targets->y, label);
+    return name && *name ? name : NULL;
+}
+
+void dt_label_text(const dt_targets *targets, int64_t label, char out[DT_LABEL_TEXT]) {
+    const char *name = dt_label_name(targets, label);
+    char shown[DT_LABEL_TEXT - 32];
+    if (name) dt_escape_name(shown, sizeof shown, name);
+    if (name && (targets->hot > 0 || dt_array_of_texts(targets->y)))
+        snprintf(out, DT_LABEL_TEXT, "\"%s\"", shown);
+    else if (name)
+        snprintf(out, DT_LABEL_TEXT, "%" PRId64 " (%s)", label, shown);
+    else
+        snprintf(out, DT_LABEL_TEXT, "%" PRId64, label);
+}
+
+void dt_targets_label_text(const dt_targets *targets, int64_t row, char out[DT_LABEL_TEXT]) {
+    dt_label_text(targets, dt_targets_label(targets, row), out);
+}
+
 /* One that is so much rarer than the others that it may be an error, or NULL. */
 static const dt_label *stray(const dt_labels *labels) {
     const dt_label *rarest = NULL;
@@ -142,7 +180,27 @@ static const dt_label *stray(const dt_labels *labels) {
     return rarest && labels->count > 1 && rarest->count * labels->count * 20 < samples ? rarest : NULL;
 }
 
-static void describe(const dt_labels *labels, const char *dataset, char *out, size_t size) {
+/* "labels of /y: 12 texts, \"bird\", \"cat\", \"dog\", …" */
+static void describe_texts(const dt_labels *labels, const dt_targets *targets, char *out, size_t size) {
+    char text[DT_LABEL_TEXT];
+    dt_append(out, size, "labels of %s: %" PRId64 " texts", targets->name, labels->count);
+    for (int64_t i = 0; i < labels->count && strlen(out) < size / 3; i++) {
+        dt_label_text(targets, labels->all[i].value, text);
+        dt_append(out, size, ", %s", text);
+    }
+    const dt_label *odd = stray(labels);
+    if (!odd) return;
+    dt_label_text(targets, odd->value, text);
+    dt_append(out, size, "; %s is in %" PRId64 " row%s alone, row %" PRId64, text, odd->count,
+              odd->count > 1 ? "s" : "", odd->row);
+}
+
+static void describe(const dt_labels *labels, const dt_targets *targets, char *out, size_t size) {
+    const char *dataset = targets->name;
+    if (labels->all && dt_array_of_texts(targets->y)) {
+        describe_texts(labels, targets, out, size);
+        return;
+    }
     if (!labels->all) {
         dt_append(out, size, "labels of %s: more than %d different ones, from %" PRId64 " to %" PRId64, dataset,
                   DT_MOST_CLASSES, labels->least, labels->most);
@@ -181,6 +239,6 @@ dt_status dt_labels_collect(dt_labels **out, const dt_ranks *ranks, const dt_tar
         DT_TRY(collect_small(labels, ranks, targets));
     else
         DT_TRY(dt_ranks_agree(ranks, collect_any(labels, targets)));
-    describe(labels, targets->name, labels->text, sizeof labels->text);
+    describe(labels, targets, labels->text, sizeof labels->text);
     return dt_ok();
 }

@@ -1,6 +1,6 @@
-/* Samples without all of their values: NaN in the input or in the targets, as which the readers of foreign files hand
- * over what those mark as missing. With data.missing: drop the rows that have one are no samples. Which they are is
- * found by all ranks together, in one look at all data, when a source is opened. */
+/* Samples without all of their values: NaN in the input or in the targets, or an empty text for a label; as NaN the
+ * readers of foreign files hand over what those mark as missing. With data.missing: drop the rows that have one are no
+ * samples. Which they are is found by all ranks together, in one look at all data, when a source is opened. */
 #include "missing.h"
 
 #include <math.h>
@@ -18,6 +18,7 @@ static bool lacks_value(const dt_array *array, int64_t row) {
     const dt_shape shape = dt_array_row_shape(array);
     const dt_dtype dtype = dt_array_dtype(array);
     const int64_t n = dt_shape_count(&shape);
+    if (dt_array_of_texts(array)) return !*dt_array_member(array, dt_integer_at(dt_array_row(array, 0), dtype, row));
     const char *values = dt_array_row(array, row);
     double numbers[AT_ONCE];
     for (int64_t at = 0; at < n; at += AT_ONCE) {
@@ -31,7 +32,7 @@ static bool lacks_value(const dt_array *array, int64_t row) {
 }
 
 static bool may_lack(const dt_array *array) {
-    return dt_array_dtype(array) == DT_F32 || dt_array_dtype(array) == DT_F64;
+    return dt_array_dtype(array) == DT_F32 || dt_array_dtype(array) == DT_F64 || dt_array_of_texts(array);
 }
 
 /* Bit i of missing[] for each sample i of this rank's part. */

@@ -119,6 +119,7 @@ static dt_status open_key(dt_array **key, const dt_source *source, const dt_rank
                           const dt_h5_order *order) {
     dt_h5_order own = order ? *order : (dt_h5_order){.axis = 0};
     own.channels_last = false;
+    own.texts = true;
     DT_TRY(dt_array_describe(key, ranks, source->file, key_of(data), &own));
     if (dt_array_rows(*key) != dt_array_rows(source->x))
         return dt_fail(DT_ERR_INPUT, "%s: %s has %lld rows but %s has %lld; data.split needs a value for each",

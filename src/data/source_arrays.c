@@ -124,6 +124,7 @@ static dt_status describe_targets(dt_source *source, const dt_ranks *ranks, cons
     dt_array **y = &source->targets.y;
     dt_h5_order own = order ? *order : (dt_h5_order){.axis = 0};
     own.channels_last = false;
+    own.texts = true;
     DT_TRY(dt_array_describe(y, ranks, source->file, source->targets.name, &own));
     if (own.axis == 0 || dt_array_rows(*y) == dt_array_rows(source->x)) return dt_ok();
     dt_array *first;

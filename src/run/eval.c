@@ -23,17 +23,14 @@ typedef struct dt_told {
     const dt_tally *tally;
     const dt_assessment *assessment;
     const char *split;
-    char *names; /* of classes */
-    int64_t names_bytes;
 } dt_told;
 
 /* The name of a class, or the label it has in the data. */
 static const char *name_class(const void *context, int64_t class, char room[24]) {
     const dt_told *told = context;
     const dt_classes *known = &told->work->classes;
-    const char *name = told->names, *end = told->names ? told->names + told->names_bytes : NULL;
-    for (int64_t i = 0; i < class && name < end; i++) name += strlen(name) + 1;
-    if (name && name < end && *name) return name;
+    const char *name = dt_class_name(known, class);
+    if (*name) return name;
     snprintf(room, 24, "%lld", (long long)(class < known->count ? known->values[class] : class));
     return room;
 }
@@ -104,11 +101,9 @@ static dt_status tell_all(dt_told *told, const dt_eval_options *options) {
     dt_comm *comm = told->work->comm;
     dt_status status = dt_ok();
     if (dt_comm_rank(comm) == 0) {
-        status = dt_trained_names(told->work->path, &told->names, &told->names_bytes);
         tell_first(told);
-        if (status.code == DT_OK) status = tell_assessment(told);
+        status = tell_assessment(told);
         if (status.code == DT_OK && options->json) status = write_json(told, options->json);
-        dt_free(told->names);
     }
     DT_TRY(dt_comm_agree(comm, status));
     tell(told);

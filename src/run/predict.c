@@ -22,7 +22,6 @@ typedef struct predict_work {
     dt_at_work at_work;
     dt_results results;
     dt_sink *sink;
-    char *names; /* of classes */
     int64_t piece, batch;
     double began;
 } predict_work;
@@ -118,7 +117,8 @@ static dt_status predict_into(predict_work *p, const dt_sink_kind *kind, const c
     dt_at_work *w = &p->at_work;
     dt_predictor predictor = {&w->ranks,    w->model,   w->kernels,      &w->scales, w->weights,
                               w->weights16, w->sources, w->source_count, p->piece,   p->batch};
-    p->sink->names = p->names;
+    p->sink->names = p->at_work.classes.names;
+    p->sink->names_bytes = p->at_work.classes.names_bytes;
     dt_status status = dt_sink_open(p->sink, kind, &w->ranks, path, &p->results, dt_at_work_samples(w));
     if (status.code == DT_OK) status = dt_predict(&predictor, &p->results, p->sink, made);
     return close_sink(p, status, made);
@@ -155,7 +155,6 @@ static dt_status predict(predict_work *p, dt_comm *comm, const dt_predict_option
     DT_TRY(dt_at_work_load(w));
     p->sink = dt_alloc(1, sizeof *p->sink);
     DT_TRY(dt_comm_agree(comm, p->sink ? dt_ok() : dt_fail_memory("a file", sizeof *p->sink)));
-    DT_TRY(dt_comm_agree(comm, dt_trained_names(w->path, &p->names, &p->sink->names_bytes)));
     dt_watchdog_note(dt_comm_watchdog(comm), DT_ACTIVITY_EVALUATE, w->head.position.step);
     DT_TRY(predict_into(p, kind, options->out, &made));
     tell(p, &made);
@@ -169,7 +168,6 @@ dt_status dt_predict_run(dt_comm *comm, const dt_predict_options *options) {
     dt_status status = predict(&p, comm, options);
     dt_results_finish(&p.results);
     dt_free(p.sink);
-    dt_free(p.names);
     dt_at_work_close(&p.at_work);
     return status;
 }

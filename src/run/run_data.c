@@ -60,6 +60,7 @@ static dt_status open_sources(dt_run_data *data, const dt_ranks *ranks, const dt
                                  .vocabulary = data->vocabulary.size,
                                  .streams = recipe->train.batch};
     DT_TRY(dt_source_open(&data->train, ranks, &request));
+    DT_TRY(dt_targets_check_shared(&data->train.targets));
     if (ranks->rank == 0) tell_split(&data->train, wanted);
     data->judge = dt_recipe_judge(wanted);
     data->has_test = data->judge != DT_SPLIT_TRAIN;
@@ -90,6 +91,5 @@ void dt_run_data_close(dt_run_data *data) {
     dt_source_close(&data->test);
     dt_vocabulary_finish(&data->vocabulary);
     dt_classes_finish(&data->classes);
-    dt_free(data->class_names);
     dt_scales_close(&data->scales);
 }

@@ -19,9 +19,7 @@ typedef struct dt_run_data {
     dt_identity identity;     /* of both */
     char identity_text[DT_IDENTITY_TEXT];
     dt_scales scales;
-    dt_classes classes; /* of labels that are no class numbers */
-    char *class_names;  /* [class_names_bytes], of dt_class_names */
-    int64_t class_names_bytes;
+    dt_classes classes; /* of labels that are no class numbers, and their names */
 } dt_run_data;
 
 /* Collective. Opens both sources and identifies them. */

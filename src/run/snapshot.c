@@ -37,8 +37,9 @@ void dt_snapshot_describe(dt_snapshot *snapshot, const dt_session *session, dt_r
     int beside = DT_LEDGER_BESIDE;
     beside += dt_ranges_beside(&data->train, &data->scales, snapshot->beside + beside);
     beside += dt_scales_beside(&session->recipe->data, &data->scales, snapshot->beside + beside);
-    if (data->class_names)
-        snapshot->beside[beside++].array = (dt_extra){"class_names", DT_U8, data->class_names_bytes, data->class_names};
+    const dt_classes *classes = &data->classes;
+    if (classes->names)
+        snapshot->beside[beside++].array = (dt_extra){"class_names", DT_U8, classes->names_bytes, classes->names};
     snapshot->state = (dt_state){.seed = session->recipe->seed,
                                  .shards = shards,
                                  .recipe = snapshot->recipe,

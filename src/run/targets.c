@@ -11,8 +11,8 @@
 
 dt_status dt_run_data_check_targets(dt_run_data *data) {
     dt_targets *train = &data->train.targets, *test = &data->test.targets;
-    if (train->either && !test->labels) dt_targets_as_numbers(train);
-    if (test->either && !train->labels) dt_targets_as_numbers(test);
+    if ((train->either || train->hot > 0) && !test->labels) dt_targets_as_values(train);
+    if ((test->either || test->hot > 0) && !train->labels) dt_targets_as_values(test);
     if (train->labels == test->labels && (train->labels || train->width == test->width)) return dt_ok();
     char one[64], other[64];
     dt_targets_text(train, one, sizeof one);
@@ -24,7 +24,6 @@ dt_status dt_run_data_check_targets(dt_run_data *data) {
 dt_status dt_run_data_settle_targets(dt_run_data *data, const dt_reals *class_weights, int64_t outputs, bool resumes) {
     DT_TRY(dt_targets_settle(&data->train.targets, &data->classes, !resumes, outputs));
     DT_TRY(dt_sample_weights_settle(&data->train.weights, &data->train.targets, class_weights));
-    DT_TRY(dt_class_names(&data->train.targets, &data->class_names, &data->class_names_bytes));
     return data->has_test ? dt_targets_settle(&data->test.targets, &data->classes, false, outputs) : dt_ok();
 }
 
@@ -32,8 +31,9 @@ dt_status dt_run_data_settle_targets(dt_run_data *data, const dt_reals *class_we
 static void tell_names(const dt_run_data *data) {
     char text[256] = "";
     size_t used = 0;
-    const char *name = data->class_names, *end = name + data->class_names_bytes;
+    const char *name = data->classes.names, *end = name + data->classes.names_bytes;
     for (; name < end && used < 160; name += strlen(name) + 1) {
+        if (!*name) continue; /* of an output beyond the classes there are */
         char shown[64];
         dt_escape_name(shown, sizeof shown, name);
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", used ? ", " : "", shown);
@@ -59,15 +59,17 @@ static void tell_weights(const dt_sample_weights *weights) {
 
 void dt_run_data_tell_targets(const dt_run_data *data) {
     const dt_targets *train = &data->train.targets;
-    int64_t label, row;
     tell_dropped(&data->train);
     if (data->has_test) tell_dropped(&data->test);
     if (data->classes.count > 0 && train->found)
         dt_log_info("%lld classes, numbered in the order of their labels (%s)", (long long)data->classes.count,
                     dt_labels_text(train->found));
-    if (data->class_names) tell_names(data);
+    if (data->classes.names) tell_names(data);
     if (data->train.weights.classes) tell_weights(&data->train.weights);
-    if (data->has_test && dt_targets_unseen(&data->test.targets, train, &label, &row))
-        dt_log_info("%s: %s row %lld is %lld, a class that no row of %s has (%s)", train->file, data->test.targets.name,
-                    (long long)row, (long long)label, train->name, dt_labels_text(train->found));
+    int64_t row = data->has_test ? dt_targets_unseen(&data->test.targets, train) : -1;
+    if (row < 0) return;
+    char label[DT_LABEL_TEXT];
+    dt_targets_label_text(&data->test.targets, row, label);
+    dt_log_info("%s: %s row %lld is %s, a class that no row of %s has (%s)", train->file, data->test.targets.name,
+                (long long)row, label, train->name, dt_labels_text(train->found));
 }

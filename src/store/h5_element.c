@@ -113,9 +113,19 @@ static hid_t type_at(hid_t stored, const field_path *path) {
 
 /* ---- what HDF5 is asked for ---- */
 
-/* Of a number, or an array of numbers; invalid where it is neither. */
+/* Of a string: as it is stored, but of one of variable length as it is in memory. */
+static hid_t reading_string(hid_t stored) {
+    if (H5Tis_variable_str(stored) <= 0) return H5Tcopy(stored);
+    hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, H5T_VARIABLE);
+    H5Tset_cset(type, H5Tget_cset(stored));
+    return type;
+}
+
+/* Of a number, an array of numbers, or a string; invalid where it is none of them. */
 static hid_t reading_type(hid_t stored) {
     dt_dtype dtype;
+    if (H5Tget_class(stored) == H5T_STRING) return reading_string(stored);
     if (H5Tget_class(stored) != H5T_ARRAY)
         return dt_h5_dtype_of(stored, &dtype) ? H5Tcopy(dt_h5_reading_type(stored, dtype)) : H5I_INVALID_HID;
     hsize_t dims[H5S_MAX_RANK];
@@ -229,8 +239,12 @@ static dt_status fail_size(const about *a) {
                    dt_escape_name(path, sizeof path, a->choices->text), (long long)MOST_LEAVES, DT_MAX_RANK - 1);
 }
 
+static bool is_text(hid_t stored) {
+    return H5Tget_class(stored) == H5T_STRING;
+}
+
 static bool is_numeric(hid_t stored) {
-    hid_t type = reading_type(stored);
+    hid_t type = is_text(stored) ? H5I_INVALID_HID : reading_type(stored);
     if (type >= 0) H5Tclose(type);
     return type >= 0;
 }
@@ -247,9 +261,20 @@ static dt_status add_field(dt_h5_element *e, const about *a, const char *field, 
     return dt_ok();
 }
 
+/* The one string of an element; its number will be an int32. */
+static dt_status add_text(dt_h5_element *e, hid_t stored, size_t offset) {
+    static const dt_h5_text kinds[] = {
+        [H5T_STR_NULLTERM] = DT_H5_ENDED, [H5T_STR_NULLPAD] = DT_H5_ZEROS, [H5T_STR_SPACEPAD] = DT_H5_SPACES};
+    H5T_str_t padding = H5Tget_strpad(stored);
+    bool known = padding == H5T_STR_NULLTERM || padding == H5T_STR_NULLPAD || padding == H5T_STR_SPACEPAD;
+    e->text = H5Tis_variable_str(stored) > 0 ? DT_H5_VARIABLE : known ? kinds[padding] : DT_H5_ZEROS;
+    e->text_bytes = e->text == DT_H5_VARIABLE ? 0 : H5Tget_size(stored);
+    return add_numbers(e, offset, 1, DT_I32) ? dt_ok() : dt_fail_memory("a type", sizeof *e->leaves);
+}
+
 /* ---- elements ---- */
 
-static dt_status open_compound(dt_h5_element *e, const about *a, hid_t stored) {
+static dt_status open_compound(dt_h5_element *e, const about *a, hid_t stored, bool texts) {
     int count = a->choices->count;
     field_path paths[DT_H5_MOST_CHOICES];
     for (int i = 0; i < count; i++) {
@@ -262,7 +287,7 @@ static dt_status open_compound(dt_h5_element *e, const about *a, hid_t stored) {
         snprintf(before, sizeof before, "%s.", field);
         if (H5Tget_class(type) == H5T_COMPOUND)
             status = fail_compound(a, type, before);
-        else if (!is_numeric(type))
+        else if (!is_numeric(type) && !(is_text(type) && texts && count == 1))
             status = fail_type(a, field, type);
         H5Tclose(type);
         DT_TRY(status);
@@ -271,7 +296,9 @@ static dt_status open_compound(dt_h5_element *e, const about *a, hid_t stored) {
     if (e->memory < 0) return dt_h5_fail(a->file, a->choices->text, "making a type for the fields");
     for (int i = 0; i < count; i++) {
         hid_t type = type_at(stored, &paths[i]);
-        dt_status status = add_field(e, a, a->choices->choice[i].field, type, offset_of(e->memory, stored, &paths[i]));
+        size_t offset = offset_of(e->memory, stored, &paths[i]);
+        dt_status status =
+            is_text(type) ? add_text(e, type, offset) : add_field(e, a, a->choices->choice[i].field, type, offset);
         H5Tclose(type);
         DT_TRY(status);
     }
@@ -279,14 +306,19 @@ static dt_status open_compound(dt_h5_element *e, const about *a, hid_t stored) {
     return dt_ok();
 }
 
-dt_status dt_h5_element_open(dt_h5_element *out, const dt_h5 *file, hid_t stored, const dt_h5_choices *choices) {
+dt_status dt_h5_element_open(dt_h5_element *out, const dt_h5 *file, hid_t stored, const dt_h5_choices *choices,
+                             bool texts) {
     *out = (dt_h5_element){.memory = H5I_INVALID_HID, .only = H5I_INVALID_HID};
     about a = {file, choices};
     bool compound = H5Tget_class(stored) == H5T_COMPOUND, fields = choices->count > 0 && choices->choice[0].field;
     if (fields && !compound) return fail_field(&a, stored, choices->choice[0].field);
     if (compound && !fields) return fail_compound(&a, stored, "");
     if (compound) {
-        DT_TRY(open_compound(out, &a, stored));
+        DT_TRY(open_compound(out, &a, stored, texts));
+    } else if (is_text(stored)) {
+        if (!texts) return fail_type(&a, NULL, stored);
+        out->memory = reading_type(stored);
+        DT_TRY(add_text(out, stored, 0));
     } else {
         out->memory = reading_type(stored);
         if (out->memory < 0) return fail_type(&a, NULL, stored);

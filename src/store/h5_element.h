@@ -13,6 +13,9 @@ typedef struct dt_h5_leaf {
     dt_dtype dtype;
 } dt_h5_leaf;
 
+/* How a string ends. */
+typedef enum dt_h5_text { DT_H5_NO_TEXT, DT_H5_VARIABLE, DT_H5_ENDED, DT_H5_ZEROS, DT_H5_SPACES } dt_h5_text;
+
 typedef struct dt_h5_element {
     hid_t memory; /* the type that HDF5 is asked for */
     size_t bytes; /* of that */
@@ -22,10 +25,13 @@ typedef struct dt_h5_element {
     dt_dtype dtype;     /* that holds them all */
     hid_t only;         /* the stored type, where all of them have one; else invalid */
     bool native;        /* it is one number, and lies in the file as it does in memory */
+    dt_h5_text text;    /* it is one string instead, at its one leaf's offset */
+    size_t text_bytes;  /* of that, with its padding; not of one of variable length */
 } dt_h5_element;
 
-/* Of values of type `stored`. To be closed, also after a failure. */
-dt_status dt_h5_element_open(dt_h5_element *out, const dt_h5 *file, hid_t stored, const dt_h5_choices *choices);
+/* Of values of type `stored`; `texts`: one string is welcome, too. To be closed, also after a failure. */
+dt_status dt_h5_element_open(dt_h5_element *out, const dt_h5 *file, hid_t stored, const dt_h5_choices *choices,
+                             bool texts);
 void dt_h5_element_close(dt_h5_element *element);
 
 /* The number format that holds the numbers of both, by NumPy's rules. */

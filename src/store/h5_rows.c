@@ -84,7 +84,10 @@ static dt_status take_parts(dt_h5_rows *rows) {
     return dt_ok();
 }
 
-static dt_status open_sides(dt_h5_rows *rows, const char *named, const dt_h5_order *order) {
+static dt_status open_sides(dt_h5_rows *rows, const char *named, const dt_h5_order *wanted) {
+    dt_h5_order numbers = *wanted;
+    const dt_h5_order *order = &numbers;
+    numbers.texts = false;
     DT_TRY(dt_h5_inputs_parse(&rows->named, rows->files->name[0], named));
     rows->info.shape.rank = 2;
     rows->info.input_count = rows->named.count;

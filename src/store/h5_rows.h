@@ -33,7 +33,13 @@ typedef struct dt_h5_order {
     int64_t axis;  /* rows are along this dimension; negative: from the end. Of a list, its only one */
     bool reversed; /* the dimensions count from the last to the first, as Fortran, Julia, MATLAB and R write them */
     bool channels_last; /* the first dimension of a row becomes its last: [C, H, W] gives [H, W, C] */
+    bool texts;         /* one string a row is welcome, too: it becomes the number of its text, int32 */
 } dt_h5_order;
+
+/* Of a dataset of strings, at most so many different ones, of so many bytes in all, each of so many. */
+#define DT_H5_MOST_TEXTS (1 << 20)
+#define DT_H5_MOST_TEXT_BYTES ((size_t)64 << 20)
+#define DT_H5_TEXT_BYTES 1024
 
 /* Files one after the other; the names are borrowed. */
 typedef struct dt_h5_files {
@@ -54,6 +60,8 @@ typedef struct dt_h5_rows_info {
     dt_shape shape;       /* of all files: [rows, …] */
     int64_t block_rows;   /* that are stored together, so that a multiple of them is read at no extra cost; 0: any */
     uint64_t chunk_bytes; /* the largest chunk, unpacked; 0: none */
+    int32_t texts;        /* 1: they are strings, and numbers by the order of their bytes, of those in all files */
+    int32_t columns;      /* 1: rows are the fields of a compound, and dt_h5_rows_members has their names */
     int64_t input_count;  /* 0: no part has a name */
     dt_input input[DT_MOST_INPUTS];
 } dt_h5_rows_info;
@@ -71,7 +79,9 @@ const dt_h5_part *dt_h5_rows_parts(const dt_h5_rows *rows);
 dt_status dt_h5_rows_read(dt_h5_rows *rows, int64_t first, int64_t count, void *out);
 /* Bytes that reading `count` rows at once takes besides the rows themselves, for dt_guard_allow. */
 size_t dt_h5_rows_memory(const dt_h5_rows *rows, int64_t count);
-/* dt_h5_members, where all values are of one enumeration, the same in all files. */
+/* Names, in their order: of strings the texts, ascending in their bytes, with the numbers that stand for them; of
+ * fields their own, with their places in a row; of values that are all of one enumeration, the same in all files,
+ * dt_h5_members. */
 dt_status dt_h5_rows_members(const dt_h5_rows *rows, dt_h5_member show, void *context);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/escape.h"
 #include "base/memory.h"
 #include "h5_internal.h"
+#include "h5_strings.h"
 #include "h5_types.h"
 #include "h5_view.h"
 
@@ -16,9 +17,10 @@ struct dt_h5_series {
     const char *dataset;
     dt_h5_order order;
     dt_h5_rows_info info;
-    dt_h5_part *parts; /* [files->count] */
-    hid_t only;        /* the first file's type of all values, where they have one */
-    int64_t open;      /* the file that view is of; below 0: none */
+    dt_h5_part *parts;  /* [files->count] */
+    hid_t only;         /* the first file's type of all values, where they have one */
+    dt_h5_texts *texts; /* of strings: those of all files */
+    int64_t open;       /* the file that view is of; below 0: none */
     dt_h5 *file;
     dt_h5_view view;
     size_t most_row; /* bytes of a row as it is read, and whether it is put in order then, in any file */
@@ -68,6 +70,10 @@ static dt_status check_alike(const dt_h5_series *rows) {
         return dt_fail(DT_ERR_INPUT, "%s: %s has %s, but in %s %s; files of one data set must agree", rows->file->path,
                        rows->dataset, here, first, there);
     }
+    if ((v->element.text != DT_H5_NO_TEXT) != (rows->info.texts != 0))
+        return dt_fail(DT_ERR_INPUT, "%s: %s has %s, but in %s %s; files of one data set must agree", rows->file->path,
+                       rows->dataset, v->element.text ? "strings" : "numbers", first,
+                       rows->info.texts ? "strings" : "numbers");
     bool names = rows->only >= 0 && H5Tget_class(rows->only) == H5T_ENUM;
     bool other = v->element.only >= 0 && H5Tget_class(v->element.only) == H5T_ENUM;
     if (names != other || (names && H5Tequal(rows->only, v->element.only) <= 0))
@@ -85,6 +91,8 @@ static dt_status take_part(dt_h5_series *rows, int64_t index) {
         info->dtype = v->dtype;
         info->shape = v->shape;
         info->shape.dim[0] = 0;
+        info->texts = v->element.text != DT_H5_NO_TEXT;
+        info->columns = v->element.count > 1 && v->element.count == v->choices.count && v->choices.choice[0].field;
         rows->only = v->element.only >= 0 ? H5Tcopy(v->element.only) : H5I_INVALID_HID;
     }
     DT_TRY(check_alike(rows));
@@ -111,6 +119,17 @@ static dt_status check_size(const dt_h5_series *rows) {
     return dt_ok();
 }
 
+/* Which texts there are, before any is given a number. */
+static dt_status look_at_texts(dt_h5_series *rows) {
+    DT_TRY(dt_h5_texts_create(&rows->texts));
+    for (int64_t i = 0; i < rows->files->count; i++) {
+        DT_TRY(enter(rows, i));
+        if (i == 0) dt_guard_allow(dt_h5_series_memory(rows, 0));
+        DT_TRY(dt_h5_strings_add(&rows->view, rows->texts));
+    }
+    return dt_h5_texts_sort(rows->texts);
+}
+
 static dt_status look(dt_h5_series *rows) {
     rows->parts = dt_alloc((size_t)rows->files->count, sizeof *rows->parts);
     if (!rows->parts) return dt_fail_memory("a list of files", (size_t)rows->files->count * sizeof *rows->parts);
@@ -119,7 +138,8 @@ static dt_status look(dt_h5_series *rows) {
         DT_TRY(take_part(rows, i));
         dt_alive();
     }
-    return check_size(rows);
+    DT_TRY(check_size(rows));
+    return rows->info.texts ? look_at_texts(rows) : dt_ok();
 }
 
 dt_status dt_h5_series_open(dt_h5_series **out, const dt_h5_files *files, const char *dataset,
@@ -144,6 +164,7 @@ void dt_h5_series_close(dt_h5_series *rows) {
     if (!rows) return;
     leave(rows);
     if (rows->only >= 0) H5Tclose(rows->only);
+    dt_h5_texts_destroy(rows->texts);
     dt_free(rows->parts);
     dt_free(rows);
 }
@@ -184,7 +205,8 @@ dt_status dt_h5_series_read(dt_h5_series *rows, int64_t first, int64_t count, vo
         DT_TRY(enter(rows, index));
         if (rows->view.part.rows != part->rows || rows->view.dtype != rows->info.dtype)
             return dt_fail(DT_ERR_CORRUPT, "%s: %s was changed while it was read", rows->file->path, rows->dataset);
-        DT_TRY(dt_h5_view_read(&rows->view, here, now, to));
+        DT_TRY(rows->texts ? dt_h5_strings_read(&rows->view, rows->texts, here, now, (int32_t *)(void *)to)
+                           : dt_h5_view_read(&rows->view, here, now, to));
         to += (size_t)now * row_bytes;
         first += now;
         count -= now;
@@ -194,11 +216,25 @@ dt_status dt_h5_series_read(dt_h5_series *rows, int64_t first, int64_t count, vo
 
 size_t dt_h5_series_memory(const dt_h5_series *rows, int64_t count) {
     /* a chunk as it comes, as it is unpacked, and as it is converted */
-    size_t boxes = rows->orders ? (size_t)count * rows->most_row : 0;
+    size_t boxes = rows->texts ? dt_h5_strings_memory(&rows->view) : rows->orders ? (size_t)count * rows->most_row : 0;
     return boxes + 3 * rows->info.chunk_bytes;
 }
 
+/* A false return of `show` ends it. */
+static dt_status show_fields(const dt_h5_series *rows, dt_h5_member show, void *context) {
+    dt_h5_choices *choices = dt_alloc(1, sizeof *choices);
+    if (!choices) return dt_fail_memory("the fields of a dataset", sizeof *choices);
+    dt_status status = dt_h5_choices_parse(choices, rows->files->name[0], rows->dataset);
+    for (int i = 0; status.code == DT_OK && i < choices->count && show(context, choices->choice[i].field, i); i++)
+        continue;
+    dt_free(choices);
+    return status;
+}
+
 dt_status dt_h5_series_members(const dt_h5_series *rows, dt_h5_member show, void *context) {
+    int32_t texts = rows->texts ? dt_h5_texts_count(rows->texts) : 0;
+    for (int32_t i = 0; i < texts && show(context, dt_h5_texts_at(rows->texts, i), i); i++) continue;
+    if (rows->info.columns) return show_fields(rows, show, context);
     if (rows->only >= 0) dt_h5_show_members(rows->only, show, context);
     return dt_ok();
 }

@@ -1,7 +1,7 @@
 /* A dataset of one file as plain rows: which of its dimensions are what, which part is read, and reading it. HDF5 reads
  * one box of elements at a time, straight into the caller's memory where that is all there is to do; else it is put in
- * order afterwards (h5_gather.c). Of columns that are far apart all between them are read, too: a box of a chunk costs
- * as much as the chunk, and one call is worth more than the bytes it saves elsewhere. */
+ * order afterwards (h5_gather.c; strings: h5_strings.c). Of columns that are far apart all between them are read, too:
+ * a box of a chunk costs as much as the chunk, and one call is worth more than the bytes it saves elsewhere. */
 #include "h5_view.h"
 
 #include <string.h>
@@ -69,6 +69,14 @@ static dt_status read_dimensions(dt_h5_view *v) {
     for (int i = 0; i < v->rank; i++)
         if (v->dims[i] > INT64_MAX) return dt_fail(DT_ERR_CORRUPT, "%s: %s has an impossible shape", path, name);
     return dt_ok();
+}
+
+/* netCDF has strings as rows of single characters. */
+static void join_characters(dt_h5_view *v, const dt_h5_order *order) {
+    bool single = v->element.text && v->element.text_bytes == 1 && v->element.bytes == 1;
+    if (!single || v->rank != 2 || order->axis != 0 || order->reversed || v->choices.count > 0) return;
+    v->chars = (int64_t)v->dims[1];
+    v->rank = 1;
 }
 
 /* Which dimension of the dataset each one of the rows is. */
@@ -170,10 +178,28 @@ static dt_status settle_shape(dt_h5_view *v) {
     return dt_ok();
 }
 
+#define MOST_STRING_BYTES ((int64_t)1 << 24) /* with its padding */
+
+/* Strings are one a row, whatever dimensions of size 1 there are. */
+static dt_status settle_texts(dt_h5_view *v) {
+    if (!v->element.text) return dt_ok();
+    int64_t rows = v->shape.dim[0], each = dt_shape_count(&v->shape) / rows;
+    const char *path = v->file->path, *name = v->choices.text;
+    if (each != 1)
+        return dt_fail(DT_ERR_INPUT, "%s: %s has %lld texts a row; labels and groups are one each", path, name,
+                       (long long)each);
+    int64_t bytes = v->chars > 0 ? v->chars : (int64_t)v->element.bytes;
+    if (bytes > MOST_STRING_BYTES)
+        return dt_fail(DT_ERR_INPUT, "%s: %s has strings of %lld bytes; labels and groups have %d at most", path, name,
+                       (long long)bytes, DT_H5_TEXT_BYTES);
+    v->shape = (dt_shape){1, {rows}};
+    return dt_ok();
+}
+
 static void settle_storage(dt_h5_view *v) {
     bool in_order = !v->columns && !v->packing.is_packed;
     for (int i = 0; i < v->rank; i++) in_order = in_order && v->from[i] == i;
-    v->plain = in_order && v->element.count == 1 && v->element.dtype == v->dtype;
+    v->plain = in_order && v->element.count == 1 && v->element.dtype == v->dtype && !v->element.text;
     v->part.rows = v->shape.dim[0];
     hid_t list = H5Dget_create_plist(v->id);
     H5D_layout_t layout = H5Pget_layout(list);
@@ -198,15 +224,17 @@ dt_status dt_h5_view_open(dt_h5_view *v, dt_h5 *file, const char *dataset, const
     v->id = v->space = v->element.memory = v->element.only = H5I_INVALID_HID;
     DT_TRY(find(v, dataset));
     hid_t stored = H5Dget_type(v->id);
-    dt_status status = dt_h5_element_open(&v->element, file, stored, &v->choices);
+    dt_status status = dt_h5_element_open(&v->element, file, stored, &v->choices, order->texts);
     H5Tclose(stored);
     DT_TRY(status);
-    DT_TRY(dt_h5_packing_read(&v->packing, file, v->choices.text, v->id, &v->element));
+    if (!v->element.text) DT_TRY(dt_h5_packing_read(&v->packing, file, v->choices.text, v->id, &v->element));
     v->dtype = v->packing.is_packed ? v->packing.dtype : v->element.dtype;
     DT_TRY(read_dimensions(v));
+    join_characters(v, order);
     DT_TRY(order_dimensions(v, order));
     DT_TRY(choose_columns(v));
     DT_TRY(settle_shape(v));
+    DT_TRY(settle_texts(v));
     settle_storage(v);
     return dt_h5_check_stored(file->path, file->directory, file->file, v->choices.text, v->id);
 }
@@ -230,8 +258,8 @@ size_t dt_h5_view_row_bytes(const dt_h5_view *v) {
     return bytes;
 }
 
-/* The box of `count` rows; block gets its size. */
-static dt_status read_box(const dt_h5_view *v, int64_t first, int64_t count, hsize_t block[H5S_MAX_RANK], void *to) {
+dt_status dt_h5_view_box(const dt_h5_view *v, int64_t first, int64_t count, hsize_t block[H5S_MAX_RANK], hid_t list,
+                         void *to) {
     hsize_t start[H5S_MAX_RANK] = {0};
     memcpy(block, v->dims, sizeof v->dims);
     if (v->rank > 1) {
@@ -241,8 +269,8 @@ static dt_status read_box(const dt_h5_view *v, int64_t first, int64_t count, hsi
     start[v->from[0]] = (hsize_t)first;
     block[v->from[0]] = (hsize_t)count;
     H5Sselect_hyperslab(v->space, H5S_SELECT_SET, start, NULL, block, NULL);
-    hid_t memory = H5Screate_simple(v->rank, block, NULL);
-    herr_t code = H5Dread(v->id, v->element.memory, memory, v->space, H5P_DEFAULT, to);
+    hid_t memory = H5Screate_simple(v->rank + (v->chars > 0), block, NULL);
+    herr_t code = H5Dread(v->id, v->element.memory, memory, v->space, list, to);
     H5Sclose(memory);
     dt_alive();
     return code < 0 ? dt_h5_fail(v->file, v->choices.text, "reading") : dt_ok();
@@ -250,7 +278,7 @@ static dt_status read_box(const dt_h5_view *v, int64_t first, int64_t count, hsi
 
 static dt_status read_in_order(const dt_h5_view *v, int64_t first, int64_t count, char *box, char *out) {
     hsize_t block[H5S_MAX_RANK];
-    DT_TRY(read_box(v, first, count, block, box));
+    DT_TRY(dt_h5_view_box(v, first, count, block, H5P_DEFAULT, box));
     return dt_h5_gather(v, box, block, count, out);
 }
 
@@ -267,7 +295,8 @@ dt_status dt_h5_view_read(const dt_h5_view *v, int64_t first, int64_t count, voi
         int64_t now = count - done < at_once ? count - done : at_once;
         hsize_t block[H5S_MAX_RANK];
         char *to = (char *)out + (size_t)done * out_row;
-        status = v->plain ? read_box(v, first + done, now, block, to) : read_in_order(v, first + done, now, box, to);
+        status = v->plain ? dt_h5_view_box(v, first + done, now, block, H5P_DEFAULT, to)
+                          : read_in_order(v, first + done, now, box, to);
     }
     dt_free(box);
     return status;

@@ -21,6 +21,7 @@ typedef struct dt_h5_view {
     int64_t column_count;
     int64_t first_column, read_columns; /* what is read of it: all that lie between those that are wanted */
     bool plain;                         /* what is read is what is wanted */
+    int64_t chars;                      /* of strings that are a row of characters: how many; they are no dimension */
     dt_dtype dtype;
     dt_shape shape; /* [rows, …] */
     dt_h5_part part;
@@ -33,7 +34,10 @@ dt_status dt_h5_view_open(dt_h5_view *v, dt_h5 *file, const char *dataset, const
 void dt_h5_view_close(dt_h5_view *v);
 /* Bytes of a row as HDF5 is asked for it. */
 size_t dt_h5_view_row_bytes(const dt_h5_view *v);
-/* Rows [first, first + count) into out[count, …]. */
+/* The box of `count` rows, as HDF5 is asked for it; block gets its size. `list`: properties of the transfer. */
+dt_status dt_h5_view_box(const dt_h5_view *v, int64_t first, int64_t count, hsize_t block[H5S_MAX_RANK], hid_t list,
+                         void *to);
+/* Rows [first, first + count) into out[count, …], of numbers (of strings: h5_strings.h). */
 dt_status dt_h5_view_read(const dt_h5_view *v, int64_t first, int64_t count, void *out);
 
 /* ---- h5_gather.c ---- */

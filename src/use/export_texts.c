@@ -62,13 +62,13 @@ static json_t *name_of(const char *bytes) {
 }
 
 json_t *dt_export_class_names(const dt_export *model) {
-    const dt_trained *t = &model->trained;
+    const dt_classes *classes = &model->trained.classes;
     json_t *list = json_array();
-    for (int64_t at = 0; at < t->class_names_bytes; at += (int64_t)strlen(t->class_names + at) + 1)
-        json_array_append_new(list, name_of(t->class_names + at));
-    for (int64_t i = 0; i < t->classes.count && t->class_names_bytes == 0; i++) {
+    for (int64_t at = 0; at < classes->names_bytes; at += (int64_t)strlen(classes->names + at) + 1)
+        json_array_append_new(list, name_of(classes->names + at));
+    for (int64_t i = 0; i < classes->count && classes->names_bytes == 0; i++) {
         char label[24];
-        snprintf(label, sizeof label, "%lld", (long long)t->classes.values[i]);
+        snprintf(label, sizeof label, "%lld", (long long)classes->values[i]);
         json_array_append_new(list, json_string(label));
     }
     return list;

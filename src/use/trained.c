@@ -45,8 +45,6 @@ dt_status dt_trained_rounded(const dt_kernels *kernels, const dt_real *weights, 
 
 /* ---- opened ---- */
 
-#define MOST_NAMES ((int64_t)1 << 24) /* bytes */
-
 /* What older versions wrote does not tell the shape of samples. */
 static dt_status recall(dt_trained *t) {
     if (!t->head.data)
@@ -65,15 +63,6 @@ static dt_status recall(dt_trained *t) {
     return dt_source_recall(&t->source, &request);
 }
 
-dt_status dt_trained_names(const char *path, char **names, int64_t *bytes) {
-    void *read;
-    *names = NULL;
-    DT_TRY(dt_h5_fetch(path, "/state/class_names", DT_U8, MOST_NAMES, &read, bytes));
-    *names = read;
-    if (*bytes == 0 || (*names)[*bytes - 1] == '\0') return dt_ok();
-    return dt_fail(DT_ERR_CORRUPT, "%s: the last of /state/class_names has no end", path);
-}
-
 dt_status dt_trained_open(dt_trained *t, const char *target) {
     memset(t, 0, sizeof *t);
     dt_ranks alone = dt_ranks_alone();
@@ -81,7 +70,6 @@ dt_status dt_trained_open(dt_trained *t, const char *target) {
     DT_TRY(dt_trained_recipe(t->path, &t->head, &t->recipe));
     if (t->recipe.data.context > 0) DT_TRY(dt_vocabulary_read(&t->vocabulary, t->path));
     DT_TRY(dt_classes_open(&t->classes, &alone, t->path));
-    DT_TRY(dt_trained_names(t->path, &t->class_names, &t->class_names_bytes));
     DT_TRY(recall(t));
     return dt_scales_open(&t->scales, &t->source, &t->recipe.data);
 }
@@ -91,7 +79,6 @@ void dt_trained_close(dt_trained *t) {
     dt_free(t->weights16);
     dt_scales_close(&t->scales);
     dt_source_close(&t->source);
-    dt_free(t->class_names);
     dt_classes_finish(&t->classes);
     dt_vocabulary_finish(&t->vocabulary);
     dt_recipe_finish(&t->recipe);

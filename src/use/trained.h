@@ -20,8 +20,6 @@ typedef struct dt_trained {
     dt_source source;         /* as dt_source_recall tells of it: shapes, types, meaning of the targets */
     dt_vocabulary vocabulary; /* of a text */
     dt_classes classes;       /* labels that are no class numbers */
-    char *class_names;        /* each ended by a 0: [class_names_bytes]; NULL: none. Not escaped */
-    int64_t class_names_bytes;
     dt_scales scales;
     dt_real *weights;   /* of dt_trained_load; NULL before */
     dt_bf16 *weights16; /* the same rounded, for a recipe of bf16; else NULL */
@@ -43,8 +41,6 @@ dt_status dt_trained_find(const char *target, char path[4096]);
 dt_status dt_trained_newest(const char *target, char path[4096]);
 /* Both are to be finished, also after a failure. */
 dt_status dt_trained_recipe(const char *path, dt_checkpoint_head *head, dt_recipe *recipe);
-/* Names of classes: *names[*bytes], each ended by a 0 and not escaped, is to dt_free; NULL: there are none. */
-dt_status dt_trained_names(const char *path, char **names, int64_t *bytes);
 /* That the file has these: before memory is taken for them, for the recipe may claim more than the file has. */
 dt_status dt_trained_fits(const char *path, const dt_table *table, dt_extra *extras, int extra_count);
 /* The weights of a model with this table into weights[table->total]; and what else is asked for. */
