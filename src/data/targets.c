@@ -248,6 +248,17 @@ void dt_targets_as_values(dt_targets *targets) {
     targets->positions = targets->classes = 0;
 }
 
+dt_status dt_targets_check_alike(dt_targets *one, dt_targets *other) {
+    if ((one->either || one->hot > 0) && !other->labels) dt_targets_as_values(one);
+    if ((other->either || other->hot > 0) && !one->labels) dt_targets_as_values(other);
+    if (one->labels == other->labels && (one->labels || one->width == other->width)) return dt_ok();
+    char here[64], there[64];
+    dt_targets_text(one, here, sizeof here);
+    dt_targets_text(other, there, sizeof there);
+    return dt_fail(DT_ERR_INPUT, "%s: %s holds %s but %s holds %s; they must be of one kind", one->file, one->name,
+                   here, other->name, there);
+}
+
 dt_status dt_targets_check_shared(const dt_targets *targets) {
     if (!targets->y || !dt_array_of_texts(targets->y)) return dt_ok();
     const dt_labels *labels = targets->whole ? targets->whole : targets->found;

@@ -39,6 +39,8 @@ typedef struct dt_targets {
  * labels have names, a label is the class of its name (class_names.c). A label without a class is named with its row.
  * The same on every rank, but memory may fail on one. */
 dt_status dt_targets_settle(dt_targets *targets, dt_classes *classes, bool open, int64_t outputs);
+/* That both are labels, or values of one width: what may be either becomes what the other is. */
+dt_status dt_targets_check_alike(dt_targets *one, dt_targets *other);
 /* That training labels are no strings that tell every row from all others: those are names or codes of samples. */
 dt_status dt_targets_check_shared(const dt_targets *targets);
 /* Labels that are class numbers to one kind of model and values to another become values: those that may be `either`

@@ -55,6 +55,15 @@ static dt_status open_source(dt_at_work *w, const dt_data_named *named, const dt
     return dt_ok();
 }
 
+/* Targets of all data sets are of one kind. Those that follow may make values of the first, so all are compared once
+ * more. */
+static dt_status check_targets(dt_at_work *w) {
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 1; i < w->source_count; i++)
+            DT_TRY(dt_targets_check_alike(&w->sources[0].targets, &w->sources[i].targets));
+    return dt_ok();
+}
+
 /* Collective. */
 static dt_status open_sources(dt_at_work *w, const dt_at_work_data *data) {
     const dt_data_named own = {.file = w->recipe.data.file}, *named = data->count > 0 ? data->named : &own;
@@ -63,7 +72,7 @@ static dt_status open_sources(dt_at_work *w, const dt_at_work_data *data) {
     DT_TRY(dt_comm_agree(w->comm,
                          w->sources ? dt_ok() : dt_fail_memory("the data sets", (size_t)count * sizeof *w->sources)));
     for (int i = 0; i < count; i++) DT_TRY(open_source(w, &named[i], data));
-    return dt_ok();
+    return data->unlabelled ? dt_ok() : check_targets(w);
 }
 
 dt_status dt_at_work_open(dt_at_work *w, dt_comm *comm, const char *target, const dt_at_work_data *data) {

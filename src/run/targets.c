@@ -10,15 +10,7 @@
 #include "run_data.h"
 
 dt_status dt_run_data_check_targets(dt_run_data *data) {
-    dt_targets *train = &data->train.targets, *test = &data->test.targets;
-    if ((train->either || train->hot > 0) && !test->labels) dt_targets_as_values(train);
-    if ((test->either || test->hot > 0) && !train->labels) dt_targets_as_values(test);
-    if (train->labels == test->labels && (train->labels || train->width == test->width)) return dt_ok();
-    char one[64], other[64];
-    dt_targets_text(train, one, sizeof one);
-    dt_targets_text(test, other, sizeof other);
-    return dt_fail(DT_ERR_INPUT, "%s: %s holds %s but %s holds %s; they must be of one kind", train->file, train->name,
-                   one, test->name, other);
+    return dt_targets_check_alike(&data->train.targets, &data->test.targets);
 }
 
 dt_status dt_run_data_settle_targets(dt_run_data *data, const dt_reals *class_weights, int64_t outputs, bool resumes) {
