@@ -82,6 +82,8 @@ module dtrain
         procedure, private :: vjp_s1, vjp_s2, vjp_d1, vjp_d2, vjp_r
         !> dx = the sum over outputs of dy * d y / d x.
         generic :: vjp => vjp_s1, vjp_s2, vjp_d1, vjp_d2, vjp_r
+        !> The same from a state, [states, samples], and through it: gradients by what was carried, from those of what is.
+        procedure :: vjp_state => model_vjp_state
         procedure, private :: jacobian_s, jacobian_d
         !> jacobian(i, o) = d y(o) / d x(i) of one sample.
         generic :: jacobian => jacobian_s, jacobian_d
@@ -265,6 +267,16 @@ module dtrain
             integer(c_int64_t), value :: rows
             type(c_array), intent(in) :: x, dy, dx
             type(c_ptr), value :: y
+            type(dtrain_error_c), intent(inout) :: error
+            integer(c_int) :: code
+        end function
+        function c_vjp_state(model, workspace, rows, x, dy, dx, y, state_in, dstate_out, dstate_in, error) &
+            bind(c, name="dtrain_vjp_state") result(code)
+            import
+            type(c_ptr), value :: model, workspace
+            integer(c_int64_t), value :: rows
+            type(c_array), intent(in) :: x, dy, dx
+            type(c_ptr), value :: y, state_in, dstate_out, dstate_in
             type(dtrain_error_c), intent(inout) :: error
             integer(c_int) :: code
         end function
@@ -720,6 +732,32 @@ contains
     end subroutine
 
     !> dx, created here, has what dx%get gives by name.
+    subroutine model_vjp_state(self, x, dy, dx, state, dstate_out, dstate_in, error, workspace)
+        class(dtrain_model), intent(in) :: self
+        real(c_double), intent(in), contiguous, target :: x(:, :), dy(:, :)
+        real(c_double), intent(inout), contiguous, target :: dx(:, :)
+        real(c_float), intent(in), contiguous, target :: state(:, :), dstate_out(:, :)
+        real(c_float), intent(inout), contiguous, target :: dstate_in(:, :)
+        type(dtrain_error), intent(out), optional :: error
+        type(dtrain_workspace), intent(in), optional :: workspace
+        type(dtrain_error) :: found
+        integer :: rows, inputs, outputs
+        integer(c_int) :: code
+        rows = size(x, 2)
+        inputs = self%inputs()
+        outputs = self%outputs()
+        if (any([size(x), size(dy), size(dx), size(state), size(dstate_out), size(dstate_in)] /= &
+            rows * [inputs, outputs, inputs, self%states(), self%states(), self%states()])) then
+            call refuse("x, dy, dx and the states have not inputs, outputs, inputs and states for each sample", error)
+            return
+        end if
+        code = c_vjp_state(self%handle, handle_of(workspace), int(rows, c_int64_t), &
+            layout(c_loc(x), is_double, rows, inputs, .false.), layout(c_loc(dy), is_double, rows, outputs, .false.), &
+            layout(c_loc(dx), is_double, rows, inputs, .false.), c_null_ptr, c_loc(state), c_loc(dstate_out), &
+            c_loc(dstate_in), found%of_c)
+        call settle(code, found, error)
+    end subroutine
+
     subroutine vjp_r(self, x, dy, dx, error, workspace)
         class(dtrain_model), intent(in) :: self
         type(dtrain_rows), intent(in) :: x

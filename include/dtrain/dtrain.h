@@ -206,11 +206,22 @@ DTRAIN_API int dtrain_vjp(const dtrain_model *model, dtrain_workspace *workspace
 DTRAIN_API int dtrain_vjp_parts(const dtrain_model *model, dtrain_workspace *workspace, int64_t rows,
                                 const dtrain_array *x, const dtrain_array *dy, const dtrain_array *dx,
                                 const dtrain_array *y, dtrain_error *error);
+/* The same from what rows carried, of models with a memory: state_in[rows, states] as for dtrain_predict_arrays, and
+ * through it: dx and dstate_in[rows, states] are the gradients of sum dy*y + sum dstate_out*state, state being what is
+ * carried afterwards, by x and by state_in. Each of the three may be NULL: zeros, zeros, not wanted. A chain of calls
+ * is gone back through from its last, each call's dstate_in being dstate_out of the one before. */
+DTRAIN_API int dtrain_vjp_state(const dtrain_model *model, dtrain_workspace *workspace, int64_t rows,
+                                const dtrain_array *x, const dtrain_array *dy, const dtrain_array *dx,
+                                const dtrain_array *y, const float *state_in, const float *dstate_out, float *dstate_in,
+                                dtrain_error *error);
 /* jacobian[rows, outputs, inputs] = d y_o / d x_i at each row of x, in the caller's units, row-major and of the type of
  * x. A row takes `outputs` rows of work: a workspace for as many computes a row's at once. Errors as for dtrain_vjp. */
 DTRAIN_API int dtrain_jacobian(const dtrain_model *model, dtrain_workspace *workspace, int64_t rows,
                                const dtrain_array *x, void *jacobian, dtrain_error *error);
 
+/* The same from a given state, state_in[rows, states], or NULL. */
+DTRAIN_API int dtrain_jacobian_state(const dtrain_model *model, dtrain_workspace *workspace, int64_t rows,
+                                     const dtrain_array *x, const float *state_in, void *jacobian, dtrain_error *error);
 /* The same by part: jacobian[part] is [rows, outputs, dtrain_part_numbers], of the type of x[part]; NULL: not wanted.
  */
 DTRAIN_API int dtrain_jacobian_parts(const dtrain_model *model, dtrain_workspace *workspace, int64_t rows,

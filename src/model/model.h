@@ -74,6 +74,10 @@ typedef struct dt_pass {
      * where what it becomes is written (NULL: nowhere). */
     const dt_real *state_in;
     dt_real *state_out;
+    /* On the way back through a model planned with `adjoint`: the gradient of what the state became (NULL: zeros), and
+     * where that of what it was is written (NULL: nowhere). */
+    const dt_real *dstate_out;
+    dt_real *dstate_in;
     int64_t state_stride; /* of a row: dt_model_state_width; set by the model */
     /* Called on the way back, where not NULL: the gradients from element `begin` of the arena on are final. */
     void (*ready)(void *context, size_t begin);

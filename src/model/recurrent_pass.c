@@ -280,6 +280,32 @@ static void scatter(const dt_layer *layer, const dt_pass *pass, const dt_recurre
         if (*ids >= 0) pass->kernels->add(dw + (int64_t)*ids * net->cols, d, net->cols);
 }
 
+/* The gradient that the last state has from behind the sample: of h on top of that by y, of c alone. */
+static void take_dstate(const dt_layer *layer, const dt_pass *pass, int i) {
+    const dt_recurrent *net = layer->state;
+    int64_t units = net->units, step = pass->rows * units;
+    dt_real *dh = layer->workspace + net->positions * step, *dc = layer->workspace + net->dc;
+    memset(dc, 0, (size_t)step * sizeof *dc);
+    if (!pass->dstate_out || !net->carries) return;
+    for (int64_t r = 0; r < pass->rows; r++) {
+        const dt_real *from = pass->dstate_out + r * pass->state_stride;
+        pass->kernels->add(dh + r * units, from + state_offset(layer, net, i, false), units);
+        if (net->kind == DT_CELL_LSTM)
+            memcpy(dc + r * units, from + state_offset(layer, net, i, true), (size_t)units * sizeof *dc);
+    }
+}
+
+static void give_dstate(const dt_layer *layer, const dt_pass *pass, int i) {
+    const dt_recurrent *net = layer->state;
+    size_t bytes = (size_t)net->units * sizeof(dt_real);
+    for (int64_t r = 0; r < pass->rows; r++) {
+        dt_real *to = pass->dstate_in + r * pass->state_stride;
+        memcpy(to + state_offset(layer, net, i, false), layer->workspace + r * net->units, bytes);
+        if (net->kind == DT_CELL_LSTM)
+            memcpy(to + state_offset(layer, net, i, true), layer->workspace + net->dc + r * net->units, bytes);
+    }
+}
+
 /* From the gradient of h at all positions, in dh[1…], to that of what the stack read, unless dx is NULL. */
 static void stack_backward(const dt_layer *layer, const dt_pass *pass, int i, dt_real *dx) {
     const dt_recurrent *net = layer->state;
@@ -291,13 +317,16 @@ static void stack_backward(const dt_layer *layer, const dt_pass *pass, int i, dt
         if (gathers) zero_gradient(layer, pass, s->w_in);
     }
     turn_state(layer, pass, s);
-    memset(layer->workspace + net->dc, 0, (size_t)(pass->rows * net->units) * sizeof(dt_real));
+    take_dstate(layer, pass, i);
+    bool gives = pass->dstate_in && net->carries;
+    if (gives) memset(layer->workspace, 0, (size_t)(pass->rows * net->units) * sizeof(dt_real));
     for (int64_t t = net->positions - 1; t >= 0; t--) {
         dt_cell cell = cell_at(layer, pass, s, t);
         pass->kernels->cell_backward[net->kind](&cell);
-        if (t > 0) multiply_gradient(layer, pass, s, t, cell.dh_before);
+        if (t > 0 || gives) multiply_gradient(layer, pass, s, t, cell.dh_before);
         if (gathers) scatter(layer, pass, s, t);
     }
+    if (gives) give_dstate(layer, pass, i);
     state_weights(layer, pass, s);
     if (!gathers)
         dt_linear_backward(&s->linear, layer, pass, input_of(pass, net, i), s->gates, net->positions * pass->rows,

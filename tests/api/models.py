@@ -71,7 +71,12 @@ if "bits" in sys.argv:
     y = rng.integers(0, 3, 160)
     x = np.clip(rng.normal(90, 30, (160, 12, 12, 3)) + 60 * y[:, None, None, None] * (np.arange(12) % 3 == 1)[:, None], 0, 255)
     save("resnet", x.astype("u1"), y.astype("u1"), "  layers:\n    - conv2d: {out: 8, bias: false}\n    - batch_norm: {activation: relu}\n"
-         + residual + "    - global_avg_pool\n    - dense: 3\n")
+         + residual + "    - global_avg_pool\n    - dense: 3\n", ", mean: 90, std: 50")
+    # The same without corners, which differences of numbers would meet.
+    save("smooth", x.astype("u1"), y.astype("u1"), "  layers:\n    - conv2d: {out: 8, activation: tanh}\n    - batch_norm\n    - residual:\n"
+         "        layers: [conv2d: {out: 16, stride: 2, activation: silu}, batch_norm, conv2d: {out: 16, bias: false}, batch_norm]\n"
+         "        shortcut: [conv2d: {out: 16, kernel: 1, stride: 2, bias: false}, batch_norm]\n"
+         "    - global_avg_pool\n    - dense: 3\n", ", mean: 90, std: 50")
     x = rng.normal(size=(240, 400)).astype("f4")
     save("wide", x, (x[:, :3].argmax(1)).astype("u1"), "  layers:\n    - dense: {out: 20, activation: relu}\n    - dense: 3\n")
     x = rng.normal(size=(240, 12)).astype("f4")

@@ -270,7 +270,7 @@ static double difference(const dtrain_model *model, double *x, int64_t i, int64_
 
 /* The Jacobian is that of the function, whatever is between the caller's units and the network's, and a vector's
  * product with it is the sum of its rows. Differences of float32 outputs are this exact and no more. */
-static void derivatives(const dtrain_model *model, double tolerance) {
+static void derivatives(const dtrain_model *model, double tolerance, double step) {
     enum { ROWS = 3 };
     const int64_t n = dtrain_inputs(model), m = dtrain_outputs(model);
     float *x32 = samples(model, ROWS);
@@ -299,7 +299,7 @@ static void derivatives(const dtrain_model *model, double tolerance) {
                 double of_call = jacobian[(r * m + o) * n + i], units = scale[i] / unit[o];
                 sum += dy[r * m + o] * of_call;
                 largest = fmax(largest, fabs(of_call) * units);
-                double near = difference(model, x + r * n, i, o, 0.02 * scale[i]);
+                double near = difference(model, x + r * n, i, o, step * scale[i]);
                 worst = fmax(worst, fabs(of_call - near) * units);
             }
             product = fmax(product, fabs(sum - dx[r * n + i]) * scale[i]);
@@ -335,6 +335,79 @@ static void states(const dtrain_model *model) {
     DO(dtrain_predict(model, NULL, ROWS, x + (CALLS - 1) * ROWS * n, fresh, &error));
     EXPECT(!same(fresh, y, ROWS * m, sizeof *y), "what came before changes nothing");
     free(x), free(state), free(y), free(own), free(alone), free(fresh);
+}
+
+/* sum dy*y + sum ds*state of one row. */
+static double carried(const dtrain_model *model, const double *x, const float *state, const double *dy,
+                      const float *ds) {
+    const int64_t n = dtrain_inputs(model), m = dtrain_outputs(model), s = dtrain_states(model);
+    double *y = numbers(m, sizeof *y), sum = 0;
+    float *after = numbers(s, sizeof *after);
+    const dtrain_array in = {(void *)x, DTRAIN_DOUBLE, n, 1}, out = {y, DTRAIN_DOUBLE, m, 1};
+    DO(dtrain_predict_arrays(model, NULL, 1, &in, &out, state, after, &error));
+    for (int64_t o = 0; o < m; o++) sum += dy[o] * y[o];
+    for (int64_t i = 0; i < s; i++) sum += (double)ds[i] * (double)after[i];
+    free(y), free(after);
+    return sum;
+}
+
+/* Gradients from and through a state are differences of the same sum, and so is the Jacobian from a state. */
+static void state_derivatives(const dtrain_model *model, double tolerance) {
+    enum { ROWS = 3 };
+    const int64_t n = dtrain_inputs(model), m = dtrain_outputs(model), s = dtrain_states(model);
+    float *x32 = samples(model, ROWS), *state = numbers(ROWS * s, 4), *ds = numbers(ROWS * s, 4),
+          *into = numbers(ROWS * s, 4);
+    double *x = numbers(ROWS * n, sizeof *x), *dy = numbers(ROWS * m, sizeof *x), *dx = numbers(ROWS * n, sizeof *x),
+           *jacobian = numbers(ROWS * m * n, sizeof *x), *none = numbers(m, sizeof *x);
+    float *no = numbers(s, sizeof *no);
+    for (int64_t i = 0; i < ROWS * n; i++) x[i] = (double)x32[i];
+    for (int64_t i = 0; i < ROWS * m; i++) dy[i] = (double)(i % 3) + 1;
+    for (int64_t i = 0; i < ROWS * s; i++) {
+        state[i] = (float)(i % 11 - 5) / 8;
+        ds[i] = (float)(i % 7 - 3) / 4;
+    }
+    dtrain_workspace *workspace = workspace_of(model, 2, DTRAIN_GRADIENTS);
+    const dtrain_array in = {x, DTRAIN_DOUBLE, n, 1}, from = {dy, DTRAIN_DOUBLE, m, 1}, to = {dx, DTRAIN_DOUBLE, n, 1};
+    DO(dtrain_vjp_state(model, workspace, ROWS, &in, &from, &to, NULL, state, ds, into, &error));
+    DO(dtrain_jacobian_state(model, workspace, ROWS, &in, state, jacobian, &error));
+    double largest = 0, worst = 0;
+    for (int64_t r = 0; r < ROWS; r++) {
+        double *xr = x + r * n;
+        float *sr = state + r * s;
+        for (int64_t i = 0; i < n; i++) {
+            const double kept = xr[i], h = 0.004;
+            double above[2], below[2];
+            xr[i] = kept + h;
+            above[0] = carried(model, xr, sr, dy + r * m, ds + r * s), none[0] = 1,
+            above[1] = carried(model, xr, sr, none, no);
+            xr[i] = kept - h;
+            below[0] = carried(model, xr, sr, dy + r * m, ds + r * s), below[1] = carried(model, xr, sr, none, no);
+            xr[i] = kept;
+            largest = fmax(largest, fabs(dx[r * n + i]));
+            worst = fmax(worst, fabs(dx[r * n + i] - (above[0] - below[0]) / (2 * h)));
+            worst = fmax(worst, fabs(jacobian[r * m * n + i] - (above[1] - below[1]) / (2 * h)));
+        }
+        for (int64_t i = 0; i < s; i++) {
+            const float kept = sr[i], h = 0.00390625F;
+            sr[i] = kept + h;
+            double above = carried(model, xr, sr, dy + r * m, ds + r * s);
+            sr[i] = kept - h;
+            double below = carried(model, xr, sr, dy + r * m, ds + r * s);
+            sr[i] = kept;
+            largest = fmax(largest, fabs((double)into[r * s + i]));
+            worst = fmax(worst, fabs((double)into[r * s + i] - (above - below) / (2 * (double)h)));
+        }
+    }
+    EXPECT(largest > 0.1, "there are no derivatives");
+    EXPECT(worst <= tolerance * largest, "a derivative is wrong by %g, of at most %g", worst, largest);
+    DO(dtrain_vjp_state(model, workspace, ROWS, &in, &from, &to, NULL, NULL, NULL, NULL, &error));
+    double *plain = numbers(ROWS * n, sizeof *plain);
+    const dtrain_array there = {plain, DTRAIN_DOUBLE, n, 1};
+    DO(dtrain_vjp(model, workspace, ROWS, &in, &from, &there, NULL, &error));
+    EXPECT(same(plain, dx, ROWS * n, sizeof *dx), "without a state it is another product");
+    dtrain_workspace_destroy(workspace);
+    free(x32), free(state), free(ds), free(into), free(x), free(dy), free(dx), free(jacobian), free(none), free(no),
+        free(plain);
 }
 
 /* ---- ranges ---- */
@@ -534,7 +607,9 @@ int main(int argc, char **argv) {
     else if (strcmp(check, "states") == 0)
         states(model);
     else if (strcmp(check, "derivatives") == 0)
-        derivatives(model, argc > 3 ? atof(argv[3]) : 1e-3);
+        derivatives(model, argc > 3 ? atof(argv[3]) : 1e-3, argc > 4 ? atof(argv[4]) : 0.02);
+    else if (strcmp(check, "state_derivatives") == 0)
+        state_derivatives(model, argc > 3 ? atof(argv[3]) : 1e-3);
     else if (strcmp(check, "environment") == 0)
         environment(model, path);
     else if (strcmp(check, "refusals") == 0)

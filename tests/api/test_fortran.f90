@@ -107,6 +107,20 @@ contains
         call expect(any(state /= 0), "a state is left")
         call model%predict(x, second, state=state)
         call expect(all(first /= second), "a state is read")
+        block
+            real(c_double) :: flat(24, 2), dy(1, 2), dx(24, 2), plain(24, 2)
+            real(c_float), allocatable :: before(:, :), zero(:, :)
+            flat = reshape(real(x, c_double), shape(flat))
+            dy = 1
+            allocate (before, zero, mold=state)
+            zero = 0
+            call model%vjp_state(flat, dy, dx, state, zero, before)
+            call expect(any(before /= 0), "a state has a derivative")
+            call model%vjp(flat, dy, plain)
+            call expect(any(dx /= plain), "derivatives are from the state")
+            call model%vjp_state(flat, dy, dx, zero, zero, before)
+            call expect(all(dx == plain), "or from none")
+        end block
         call model%close()
     end subroutine
 

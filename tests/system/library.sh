@@ -10,7 +10,7 @@ need() { command -v "$1" >/dev/null || { lacks "$2: $1 is not installed" && retu
 
 # ---- models of every kind ----
 
-/usr/bin/python3 "$source/tests/api/models.py" text || give_up "no data"
+/usr/bin/python3 "$source/tests/api/models.py" text bits || give_up "no data"
 run 1 import text text.txt text.h5 --tokens char
 models=(values pictures series named text)
 for model in "${models[@]}"; do
@@ -53,8 +53,14 @@ for model in "${models[@]}"; do
     done
 done
 try "the state of a series is the caller's" ./test_api states series
-for model in values pictures series named; do
-    try "derivatives of $model" ./test_api derivatives "$model" 0.005
+try "derivatives from a state, and through it" ./test_api state_derivatives series 0.005
+for model in smooth wide single; do
+    run 1 train "$model.yaml"
+    expect_code 0 "$model is trained"
+done
+for case in "values 0.005" "pictures 0.005" "series 0.005" "named 0.005" "wide 0.005" "single 0.005" "smooth 0.005"; do
+    read -ra how <<<"$case"
+    try "derivatives of ${how[0]}" ./test_api derivatives "${how[@]}"
 done
 for model in values pictures series; do
     try "the range of training, $model" ./test_api ranges "$model"
