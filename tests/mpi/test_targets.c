@@ -37,7 +37,13 @@ static const struct {
     {DT_LOSS_SOFTMAX_CROSS_ENTROPY, &H5T_NATIVE_FLOAT_g, 1, {70, 71}, 2, NAN, "/y row 70 is nan"},
     {DT_LOSS_SOFTMAX_CROSS_ENTROPY, &H5T_NATIVE_DOUBLE_g, 1, {0, 96}, 2, 1e300, "/y row 0 is 1e+300"},
     {DT_LOSS_SOFTMAX_CROSS_ENTROPY, &H5T_NATIVE_UINT64_g, 1, {50, -1}, 2, 0x1p63, "/y row 50 is 9223372036854775808"},
-    {DT_LOSS_SOFTMAX_CROSS_ENTROPY, &H5T_NATIVE_UINT8_g, 4, {33, 40}, 0.25, 255, "/y row 0 has the sum 0"},
+    {DT_LOSS_SOFTMAX_CROSS_ENTROPY,
+     &H5T_NATIVE_UINT8_g,
+     4,
+     {33, 40},
+     0.25,
+     255,
+     "/y row 0 is 0s and 1s with no 1 in it"},
     {DT_LOSS_SOFTMAX_CROSS_ENTROPY, &H5T_NATIVE_FLOAT_g, 4, {33, 40}, 0.25, -1, "/y row 33, value 3, is -1;"},
     {DT_LOSS_SOFTMAX_CROSS_ENTROPY, &H5T_NATIVE_FLOAT_g, 4, {34, 40}, 0.25, 0.75, "/y row 34 has the sum 1.5"},
     {DT_LOSS_SOFTMAX_CROSS_ENTROPY, &H5T_NATIVE_FLOAT_g, 4, {96, -1}, 0.25, NAN, "/y row 96, value 3, is nan"},
@@ -106,11 +112,13 @@ static const struct {
     {DT_LOSS_SOFTMAX_CROSS_ENTROPY, &H5T_NATIVE_FLOAT_g, 1, 0, 3, true, false},
     {DT_LOSS_SOFTMAX_CROSS_ENTROPY, &H5T_IEEE_F64BE_g, 1, -5, 3, true, false},
     {DT_LOSS_SOFTMAX_CROSS_ENTROPY, &H5T_NATIVE_INT64_g, 1, -0x1p40, 0x1p40, true, false},
-    {DT_LOSS_SOFTMAX_CROSS_ENTROPY, &H5T_NATIVE_UINT8_g, 4, 0, 1, false, false},
+    {DT_LOSS_SOFTMAX_CROSS_ENTROPY, &H5T_NATIVE_UINT8_g, 4, 0, 1, true, false}, /* one-hot */
+    {DT_LOSS_SOFTMAX_CROSS_ENTROPY, &H5T_IEEE_F64BE_g, 3, 0, 1, true, false},
     {DT_LOSS_SOFTMAX_CROSS_ENTROPY, &H5T_NATIVE_FLOAT_g, 4, 0.1, 0.7, false, false},
     {DT_LOSS_BINARY_CROSS_ENTROPY, &H5T_NATIVE_UINT8_g, 1, 0, 255, true, false},
     {DT_LOSS_BINARY_CROSS_ENTROPY, &H5T_NATIVE_FLOAT_g, 1, 0, 1, false, false},
     {DT_LOSS_BINARY_CROSS_ENTROPY, &H5T_NATIVE_DOUBLE_g, 4, 0.25, 1, false, false},
+    {DT_LOSS_BINARY_CROSS_ENTROPY, &H5T_NATIVE_UINT8_g, 4, 0, 1, false, false},
     {DT_LOSS_MEAN_SQUARED_ERROR, &H5T_NATIVE_INT32_g, 1, -7, 1e9, true, true},
     {DT_LOSS_MEAN_SQUARED_ERROR, &H5T_NATIVE_FLOAT_g, 1, 0, 3, false, false},
     {DT_LOSS_MEAN_SQUARED_ERROR, &H5T_NATIVE_INT32_g, 4, -7, 1e9, false, false},
@@ -124,8 +132,9 @@ START_TEST(the_loss_decides_what_targets_are) {
     dt_source source;
     ranks_assert_ok(open_targets(&source, taken[_i].loss, *taken[_i].type, width, y));
     ranks_assert(source.targets.labels == taken[_i].labels && source.targets.either == taken[_i].either &&
-                 source.targets.width == width);
-    ranks_assert(source.targets.classes == (source.targets.labels ? 2 : 0) &&
+                 source.targets.width == (source.targets.labels ? 1 : width));
+    int64_t hot = source.targets.labels && width > 1 ? width : 0, classes = hot > 0 ? width : 2;
+    ranks_assert(source.targets.hot == hot && source.targets.classes == (source.targets.labels ? classes : 0) &&
                  source.targets.positions == source.targets.labels);
     dt_source_close(&source);
 }
