@@ -13,6 +13,8 @@
 #include "reference.h"
 #include "suite.h"
 
+#include "../golden/weights.h"
+
 #define U 0x1p-24
 
 static const dt_isa isas[] = {DT_ISA_BASELINE, DT_ISA_AVX2, DT_ISA_AVX512};
@@ -558,6 +560,38 @@ START_TEST(weights_of_zero_and_one_drop_and_keep_samples) {
         }
         ck_assert(tally.samples == ROWS && tally.not_finite == 0);
         expect_same_bits("weighed losses", &tally.loss, &kept.loss, sizeof kept.loss);
+        release();
+    }
+}
+END_TEST
+
+/* Losses and gradients of tests/golden/weights.py. */
+START_TEST(weights_of_classes_and_samples_are_those_of_pytorch_and_keras) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    for (int c = 0; c < COUNT(weighed); c++) {
+        const loss_case kind = {.kind = (dt_loss)weighed[c].loss, .targets = weighed[c].labels ? LABELS : VALUES};
+        const int64_t rows = WEIGHED_ROWS, cols = weighed[c].cols;
+        float *output = take((size_t)(rows * cols) * sizeof *output), weights[WEIGHED_ROWS];
+        float *values = take((size_t)(rows * cols) * sizeof *values);
+        int32_t labels[WEIGHED_ROWS];
+        double sum = 0;
+        dt_tally tally = {0};
+        for (int64_t i = 0; i < rows * cols; i++) {
+            output[i] = (float)weighed[c].output[i];
+            if (!weighed[c].labels) values[i] = (float)weighed[c].target[i];
+        }
+        for (int64_t i = 0; i < rows; i++) {
+            weights[i] = (float)weighed[c].weight[i];
+            if (weighed[c].labels) labels[i] = (int32_t)weighed[c].target[i];
+            sum += weighed[c].weight[i];
+        }
+        run_loss(kernels, &kind, weights, output, weighed[c].labels ? labels : NULL, weighed[c].labels ? NULL : values,
+                 rows, cols, true, &tally);
+        ck_assert_double_eq_tol(dt_tally_loss(&tally), weighed[c].keras, 64 * U * weighed[c].keras);
+        ck_assert_double_eq_tol(dt_tally_loss(&tally) * (double)rows / sum, weighed[c].torch,
+                                64 * U * weighed[c].torch);
+        expect_close("weighed gradient", output, weighed[c].gradient, rows * cols, 8 * U, 16 * U);
         release();
     }
 }
@@ -1510,6 +1544,7 @@ int main(void) {
         upsampling_matches_the_reference_and_its_reverse_is_its_transpose,
         losses_gradients_and_counts_match_the_reference,
         weights_of_zero_and_one_drop_and_keep_samples,
+        weights_of_classes_and_samples_are_those_of_pytorch_and_keras,
         ties_go_to_the_first_and_top5_counts_five,
         a_sample_that_is_not_finite_is_counted_and_leaves_the_others_alone,
         what_is_not_a_number_is_never_right,
