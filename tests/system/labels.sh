@@ -146,6 +146,17 @@ expect_in made.safetensors 'class_names":"[^a]*ant[^a-z]*bee[^a-z]*cow[^a-z]*"' 
 run 1 eval on_texts --data texts.h5 --json figures.json
 expect_in figures.json '"label": "cow"' "and figures"
 
+printf 'a,b,kind\n' | tee all.csv >some.csv
+for i in {1..120}; do
+    kind=$((i % 7 > 3 ? 0 : i % 2 + 1))
+    echo "$((i % 13)),$((i * i % 31)),$(sed -n "$((kind + 1))p" <<<$'ant\nbee\ncow')"
+done | tee -a all.csv | grep -v ant >>some.csv
+"$dtrain" import csv all.csv all.h5 --target kind >/dev/null && "$dtrain" import csv some.csv some.h5 --target kind >/dev/null
+run 1 train t.yaml --run table --set data.file=all.h5 --set data.train_x=/train/x --set data.train_y=/train/y
+run 1 eval table --data some.h5
+expect_in "$out" '^  ant +[0-9.]+ +[0-9.]+ +[0-9.]+ +0 ' "a table with some of the classes only: none of the others is seen"
+expect_in "$out" "^  bee .* $(grep -c bee some.csv) +[0-9]+\$" "and each of them by its name"
+
 # ---- one-hot rows ----
 
 for form in uint8 int64 float16 float32 float64 bool; do
