@@ -61,8 +61,8 @@ void dt_members_finish(member_list *members);
 
 /* Collective. Type and shape; sets the parts, and names. */
 dt_status dt_array_look(dt_array *array, const dt_ranks *ranks, dt_h5_rows_info *info);
-/* That the files still are what they were when they were described. */
-dt_status dt_array_check_unchanged(const dt_array *array, const dt_h5_rows *from);
+/* In a child: the array's rows as they were described; files that have changed since are refused. */
+dt_status dt_array_open_rows(const dt_array *array, dt_h5_rows **out);
 /* Of the processor, that a child may take to read all files and to write so many bytes. */
 unsigned dt_array_seconds(const dt_array *array, size_t written);
 

@@ -38,13 +38,21 @@ unsigned dt_array_seconds(const dt_array *array, size_t written) {
 
 /* ---- in a child ---- */
 
-dt_status dt_array_check_unchanged(const dt_array *array, const dt_h5_rows *from) {
+static dt_status check_unchanged(const dt_array *array, const dt_h5_rows *from) {
     const dt_h5_rows_info *info = dt_h5_rows_info_of(from);
     bool same = (size_t)dt_shape_count(&info->shape) * dt_dtype_size(info->dtype) == array->bytes;
     for (int64_t i = 0; i < array->files.count; i++)
         same = same && dt_h5_rows_parts(from)[i].rows == array->parts[i].rows;
     return same ? dt_ok()
                 : dt_fail(DT_ERR_CORRUPT, "%s: %s was changed while it was read", array->files.name[0], array->dataset);
+}
+
+dt_status dt_array_open_rows(const dt_array *array, dt_h5_rows **out) {
+    const dt_h5_files files = {array->files.name, array->files.count};
+    DT_TRY(dt_h5_rows_open(out, &files, array->dataset, &array->order));
+    dt_status status = check_unchanged(array, *out);
+    if (status.code != DT_OK) dt_h5_rows_close(*out);
+    return status;
 }
 
 static dt_status send_all(look_job *job, const dt_h5_rows *rows, dt_guard *to) {

@@ -56,7 +56,6 @@ static dt_status answer_all(const reading *job, dt_h5_rows *from, char *block, d
 }
 
 static dt_status serve(const reading *job, dt_h5_rows *from, dt_guard *ends) {
-    DT_TRY(dt_array_check_unchanged(job->array, from));
     size_t bytes = (size_t)job->unit_rows * job->array->row_bytes;
     dt_guard_allow(bytes + dt_h5_rows_memory(from, job->unit_rows));
     char *block = dt_alloc(bytes, 1);
@@ -68,10 +67,8 @@ static dt_status serve(const reading *job, dt_h5_rows *from, dt_guard *ends) {
 
 static dt_status work(void *context, dt_guard *ends) {
     const reading *job = context;
-    const dt_array *array = job->array;
     dt_h5_rows *from;
-    dt_h5_files files = {array->files.name, array->files.count};
-    DT_TRY(dt_h5_rows_open(&from, &files, array->dataset, &array->order));
+    DT_TRY(dt_array_open_rows(job->array, &from));
     dt_status status = serve(job, from, ends);
     dt_h5_rows_close(from);
     return status;

@@ -113,7 +113,6 @@ static dt_status unpack_parts(const unpack_job *job, dt_h5_rows *from, char *blo
 
 static dt_status unpack_all(const unpack_job *job, dt_h5_rows *from) {
     const dt_array *array = job->array;
-    DT_TRY(dt_array_check_unchanged(array, from));
     int64_t rows = rows_at_once(array, dt_h5_rows_info_of(from)->block_rows);
     size_t bytes = (size_t)rows * array->row_bytes;
     dt_guard_allow(bytes + dt_h5_rows_memory(from, rows));
@@ -127,11 +126,9 @@ static dt_status unpack_all(const unpack_job *job, dt_h5_rows *from) {
 /* In a child. */
 static dt_status unpack_in_child(void *context, dt_guard *to) {
     const unpack_job *job = context;
-    const dt_array *array = job->array;
     dt_h5_rows *from;
     (void)to;
-    const dt_h5_files files = {array->files.name, array->files.count};
-    DT_TRY(dt_h5_rows_open(&from, &files, array->dataset, &array->order));
+    DT_TRY(dt_array_open_rows(job->array, &from));
     dt_status status = unpack_all(job, from);
     dt_h5_rows_close(from);
     return status;
