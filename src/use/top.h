@@ -19,8 +19,8 @@ typedef struct dt_top {
     float *of_labels;      /* [to - from], with labels; NaN where there is none */
 } dt_top;
 
-/* Outputs before the softmax of the next `rows` positions, output[rows, width]: dt_pass.judged, whose batch is not
- * looked at. */
-void dt_top_take(void *top, const dt_real *output, const dt_batch *batch, int64_t rows, int64_t width);
+/* `context` is a dt_top. Outputs before the softmax of the next `rows` positions, output[rows, width]: dt_pass.judged,
+ * whose batch is not looked at. */
+void dt_top_take(void *context, const dt_real *output, const dt_batch *batch, int64_t rows, int64_t width);
 
 #endif

@@ -76,7 +76,9 @@ void dt_part_take(dt_part part, const dt_table *table, const dt_tensor *t, const
     case DT_PART_CANDIDATE:
         for (int64_t i = 0; i < units; i++) to[i] = from[2 * units + i];
         break;
-    case DT_PART_GATES: swap_gates(to, from, count / (3 * units), units); break;
+    case DT_PART_GATES:
+        if (units > 0) swap_gates(to, from, count / (3 * units), units);
+        break;
     case DT_PART_BIASES: take_biases(to, from, units); break;
     case DT_PART_BIASES_CANDIDATE:
         for (int64_t i = 0; i < units; i++) to[i] = from[5 * units + i];
