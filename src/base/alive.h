@@ -26,6 +26,19 @@ static inline void dt_alive(void) {
 #endif
 }
 
+/* Of a model: a layer has gone forward or backward. Tests count, delay and hold these from outside, by preloading a
+ * function of this name; nothing else has one. */
+#ifndef DT_LIBRARY
+extern void dt_test_layer(void) __attribute__((weak));
+#endif
+
+static inline void dt_alive_layer(void) {
+#ifndef DT_LIBRARY
+    dt_alive();
+    if (dt_test_layer) dt_test_layer();
+#endif
+}
+
 /* This process waits for others from here on, or no longer; a sign of life, too. Returns whether it waited before, to
  * be restored by who may be called within a wait. */
 static inline bool dt_alive_wait(bool waits) {

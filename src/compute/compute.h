@@ -6,7 +6,6 @@
 #include "base/status.h"
 #include "conv.h"
 #include "failure.h"
-#include "gemm.h"
 #include "isa.h"
 #include "kernels.h"
 #include "real.h"

@@ -225,25 +225,22 @@ typedef struct dt_kernels {
     void (*attend_backward)(dt_real *dqkv, const dt_real *dy, const dt_real *y, const dt_real *log_sum,
                             const dt_real *qkv, const dt_attention *shape, dt_real *work);
     /* The last of position + 1 positions alone: y[rows, heads*size] from qkv[rows, (heads + 2 kv_heads)*size]. Keys and
-     * values [rows, positions, kv_heads*size] hold those of the positions before, and gain this one's. work[positions].
-     */
-    void (*attend_place)(dt_real *y, dt_real *keys, dt_real *values, const dt_real *qkv, const dt_attention *shape,
-                         int64_t position, dt_real *work);
+     * values [rows, positions, kv_heads*size] hold those of the positions before, and gain this one's; queries are
+     * scaled in place. y has the bits attend gives it. */
+    void (*attend_place)(dt_real *y, dt_real *keys, dt_real *values, dt_real *qkv, const dt_attention *shape,
+                         int64_t position);
     /* Turns the queries and keys of qkv by the angles of their positions, in place: numbers i and i + size/2 of a head
      * as one plane (RoFormer, Su et al. 2021, section 3.2.2, paired as in GPT-NeoX). turns[positions, size]: size/2
      * cosines, then as many sines. `back`: by the opposite angles, which is what a gradient needs. */
     void (*rotate)(dt_real *qkv, const dt_real *turns, const dt_attention *shape, bool back);
 
-    /* y[rows, out] = x[rows, in] w + beta*y for a few rows, w [in, out], or [out, in] when `transposed`: reads each
-     * weight once. The sums of a row do not depend on how many rows there are. With weights of bfloat16 products and
-     * sums are of dt_real all the same. */
-    void (*matvec)(dt_real *y, const dt_real *x, const dt_real *w, int64_t rows, int64_t in, int64_t out,
-                   bool transposed, dt_real beta);
-    void (*matvec_bf16)(dt_real *y, const dt_real *x, const dt_bf16 *w, int64_t rows, int64_t in, int64_t out,
-                        bool transposed, dt_real beta);
-
     void (*product)(const dt_matrix_product *p);
     void (*product_bf16)(const dt_matrix_product_bf16 *p);
+    /* y[rows, out] = x[rows, in] w + beta*y for a few rows and weights of bfloat16, w [in, out], or [out, in] when
+     * `transposed`: reads each weight once; products and sums are of dt_real. The sums of a row do not depend on how
+     * many rows there are. */
+    void (*matvec_bf16)(dt_real *y, const dt_real *x, const dt_bf16 *w, int64_t rows, int64_t in, int64_t out,
+                        bool transposed, dt_real beta);
 
     /* Update rules on flat arrays of n elements. */
     void (*sgd)(dt_real *w, dt_real *velocity, const dt_real *g, int64_t n,
@@ -284,9 +281,6 @@ typedef struct dt_kernels {
     /* y = x*scale + shift, x of the given format; the scaling is in float32 (double for dt_real double). */
     void (*convert)(dt_real *y, const void *x, dt_dtype dtype, int64_t n, dt_real scale, dt_real shift);
 } dt_kernels;
-
-/* Whether kernels->product is the way to a product of this size. */
-bool dt_product_is_small(const dt_kernels *kernels, int64_t rows, int64_t in, int64_t out);
 
 /* The kernels compiled for `isa` (DT_ISA_AUTO: the best this machine has), or NULL when this machine lacks it. */
 const dt_kernels *dt_kernels_for(dt_isa isa);

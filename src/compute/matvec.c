@@ -111,11 +111,6 @@ INLINE void multiply(dt_real *y, const dt_real *x, const void *w, int64_t rows, 
         plain(y, x, w, rows, in, out, half);
 }
 
-void DT_OF_ISA(matvec)(dt_real *y, const dt_real *x, const dt_real *w, int64_t rows, int64_t in, int64_t out,
-                       bool transposed, dt_real beta) {
-    multiply(y, x, w, rows, in, out, transposed, beta, false);
-}
-
 void DT_OF_ISA(matvec_bf16)(dt_real *y, const dt_real *x, const dt_bf16 *w, int64_t rows, int64_t in, int64_t out,
                             bool transposed, dt_real beta) {
     multiply(y, x, w, rows, in, out, transposed, beta, true);

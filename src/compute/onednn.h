@@ -1,5 +1,5 @@
 /* What oneDNN 2 and 3 call by different names: formats of arrays, the planning of a convolution, what a primitive does
- * after its own work. Everything else conv.c and gemm.c ask of oneDNN is the same in both. */
+ * after its own work. Everything else conv.c asks of oneDNN is the same in both. */
 #ifndef DTRAIN_ONEDNN_H
 #define DTRAIN_ONEDNN_H
 

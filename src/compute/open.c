@@ -19,7 +19,7 @@ dt_status dt_compute_open(const dt_kernels **out, dt_isa isa, int threads) {
     *out = dt_kernels_for(isa);
     flush_denormals();
     dt_threads_open(threads, flush_denormals);
-    DT_TRY(dt_products_open((*out)->isa));
+    DT_TRY(dt_onednn_open((*out)->isa));
     if (threads > 1) *out = dt_kernels_threaded(*out);
     return dt_ok();
 }

@@ -9,7 +9,12 @@
 #include "tile.h"
 #include "turning.h"
 
-enum { COPIES = 4 };
+enum {
+    TALLEST = 336,                       /* rows of A that are used again and again: they stay in the second cache */
+    COPIES = VECTOR_BYTES == 64 ? 8 : 4, /* tiles of rows from which on it pays to copy a panel of B, */
+    NEAR = 256,                          /* if its rows are further apart than so many numbers */
+    LINE = 64                            /* bytes that come at once */
+};
 
 static int64_t smaller(int64_t a, int64_t b) {
     return a < b ? a : b;
@@ -76,13 +81,29 @@ static tile_function *const plain_tiles[] = {FOR_SHAPES(PLAIN_OF)}, *const maske
 /* ---- panels ---- */
 
 /* to[depth, TILE_COLS] = from[depth, cols], rows `stride` apart. */
-static void copy_panel(dt_real *restrict to, const dt_real *restrict from, int64_t stride, int64_t depth,
-                       int64_t cols) {
-    int64_t whole = cols / PER_VECTOR * PER_VECTOR;
-    lane_mask last = first_lanes(cols - whole);
-    for (int64_t l = 0; l < depth; l++, to += TILE_COLS, from += stride) {
-        for (int64_t j = 0; j < whole; j += PER_VECTOR) *(vector *)(to + j) = *(const vector *)(from + j);
-        if (whole < cols) *(vector *)(to + whole) = load_lanes(from + whole, last);
+INLINE void copy_columns(dt_real *restrict to, const dt_real *restrict from, int64_t stride, int64_t depth,
+                         const int vectors, const bool masked, lane_mask last) {
+    for (int64_t l = 0; l < depth; l++, to += TILE_COLS, from += stride)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++) *(vector *)(to + v * PER_VECTOR) = tile_load(from, v, vectors, masked, last);
+}
+
+#define COPY_CASE(n)                                                                                                   \
+    case n:                                                                                                            \
+        if (n <= TILE_VECTORS && cols % PER_VECTOR == 0)                                                               \
+            copy_columns(to, from, stride, depth, n, false, last);                                                     \
+        else if (n <= TILE_VECTORS)                                                                                    \
+            copy_columns(to, from, stride, depth, n, true, last);                                                      \
+        break;
+
+static void copy_panel(dt_real *to, const dt_real *from, int64_t stride, int64_t depth, int64_t cols) {
+    lane_mask last = first_lanes(cols % PER_VECTOR);
+    switch ((cols + PER_VECTOR - 1) / PER_VECTOR) {
+        COPY_CASE(1)
+        COPY_CASE(2)
+        COPY_CASE(3)
+        COPY_CASE(4)
+    default: break;
     }
 }
 
@@ -90,13 +111,27 @@ static void copy_panel(dt_real *restrict to, const dt_real *restrict from, int64
 static void turn_panel(dt_real *restrict to, const dt_real *restrict from, int64_t stride, int64_t depth,
                        int64_t cols) {
     for (int64_t j = 0; j < cols; j += PER_VECTOR)
-        turn_strip(to + j, TILE_COLS, from + j * stride, stride, depth, smaller(cols - j, PER_VECTOR));
+        turn_strip(to + j, TILE_COLS, from + j * stride, stride, depth, smaller(cols - j, PER_VECTOR),
+                   PER_VECTOR * stride);
+}
+
+/* Asks for the rows [from, to) of a part of a matrix, `bytes` wide, rows `stride` numbers apart. */
+INLINE void ask_for(const dt_real *at, int64_t stride, int64_t bytes, int64_t from, int64_t to) {
+    for (int64_t i = from; i < to; i++)
+        for (int64_t line = 0; line < bytes; line += LINE)
+            __builtin_prefetch((const char *)(at + i * stride) + line, 0, 2);
 }
 
 /* ---- a block of k ---- */
 
+/* What the panel after this one will be made of. */
+typedef struct coming {
+    const dt_real *at;
+    int64_t rows, stride, bytes;
+} coming;
+
 /* The same columns of all rows: tiles of the same height, but for one row. */
-static void strip(const tile_pair *from, const tile_result *to, int64_t rows, int64_t cols) {
+static void strip(const tile_pair *from, const tile_result *to, int64_t rows, int64_t cols, const coming *next) {
     int64_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS, height = rows / tiles, more = rows % tiles;
     int vectors = (int)((cols + PER_VECTOR - 1) / PER_VECTOR);
     lane_mask last = first_lanes(cols % PER_VECTOR);
@@ -105,46 +140,56 @@ static void strip(const tile_pair *from, const tile_result *to, int64_t rows, in
     tile_result result = *to;
     for (int64_t t = 0; t < tiles; t++) {
         int64_t count = t < more ? height + 1 : height;
+        if (next->rows > 0)
+            ask_for(next->at, next->stride, next->bytes, next->rows * t / tiles, next->rows * (t + 1) / tiles);
         shapes[count](&result, &pair, last, vectors);
         pair.a += count * pair.down;
         result.c += count * result.stride;
     }
 }
 
-static void block(const dt_matrix_product *p, int64_t k, int64_t depth) {
-    int64_t tiles = (p->rows + TILE_ROWS - 1) / TILE_ROWS, height = (p->rows + tiles - 1) / tiles;
-    bool copies = !p->b_turned && tiles >= COPIES;
-    int64_t wide = p->b_turned || copies ? TILE_COLS : (int64_t)widest[height] * PER_VECTOR;
+static void block(const dt_matrix_product *p, int64_t first, int64_t rows, int64_t k, int64_t depth) {
+    int64_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS, height = (rows + tiles - 1) / tiles;
+    bool copies = p->b_turned || (tiles >= COPIES && p->ldb > NEAR);
+    int64_t wide = copies ? TILE_COLS : (int64_t)widest[height] * PER_VECTOR;
     bool ends = k + depth == p->depth;
     _Alignas(64) dt_real packed[LONGEST_CHAIN * TILE_COLS];
     for (int64_t j = 0; j < p->cols; j += wide) {
-        int64_t cols = smaller(wide, p->cols - j);
+        int64_t cols = smaller(wide, p->cols - j), then = copies ? smaller(wide, p->cols - j - cols) : 0;
         const dt_real *b = p->b + (p->b_turned ? j * p->ldb + k : k * p->ldb + j);
-        tile_pair pair = {.a = p->a + (p->a_turned ? k * p->lda : k),
-                          .b = p->b_turned || copies ? packed : b,
+        tile_pair pair = {.a = p->a + (p->a_turned ? k * p->lda + first : first * p->lda + k),
+                          .b = copies ? packed : b,
                           .depth = depth,
                           .down = p->a_turned ? 1 : p->lda,
                           .across = p->a_turned ? p->lda : 1,
-                          .stride = p->b_turned || copies ? TILE_COLS : p->ldb};
+                          .stride = copies ? TILE_COLS : p->ldb};
         if (p->b_turned)
             turn_panel(packed, b, p->ldb, depth, cols);
         else if (copies)
             copy_panel(packed, b, p->ldb, depth, cols);
-        tile_result to = {.c = p->c + j,
+        tile_result to = {.c = p->c + first * p->ldc + j,
                           .stride = p->ldc,
                           .start = k > 0 || p->add ? TILE_ADD : TILE_FRESH,
                           .bias = ends && p->bias ? p->bias + j : NULL,
                           .relu = ends && p->relu};
-        strip(&pair, &to, p->rows, cols);
+        coming next = {.at = b + wide * (p->b_turned ? p->ldb : 1),
+                       .rows = then == 0     ? 0
+                               : p->b_turned ? then
+                                             : depth,
+                       .stride = p->ldb,
+                       .bytes = (p->b_turned ? depth : then) * SIZE};
+        strip(&pair, &to, rows, cols, &next);
     }
 }
 
 void DT_OF_ISA(product)(const dt_matrix_product *p) {
-    if (p->rows < 1) return;
-    int64_t k = 0, depth;
-    do {
-        depth = block_of(p->depth - k);
-        block(p, k, depth);
-        k += depth;
-    } while (k < p->depth);
+    int64_t bands = (p->rows + TALLEST - 1) / TALLEST;
+    for (int64_t band = 0; band < bands; band++) {
+        int64_t first = p->rows * band / bands, k = 0, depth;
+        do {
+            depth = block_of(p->depth - k);
+            block(p, first, p->rows * (band + 1) / bands - first, k, depth);
+            k += depth;
+        } while (k < p->depth);
+    }
 }

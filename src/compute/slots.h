@@ -23,7 +23,7 @@
     /* attention.c */ X(attend) X(attend_backward) \
     /* decoding.c */ X(attend_place) \
     /* rotary.c */ X(rotate) \
-    /* matvec.c */ X(matvec) X(matvec_bf16) \
+    /* matvec.c */ X(matvec_bf16) \
     /* product.c */ X(product) /* product_bf16.c */ X(product_bf16) \
     /* updates.c */ X(sgd) X(adam) X(adam_moments) X(adam_direction) X(rmsprop) X(adagrad) \
     /* arrays.c */ X(sum_squares) X(blend) X(transpose) X(transpose_bf16) X(add) X(convert) \

@@ -34,6 +34,36 @@ static void bias_activate(dt_real *y, dt_real *z, const dt_real *b, int64_t rows
     dt_parallel(rows, rows_of_block(cols), bias_task, &(bias_work){y, z, b, cols, act, slope});
 }
 
+/* A product's rows, or its columns if those are more: whole tiles of any instruction set. Its sums are never cut. */
+enum { ROWS_TOGETHER = 84, COLS_TOGETHER = 64 };
+#define WORTH ((int64_t)1 << 20) /* multiplications that take as long as threads need to start */
+
+static void rows_task(void *context, int64_t begin, int64_t end) {
+    dt_matrix_product part = *(const dt_matrix_product *)context;
+    part.rows = end - begin;
+    part.a += begin * (part.a_turned ? 1 : part.lda);
+    part.c += begin * part.ldc;
+    serial->product(&part);
+}
+
+static void cols_task(void *context, int64_t begin, int64_t end) {
+    dt_matrix_product part = *(const dt_matrix_product *)context;
+    part.cols = end - begin;
+    part.b += begin * (part.b_turned ? part.ldb : 1);
+    part.c += begin;
+    if (part.bias) part.bias += begin;
+    serial->product(&part);
+}
+
+static void product(const dt_matrix_product *p) {
+    bool tall = p->rows >= p->cols;
+    int64_t all = tall ? p->rows : p->cols, unit = tall ? ROWS_TOGETHER : COLS_TOGETHER;
+    int64_t share = (all + dt_threads() - 1) / dt_threads(), block = (share + unit - 1) / unit * unit;
+    dt_matrix_product whole = *p;
+    bool worth = (double)p->rows * (double)p->cols * (double)p->depth >= (double)WORTH;
+    dt_parallel(all, worth ? block : all, tall ? rows_task : cols_task, &whole);
+}
+
 typedef struct loss_work {
     dt_real *output;
     const int32_t *labels;
@@ -119,6 +149,7 @@ const dt_kernels *dt_kernels_threaded(const dt_kernels *kernels) {
     serial = kernels;
     threaded = *kernels;
     threaded.bias_activate = bias_activate;
+    threaded.product = product;
     threaded.softmax_cross_entropy = softmax_cross_entropy;
     threaded.largest = largest;
     threaded.quantise_i32 = quantise_i32;

@@ -87,6 +87,8 @@ INLINE void tile(const tile_result *to, const tile_pair *pairs, int64_t count, l
         OVER_TILE(sum[r][v] = tile_load(to->c + r * to->stride, v, vectors, masked, last);)
     else
         OVER_TILE(sum[r][v] = (vector){0};)
+    if (to->start == TILE_ADD) /* so that it is there when the chains end */
+        OVER_TILE(__builtin_prefetch(to->c + r * to->stride + v * PER_VECTOR, 1);)
     for (int64_t p = 0; p < count; p++) {
         int64_t down = (dense ? 1 : pairs[p].down) * SIZE, across = pairs[p].across * SIZE, left = pairs[p].depth;
         const dt_real *a = pairs[p].a, *b = pairs[p].b;

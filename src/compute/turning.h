@@ -29,12 +29,9 @@ typedef int32_t lane_numbers __attribute__((vector_size(VECTOR_BYTES)));
 #    define SECOND_HALVES(a, b) __builtin_shufflevector(a, b, 1, 3)
 #endif
 
-/* A square of PER_VECTOR rows, transposed: a perfect shuffle of its numbers, log2(PER_VECTOR) times. */
-INLINE void transpose_square(dt_real *restrict to, int64_t to_stride, const dt_real *restrict from,
-                             int64_t from_stride) {
-    vector a[PER_VECTOR], b[PER_VECTOR];
-#pragma GCC unroll 16
-    for (int i = 0; i < PER_VECTOR; i++) a[i] = *(const vector *)(from + i * from_stride);
+/* The rows of a square become its columns: a perfect shuffle of its numbers, log2(PER_VECTOR) times. */
+INLINE void turn_square(vector a[PER_VECTOR]) {
+    vector b[PER_VECTOR];
 #pragma GCC unroll 4
     for (int left = PER_VECTOR; left > 1; left /= 2) {
 #pragma GCC unroll 8
@@ -45,31 +42,46 @@ INLINE void transpose_square(dt_real *restrict to, int64_t to_stride, const dt_r
 #pragma GCC unroll 16
         for (int i = 0; i < PER_VECTOR; i++) a[i] = b[i];
     }
+}
+
+/* A square of PER_VECTOR rows, transposed. */
+INLINE void transpose_square(dt_real *restrict to, int64_t to_stride, const dt_real *restrict from,
+                             int64_t from_stride) {
+    vector a[PER_VECTOR];
+#pragma GCC unroll 16
+    for (int i = 0; i < PER_VECTOR; i++) a[i] = *(const vector *)(from + i * from_stride);
+    turn_square(a);
 #pragma GCC unroll 16
     for (int i = 0; i < PER_VECTOR; i++) *(vector *)(to + i * to_stride) = a[i];
 }
 
-/* to[depth, cols] = from[cols, depth], turned, for at most a vector of columns; rows `to_stride` and `from_stride`
- * apart. to's rows have room for a whole vector each. */
+/* to[depth, PER_VECTOR] = from[cols, depth], turned, for at most PER_VECTOR columns, the last of which stands for those
+ * that are missing; rows `to_stride` and `from_stride` apart. The rows of the next strip, which is `next` numbers
+ * ahead, are asked for. */
 INLINE void turn_strip(dt_real *restrict to, int64_t to_stride, const dt_real *restrict from, int64_t from_stride,
-                       int64_t depth, int64_t cols) {
+                       int64_t depth, int64_t cols, int64_t next) {
     int64_t l = 0;
-    if (cols == PER_VECTOR)
-        for (; l + PER_VECTOR <= depth; l += PER_VECTOR)
-            transpose_square(to + l * to_stride, to_stride, from + l, from_stride);
-    for (; l < depth; l += PER_VECTOR) {
-        int64_t numbers = depth - l < PER_VECTOR ? depth - l : PER_VECTOR;
-        dt_real square[PER_VECTOR * PER_VECTOR];
-        lane_mask mask = first_lanes(numbers);
-        for (int64_t j = 0; j < cols; j++)
-            *(vector *)(square + j * PER_VECTOR) = numbers == PER_VECTOR ? *(const vector *)(from + j * from_stride + l)
-                                                                         : load_lanes(from + j * from_stride + l, mask);
-        for (int64_t j = cols; j < PER_VECTOR; j++) *(vector *)(square + j * PER_VECTOR) = (vector){0};
-        dt_real turned[PER_VECTOR * PER_VECTOR];
-        transpose_square(turned, PER_VECTOR, square, PER_VECTOR);
-        for (int64_t i = 0; i < numbers; i++)
-            *(vector *)(to + (l + i) * to_stride) = *(vector *)(turned + i * PER_VECTOR);
+    vector a[PER_VECTOR];
+    for (; l + PER_VECTOR <= depth; l += PER_VECTOR, to += PER_VECTOR * to_stride) {
+#pragma GCC unroll 16
+        for (int i = 0; i < PER_VECTOR; i++) {
+            const dt_real *row = from + (i < cols ? i : cols - 1) * from_stride + l;
+            a[i] = *(const vector *)row;
+            __builtin_prefetch(row + next);
+        }
+        turn_square(a);
+#pragma GCC unroll 16
+        for (int i = 0; i < PER_VECTOR; i++) *(vector *)(to + i * to_stride) = a[i];
     }
+    if (l == depth) return;
+    lane_mask mask = first_lanes(depth - l);
+#pragma GCC unroll 16
+    for (int i = 0; i < PER_VECTOR; i++) a[i] = load_lanes(from + (i < cols ? i : cols - 1) * from_stride + l, mask);
+    turn_square(a);
+    dt_real square[PER_VECTOR][PER_VECTOR];
+#pragma GCC unroll 16
+    for (int i = 0; i < PER_VECTOR; i++) *(vector *)square[i] = a[i];
+    for (int64_t i = 0; i < depth - l; i++) *(vector *)(to + i * to_stride) = *(vector *)square[i];
 }
 
 #endif

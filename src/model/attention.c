@@ -206,7 +206,7 @@ static void attend_place(const dt_layer *layer, const dt_pass *pass) {
     if (state->turns)
         pass->kernels->rotate(layer->scratch[QKV], state->turns + pass->position * shape.size, &alone, false);
     pass->kernels->attend_place(layer->scratch[HEADS], layer->scratch[KEYS], layer->scratch[VALUES],
-                                layer->scratch[QKV], &shape, pass->position, layer->workspace);
+                                layer->scratch[QKV], &shape, pass->position);
 }
 
 static void attend(const dt_layer *layer, const dt_pass *pass) {

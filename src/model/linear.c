@@ -35,44 +35,68 @@ dt_status dt_linear_plan(dt_linear *linear, dt_plan *plan, dt_layer *layer, int 
     return dt_plan_rounded(plan, &linear->dy16, scratch_for(per_row * linear->out));
 }
 
+/* ---- float32 ---- */
+
+static void forward32(const dt_linear *linear, const dt_kernels *kernels, const dt_real *w, const dt_real *x,
+                      int64_t rows, const dt_real *b, bool relu, bool add, dt_real *y) {
+    int64_t in = linear->in, out = linear->out;
+    kernels->product(&(dt_matrix_product){.rows = rows,
+                                          .cols = out,
+                                          .depth = in,
+                                          .a = x,
+                                          .lda = in,
+                                          .b = w,
+                                          .b_turned = linear->transposed,
+                                          .ldb = linear->transposed ? in : out,
+                                          .c = y,
+                                          .ldc = out,
+                                          .add = add,
+                                          .bias = b,
+                                          .relu = relu});
+}
+
+/* dw = x^T dy, or as it is stored, transposed, dy^T x. */
+static void weights32(const dt_linear *linear, const dt_kernels *kernels, const dt_real *x, const dt_real *dy,
+                      int64_t rows, bool add, dt_real *dw) {
+    int64_t down = linear->transposed ? linear->out : linear->in,
+            across = linear->transposed ? linear->in : linear->out;
+    kernels->product(&(dt_matrix_product){.rows = down,
+                                          .cols = across,
+                                          .depth = rows,
+                                          .a = linear->transposed ? dy : x,
+                                          .a_turned = true,
+                                          .lda = down,
+                                          .b = linear->transposed ? x : dy,
+                                          .ldb = across,
+                                          .c = dw,
+                                          .ldc = across,
+                                          .add = add});
+}
+
+static void data32(const dt_linear *linear, const dt_kernels *kernels, const dt_real *w, const dt_real *dy,
+                   int64_t rows, bool add, dt_real *dx) {
+    int64_t in = linear->in, out = linear->out;
+    kernels->product(&(dt_matrix_product){.rows = rows,
+                                          .cols = in,
+                                          .depth = out,
+                                          .a = dy,
+                                          .lda = out,
+                                          .b = w,
+                                          .b_turned = !linear->transposed,
+                                          .ldb = linear->transposed ? in : out,
+                                          .c = dx,
+                                          .ldc = in,
+                                          .add = add});
+}
+
 void dt_linear_decode(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
                       int64_t rows, dt_real beta, dt_real *y) {
     if (pass->weights16)
         pass->kernels->matvec_bf16(y, x, DT_PARAM(layer, pass->weights16, linear->param), rows, linear->in, linear->out,
                                    linear->transposed, beta);
     else
-        pass->kernels->matvec(y, x, DT_PARAM(layer, pass->weights, linear->param), rows, linear->in, linear->out,
-                              linear->transposed, beta);
-}
-
-/* ---- float32 ---- */
-
-static void forward32(const dt_linear *linear, const dt_kernels *kernels, const dt_real *w, const dt_real *x,
-                      int64_t rows, dt_real beta, dt_real *y) {
-    int64_t in = linear->in, out = linear->out;
-    if (!linear->transposed && beta == 0 && dt_product_is_small(kernels, rows, in, out)) {
-        kernels->product(&(dt_matrix_product){
-            .rows = rows, .cols = out, .depth = in, .a = x, .b = w, .c = y, .lda = in, .ldb = out, .ldc = out});
-        return;
-    }
-    dt_gemm(DT_PLAIN, linear->transposed ? DT_TRANSPOSED : DT_PLAIN, rows, out, in, x, in, w,
-            linear->transposed ? in : out, beta, y, out);
-}
-
-static void weights32(const dt_linear *linear, const dt_real *x, const dt_real *dy, int64_t rows, dt_real keep,
-                      dt_real *dw) {
-    int64_t in = linear->in, out = linear->out;
-    if (linear->transposed)
-        dt_gemm(DT_TRANSPOSED, DT_PLAIN, out, in, rows, dy, out, x, in, keep, dw, in);
-    else
-        dt_gemm(DT_TRANSPOSED, DT_PLAIN, in, out, rows, x, in, dy, out, keep, dw, out);
-}
-
-static void data32(const dt_linear *linear, const dt_real *w, const dt_real *dy, int64_t rows, dt_real beta,
-                   dt_real *dx) {
-    int64_t in = linear->in, out = linear->out;
-    dt_gemm(DT_PLAIN, linear->transposed ? DT_PLAIN : DT_TRANSPOSED, rows, in, out, dy, out, w,
-            linear->transposed ? in : out, beta, dx, in);
+        forward32(linear, pass->kernels, DT_PARAM(layer, pass->weights, linear->param), x, rows, NULL, false, beta != 0,
+                  y);
 }
 
 /* ---- bf16: the same ---- */
@@ -152,7 +176,8 @@ void dt_linear_forward(const dt_linear *linear, const dt_layer *layer, const dt_
         forward16(linear, pass->kernels, DT_PARAM(layer, pass->weights16, linear->param),
                   round_x(linear, pass, x, rows), rows, beta, y);
     else
-        forward32(linear, pass->kernels, DT_PARAM(layer, pass->weights, linear->param), x, rows, beta, y);
+        forward32(linear, pass->kernels, DT_PARAM(layer, pass->weights, linear->param), x, rows, NULL, false, beta != 0,
+                  y);
 }
 
 static bool learns(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass) {
@@ -161,19 +186,8 @@ static bool learns(const dt_linear *linear, const dt_layer *layer, const dt_pass
 
 bool dt_linear_forward_biased(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
                               int64_t rows, const dt_real *b, bool relu, dt_real *y) {
-    bool possible = !linear->decoding && !linear->rounds && !linear->transposed;
-    if (!possible || !dt_product_is_small(pass->kernels, rows, linear->in, linear->out)) return false;
-    pass->kernels->product(&(dt_matrix_product){.rows = rows,
-                                                .cols = linear->out,
-                                                .depth = linear->in,
-                                                .a = x,
-                                                .b = DT_PARAM(layer, pass->weights, linear->param),
-                                                .c = y,
-                                                .lda = linear->in,
-                                                .ldb = linear->out,
-                                                .ldc = linear->out,
-                                                .bias = b,
-                                                .relu = relu});
+    if (linear->rounds || (linear->decoding && pass->weights16)) return false;
+    forward32(linear, pass->kernels, DT_PARAM(layer, pass->weights, linear->param), x, rows, b, relu, false, y);
     return true;
 }
 
@@ -189,11 +203,11 @@ static void backward16(const dt_linear *linear, const dt_layer *layer, const dt_
 
 void dt_linear_backward(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
                         const dt_real *dy, int64_t rows, bool accumulate, dt_real beta, dt_real *dx) {
-    dt_real keep = accumulate ? 1 : 0;
     if (linear->rounds) {
         backward16(linear, layer, pass, x, dy, rows, accumulate, beta, dx);
         return;
     }
-    if (learns(linear, layer, pass)) weights32(linear, x, dy, rows, keep, DT_PARAM(layer, pass->grads, linear->param));
-    if (dx) data32(linear, DT_PARAM(layer, pass->weights, linear->param), dy, rows, beta, dx);
+    if (learns(linear, layer, pass))
+        weights32(linear, pass->kernels, x, dy, rows, accumulate, DT_PARAM(layer, pass->grads, linear->param));
+    if (dx) data32(linear, pass->kernels, DT_PARAM(layer, pass->weights, linear->param), dy, rows, beta != 0, dx);
 }

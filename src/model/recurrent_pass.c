@@ -116,8 +116,16 @@ static void multiply_state(const dt_layer *layer, const dt_pass *pass, const dt_
                                                               .ldc = cols,
                                                               .add = beta != 0});
     else
-        dt_gemm(DT_PLAIN, DT_PLAIN, rows, cols, units, s->h + at, units, DT_PARAM(layer, pass->weights, s->w_state),
-                cols, beta, y, cols);
+        pass->kernels->product(&(dt_matrix_product){.rows = rows,
+                                                    .cols = cols,
+                                                    .depth = units,
+                                                    .a = s->h + at,
+                                                    .lda = units,
+                                                    .b = DT_PARAM(layer, pass->weights, s->w_state),
+                                                    .ldb = cols,
+                                                    .c = y,
+                                                    .ldc = cols,
+                                                    .add = beta != 0});
 }
 
 /* The gradient that h W_state has, as matrices with neighbouring columns of W_state. */
@@ -168,8 +176,16 @@ static void multiply_gradient(const dt_layer *layer, const dt_pass *pass, const 
                                                                   .ldc = units,
                                                                   .add = true});
         else
-            dt_gemm(DT_PLAIN, DT_PLAIN, rows, units, p->cols, p->d + at, p->stride, turned + p->first * units, units, 1,
-                    dh, units);
+            pass->kernels->product(&(dt_matrix_product){.rows = rows,
+                                                        .cols = units,
+                                                        .depth = p->cols,
+                                                        .a = p->d + at,
+                                                        .lda = p->stride,
+                                                        .b = turned + p->first * units,
+                                                        .ldb = units,
+                                                        .c = dh,
+                                                        .ldc = units,
+                                                        .add = true});
     }
 }
 
@@ -177,7 +193,7 @@ static void multiply_gradient(const dt_layer *layer, const dt_pass *pass, const 
 static void state_weights(const dt_layer *layer, const dt_pass *pass, const dt_recurrent_stack *s) {
     const dt_recurrent *net = layer->state;
     int64_t all = net->positions * pass->rows, units = net->units;
-    dt_real *dw = DT_PARAM(layer, pass->grads, s->w_state), keep = pass->accumulate ? 1 : 0;
+    dt_real *dw = DT_PARAM(layer, pass->grads, s->w_state);
     part parts[2];
     for (int i = 0, count = parts_of(net, s, parts); i < count; i++) {
         const part *p = &parts[i];
@@ -194,8 +210,17 @@ static void state_weights(const dt_layer *layer, const dt_pass *pass, const dt_r
                                                                   .a_turned = true,
                                                                   .add = pass->accumulate});
         else
-            dt_gemm(DT_TRANSPOSED, DT_PLAIN, units, p->cols, all, s->h, units, p->d, p->stride, keep, dw + p->first,
-                    net->cols);
+            pass->kernels->product(&(dt_matrix_product){.rows = units,
+                                                        .cols = p->cols,
+                                                        .depth = all,
+                                                        .a = s->h,
+                                                        .a_turned = true,
+                                                        .lda = units,
+                                                        .b = p->d,
+                                                        .ldb = p->stride,
+                                                        .c = dw + p->first,
+                                                        .ldc = net->cols,
+                                                        .add = pass->accumulate});
     }
 }
 

@@ -189,7 +189,7 @@ const dt_real *dt_sequence_forward(const dt_sequence *sequence, const dt_pass *p
         double began = dt_trace_begin();
         layer->kind->forward(layer, pass, at, y);
         if (pass->training) dt_trace_end(layer->trace[0], began, layer->flops * (double)pass->rows);
-        dt_alive();
+        dt_alive_layer();
         if (pass->seen) pass->seen(pass->seen_context, layer, y);
         at = y;
     }
@@ -231,7 +231,7 @@ dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, 
         const dt_real *input = pad_gradient(sequence, pass, layer, input_of(sequence, i, x), x, dy);
         layer->kind->backward(layer, pass, input, input_of(sequence, i + 1, x), dy, dx);
         dt_trace_end(layer->trace[1], began, layer->flops * (double)pass->rows * (dx ? 2 : 1));
-        dt_alive();
+        dt_alive_layer();
         if (sequence->outermost) {
             dt_sequence_clear_frozen(layer->table, pass->grads, layer->begin, end);
             end = layer->begin;

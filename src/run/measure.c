@@ -25,7 +25,9 @@ dt_status dt_measure_products(int64_t n, dt_precision precision, double seconds,
                 ->product_bf16(&(dt_matrix_product_bf16){
                     .rows = n, .cols = n, .depth = n, .a = a16, .b = b16, .c = c, .lda = n, .ldb = n, .ldc = n});
         else
-            dt_gemm(DT_PLAIN, DT_PLAIN, n, n, n, a, n, a + count, n, 0, c, n);
+            dt_kernels_for(DT_ISA_AUTO)
+                ->product(&(dt_matrix_product){
+                    .rows = n, .cols = n, .depth = n, .a = a, .lda = n, .b = a + count, .ldb = n, .c = c, .ldc = n});
         double now = dt_clock_now(), once = 2.0 * (double)n * (double)n * (double)n / (now - began);
         if (once > *rate) *rate = once;
         began = now;

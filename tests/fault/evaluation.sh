@@ -4,8 +4,8 @@
 . "$(dirname "$0")/../support/lib.sh"
 need_data
 cut_data small.h5 64 320
-products=$build/tests/products.so
-[[ -f $products ]] || give_up "no $products; build first"
+layers=$build/tests/layers.so
+[[ -f $layers ]] || give_up "no $layers; build first"
 
 # trial COMMAND RANKS RUN ARGUMENT…: two steps an epoch, each epoch with an evaluation and a checkpoint
 trial() {
@@ -15,14 +15,14 @@ trial() {
         --set 'model.layers=[flatten, dense: {out: 400, activation: relu}, dense: 10]' --set train.epochs=3 \
         --set checkpoint.every='1 epoch' "$@"
 }
-# killed_at CALL RUN ARGUMENT…: a run of one rank, killed in the middle of its product number CALL
+# killed_at CALL RUN ARGUMENT…: a run of one rank, killed behind its layer number CALL
 killed_at() {
     local call=$1 run=$2
     shift 2
     rm -f gate.reached
     touch gate
-    DTRAIN_GATE_PRODUCT="0 dnnl_sgemm $call $work/gate" LD_PRELOAD=$products trial start 1 "$run" "$@"
-    until_true 30 test -e gate.reached || fail "$run: there is no product $call"
+    DTRAIN_GATE_LAYER="0 $call $work/gate" LD_PRELOAD=$layers trial start 1 "$run" "$@"
+    until_true 30 test -e gate.reached || fail "$run: there is no layer $call"
     kill -KILL "$(rank_pid 0)"
     await
 }
@@ -43,13 +43,13 @@ ends_like() {
 
 for best in none test_loss; do
     options=(--set "checkpoint.best=$best")
-    DTRAIN_COUNT_PRODUCTS=$work/count LD_PRELOAD=$products trial run 1 "whole-$best" "${options[@]}"
+    DTRAIN_COUNT_LAYERS=$work/count LD_PRELOAD=$layers trial run 1 "whole-$best" "${options[@]}"
     expect_code 0 "$best: the run nobody touched"
     wanted=$(last_value digest)
-    calls=$(sed -n 's/^dnnl_sgemm //p' count)
+    calls=$(cat count)
     [[ $(evaluations "whole-$best" | wc -l) == 3 ]] || fail "$best: not three evaluations"
 
-    # In the middle of the last evaluation, and of the second: they have 80 products each, on one rank.
+    # In the middle of the last evaluation, and of the second: they have 80 layers each, on one rank.
     for epoch in 2 3; do
         run=$best-$epoch
         killed_at $((calls * epoch / 3 - 60)) "$run" "${options[@]}"

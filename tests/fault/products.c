@@ -1,25 +1,18 @@
 /* Preloaded (LD_PRELOAD), it makes a call of oneDNN find no memory: $DTRAIN_FAIL_PRODUCT is "RANK FUNCTION N", the
  * rank, which of the functions below, and the number of its call, counted from 1, from which on it fails; the call then
  * writes nothing. Without the variable, or on other ranks, all calls go through. $DTRAIN_COUNT_PRODUCTS names a file
- * that holds the numbers of calls of rank 0. $DTRAIN_SLOW_PRODUCT is "FUNCTION N MILLISECONDS": from its call N on it
- * takes so much longer, on every rank. $DTRAIN_GATE_PRODUCT is "RANK FUNCTION N FILE": its call N waits at a gate
- * (gate.h).
- */
+ * that holds the numbers of calls of rank 0. */
 #include <dlfcn.h>
 #include <dnnl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "gate.h"
 #include "rank.h"
 
-enum { SGEMM, BF16, EXECUTE, FUNCTIONS };
-static const char *const names[FUNCTIONS] = {"dnnl_sgemm", "dnnl_gemm_bf16bf16f32", "dnnl_primitive_execute"};
-static long calls[FUNCTIONS], fails_from[FUNCTIONS], slow_from[FUNCTIONS], gate_at[FUNCTIONS];
-static char gate[1024];
-static unsigned slow_by; /* milliseconds */
+enum { BF16, EXECUTE, FUNCTIONS };
+static const char *const names[FUNCTIONS] = {"dnnl_gemm_bf16bf16f32", "dnnl_primitive_execute"};
+static long calls[FUNCTIONS], fails_from[FUNCTIONS];
 static const char *counts;
 
 /* The number of a call, of the function that is named. */
@@ -29,14 +22,11 @@ static void set(long *numbers, const char *name, long number) {
 }
 
 __attribute__((constructor)) static void read_plan(void) {
-    const char *plan = getenv("DTRAIN_FAIL_PRODUCT"), *slow = getenv("DTRAIN_SLOW_PRODUCT"),
-               *held = getenv("DTRAIN_GATE_PRODUCT");
+    const char *plan = getenv("DTRAIN_FAIL_PRODUCT");
     char name[64];
     int on, rank = rank_of_job() > 0 ? (int)rank_of_job() : 0;
     long from;
     if (rank == 0) counts = getenv("DTRAIN_COUNT_PRODUCTS");
-    if (slow && sscanf(slow, "%63s %ld %u", name, &from, &slow_by) == 3) set(slow_from, name, from);
-    if (held && sscanf(held, "%d %63s %ld %1023s", &on, name, &from, gate) == 4 && on == rank) set(gate_at, name, from);
     if (plan && sscanf(plan, "%d %63s %ld", &on, name, &from) == 3 && on == rank) set(fails_from, name, from);
 }
 
@@ -50,8 +40,6 @@ static void write_counts(void) {
 static int fails(int function) {
     calls[function]++;
     write_counts();
-    if (slow_from[function] > 0 && calls[function] >= slow_from[function]) usleep(1000 * slow_by);
-    if (gate_at[function] == calls[function]) wait_at_gate(gate);
     return fails_from[function] > 0 && calls[function] >= fails_from[function];
 }
 
@@ -61,16 +49,6 @@ static void *original(int function) {
     if (!found[function]) found[function] = dlsym(RTLD_NEXT, names[function]);
     if (!found[function]) abort();
     return found[function];
-}
-
-dnnl_status_t dnnl_sgemm(char transa, char transb, dnnl_dim_t m, dnnl_dim_t n, dnnl_dim_t k, float alpha,
-                         const float *a, dnnl_dim_t lda, const float *b, dnnl_dim_t ldb, float beta, float *c,
-                         dnnl_dim_t ldc) {
-    if (fails(SGEMM)) return dnnl_out_of_memory;
-    dnnl_status_t (*real)(char, char, dnnl_dim_t, dnnl_dim_t, dnnl_dim_t, float, const float *, dnnl_dim_t,
-                          const float *, dnnl_dim_t, float, float *, dnnl_dim_t);
-    *(void **)&real = original(SGEMM);
-    return real(transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
 dnnl_status_t dnnl_gemm_bf16bf16f32(char transa, char transb, dnnl_dim_t m, dnnl_dim_t n, dnnl_dim_t k, float alpha,

@@ -4,8 +4,8 @@
 . "$(dirname "$0")/../support/lib.sh"
 need_data
 cut_data small.h5 64 320
-products=$build/tests/products.so shim=$build/tests/faultshim.so
-[[ -f $products && -f $shim ]] || give_up "no $products or $shim; build first"
+layers=$build/tests/layers.so shim=$build/tests/faultshim.so
+[[ -f $layers && -f $shim ]] || give_up "no $layers or $shim; build first"
 "$python" - "$data" <<'END' || give_up "no compressed data"
 import h5py, sys
 with h5py.File(sys.argv[1]) as whole, h5py.File("packed.h5", "w") as packed:
@@ -29,12 +29,12 @@ expect_bad 75 "stopped by a signal before there was anything to save" "told to s
 run 2 train --set data.file=packed.h5 "${trial[@]}" --set train.steps=2 --run packed
 expect_code 0 "the same command"
 
-# In the last evaluation, which has 80 products.
-DTRAIN_COUNT_PRODUCTS=$work/count LD_PRELOAD=$products run 1 train --set data.file=small.h5 "${trial[@]}" --run whole
+# In the last evaluation, which has 80 layers.
+DTRAIN_COUNT_LAYERS=$work/count LD_PRELOAD=$layers run 1 train --set data.file=small.h5 "${trial[@]}" --run whole
 wanted=$(last_value digest)
-calls=$(sed -n 's/^dnnl_sgemm //p' count)
+calls=$(cat count)
 rm gate.reached
-DTRAIN_GATE_PRODUCT="0 dnnl_sgemm $((calls - 60)) $work/gate" LD_PRELOAD=$products \
+DTRAIN_GATE_LAYER="0 $((calls - 60)) $work/gate" LD_PRELOAD=$layers \
     start 1 train --set data.file=small.h5 "${trial[@]}" --run evaluating
 until_true 30 test -e gate.reached || fail "it does not evaluate"
 [[ -f evaluating/checkpoints/step-000000002.h5 ]] || fail "no checkpoint"
@@ -48,7 +48,7 @@ run 1 eval whole
 figures=$(tail -n 1 "$out")
 
 rm gate.reached
-DTRAIN_GATE_PRODUCT="1 dnnl_sgemm 20 $work/gate" LD_PRELOAD=$products start 2 eval whole
+DTRAIN_GATE_LAYER="1 20 $work/gate" LD_PRELOAD=$layers start 2 eval whole
 until_true 30 test -e gate.reached || fail "eval does not begin"
 kill -TERM "$job"
 await

@@ -75,39 +75,25 @@ static size_t extent(char transposed, dnnl_dim_t rows, dnnl_dim_t cols, dnnl_dim
     return (size_t)((lines - 1) * stride + width);
 }
 
-typedef dnnl_status_t sgemm(char, char, dnnl_dim_t, dnnl_dim_t, dnnl_dim_t, float, const float *, dnnl_dim_t,
-                            const float *, dnnl_dim_t, float, float *, dnnl_dim_t);
 typedef dnnl_status_t bf16gemm(char, char, dnnl_dim_t, dnnl_dim_t, dnnl_dim_t, float, const uint16_t *, dnnl_dim_t,
                                const uint16_t *, dnnl_dim_t, float, float *, dnnl_dim_t);
 
-/* One of a product, by either of the two functions. */
-static void look_at_product(sgemm *single, bf16gemm *half, char ta, char tb, dnnl_dim_t m, dnnl_dim_t n, dnnl_dim_t k,
-                            dnnl_dim_t lda, dnnl_dim_t ldb, float beta, dnnl_dim_t ldc) {
+static void look_at_product(bf16gemm *half, char ta, char tb, dnnl_dim_t m, dnnl_dim_t n, dnnl_dim_t k, dnnl_dim_t lda,
+                            dnnl_dim_t ldb, float beta, dnnl_dim_t ldc) {
     char shape[SHAPE];
     if (!wanted || m < 1 || n < 1 || k < 1) return;
-    snprintf(shape, sizeof shape, "%s:%c%c:%lldx%lldx%lld:%lld,%lld,%lld:%g", half ? "bf16" : "f32", ta, tb,
-             (long long)m, (long long)n, (long long)k, (long long)lda, (long long)ldb, (long long)ldc, (double)beta);
+    snprintf(shape, sizeof shape, "bf16:%c%c:%lldx%lldx%lld:%lld,%lld,%lld:%g", ta, tb, (long long)m, (long long)n,
+             (long long)k, (long long)lda, (long long)ldb, (long long)ldc, (double)beta);
     if (!is_new(shape)) return;
-    size_t size = half ? 2 : 4, of_c = extent('N', m, n, ldc) * sizeof(float);
-    void *a = numbers(extent(ta, m, k, lda) * size, half != NULL, 1);
-    void *b = numbers(extent(tb, k, n, ldb) * size, half != NULL, 2);
+    size_t of_c = extent('N', m, n, ldc) * sizeof(float);
+    void *a = numbers(extent(ta, m, k, lda) * 2, 1, 1);
+    void *b = numbers(extent(tb, k, n, ldb) * 2, 1, 2);
     float *c = numbers(of_c, 0, 3);
-    dnnl_status_t code = half ? half(ta, tb, m, n, k, 1, a, lda, b, ldb, beta, c, ldc)
-                              : single(ta, tb, m, n, k, 1, a, lda, b, ldb, beta, c, ldc);
-    if (code != dnnl_success) abort();
+    if (half(ta, tb, m, n, k, 1, a, lda, b, ldb, beta, c, ldc) != dnnl_success) abort();
     report(shape, hash(hash_of_nothing(), c, of_c));
     free(a);
     free(b);
     free(c);
-}
-
-dnnl_status_t dnnl_sgemm(char transa, char transb, dnnl_dim_t m, dnnl_dim_t n, dnnl_dim_t k, float alpha,
-                         const float *a, dnnl_dim_t lda, const float *b, dnnl_dim_t ldb, float beta, float *c,
-                         dnnl_dim_t ldc) {
-    static sgemm *real;
-    if (!real) REAL(real, "dnnl_sgemm");
-    look_at_product(real, NULL, transa, transb, m, n, k, lda, ldb, beta, ldc);
-    return real(transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
 bf16gemm dnnl_gemm_bf16bf16f32;
@@ -116,7 +102,7 @@ dnnl_status_t dnnl_gemm_bf16bf16f32(char transa, char transb, dnnl_dim_t m, dnnl
                                     float *c, dnnl_dim_t ldc) {
     static bf16gemm *real;
     if (!real) REAL(real, "dnnl_gemm_bf16bf16f32");
-    look_at_product(NULL, real, transa, transb, m, n, k, lda, ldb, beta, ldc);
+    look_at_product(real, transa, transb, m, n, k, lda, ldb, beta, ldc);
     return real(transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 

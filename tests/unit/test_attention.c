@@ -64,7 +64,7 @@ static const char *const decoded[] = {
     "[{attention: {heads: 1, rotary: yes}}, {residual: [layer_norm, {attention: 4}]}, {dense: 3}]",
 };
 
-START_TEST(decoding_place_by_place_gives_what_the_whole_does) {
+START_TEST(decoding_place_by_place_gives_the_bits_of_the_whole) {
     enum { ROWS = 3, POSITIONS = 67, CHANNELS = 8 };
     const char *layers = decoded[_i];
     dt_model_spec steps = spec_of(1, ROWS, false);
@@ -83,9 +83,9 @@ START_TEST(decoding_place_by_place_gives_what_the_whole_does) {
                 memcpy(here + r * CHANNELS, x + (r * POSITIONS + step.position) * CHANNELS, CHANNELS * sizeof *here);
             const dt_real *z = dt_sequence_forward(&g.sequence, &step, here);
             for (int64_t i = 0; i < ROWS * width; i++) {
-                double want = (double)y[(i / width * POSITIONS + step.position) * width + i % width];
-                ck_assert_msg(fabs((double)z[i] - want) <= 1e-5, "%s: position %d, element %d: %.9g, not %.9g", layers,
-                              (int)step.position, (int)i, (double)z[i], want);
+                dt_real want = y[(i / width * POSITIONS + step.position) * width + i % width];
+                ck_assert_msg(z[i] == want, "%s: position %d, element %d: %a, not %a", layers, (int)step.position,
+                              (int)i, (double)z[i], (double)want);
             }
         }
     }
@@ -185,7 +185,7 @@ int main(void) {
     Suite *suite = suite_create("attention");
     TCase *group = tcase_create("layer");
     tcase_add_loop_test(group, attention_and_its_gradients_are_pytorch_s, 0, COUNT(golden_attention));
-    tcase_add_loop_test(group, decoding_place_by_place_gives_what_the_whole_does, 0, COUNT(decoded));
+    tcase_add_loop_test(group, decoding_place_by_place_gives_the_bits_of_the_whole, 0, COUNT(decoded));
     tcase_add_test(group, only_the_causal_decodes);
     tcase_add_loop_test(group, a_batch_is_its_rows, 0, 4);
     tcase_add_loop_test(group, what_is_not_seen_has_no_say, 0, 2);

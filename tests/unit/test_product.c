@@ -248,6 +248,25 @@ START_TEST(products_of_bf16_are_those_of_the_same_numbers_in_float32) {
 }
 END_TEST
 
+START_TEST(threads_change_no_bit) {
+    static const int64_t shapes[][3] = {{200, 180, 40}, {90, 500, 30}, {1, 3000, 400}, {431, 7, 390}};
+    if (!dt_kernels_for(isas[_i])) return;
+    for (int threads = 2; threads <= 5; threads++)
+        for (int s = 0; s < COUNT(shapes); s++) {
+            const dt_kernels *kernels;
+            assert_ok(dt_compute_open(&kernels, isas[_i], threads));
+            check(kernels, &(arrangement){.rows = shapes[s][0],
+                                          .cols = shapes[s][1],
+                                          .depth = shapes[s][2],
+                                          .apart = 1,
+                                          .a_turned = threads & 1,
+                                          .b_turned = threads & 2,
+                                          .biased = true,
+                                          .add = s % 2});
+        }
+}
+END_TEST
+
 int main(void) {
     say_what_is_missing();
     Suite *suite = suite_create("products");
@@ -258,6 +277,7 @@ int main(void) {
     tcase_add_loop_test(group, products_of_bf16_are_those_of_the_same_numbers_in_float32, 0, COUNT(isas));
     tcase_add_loop_test(group, numbers_of_all_sizes_are_rounded_once, 0, COUNT(isas));
     tcase_add_loop_test(group, a_row_is_the_same_alone_first_and_last, 0, COUNT(isas));
+    tcase_add_loop_test(group, threads_change_no_bit, 0, COUNT(isas));
     suite_add_tcase(suite, group);
     return run_suite(suite);
 }
