@@ -100,8 +100,8 @@ static dt_status collect_small(dt_labels *labels, const dt_ranks *ranks, const d
     labels->all = dt_alloc((size_t)size, sizeof *labels->all);
     bool there = counts && rows && labels->all;
     dt_status status = dt_ranks_agree(ranks, there ? dt_ok() : dt_fail_memory("the labels", (size_t)size * 32));
-    if (status.code == DT_OK) status = count_small(ranks, targets, size, counts, rows);
-    for (int64_t i = 0; i < size && status.code == DT_OK; i++)
+    if (status.code == DT_OK && there) status = count_small(ranks, targets, size, counts, rows);
+    for (int64_t i = 0; there && i < size && status.code == DT_OK; i++)
         if (counts[i] > 0) labels->all[labels->count++] = (dt_label){.value = i, .count = counts[i], .row = rows[i]};
     dt_free(counts);
     dt_free(rows);

@@ -15,12 +15,12 @@ dt_status dt_h5_texts_create(dt_h5_texts **out);
 void dt_h5_texts_destroy(dt_h5_texts *texts); /* accepts NULL */
 /* Takes a text in, if it is not yet there; false where it would be one too many (DT_H5_MOST_TEXTS, h5_rows.h) or memory
  * is short. */
-bool dt_h5_texts_add(dt_h5_texts *texts, const char *text, size_t length);
+bool dt_h5_texts_add(dt_h5_texts *texts, const char *bytes, size_t length);
 /* Gives them their numbers. No more may be added. */
 dt_status dt_h5_texts_sort(dt_h5_texts *texts);
 int32_t dt_h5_texts_count(const dt_h5_texts *texts);
 /* -1: it is none of them. */
-int32_t dt_h5_texts_find(const dt_h5_texts *texts, const char *text, size_t length);
+int32_t dt_h5_texts_find(const dt_h5_texts *texts, const char *bytes, size_t length);
 const char *dt_h5_texts_at(const dt_h5_texts *texts, int32_t number);
 
 #endif
