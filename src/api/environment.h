@@ -6,9 +6,7 @@
 
 #include <fenv.h>
 
-#ifdef __x86_64__
-#    include <immintrin.h>
-#endif
+#include "compute/subnormal.h"
 
 /* Debian's oneDNN runs on OpenMP, and would start as many threads in a call as its runtime likes: which changes bits,
  * and is not what somebody expects of a function called by each of his own threads. NULL where there is no OpenMP in
@@ -39,6 +37,7 @@ static inline void dt_environment_enter(dt_environment *caller, const dt_openmp 
 #else
     fegetenv(&caller->whole);
     fesetenv(FE_DFL_ENV);
+    dt_flush_subnormals();
 #endif
     caller->openmp = openmp;
     caller->threads = openmp->get_max_threads ? openmp->get_max_threads() : 1;

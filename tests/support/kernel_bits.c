@@ -1,20 +1,18 @@
 /* What every kernel computes, as one number each: `kernel_bits` prints "ISA kernel hash" for the instruction sets this
- * machine has, or for the one that is named. Inputs are made of integers, with zeros, infinities and numbers of all
- * sizes among them, down to those whose products are flushed to zero. Denormals are in what comes from files alone:
- * whatever was computed has none. Whatever compiler made the kernels, and for whatever instruction set, the lines must
- * be the same (system/compilers.sh). A NaN is a NaN here: which of its bits an operation on two of them keeps is for no
- * compiler to promise. */
+ * machine has, or for the one that is named; `kernel_bits ISA few` for an emulator, which takes a hundred times as
+ * long: of fewer sizes, and without the smallest normal number (compute/subnormal.h). Inputs are made of integers, with
+ * zeros, infinities and numbers of all sizes among them, down to those whose products are flushed to zero. Denormals
+ * are in what comes from files alone: whatever was computed has none. Whatever compiler made the kernels, and for
+ * whatever instruction set, the lines must be the same (system/compilers.sh). A NaN is a NaN here: which of its bits an
+ * operation on two of them keeps is for no compiler to promise. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef __x86_64__
-#    include <immintrin.h>
-#endif
-
 #include "compute/kernels.h"
+#include "compute/subnormal.h"
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 
@@ -50,6 +48,7 @@ static void release(void) {
 
 /* In [-2, 2); of all sizes; with what is no number; with what underflows. */
 static enum { PLAIN, WIDE, WILD, TINY, KINDS } inputs;
+static bool few;
 
 static float number(void) {
     uint64_t w = word();
@@ -57,12 +56,12 @@ static float number(void) {
     if (inputs == PLAIN || w >> 61 != 0) return plain;
     if (inputs == WIDE || w >> 58 & 3) {
         static const float wide[] = {0.0F, -0.0F, 0x1.8p-125F, -0x1p-126F, 50.0F, -90.0F, 0x1.234p-60F, 3000.0F};
-        return wide[w >> 32 & 7];
+        return few && (w >> 32 & 7) == 3 ? 0x1p-60F : wide[w >> 32 & 7];
     }
     if (inputs == TINY) {
         static const float tiny[] = {0x1p-126F,       -0x1.8p-125F, 0x1.2p-64F,  -0x1p-100F,
                                      0x1.fffffep-63F, 0x1.9p-75F,   -0x1.3p-90F, 0};
-        return tiny[w >> 32 & 7];
+        return few && (w >> 32 & 7) == 0 ? 0x1p-60F : tiny[w >> 32 & 7];
     }
     static const float wild[] = {INFINITY, -INFINITY, NAN, 1e38F, -3e38F, 130.0F, -130.0F, 2e-38F};
     return wild[w >> 32 & 7];
@@ -416,6 +415,17 @@ static void product(void) {
     see(p.c, rows * cols);
 }
 
+static void product_bf16(void) {
+    for (int i = 0; i < 8; i++) {
+        const int64_t in = 37;
+        dt_matrix_product_bf16 p = {.rows = rows, .cols = cols, .depth = in, .a_turned = i & 1, .b_turned = i & 2};
+        p.a = halves(rows * in), p.b = halves(in * cols), p.c = numbers(rows * cols);
+        p.lda = i & 1 ? rows : in, p.ldb = i & 2 ? in : cols, p.ldc = cols, p.add = i & 4;
+        k->product_bf16(&p);
+        see(p.c, rows * cols);
+    }
+}
+
 static void updates(void) {
     const int64_t n = rows * cols;
     for (int i = 0; i < 4; i++) {
@@ -514,6 +524,7 @@ static const struct {
              OF(attend_place),
              OF(matvec),
              OF(product),
+             OF(product_bf16),
              OF(updates),
              OF(arrays),
              OF(convert),
@@ -524,8 +535,9 @@ static void print_isa(dt_isa isa) {
     for (int i = 0; k && i < COUNT(cases); i++) {
         sum = state = 0;
         for (inputs = PLAIN; inputs < KINDS; inputs++) {
-            for (int r = 0; r < COUNT(heights); r++) {
-                for (int c = 0; c < COUNT(widths); c++) {
+            for (int r = 0; r < COUNT(heights); r += few ? 2 : 1) {
+                for (int c = 0; c < COUNT(widths); c += few ? 3 : 1) {
+                    if (few && heights[r] * widths[c] > 2000) continue;
                     rows = heights[r], cols = widths[c];
                     cases[i].run();
                     release();
@@ -537,9 +549,8 @@ static void print_isa(dt_isa isa) {
 }
 
 int main(int count, char **names) {
-#ifdef __x86_64__
-    _mm_setcsr(_mm_getcsr() | 0x8040U); /* as dt_compute_open has it */
-#endif
+    few = count > 2 && strcmp(names[2], "few") == 0;
+    dt_flush_subnormals();
     for (int isa = DT_ISA_BASELINE; isa <= DT_ISA_AVX512; isa++)
         if (count < 2 || dt_isa_named(names[1]) == (dt_isa)isa) print_isa((dt_isa)isa);
     return 0;

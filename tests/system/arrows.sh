@@ -12,7 +12,7 @@ rooms = ["base", "config", "compute", "comm", "store", "data", "optim", "model",
 doors = {  # what other rooms may include
     "base": "absent alive append clock escape file guard log mapped memory pattern process random ranks status stop sum table trace",
     "config": "fields groups recipe yaml",
-    "compute": "compute conv failure gemm isa kernels real tally threads",
+    "compute": "compute conv failure gemm isa kernels real subnormal tally threads",
     "comm": "comm comm_ranks node reduce watchdog",
     "store": "checkpoint h5 h5_rows metrics publish rundir",
     "data": "archive array augment batch classes foreign identity import named_arrays npz numbers proposal publish ranges safetensors sample_weights sampler samples scaling selection source survey table_look targets tokenizer weights_file",

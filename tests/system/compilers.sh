@@ -32,41 +32,6 @@ compare() {
 grep -v '^#' "$table" | sort >those
 compare own "this build"
 
-# commands COMPILER: what compiles the kernels of each instruction set as the build did, and then links kernel_bits
-commands() {
-    /usr/bin/python3 - "$1" "$build" "$source" <<'END'
-import json, pathlib, re, shlex, subprocess, sys
-
-compiler, build, source = sys.argv[1:]
-known = {}
-
-
-def takes(flag):
-    if flag not in known:
-        asked = [compiler, "-Werror", flag, "-c", "-x", "c", "/dev/null", "-o", "/dev/null"]
-        known[flag] = subprocess.run(asked, capture_output=True).returncode == 0
-    return known[flag]
-
-
-objects = []
-for entry in json.loads(pathlib.Path(build, "compile_commands.json").read_text()):
-    isa = re.search(r"src/libkernels_(\w+)\.a\.p/", entry.get("output", ""))
-    if not isa:
-        continue
-    file = pathlib.Path(build, entry["file"]).resolve()
-    flags = [w for w in shlex.split(entry["command"]) if re.match(r"-[DOfm]|-std=", w)]
-    flags = [w for w in flags if "sanitize" not in w and "FORTIFY" not in w and (w.startswith("-D") or takes(w))]
-    objects.append(f"{isa[1]}-{file.stem}.o")
-    print(shlex.join([compiler, *flags, f"-I{source}/src", "-w", "-c", str(file), "-o", objects[-1]]))
-if not objects:
-    sys.exit("no kernels in compile_commands.json")
-rest = [f"{source}/src/{name}.c" for name in ("compute/isa", "compute/tally", "base/status", "base/sum", "base/table")]
-flags = ["-std=c11", "-D_GNU_SOURCE", "-O1", "-ffp-contract=off", "-ffunction-sections", "-Wl,--gc-sections", "-w"]
-program = f"{source}/tests/support/kernel_bits.c"
-print(shlex.join([compiler, *flags, f"-I{source}/src", program, *rest, *objects, "-lm", "-o", "kernel_bits"]))
-END
-}
-
 # The first that is not of this build's kind.
 others=${DTRAIN_COMPILERS:-}
 case $(grep -m 1 '"command"' "$build/compile_commands.json") in
@@ -79,7 +44,7 @@ done
 [[ -n $others ]] || lacks "a second compiler: none of $candidates is installed"
 for compiler in $others; do
     cd "$(mktemp -d "$work/compiler.XXXXXX")" || exit 1
-    commands "$compiler" >steps || give_up "no commands for $compiler"
+    /usr/bin/python3 "$source/tests/support/kernel_commands.py" "$compiler" "$build" "$source" >steps || give_up "no commands for $compiler"
     head -n -1 steps | tr '\n' '\0' | xargs -0 -n 1 -P 2 sh -c || give_up "$compiler does not compile the kernels"
     sh -c "$(tail -n 1 steps)" || give_up "$compiler does not link them"
     ./kernel_bits >"$work/other" || fail "kernel_bits of $compiler failed"
