@@ -64,7 +64,7 @@ void DT_OF_ISA(bias_activate)(dt_real *y, dt_real *z, const dt_real *restrict b,
         dt_real *restrict d = dy + i * cols;                                                                           \
         const dt_real *restrict from = (source) + i * cols;                                                            \
         if (db && rows - i >= 4) {                                                                                     \
-            SIMD for (int64_t j = 0; j < cols; j++) {                                                                  \
+            SIMD for (int64_t j = begin; j < end; j++) {                                                               \
                 dt_real sum[4];                                                                                        \
                 for (int r = 0; r < 4; r++) {                                                                          \
                     dt_real o = from[r * cols + j];                                                                    \
@@ -76,31 +76,36 @@ void DT_OF_ISA(bias_activate)(dt_real *y, dt_real *z, const dt_real *restrict b,
             continue;                                                                                                  \
         }                                                                                                              \
         const int64_t left = rows - i < 4 ? rows - i : 4;                                                              \
-        SIMD for (int64_t j = 0; j < left * cols; j++) {                                                               \
-            dt_real o = from[j];                                                                                       \
-            d[j] = d[j] * (factor);                                                                                    \
+        for (int64_t at = db ? begin : 0, r = 0; r < (db ? left : 1); r++, at += cols) {                               \
+            const int64_t count = db ? end - begin : left * cols;                                                      \
+            SIMD for (int64_t j = at; j < at + count; j++) {                                                           \
+                dt_real o = from[j];                                                                                   \
+                d[j] = d[j] * (factor);                                                                                \
+            }                                                                                                          \
+            if (db) SIMD for (int64_t j = begin; j < end; j++) db[j] += d[r * cols + j];                               \
         }                                                                                                              \
-        for (int64_t r = 0; db && r < left; r++) SIMD for (int64_t j = 0; j < cols; j++) db[j] += d[r * cols + j];     \
     }                                                                                                                  \
     break
 
 /* db += the sum of the rows of d, likewise. */
-static void add_rows(dt_real *restrict db, const dt_real *restrict dy, int64_t rows, int64_t cols) {
+static void add_rows(dt_real *restrict db, const dt_real *restrict dy, int64_t rows, int64_t cols, int64_t begin,
+                     int64_t end) {
     int64_t i = 0;
     for (; i + 4 <= rows; i += 4) {
         const dt_real *restrict d = dy + i * cols;
-        SIMD for (int64_t j = 0; j < cols; j++) db[j] += (d[j] + d[cols + j]) + (d[2 * cols + j] + d[3 * cols + j]);
+        SIMD for (int64_t j = begin; j < end; j++) db[j] += (d[j] + d[cols + j]) + (d[2 * cols + j] + d[3 * cols + j]);
     }
-    for (; i < rows; i++) SIMD for (int64_t j = 0; j < cols; j++) db[j] += dy[i * cols + j];
+    for (; i < rows; i++) SIMD for (int64_t j = begin; j < end; j++) db[j] += dy[i * cols + j];
 }
 
-void DT_OF_ISA(activate_backward)(dt_real *dy, dt_real *restrict db, const dt_real *y, const dt_real *z, int64_t rows,
-                                  int64_t cols, dt_activation act, dt_real slope, bool accumulate) {
-    if (db && !accumulate) memset(db, 0, (size_t)cols * sizeof *db);
+void DT_OF_ISA(activate_backward_columns)(dt_real *dy, dt_real *restrict db, const dt_real *y, const dt_real *z,
+                                          int64_t rows, int64_t cols, dt_activation act, dt_real slope, bool accumulate,
+                                          int64_t begin, int64_t end) {
+    if (db && !accumulate) memset(db + begin, 0, (size_t)(end - begin) * sizeof *db);
     switch (act) {
     case DT_LINEAR:
         if (!db) return;
-        add_rows(db, dy, rows, cols);
+        add_rows(db, dy, rows, cols, begin, end);
         break;
     case DT_SIGMOID: ROWS_BACKWARD(y, o * (1 - o));
     case DT_TANH: ROWS_BACKWARD(y, fma_real(-o, o, 1));
@@ -109,6 +114,11 @@ void DT_OF_ISA(activate_backward)(dt_real *dy, dt_real *restrict db, const dt_re
     case DT_GELU:
     case DT_SILU: ROWS_BACKWARD(z, o);
     }
+}
+
+void DT_OF_ISA(activate_backward)(dt_real *dy, dt_real *db, const dt_real *y, const dt_real *z, int64_t rows,
+                                  int64_t cols, dt_activation act, dt_real slope, bool accumulate) {
+    DT_OF_ISA(activate_backward_columns)(dy, db, y, z, rows, cols, act, slope, accumulate, 0, cols);
 }
 
 void DT_OF_ISA(sum_activate)(dt_real *y, const dt_real *a, const dt_real *b, int64_t n, bool relu) {

@@ -173,6 +173,16 @@ static inline dt_real scale_of(const dt_attention *shape) {
     return 1 / sqrt_real((dt_real)shape->size);
 }
 
+/* Runs the statements for each head of keys and values: number `pair` of row r. */
+#define OVER_PAIRS(shape, ...)                                                                                         \
+    do {                                                                                                               \
+        const int64_t end_ = (shape)->end > 0 ? (shape)->end : (shape)->rows * (shape)->kv_heads;                      \
+        for (int64_t at_ = (shape)->begin; at_ < end_; at_++) {                                                        \
+            const int64_t r = at_ / (shape)->kv_heads, pair = at_ % (shape)->kv_heads;                                 \
+            __VA_ARGS__                                                                                                \
+        }                                                                                                              \
+    } while (0);
+
 /* ---- forward ---- */
 
 /* What the queries of a block have so far. */
@@ -254,19 +264,16 @@ INLINE void attend_rows(dt_real *y, dt_real *log_sum, const dt_real *qkv, const 
     forward_work w = {.k = cut(&work, rows * width), .v = cut(&work, rows * width)};
     w.q = cut(&work, BLOCK * width), w.qt = cut(&work, BLOCK * width), w.s = cut(&work, BLOCK * BLOCK);
     w.sums = cut(&work, BLOCK * width), w.hidden = cut(&work, rows);
-    for (int64_t r = 0; r < shape->rows; r++) {
+    OVER_PAIRS(shape, {
         const dt_real *q = qkv + r * positions * stride, *k = q + shape->heads * size, *v = k + shape->kv_heads * size;
         const dt_real *hidden = hidden_keys(w.hidden, shape, r);
-        for (int64_t h = 0; h < shape->heads; h++) {
-            if (h % group == 0) {
-                pack(w.k, k + h / group * size, positions, size, stride, width, 1);
-                pack(w.v, v + h / group * size, positions, size, stride, width, 1);
-            }
+        pack(w.k, k + pair * size, positions, size, stride, width, 1);
+        pack(w.v, v + pair * size, positions, size, stride, width, 1);
+        for (int64_t h = pair * group; h < (pair + 1) * group; h++)
             attend_head(y + r * positions * out + h * size,
                         log_sum ? log_sum + (r * shape->heads + h) * positions : NULL, q + h * size, &w, hidden, shape,
                         width);
-        }
-    }
+    })
 }
 
 void DT_OF_ISA(attend)(dt_real *y, dt_real *log_sum, const dt_real *qkv, const dt_attention *shape, dt_real *work) {
@@ -363,28 +370,24 @@ INLINE void back_through_rows(dt_real *dqkv, const dt_real *dy, const dt_real *y
     int64_t stride = (shape->heads + 2 * shape->kv_heads) * size, out = shape->heads * size;
     int64_t rows = round_up(positions, BLOCK), to_k = shape->heads * size, to_v = to_k + shape->kv_heads * size;
     backward_work w = divide(work, rows, width);
-    for (int64_t r = 0; r < shape->rows; r++) {
+    OVER_PAIRS(shape, {
         const dt_real *from = qkv + r * positions * stride;
         dt_real *to = dqkv + r * positions * stride;
         const dt_real *hidden = hidden_keys(w.hidden, shape, r);
-        for (int64_t h = 0; h < shape->heads; h++) {
-            int64_t at = r * positions * out + h * size, pair = h / group * size;
-            if (h % group == 0) {
-                pack(w.k, from + to_k + pair, positions, size, stride, width, 1);
-                pack(w.v, from + to_v + pair, positions, size, stride, width, 1);
-                memset(w.dk, 0, (size_t)(rows * width) * sizeof *w.dk);
-                memset(w.dv, 0, (size_t)(rows * width) * sizeof *w.dv);
-            }
+        pack(w.k, from + to_k + pair * size, positions, size, stride, width, 1);
+        pack(w.v, from + to_v + pair * size, positions, size, stride, width, 1);
+        memset(w.dk, 0, (size_t)(rows * width) * sizeof *w.dk);
+        memset(w.dv, 0, (size_t)(rows * width) * sizeof *w.dv);
+        for (int64_t h = pair * group; h < (pair + 1) * group; h++) {
+            int64_t at = r * positions * out + h * size;
             prepare_head(&w, from + h * size, dy + at, y + at, log_sum + (r * shape->heads + h) * positions, shape,
                          width);
             back_through_head(&w, hidden, shape, width);
             unpack(to + h * size, w.dq, positions, size, stride, width, scale_of(shape));
-            if ((h + 1) % group == 0) {
-                unpack(to + to_k + pair, w.dk, positions, size, stride, width, LN_2); /* q is scaled */
-                unpack(to + to_v + pair, w.dv, positions, size, stride, width, 1);
-            }
         }
-    }
+        unpack(to + to_k + pair * size, w.dk, positions, size, stride, width, LN_2); /* q is scaled */
+        unpack(to + to_v + pair * size, w.dv, positions, size, stride, width, 1);
+    })
 }
 
 void DT_OF_ISA(attend_backward)(dt_real *dqkv, const dt_real *dy, const dt_real *y, const dt_real *log_sum,

@@ -15,7 +15,7 @@ dt_status dt_onednn_open(dt_isa isa);
  * (failure.c). To be asked before it writes some. */
 dt_status dt_compute_room(void);
 
-/* The same kernels, with those that pay by blocks on the threads of this rank (threaded.c). */
+/* The same kernels on the threads of this rank (threaded.h). */
 const dt_kernels *dt_kernels_threaded(const dt_kernels *kernels);
 
 #endif

@@ -76,9 +76,10 @@ typedef struct dt_attention {
     int64_t rows, positions, heads, kv_heads, size;
     bool causal;           /* a query sees the keys of its own position and of those before */
     const dt_real *tokens; /* [rows, positions] or NULL: nobody sees the keys where it is below 0 */
+    int64_t begin, end;    /* of the heads of keys, counted through all rows, that are worked on; end 0: all */
 } dt_attention;
 
-/* Elements that attend and attend_backward work with, however many rows there are. */
+/* Elements that attend and attend_backward work with, however many rows there are; so many for each thread. */
 static inline int64_t dt_attention_work(int64_t positions, int64_t size, bool training) {
     int64_t block = DT_ATTENTION_BLOCK, tall = (positions + block - 1) / block * block, wide = (size + 15) / 16 * 16;
     return training ? 9 * tall * wide + 3 * tall + 2 * block * block
@@ -111,6 +112,7 @@ typedef struct dt_cell {
     dt_real *dh_before;                /* GRU: += the part that bypasses the product */
     dt_real *dc;                       /* LSTM: from the gradient of c to that of c_before */
     dt_real *db, *db_state;            /* += the sums over rows */
+    int64_t begin, end;                /* of the units that are worked on; end 0: all */
     dt_bf16 *h16, *gates16, *hidden16; /* receive what becomes of h, gates and hidden, rounded; or NULL */
 } dt_cell;
 
@@ -241,6 +243,29 @@ typedef struct dt_kernels {
      * many rows there are. */
     void (*matvec_bf16)(dt_real *y, const dt_real *x, const dt_bf16 *w, int64_t rows, int64_t in, int64_t out,
                         bool transposed, dt_real beta);
+
+    /* For threads: as those of their names above, for columns [begin, end) alone. What a column is given depends on no
+     * other; in a group norm the columns are those of whole groups. row_norm_sums has dscale and dshift alone. */
+    void (*activate_backward_columns)(dt_real *dy, dt_real *db, const dt_real *y, const dt_real *z, int64_t rows,
+                                      int64_t cols, dt_activation act, dt_real slope, bool accumulate, int64_t begin,
+                                      int64_t end);
+    void (*batch_norm_columns)(dt_real *y, dt_real *work, const dt_real *x, const dt_real *scale, const dt_real *shift,
+                               int64_t rows, int64_t cols, dt_real eps, bool relu, int64_t begin, int64_t end);
+    void (*batch_norm_backward_columns)(dt_real *dx, dt_real *dscale, dt_real *dshift, dt_real *work, const dt_real *dy,
+                                        const dt_real *x, const dt_real *shift, int64_t rows, int64_t cols, bool relu,
+                                        bool accumulate, int64_t begin, int64_t end);
+    void (*row_norm_sums_columns)(dt_real *dscale, dt_real *dshift, const dt_real *dy, const dt_real *x,
+                                  const dt_real *stats, int64_t rows, int64_t cols, bool accumulate, int64_t begin,
+                                  int64_t end);
+    void (*group_norm_columns)(dt_real *y, dt_real *stats, dt_real *work, const dt_real *x, const dt_real *scale,
+                               const dt_real *shift, int64_t rows, int64_t positions, int64_t cols, int64_t groups,
+                               dt_real eps, int64_t begin, int64_t end);
+    void (*group_norm_backward_columns)(dt_real *dx, dt_real *dscale, dt_real *dshift, dt_real *work, const dt_real *dy,
+                                        const dt_real *x, const dt_real *stats, const dt_real *scale, int64_t rows,
+                                        int64_t positions, int64_t cols, int64_t groups, bool accumulate, int64_t begin,
+                                        int64_t end);
+    void (*embed_backward_columns)(dt_real *dtable, dt_real *dat_place, const dt_real *dy, const dt_real *ids,
+                                   int64_t rows, int64_t positions, int64_t cols, int64_t begin, int64_t end);
 
     /* Update rules on flat arrays of n elements. */
     void (*sgd)(dt_real *w, dt_real *velocity, const dt_real *g, int64_t n,

@@ -11,14 +11,14 @@ enum { MEAN, VARIANCE, INVERSE, FACTOR, SUM, DOT, LEVEL, TILT, WORK_VECTORS };
 _Static_assert(WORK_VECTORS == DT_NORM_WORK, "kernels.h says how many there are");
 
 #define FOR_LANES for (int j = 0; j < width; j++)
-/* Calls a function on LANES columns at a time with a width the compiler knows, and on the rest. */
-#define BY_LANES(cols, call)                                                                                           \
-    for (int64_t c = 0; c < (cols); c += LANES) {                                                                      \
-        if ((cols)-c >= LANES) {                                                                                       \
+/* Calls a function on LANES columns of [begin, end) at a time with a width the compiler knows, and on the rest. */
+#define BY_LANES(call)                                                                                                 \
+    for (int64_t c = begin; c < end; c += LANES) {                                                                     \
+        if (end - c >= LANES) {                                                                                        \
             const int width = LANES;                                                                                   \
             call;                                                                                                      \
         } else {                                                                                                       \
-            const int width = (int)((cols)-c);                                                                         \
+            const int width = (int)(end - c);                                                                          \
             call;                                                                                                      \
         }                                                                                                              \
     }
@@ -65,10 +65,10 @@ INLINE void lane_sums(dt_real *sums, dt_real *dots, const dt_real *restrict dy, 
     fill_lanes(floor, 0);
     FOR_LANES floor[j] = shift ? shift[j] : 0;
     for (int64_t at = 0; at < rows; at += BLOCK) {
-        int64_t end = rows - at < BLOCK ? rows : at + BLOCK;
+        int64_t last = rows - at < BLOCK ? rows : at + BLOCK;
         dt_real sum[LANES], dot[LANES];
         fill_lanes(sum, 0), fill_lanes(dot, 0);
-        for (int64_t i = at; i < end; i++) {
+        for (int64_t i = at; i < last; i++) {
             SIMD FOR_LANES {
                 dt_real d = x[i * cols + j] - mean[j], g = dy[i * cols + j];
                 if (relu) g = fma_real(d, factor[j], floor[j]) > 0 ? g : 0;
@@ -105,63 +105,82 @@ INLINE void lane_gradient(dt_real *dx, const dt_real *dy, const dt_real *restric
     }
 }
 
-void DT_OF_ISA(normalise)(dt_real *y, const dt_real *x, const dt_real *restrict mean, const dt_real *restrict factor,
-                          const dt_real *restrict shift, int64_t rows, int64_t cols, bool relu) {
+INLINE void normalise_columns(dt_real *y, const dt_real *x, const dt_real *restrict mean,
+                              const dt_real *restrict factor, const dt_real *restrict shift, int64_t rows, int64_t cols,
+                              bool relu, int64_t begin, int64_t end) {
     const dt_real least = relu ? 0 : -(dt_real)INFINITY;
     for (int64_t i = 0; i < rows; i++) {
         const dt_real *from = x + i * cols;
         dt_real *to = y + i * cols;
-        SIMD for (int64_t j = 0; j < cols; j++) {
+        SIMD for (int64_t j = begin; j < end; j++) {
             dt_real v = fma_real(from[j] - mean[j], factor[j], shift ? shift[j] : 0);
             to[j] = v < least ? least : v;
         }
     }
 }
 
-void DT_OF_ISA(batch_norm)(dt_real *y, dt_real *work, const dt_real *x, const dt_real *scale, const dt_real *shift,
-                           int64_t rows, int64_t cols, dt_real eps, bool relu) {
+void DT_OF_ISA(normalise)(dt_real *y, const dt_real *x, const dt_real *mean, const dt_real *factor,
+                          const dt_real *shift, int64_t rows, int64_t cols, bool relu) {
+    normalise_columns(y, x, mean, factor, shift, rows, cols, relu, 0, cols);
+}
+
+void DT_OF_ISA(batch_norm_columns)(dt_real *y, dt_real *work, const dt_real *x, const dt_real *scale,
+                                   const dt_real *shift, int64_t rows, int64_t cols, dt_real eps, bool relu,
+                                   int64_t begin, int64_t end) {
     dt_real *mean = work + MEAN * cols, *variance = work + VARIANCE * cols;
     dt_real *inverse = work + INVERSE * cols, *factor = work + FACTOR * cols;
-    BY_LANES(cols, lane_moments(mean + c, variance + c, x + c, rows, cols, width))
-    for (int64_t j = 0; j < cols; j++) {
+    BY_LANES(lane_moments(mean + c, variance + c, x + c, rows, cols, width))
+    for (int64_t j = begin; j < end; j++) {
         inverse[j] = 1 / sqrt_real(variance[j] + eps);
         factor[j] = inverse[j] * (scale ? scale[j] : 1);
     }
-    DT_OF_ISA(normalise)(y, x, mean, factor, shift, rows, cols, relu);
+    normalise_columns(y, x, mean, factor, shift, rows, cols, relu, begin, end);
+}
+
+void DT_OF_ISA(batch_norm)(dt_real *y, dt_real *work, const dt_real *x, const dt_real *scale, const dt_real *shift,
+                           int64_t rows, int64_t cols, dt_real eps, bool relu) {
+    DT_OF_ISA(batch_norm_columns)(y, work, x, scale, shift, rows, cols, eps, relu, 0, cols);
 }
 
 /* to = from, or += */
-static void give(dt_real *restrict to, const dt_real *restrict from, int64_t n, bool accumulate) {
+static void give(dt_real *restrict to, const dt_real *restrict from, bool accumulate, int64_t begin, int64_t end) {
     if (!to) return;
-    SIMD for (int64_t j = 0; j < n; j++) to[j] = (accumulate ? to[j] : 0) + from[j];
+    SIMD for (int64_t j = begin; j < end; j++) to[j] = (accumulate ? to[j] : 0) + from[j];
 }
 
 /* SUM and DOT from MEAN, INVERSE and FACTOR. */
 static void column_sums(dt_real *work, const dt_real *dy, const dt_real *x, const dt_real *shift, int64_t rows,
-                        int64_t cols, bool relu) {
-    BY_LANES(cols, lane_sums(work + SUM * cols + c, work + DOT * cols + c, dy + c, x + c, work + MEAN * cols + c,
-                             work + INVERSE * cols + c, work + FACTOR * cols + c, shift ? shift + c : NULL, rows, cols,
-                             relu, width))
+                        int64_t cols, bool relu, int64_t begin, int64_t end) {
+    BY_LANES(lane_sums(work + SUM * cols + c, work + DOT * cols + c, dy + c, x + c, work + MEAN * cols + c,
+                       work + INVERSE * cols + c, work + FACTOR * cols + c, shift ? shift + c : NULL, rows, cols, relu,
+                       width))
 }
 
 static void column_gradient(dt_real *dx, const dt_real *dy, const dt_real *x, const dt_real *work, const dt_real *shift,
-                            int64_t rows, int64_t cols, bool relu) {
-    BY_LANES(cols, lane_gradient(dx + c, dy + c, x + c, work + c, shift ? shift + c : NULL, rows, cols, relu, width))
+                            int64_t rows, int64_t cols, bool relu, int64_t begin, int64_t end) {
+    BY_LANES(lane_gradient(dx + c, dy + c, x + c, work + c, shift ? shift + c : NULL, rows, cols, relu, width))
+}
+
+void DT_OF_ISA(batch_norm_backward_columns)(dt_real *dx, dt_real *dscale, dt_real *dshift, dt_real *work,
+                                            const dt_real *dy, const dt_real *x, const dt_real *shift, int64_t rows,
+                                            int64_t cols, bool relu, bool accumulate, int64_t begin, int64_t end) {
+    column_sums(work, dy, x, shift, rows, cols, relu, begin, end);
+    give(dshift, work + SUM * cols, accumulate, begin, end);
+    give(dscale, work + DOT * cols, accumulate, begin, end);
+    if (!dx) return;
+    for (int64_t j = begin; j < end; j++) {
+        dt_real share = work[FACTOR * cols + j] / (dt_real)rows;
+        work[LEVEL * cols + j] = share * work[SUM * cols + j];
+        work[TILT * cols + j] = share * work[DOT * cols + j];
+    }
+    column_gradient(dx, dy, x, work, shift, rows, cols, relu, begin, end);
 }
 
 void DT_OF_ISA(batch_norm_backward)(dt_real *dx, dt_real *dscale, dt_real *dshift, dt_real *work, const dt_real *dy,
                                     const dt_real *x, const dt_real *shift, int64_t rows, int64_t cols, bool relu,
                                     bool accumulate) {
-    column_sums(work, dy, x, shift, rows, cols, relu);
-    give(dshift, work + SUM * cols, cols, accumulate);
-    give(dscale, work + DOT * cols, cols, accumulate);
-    if (!dx) return;
-    for (int64_t j = 0; j < cols; j++) {
-        dt_real share = work[FACTOR * cols + j] / (dt_real)rows;
-        work[LEVEL * cols + j] = share * work[SUM * cols + j];
-        work[TILT * cols + j] = share * work[DOT * cols + j];
-    }
-    column_gradient(dx, dy, x, work, shift, rows, cols, relu);
+    DT_OF_ISA(batch_norm_backward_columns)
+    (dx, dscale, dshift, work, dy, x, shift, rows, cols, relu, accumulate, 0, cols);
 }
 
 /* to = (from - mean)*inverse*scale + shift. Whoever calls it says what there is as a constant: a choice left to the
@@ -195,6 +214,26 @@ void DT_OF_ISA(row_norm)(dt_real *y, dt_real *stats, const dt_real *x, const dt_
     }
 }
 
+/* What a row adds to the column sums. */
+INLINE void add_row_sums(dt_real *restrict dscale, dt_real *restrict dshift, const dt_real *g,
+                         const dt_real *restrict from, dt_real mean, dt_real inverse, int64_t begin, int64_t end) {
+    if (dshift) {
+        SIMD for (int64_t j = begin; j < end; j++) dshift[j] += g[j];
+    }
+    if (dscale) {
+        SIMD for (int64_t j = begin; j < end; j++) dscale[j] = fma_real(g[j] * (from[j] - mean), inverse, dscale[j]);
+    }
+}
+
+void DT_OF_ISA(row_norm_sums_columns)(dt_real *dscale, dt_real *dshift, const dt_real *dy, const dt_real *x,
+                                      const dt_real *stats, int64_t rows, int64_t cols, bool accumulate, int64_t begin,
+                                      int64_t end) {
+    if (dscale && !accumulate) memset(dscale + begin, 0, (size_t)(end - begin) * sizeof *dscale);
+    if (dshift && !accumulate) memset(dshift + begin, 0, (size_t)(end - begin) * sizeof *dshift);
+    for (int64_t i = 0; i < rows; i++)
+        add_row_sums(dscale, dshift, dy + i * cols, x + i * cols, stats[2 * i], stats[2 * i + 1], begin, end);
+}
+
 void DT_OF_ISA(row_norm_backward)(dt_real *dx, dt_real *restrict dscale, dt_real *restrict dshift, const dt_real *dy,
                                   const dt_real *restrict x, const dt_real *restrict stats,
                                   const dt_real *restrict scale, int64_t rows, int64_t cols, bool centred,
@@ -204,12 +243,7 @@ void DT_OF_ISA(row_norm_backward)(dt_real *dx, dt_real *restrict dscale, dt_real
     for (int64_t i = 0; i < rows; i++) {
         const dt_real *g = dy + i * cols, *restrict from = x + i * cols;
         const dt_real mean = stats[2 * i], inverse = stats[2 * i + 1];
-        if (dshift) {
-            SIMD for (int64_t j = 0; j < cols; j++) dshift[j] += g[j];
-        }
-        if (dscale) {
-            SIMD for (int64_t j = 0; j < cols; j++) dscale[j] = fma_real(g[j] * (from[j] - mean), inverse, dscale[j]);
-        }
+        add_row_sums(dscale, dshift, g, from, mean, inverse, 0, cols);
         if (!dx) continue;
         dt_real sum[LANES], dot[LANES];
         fill_lanes(sum, 0), fill_lanes(dot, 0);
@@ -225,9 +259,10 @@ void DT_OF_ISA(row_norm_backward)(dt_real *dx, dt_real *restrict dscale, dt_real
 }
 
 /* MEAN, INVERSE and FACTOR of every column from its group's. */
-static void spread_groups(dt_real *work, const dt_real *stats, const dt_real *scale, int64_t cols, int64_t groups) {
+static void spread_groups(dt_real *work, const dt_real *stats, const dt_real *scale, int64_t cols, int64_t groups,
+                          int64_t begin, int64_t end) {
     const int64_t wide = cols / groups;
-    for (int64_t j = 0; j < cols; j++) {
+    for (int64_t j = begin; j < end; j++) {
         work[MEAN * cols + j] = stats[2 * (j / wide)];
         work[INVERSE * cols + j] = stats[2 * (j / wide) + 1];
         work[FACTOR * cols + j] = work[INVERSE * cols + j] * (scale ? scale[j] : 1);
@@ -235,9 +270,10 @@ static void spread_groups(dt_real *work, const dt_real *stats, const dt_real *sc
 }
 
 /* A group's mean and 1/deviation from its columns' means and variances. */
-static void join_groups(dt_real *stats, const dt_real *work, int64_t cols, int64_t groups, dt_real eps) {
+static void join_groups(dt_real *stats, const dt_real *work, int64_t cols, int64_t groups, dt_real eps, int64_t begin,
+                        int64_t end) {
     const int64_t wide = cols / groups;
-    for (int64_t g = 0; g < groups; g++) {
+    for (int64_t g = begin / wide; g < end / wide; g++) {
         const dt_real *means = work + MEAN * cols + g * wide, *variances = work + VARIANCE * cols + g * wide;
         double mean = 0, variance = 0;
         for (int64_t j = 0; j < wide; j++) mean += (double)means[j] / (double)wide;
@@ -250,32 +286,40 @@ static void join_groups(dt_real *stats, const dt_real *work, int64_t cols, int64
     }
 }
 
-void DT_OF_ISA(group_norm)(dt_real *y, dt_real *stats, dt_real *work, const dt_real *x, const dt_real *scale,
-                           const dt_real *shift, int64_t rows, int64_t places, int64_t cols, int64_t groups,
-                           dt_real eps) {
+void DT_OF_ISA(group_norm_columns)(dt_real *y, dt_real *stats, dt_real *work, const dt_real *x, const dt_real *scale,
+                                   const dt_real *shift, int64_t rows, int64_t places, int64_t cols, int64_t groups,
+                                   dt_real eps, int64_t begin, int64_t end) {
     dt_real *mean = work + MEAN * cols, *variance = work + VARIANCE * cols;
     for (int64_t i = 0; i < rows; i++) {
         const dt_real *from = x + i * places * cols;
         dt_real *own = stats + 2 * i * groups;
-        BY_LANES(cols, lane_moments(mean + c, variance + c, from + c, places, cols, width))
-        join_groups(own, work, cols, groups, eps);
-        spread_groups(work, own, scale, cols, groups);
-        DT_OF_ISA(normalise)(y + i * places * cols, from, mean, work + FACTOR * cols, shift, places, cols, false);
+        BY_LANES(lane_moments(mean + c, variance + c, from + c, places, cols, width))
+        join_groups(own, work, cols, groups, eps, begin, end);
+        spread_groups(work, own, scale, cols, groups, begin, end);
+        normalise_columns(y + i * places * cols, from, mean, work + FACTOR * cols, shift, places, cols, false, begin,
+                          end);
     }
 }
 
-void DT_OF_ISA(group_norm_backward)(dt_real *dx, dt_real *dscale, dt_real *dshift, dt_real *work, const dt_real *dy,
-                                    const dt_real *x, const dt_real *stats, const dt_real *scale, int64_t rows,
-                                    int64_t places, int64_t cols, int64_t groups, bool accumulate) {
+void DT_OF_ISA(group_norm)(dt_real *y, dt_real *stats, dt_real *work, const dt_real *x, const dt_real *scale,
+                           const dt_real *shift, int64_t rows, int64_t places, int64_t cols, int64_t groups,
+                           dt_real eps) {
+    DT_OF_ISA(group_norm_columns)(y, stats, work, x, scale, shift, rows, places, cols, groups, eps, 0, cols);
+}
+
+void DT_OF_ISA(group_norm_backward_columns)(dt_real *dx, dt_real *dscale, dt_real *dshift, dt_real *work,
+                                            const dt_real *dy, const dt_real *x, const dt_real *stats,
+                                            const dt_real *scale, int64_t rows, int64_t places, int64_t cols,
+                                            int64_t groups, bool accumulate, int64_t begin, int64_t end) {
     const int64_t wide = cols / groups;
     for (int64_t i = 0; i < rows; i++) {
         const dt_real *from = x + i * places * cols, *g = dy + i * places * cols;
-        spread_groups(work, stats + 2 * i * groups, scale, cols, groups);
-        column_sums(work, g, from, NULL, places, cols, false);
-        give(dshift, work + SUM * cols, cols, accumulate || i > 0);
-        give(dscale, work + DOT * cols, cols, accumulate || i > 0);
+        spread_groups(work, stats + 2 * i * groups, scale, cols, groups, begin, end);
+        column_sums(work, g, from, NULL, places, cols, false, begin, end);
+        give(dshift, work + SUM * cols, accumulate || i > 0, begin, end);
+        give(dscale, work + DOT * cols, accumulate || i > 0, begin, end);
         if (!dx) continue;
-        for (int64_t first = 0; first < cols; first += wide) {
+        for (int64_t first = begin; first < end; first += wide) {
             double level = 0, tilt = 0;
             for (int64_t j = first; j < first + wide; j++) {
                 level += (double)(work[FACTOR * cols + j] * work[SUM * cols + j]);
@@ -286,6 +330,13 @@ void DT_OF_ISA(group_norm_backward)(dt_real *dx, dt_real *dscale, dt_real *dshif
                 work[TILT * cols + j] = (dt_real)(tilt / (double)(wide * places));
             }
         }
-        column_gradient(dx + i * places * cols, g, from, work, NULL, places, cols, false);
+        column_gradient(dx + i * places * cols, g, from, work, NULL, places, cols, false, begin, end);
     }
+}
+
+void DT_OF_ISA(group_norm_backward)(dt_real *dx, dt_real *dscale, dt_real *dshift, dt_real *work, const dt_real *dy,
+                                    const dt_real *x, const dt_real *stats, const dt_real *scale, int64_t rows,
+                                    int64_t places, int64_t cols, int64_t groups, bool accumulate) {
+    DT_OF_ISA(group_norm_backward_columns)
+    (dx, dscale, dshift, work, dy, x, stats, scale, rows, places, cols, groups, accumulate, 0, cols);
 }

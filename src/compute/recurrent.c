@@ -19,8 +19,17 @@ static inline dt_real halved(dt_real x) {
     return fma_real(HALF, x, HALF);
 }
 
-static inline void round_row(dt_bf16 *restrict to, const dt_real *restrict from, int64_t n) {
-    SIMD for (int64_t j = 0; j < n; j++) to[j] = round_bf16(from[j]);
+static inline int64_t end_of(const dt_cell *cell) {
+    return cell->end > 0 ? cell->end : cell->units;
+}
+
+/* Row `row` of `gates` vectors of units; `to` may be NULL. */
+static inline void round_row(dt_bf16 *to, const dt_real *from, const dt_cell *cell, int64_t row, int64_t gates) {
+    for (int64_t g = row * gates; to && g < (row + 1) * gates; g++) {
+        dt_bf16 *restrict out = to + g * cell->units;
+        const dt_real *restrict in = from + g * cell->units;
+        SIMD for (int64_t j = cell->begin; j < end_of(cell); j++) out[j] = round_bf16(in[j]);
+    }
 }
 
 /* The row's share of the input product where it is not in the gates. */
@@ -32,36 +41,35 @@ static inline const dt_real *input_of(const dt_cell *cell, int64_t row) {
  */
 
 INLINE void rnn_row(const dt_cell *cell, int64_t row, const dt_real *restrict x) {
-    int64_t n = cell->units;
+    const int64_t n = cell->units, begin = cell->begin, end = end_of(cell);
     const dt_real *restrict gate = cell->gates + row * n, *restrict b = cell->b;
     dt_real *restrict h = cell->h + row * n;
-    SIMD for (int64_t j = 0; j < n; j++) h[j] = tanh_real(gate[j] + b[j] + (x ? x[j] : 0));
+    SIMD for (int64_t j = begin; j < end; j++) h[j] = tanh_real(gate[j] + b[j] + (x ? x[j] : 0));
 }
 
 void DT_OF_ISA(dt_rnn_forward)(const dt_cell *cell) {
-    int64_t n = cell->units;
     for (int64_t row = 0; row < cell->rows; row++) {
         const dt_real *x = input_of(cell, row);
         if (x)
             rnn_row(cell, row, x);
         else
             rnn_row(cell, row, NULL);
-        if (cell->h16) round_row(cell->h16 + row * n, cell->h + row * n, n);
+        round_row(cell->h16, cell->h, cell, row, 1);
     }
 }
 
 void DT_OF_ISA(dt_rnn_backward)(const dt_cell *cell) {
-    int64_t n = cell->units;
+    const int64_t n = cell->units, begin = cell->begin, end = end_of(cell);
     dt_real *restrict db = cell->db;
     for (int64_t row = 0; row < cell->rows; row++) {
         dt_real *restrict gate = cell->gates + row * n;
         const dt_real *restrict h = cell->h + row * n, *restrict dh = cell->dh + row * n;
-        SIMD for (int64_t j = 0; j < n; j++) {
+        SIMD for (int64_t j = begin; j < end; j++) {
             dt_real d = dh[j] * fma_real(-h[j], h[j], 1);
             gate[j] = d;
             db[j] += d;
         }
-        if (cell->gates16) round_row(cell->gates16 + row * n, gate, n);
+        round_row(cell->gates16, cell->gates, cell, row, 1);
     }
 }
 
@@ -69,14 +77,14 @@ void DT_OF_ISA(dt_rnn_backward)(const dt_cell *cell) {
  */
 
 INLINE void gru_row(const dt_cell *cell, int64_t row, const dt_real *restrict x) {
-    int64_t n = cell->units;
+    const int64_t n = cell->units, begin = cell->begin, end = end_of(cell);
     dt_real *restrict gr = cell->gates + row * 3 * n, *restrict gz = gr + n, *restrict gn = gz + n;
     const dt_real *restrict pr = cell->product + row * 3 * n, *restrict pz = pr + n, *restrict pn = pz + n;
     const dt_real *xr = x ? x : gr, *xz = xr + n, *xn = xz + n; /* these may be the gates */
     const dt_real *restrict br = cell->b, *restrict bz = br + n, *restrict bn = bz + n, *restrict bs = cell->b_state;
     const dt_real *restrict before = cell->h_before + row * n;
     dt_real *restrict h = cell->h + row * n, *restrict hidden = cell->hidden + row * n;
-    SIMD for (int64_t j = 0; j < n; j++) {
+    SIMD for (int64_t j = begin; j < end; j++) {
         fraction r = sigmoid_fraction(xr[j] + pr[j] + br[j]), z = sigmoid_fraction(xz[j] + pz[j] + bz[j]);
         dt_real inverse = 1 / (r.q * z.q);
         dt_real reset = halved(r.p * z.q * inverse), update = halved(z.p * r.q * inverse);
@@ -89,25 +97,24 @@ INLINE void gru_row(const dt_cell *cell, int64_t row, const dt_real *restrict x)
 }
 
 void DT_OF_ISA(dt_gru_forward)(const dt_cell *cell) {
-    int64_t n = cell->units;
     for (int64_t row = 0; row < cell->rows; row++) {
         const dt_real *x = input_of(cell, row);
         if (x)
             gru_row(cell, row, x);
         else
             gru_row(cell, row, NULL);
-        if (cell->h16) round_row(cell->h16 + row * n, cell->h + row * n, n);
+        round_row(cell->h16, cell->h, cell, row, 1);
     }
 }
 
 void DT_OF_ISA(dt_gru_backward)(const dt_cell *cell) {
-    int64_t n = cell->units;
+    const int64_t n = cell->units, begin = cell->begin, end = end_of(cell);
     dt_real *restrict dbr = cell->db, *restrict dbz = dbr + n, *restrict dbn = dbz + n, *restrict dbs = cell->db_state;
     for (int64_t row = 0; row < cell->rows; row++) {
         dt_real *restrict gr = cell->gates + row * 3 * n, *restrict gz = gr + n, *restrict gn = gz + n;
         dt_real *restrict hidden = cell->hidden + row * n, *restrict dh_before = cell->dh_before + row * n;
         const dt_real *restrict before = cell->h_before + row * n, *restrict dh = cell->dh + row * n;
-        SIMD for (int64_t j = 0; j < n; j++) {
+        SIMD for (int64_t j = begin; j < end; j++) {
             dt_real r = gr[j], z = gz[j], candidate = gn[j], d = dh[j];
             dt_real dn = d * (1 - z) * fma_real(-candidate, candidate, 1);
             dt_real dz = d * (before[j] - candidate) * z * (1 - z);
@@ -117,8 +124,8 @@ void DT_OF_ISA(dt_gru_backward)(const dt_cell *cell) {
             dh_before[j] = fma_real(d, z, dh_before[j]);
             dbr[j] += dr, dbz[j] += dz, dbn[j] += dn, dbs[j] += ds;
         }
-        if (cell->gates16) round_row(cell->gates16 + row * 3 * n, gr, 3 * n);
-        if (cell->hidden16) round_row(cell->hidden16 + row * n, hidden, n);
+        round_row(cell->gates16, cell->gates, cell, row, 3);
+        round_row(cell->hidden16, cell->hidden, cell, row, 1);
     }
 }
 
@@ -126,7 +133,7 @@ void DT_OF_ISA(dt_gru_backward)(const dt_cell *cell) {
  */
 
 INLINE void lstm_row(const dt_cell *cell, int64_t row, const dt_real *restrict x) {
-    int64_t n = cell->units;
+    const int64_t n = cell->units, begin = cell->begin, end = end_of(cell);
     dt_real *restrict gi = cell->gates + row * 4 * n, *restrict gf = gi + n, *restrict gg = gf + n,
                       *restrict go = gg + n;
     const dt_real *restrict xi = x, *restrict xf = x ? x + n : x, *restrict xg = x ? x + 2 * n : x,
@@ -134,7 +141,7 @@ INLINE void lstm_row(const dt_cell *cell, int64_t row, const dt_real *restrict x
     const dt_real *restrict bi = cell->b, *restrict bf = bi + n, *restrict bg = bf + n, *restrict bo = bg + n;
     const dt_real *restrict before = cell->c_before + row * n;
     dt_real *restrict h = cell->h + row * n, *restrict c = cell->c + row * n;
-    SIMD for (int64_t j = 0; j < n; j++) {
+    SIMD for (int64_t j = begin; j < end; j++) {
         fraction i = sigmoid_fraction(gi[j] + bi[j] + (x ? xi[j] : 0));
         fraction f = sigmoid_fraction(gf[j] + bf[j] + (x ? xf[j] : 0));
         fraction g = tanh_fraction(gg[j] + bg[j] + (x ? xg[j] : 0));
@@ -151,19 +158,18 @@ INLINE void lstm_row(const dt_cell *cell, int64_t row, const dt_real *restrict x
 }
 
 void DT_OF_ISA(dt_lstm_forward)(const dt_cell *cell) {
-    int64_t n = cell->units;
     for (int64_t row = 0; row < cell->rows; row++) {
         const dt_real *x = input_of(cell, row);
         if (x)
             lstm_row(cell, row, x);
         else
             lstm_row(cell, row, NULL);
-        if (cell->h16) round_row(cell->h16 + row * n, cell->h + row * n, n);
+        round_row(cell->h16, cell->h, cell, row, 1);
     }
 }
 
 void DT_OF_ISA(dt_lstm_backward)(const dt_cell *cell) {
-    int64_t n = cell->units;
+    const int64_t n = cell->units, begin = cell->begin, end = end_of(cell);
     dt_real *restrict dbi = cell->db, *restrict dbf = dbi + n, *restrict dbg = dbf + n, *restrict dbo = dbg + n;
     for (int64_t row = 0; row < cell->rows; row++) {
         dt_real *restrict gi = cell->gates + row * 4 * n, *restrict gf = gi + n, *restrict gg = gf + n,
@@ -171,7 +177,7 @@ void DT_OF_ISA(dt_lstm_backward)(const dt_cell *cell) {
         const dt_real *restrict before = cell->c_before + row * n, *restrict c = cell->c + row * n;
         const dt_real *restrict dh = cell->dh + row * n;
         dt_real *restrict dc = cell->dc + row * n;
-        SIMD for (int64_t j = 0; j < n; j++) {
+        SIMD for (int64_t j = begin; j < end; j++) {
             dt_real in = gi[j], keep = gf[j], candidate = gg[j], out = go[j], squashed = tanh_real(c[j]), d = dh[j];
             dt_real state = fma_real(d * out, fma_real(-squashed, squashed, 1), dc[j]);
             dt_real di = state * candidate * in * (1 - in), df = state * before[j] * keep * (1 - keep);
@@ -180,6 +186,6 @@ void DT_OF_ISA(dt_lstm_backward)(const dt_cell *cell) {
             dc[j] = state * keep;
             dbi[j] += di, dbf[j] += df, dbg[j] += dg, dbo[j] += dout;
         }
-        if (cell->gates16) round_row(cell->gates16 + row * 4 * n, gi, 4 * n);
+        round_row(cell->gates16, cell->gates, cell, row, 4);
     }
 }

@@ -12,14 +12,16 @@
 
 /* clang-format off */
 #define DT_SLOTS(X) /* by file */ \
-    /* activations.c */ X(bias_activate) X(activate_backward) X(sum_activate) X(swiglu) X(swiglu_backward) \
+    /* activations.c */ X(bias_activate) X(activate_backward) X(activate_backward_columns) X(sum_activate) X(swiglu) X(swiglu_backward) \
     /* softmax.c */ X(softmax) X(softmax_backward) \
     /* losses.c */ X(softmax_cross_entropy) X(mean_squared_error) X(binary_cross_entropy) \
     /* norms.c */ X(normalise) X(batch_norm) X(batch_norm_backward) X(row_norm) X(row_norm_backward) X(group_norm) X(group_norm_backward) \
+        X(batch_norm_columns) X(batch_norm_backward_columns) X(row_norm_sums_columns) X(group_norm_columns) \
+        X(group_norm_backward_columns) \
     /* upsampling.c */ X(upsample) X(upsample_backward) \
     /* pools.c */ X(max_pool) X(max_pool_backward) X(avg_pool) X(avg_pool_backward) \
     /* dropout.c */ X(dropout) \
-    /* tokens.c */ X(embed) X(embed_backward) X(mean_of_positions) X(mean_of_positions_backward) \
+    /* tokens.c */ X(embed) X(embed_backward) X(embed_backward_columns) X(mean_of_positions) X(mean_of_positions_backward) \
     /* attention.c */ X(attend) X(attend_backward) \
     /* decoding.c */ X(attend_place) \
     /* rotary.c */ X(rotate) \

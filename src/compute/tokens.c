@@ -17,19 +17,24 @@ void DT_OF_ISA(embed)(dt_real *y, const dt_real *table, const dt_real *at_positi
     }
 }
 
-void DT_OF_ISA(embed_backward)(dt_real *dtable, dt_real *dat_place, const dt_real *dy, const dt_real *ids, int64_t rows,
-                               int64_t positions, int64_t cols) {
+void DT_OF_ISA(embed_backward_columns)(dt_real *dtable, dt_real *dat_place, const dt_real *dy, const dt_real *ids,
+                                       int64_t rows, int64_t positions, int64_t cols, int64_t begin, int64_t end) {
     for (int64_t i = 0; i < rows * positions; i++) {
         const dt_real *restrict d = dy + i * cols;
         if (ids[i] >= 0) {
             dt_real *restrict to = dtable + (int64_t)ids[i] * cols;
-            SIMD for (int64_t j = 0; j < cols; j++) to[j] += d[j];
+            SIMD for (int64_t j = begin; j < end; j++) to[j] += d[j];
         }
         if (dat_place) {
             dt_real *restrict to = dat_place + i % positions * cols;
-            SIMD for (int64_t j = 0; j < cols; j++) to[j] += d[j];
+            SIMD for (int64_t j = begin; j < end; j++) to[j] += d[j];
         }
     }
+}
+
+void DT_OF_ISA(embed_backward)(dt_real *dtable, dt_real *dat_place, const dt_real *dy, const dt_real *ids, int64_t rows,
+                               int64_t positions, int64_t cols) {
+    DT_OF_ISA(embed_backward_columns)(dtable, dat_place, dy, ids, rows, positions, cols, 0, cols);
 }
 
 /* Tokens of one row, all its positions where there are no ids or none is a token. */

@@ -125,7 +125,9 @@ static dt_status plan_memory(dt_layer *layer, dt_plan *plan) {
     if (training) DT_TRY(dt_plan_scratch(plan, layer, shape->heads * shape->positions));
     for (int i = 0; decoding && i < 2; i++) DT_TRY(dt_plan_scratch(plan, layer, shape->positions * pairs));
     int64_t back = training ? here * qkv_width(shape) + dt_shape_count(&layer->in) : 0; /* dqkv and that of heads */
-    size_t rows, bytes, work = (size_t)dt_attention_work(shape->positions, shape->size, training);
+    size_t rows, bytes, work;
+    if (!dt_size_mul((size_t)dt_attention_work(shape->positions, shape->size, training), (size_t)dt_threads(), &work))
+        return dt_layer_fail(layer, "it is beyond any memory");
     if (!dt_size_mul((size_t)dt_plan_rows(plan), (size_t)back, &rows) || __builtin_add_overflow(rows, work, &rows) ||
         !dt_size_mul(rows, sizeof(dt_real), &bytes))
         return dt_layer_fail(layer, "its gradients are beyond any memory");

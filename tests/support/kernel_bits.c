@@ -3,14 +3,21 @@
  * long: of fewer sizes, and without the smallest normal number (compute/subnormal.h). Inputs are made of integers, with
  * zeros, infinities and numbers of all sizes among them, down to those whose products are flushed to zero. Denormals
  * are in what comes from files alone: whatever was computed has none. Whatever compiler made the kernels, and for
- * whatever instruction set, the lines must be the same (system/compilers.sh). A NaN is a NaN here: which of its bits an
- * operation on two of them keeps is for no compiler to promise. */
+ * whatever instruction set, the lines must be the same (system/compilers.sh), and so they must on several threads:
+ * `kernel_bits ISA THREADS`. A NaN is a NaN here: which of its bits an operation on two of them keeps is for no
+ * compiler to promise. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef KERNEL_BITS_THREADS /* where it is linked with all of them */
+#    include "compute/compute_internal.h"
+#    include "compute/threads.h"
+#else
+#    define dt_threads() 1
+#endif
 #include "compute/kernels.h"
 #include "compute/subnormal.h"
 
@@ -374,7 +381,7 @@ static void attention(void) {
             if (cols % 3 == 0) a.tokens = tokens_of(2 * t, 7);
             float *qkv = numbers(n), *turns = numbers(t * size), *y = zeros(2 * t * heads * size);
             float *log_sum = zeros(2 * t * heads), *dqkv = zeros(n), *dy = numbers(2 * t * heads * size);
-            float *work = zeros(dt_attention_work(t, size, true));
+            float *work = zeros(dt_threads() * dt_attention_work(t, size, true));
             k->rotate(qkv, turns, &a, false);
             see(qkv, n);
             k->attend(y, log_sum, qkv, &a, work);
@@ -530,8 +537,14 @@ static const struct {
              OF(convert),
              OF(quantise)};
 
-static void print_isa(dt_isa isa) {
+static void print_isa(dt_isa isa, int threads) {
     k = dt_kernels_for(isa);
+#ifdef KERNEL_BITS_THREADS
+    dt_threads_open(threads > 1 ? threads : 1, dt_flush_subnormals);
+    if (k && threads > 1) k = dt_kernels_threaded(k);
+#else
+    if (threads > 1) exit(2);
+#endif
     for (int i = 0; k && i < COUNT(cases); i++) {
         sum = state = 0;
         for (inputs = PLAIN; inputs < KINDS; inputs++) {
@@ -552,6 +565,6 @@ int main(int count, char **names) {
     few = count > 2 && strcmp(names[2], "few") == 0;
     dt_flush_subnormals();
     for (int isa = DT_ISA_BASELINE; isa <= DT_ISA_AVX512; isa++)
-        if (count < 2 || dt_isa_named(names[1]) == (dt_isa)isa) print_isa((dt_isa)isa);
+        if (count < 2 || dt_isa_named(names[1]) == (dt_isa)isa) print_isa((dt_isa)isa, count < 3 ? 1 : atoi(names[2]));
     return 0;
 }

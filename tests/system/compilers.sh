@@ -31,6 +31,12 @@ compare() {
 }
 grep -v '^#' "$table" | sort >those
 compare own "this build"
+alone=$isas isa=$(awk '{print $NF}' <<<"$isas")
+for threads in 2 3; do
+    "$build/tests/kernel_bits" "$isa" $threads >on_threads || fail "kernel_bits on $threads threads"
+    isas=$isa && compare on_threads "on $threads threads"
+done
+isas=$alone
 
 # The first that is not of this build's kind.
 others=${DTRAIN_COMPILERS:-}

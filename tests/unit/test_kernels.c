@@ -1401,7 +1401,7 @@ static void check_attention(const dt_kernels *kernels, const attention_case *c, 
     int64_t positions = c->rows * c->positions, width = (c->heads + 2 * c->kv_heads) * c->size,
             out = c->heads * c->size;
     bool *hidden = take((size_t)positions);
-    dt_attention shape = {c->rows, c->positions, c->heads, c->kv_heads, c->size, c->causal, NULL};
+    dt_attention shape = {c->rows, c->positions, c->heads, c->kv_heads, c->size, c->causal, NULL, 0, 0};
     ref_attention_shape ref = {c->rows, c->positions, c->heads, c->kv_heads, c->size, c->causal, NULL};
     if (c->padded) shape.tokens = some_tokens(c, hidden), ref.hidden = hidden;
     float *qkv = floats(positions * width, 1, scale), *dy = floats(positions * out, 2, 1);
@@ -1435,7 +1435,7 @@ START_TEST(a_query_that_sees_no_key_gets_zeros_and_passes_none_on) {
     const dt_kernels *kernels = open_kernels(_i);
     if (!kernels) return;
     enum { PLACES = 70, SIZE = 8 };
-    const dt_attention shape = {1, PLACES, 1, 1, SIZE, false, floats(PLACES, 1, 0)};
+    const dt_attention shape = {1, PLACES, 1, 1, SIZE, false, floats(PLACES, 1, 0), 0, 0};
     for (int i = 0; i < PLACES; i++) ((float *)shape.tokens)[i] = -1;
     float *qkv = floats(3 * PLACES * SIZE, 2, 1), *y = floats(PLACES * SIZE, 3, NAN), *sums = floats(PLACES, 4, NAN);
     float *dqkv = floats(3 * PLACES * SIZE, 5, NAN);
@@ -1451,7 +1451,7 @@ START_TEST(attention_lets_nan_through_to_those_that_see_it) {
     const dt_kernels *kernels = open_kernels(_i);
     if (!kernels) return;
     enum { PLACES = 70, SIZE = 8, BAD = 66 };
-    const dt_attention shape = {1, PLACES, 1, 1, SIZE, true, NULL};
+    const dt_attention shape = {1, PLACES, 1, 1, SIZE, true, NULL, 0, 0};
     for (int part = 0; part < 3; part++) { /* of the query, the key, the value */
         float *qkv = floats(3 * PLACES * SIZE, 1, 1), *y = floats(PLACES * SIZE, 2, 1);
         qkv[(BAD * 3 + part) * SIZE] = NAN;
@@ -1478,7 +1478,7 @@ START_TEST(rows_of_attention_are_apart) {
         IN = PLACES * 3 * HEADS * SIZE,
         OUT = PLACES * HEADS * SIZE
     };
-    dt_attention shape = {SAMPLES, PLACES, HEADS, HEADS, SIZE, true, NULL};
+    dt_attention shape = {SAMPLES, PLACES, HEADS, HEADS, SIZE, true, NULL, 0, 0};
     float *qkv = floats(SAMPLES * IN, 1, 1), *dy = floats(SAMPLES * OUT, 2, 1), *work = floats(100000, 3, NAN);
     float *y = floats(SAMPLES * OUT, 4, 1), *dqkv = floats(SAMPLES * IN, 5, 1),
           *sums = floats(SAMPLES * HEADS * PLACES, 6, 1);
