@@ -9,7 +9,6 @@ cut_data small.h5 200 56 # four pieces of seven on each of two ranks
 products=$build/tests/products.so
 [[ -f $products ]] || give_up "no $products; build first"
 
-mlp='model.layers=[flatten, dense: {out: 400, activation: relu}, dense: 10]' # wide, so that all products are oneDNN's
 cnn='model.layers=[conv2d: {out: 16, kernel: 6, stride: 2, activation: relu}, flatten, dense: 10]'
 # trial RANKS ARGUMENT…: 16 steps, a checkpoint every 5
 trial() {

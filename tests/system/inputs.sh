@@ -67,11 +67,14 @@ run 3 train new.yaml "${augmented[@]}" --set data.augment.input=image --run move
 expect_last "done .* digest=$moved" "on three ranks, and by its name"
 [[ $moved != "$wanted" ]] || fail "nothing was moved"
 run 1 train new.yaml "${augmented[@]}" --set data.augment.input=meta --run bad
+# shellcheck disable=SC2016  # names are in back quotes
 expect_bad 1 'data.augment.input is `meta`, but .* has no such input that is a picture' "an input that is no picture"
 with "inputs: {image: /train/image, meta: /train/meta, twin: /train/image}, test_inputs: {image: /test/image, meta: /test/meta, twin: /test/image}" >twins.yaml
 run 1 train twins.yaml "${augmented[@]}" --run bad
+# shellcheck disable=SC2016  # names are in back quotes
 expect_bad 1 'the inputs `image` and `twin` are both pictures; data.augment.input says which' "two pictures"
 run 1 train new.yaml --set data.augment.input=image --run bad
+# shellcheck disable=SC2016  # names are in back quotes
 expect_bad 1 'data.augment.input is `image`, but nothing is moved or mirrored' "a name for nothing"
 run 1 train new.yaml --set data.augment.crop_padding=7 --run bad
 expect_bad 1 'crop_padding is 7 but samples of .* are 6 x 8 pixels' "further than it is wide"
@@ -85,6 +88,7 @@ said=$(last_value digest)
 run 3 predict new --data 'other.h5:{image: /pixels, meta: [/a, /b]}' -o other.h5.out.h5
 expect_last "predict samples=100 .* digest=$said" "predict from other datasets, by name"
 run 2 predict new --data 'other.h5:{meta: [/a, /b], image: /pixels}' -o bad.h5
+# shellcheck disable=SC2016  # names are in back quotes
 expect_bad 1 'input 1 is to be `image`, \[6, 8\], which .* was trained on, but is meta' "inputs in another order"
 run 1 inspect new
 expect_in "$out" 'train_x: .*image: /train/image, meta: /train/meta' "inspect"

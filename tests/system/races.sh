@@ -4,7 +4,9 @@
 
 compiler=${CC:-cc}
 echo 'int main(void) { return 0; }' >none.c
-"$compiler" -fsanitize=thread none.c -o none 2>"$err" && ./none 2>>"$err" || skip "$compiler makes no program that ThreadSanitizer watches"
+if ! "$compiler" -fsanitize=thread none.c -o none 2>"$err" || ! ./none 2>>"$err"; then
+    skip "$compiler makes no program that ThreadSanitizer watches"
+fi
 read -ra check < <(pkg-config --cflags --libs check)
 if "$compiler" -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=thread -I"$source/src" -I"$source/tests/support" \
     "$source/tests/unit/test_cache_races.c" "$source"/src/base/*.c "${check[@]}" -lm -lpthread -o races 2>"$err"; then
