@@ -40,8 +40,9 @@ int64_t dt_columns_of_thread(int64_t rows, int64_t cols, int64_t unit);
 #define IN_COLUMNS(rows, cols, unit, ...) IN_BLOCKS(cols, dt_columns_of_thread(rows, cols, unit), __VA_ARGS__)
 
 /* Puts the kernels of one file into the table. */
-void dt_thread_flat(dt_kernels *table);    /* threaded_flat.c */
-void dt_thread_rows(dt_kernels *table);    /* threaded_rows.c */
-void dt_thread_columns(dt_kernels *table); /* threaded_columns.c */
+void dt_thread_flat(dt_kernels *table);     /* threaded_flat.c */
+void dt_thread_rows(dt_kernels *table);     /* threaded_rows.c */
+void dt_thread_columns(dt_kernels *table);  /* threaded_columns.c */
+void dt_thread_products(dt_kernels *table); /* threaded_products.c */
 
 #endif

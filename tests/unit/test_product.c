@@ -263,6 +263,13 @@ START_TEST(threads_change_no_bit) {
                                           .b_turned = threads & 2,
                                           .biased = true,
                                           .add = s % 2});
+            check_bf16(kernels, &(arrangement){.rows = shapes[s][0],
+                                               .cols = shapes[s][1],
+                                               .depth = shapes[s][2],
+                                               .apart = 1,
+                                               .a_turned = threads & 1,
+                                               .b_turned = threads & 2,
+                                               .add = s % 2});
         }
 }
 END_TEST
