@@ -1,5 +1,5 @@
-/* The table of kernels: everything that is not a matrix product or a convolution, compiled once per instruction set and
- * chosen at run time. Kernels take pointers and sizes, own no memory and know no layer. */
+/* The table of kernels: everything that is not a matrix product or compiled once per instruction set
+ * and chosen at run time. Kernels take pointers and sizes, own no memory and know no layer. */
 #ifndef DTRAIN_COMPUTE_KERNELS_H
 #define DTRAIN_COMPUTE_KERNELS_H
 
@@ -117,6 +117,9 @@ typedef struct dt_cell {
 } dt_cell;
 
 /* One instruction set's kernels. Shapes are row-major. Unless said otherwise outputs do not overlap inputs. */
+struct dt_conv_walk;
+struct dt_conv_pass;
+
 typedef struct dt_kernels {
     dt_isa isa;
 
@@ -278,6 +281,11 @@ typedef struct dt_kernels {
     void (*adam_direction)(dt_real *direction, const dt_real *m, const dt_real *v, const dt_real *w, int64_t n,
                            const dt_update *u);
     void (*adagrad)(dt_real *w, dt_real *sum, const dt_real *g, int64_t n, const dt_update *u);
+
+    /* Convolutions, for conv.c (conv_walk.h): weights packed, `turned` for the gradient of x; then units of work. */
+    void (*conv_pack)(dt_real *packed, const dt_real *w, const struct dt_conv_walk *walk, bool turned);
+    void (*conv_gather)(const struct dt_conv_pass *pass, int64_t begin, int64_t end);
+    void (*conv_weights)(const struct dt_conv_pass *pass, int64_t begin, int64_t end);
 
     /* The sum of x[i]^2, accumulated in double, in an order that depends on n alone. */
     double (*sum_squares)(const dt_real *x, int64_t n);

@@ -27,6 +27,7 @@
     /* rotary.c */ X(rotate) \
     /* matvec.c */ X(matvec_bf16) \
     /* product.c */ X(product) /* product_bf16.c */ X(product_bf16) \
+    /* convolve.c */ X(conv_pack) X(conv_gather) X(conv_weights) \
     /* updates.c */ X(sgd) X(adam) X(adam_moments) X(adam_direction) X(rmsprop) X(adagrad) \
     /* arrays.c */ X(sum_squares) X(blend) X(transpose) X(transpose_bf16) X(add) X(convert) \
     /* quantise.c */ X(largest) X(add_i32) X(add_i64) X(quantise_i32) X(quantise_i64) \

@@ -140,7 +140,6 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     layer->flops = 2.0 * (double)products * (double)(out[0] * out[1]) * (double)config->out;
     layer->reads_input = true;
     layer->reads_output = config->activation != DT_LINEAR && !dt_activation_keeps_slope(config->activation);
-    layer->padded_batch = true;
     layer->final_activation = config->activation == DT_SIGMOID ? "sigmoid" : NULL;
     DT_TRY(plan_params(layer, plan, shape, config->bias));
     DT_TRY(dt_status_within(dt_conv_create(&state->conv, shape, dt_plan_training(plan)), "recipe %s: layer %s",
@@ -183,8 +182,9 @@ static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x
     const conv_config *config = layer->config;
     const conv_state *state = layer->state;
     const dt_real *b = config->bias ? DT_PARAM(layer, pass->weights, 1) : NULL;
-    if (state->rounds) pass->kernels->round_to_bf16(state->rounded, x, state->shape.rows * dt_shape_count(&layer->in));
-    dt_conv_forward(state->conv, y, state->rounds ? state->rounded : x, weights_of(layer, pass), b, layer->workspace);
+    if (state->rounds) pass->kernels->round_to_bf16(state->rounded, x, pass->rows * dt_shape_count(&layer->in));
+    dt_conv_forward(state->conv, pass->kernels, pass->rows, y, state->rounds ? state->rounded : x,
+                    weights_of(layer, pass), b, layer->workspace);
     if (is_fused(config)) return;
     dt_real *slope = pass->training && layer->scratch_count > 0 ? layer->scratch[0] : NULL;
     pass->kernels->bias_activate(y, slope, NULL, pixels_of(layer, pass), config->out, (dt_activation)config->activation,
@@ -199,13 +199,15 @@ static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *
     pass->kernels->activate_backward(dy, db, y, layer->scratch[0], pixels_of(layer, pass), config->out,
                                      (dt_activation)config->activation, (dt_real)config->slope, pass->accumulate);
     if (state->rounds) {
-        pass->kernels->round_to_bf16(dy, dy, state->shape.rows * dt_shape_count(&layer->out));
+        pass->kernels->round_to_bf16(dy, dy, pass->rows * dt_shape_count(&layer->out));
         x = state->rounded;
     }
     if (!pass->adjoint)
-        dt_conv_backward_weights(state->conv, DT_PARAM(layer, pass->grads, 0), x, dy, pass->accumulate,
-                                 layer->workspace);
-    if (dx) dt_conv_backward_data(state->conv, dx, dy, weights_of(layer, pass), layer->workspace);
+        dt_conv_backward_weights(state->conv, pass->kernels, pass->rows, DT_PARAM(layer, pass->grads, 0), x, dy,
+                                 pass->accumulate, layer->workspace);
+    if (dx)
+        dt_conv_backward_data(state->conv, pass->kernels, pass->rows, dx, dy, weights_of(layer, pass),
+                              layer->workspace);
 }
 
 #define CONVOLUTION(symbol, text, meaning, dimensions)                                                                 \

@@ -5,9 +5,9 @@
  * buffer (reads_output), nor is it the caller's x. Gradients of element-wise layers are always in place; the others
  * take two buffers in turn.
  *
- * A layer of a padded batch (a convolution) runs on all the rows there is room for, whatever the batch. The rows beyond
- * the batch are filled with zeros here: in our own buffers in place, and the caller's x, which is not ours to write to
- * nor known to have the room, in a copy. */
+ * A layer of a padded batch runs on all the rows there is room for, whatever the batch. The
+ * rows beyond the batch are filled with zeros here: in our own buffers in place, and the caller's x, which is not ours
+ * to write to nor known to have the room, in a copy. */
 #include "sequence.h"
 
 #include <assert.h>

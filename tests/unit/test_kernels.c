@@ -1012,18 +1012,6 @@ static double from_bf16(dt_bf16 x) {
     return (double)value;
 }
 
-/* The same numbers in 8 bits, in place and as bfloat16. */
-static dt_bf16 *rounded(float *x, int64_t n) {
-    dt_bf16 *y = take((size_t)n * sizeof *y);
-    for (int64_t i = 0; i < n; i++) {
-        x[i] = (float)ref_bf16((double)x[i]);
-        uint32_t bits;
-        memcpy(&bits, &x[i], sizeof bits);
-        y[i] = (dt_bf16)(bits >> 16);
-    }
-    return y;
-}
-
 START_TEST(rounding_is_to_the_nearest_ties_to_even) {
     const dt_kernels *kernels = open_kernels(_i);
     if (!kernels) return;
@@ -1188,7 +1176,7 @@ static double sum_tolerance(int64_t n) {
     return (double)(n + 8) * U;
 }
 
-static void check_conv(const dt_conv_shape *s) {
+static void check_conv(const dt_kernels *kernels, const dt_conv_shape *s) {
     dt_conv *conv;
     dt_status status = dt_conv_create(&conv, s, true);
     ck_assert_msg(status.code == DT_OK, "%s", status.message);
@@ -1199,27 +1187,21 @@ static void check_conv(const dt_conv_shape *s) {
     int64_t nw = pixels * depth * s->out_channels;
     float *x = floats(nx, 111, 1), *w = floats(nw, 112, 1), *b = s->bias ? floats(s->out_channels, 113, 1) : NULL;
     float *y = guarded(ny, 114), *dx = guarded(nx, 115), *dw = guarded(nw, 116), *dy = floats(ny, 117, 1);
-    const void *x_read = x, *w_read = w, *dy_read = dy;
-    if (dt_conv_rounds(conv)) {
-        x_read = rounded(x, nx);
-        w_read = rounded(w, nw);
-        dy_read = rounded(dy, ny);
-    }
     double *wx = widen(x, nx), *ww = widen(w, nw), *want = zeros(ny), *want_dx = zeros(nx), *want_dw = zeros(nw);
     ref_conv(want, wx, ww, b ? widen(b, s->out_channels) : NULL, &window, s->rows, s->in_channels, s->out_channels,
              s->groups);
     for (int64_t i = 0; i < ny; i++) want[i] = ref_activation((int)s->activation, want[i], (double)s->slope);
-    dt_conv_forward(conv, y, x_read, w_read, b, workspace);
+    dt_conv_forward(conv, kernels, s->rows, y, x, w, b, workspace);
     expect_close("convolution", y, want, ny, 4 * U, sum_tolerance(pixels * depth));
     ref_conv_backward(want_dx, want_dw, widen(dy, ny), wx, ww, &window, s->rows, s->in_channels, s->out_channels,
                       s->groups);
-    dt_conv_backward_data(conv, dx, dy_read, w_read, workspace);
+    dt_conv_backward_data(conv, kernels, s->rows, dx, dy, w, workspace);
     expect_close("gradient of x", dx, want_dx, nx, 4 * U, sum_tolerance(pixels * s->out_channels / s->groups));
     double tolerance = sum_tolerance(s->rows * window.out[0] * window.out[1]);
     dw[0] = NAN; /* what was there must not matter */
-    dt_conv_backward_weights(conv, dw, x_read, dy_read, false, workspace);
+    dt_conv_backward_weights(conv, kernels, s->rows, dw, x, dy, false, workspace);
     expect_close("gradient of w", dw, want_dw, nw, 4 * U, tolerance);
-    dt_conv_backward_weights(conv, dw, x_read, dy_read, true, workspace);
+    dt_conv_backward_weights(conv, kernels, s->rows, dw, x, dy, true, workspace);
     for (int64_t i = 0; i < nw; i++) want_dw[i] *= 2;
     expect_close("gradient of w, added", dw, want_dw, nw, 4 * U, 2 * tolerance);
     expect_guard(y, ny);
@@ -1227,6 +1209,18 @@ static void check_conv(const dt_conv_shape *s) {
     expect_guard(dw, nw);
     free(workspace);
     dt_conv_destroy(conv);
+}
+
+/* The same numbers in 8 bits, in place and as bfloat16. */
+static dt_bf16 *rounded(float *x, int64_t n) {
+    dt_bf16 *y = take((size_t)n * sizeof *y);
+    for (int64_t i = 0; i < n; i++) {
+        x[i] = (float)ref_bf16((double)x[i]);
+        uint32_t bits;
+        memcpy(&bits, &x[i], sizeof bits);
+        y[i] = (dt_bf16)(bits >> 16);
+    }
+    return y;
 }
 
 /* A row's sums are in the same order alone and among others. */
@@ -1255,10 +1249,11 @@ START_TEST(products_of_few_rows_match_the_reference_and_keep_rows_apart) {
 END_TEST
 
 START_TEST(convolutions_match_the_reference) {
-    if (!open_kernels(_i)) return;
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
     for (uint64_t seed = 0; seed < 48; seed++) {
         dt_conv_shape shape = some_shape(seed);
-        check_conv(&shape);
+        check_conv(kernels, &shape);
         release();
     }
 }
@@ -1266,7 +1261,8 @@ END_TEST
 
 /* A row's result does not depend on the other rows, and zeros in dy take rows out of a gradient. */
 START_TEST(rows_of_a_convolution_are_apart) {
-    if (!open_kernels(_i)) return;
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
     dt_conv_shape s = {.window = {{7, 6}, {7, 6}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
                        .rows = 4,
                        .in_channels = 8,
@@ -1279,12 +1275,12 @@ START_TEST(rows_of_a_convolution_are_apart) {
     float *x = floats(4 * nx, 121, 1), *w = floats(nw, 122, 1), *y = floats(4 * ny, 123, 1),
           *z = floats(4 * ny, 124, 1);
     float *one = floats(nw, 125, 1), *other = floats(nw, 126, 1), *dy = floats(4 * ny, 127, 1);
-    dt_conv_forward(conv, y, x, w, NULL, workspace);
+    dt_conv_forward(conv, kernels, s.rows, y, x, w, NULL, workspace);
     memset(dy + 2 * ny, 0, (size_t)(2 * ny) * sizeof *dy);
-    dt_conv_backward_weights(conv, one, x, dy, false, workspace);
+    dt_conv_backward_weights(conv, kernels, s.rows, one, x, dy, false, workspace);
     for (int64_t i = 2 * nx; i < 4 * nx; i++) x[i] = -3 * x[i];
-    dt_conv_forward(conv, z, x, w, NULL, workspace);
-    dt_conv_backward_weights(conv, other, x, dy, false, workspace);
+    dt_conv_forward(conv, kernels, s.rows, z, x, w, NULL, workspace);
+    dt_conv_backward_weights(conv, kernels, s.rows, other, x, dy, false, workspace);
     expect_same_bits("rows", y, z, (size_t)(2 * ny) * sizeof *y);
     ck_assert_int_ne(memcmp(y, z, (size_t)(4 * ny) * sizeof *y), 0);
     expect_same_bits("gradient", one, other, (size_t)nw * sizeof *one);
@@ -1294,7 +1290,8 @@ START_TEST(rows_of_a_convolution_are_apart) {
 END_TEST
 
 START_TEST(a_relu_in_a_convolution_lets_nan_through) {
-    if (!open_kernels(_i)) return;
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
     dt_conv_shape s = {.window = {{5, 5}, {5, 5}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
                        .rows = 1,
                        .in_channels = 1,
@@ -1306,7 +1303,7 @@ START_TEST(a_relu_in_a_convolution_lets_nan_through) {
     void *workspace = workspace_of(conv);
     float *x = floats(25, 131, 1), *w = floats(9 * 16, 132, 1), *y = floats(25 * 16, 133, 1);
     x[12] = NAN; /* the middle: seen by the 3x3 pixels around it */
-    dt_conv_forward(conv, y, x, w, NULL, workspace);
+    dt_conv_forward(conv, kernels, s.rows, y, x, w, NULL, workspace);
     int seen = 0;
     for (int i = 0; i < 25 * 16; i++) seen += isnan(y[i]) ? 1 : 0;
     ck_assert_int_eq(seen, 9 * 16);
