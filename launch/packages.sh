@@ -4,7 +4,7 @@
 # shellcheck disable=SC2034  # the lists are for whoever sources this
 
 packages_build=(gcc libc6-dev meson ninja-build pkg-config python3 openmpi-bin libopenmpi-dev libhdf5-dev
-    libdnnl-dev libyaml-dev librandom123-dev libxxhash-dev zlib1g-dev libjansson-dev libzip-dev libpng-dev libjpeg-dev
+    libyaml-dev librandom123-dev libxxhash-dev zlib1g-dev libjansson-dev libzip-dev libpng-dev libjpeg-dev
     libprotobuf-c-dev protobuf-c-compiler libonnx-dev)
 packages_data=(dataset-fashion-mnist)
 # clang is the second compiler, whose kernels are to have the first one's bits.
@@ -15,7 +15,7 @@ packages_test=("${packages_data[@]}" check shellcheck git bsdutils procps python
 packages_ports=(libomp-dev mpich libmpich-dev libhdf5-dev dataset-fashion-mnist) # beside those of a build
 packages_slurm=(slurmctld slurmd slurm-client)
 # PyTorch takes whatever BLAS is there; with the reference one alone it is six times slower than with OpenBLAS.
-packages_bench=(python3-torch libtorch-dev python3-h5py libopenblas0-serial)
+packages_bench=(python3-torch libtorch-dev python3-h5py libopenblas0-serial libdnnl-dev)
 
 # need_packages PACKAGE…: installs those that are missing, as root or through sudo; else one line saying what to do.
 need_packages() {

@@ -29,7 +29,7 @@ module dtrain
 
     integer(c_int), parameter, public :: dtrain_ok = 0, dtrain_err_argument = 1, dtrain_err_input = 2, dtrain_err_io = 3, &
         dtrain_err_corrupt = 4, dtrain_err_memory = 5, dtrain_err_unknown = 6
-    integer(c_int), parameter, public :: dtrain_open_guarded = 1, dtrain_open_any_processor = 2
+    integer(c_int), parameter, public :: dtrain_open_guarded = 1
     integer(c_int), parameter, public :: dtrain_values = 0, dtrain_probabilities = 1, dtrain_likelihoods = 2
     integer(c_int), parameter :: is_float = 0, is_double = 1
 

@@ -73,10 +73,7 @@ enum {
     /* The file is read by a child process with bounds on memory and time, so that a damaged or hostile one, on which
      * HDF5 may crash, is an error message. For files of strangers, in programs without MPI: many MPIs do not allow a
      * process to fork. Without the flag the file is read here; its hashes are checked either way. */
-    DTRAIN_OPEN_GUARDED = 1,
-    /* A model that was trained with another instruction set than this processor has is opened all the same, and gives
-     * results that differ in the last bits. Without the flag that is DTRAIN_ERR_INPUT. */
-    DTRAIN_OPEN_ANY_PROCESSOR = 2
+    DTRAIN_OPEN_GUARDED = 1
 };
 
 /* Opens a checkpoint, or the newest checkpoint of a run directory that is whole. *model is to be closed; it is NULL

@@ -22,7 +22,7 @@ dt_status dt_call_begin(dt_call *call, const dtrain_model *model, dtrain_workspa
                         int64_t wanted, bool gradients) {
     call->ws = workspace;
     call->own = NULL;
-    dt_environment_enter(&call->caller, &model->openmp);
+    dt_environment_enter(&call->caller);
     DT_TRY(check(model, workspace, rows, gradients));
     if (workspace || rows == 0) return dt_ok();
     dtrain_error error;

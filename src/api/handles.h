@@ -11,7 +11,6 @@
 struct dtrain_model {
     dt_trained trained;
     const dt_kernels *kernels;
-    dt_openmp openmp;
     dt_scaling scaling; /* of inputs, as it was for the numbers of the training data's file; borrowed */
     dt_outputs outputs;
     dt_shape output_shape;

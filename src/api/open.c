@@ -9,24 +9,8 @@
 #include "data/numbers.h"
 #include "handles.h"
 
-/* HDF5 may be a build without threads, oneDNN is pinned to an instruction set once: one model is opened at a time. */
+/* HDF5 may be a build without threads: one model is opened at a time. */
 static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
-
-/* The instruction set the model was trained with, or with `any` what this machine has. */
-static dt_status choose_isa(const dt_trained *trained, bool any, dt_isa *out) {
-    dt_isa best = dt_kernels_for(DT_ISA_AUTO)->isa;
-    dt_isa wanted = (dt_isa)trained->recipe.compute.isa, stored = dt_isa_named(trained->head.isa);
-    dt_status status = dt_isa_resume(wanted, stored, false, best, out);
-    if (status.code == DT_OK) status = dt_isa_check(*out);
-    if (status.code == DT_OK) return status;
-    if (!any)
-        return dt_fail(status.code,
-                       "%s was trained with instructions %s, which this processor lacks; it has %s. "
-                       "DTRAIN_OPEN_ANY_PROCESSOR opens it all the same, with other last bits",
-                       trained->path, dt_isa_name(stored != DT_ISA_AUTO ? stored : wanted), dt_isa_name(best));
-    *out = best;
-    return dt_ok();
-}
 
 static void describe(dtrain_model *model, const dt_model *network) {
     const dt_source *source = &model->trained.source;
@@ -42,13 +26,10 @@ static void describe(dtrain_model *model, const dt_model *network) {
     model->output_shape = dt_model_output_shape(network);
 }
 
-static dt_status open_trained(dtrain_model *model, const char *path, unsigned flags) {
+static dt_status open_trained(dtrain_model *model, const char *path) {
     dt_trained *trained = &model->trained;
-    bool any = flags & DTRAIN_OPEN_ANY_PROCESSOR;
-    dt_isa isa;
     DT_TRY(dt_trained_open(trained, path));
-    DT_TRY(choose_isa(trained, any, &isa));
-    DT_TRY(dt_compute_open(&model->kernels, isa, 1));
+    DT_TRY(dt_compute_open(&model->kernels, dt_isa_at_hand((dt_isa)trained->recipe.compute.isa), 1));
     dt_model *network;
     dt_status status = dt_trained_model(trained, model->kernels, 1, false, &network);
     if (status.code == DT_OK) status = dt_trained_load(trained, model->kernels, network);
@@ -63,10 +44,10 @@ static dt_status open_in_order(dtrain_model *model, const char *path, unsigned f
     fegetenv(&whole);
     fesetenv(FE_DFL_ENV);
     dt_environment caller;
-    dt_environment_enter(&caller, &model->openmp);
+    dt_environment_enter(&caller);
     bool before = dt_guard_within(!(flags & DTRAIN_OPEN_GUARDED));
     dt_quiet_collect(&model->warnings);
-    dt_status status = open_trained(model, path, flags);
+    dt_status status = open_trained(model, path);
     dt_quiet_collect(NULL);
     dt_guard_within(before);
     dt_environment_leave(&caller);
@@ -78,11 +59,10 @@ int dtrain_open(dtrain_model **out, const char *path, unsigned flags, dtrain_err
     if (!out) return dt_api_fail(error, DTRAIN_ERR_ARGUMENT, "dtrain_open: model is NULL");
     *out = NULL;
     if (!path) return dt_api_fail(error, DTRAIN_ERR_ARGUMENT, "dtrain_open: path is NULL");
-    if (flags & ~(unsigned)(DTRAIN_OPEN_GUARDED | DTRAIN_OPEN_ANY_PROCESSOR))
+    if (flags & ~(unsigned)DTRAIN_OPEN_GUARDED)
         return dt_api_fail(error, DTRAIN_ERR_ARGUMENT, "dtrain_open: no such flags: %#x", flags);
     dtrain_model *model = dt_alloc(1, sizeof *model);
     if (!model) return dt_api_fail(error, DTRAIN_ERR_MEMORY, "dtrain_open: no memory for a model");
-    dt_openmp_find(&model->openmp);
     pthread_mutex_lock(&opening);
     dt_status status = open_in_order(model, path, flags);
     pthread_mutex_unlock(&opening);

@@ -58,7 +58,7 @@ int dtrain_workspace_create(dtrain_workspace **out, const dtrain_model *model, i
     if (flags & ~(unsigned)DTRAIN_GRADIENTS)
         return dt_api_fail(error, DTRAIN_ERR_ARGUMENT, "%s: no such flags: %#x", name, flags);
     dt_environment caller;
-    dt_environment_enter(&caller, &model->openmp);
+    dt_environment_enter(&caller);
     dt_status status = create(out, model, rows, flags & DTRAIN_GRADIENTS);
     dt_environment_leave(&caller);
     return dt_api_report(error, &status);

@@ -1,4 +1,4 @@
-/* The arithmetic: matrix products and convolutions through oneDNN, everything else through our own fused kernels. This
+/* The arithmetic: matrix products, convolutions and fused kernels, in an order that is written down. This
  * is the room's front door: how it is opened, and how it says that something was not computed. */
 #ifndef DTRAIN_COMPUTE_COMPUTE_H
 #define DTRAIN_COMPUTE_COMPUTE_H
@@ -12,9 +12,8 @@
 #include "tally.h"
 #include "threads.h"
 
-/* Prepares the process: *out is dt_kernels_for(isa), or those on `threads` threads, oneDNN is pinned to the same
- * instruction set and number of threads, and flush-to-zero is set on all of them. oneDNN can be pinned once: a second
- * call with another isa fails. */
+/* Prepares the process: *out is dt_kernels_for(isa), or those on `threads` threads, and flush-to-zero is set on all of
+ * them. */
 dt_status dt_compute_open(const dt_kernels **out, dt_isa isa, int threads);
 
 #endif

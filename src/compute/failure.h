@@ -6,12 +6,11 @@
 
 #include "base/status.h"
 
-/* Products and convolutions return nothing, and yet a library may find no memory in them: what they give is then
- * whatever was there before. Whether that has happened on the calling thread, and what was first, with the shape; the
- * second forgets it. To be asked before anything follows from what they gave. */
+/* Whether something failed inside a step on the calling thread, and what was first; the second forgets it. To be asked
+ * before anything follows from what was computed. */
 bool dt_compute_failed(void);
 dt_status dt_compute_failure(void);
-/* Keeps such a failure, if it is the first: also of samples that could not be read for a step. */
+/* Keeps such a failure, if it is the first: of samples that could not be read for a step. */
 void dt_compute_fail(dt_status status);
 
 #endif

@@ -1,5 +1,4 @@
-/* Which kernels this machine runs. The instruction set is part of what fixes a run's bits, so it can be pinned by the
- * recipe (compute.isa) where a cluster mixes machines. */
+/* Which kernels this machine runs. */
 #include <string.h>
 
 #include "isa.h"
@@ -19,23 +18,6 @@ dt_isa dt_isa_named(const char *name) {
     for (int isa = DT_ISA_BASELINE; isa <= DT_ISA_AVX512; isa++)
         if (strcmp(dt_isa_name((dt_isa)isa), name) == 0) return (dt_isa)isa;
     return DT_ISA_AUTO;
-}
-
-dt_status dt_isa_resume(dt_isa wanted, dt_isa stored, bool named, dt_isa best, dt_isa *out) {
-    *out = wanted;
-    if (stored == DT_ISA_AUTO || named || wanted == stored) return dt_ok();
-    if (wanted != DT_ISA_AUTO)
-        return dt_fail(
-            DT_ERR_INPUT,
-            "compute.isa is %s but the checkpoint was trained with %s; change it back, or name it with --set to "
-            "go on with the new value",
-            dt_isa_name(wanted), dt_isa_name(stored));
-    *out = stored;
-    if (stored <= best) return dt_ok();
-    return dt_fail(DT_ERR_INPUT,
-                   "it was trained with compute.isa %s, which this machine does not have; go on where there is one, or "
-                   "with other bits by --set compute.isa=%s",
-                   dt_isa_name(stored), dt_isa_name(best));
 }
 
 const dt_kernels *dt_kernels_for(dt_isa isa) {
@@ -59,4 +41,8 @@ dt_status dt_isa_check(dt_isa isa) {
     if (dt_kernels_for(isa)) return dt_ok();
     return dt_fail(DT_ERR_INPUT, "compute.isa is %s, which this machine does not have; it has %s", dt_isa_name(isa),
                    dt_isa_name(dt_kernels_for(DT_ISA_AUTO)->isa));
+}
+
+dt_isa dt_isa_at_hand(dt_isa isa) {
+    return dt_kernels_for(isa) ? isa : DT_ISA_AUTO;
 }

@@ -1,5 +1,4 @@
-/* What is done once a process before anything is computed: oneDNN is pinned to the kernels' instruction set, and every
- * thread flushes denormals. */
+/* What is done once a process before anything is computed: every thread flushes denormals. */
 #include "compute.h"
 #include "compute_internal.h"
 #include "subnormal.h"
@@ -9,7 +8,6 @@ dt_status dt_compute_open(const dt_kernels **out, dt_isa isa, int threads) {
     *out = dt_kernels_for(isa);
     dt_flush_subnormals();
     dt_threads_open(threads, dt_flush_subnormals);
-    DT_TRY(dt_onednn_open((*out)->isa));
     if (threads > 1) *out = dt_kernels_threaded(*out);
     return dt_ok();
 }

@@ -1,6 +1,5 @@
 /* Threads of a rank (compute.threads). Work is cut into blocks whose bounds follow from its size alone, and no block's
- * result depends on another's, so the bits are the same on any number of threads. What oneDNN does with its threads is
- * its own business: it cuts some sums in parts. */
+ * result depends on another's, so the bits are the same on any number of threads. */
 #include "threads.h"
 
 #include <omp.h>

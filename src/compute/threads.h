@@ -9,8 +9,7 @@
 typedef void (*dt_task)(void *context, int64_t begin, int64_t end);
 void dt_parallel(int64_t count, int64_t block, dt_task task, void *context);
 int dt_threads(void); /* how many there are */
-/* As many of `wanted` threads as this machine is to be asked for by a file of somebody else's: four a processor, since
- * another number may give other bits and a smaller machine may still evaluate what a larger one trained. */
+/* As many of `wanted` threads as this machine is to be asked for by a file of somebody else's: four a processor. */
 int dt_threads_allowed(int64_t wanted);
 int dt_thread(void); /* which of them this is; within a task */
 

@@ -242,13 +242,12 @@ const dt_field dt_recipe_fields[] = {
      .help = "ranks of a machine that share a replica, at most (with node: those of a socket, say); 0: all"},
 
     {ROW("compute.isa", CHOICE, compute.isa, "auto"), .choices = isas,
-     .help = "instruction set; auto is the best this machine has, and for a run that goes on the one it began with"},
+     .help = "instruction set, for measurements; auto is the best this machine has, and all give the same bits"},
     {ROW("compute.precision", CHOICE, compute.precision, "float32"), .choices = precisions, .flags = NUMBERS,
      .help = "what products multiply: bf16 rounds weights and activations to 8 bits for them, sums stay float32, and so "
              "do weights, gradients and all else"},
-    {ROW("compute.threads", INT, compute.threads, "1"), .min = 1, .max = 1024, .flags = DT_FIELD_ARITHMETIC,
-     .help = "threads of a rank, for models too large for one rank a core; another number can give other bits: oneDNN "
-             "cuts some sums in parts"},
+    {ROW("compute.threads", INT, compute.threads, "1"), .min = 1, .max = 1024,
+     .help = "threads of a rank, for models too large for one rank a core; any number gives the same bits"},
     {.key = NULL},
 };
 /* clang-format on */

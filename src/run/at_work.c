@@ -110,8 +110,7 @@ dt_status dt_at_work_compute(dt_at_work *w) {
     if (threads < compute->threads && dt_comm_rank(w->comm) == 0)
         dt_log_warn("compute.threads of the checkpoint is %lld; this machine is asked for %d threads a rank",
                     (long long)compute->threads, threads);
-    DT_TRY(dt_comm_agree(w->comm, dt_compute_open(&w->kernels, (dt_isa)compute->isa, threads)));
-    return dt_ok();
+    return dt_comm_agree(w->comm, dt_compute_open(&w->kernels, dt_isa_at_hand((dt_isa)compute->isa), threads));
 }
 
 dt_status dt_at_work_plan(dt_at_work *w, int64_t rows, bool whole, size_t memory) {

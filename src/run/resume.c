@@ -31,17 +31,6 @@ static dt_status check_start(const dt_session *session, const char *path) {
     return status;
 }
 
-/* A recipe that names an instruction set says what a checkpoint was trained with that is too old to. */
-static dt_status isa_of(const dt_checkpoint_head *head, int *isa) {
-    *isa = dt_isa_named(head->isa);
-    if (head->isa[0]) return dt_ok();
-    dt_recipe recipe;
-    DT_TRY(dt_recipe_read_resolved(&recipe, "the checkpoint's recipe", head->recipe));
-    *isa = recipe.compute.isa;
-    dt_recipe_finish(&recipe);
-    return dt_ok();
-}
-
 static dt_status choose(const dt_session *session, dt_start *start) {
     const char *resume = session->options->resume;
     if (strcmp(resume, "auto") == 0) {
@@ -54,9 +43,8 @@ static dt_status choose(const dt_session *session, dt_start *start) {
     dt_checkpoint_head head;
     DT_TRY(dt_checkpoint_head_read(start->path, &head));
     start->shards = head.shards;
-    dt_status status = isa_of(&head, &start->isa);
     dt_checkpoint_head_finish(&head);
-    return dt_status_within(status, "%s", start->path);
+    return dt_ok();
 }
 
 dt_status dt_resume_choose(const dt_session *session, dt_start *start) {
@@ -147,9 +135,8 @@ static dt_status share_state(dt_run *run) {
 static void say_loaded(const dt_run *run, const char *path, bool other, bool older) {
     const char *file = run->session.recipe->data.file;
     if (older)
-        dt_log_warn("%s: it does not say what data it was trained on, nor on what instruction set (it is of an older "
-                    "dtrain); going on with %s and %s",
-                    path, file, dt_isa_name(run->trainee.kernels->isa));
+        dt_log_warn("%s: it does not say what data it was trained on (it is of an older dtrain); going on with %s",
+                    path, file);
     if (other)
         dt_log_info(
             "%s is other data than %s was trained on: its epochs, train.steps and the schedule begin at step %lld, "

@@ -7,7 +7,6 @@
 typedef struct dt_start {
     char path[4096]; /* of the checkpoint; "": the run begins */
     int64_t shards;
-    int isa; /* dt_isa it was trained with; DT_ISA_AUTO: it does not say */
 } dt_start;
 
 /* Collective. Before anything is planned that follows from it. */

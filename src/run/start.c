@@ -33,14 +33,14 @@ static dt_status open_surroundings(dt_run *run) {
     return dt_session_hold(session);
 }
 
-/* What follows from the checkpoint to go on from, if there is one: instruction set, scaling, shards, classes. */
+/* What follows from the checkpoint to go on from, if there is one: scaling, shards, classes. */
 static dt_status settle_start(dt_run *run, dt_start *start) {
     dt_session *session = &run->session;
     dt_run_data *data = &run->data;
     const dt_recipe_data *wanted = &session->recipe->data;
     DT_TRY(dt_session_agree(session, dt_scales_open(&data->scales, &data->train, wanted)));
     DT_TRY(dt_resume_choose(session, start));
-    DT_TRY(dt_arithmetic_open(session, start, &run->trainee.kernels));
+    DT_TRY(dt_arithmetic_open(session, &run->trainee.kernels));
     bool goes_on = start->path[0] != '\0';
     if (!goes_on) DT_TRY(dt_scales_compute(&data->scales, &session->ranks, &data->train, wanted));
     DT_TRY(settle_shards(&run->course, session, start->shards));

@@ -128,7 +128,7 @@ static dt_status read_prompt(sampler *s, const char *path) {
 static dt_status open_model(sampler *s, const char *path) {
     const dt_recipe *recipe = &s->recipe;
     int64_t rows = s->options->samples < TOGETHER ? s->options->samples : TOGETHER;
-    DT_TRY(dt_compute_open(&s->kernels, (dt_isa)recipe->compute.isa, 1));
+    DT_TRY(dt_compute_open(&s->kernels, dt_isa_at_hand((dt_isa)recipe->compute.isa), 1));
     DT_TRY(dt_decoder_create(&s->decoder, recipe->layers, &recipe->loss, s->vocabulary, recipe->data.context, rows,
                              s->kernels));
     dt_real *weights;

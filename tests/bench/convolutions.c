@@ -13,7 +13,7 @@
 #include <time.h>
 
 #include "compute/compute.h"
-#include "compute/onednn.h"
+#include "onednn.h"
 
 typedef struct shape {
     const char *name;

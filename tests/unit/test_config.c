@@ -851,7 +851,7 @@ static const struct change {
     {"reduce.node_ranks", "2", "", false},
     {"compute.isa", "avx2", "", false},
     {"compute.precision", "bf16", "", true},
-    {"compute.threads", "2", "", true},
+    {"compute.threads", "2", "", false},
 };
 
 static dt_status compare_change(const struct change *change, const char *const *allowed) {

@@ -214,39 +214,6 @@ START_TEST(softmax_and_its_gradient_match_the_reference) {
 }
 END_TEST
 
-/* ---- going on ---- */
-
-static const struct {
-    dt_isa wanted, stored;
-    bool named;
-    dt_isa best, taken; /* taken DT_ISA_AUTO: refused, unless that is wanted */
-    const char *says;
-} resumes[] = {
-    {DT_ISA_AUTO, DT_ISA_AUTO, false, DT_ISA_AVX2, DT_ISA_AUTO, NULL}, /* an old checkpoint */
-    {DT_ISA_AVX2, DT_ISA_AUTO, false, DT_ISA_AVX512, DT_ISA_AVX2, NULL},
-    {DT_ISA_AUTO, DT_ISA_AVX2, false, DT_ISA_AVX2, DT_ISA_AVX2, NULL},
-    {DT_ISA_AUTO, DT_ISA_AVX2, false, DT_ISA_AVX512, DT_ISA_AVX2, NULL},
-    {DT_ISA_AUTO, DT_ISA_AVX512, false, DT_ISA_AVX2, DT_ISA_AUTO, "avx512, which this machine does not have"},
-    {DT_ISA_AUTO, DT_ISA_AVX512, false, DT_ISA_AVX2, DT_ISA_AUTO, "--set compute.isa=avx2"},
-    {DT_ISA_AUTO, DT_ISA_AVX512, true, DT_ISA_AVX2, DT_ISA_AUTO, NULL},
-    {DT_ISA_AVX512, DT_ISA_AVX2, false, DT_ISA_AVX512, DT_ISA_AUTO,
-     "is avx512 but the checkpoint was trained with avx2"},
-    {DT_ISA_AVX512, DT_ISA_AVX2, true, DT_ISA_AVX512, DT_ISA_AVX512, NULL},
-    {DT_ISA_AVX512, DT_ISA_AVX512, false, DT_ISA_AVX512, DT_ISA_AVX512, NULL},
-};
-
-START_TEST(a_run_goes_on_with_the_instruction_set_it_began_with) {
-    dt_isa taken;
-    dt_status status =
-        dt_isa_resume(resumes[_i].wanted, resumes[_i].stored, resumes[_i].named, resumes[_i].best, &taken);
-    ck_assert_int_eq(status.code, resumes[_i].says ? DT_ERR_INPUT : DT_OK);
-    if (resumes[_i].says)
-        ck_assert_msg(strstr(status.message, resumes[_i].says) != NULL, "%s", status.message);
-    else
-        ck_assert_int_eq(taken, resumes[_i].taken);
-}
-END_TEST
-
 START_TEST(an_instruction_set_is_found_by_its_name) {
     for (int isa = DT_ISA_BASELINE; isa <= DT_ISA_AVX512; isa++)
         ck_assert_int_eq(dt_isa_named(dt_isa_name((dt_isa)isa)), isa);
@@ -1548,7 +1515,6 @@ int main(void) {
     for (int i = 0; i < COUNT(tests); i++) tcase_add_loop_test(group, tests[i], 0, COUNT(isas));
     suite_add_tcase(suite, group);
     TCase *chosen = tcase_create("the instruction set");
-    tcase_add_loop_test(chosen, a_run_goes_on_with_the_instruction_set_it_began_with, 0, COUNT(resumes));
     tcase_add_test(chosen, an_instruction_set_is_found_by_its_name);
     suite_add_tcase(suite, chosen);
     return run_suite(suite);

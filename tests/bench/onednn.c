@@ -2,35 +2,6 @@
  * primitive in one call. */
 #include "onednn.h"
 
-#include "compute_internal.h"
-#include "failure.h"
-
-#ifdef DT_REAL_DOUBLE
-
-dt_status dt_onednn_open(dt_isa isa) {
-    (void)isa;
-    return dt_ok();
-}
-
-#else
-
-dt_status dt_onednn_open(dt_isa isa) {
-    static const dnnl_cpu_isa_t pins[] = {[DT_ISA_BASELINE] = dnnl_cpu_isa_sse41,
-                                          [DT_ISA_AVX2] = dnnl_cpu_isa_avx2,
-                                          [DT_ISA_AVX512] = DT_ONEDNN_ALL_ISAS};
-    static dt_isa pinned = DT_ISA_AUTO;
-    if (pinned == isa) return dt_ok();
-    dnnl_status_t code = dnnl_set_max_cpu_isa(pins[isa]);
-    if (code != dnnl_success && code != dnnl_unimplemented) /* the latter: not an x86, nothing to choose from */
-        return dt_fail(DT_ERR_INPUT,
-                       "compute.isa cannot become %s: oneDNN was pinned before in this process (error %d)",
-                       dt_isa_name(isa), (int)code);
-    pinned = isa;
-    return dt_compute_room();
-}
-
-#endif
-
 dnnl_status_t dt_onednn_format_of(dt_onednn_format *out, const_dnnl_memory_t memory) {
     return dnnl_memory_get_memory_desc(memory, out);
 }

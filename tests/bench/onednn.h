@@ -1,5 +1,5 @@
 /* What oneDNN 2 and 3 call by different names: formats of arrays, the planning of a convolution, what a primitive does
- * after its own work. Everything else conv.c asks of oneDNN is the same in both. */
+ * after its own work. Everything else convolutions.c asks of oneDNN is the same in both. */
 #ifndef DTRAIN_ONEDNN_H
 #define DTRAIN_ONEDNN_H
 
@@ -8,10 +8,8 @@
 /* The format of an array, borrowed from the memory or the primitive that was asked for it. */
 #if DNNL_VERSION_MAJOR >= 3
 typedef const_dnnl_memory_desc_t dt_onednn_format;
-#    define DT_ONEDNN_ALL_ISAS dnnl_cpu_isa_default
 #else
 typedef const dnnl_memory_desc_t *dt_onednn_format;
-#    define DT_ONEDNN_ALL_ISAS dnnl_cpu_isa_all
 #endif
 
 typedef struct dt_onednn_shape {
