@@ -287,6 +287,10 @@ typedef struct dt_kernels {
     void (*conv_gather)(const struct dt_conv_pass *pass, int64_t begin, int64_t end);
     void (*conv_weights)(const struct dt_conv_pass *pass, int64_t begin, int64_t end);
 
+    /* Independent fused multiply-adds of numbers in registers, many for each of `rounds`; with bf16 as products of
+     * bfloat16 numbers make them. Returns the floating-point operations. */
+    double (*multiply_add)(int64_t rounds, bool bf16);
+
     /* The sum of x[i]^2, accumulated in double, in an order that depends on n alone. */
     double (*sum_squares)(const dt_real *x, int64_t n);
     /* w = keep*w + share*g */

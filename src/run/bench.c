@@ -23,7 +23,7 @@ static dt_status bench_machine(dt_comm *comm, const dt_recipe *recipe, const cha
     DT_TRY(dt_comm_agree(comm, dt_compute_open(&kernels, (dt_isa)recipe->compute.isa, (int)recipe->compute.threads)));
     dt_log_info("machine    %d ranks, %d on %s; %s", dt_comm_size(comm), dt_comm_node_size(comm), dt_comm_host(comm),
                 dt_isa_name(kernels->isa));
-    DT_TRY(dt_bench_products(comm));
+    DT_TRY(dt_bench_products(comm, kernels));
     DT_TRY(dt_bench_memory(comm, kernels));
     DT_TRY(dt_bench_reduce(comm, kernels, false));
     DT_TRY(dt_bench_reduce(comm, kernels, true));

@@ -36,8 +36,19 @@ static dt_status bench_products_in(dt_comm *comm, dt_precision precision) {
     return dt_ok();
 }
 
-dt_status dt_bench_products(dt_comm *comm) {
+/* The limit that the products have. */
+static dt_status bench_peak(dt_comm *comm, const dt_kernels *kernels, dt_precision precision) {
+    double rate = dt_measure_peak(kernels, precision, 0.2), least, mean;
+    DT_TRY(dt_comm_spread(comm, &rate, 1, &least, &mean, NULL));
+    dt_log_info("peak       %-7s multiply-adds in registers %6.1f GF/s a core, %.1f the slowest",
+                precision == DT_PRECISION_BF16 ? "bf16" : "float32", mean / 1e9, least / 1e9);
+    return dt_ok();
+}
+
+dt_status dt_bench_products(dt_comm *comm, const dt_kernels *kernels) {
+    DT_TRY(bench_peak(comm, kernels, DT_PRECISION_FLOAT32));
     DT_TRY(bench_products_in(comm, DT_PRECISION_FLOAT32));
+    DT_TRY(bench_peak(comm, kernels, DT_PRECISION_BF16));
     return bench_products_in(comm, DT_PRECISION_BF16);
 }
 

@@ -11,7 +11,7 @@
 double dt_bench_median(double values[DT_BENCH_REPEATS]);
 
 /* bench_machine.c */
-dt_status dt_bench_products(dt_comm *comm);
+dt_status dt_bench_products(dt_comm *comm, const dt_kernels *kernels);
 dt_status dt_bench_memory(dt_comm *comm, const dt_kernels *kernels);
 /* Into `directory`. */
 dt_status dt_bench_checkpoint(dt_comm *comm, const char *directory);

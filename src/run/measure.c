@@ -35,3 +35,15 @@ dt_status dt_measure_products(int64_t n, dt_precision precision, double seconds,
     dt_free(c);
     return dt_compute_failure();
 }
+
+double dt_measure_peak(const dt_kernels *kernels, dt_precision precision, double seconds) {
+    const int64_t rounds =
+        kernels->isa == DT_ISA_BASELINE ? 500 : 10000; /* some 20 us: short enough to be undisturbed */
+    double most = 0, began = dt_clock_now(), end = began + seconds;
+    while (began < end) {
+        double work = kernels->multiply_add(rounds, precision == DT_PRECISION_BF16), now = dt_clock_now();
+        if (work / (now - began) > most) most = work / (now - began);
+        began = now;
+    }
+    return most;
+}

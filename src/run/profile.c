@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/trace.h"
+#include "compute/compute.h"
 #include "measure.h"
 #include "profile.h"
 
@@ -118,17 +119,18 @@ static void print_rows(const dt_run_clock *clock, const spread *s, double peak) 
 }
 
 /* Collective. What the table is made of: the spread of every kind over the ranks, and the machine's limit. */
-static dt_status measure(dt_comm *comm, dt_precision precision, spread *s, double *mean_peak) {
+static dt_status measure(dt_comm *comm, const dt_kernels *kernels, dt_precision precision, spread *s,
+                         double *mean_peak) {
     const dt_trace_total *totals;
     double peak, seconds[DT_TRACE_KINDS];
     int count = dt_trace_totals(&totals);
     for (int i = 0; i < count; i++) seconds[i] = totals[i].seconds;
-    DT_TRY(dt_comm_agree(comm, dt_measure_products(512, precision, 0.05, &peak)));
+    peak = dt_measure_peak(kernels, precision, 0.05) * dt_threads(); /* a rank's work is all its threads' */
     DT_TRY(dt_comm_spread(comm, seconds, (size_t)count, s->min, s->mean, s->max));
     return dt_comm_spread(comm, &peak, 1, NULL, mean_peak, NULL);
 }
 
-static dt_status print_table(const dt_session *session, const dt_run_clock *clock, const dt_reducer *reducer,
+static dt_status print_table(const dt_session *session, const dt_run_clock *clock, const dt_trainee *trainee,
                              int64_t steps) {
     dt_comm *comm = session->comm;
     dt_precision precision = (dt_precision)session->recipe->compute.precision;
@@ -136,7 +138,7 @@ static dt_status print_table(const dt_session *session, const dt_run_clock *cloc
     double imbalance, peak;
     spread *s = dt_alloc(1, sizeof *s);
     DT_TRY(dt_comm_agree(comm, s ? dt_ok() : dt_fail_memory("the profile", sizeof *s)));
-    dt_status status = measure(comm, precision, s, &peak);
+    dt_status status = measure(comm, trainee->kernels, precision, s, &peak);
     if (status.code == DT_OK) status = slowest_rank(comm, clock, &slowest, &imbalance);
     if (status.code != DT_OK || !session->first) {
         dt_free(s);
@@ -145,11 +147,11 @@ static dt_status print_table(const dt_session *session, const dt_run_clock *cloc
     dt_log_info(
         "profile of %lld steps: seconds a rank, mean (least to most), share of the training loop; peak %.1f GF/s a "
         "core in %s",
-        (long long)steps, peak / 1e9, precision == DT_PRECISION_BF16 ? "bf16" : "float32");
+        (long long)steps, peak / dt_threads() / 1e9, precision == DT_PRECISION_BF16 ? "bf16" : "float32");
     print_rows(clock, s, peak);
     dt_free(s);
     size_t shared, crossing;
-    dt_reduce_traffic(reducer, &shared, &crossing);
+    dt_reduce_traffic(trainee->reducer, &shared, &crossing);
     dt_log_info("  a step moves %.3f MB of gradient a rank in shared memory and %.3f MB between nodes",
                 (double)shared / 1e6, (double)crossing / 1e6);
     if (session->ranks.size > 1)
@@ -192,7 +194,7 @@ static dt_status write_trace(const dt_profile *profile, const dt_session *sessio
 dt_status dt_profile_finish(const dt_profile *profile, const dt_session *session, const dt_run_clock *clock,
                             const dt_trainee *trainee, const dt_source *source, int64_t steps) {
     if (!dt_trace_on) return dt_ok();
-    DT_TRY(print_table(session, clock, trainee->reducer, steps));
+    DT_TRY(print_table(session, clock, trainee, steps));
     DT_TRY(dt_trainee_print_memory(trainee, session, source, profile->memory_before));
     return session->options->trace ? write_trace(profile, session) : dt_ok();
 }

@@ -65,6 +65,7 @@ fi
 run 2 bench --set "data.file=$data" --steps 10
 expect_code 0 "a bench on 2 ranks"
 expect_in "$out" '^products .* GF/s a rank' "it measures products"
+expect_in "$out" '^peak +float32 .* GF/s a core' "and their limit"
 expect_in "$out" '^update .* us .* us \([0-9.]+ x\)' "it compares the ways a gradient can go"
 expect_in "$out" '^profile of 10 steps' "and profiles the recipe"
 [[ -z $(find . -name 'dtrain-bench*') ]] || fail "the bench leaves $(ls)"
