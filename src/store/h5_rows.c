@@ -11,7 +11,7 @@
 #include "h5_view.h"
 
 struct dt_h5_rows {
-    const dt_h5_files *files;
+    dt_h5_files files;
     dt_h5_inputs named;
     bool alone; /* one dataset, which is read as it is */
     dt_h5_series *side[DT_H5_MOST_SIDES];
@@ -25,10 +25,10 @@ struct dt_h5_rows {
 
 static dt_status check_rows(const dt_h5_rows *rows, int i) {
     const dt_h5_part *first = dt_h5_series_parts(rows->side[0]), *other = dt_h5_series_parts(rows->side[i]);
-    for (int64_t f = 0; f < rows->files->count; f++)
+    for (int64_t f = 0; f < rows->files.count; f++)
         if (first[f].rows != other[f].rows)
             return dt_fail(DT_ERR_INPUT, "%s: %s has %lld rows but %s has %lld; datasets side by side have as many",
-                           rows->files->name[f], rows->named.dataset[0], (long long)first[f].rows,
+                           rows->files.name[f], rows->named.dataset[0], (long long)first[f].rows,
                            rows->named.dataset[i], (long long)other[f].rows);
     return dt_ok();
 }
@@ -40,7 +40,7 @@ static dt_status join(dt_h5_rows *rows, int i) {
     rows->width[i] = dt_shape_count(&own->shape) / own->shape.dim[0];
     info->dtype = i == 0 ? own->dtype : dt_h5_promoted(info->dtype, own->dtype);
     if (__builtin_add_overflow(info->shape.dim[1], rows->width[i], &info->shape.dim[1]))
-        return dt_fail(DT_ERR_CORRUPT, "%s: %s is too large", rows->files->name[0], rows->named.dataset[i]);
+        return dt_fail(DT_ERR_CORRUPT, "%s: %s is too large", rows->files.name[0], rows->named.dataset[i]);
     if (own->block_rows > info->block_rows) info->block_rows = own->block_rows;
     if (own->chunk_bytes > info->chunk_bytes) info->chunk_bytes = own->chunk_bytes;
     size_t bytes = (size_t)rows->width[i] * dt_dtype_size(own->dtype);
@@ -60,7 +60,7 @@ static dt_status name_input(dt_h5_rows *rows, int i) {
         return dt_fail(DT_ERR_INPUT,
                        "%s: rows of %s are no list of numbers, so it is an input of its own, not one of "
                        "the list for `%s`",
-                       rows->files->name[0], rows->named.dataset[i], rows->named.name[index]);
+                       rows->files.name[0], rows->named.dataset[i], rows->named.name[index]);
     if (first) {
         memcpy(input->name, rows->named.name[index], sizeof input->name);
         input->first = rows->info.shape.dim[1] - rows->width[i];
@@ -76,11 +76,11 @@ static dt_status name_input(dt_h5_rows *rows, int i) {
 }
 
 static dt_status take_parts(dt_h5_rows *rows) {
-    size_t bytes = (size_t)rows->files->count * sizeof *rows->parts;
+    size_t bytes = (size_t)rows->files.count * sizeof *rows->parts;
     rows->parts = dt_alloc(bytes, 1);
     if (!rows->parts) return dt_fail_memory("a list of files", bytes);
     memcpy(rows->parts, dt_h5_series_parts(rows->side[0]), bytes);
-    for (int64_t f = 0; f < rows->files->count; f++) rows->parts[f].in_place = 0;
+    for (int64_t f = 0; f < rows->files.count; f++) rows->parts[f].in_place = 0;
     return dt_ok();
 }
 
@@ -88,11 +88,11 @@ static dt_status open_sides(dt_h5_rows *rows, const char *named, const dt_h5_ord
     dt_h5_order numbers = *wanted;
     const dt_h5_order *order = &numbers;
     numbers.texts = false;
-    DT_TRY(dt_h5_inputs_parse(&rows->named, rows->files->name[0], named));
+    DT_TRY(dt_h5_inputs_parse(&rows->named, rows->files.name[0], named));
     rows->info.shape.rank = 2;
     rows->info.input_count = rows->named.count;
     for (int i = 0; i < rows->named.sides; i++) {
-        DT_TRY(dt_h5_series_open(&rows->side[i], rows->files, rows->named.dataset[i], order));
+        DT_TRY(dt_h5_series_open(&rows->side[i], &rows->files, rows->named.dataset[i], order));
         DT_TRY(check_rows(rows, i));
         DT_TRY(join(rows, i));
         DT_TRY(name_input(rows, i));
@@ -103,7 +103,7 @@ static dt_status open_sides(dt_h5_rows *rows, const char *named, const dt_h5_ord
 
 static dt_status open_alone(dt_h5_rows *rows, const char *dataset, const dt_h5_order *order) {
     rows->alone = true;
-    DT_TRY(dt_h5_series_open(&rows->side[0], rows->files, dataset, order));
+    DT_TRY(dt_h5_series_open(&rows->side[0], &rows->files, dataset, order));
     rows->info = *dt_h5_series_info_of(rows->side[0]);
     return dt_ok();
 }
@@ -112,7 +112,7 @@ dt_status dt_h5_rows_open(dt_h5_rows **out, const dt_h5_files *files, const char
     *out = NULL;
     dt_h5_rows *rows = dt_alloc(1, sizeof *rows);
     if (!rows) return dt_fail_memory("a dataset", sizeof *rows);
-    rows->files = files;
+    rows->files = *files;
     dt_status status = dt_h5_is_inputs(dataset) ? open_sides(rows, dataset, order) : open_alone(rows, dataset, order);
     if (status.code == DT_OK)
         *out = rows;

@@ -69,7 +69,7 @@ typedef struct dt_h5_rows_info {
 typedef struct dt_h5_rows dt_h5_rows;
 
 /* In a child (guard.h), like all that follows. Looks into every file: that the dataset is there and its values can be
- * read, and that the files agree in type and shape. `files` and `dataset` are borrowed. */
+ * read, and that the files agree in type and shape. The names in `files`, and `dataset`, are borrowed. */
 dt_status dt_h5_rows_open(dt_h5_rows **out, const dt_h5_files *files, const char *dataset, const dt_h5_order *order);
 void dt_h5_rows_close(dt_h5_rows *rows); /* accepts NULL */
 const dt_h5_rows_info *dt_h5_rows_info_of(const dt_h5_rows *rows);
