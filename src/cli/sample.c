@@ -29,11 +29,10 @@ const char dt_usage_sample[] =
     "  --temperature T       outputs are divided by T: below 1 the likely becomes likelier; 0 takes the likeliest (1)\n"
     "  --top-k K             then only the K likeliest tokens are left; 0 leaves all (0)\n"
     "  --top-p P             then only the likeliest that have the share P of the probability together (1)\n"
-    "  --seed S              the same seed gives the same text, on the same instruction set, however many ranks the\n"
-    "                        model was trained on (1)\n"
-    "  --weights bf16        matrices are read rounded to bfloat16, 8 bits of precision, for half the memory traffic;\n"
-    "                        activations and sums stay float32, and so does the checkpoint (the default)\n"
-    "  --weights float32     as they were trained: the figures of training and evaluation, at half the speed\n"
+    "  --seed S              the same seed gives the same text, on any processor (1)\n"
+    "  --weights bf16        what products multiply is rounded to bfloat16, 8 bits of precision, for half the memory\n"
+    "                        traffic; without it that is so if the model was trained with compute.precision bf16\n"
+    "  --weights float32     nothing is rounded\n"
     "  --stats               a last line on standard error: tokens, and tokens a second; also when that is a terminal\n"
     "\n"
     "A token costs one reading of the weights, and of what attention keeps of the positions before. Attention and "
@@ -106,8 +105,8 @@ static dt_status take_option(arguments *args, int argc, char **argv, int *at, bo
         DT_TRY(status);
         *texts[i].to = value;
         if (i < 2) return dt_ok();
-        args->options.float32 = strcmp(value, "float32") == 0;
-        if (args->options.float32 || strcmp(value, "bf16") == 0) return dt_ok();
+        args->options.weights = value;
+        if (strcmp(value, "float32") == 0 || strcmp(value, "bf16") == 0) return dt_ok();
         return dt_fail(DT_ERR_USAGE, "--weights is \"%s\"; it must be bf16 or float32", value);
     }
     *taken = false;

@@ -241,11 +241,6 @@ typedef struct dt_kernels {
 
     void (*product)(const dt_matrix_product *p);
     void (*product_bf16)(const dt_matrix_product_bf16 *p);
-    /* y[rows, out] = x[rows, in] w + beta*y for a few rows and weights of bfloat16, w [in, out], or [out, in] when
-     * `transposed`: reads each weight once; products and sums are of dt_real. The sums of a row do not depend on how
-     * many rows there are. */
-    void (*matvec_bf16)(dt_real *y, const dt_real *x, const dt_bf16 *w, int64_t rows, int64_t in, int64_t out,
-                        bool transposed, dt_real beta);
 
     /* For threads: as those of their names above, for columns [begin, end) alone. What a column is given depends on no
      * other; in a group norm the columns are those of whole groups. row_norm_sums has dscale and dshift alone. */

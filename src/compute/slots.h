@@ -25,7 +25,6 @@
     /* attention.c */ X(attend) X(attend_backward) \
     /* decoding.c */ X(attend_place) \
     /* rotary.c */ X(rotate) \
-    /* matvec.c */ X(matvec_bf16) \
     /* product.c */ X(product) /* product_bf16.c */ X(product_bf16) \
     /* convolve.c */ X(conv_pack) X(conv_gather) X(conv_weights) \
     /* peak.c */ X(multiply_add) \

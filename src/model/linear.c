@@ -26,9 +26,8 @@ dt_status dt_linear_plan(dt_linear *linear, dt_plan *plan, dt_layer *layer, int 
     *linear = (dt_linear){.param = param,
                           .transposed = transposed,
                           .in = shape->dim[transposed ? 1 : 0],
-                          .out = shape->dim[transposed ? 0 : 1],
-                          .decoding = dt_plan_spec(plan)->decoding > 0};
-    linear->rounds = dt_plan_spec(plan)->bf16 && !linear->decoding && linear->in >= NARROW && linear->out >= NARROW;
+                          .out = shape->dim[transposed ? 0 : 1]};
+    linear->rounds = dt_plan_spec(plan)->bf16 && linear->in >= NARROW && linear->out >= NARROW;
     if (!linear->rounds) return dt_ok();
     if (!dt_plan_training(plan)) return dt_plan_rounded(plan, &linear->x16, scratch_for(per_row * linear->in));
     DT_TRY(dt_plan_memory(plan, &linear->x16, scratch_for(per_row * linear->in)));
@@ -87,16 +86,6 @@ static void data32(const dt_linear *linear, const dt_kernels *kernels, const dt_
                                           .c = dx,
                                           .ldc = in,
                                           .add = add});
-}
-
-void dt_linear_decode(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
-                      int64_t rows, dt_real beta, dt_real *y) {
-    if (pass->weights16)
-        pass->kernels->matvec_bf16(y, x, DT_PARAM(layer, pass->weights16, linear->param), rows, linear->in, linear->out,
-                                   linear->transposed, beta);
-    else
-        forward32(linear, pass->kernels, DT_PARAM(layer, pass->weights, linear->param), x, rows, NULL, false, beta != 0,
-                  y);
 }
 
 /* ---- bf16: the same ---- */
@@ -168,10 +157,6 @@ static void data16(const dt_linear *linear, const dt_kernels *kernels, const dt_
 
 void dt_linear_forward(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
                        int64_t rows, dt_real beta, dt_real *y) {
-    if (linear->decoding) {
-        dt_linear_decode(linear, layer, pass, x, rows, beta, y);
-        return;
-    }
     if (linear->rounds)
         forward16(linear, pass->kernels, DT_PARAM(layer, pass->weights16, linear->param),
                   round_x(linear, pass, x, rows), rows, beta, y);
@@ -186,7 +171,7 @@ static bool learns(const dt_linear *linear, const dt_layer *layer, const dt_pass
 
 bool dt_linear_forward_biased(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
                               int64_t rows, const dt_real *b, bool relu, dt_real *y) {
-    if (linear->rounds || (linear->decoding && pass->weights16)) return false;
+    if (linear->rounds) return false;
     forward32(linear, pass->kernels, DT_PARAM(layer, pass->weights, linear->param), x, rows, b, relu, false, y);
     return true;
 }

@@ -10,9 +10,8 @@ typedef struct dt_linear {
     int param;
     bool transposed;
     int64_t in, out;
-    bool decoding; /* a few rows at a time */
-    bool rounds;   /* in bf16; layers of few inputs or outputs, where that gains nothing, are always float32 */
-    dt_real *x16;  /* a dt_rounded: of what forward multiplied, kept for backward when training */
+    bool rounds;  /* in bf16; layers of few inputs or outputs, where that gains nothing, are always float32 */
+    dt_real *x16; /* a dt_rounded: of what forward multiplied, kept for backward when training */
     dt_real *dy16;
 } dt_linear;
 
@@ -26,10 +25,6 @@ void dt_linear_forward(const dt_linear *linear, const dt_layer *layer, const dt_
  * piece of work; false: it is not, and nothing was done. */
 bool dt_linear_forward_biased(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
                               int64_t rows, const dt_real *b, bool relu, dt_real *y);
-/* The same as dt_linear_forward for the few rows of a decoding model, which forward calls: with weights rounded to
- * bfloat16 where the pass has them, and x as it is; of `linear` only param, transposed, in and out are used. */
-void dt_linear_decode(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
-                      int64_t rows, dt_real beta, dt_real *y);
 /* dw = x^T dy, added to what is there when `accumulate`, unless w is frozen or the pass an adjoint one; and dx[rows,
  * in] = dy w^T + beta*dx, unless dx is NULL. After the forward call of the same x; when the last one was with the same
  * address and rows, they hold the same numbers. */

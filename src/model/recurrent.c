@@ -144,7 +144,6 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     net->positions = layer->in.dim[0];
     net->ids = spec->ids > 0 && layer->in.rank == 1 && layer->index == 0;
     net->bf16 = spec->bf16;
-    net->decoding = spec->decoding > 0;
     net->carries = config->carry || spec->decoding > 0;
     net->count = (int)config->layers;
     net->stacks[0].in = net->ids ? spec->ids : layer->in.rank == 2 ? layer->in.dim[1] : 1;

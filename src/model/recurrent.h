@@ -29,7 +29,7 @@ typedef struct dt_recurrent_stack {
 typedef struct dt_recurrent {
     dt_cell_kind kind;
     int64_t units, cols, positions; /* cols: of all gates */
-    bool ids, bf16, carries, decoding;
+    bool ids, bf16, carries;
     int count;
     dt_recurrent_stack stacks[DT_RECURRENT_STACKS];
     /* In the workspace, elements: dh[1 + positions, rows, units], dc[rows, units], product[rows, cols], dx[positions,

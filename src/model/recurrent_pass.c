@@ -101,10 +101,7 @@ static void multiply_state(const dt_layer *layer, const dt_pass *pass, const dt_
                            dt_real beta, dt_real *y) {
     const dt_recurrent *net = layer->state;
     int64_t rows = pass->rows, units = net->units, cols = net->cols, at = t * rows * units;
-    if (net->decoding)
-        dt_linear_decode(&(dt_linear){.param = s->w_state, .in = units, .out = cols}, layer, pass, s->h + at, rows,
-                         beta, y);
-    else if (net->bf16)
+    if (net->bf16)
         pass->kernels->product_bf16(&(dt_matrix_product_bf16){.rows = rows,
                                                               .cols = cols,
                                                               .depth = units,

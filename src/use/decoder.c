@@ -22,7 +22,8 @@ struct dt_decoder {
     int32_t *again;      /* [most_rows] */
     dt_real *ids;        /* [most_rows] */
     dt_rows_state state; /* of what rows carry from token to token */
-    bool fresh;          /* nothing was read yet */
+    bool bf16;
+    bool fresh; /* nothing was read yet */
 };
 
 static dt_status make_room(dt_decoder *d) {
@@ -38,7 +39,7 @@ static dt_status make_room(dt_decoder *d) {
 }
 
 dt_status dt_decoder_create(dt_decoder **out, const dt_yaml *layers, const dt_recipe_loss *loss, int64_t vocabulary,
-                            int64_t context, int64_t rows, const dt_kernels *kernels) {
+                            int64_t context, int64_t rows, bool bf16, const dt_kernels *kernels) {
     *out = NULL;
     dt_decoder *d = dt_alloc(1, sizeof *d);
     if (!d) return dt_fail_memory("a decoder", sizeof *d);
@@ -46,8 +47,14 @@ dt_status dt_decoder_create(dt_decoder **out, const dt_yaml *layers, const dt_re
     d->context = context;
     d->rows = d->most_rows = rows;
     d->fresh = true;
-    dt_model_spec spec = {
-        .input = {1, {1}}, .ids = vocabulary, .outputs = vocabulary, .targets = 1, .rows = rows, .decoding = context};
+    dt_model_spec spec = {.input = {1, {1}},
+                          .ids = vocabulary,
+                          .outputs = vocabulary,
+                          .targets = 1,
+                          .rows = rows,
+                          .decoding = context,
+                          .bf16 = bf16};
+    d->bf16 = bf16;
     dt_status status = dt_model_create(&d->model, layers, loss, &spec, kernels);
     if (status.code == DT_OK) status = make_room(d);
     if (status.code != DT_OK) {
@@ -74,9 +81,9 @@ const dt_table *dt_decoder_table(const dt_decoder *d) {
     return dt_model_table(d->model);
 }
 
-dt_status dt_decoder_weights(dt_decoder *d, dt_real *weights, bool bf16) {
+dt_status dt_decoder_weights(dt_decoder *d, dt_real *weights) {
     d->weights = weights;
-    return bf16 ? dt_trained_rounded(d->kernels, weights, dt_decoder_table(d)->total, &d->weights16) : dt_ok();
+    return d->bf16 ? dt_trained_rounded(d->kernels, weights, dt_decoder_table(d)->total, &d->weights16) : dt_ok();
 }
 
 void dt_decoder_restart(dt_decoder *d, int64_t rows) {

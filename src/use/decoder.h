@@ -8,13 +8,14 @@
 
 typedef struct dt_decoder dt_decoder;
 
-/* `rows` texts at once, of tokens below `vocabulary`, by a model trained on windows of `context` tokens. */
+/* `rows` texts at once, of tokens below `vocabulary`, by a model trained on windows of `context` tokens; with `bf16`
+ * products are of rounded numbers, as in training and evaluation. */
 dt_status dt_decoder_create(dt_decoder **out, const dt_yaml *layers, const dt_recipe_loss *loss, int64_t vocabulary,
-                            int64_t context, int64_t rows, const dt_kernels *kernels);
+                            int64_t context, int64_t rows, bool bf16, const dt_kernels *kernels);
 void dt_decoder_destroy(dt_decoder *decoder); /* accepts NULL */
 const dt_table *dt_decoder_table(const dt_decoder *decoder);
-/* Weights for all that follows, taken over; with `bf16` products read a rounded copy. */
-dt_status dt_decoder_weights(dt_decoder *decoder, dt_real *weights, bool bf16);
+/* Weights for all that follows, taken over. */
+dt_status dt_decoder_weights(dt_decoder *decoder, dt_real *weights);
 /* Forgets what was read; from now on `rows` texts. */
 void dt_decoder_restart(dt_decoder *decoder, int64_t rows);
 /* Reads the next token of each text. The outputs for the one after it, [rows, vocabulary]; borrowed until the next

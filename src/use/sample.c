@@ -128,12 +128,14 @@ static dt_status read_prompt(sampler *s, const char *path) {
 static dt_status open_model(sampler *s, const char *path) {
     const dt_recipe *recipe = &s->recipe;
     int64_t rows = s->options->samples < TOGETHER ? s->options->samples : TOGETHER;
+    bool bf16 =
+        s->options->weights ? strcmp(s->options->weights, "bf16") == 0 : recipe->compute.precision == DT_PRECISION_BF16;
     DT_TRY(dt_compute_open(&s->kernels, dt_isa_at_hand((dt_isa)recipe->compute.isa), 1));
     DT_TRY(dt_decoder_create(&s->decoder, recipe->layers, &recipe->loss, s->vocabulary, recipe->data.context, rows,
-                             s->kernels));
+                             bf16, s->kernels));
     dt_real *weights;
     dt_status status = dt_trained_weights(path, dt_decoder_table(s->decoder), &weights);
-    if (status.code == DT_OK) return dt_decoder_weights(s->decoder, weights, !s->options->float32);
+    if (status.code == DT_OK) return dt_decoder_weights(s->decoder, weights);
     dt_free(weights);
     return status;
 }

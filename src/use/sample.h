@@ -18,7 +18,7 @@ typedef struct dt_sample_options {
     int64_t top_k;           /* 0: all */
     double top_p;            /* 1: all */
     int64_t seed;
-    bool float32; /* products read the weights as they are; else rounded to bfloat16 */
+    const char *weights; /* "bf16" or "float32": what products multiply; NULL: what they did in training */
     FILE *out;
 } dt_sample_options;
 

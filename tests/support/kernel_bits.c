@@ -405,15 +405,6 @@ static void attend_place(void) {
     see(y, rows * heads * size), see(keys, rows * positions * kv * size);
 }
 
-static void matvec(void) {
-    for (int i = 0; i < 4; i++) {
-        const int64_t in = 37;
-        float *x = numbers(rows * in), *y = numbers(rows * cols);
-        k->matvec_bf16(y, x, halves(in * cols), rows, in, cols, i & 1, i & 2 ? 1.0F : 0.0F);
-        see(y, rows * cols);
-    }
-}
-
 static void product(void) {
     const int64_t in = 37;
     dt_matrix_product p = {.rows = rows, .cols = cols, .depth = in, .lda = in, .ldb = cols, .ldc = cols, .relu = true};
@@ -529,7 +520,6 @@ static const struct {
              OF(cells),
              OF(attention),
              OF(attend_place),
-             OF(matvec),
              OF(product),
              OF(product_bf16),
              OF(updates),

@@ -1178,43 +1178,6 @@ static void check_conv(const dt_kernels *kernels, const dt_conv_shape *s) {
     dt_conv_destroy(conv);
 }
 
-/* The same numbers in 8 bits, in place and as bfloat16. */
-static dt_bf16 *rounded(float *x, int64_t n) {
-    dt_bf16 *y = take((size_t)n * sizeof *y);
-    for (int64_t i = 0; i < n; i++) {
-        x[i] = (float)ref_bf16((double)x[i]);
-        uint32_t bits;
-        memcpy(&bits, &x[i], sizeof bits);
-        y[i] = (dt_bf16)(bits >> 16);
-    }
-    return y;
-}
-
-/* A row's sums are in the same order alone and among others. */
-static void check_matvec(const dt_kernels *kernels, int64_t rows, int64_t in, int64_t out, bool transposed) {
-    const float beta = transposed ? 0.5F : 0;
-    float *x = floats(rows * in, 1, 1), *w = floats(in * out, 2, 1), *y = floats(rows * out, 3, 1);
-    float *alone = copy(y, rows * out);
-    double *before = widen(y, rows * out);
-    const dt_bf16 *half = rounded(w, in * out);
-    ref_gemm(false, transposed, rows, out, in, widen(x, rows * in), widen(w, in * out), (double)beta, before);
-    kernels->matvec_bf16(y, x, half, rows, in, out, transposed, beta);
-    for (int64_t r = 0; r < rows; r++)
-        kernels->matvec_bf16(alone + r * out, x + r * in, half, 1, in, out, transposed, beta);
-    expect_close("matvec", y, before, rows * out, 0, 2 * U * (double)(in + 1));
-    expect_same_bits("rows of a matvec", y, alone, (size_t)(rows * out) * sizeof *y);
-}
-
-START_TEST(products_of_few_rows_match_the_reference_and_keep_rows_apart) {
-    static const int64_t sizes[][3] = {{1, 1, 1}, {1, 8, 64}, {3, 17, 130}, {2, 9, 63}, {1, 100, 65}, {5, 64, 257}};
-    const dt_kernels *kernels = open_kernels(_i);
-    if (!kernels) return;
-    for (int i = 0; i < COUNT(sizes); i++)
-        for (int transposed = 0; transposed < 2; transposed++)
-            check_matvec(kernels, sizes[i][0], sizes[i][1], sizes[i][2], transposed);
-}
-END_TEST
-
 START_TEST(convolutions_match_the_reference) {
     const dt_kernels *kernels = open_kernels(_i);
     if (!kernels) return;
@@ -1492,7 +1455,6 @@ int main(void) {
         every_number_format_is_converted,
         results_do_not_depend_on_alignment,
         rounding_is_to_the_nearest_ties_to_even,
-        products_of_few_rows_match_the_reference_and_keep_rows_apart,
         our_passes_do_not_depend_on_the_number_of_threads,
         a_number_that_is_none_is_the_largest_on_any_number_of_threads,
         convolutions_match_the_reference,

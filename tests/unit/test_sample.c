@@ -9,6 +9,7 @@
 #include "use/choose.h"
 #include "use/decoder.h"
 #include "use/rows_state.h"
+#include "use/trained.h"
 
 enum { IDS = 11, CONTEXT = 12, ROWS = 3, TOKENS = 45 };
 
@@ -39,11 +40,18 @@ static dt_real *new_weights(const dt_table *table) {
 static dt_decoder *new_decoder(const char *layers, int64_t rows, bool bf16) {
     dt_yaml *root = parse_layers(layers);
     dt_decoder *decoder;
-    assert_ok(
-        dt_decoder_create(&decoder, dt_yaml_get(root, "layers"), &cross_entropy, IDS, CONTEXT, rows, best_kernels()));
+    assert_ok(dt_decoder_create(&decoder, dt_yaml_get(root, "layers"), &cross_entropy, IDS, CONTEXT, rows, bf16,
+                                best_kernels()));
     dt_yaml_destroy(root);
-    assert_ok(dt_decoder_weights(decoder, new_weights(dt_decoder_table(decoder)), bf16));
+    assert_ok(dt_decoder_weights(decoder, new_weights(dt_decoder_table(decoder))));
     return decoder;
+}
+
+/* A copy as products of bf16 read it, or NULL. */
+static dt_bf16 *rounded(const dt_model *model, const dt_real *w, bool bf16) {
+    dt_bf16 *w16 = NULL;
+    if (bf16) assert_ok(dt_trained_rounded(best_kernels(), w, dt_model_table(model)->total, &w16));
+    return w16;
 }
 
 static const dt_real *read_tokens(dt_decoder *decoder, int64_t rows, int64_t at) {
@@ -67,22 +75,25 @@ static double largest_gap(const dt_real *a, const dt_real *b, int64_t count) {
 }
 
 START_TEST(a_place_at_a_time_gives_what_the_whole_window_gives) {
-    dt_model_spec spec = {.input = {1, {CONTEXT}}, .ids = IDS, .rows = ROWS};
-    dt_model *model = new_model(models[_i], &spec);
+    const bool bf16 = _i % 2 == 1;
+    dt_model_spec spec = {.input = {1, {CONTEXT}}, .ids = IDS, .rows = ROWS, .bf16 = bf16};
+    dt_model *model = new_model(models[_i / 2], &spec);
     dt_real *w = new_weights(dt_model_table(model)), x[ROWS * CONTEXT];
-    dt_decoder *decoder = new_decoder(models[_i], ROWS, false);
+    dt_bf16 *w16 = rounded(model, w, bf16);
+    dt_decoder *decoder = new_decoder(models[_i / 2], ROWS, bf16);
     for (int64_t at = 0; at < TOKENS; at++) {
         const dt_real *one = read_tokens(decoder, ROWS, at);
         int64_t first = window_of(at);
         ck_assert_int_eq(dt_decoder_first(decoder, at + 1), first);
         for (int r = 0; r < ROWS; r++)
             for (int t = 0; t < CONTEXT; t++) x[r * CONTEXT + t] = first + t <= at ? (dt_real)token(r, first + t) : 0;
-        const dt_real *all = dt_model_forward(model, (dt_pass){.rows = ROWS, .weights = w}, x);
+        const dt_real *all = dt_model_forward(model, (dt_pass){.rows = ROWS, .weights = w, .weights16 = w16}, x);
         for (int r = 0; r < ROWS; r++)
             ck_assert_double_le(largest_gap(one + r * IDS, all + (r * CONTEXT + at - first) * IDS, IDS), 0);
     }
     dt_decoder_destroy(decoder);
     dt_model_destroy(model);
+    dt_free(w16);
     dt_free(w);
 }
 END_TEST
@@ -105,12 +116,14 @@ END_TEST
 
 /* What recurrent layers carry has no window: they go on for ever. */
 START_TEST(a_recurrent_text_goes_on_beyond_the_context) {
-    dt_model_spec spec = {.input = {1, {TOKENS}}, .ids = IDS, .rows = ROWS};
-    dt_model *model = new_model(recurrent[_i], &spec);
+    const bool bf16 = _i % 2 == 1;
+    dt_model_spec spec = {.input = {1, {TOKENS}}, .ids = IDS, .rows = ROWS, .bf16 = bf16};
+    dt_model *model = new_model(recurrent[_i / 2], &spec);
     dt_real *w = new_weights(dt_model_table(model)), x[ROWS * TOKENS];
     for (int i = 0; i < ROWS * TOKENS; i++) x[i] = (dt_real)token(i / TOKENS, i % TOKENS);
-    const dt_real *all = dt_model_forward(model, (dt_pass){.rows = ROWS, .weights = w}, x);
-    dt_decoder *decoder = new_decoder(recurrent[_i], ROWS, false), *alone = new_decoder(recurrent[_i], 1, false);
+    dt_bf16 *w16 = rounded(model, w, bf16);
+    const dt_real *all = dt_model_forward(model, (dt_pass){.rows = ROWS, .weights = w, .weights16 = w16}, x);
+    dt_decoder *decoder = new_decoder(recurrent[_i / 2], ROWS, bf16), *alone = new_decoder(recurrent[_i / 2], 1, bf16);
     for (int again = 0; again < 2; again++) {
         dt_decoder_restart(decoder, ROWS);
         dt_decoder_restart(alone, 1);
@@ -125,6 +138,7 @@ START_TEST(a_recurrent_text_goes_on_beyond_the_context) {
     dt_decoder_destroy(decoder);
     dt_decoder_destroy(alone);
     dt_model_destroy(model);
+    dt_free(w16);
     dt_free(w);
 }
 END_TEST
@@ -223,9 +237,9 @@ int main(void) {
     Suite *suite = suite_create("sample");
     TCase *group = tcase_create("sample");
     tcase_set_timeout(group, 60);
-    tcase_add_loop_test(group, a_place_at_a_time_gives_what_the_whole_window_gives, 0, COUNT(models));
+    tcase_add_loop_test(group, a_place_at_a_time_gives_what_the_whole_window_gives, 0, 2 * COUNT(models));
     tcase_add_loop_test(group, a_text_is_the_same_alone_and_from_its_last_window, 0, COUNT(models));
-    tcase_add_loop_test(group, a_recurrent_text_goes_on_beyond_the_context, 0, COUNT(recurrent));
+    tcase_add_loop_test(group, a_recurrent_text_goes_on_beyond_the_context, 0, 2 * COUNT(recurrent));
     tcase_add_loop_test(group, rounded_weights_give_nearly_the_same, 0, COUNT(models));
     tcase_add_loop_test(group, tokens_come_as_often_as_the_definition_says, 0, COUNT(choices));
     tcase_add_test(group, the_likeliest_is_the_first_of_the_largest);
