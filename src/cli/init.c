@@ -14,7 +14,9 @@ const char dt_usage_init[] =
     "Writes a commented recipe that trains on DATA.h5: what is input and what target, scaling, loss, a model that fits "
     "(a\n"
     "perceptron for tables, convolutions for pictures, a transformer for texts), batch and epochs.\n"
-    "  --x NAME   the dataset of the samples (/train/x, or /x), the array of an archive, or columns of a table\n"
+    "  --x NAME   the dataset of the samples (/train/x, or /x; chosen fields or columns of it: '/table[T, p]'), the "
+    "array of an\n"
+    "             archive, or columns of a table\n"
     "  --y NAME   of their labels or targets: a dataset (/train/y, or /y), an array, another file of NumPy's, or a "
     "column;\n"
     "             of a table one called target, label, class or y, or else the last\n"
@@ -53,7 +55,7 @@ static dt_status init_foreign(const char *file, const dt_proposal_wish *wish) {
 static dt_status init(const char *file, const dt_proposal_wish *wish) {
     dt_survey *survey;
     if (dt_foreign_importer(file)) return init_foreign(file, wish);
-    DT_TRY(dt_survey_open(&survey, file));
+    DT_TRY(dt_survey_open(&survey, file, (const char *const[]){wish->x, wish->y}));
     dt_status status = write_recipe(survey, file, wish);
     dt_free(survey);
     return status;

@@ -92,7 +92,30 @@ static bool print_attribute(void *context, const char *name, char kind) {
     return w->status.code == DT_OK;
 }
 
+static bool print_field(void *context, const char *name, dt_h5_form form, const char *format) {
+    char shown[MOST_NAME];
+    (void)form;
+    say(context, "      %-36s %s", dt_escape_name(shown, sizeof shown, name), format);
+    return ((walk *)context)->status.code == DT_OK;
+}
+
+/* Whether it was one that has no numbers of its own. */
+static bool print_strings(walk *w, const char *path) {
+    dt_h5_form form;
+    dt_shape dims;
+    char name[MOST_NAME], shape[96];
+    if (dt_h5_form_of(w->file, path, &form, &dims).code != DT_OK) return false;
+    if (form != DT_H5_STRINGS && form != DT_H5_COMPOUND) return false;
+    dt_shape_text(&dims, shape);
+    say(w, "  %-40s %-8s %s", dt_escape_name(name, sizeof name, path), form == DT_H5_STRINGS ? "text" : "compound",
+        shape);
+    if (w->status.code == DT_OK) dt_h5_fields(w->file, path, print_field, w);
+    w->elements += dt_shape_count(&dims);
+    return true;
+}
+
 static void print_dataset(walk *w, const char *path) {
+    if (print_strings(w, path)) return;
     dt_h5_info info;
     dt_status status = dt_h5_describe(w->file, path, &info);
     char name[MOST_NAME], shape[96];

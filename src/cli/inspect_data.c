@@ -13,6 +13,7 @@
 #define LINE 100
 #define SHOWN_ROWS 4
 #define SHOWN_COLUMNS 8
+#define SHOWN_FREQUENT 10 /* classes, where there are too many to show all */
 
 static int64_t row_of(const dt_survey_set *s) {
     return s->shape.rank > 0 && s->shape.dim[0] > 0 ? dt_shape_count(&s->shape) / s->shape.dim[0] : 0;
@@ -28,11 +29,20 @@ static void print_values(const dt_survey_set *s) {
     dt_log_info("%s", line);
 }
 
+/* "3 different: ", "300 different texts, the most frequent: " */
+static void head_of_classes(const dt_survey_set *s, char *line, size_t size) {
+    const bool most = s->distinct > DT_SURVEY_CLASSES;
+    const char *what = s->strings ? "different texts" : s->hot ? "classes, one-hot" : "different";
+    dt_append(line, size, "    %d %s%s: ", s->distinct, what, most ? ", the most frequent" : "");
+}
+
 static void print_classes(const dt_survey_set *s) {
     char line[LINE + 80] = "";
-    if (strstr(s->path, "tokens") || s->distinct < 2 || s->distinct > DT_SURVEY_CLASSES) return;
-    dt_append(line, sizeof line, "    %d different: ", s->distinct);
-    for (int32_t i = 0; i < s->class_count; i++) {
+    const bool named = s->class_count > 0 && s->classes[0].name[0], most = s->distinct > DT_SURVEY_CLASSES;
+    if (strstr(s->path, "tokens") || s->distinct < (s->strings ? 1 : 2) || (most && !named)) return;
+    head_of_classes(s, line, sizeof line);
+    int32_t shown = most ? SHOWN_FREQUENT : s->class_count;
+    for (int32_t i = 0; i < shown; i++) {
         const dt_survey_class *c = &s->classes[i];
         char name[70];
         if (strlen(line) > LINE) {
@@ -43,9 +53,23 @@ static void print_classes(const dt_survey_set *s) {
             dt_append(line, sizeof line, "%s", dt_escape_name(name, sizeof name, c->name));
         else
             dt_append(line, sizeof line, "%lld", (long long)c->value);
-        dt_append(line, sizeof line, " in %lld%s", (long long)c->count, i + 1 < s->class_count ? ", " : " rows");
+        dt_append(line, sizeof line, " in %lld%s", (long long)c->count, i + 1 < shown ? ", " : " rows");
     }
     dt_log_info("%s", line);
+}
+
+/* What labels they would be, or why none. */
+static void print_strings(const dt_survey_set *s) {
+    char line[700] = "", name[120];
+    const bool own = s->distinct > 1 && s->distinct == s->rows - s->missing;
+    dt_append(line, sizeof line, "  %s: texts", dt_escape_name(name, sizeof name, s->path));
+    if (s->missing) dt_append(line, sizeof line, "; %lld empty", (long long)s->missing);
+    if (own) dt_append(line, sizeof line, "; another one in every row");
+    if (s->rows > s->missing && s->distinct == 0)
+        dt_append(line, sizeof line, "; more than %d different ones", DT_SURVEY_DISTINCT);
+    if (s->rows < s->shape.dim[0]) dt_append(line, sizeof line, "; of the first %lld rows", (long long)s->rows);
+    dt_log_info("%s", line);
+    if (!own) print_classes(s);
 }
 
 /* ---- samples ---- */
@@ -104,7 +128,7 @@ static void print_rows(const dt_survey_set *s) {
 
 static bool is_samples(const dt_survey_set *s) {
     size_t length = strlen(s->path);
-    return !s->fault[0] && !s->text && s->rows > 0 && row_of(s) > 1 && length > 1 &&
+    return !s->fault[0] && !s->text && !s->strings && s->rows > 0 && row_of(s) > 1 && length > 1 &&
            (s->path[length - 1] == 'x' || s->path[length - 1] == 'X');
 }
 
@@ -112,9 +136,11 @@ bool dt_inspect_survey(const dt_survey *survey) {
     bool any = false;
     for (int32_t i = 0; i < survey->count; i++) {
         const dt_survey_set *s = &survey->sets[i];
+        if (s->fault[0] && s->strings && s->shape.rank > 0) dt_log_info("  no labels: %s", s->fault);
         if (s->fault[0] || s->text || s->rows == 0) continue;
-        print_values(s);
-        print_classes(s);
+        if (s->strings) print_strings(s);
+        if (!s->strings) print_values(s);
+        if (!s->strings) print_classes(s);
         any = true;
     }
     const dt_survey_set *samples = dt_survey_find(survey, "/train/x");
@@ -126,7 +152,7 @@ bool dt_inspect_survey(const dt_survey *survey) {
 
 dt_status dt_inspect_data(const char *path) {
     dt_survey *survey;
-    DT_TRY(dt_survey_open(&survey, path));
+    DT_TRY(dt_survey_open(&survey, path, NULL));
     if (dt_inspect_survey(survey)) dt_log_info("  dtrain init %s writes a recipe for it", path);
     dt_free(survey);
     return dt_ok();

@@ -143,7 +143,7 @@ static dt_status import_and_look(const dt_foreign *f, const char *path, dt_surve
     dt_log_setup(DT_LOG_WARN, 1);
     dt_status status = dt_import_run(f->importer, &import);
     dt_log_setup(before, 1);
-    return status.code == DT_OK ? dt_survey_open(out, path) : status;
+    return status.code == DT_OK ? dt_survey_open(out, path, NULL) : status;
 }
 
 dt_status dt_foreign_survey(const dt_foreign *f, dt_survey **out) {

@@ -8,7 +8,7 @@
 
 #include "base/alive.h"
 #include "base/memory.h"
-#include "numbers.h"
+#include "labels.h"
 
 #define LOOKED_AT 4096 /* rows, between signs of life */
 #define FIRST_SLOTS 1024
@@ -42,20 +42,40 @@ static dt_status grow(slot_table *table) {
     return dt_ok();
 }
 
+static int64_t columns_of(const dt_array *array) {
+    dt_shape shape = dt_array_row_shape(array);
+    return dt_shape_count(&shape);
+}
+
+/* The value of a row: its integer, or the place of its 1. */
+static int64_t value_of(const dt_array *array, int64_t columns, int64_t row) {
+    return columns > 1 ? dt_one_hot_at(array, row, columns)
+                       : dt_integer_at(dt_array_row(array, 0), dt_array_dtype(array), row);
+}
+
+static dt_status check_row(const dt_array *array, int64_t columns, int64_t row, const char *file, const char *dataset) {
+    int64_t ones, place[2];
+    char text[DT_NUMBER_TEXT];
+    if (columns > 1 && dt_one_hot_ones(array, row, &ones, place) && ones == 1) return dt_ok();
+    if (columns > 1)
+        return dt_fail(DT_ERR_INPUT,
+                       "%s: %s row %lld has %lld values, which are no one-hot row; rows are grouped by one value each",
+                       file, dataset, (long long)row, (long long)columns);
+    if (dt_is_integer(dt_array_row(array, 0), dt_array_dtype(array), row)) return dt_ok();
+    dt_number_text(text, dt_array_row(array, 0), dt_array_dtype(array), row);
+    return dt_fail(DT_ERR_INPUT, "%s: %s row %lld is %s; rows are grouped by integers or strings", file, dataset,
+                   (long long)row, text);
+}
+
 static dt_status count_rows(slot_table *table, const dt_array *array, const char *file, const char *dataset) {
-    const void *values = dt_array_row(array, 0);
-    dt_dtype dtype = dt_array_dtype(array);
+    const int64_t columns = columns_of(array);
     for (int64_t row = 0; row < dt_array_rows(array); row++) {
         if (row % LOOKED_AT == 0) dt_alive();
-        if (!dt_is_integer(values, dtype, row)) {
-            char text[DT_NUMBER_TEXT];
-            dt_number_text(text, values, dtype, row);
-            return dt_fail(DT_ERR_INPUT, "%s: %s row %lld is %s; rows are grouped by integers or strings", file,
-                           dataset, (long long)row, text);
-        }
+        DT_TRY(check_row(array, columns, row, file, dataset));
         DT_TRY(grow(table));
-        slot *at = slot_of(table, dt_integer_at(values, dtype, row));
-        at->value = dt_integer_at(values, dtype, row);
+        int64_t value = value_of(array, columns, row);
+        slot *at = slot_of(table, value);
+        at->value = value;
         table->used += at->rows++ == 0;
     }
     return dt_ok();
@@ -84,10 +104,6 @@ static dt_status take(dt_groups *out, slot_table *table) {
 
 dt_status dt_groups_collect(dt_groups *out, const dt_array *array, const char *file, const char *dataset) {
     memset(out, 0, sizeof *out);
-    dt_shape shape = dt_array_row_shape(array);
-    if (dt_shape_count(&shape) != 1)
-        return dt_fail(DT_ERR_INPUT, "%s: %s has %lld values a row; rows are grouped by one each", file, dataset,
-                       (long long)dt_shape_count(&shape));
     slot_table table = {.size = 0};
     dt_status status = count_rows(&table, array, file, dataset);
     if (status.code == DT_OK) status = take(out, &table);
@@ -102,7 +118,7 @@ void dt_groups_finish(dt_groups *groups) {
 }
 
 int64_t dt_groups_of_row(const dt_groups *groups, const dt_array *array, int64_t row) {
-    int64_t value = dt_integer_at(dt_array_row(array, 0), dt_array_dtype(array), row);
+    int64_t value = value_of(array, columns_of(array), row);
     int64_t low = 0, high = groups->count - 1;
     while (low < high) {
         int64_t middle = low + (high - low) / 2;

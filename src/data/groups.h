@@ -1,4 +1,5 @@
-/* The different values of a dataset that has one for each row: a patient's number, a day, a class. */
+/* The different values of a dataset that has one for each row: a patient's number, a day, a class; of one-hot rows the
+ * places of their 1s. */
 #ifndef DTRAIN_DATA_GROUPS_H
 #define DTRAIN_DATA_GROUPS_H
 
@@ -11,7 +12,7 @@ typedef struct dt_groups {
 } dt_groups;
 
 /* Of all rows of `array`, which messages call `dataset` of `file`. Every rank by itself; to be finished, also after a
- * failure. A value that is no integer is refused with its row. */
+ * failure. A row that is neither an integer nor one-hot is refused. */
 dt_status dt_groups_collect(dt_groups *out, const dt_array *array, const char *file, const char *dataset);
 void dt_groups_finish(dt_groups *groups);
 /* Which of the groups a row is in. */

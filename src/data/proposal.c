@@ -1,7 +1,5 @@
 /* A first recipe, written as text with the reasons beside the numbers. It is a start, not a search: sizes follow from
  * the data by rules of thumb that a reader sees and changes. */
-#include "data/proposal.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,24 +7,15 @@
 #include "base/append.h"
 #include "base/escape.h"
 #include "base/memory.h"
+#include "proposal_internal.h"
 
 #define MOST_TEXT ((size_t)16384)
 #define FEW_ROWS 20
 #define FEW_CLASSES 100 /* whole numbers of up to so many values may be classes */
 
-/* What is learned from what. */
-typedef struct plan {
-    const dt_survey *survey;
-    const char *file, *first;
-    const dt_survey_set *x, *y; /* y is NULL for texts */
-    bool tests, classes, pictures, channels_first, tokens;
-    int64_t outputs, rows, inputs;
-    char *text; /* [MOST_TEXT] */
-} plan;
+static void put(dt_plan *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-static void put(plan *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void put(plan *p, const char *format, ...) {
+static void put(dt_plan *p, const char *format, ...) {
     size_t used = strlen(p->text);
     va_list args;
     va_start(args, format);
@@ -34,58 +23,12 @@ static void put(plan *p, const char *format, ...) {
     va_end(args);
 }
 
-/* ---- which datasets ---- */
-
-static const dt_survey_set *find_first(const dt_survey *survey, const char *const *paths) {
-    for (; *paths; paths++) {
-        const dt_survey_set *found = dt_survey_find(survey, *paths);
-        if (found) return found;
-    }
-    return NULL;
-}
-
-static dt_status fail_unclear(const plan *p, const char *which, const char *option) {
-    char names[256] = "";
-    for (int32_t i = 0; i < p->survey->count; i++) {
-        char name[60];
-        dt_append(names, sizeof names, "%s%s", i ? ", " : "",
-                  dt_escape_name(name, sizeof name, p->survey->sets[i].path));
-    }
-    return dt_fail(DT_ERR_INPUT, "%s: which dataset has the %s? %s names it; the file holds %s", p->file, which, option,
-                   *names ? names : "none");
-}
-
-static dt_status find_named(const plan *p, const char *path, const char *option, const dt_survey_set **out) {
-    *out = dt_survey_find(p->survey, path);
-    return *out ? dt_ok() : dt_fail(DT_ERR_INPUT, "%s: %s: there is no dataset %.80s", p->file, option, path);
-}
-
-static dt_status choose(plan *p, const dt_proposal_wish *wish) {
-    static const char *const xs[] = {"/train/x", "/x_train", "/X_train", "/x", "/X", NULL};
-    static const char *const ys[] = {"/train/y", "/y_train", "/Y_train", "/y", "/Y", NULL};
-    if (p->survey->checkpoint)
-        return dt_fail(DT_ERR_INPUT, "%s: is a checkpoint, which has a recipe (dtrain inspect shows it)", p->file);
-    if (*wish->x) DT_TRY(find_named(p, wish->x, "--x", &p->x));
-    if (*wish->y) DT_TRY(find_named(p, wish->y, "--y", &p->y));
-    if (!p->x && (p->x = dt_survey_find(p->survey, "/train/tokens"))) p->tokens = true;
-    if (!p->x) p->x = find_first(p->survey, xs);
-    if (!p->x) return fail_unclear(p, "samples", "--x");
-    if (p->x->fault[0]) return dt_fail(DT_ERR_INPUT, "%s", p->x->fault);
-    if (p->tokens) return dt_ok();
-    if (!p->y) p->y = find_first(p->survey, ys);
-    if (!p->y) return fail_unclear(p, "labels or targets", "--y");
-    if (p->y->fault[0]) return dt_fail(DT_ERR_INPUT, "%s", p->y->fault);
-    p->tests = strcmp(p->x->path, "/train/x") == 0 && strcmp(p->y->path, "/train/y") == 0 &&
-               dt_survey_find(p->survey, "/test/x") && dt_survey_find(p->survey, "/test/y");
-    return dt_ok();
-}
-
 /* ---- what they are ---- */
 
-static dt_status measure(plan *p, const dt_survey_set *x, const dt_survey_set *y) {
+static dt_status measure(dt_plan *p, const dt_survey_set *x, const dt_survey_set *y) {
     char shape[96];
     dt_shape_text(&x->shape, shape);
-    if (x->text || x->shape.rank == 0 || x->shape.dim[0] < 2 || dt_shape_count(&x->shape) <= 0)
+    if (x->text || x->strings || x->shape.rank == 0 || x->shape.dim[0] < 2 || dt_shape_count(&x->shape) <= 0)
         return dt_fail(DT_ERR_INPUT, "%s: %s (%s) has no samples to learn from", p->file, x->path, shape);
     p->rows = x->shape.dim[0];
     p->inputs = dt_shape_count(&x->shape) / p->rows;
@@ -95,8 +38,14 @@ static dt_status measure(plan *p, const dt_survey_set *x, const dt_survey_set *y
                        y->path);
     int64_t width = dt_shape_count(&y->shape) / p->rows;
     bool named = y->class_count > 0 && y->classes[0].name[0];
+    if (y->strings && y->distinct < 2)
+        return dt_fail(DT_ERR_INPUT, "%s: %s has %s; classes are 2 to %d", p->file, y->path,
+                       y->distinct ? "one text only" : "no text, or too many different ones", DT_SURVEY_DISTINCT);
+    if (y->strings && y->distinct == y->rows - y->missing)
+        return dt_fail(DT_ERR_INPUT, "%s: %s has a text of its own in every row, which is no class", p->file, y->path);
     bool integers = y->dtype != DT_F32 && y->dtype != DT_F64;
-    p->classes = width == 1 && y->distinct > 1 && (named || (integers && y->distinct <= FEW_CLASSES));
+    bool few = named || y->strings || (integers && y->distinct <= FEW_CLASSES);
+    p->classes = y->hot || (width == 1 && y->distinct > 1 && few);
     p->outputs = p->classes ? y->distinct : width;
     bool last = x->shape.rank == 4 && x->shape.dim[3] <= 4, first = x->shape.rank == 4 && x->shape.dim[1] <= 4;
     p->channels_first = first && !last && x->shape.dim[2] >= 8 && x->shape.dim[3] >= 8;
@@ -119,7 +68,7 @@ static void quote(char *out, size_t size, const char *text) {
     out[at] = '\0';
 }
 
-static void put_head(plan *p) {
+static void put_head(dt_plan *p) {
     char name[128] = "", shown[200], shape[96];
     const char *slash = strrchr(p->file, '/'), *base = slash ? slash + 1 : p->file;
     dt_escape_name(shown, sizeof shown, p->file);
@@ -144,7 +93,7 @@ static void put_head(plan *p) {
     put(p, "name: '%s'\n\ndata:\n", *name ? name : "data");
 }
 
-static void put_tests(plan *p) {
+static void put_tests(dt_plan *p) {
     if (p->tests) return;
     if (p->rows < FEW_ROWS)
         put(p, "  test_x: ''               # too few samples to keep some for tests\n");
@@ -153,7 +102,16 @@ static void put_tests(plan *p) {
             p->classes ? ", stratify: true" : "");
 }
 
-static void put_data(plan *p) {
+static void put_left_out(dt_plan *p) {
+    if (!p->left_out[0]) return;
+    char names[300] = "", name[60];
+    for (int i = 0; i < DT_PLAN_LEFT && p->left_out[i]; i++)
+        dt_append(names, sizeof names, "%s%s", i ? ", " : "", dt_escape_name(name, sizeof name, p->left_out[i]->path));
+    put(p, "  # left out, for they are texts, or tell every row from all others: %s%s\n", names,
+        p->left_out[DT_PLAN_LEFT - 1] ? ", ..." : "");
+}
+
+static void put_data(dt_plan *p) {
     char path[4096];
     quote(path, sizeof path, p->file);
     put(p, "  file: %s\n", path);
@@ -165,22 +123,26 @@ static void put_data(plan *p) {
             put(p, "  vocabulary: %lld           # the file has none: ids are below this\n", (long long)p->x->most + 1);
         return;
     }
-    quote(path, sizeof path, p->x->path);
-    if (strcmp(p->x->path, "/train/x") != 0) put(p, "  train_x: %s\n", path);
+    quote(path, sizeof path, p->x_name);
+    if (strcmp(p->x_name, "/train/x") != 0) put(p, "  train_x: %s\n", path);
     quote(path, sizeof path, p->y->path);
     if (strcmp(p->y->path, "/train/y") != 0) put(p, "  train_y: %s\n", path);
+    put_left_out(p);
     put_tests(p);
     if (p->channels_first) put(p, "  channels: first_to_last  # of samples that are [channels, height, width]\n");
     put(p, "  normalize: standardise   # %s to mean 0 and deviation 1; they are from %.4g to %.4g\n",
         p->pictures ? "each channel" : "each column", p->x->least, p->x->most);
-    if (p->x->missing)
+    if (p->y->missing)
+        put(p, "  missing: drop            # %lld %s: their rows are left out\n", (long long)p->y->missing,
+            p->y->strings ? "empty labels" : "missing targets");
+    else if (p->x->missing)
         put(p, "  missing: mean            # %lld values are missing: the column's mean stands for them\n",
             (long long)p->x->missing);
     if (!p->classes)
         put(p, "  target: {normalize: standardise}   # learned scaled; figures are in the targets' own units\n");
 }
 
-static void put_classes(plan *p) {
+static void put_classes(dt_plan *p) {
     char names[300] = "";
     for (int32_t i = 0; i < p->y->class_count && strlen(names) < 60; i++) {
         char name[40];
@@ -195,7 +157,7 @@ static void put_classes(plan *p) {
         (long long)p->outputs, names, all ? "" : ", ...");
 }
 
-static void put_last(plan *p) {
+static void put_last(dt_plan *p) {
     if (p->classes)
         put_classes(p);
     else
@@ -203,7 +165,7 @@ static void put_last(plan *p) {
             (long long)p->outputs);
 }
 
-static void put_model(plan *p) {
+static void put_model(dt_plan *p) {
     put(p, "\nmodel:\n  layers:\n");
     if (p->tokens) {
         put(p, "    - gpt: {layers: 2, heads: 4, width: 128}   # a small transformer; more of each learns more, and "
@@ -221,7 +183,7 @@ static void put_model(plan *p) {
     }
 }
 
-static void put_training(plan *p) {
+static void put_training(dt_plan *p) {
     int64_t batch = p->rows >= 10000 ? 64 : p->rows >= 1000 ? 32 : p->rows >= 64 ? 16 : p->rows >= 10 ? 4 : 1;
     int64_t wanted = p->pictures ? 2000 : 3000, each = (p->rows + batch - 1) / batch;
     int64_t epochs = wanted / each < 3 ? 3 : wanted / each > 100 ? 100 : wanted / each;
@@ -236,21 +198,25 @@ static void put_training(plan *p) {
             (long long)epochs, (long long)(epochs * each), (long long)batch);
 }
 
+static void write_recipe(dt_plan *p) {
+    put_head(p);
+    put_data(p);
+    put_model(p);
+    put_training(p);
+}
+
 dt_status dt_proposal_write(const dt_survey *survey, const char *file, const dt_proposal_wish *wish, char **text) {
-    plan p = {.survey = survey, .file = file, .first = wish->first};
+    dt_plan p = {.survey = survey, .file = file, .first = wish->first};
     *text = NULL;
     for (const char *c = file; *c; c++)
         if ((unsigned char)*c < ' ' || *c == 0x7f)
             return dt_fail(DT_ERR_INPUT, "%s: the name has characters a recipe cannot have; rename the file", file);
-    DT_TRY(choose(&p, wish));
-    if (!p.x) return fail_unclear(&p, "samples", "--x");
-    DT_TRY(measure(&p, p.x, p.y));
-    p.text = dt_alloc(MOST_TEXT, 1);
-    if (!p.text) return dt_fail_memory("a recipe", MOST_TEXT);
-    put_head(&p);
-    put_data(&p);
-    put_model(&p);
-    put_training(&p);
+    dt_status status = dt_proposal_choose(&p, wish);
+    if (status.code == DT_OK) status = measure(&p, p.x, p.y);
+    p.text = status.code == DT_OK ? dt_alloc(MOST_TEXT, 1) : NULL;
+    if (status.code == DT_OK && !p.text) status = dt_fail_memory("a recipe", MOST_TEXT);
+    if (status.code == DT_OK) write_recipe(&p);
+    dt_free(p.joined);
     *text = p.text;
-    return dt_ok();
+    return status;
 }

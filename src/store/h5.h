@@ -60,6 +60,14 @@ typedef struct dt_h5_info {
 /* Refuses what keeps its values in files elsewhere. */
 dt_status dt_h5_describe(dt_h5 *file, const char *dataset, dt_h5_info *info);
 
+/* What the elements of a dataset are. */
+typedef enum dt_h5_form { DT_H5_NUMBERS, DT_H5_STRINGS, DT_H5_COMPOUND, DT_H5_OTHER } dt_h5_form;
+dt_status dt_h5_form_of(dt_h5 *file, const char *dataset, dt_h5_form *form, dt_shape *shape);
+/* The fields of a compound, also those of a compound in it ("position.x"), in their order; none of any other dataset.
+ * Neither name nor format, "float32" or "text", is to be kept. A false return ends it. */
+typedef bool (*dt_h5_field)(void *context, const char *name, dt_h5_form form, const char *format);
+dt_status dt_h5_fields(dt_h5 *file, const char *dataset, dt_h5_field show, void *context);
+
 /* That the values of a dataset can be read, and were written: its filters are known, no chunk and no source is missing
  * (unless a fill value was set on purpose), and what it claims to be could be packed in what it stores. */
 dt_status dt_h5_check_values(dt_h5 *file, const char *dataset);

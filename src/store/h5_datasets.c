@@ -39,7 +39,7 @@ static dt_status describe_type(dt_h5 *file, const char *dataset, hid_t id, dt_h5
     return status;
 }
 
-static dt_status describe_shape(dt_h5 *file, const char *dataset, hid_t id, dt_h5_info *info) {
+dt_status dt_h5_shape_of(const dt_h5 *file, const char *dataset, hid_t id, dt_shape *out) {
     hid_t space = H5Dget_space(id);
     hsize_t dims[H5S_MAX_RANK] = {0};
     int rank = H5Sget_simple_extent_ndims(space);
@@ -51,10 +51,10 @@ static dt_status describe_shape(dt_h5 *file, const char *dataset, hid_t id, dt_h
     if (!simple || rank < 0 || rank > DT_MAX_RANK)
         return dt_fail(DT_ERR_INPUT, "%s: %s has %d dimensions; at most %d are supported", file->path, dataset, rank,
                        DT_MAX_RANK);
-    info->shape.rank = rank;
+    out->rank = rank;
     size_t total = 1;
     for (int i = 0; i < rank; i++) {
-        info->shape.dim[i] = (int64_t)dims[i];
+        out->dim[i] = (int64_t)dims[i];
         if (dims[i] > INT64_MAX || !dt_size_mul(total, dims[i] ? (size_t)dims[i] : 1, &total) || total > SIZE_MAX / 16)
             return dt_fail(DT_ERR_CORRUPT, "%s: %s has an impossible shape", file->path, dataset);
     }
@@ -84,7 +84,7 @@ dt_status dt_h5_describe(dt_h5 *file, const char *dataset, dt_h5_info *info) {
     DT_TRY(dt_h5_open_dataset(file, dataset, &id));
     dt_status status = dt_h5_check_sources(file->path, file->directory, file->file, dataset, id);
     if (status.code == DT_OK) status = describe_type(file, dataset, id, info);
-    if (status.code == DT_OK) status = describe_shape(file, dataset, id, info);
+    if (status.code == DT_OK) status = dt_h5_shape_of(file, dataset, id, &info->shape);
     if (status.code == DT_OK) describe_storage(id, info);
     H5Dclose(id);
     return status;

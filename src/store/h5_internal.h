@@ -22,6 +22,8 @@ dt_status dt_h5_fail(const dt_h5 *file, const char *object, const char *what);
 /* A list of properties for links: groups on the way are made. To be closed. */
 hid_t dt_h5_parents_made(void);
 dt_status dt_h5_open_dataset(dt_h5 *file, const char *dataset, hid_t *out);
+/* Of the open dataset `id`; `dataset` is for messages. */
+dt_status dt_h5_shape_of(const dt_h5 *file, const char *dataset, hid_t id, dt_shape *out);
 
 /* The members of an enumeration's type, as dt_h5_members shows them; none of any other type. */
 void dt_h5_show_members(hid_t type, dt_h5_member show, void *context);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `init` writes a recipe that trains, whatever the data: a table, numbers to predict, pictures, a text; `inspect` says what
-# the data has. What cannot be learned from is refused.
+# `init` writes a recipe that trains, whatever the data: a table, numbers to predict, pictures, a text, strings and one-hot
+# rows as labels; `inspect` says what the data has. What cannot be learned from is refused.
 . "$(dirname "$0")/../support/lib.sh"
 
 "$python" - <<'PYTHON' || give_up "no data"
@@ -25,6 +25,35 @@ with h5py.File("clear.h5", "w") as f:
     x = np.zeros((20, 16, 16), "u1")
     x[:, 4:12, 4:12] = 255
     f["train/x"], f["train/y"] = x, np.arange(20) % 2
+PYTHON
+"$python" - <<'PYTHON' || give_up "no strings"
+import h5py, numpy as np
+
+random = np.random.default_rng(4)
+names = ["ant", "bee", "c'ow\x1b"]
+x = random.normal(size=(240, 3)).astype("f4")
+code = (x[:, 0] > 0).astype(int) + (x[:, 1] > 0)
+text = np.array([names[c] for c in code], dtype=object)
+own = np.array([f"sample {i}".encode() for i in range(240)])
+with h5py.File("records.h5", "w") as f:
+    t = np.zeros(240, [("id", "i4"), ("long", "f4"), ("of it, wide", "f8"), ("in", [("kind", h5py.string_dtype())]), ("note", "S12")])
+    t["id"], t["long"], t["of it, wide"], t["in"]["kind"], t["note"] = np.arange(240) + 7, x[:, 0], x[:, 1], text, own
+    f["table"] = t
+with h5py.File("lists.h5", "w") as f:
+    f["a"], f["b, c"], f["w"], f["own"], f["unit"] = x[:, 0], x[:, 1], x[:, 1:], own, "cm"
+    f["bad"] = np.array([b"\xff"] * 240)
+    some = text.copy()
+    some[5:8] = ""
+    f["kind"] = some
+with h5py.File("hot.h5", "w") as f:
+    f["x"], f["labels"], f["shares"] = x, np.eye(3)[code].astype("f4"), np.eye(3)[code] / 2 + 1 / 6
+    f["x"][0, 0] = np.nan
+    f["truth"] = np.eye(3)[code].astype(bool)
+    fields = np.zeros(240, [(n, "i1") for n in ("ant", "bee", "cow")])
+    for i, n in enumerate(fields.dtype.names):
+        fields[n] = code == i
+    f["fields"] = fields
+    f["word"] = np.array([f"w{i % 80}" if i < 160 else "often" for i in range(240)], dtype=object)
 PYTHON
 run 1 import csv table.csv table.h5 --target kind
 expect_code 0 "a table"
@@ -60,6 +89,12 @@ proposed numbers "train_x: '/x'" 'dense: 2 +# the numbers' 'loss: mean_squared_e
 trained numbers test_loss 0.1 --set train.epochs=25
 proposed pictures 'channels: first_to_last' 'conv2d' 'dense: 2 +# one number a class: 2, 5'
 trained pictures test_loss 0.3 --set train.epochs=6
+proposed records "train_x: '/table.long, ''of it, wide''.'" "train_y: '/table.in.kind.'" 'left out, .*: /table.id., /table.note.$' 'dense: 3 +# one number a class: ant, bee, c.ow.x1b' 'loss: softmax_cross_entropy'
+trained records test_loss 0.6 --set train.epochs=30
+proposed lists "train_x: './a, ''/b, c'', /w.'" "train_y: '/kind'" 'left out, .*: /bad, /own$' 'missing: drop +# 3 empty labels'
+trained lists test_loss 0.6 --set train.epochs=30
+proposed hot "train_y: '/labels'" 'stratify: true' 'missing: mean' 'dense: 3 +# one number a class: 0, 1, 2' 'loss: softmax_cross_entropy'
+trained hot test_loss 0.6 --set train.epochs=30
 proposed text 'gpt:' 'context: 64'
 trained text train_loss 2 --set train.steps=60 --set train.eval_every=0
 expect_code 0 "the text"
@@ -69,6 +104,27 @@ expect_in "$out" '/train/y: 0 to 2, mean 1' "inspect has ranges"
 expect_in "$out" '/train/x: .*; 6 missing' "and missing values"
 expect_in "$out" '3 different: ant in 80, bee in 80, cat in 80 rows' "and classes"
 expect_in "$out" 'the first rows of /train/x' "and samples"
+run 1 inspect records.h5
+expect_in "$out" '^  /table +compound +\[240\]' "compounds"
+expect_in "$out" '^      of it, wide +float64' "their fields"
+expect_in "$out" "^  /table\\['of it, wide'\\]: -[0-9.]+ to [0-9.]+, mean" "with ranges"
+expect_in "$out" '^    3 different texts: ant in [0-9]+, bee in [0-9]+, c.ow.x1b in [0-9]+ rows' "strings as classes, escaped"
+expect_in "$out" '^  /table.note.: texts; another one in every row$' "strings that are none"
+run 1 inspect lists.h5
+expect_in "$out" '^  /kind +text +\[240\]' "datasets of strings"
+expect_in "$out" '^  /kind: texts; 3 empty$' "empty ones"
+expect_in "$out" '^  no labels: lists.h5: /bad row 0 is ".xff", which is no UTF-8' "what no labels can be"
+if grep -q '/unit row\|/unit is' "$out"; then fail "a single text is taken for labels" && show "$out"; else pass "a single text is no labels"; fi
+run 1 inspect hot.h5
+expect_in "$out" '^    3 classes, one-hot: 0 in [0-9]+, 1 in [0-9]+, 2 in [0-9]+ rows' "one-hot rows"
+expect_in "$out" '^    81 different texts, the most frequent: often in 80, w0 in 2, w1 in 2,' "the most frequent of many"
+run 1 init hot.h5 --x '/x[0:2]' --y '/fields[ant, bee, cow]'
+expect_in "$out" 'of shape \[2\]' "init takes chosen columns"
+expect_in "$out" 'one number a class: ant, bee, cow' "and fields, which name the classes"
+run 1 init hot.h5 --y /truth
+expect_in "$out" 'one number a class: 0, 1, 2' "truths are not the names of columns"
+run 1 init hot.h5 --y /shares
+expect_in "$out" 'loss: mean_squared_error' "shares are no classes"
 run 1 inspect clear.h5
 expect_in "$out" '^        @@@@@@@@$' "and a picture"
 checkpoints=(runs/table/checkpoints/*.h5)
@@ -95,6 +151,11 @@ refused "names that say nothing" 'other.h5: which dataset has the samples\? --x 
 refused "no targets" 'which dataset has the labels or targets\? --y names it' other.h5 --x /a
 refused "another number of rows" '/a has 5 rows, but /c does not' other.h5 --x /a --y /c
 refused "a name that is not there" '--y: there is no dataset /d' other.h5 --x /a --y /d
+refused "a compound without a field" '--y: /table is compound: say which of its fields, as in /table.id.' records.h5 --y /table
+refused "a field that is not there" 'has no field .colour.; it has id, long' records.h5 --y '/table[colour]'
+refused "a text for every row" '/table.note. has a text of its own in every row' records.h5 --y '/table[note]'
+refused "strings that no labels can be" '/bad row 0 is .* no UTF-8' lists.h5 --y /bad
+refused "strings to learn from" '/own .* has no samples' lists.h5 --x /own
 cp table.csv table.txt
 refused "no HDF5" 'table.txt' table.txt
 refused "a name that no recipe can have" 'rename the file' $'x\e[2J.h5'

@@ -167,6 +167,10 @@ trains 1 "$codes" "fields" --set 'data.train_y=/hot_fields[ant, bee, cow]'
 expect_in "$out" '^classes of .*: ant, bee, cow$' "which name the classes"
 run 1 train t.yaml --run weighted --set train.class_weights=balanced
 trains 2 "$(last_value digest)" "one-hot rows, weighted by class" --set data.train_y=/hot_float32 --set train.class_weights=balanced
+run 1 train t.yaml --run hot_stratified --set data.split.stratify=true
+trains 2 "$(last_value digest)" "one-hot rows, each class split by itself" --set data.train_y=/hot_float16 --set data.split.stratify=true
+refused '/shares row 11 has 3 values, which are no one-hot row; rows are grouped by one value each' "shares split by class" \
+    --set data.train_y=/shares --set data.split.stratify=true
 refused '/hot_none row 7 is 0s and 1s with no 1 in it' "a row of no class" --set data.train_y=/hot_none
 refused '/hot_both row 8 is 0s and 1s with 2 of them 1, values 0 and 2 the first' "a row of two" --set data.train_y=/hot_both
 run 1 train t.yaml --run likely --set data.train_y=/hot_both --set model.loss=binary_cross_entropy
