@@ -15,7 +15,7 @@ packages_test=("${packages_data[@]}" check shellcheck git bsdutils procps python
 packages_ports=(libomp-dev mpich libmpich-dev libhdf5-dev dataset-fashion-mnist) # beside those of a build
 packages_slurm=(slurmctld slurmd slurm-client)
 # PyTorch takes whatever BLAS is there; with the reference one alone it is six times slower than with OpenBLAS.
-packages_bench=(python3-torch libtorch-dev python3-h5py libopenblas0-serial libdnnl-dev)
+packages_bench=(python3-torch libtorch-dev python3-h5py libopenblas0-serial libdnnl-dev libxsmm-dev)
 
 # need_packages PACKAGE…: installs those that are missing, as root or through sudo; else one line saying what to do.
 need_packages() {
