@@ -68,8 +68,6 @@ struct dt_layer {
     bool in_place;                  /* forward works with y == x, and backward with dx == dy */
     bool view;                      /* y is x under another shape; forward and backward do nothing */
     bool reads_input, reads_output; /* what backward reads, so nobody overwrites it in between */
-    bool padded_batch;              /* works on all the rows there is room for; those of x and dy beyond pass->rows are
-                                     * zero when it is called */
     bool positionwise; /* what it gives at a position (along all dimensions but the last) follows from its input there
                         * alone, or, when decoding, from what it keeps of the positions before */
     bool chunkable;    /* positionwise, and nothing is kept for backward but x: it may be run on any part of the

@@ -3,11 +3,7 @@
  * Where outputs live is decided here, once. A layer writes to a buffer of its own unless it can work in place and
  * nobody on the way back reads what it would overwrite: neither itself (reads_input) nor the layer that wrote the
  * buffer (reads_output), nor is it the caller's x. Gradients of element-wise layers are always in place; the others
- * take two buffers in turn.
- *
- * A layer of a padded batch runs on all the rows there is room for, whatever the batch. The
- * rows beyond the batch are filled with zeros here: in our own buffers in place, and the caller's x, which is not ours
- * to write to nor known to have the room, in a copy. */
+ * take two buffers in turn. */
 #include "sequence.h"
 
 #include <assert.h>
@@ -51,10 +47,8 @@ static dt_status plan_output(dt_sequence *sequence, dt_plan *plan, dt_layer *lay
 
 /* Plans every layer and the buffers of outputs that cannot share their input's. */
 static dt_status plan_outputs(dt_sequence *sequence, dt_plan *plan, const char *scope, const dt_shape *input) {
-    bool keep = true;  /* the current buffer: first the caller's x */
-    bool given = true; /* the current buffer is the caller's x */
+    bool keep = true; /* the current buffer: first the caller's x */
     sequence->first_trained = sequence->count;
-    sequence->max_rows = plan->spec->rows;
     sequence->positionwise = true;
     for (int i = 0; i < sequence->count; i++) {
         dt_layer *layer = &sequence->layers[i];
@@ -75,10 +69,6 @@ static dt_status plan_outputs(dt_sequence *sequence, dt_plan *plan, const char *
         layer->trace[1] = dt_trace_kind("backward", layer->name);
         if (i < sequence->first_trained && is_trained(layer)) sequence->first_trained = i;
         if (layer->view) continue;
-        if (layer->padded_batch && given)
-            DT_TRY(dt_status_within(dt_plan_memory(plan, &sequence->padded, dt_shape_count(&layer->in)),
-                                    "recipe %s: layer %s", layer->source, layer->name));
-        given = false;
         if (i == sequence->count - 1 && sequence->chunks_head && layer->chunkable) {
             sequence->head = layer;
             break;
@@ -159,22 +149,6 @@ static int run_count(const dt_sequence *sequence) {
     return sequence->count - (sequence->head != NULL);
 }
 
-static void zero_rows(dt_real *array, int64_t from, int64_t to, int64_t width) {
-    assert(array);
-    memset(array + from * width, 0, (size_t)((to - from) * width) * sizeof *array);
-}
-
-/* What a layer of a padded batch reads for `at`: the same numbers, and zeros in the rows beyond the batch. */
-static const dt_real *pad_input(const dt_sequence *sequence, const dt_pass *pass, const dt_layer *layer,
-                                const dt_real *at, const dt_real *x) {
-    int64_t width = dt_shape_count(&layer->in);
-    dt_real *padded = at == x ? sequence->padded : (dt_real *)at;
-    assert(padded);
-    if (at == x) memcpy(padded, x, (size_t)(pass->rows * width) * sizeof *x);
-    zero_rows(padded, pass->rows, sequence->max_rows, width);
-    return padded;
-}
-
 const dt_real *dt_sequence_forward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x) {
     const dt_real *at = x;
     for (int i = 0; i < run_count(sequence); i++) {
@@ -183,7 +157,6 @@ const dt_real *dt_sequence_forward(const dt_sequence *sequence, const dt_pass *p
             if (pass->seen) pass->seen(pass->seen_context, layer, at);
             continue;
         }
-        if (layer->padded_batch && pass->rows < sequence->max_rows) at = pad_input(sequence, pass, layer, at, x);
         /* A layer without a buffer of its own writes over its input, which plan_outputs found not to be x. */
         dt_real *y = layer->output ? layer->output : (dt_real *)at;
         double began = dt_trace_begin();
@@ -200,14 +173,6 @@ const dt_real *dt_sequence_forward(const dt_sequence *sequence, const dt_pass *p
 static const dt_real *input_of(const dt_sequence *sequence, int i, const dt_real *x) {
     while (i > 0 && !sequence->layers[i - 1].output) i--;
     return i > 0 ? sequence->layers[i - 1].output : x;
-}
-
-/* Its input and dy as a layer of a padded batch wants them. Forward has padded the input. */
-static const dt_real *pad_gradient(const dt_sequence *sequence, const dt_pass *pass, const dt_layer *layer,
-                                   const dt_real *input, const dt_real *x, dt_real *dy) {
-    if (!layer->padded_batch || pass->rows == sequence->max_rows) return input;
-    zero_rows(dy, pass->rows, sequence->max_rows, dt_shape_count(&layer->out));
-    return input == x ? sequence->padded : input;
 }
 
 /* What a layer has written for tensors that are frozen is no gradient. */
@@ -228,8 +193,7 @@ dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, 
         dt_real *dx = layer->in_place ? dy : sequence->gradient[dy == sequence->gradient[0]];
         if (i == last && !wants_dx) dx = NULL;
         double began = dt_trace_begin();
-        const dt_real *input = pad_gradient(sequence, pass, layer, input_of(sequence, i, x), x, dy);
-        layer->kind->backward(layer, pass, input, input_of(sequence, i + 1, x), dy, dx);
+        layer->kind->backward(layer, pass, input_of(sequence, i, x), input_of(sequence, i + 1, x), dy, dx);
         dt_trace_end(layer->trace[1], began, layer->flops * (double)pass->rows * (dx ? 2 : 1));
         dt_alive_layer();
         if (sequence->outermost) {

@@ -14,9 +14,7 @@ struct dt_sequence {
     dt_layer *head;         /* that layer; NULL when it is run with the others */
     bool keeps_output;      /* a backward pass reads the last output, or it is the caller's x: do not overwrite it */
     dt_real *gradient[2];   /* [max_rows, widest], taken in turn by layers that are not in place */
-    int64_t max_rows;
-    bool positionwise; /* all its layers are (dt_layer.positionwise) */
-    dt_real *padded;   /* [max_rows, in]: x, padded with zeros, for a layer of a padded batch that reads it; or NULL */
+    bool positionwise;      /* all its layers are (dt_layer.positionwise) */
 };
 
 /* Plans a decoded list on samples of shape `input`. `scope` is put before the layers' names ("residual1/"). `wants_dx`:
