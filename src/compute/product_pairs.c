@@ -30,7 +30,7 @@ enum {
 #define MINUS_ZERO 0x8000U
 
 INLINE __mmask16 first_16(int64_t count) {
-    return count >= 16 ? 0xffff : (__mmask16)((1U << count) - 1);
+    return (__mmask16)(count >= 16 ? 0xffffU : (1U << count) - 1);
 }
 
 /* ---- packing ---- */
