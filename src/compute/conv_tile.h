@@ -17,17 +17,20 @@
 #if VECTOR_BYTES == 64 && !defined DT_REAL_DOUBLE
 #    define CONV_ROWS 14
 #    define CONV_WIDE_ROWS 6
+#    define CONV_LANEWISE_ROWS 6
 #elif defined __aarch64__
 #    define CONV_ROWS 12
 #    define CONV_WIDE_ROWS 6
+#    define CONV_LANEWISE_ROWS 6
 #elif VECTOR_BYTES == 32 && !defined DT_REAL_DOUBLE
 #    define CONV_ROWS 6
 #    define CONV_WIDE_ROWS 3
+#    define CONV_LANEWISE_ROWS 6
 #else
 #    define CONV_ROWS 2
 #    define CONV_WIDE_ROWS 1
+#    define CONV_LANEWISE_ROWS CONV_ROWS
 #endif
-#define CONV_LANEWISE_ROWS (CONV_ROWS < 6 ? CONV_ROWS : 6)
 enum { CONV_WIDEST = 4 };
 
 typedef struct conv_tile {

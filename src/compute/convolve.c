@@ -76,8 +76,11 @@ static panel panel_at(const dt_conv_walk *walk, int64_t column) {
     static tile_function *const ones[] = {NAMES(1)}, *const twos[] = {NAMES(2)}, *const fours[] = {WIDE_NAMES};
     static tile_function *const lane_ones[] = {LANEWISE_NAMES(1)}, *const lane_twos[] = {LANEWISE_NAMES(2)};
     int64_t left = walk->width - column, vectors = (left + PER_VECTOR - 1) / PER_VECTOR;
-    panel at = {.column = column, .rows = walk->lanewise ? CONV_LANEWISE_ROWS : CONV_ROWS, .vectors = 2};
-    at.tiles = walk->lanewise ? lane_twos : twos;
+    panel at = {.column = column, .rows = CONV_ROWS, .vectors = 2, .tiles = twos};
+    if (walk->lanewise) {
+        at.rows = CONV_LANEWISE_ROWS;
+        at.tiles = lane_twos;
+    }
     if (vectors == 1) {
         at.vectors = 1;
         at.tiles = walk->lanewise ? lane_ones : ones;
@@ -345,7 +348,7 @@ static void add_picture(const dt_conv_pass *pass, int64_t row, const block *of, 
         tile.run_count = find_pixels(pass->runs, walk, r, rows);
         tile.a = a + r / depth * dilation * channels + r % depth;
         tile.c = pass->target + (of->kernel_row * across->kernel * depth + r) * walk->target_channels + column;
-        p->tiles[rows - 1](&tile);
+        p->tiles[rows - 1](&tile); // NOLINT(clang-analyzer-core.CallAndMessage): 1 <= rows <= p->rows
     }
 }
 

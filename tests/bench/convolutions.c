@@ -106,7 +106,8 @@ static double products_of(const dt_conv_shape *s) {
         for (int64_t j = 0; j < s->window.out[1]; j++)
             for (int64_t p = 0; p < s->window.kernel[0]; p++)
                 for (int64_t q = 0; q < s->window.kernel[1]; q++) pairs += seen(s, 0, i, j, p, q) >= 0;
-    return pairs * (double)(s->rows * s->in_channels / s->groups * s->out_channels);
+    int64_t seen_by_one = s->in_channels / s->groups;
+    return pairs * (double)(s->rows * seen_by_one * s->out_channels);
 }
 
 /* All that the sum at place `at` of y, dx or dw consists of. */
@@ -259,6 +260,21 @@ static double best_of(double a, double b) {
     return a < b ? a : b;
 }
 
+/* As wide as the picture over the stride, the rest of the window on both sides. */
+static void place_window(dt_window *at, const shape *s) {
+    const int64_t size[] = {s->height, s->width};
+    for (int d = 0; d < 2; d++) {
+        at->in[d] = size[d];
+        at->kernel[d] = s->kernel[d];
+        at->stride[d] = d == 0 && s->height == 1 ? 1 : s->stride;
+        at->dilation[d] = s->dilation;
+        at->out[d] = (size[d] + at->stride[d] - 1) / at->stride[d];
+        int64_t total = (at->out[d] - 1) * at->stride[d] + (s->kernel[d] - 1) * s->dilation + 1 - size[d];
+        at->before[d] = total > 0 ? total / 2 : 0;
+        at->after[d] = total > 0 ? total - total / 2 : 0;
+    }
+}
+
 int main(int argc, char **argv) {
     dt_isa isa = argc > 1 ? dt_isa_named(argv[1]) : DT_ISA_AUTO;
     double seconds = argc > 2 ? atof(argv[2]) : 0.6;
@@ -278,18 +294,7 @@ int main(int argc, char **argv) {
         if (only && !strstr(s->name, only)) continue;
         dt_conv_shape c = {
             .rows = s->rows, .in_channels = s->in, .out_channels = s->out, .groups = s->groups, .bias = true};
-        const int64_t size[] = {s->height, s->width};
-        for (int d = 0; d < 2; d++) {
-            dt_window *at = &c.window;
-            at->in[d] = size[d];
-            at->kernel[d] = s->kernel[d];
-            at->stride[d] = d == 0 && s->height == 1 ? 1 : s->stride;
-            at->dilation[d] = s->dilation;
-            at->out[d] = (size[d] + at->stride[d] - 1) / at->stride[d];
-            int64_t total = (at->out[d] - 1) * at->stride[d] + (s->kernel[d] - 1) * s->dilation + 1 - size[d];
-            at->before[d] = total > 0 ? total / 2 : 0;
-            at->after[d] = total > 0 ? total - total / 2 : 0;
-        }
+        place_window(&c.window, s);
         int64_t nx = s->rows * s->height * s->width * s->in, ny = s->rows * c.window.out[0] * c.window.out[1] * s->out;
         int64_t nw = s->kernel[0] * s->kernel[1] * s->in / s->groups * s->out;
         arrays a = {numbers(nx, 1), numbers(nw, 2), numbers(s->out, 3), numbers(ny, 4),

@@ -36,7 +36,7 @@ static void perhaps_pause(void) {
     (perhaps_pause(),                                                                                                  \
      atomic_compare_exchange_strong_explicit(at, is, value, memory_order_seq_cst, memory_order_seq_cst))
 #define pthread_cond_timedwait(condition, lock, until) ((void)(until), pthread_cond_wait(condition, lock))
-#include "data/cache.c"
+#include "data/cache.c" // NOLINT(bugprone-suspicious-include): with pauses in it
 #include "suite.h"
 
 enum { UNITS = 12, WORDS = 16, ROUNDS = 1500, MOST = 8 };
