@@ -1,4 +1,4 @@
-/* The table of one instruction set's kernels: everything that is not a matrix product, compiled once for each
+/* The table of one instruction set's kernels: all arithmetic, compiled once for each
  * (DT_KERNELS names the table, see src/meson.build).
  *
  * The code is plain C that the compiler vectorises: loops over columns or flat arrays, no branches inside, elementary
