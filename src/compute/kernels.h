@@ -1,5 +1,5 @@
-/* The table of kernels: everything that is not a matrix product or compiled once per instruction set
- * and chosen at run time. Kernels take pointers and sizes, own no memory and know no layer. */
+/* The table of kernels, products among them: what is compiled once per instruction set and chosen at run time. Kernels
+ * take pointers and sizes, own no memory and know no layer. */
 #ifndef DTRAIN_COMPUTE_KERNELS_H
 #define DTRAIN_COMPUTE_KERNELS_H
 
