@@ -8,7 +8,7 @@ check_arrows() {
 import pathlib, re, sys
 
 top = pathlib.Path(sys.argv[1])
-rooms = ["base", "config", "compute", "comm", "store", "data", "optim", "model", "use", "api", "run", "cli"]  # lowest first
+rooms = ["base", "config", "compute", "comm", "store", "data", "optim", "model", "use", "api", "run", "report", "cli"]  # lowest first
 doors = {  # what other rooms may include
     "base": "absent alive append clock escape file guard log mapped memory pattern process random ranks status stop sum table trace",
     "config": "fields groups recipe yaml",
@@ -20,9 +20,10 @@ doors = {  # what other rooms may include
     "model": "describe model",
     "use": "assessment assessment_json batch cause choose computed decoder evaluation export extras figures merge outputs pieces prediction results rows_state sample sink trained weights_match",
     "api": "",
+    "report": "flat history thin",
     "run": "bench eval import_weights named predict train",
 }
-blind = {"store": ["comm"], "data": ["comm"], "optim": ["comm", "store", "data"], "model": ["comm", "store", "optim"], "use": ["comm", "optim"], "api": ["comm", "optim"]}  # below, and yet not to be known
+blind = {"store": ["comm"], "data": ["comm"], "optim": ["comm", "store", "data"], "model": ["comm", "store", "optim"], "use": ["comm", "optim"], "api": ["comm", "optim"], "report": ["compute", "comm", "data", "optim", "model", "use", "api", "run"]}  # below, and yet not to be known
 foreign = {  # whose header: the only files that may include it
     r"png\.h": r"src/data/picture_png\.c",
     r"j(peglib|error)\.h": r"src/data/picture_jpeg\.c",

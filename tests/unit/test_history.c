@@ -1,0 +1,267 @@
+/* What a run's metrics say, read while they are written, and of many rows those that stay. */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "folder.h"
+#include "report/flat.h"
+#include "report/history.h"
+#include "report/thin.h"
+#include "store/metrics.h"
+#include "suite.h"
+
+/* ---- flat objects ---- */
+
+/* The pairs of a line as "key=value;", and "?" behind them where it was no whole object. */
+static const char *pairs_of(const char *line) {
+    static char all[512];
+    char text[256];
+    dt_flat_line at;
+    dt_flat pair;
+    snprintf(text, sizeof text, "%s", line);
+    all[0] = '\0';
+    for (dt_flat_begin(&at, text); dt_flat_next(&at, &pair);) {
+        char one[128];
+        if (pair.kind == DT_FLAT_TEXT)
+            snprintf(one, sizeof one, "%s=%s;", pair.key, pair.text);
+        else
+            snprintf(one, sizeof one, "%s=%s%g;", pair.key, pair.kind == DT_FLAT_BOOL ? "is " : "", pair.number);
+        strcat(all, one);
+    }
+    return at.good ? all : strcat(all, "?");
+}
+
+START_TEST(a_flat_object_is_read_whole_or_known_not_to_be_one) {
+    static const char *const lines[][2] = {
+        {"{}", ""},
+        {"{\"a\":1,\"b\":-2.5e3,\"c\":\"x\",\"d\":null,\"e\":true,\"f\":false}",
+         "a=1;b=-2500;c=x;d=nan;e=is 1;f=is 0;"},
+        {" { \"a\" : 1 , \"b\" : 2 } ", "a=1;b=2;"},
+        {"{\"a\":\"q\\\"b\\\\s\\/n\\nu\\u00e4\\ud83d\\ude00z\\u0000\\ud800\"}",
+         "a=q\"b\\s/n\nu\xc3\xa4\xf0\x9f\x98\x80z\xef\xbf\xbd\xef\xbf\xbd;"},
+        {"{\"a\":1", "a=1;?"},
+        {"{\"a\":1,}", "a=1;?"},
+        {"{\"a\":1 \"b\":2}", "a=1;?"},
+        {"{\"a\":1}{", "a=1;?"},
+        {"{\"a\":nan}", "?"},
+        {"{\"a\":-inf}", "?"},
+        {"{\"a\":Infinity}", "?"},
+        {"{\"a\":1e999}", "?"},
+        {"{\"a\":0x10}", "?"},
+        {"{\"a\":{}}", "?"},
+        {"{\"a\":\"x}", "?"},
+        {"{\"a\":\"\\q\"}", "?"},
+        {"{\"a\":\"\\u12g4\"}", "?"},
+        {"{\"a\":\"\x01\"}", "?"},
+        {"{a:1}", "?"},
+        {"[1]", "?"},
+        {"", "?"},
+    };
+    ck_assert_str_eq(pairs_of(lines[_i][0]), lines[_i][1]);
+}
+END_TEST
+#define FLAT_LINES 21
+
+/* ---- history ---- */
+
+static const char *const train_columns[] = {"step", "loss", "new", NULL};
+static const char *const epoch_columns[] = {"step", "test_loss", NULL};
+static const dt_history_series wanted[] = {{"train", train_columns}, {"epoch", epoch_columns}};
+
+/* What was given, as text. */
+static char given[4096];
+
+static void begin(void *context) {
+    (void)context;
+    strcat(given, "begin;");
+}
+
+static void take_row(void *context, int series, const double *values) {
+    (void)context;
+    for (int i = 0; wanted[series].columns[i]; i++)
+        sprintf(given + strlen(given), "%s%g", i ? "," : series ? "e" : "t", values[i]);
+    strcat(given, ";");
+}
+
+static dt_history *open_history(void) {
+    dt_history *history;
+    assert_ok(dt_history_open(&history, ".", wanted, 2, (dt_history_taker){begin, take_row, NULL}));
+    return history;
+}
+
+static void expect_rows(dt_history *history, const char *rows) {
+    bool news;
+    given[0] = '\0';
+    assert_ok(dt_history_follow(history, &news));
+    ck_assert_str_eq(given, rows);
+    ck_assert_int_eq(news, *rows != '\0');
+}
+
+static void append_text(const char *text) {
+    FILE *out = fopen("metrics.jsonl", "a");
+    ck_assert_ptr_nonnull(out);
+    fputs(text, out);
+    fclose(out);
+}
+
+START_TEST(rows_are_given_once_each_when_their_line_is_whole) {
+    mkdir("checkpoints", 0777);
+    dt_history *history = open_history();
+    expect_rows(history, "");
+    append_text("{\"series\":\"train\",\"step\":1,\"epoch\":0.5,\"loss\":2.5}\n{\"series\":\"ep");
+    expect_rows(history, "begin;t1,2.5,nan;");
+    append_text("och\",\"step\":1,\"test_loss\":3");
+    expect_rows(history, "");
+    append_text("}\n{\"series\":\"other\",\"step\":7}\n");
+    expect_rows(history, "e1,3;");
+    append_text("{\"series\":\"train\",\"new\":4,\"loss\":null,\"loss_was\":\"inf\",\"step\":2}\n");
+    expect_rows(history, "t2,inf,4;");
+    expect_rows(history, "");
+    ck_assert_int_eq(dt_history_odd_lines(history), 0);
+    dt_history_close(history);
+}
+END_TEST
+
+START_TEST(a_file_in_the_place_of_the_old_one_begins_anew) {
+    put_text("metrics.jsonl",
+             "{\"series\":\"train\",\"step\":1,\"loss\":2}\n{\"series\":\"train\",\"step\":2,\"loss\":1}\n");
+    dt_history *history = open_history();
+    expect_rows(history, "begin;t1,2,nan;t2,1,nan;");
+    put_text("metrics.jsonl.tmp", "{\"series\":\"train\",\"step\":1,\"loss\":2}\n");
+    ck_assert_int_eq(rename("metrics.jsonl.tmp", "metrics.jsonl"), 0);
+    expect_rows(history, "begin;t1,2,nan;");
+    unlink("metrics.jsonl"); /* as a network file system shows a rename for a moment */
+    expect_rows(history, "");
+    put_text("metrics.jsonl", "");
+    expect_rows(history, "begin;");
+    dt_history_close(history);
+}
+END_TEST
+
+START_TEST(lines_that_are_no_rows_are_passed_over_and_counted) {
+    static char huge[3 * DT_HISTORY_LINE];
+    memset(huge, 'x', sizeof huge - 1);
+    append_text("{\"series\":\"train\",\"step\":1,\"loss\":2}\nnonsense\n");
+    append_text(huge);
+    append_text("\n{\"series\":\"train\",\"step\":2,\"loss\":NaN}\n{\"series\":\"train\",\"step\":3,\"loss\":1}\n");
+    dt_history *history = open_history();
+    expect_rows(history, "begin;t1,2,nan;t3,1,nan;");
+    ck_assert_int_eq(dt_history_odd_lines(history), 3);
+    dt_history_close(history);
+}
+END_TEST
+
+START_TEST(what_the_store_writes_is_what_is_read) {
+    static const char *const columns[] = {"step", "loss", NULL};
+    static const dt_metrics_series series = {"train", columns};
+    dt_metrics *metrics;
+    assert_ok(dt_metrics_open(&metrics, ".", &series, 1, 0));
+    dt_history *history = open_history();
+    for (int i = 1; i <= 3; i++)
+        assert_ok(dt_metrics_append(metrics, 0, (double[]){i, i == 2 ? (double)NAN : 0.1 * i}));
+    expect_rows(history, "begin;t1,0.1,nan;t2,nan,nan;t3,0.3,nan;");
+    assert_ok(dt_metrics_close(metrics));
+    dt_history_close(history);
+}
+END_TEST
+
+START_TEST(a_directory_that_is_no_run_s_is_refused) {
+    dt_history *history;
+    dt_history_taker taker = {begin, take_row, NULL};
+    put_text("file", "x");
+    assert_fails(dt_history_open(&history, ".", wanted, 2, taker), DT_ERR_INPUT, "not a run directory",
+                 "metrics.jsonl");
+    assert_fails(dt_history_open(&history, "file", wanted, 2, taker), DT_ERR_INPUT, "file", "not a run directory");
+    assert_fails(dt_history_open(&history, "none", wanted, 2, taker), DT_ERR_INPUT, "none", "No such file");
+}
+END_TEST
+
+/* ---- thinning ---- */
+
+typedef struct collected {
+    double rows[4096][2];
+    int64_t count;
+} collected;
+
+static void collect(void *context, const double *row) {
+    collected *all = context;
+    memcpy(all->rows[all->count++], row, sizeof all->rows[0]);
+}
+
+static double figure_of(int64_t i) {
+    return i == 7001 ? 1e6 : i == 3333 ? -1e6 : (double)(i * 7919 % 1000);
+}
+
+START_TEST(few_rows_all_stay) {
+    static collected all;
+    dt_thin *thin;
+    assert_ok(dt_thin_create(&thin, 2, 1, 10));
+    ck_assert_ptr_null(dt_thin_last(thin));
+    for (int i = 0; i < 10; i++) dt_thin_add(thin, (double[]){i, figure_of(i)});
+    dt_thin_add(thin, (double[]){11, (double)NAN});
+    ck_assert_int_eq(dt_thin_each(thin, collect, &all), 10);
+    for (int i = 0; i < 10; i++) ck_assert(all.rows[i][0] == i && all.rows[i][1] == figure_of(i));
+    ck_assert(dt_thin_last(thin)[0] == 9);
+    dt_thin_destroy(thin);
+}
+END_TEST
+
+/* Against all rows: what stays is rows, in their order, with first and last, and in any stretch of two buckets' length
+ * nothing is above the most or below the least of what stayed there. */
+START_TEST(of_many_rows_extremes_stay) {
+    enum { ROWS = 10007, BUCKETS = 64 };
+    static collected all;
+    dt_thin *thin;
+    assert_ok(dt_thin_create(&thin, 2, 1, BUCKETS));
+    for (int64_t i = 0; i < ROWS; i++) dt_thin_add(thin, (double[]){(double)i, figure_of(i)});
+    int64_t count = dt_thin_each(thin, collect, &all);
+    ck_assert_int_eq(count, all.count);
+    ck_assert_int_le(count, 2 * BUCKETS + 2);
+    ck_assert_int_ge(count, BUCKETS / 2);
+    ck_assert_int_eq(dt_thin_rows(thin), ROWS);
+    bool peak = false, valley = false;
+    for (int64_t i = 0; i < count; i++) {
+        ck_assert(all.rows[i][1] == figure_of((int64_t)all.rows[i][0]));
+        if (i > 0) ck_assert(all.rows[i][0] > all.rows[i - 1][0]);
+        peak = peak || all.rows[i][0] == 7001;
+        valley = valley || all.rows[i][0] == 3333;
+    }
+    ck_assert(peak && valley && all.rows[0][0] == 0 && all.rows[count - 1][0] == ROWS - 1);
+    const int64_t stride = 256; /* the power of two that brings 10007 rows into 64 buckets */
+    for (int64_t bucket = 0; bucket * stride < ROWS; bucket++) {
+        double least = (double)INFINITY, most = -(double)INFINITY;
+        for (int64_t i = 0; i < count; i++) {
+            if ((int64_t)all.rows[i][0] / stride != bucket) continue;
+            least = fmin(least, all.rows[i][1]);
+            most = fmax(most, all.rows[i][1]);
+        }
+        for (int64_t i = bucket * stride; i < (bucket + 1) * stride && i < ROWS; i++)
+            ck_assert(figure_of(i) >= least && figure_of(i) <= most);
+    }
+    dt_thin_clear(thin);
+    ck_assert_int_eq(dt_thin_each(thin, NULL, NULL), 0);
+    dt_thin_destroy(thin);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("history");
+    TCase *lines = tcase_create("lines");
+    tcase_add_loop_test(lines, a_flat_object_is_read_whole_or_known_not_to_be_one, 0, FLAT_LINES);
+    suite_add_tcase(suite, lines);
+    TCase *rows = tcase_create("rows");
+    tcase_add_checked_fixture(rows, enter_directory, leave_directory);
+    tcase_add_test(rows, rows_are_given_once_each_when_their_line_is_whole);
+    tcase_add_test(rows, a_file_in_the_place_of_the_old_one_begins_anew);
+    tcase_add_test(rows, lines_that_are_no_rows_are_passed_over_and_counted);
+    tcase_add_test(rows, what_the_store_writes_is_what_is_read);
+    tcase_add_test(rows, a_directory_that_is_no_run_s_is_refused);
+    suite_add_tcase(suite, rows);
+    TCase *thinning = tcase_create("thinning");
+    tcase_add_test(thinning, few_rows_all_stay);
+    tcase_add_test(thinning, of_many_rows_extremes_stay);
+    suite_add_tcase(suite, thinning);
+    return run_suite(suite);
+}
