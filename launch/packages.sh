@@ -8,11 +8,13 @@ packages_build=(gcc libc6-dev meson ninja-build pkg-config python3 openmpi-bin l
     libprotobuf-c-dev protobuf-c-compiler libonnx-dev)
 packages_data=(dataset-fashion-mnist)
 # clang is the second compiler, whose kernels are to have the first one's bits.
-packages_test=("${packages_data[@]}" check shellcheck git bsdutils procps python3-h5py python3-onnx clang gfortran cmake valgrind)
+packages_test=("${packages_data[@]}" check shellcheck git bsdutils procps python3-h5py python3-onnx clang gfortran cmake valgrind
+    groff-base python3-yaml reuse)
 # Those whose findings the sources are free of; where Debian has others, two tests are skipped.
 [[ ! -r /etc/os-release ]] || ! grep -q '^VERSION_CODENAME=bookworm' /etc/os-release ||
     packages_test+=(clang-format-14 clang-tidy-14)
 packages_ports=(libomp-dev mpich libmpich-dev libhdf5-dev dataset-fashion-mnist) # beside those of a build
+packages_deb=(dpkg-dev debhelper lintian) # tests/deb.sh
 packages_slurm=(slurmctld slurmd slurm-client)
 # PyTorch takes whatever BLAS is there; with the reference one alone it is six times slower than with OpenBLAS.
 packages_bench=(python3-torch libtorch-dev python3-h5py libopenblas0-serial libdnnl-dev libxsmm-dev)

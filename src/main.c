@@ -7,6 +7,7 @@
 
 #include "base/append.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "cli/cli.h"
 #include "cli/signals.h"
 
@@ -42,10 +43,10 @@ static const command commands[] = {
 static void print_help(void) {
     printf("dtrain " DT_VERSION ": trains neural networks data-parallel over MPI ranks\n\n"
            "usage: mpirun -n RANKS dtrain [COMMAND] [ARGUMENTS]\n\n");
-    for (int i = 0; i < COMMAND_COUNT; i++) printf("  %-14s %s\n", commands[i].name, commands[i].help);
-    printf("\n  dtrain COMMAND --help       how to use one command\n"
-           "  dtrain train --help-recipe  every field of a recipe\n"
-           "  dtrain --version\n\n"
+    for (int i = 0; i < COMMAND_COUNT; i++) printf("  %-14s  %s\n", commands[i].name, commands[i].help);
+    printf("\n  dtrain COMMAND --help         how to use one command\n"
+           "  dtrain train --help-recipe    every field of a recipe\n"
+           "  dtrain --version [--verbose]  what this is, and what it was built with\n\n"
            "Without a command dtrain trains its built-in recipe: Fashion-MNIST from data/fashion-mnist.h5.\n"
            "Exit codes: 0 done, 1 error, 2 wrong use, 75 stopped early (run the same command again to go on).\n");
 }
@@ -102,7 +103,7 @@ int main(int argc, char **argv) {
         return finish_output(0);
     }
     if (strcmp(first, "--version") == 0) {
-        printf("dtrain " DT_VERSION "\n");
+        dt_cli_version(argc > 2 && strcmp(argv[2], "--verbose") == 0);
         return finish_output(0);
     }
     /* Options without a command belong to train. */
@@ -114,7 +115,12 @@ int main(int argc, char **argv) {
     if (!chosen) chosen = &unknown;
     char **rest = implied ? argv : argv + (words > 1 ? words : 1);
     int count = argc - (int)(rest - argv);
+    bool trains = chosen == &commands[0];
     for (int i = 1; i < count; i++) {
+        if (trains && strcmp(rest[i], "--help-recipe") == 0 && dt_process_ranks() <= 1) {
+            dt_cli_help_recipe();
+            return finish_output(0);
+        }
         if (strcmp(rest[i], "--help") != 0 && strcmp(rest[i], "-h") != 0) continue;
         fputs(chosen->usage, stdout);
         if (chosen->print_more) chosen->print_more();

@@ -20,6 +20,11 @@ int dt_cli_import(dt_comm *comm, int argc, char **argv);
 int dt_cli_export(dt_comm *comm, int argc, char **argv);
 int dt_cli_bench(dt_comm *comm, int argc, char **argv);
 
+/* Every field of a recipe. */
+void dt_cli_help_recipe(void);
+/* `dtrain --version`; verbose: also what it was built with and runs on, as lines of YAML, for reports of bugs. */
+void dt_cli_version(bool verbose);
+
 /* Usage texts, for the command's own --help. */
 extern const char dt_usage_train[], dt_usage_eval[], dt_usage_predict[], dt_usage_sample[], dt_usage_inspect[],
     dt_usage_init[], dt_usage_verify[], dt_usage_merge[], dt_usage_import_weights[], dt_usage_import[],

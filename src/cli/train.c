@@ -60,7 +60,7 @@ static dt_status parse_arguments(arguments *args, int argc, char **argv) {
     return dt_ok();
 }
 
-static void print_recipe_help(void) {
+void dt_cli_help_recipe(void) {
     char *fields = dt_recipe_help(), *trees = dt_recipe_trees_help(), *layers = dt_model_help();
     if (fields && trees && layers) dt_log_info("%s\n%s\n%s", fields, trees, layers);
     dt_free(fields);
@@ -89,7 +89,7 @@ int dt_cli_train(dt_comm *comm, int argc, char **argv) {
     dt_outcome outcome = DT_OUTCOME_DONE;
     dt_status status = dt_comm_agree(comm, parse_arguments(&args, argc, argv));
     if (status.code == DT_OK && args.help_recipe) {
-        if (dt_comm_rank(comm) == 0) print_recipe_help();
+        if (dt_comm_rank(comm) == 0) dt_cli_help_recipe();
         return 0;
     }
     if (status.code == DT_OK) status = dt_comm_agree(comm, dt_cli_recipe_read(&args.recipe, &recipe));

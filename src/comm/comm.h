@@ -15,6 +15,8 @@ typedef struct dt_comm dt_comm;
  * s (or $DTRAIN_LAUNCH_TIMEOUT), and then 300 s without a move until dt_watchdog_limit says otherwise, ends the
  * process. */
 dt_status dt_comm_open(dt_comm **out, int *argc, char ***argv);
+/* What the MPI library says it is, on one line; may be asked before MPI runs. Not collective. */
+void dt_comm_library(char *out, size_t size);
 /* This process alone, while `comm` is open. Not collective. */
 dt_status dt_comm_alone(dt_comm **out, const dt_comm *comm);
 /* Collective. Ends MPI when dt_comm_open started it. Accepts NULL. */

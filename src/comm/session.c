@@ -2,6 +2,7 @@
  * any more: a timer does (launch.c). Between them the watchdog has the world. */
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -38,7 +39,6 @@ static int init_undisturbed(int *argc, char ***argv) {
     dt_launch_timer_begin(launch_seconds());
     int provided;
     int code = MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided);
-    dt_help_texts_own();
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return code;
 }
@@ -46,6 +46,16 @@ static int init_undisturbed(int *argc, char ***argv) {
 dt_watchdog *dt_comm_watchdog(const dt_comm *comm) {
     const dt_comm_session *session = dt_comm_session_of(comm);
     return session ? session->watchdog : NULL;
+}
+
+void dt_comm_library(char *out, size_t size) {
+    char library[MPI_MAX_LIBRARY_VERSION_STRING];
+    int length, standard, minor;
+    MPI_Get_library_version(library, &length);
+    MPI_Get_version(&standard, &minor);
+    for (char *at = library; (at = strpbrk(at, "\n\t")) != NULL;) *at = ' ';
+    while (*library && library[strlen(library) - 1] == ' ') library[strlen(library) - 1] = '\0';
+    snprintf(out, size, "%s, standard %d.%d", library, standard, minor);
 }
 
 /* An mpirun of another MPI starts as many jobs of one rank as there should be ranks in one. */

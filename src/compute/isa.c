@@ -37,6 +37,22 @@ const dt_kernels *dt_kernels_for(dt_isa isa) {
 #endif
 }
 
+bool dt_isa_is_built(dt_isa isa) {
+#if defined(__x86_64__) && !defined(DT_REAL_DOUBLE)
+    return isa >= DT_ISA_BASELINE && isa <= DT_ISA_AVX512;
+#else
+    return isa == DT_ISA_BASELINE;
+#endif
+}
+
+bool dt_isa_has_bf16(void) {
+#if defined(__x86_64__)
+    return dt_kernels_for(DT_ISA_AVX512) && __builtin_cpu_supports("avx512bf16");
+#else
+    return false;
+#endif
+}
+
 dt_status dt_isa_check(dt_isa isa) {
     if (dt_kernels_for(isa)) return dt_ok();
     return dt_fail(DT_ERR_INPUT, "compute.isa is %s, which this machine does not have; it has %s", dt_isa_name(isa),

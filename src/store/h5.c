@@ -40,6 +40,18 @@ dt_status dt_h5_fail(const dt_h5 *file, const char *object, const char *what) {
                    *reason ? reason : "no reason given");
 }
 
+void dt_h5_library(char *out, size_t size) {
+    unsigned major = 0, minor = 0, release = 0;
+    H5get_libversion(&major, &minor, &release);
+#ifdef H5_HAVE_PARALLEL
+    const char *kind = "parallel";
+#else
+    const char *kind = "serial";
+#endif
+    snprintf(out, size, "%u.%u.%u, %s, built with %d.%d.%d", major, minor, release, kind, H5_VERS_MAJOR, H5_VERS_MINOR,
+             H5_VERS_RELEASE);
+}
+
 /* Once per process: errors stay silent, and file locking, which NFS and Lustre often lack, is off unless the user says
  * otherwise. */
 static void prepare(void) {

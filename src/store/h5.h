@@ -14,6 +14,9 @@
 
 typedef struct dt_h5 dt_h5;
 
+/* What HDF5 this program runs with, was built with, and whether that is a parallel build; on one line. */
+void dt_h5_library(char *out, size_t size);
+
 /* To read, in a child (guard.h): HDF5 may crash on files of others. See dt_h5_run. */
 dt_status dt_h5_open(dt_h5 **out, const char *path);
 dt_status dt_h5_create(dt_h5 **out, const char *path); /* new, in the place of what was there */
