@@ -31,4 +31,7 @@ MPI_Comm dt_node_across_mpi(const dt_node *node);
 void dt_launch_timer_begin(unsigned seconds);
 void dt_launch_timer_end(void);
 
+/* help_texts.c. The MPI library's help texts are this process's business from here on, not the launcher's. */
+void dt_help_texts_own(void);
+
 #endif

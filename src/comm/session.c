@@ -39,6 +39,7 @@ static int init_undisturbed(int *argc, char ***argv) {
     dt_launch_timer_begin(launch_seconds());
     int provided;
     int code = MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided);
+    dt_help_texts_own();
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return code;
 }

@@ -28,22 +28,31 @@ chmod +x "$agent"
 start_on() {
     local hosts=$1 host ranks=0
     shift
+    rm -f "$err.whole"
     for host in $hosts; do ranks=$((ranks + ${host#*:})); done
     # shellcheck disable=SC2016  # the inner shell is to expand them
     OMPI_MCA_btl=self,vader,tcp OMPI_MCA_btl_tcp_if_include=lo OMPI_MCA_oob_tcp_if_include=lo \
         OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_plm_rsh_agent=$agent OMPI_MCA_orte_tmpdir_base=$work OMP_NUM_THREADS=1 MPIEXEC_TIMEOUT=$limit \
         setsid unshare --uts bash -c 'hostname "$0" && exec "$@"' "${hosts%%:*}" "$mpirun" --leave-session-attached \
         --host "${hosts// /,}" -n "$ranks" --bind-to none "$dtrain" "$@" \
-        2> >(exec sed -u -f "$source/launch/launcher.sed" >"$err") >"$out" </dev/null &
+        2> >(sed -u -f "$source/launch/launcher.sed" >"$err" && : >"$err.whole") >"$out" </dev/null &
     job=$!
+}
+# heard: what `start_on` began has said on standard error is in $err, once its last process has ended
+heard() {
+    until_true 20 test -e "$err.whole" || fail "standard error does not end"
 }
 
 # run_on HOSTS ARGUMENT…: the same to its end; exit code in $code (124: hung)
 run_on() {
     start_on "$@"
     await
+    heard
     ((code != 110)) || code=124
 }
+
+# launcher_crashed: the launcher of the run that ended, not a rank, died of a signal of its own and said where
+launcher_crashed() { ((code >= 128)) && grep -q "^\\[[^]:]*:$job\\] \\*\\*\\* Process received signal" "$err"; }
 
 # on_host_of PID: the processes of this test on the host of PID: dtrain's ranks, Open MPI's daemon or launcher
 on_host_of() {

@@ -66,41 +66,48 @@ began() {
     until_true 60 has_steps run 60 || fail "the run does not get to step 60"
 }
 
-# goes_wrong SIGNAL PIDS REGEX WHAT: the job ends by itself, in time, and says who did not go on
+# goes_wrong SIGNAL WHOM REGEX WHAT BEGIN…: of a run that BEGIN starts, WHOM (a command that prints processes) gets SIGNAL: the
+# job ends by itself, in time, and says who did not go on. A launcher that crashed of its own says nothing: again.
 goes_wrong() {
-    local signal=$1 regex=$3 what=$4 pids
-    read -ra pids <<<"${2//$'\n'/ }"
-    kill "-$signal" "${pids[@]}"
-    await
+    local signal=$1 whom=$2 regex=$3 what=$4 pids attempt
+    shift 4
+    for attempt in 1 2 3; do
+        "$@"
+        mapfile -t pids < <($whom)
+        kill "-$signal" "${pids[@]}"
+        await
+        [[ $signal != STOP ]] || kill -KILL "${pids[@]}" 2>/dev/null
+        heard
+        until_true 20 no_rank_lives || fail "$what: ranks are left behind"
+        launcher_crashed || break
+        echo "      mpirun itself crashed, attempt $attempt" && show "$err"
+    done
     ((code != 0 && code != 75 && code != 124)) || fail "$what: exit code $code"
     expect_in "$err" "$regex" "$what: named"
-    [[ $signal != STOP ]] || kill -KILL "${pids[@]}" 2>/dev/null
-    until_true 20 no_rank_lives || fail "$what: ranks are left behind"
     run 1 verify run
     expect_code 0 "$what: every checkpoint is whole"
 }
+host_of_3() { on_host_of "$(rank_pid 3)"; }
 
-began
-goes_wrong KILL "$(rank_pid 3)" 'rank 3 .* on node hostB exited on signal 9' "a rank of the other host is killed"
+goes_wrong KILL "rank_pid 3" 'rank 3 .* on node hostB exited on signal 9' "a rank of the other host is killed" began
 run_on "hostA:1 hostB:1 hostC:1" train "${long[@]}" --run run --set train.stop_after="100 steps"
 expect_code 75 "the same command on three hosts"
 expect_in "$out" 'going on from run/checkpoints/step-0*[1-9]' "goes on from a checkpoint"
 run 2 train "${long[@]}" --run run
 expect_last "done run=run step=500 .* digest=$wanted" "from three hosts to one: the digest of the run nobody touched"
 
-began
-goes_wrong KILL "$(on_host_of "$(rank_pid 3)")" 'node hostB' "a host dies"
+goes_wrong KILL host_of_3 'node hostB' "a host dies" began
 run_on "hostA:3" train "${long[@]}" --run run
 expect_last "done run=run step=500 .* digest=$wanted" "from two hosts to one: the digest of the run nobody touched"
 
 # Most steps have no checkpoint, where slow storage is to be waited for longer.
-began --set train.timeout=2
-goes_wrong STOP "$(rank_pid 2)" 'held up by rank 2 \(stopped ' "a rank of the other host is stuck"
+goes_wrong STOP "rank_pid 2" 'held up by rank 2 \(stopped ' "a rank of the other host is stuck" began --set train.timeout=2
 
 # Its watchdog is silent too, and no connection breaks: mpirun itself would wait for ever. The run goes on from before.
-start_on "hostA:2 hostB:2" train "${long[@]}" --run run --set train.timeout=2 --set train.steps=50000 \
-    --set checkpoint.every="50000 steps" --set train.log_every="1 steps" # where a rank may wait for its own machine, too
-until_true 60 grep -q 'step [0-9]*/50000 ' "$out" || fail "the run does not get going"
-goes_wrong STOP "$(on_host_of "$(rank_pid 3)")" 'ranks of hostA wait in step [0-9]+ for those of hostB \(ranks 2 to 3\)' \
-    "a host falls silent"
+goes_on() {
+    start_on "hostA:2 hostB:2" train "${long[@]}" --run run --set train.timeout=2 --set train.steps=50000 \
+        --set checkpoint.every="50000 steps" --set train.log_every="1 steps" # where a rank may wait for its own machine, too
+    until_true 60 grep -q 'step [0-9]*/50000 ' "$out" || fail "the run does not get going"
+}
+goes_wrong STOP host_of_3 'ranks of hostA wait in step [0-9]+ for those of hostB \(ranks 2 to 3\)' "a host falls silent" goes_on
 finish
