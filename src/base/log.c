@@ -2,6 +2,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -55,6 +56,7 @@ static void write_line(FILE *stream, char *line, size_t length) {
 
 static void emit(FILE *stream, const char *prefix, const char *format, va_list args)
     __attribute__((format(printf, 3, 0)));
+static void hear(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 
 static void emit(FILE *stream, const char *prefix, const char *format, va_list args) {
     char brief[2048], *line = brief;
@@ -91,6 +93,34 @@ void dt_log_warn(const char *format, ...) {
     va_start(args, format);
     emit(stderr, "dtrain: warning: ", format, args);
     va_end(args);
+    va_start(args, format);
+    hear(format, args);
+    va_end(args);
+}
+
+static struct {
+    pthread_mutex_t lock;
+    dt_log_listener listener;
+    void *context;
+} hearing = {.lock = PTHREAD_MUTEX_INITIALIZER};
+static _Thread_local bool listening; /* this warning is the listener's own */
+
+void dt_log_listen(dt_log_listener listener, void *context) {
+    pthread_mutex_lock(&hearing.lock);
+    hearing.listener = listener;
+    hearing.context = context;
+    pthread_mutex_unlock(&hearing.lock);
+}
+
+static void hear(const char *format, va_list args) {
+    char warning[2048];
+    if (listening) return;
+    vsnprintf(warning, sizeof warning, format, args);
+    listening = true;
+    pthread_mutex_lock(&hearing.lock);
+    if (hearing.listener) hearing.listener(hearing.context, warning);
+    pthread_mutex_unlock(&hearing.lock);
+    listening = false;
 }
 
 void dt_log_debug(const char *format, ...) {

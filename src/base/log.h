@@ -17,6 +17,11 @@ void dt_log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A line on standard error: "dtrain: warning: …". */
 void dt_log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Whoever is to hear this process's warnings besides, each without "dtrain: warning: "; from any thread, and never of
+ * several at once. NULL: nobody. What the listener warns of is not heard. */
+typedef void (*dt_log_listener)(void *context, const char *warning);
+void dt_log_listen(dt_log_listener listener, void *context);
+
 /* A line on standard error at debug level. */
 void dt_log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -162,6 +162,20 @@ const dt_layer *dt_model_layer(const dt_model *model, int i) {
 void dt_model_each_layer(const dt_model *model, dt_layer_visitor visit, void *context) {
     dt_sequence_each_layer(&model->sequence, visit, context);
 }
+/* The first layer that has any gives no gradient of its input. */
+static bool add_flops(void *context, const dt_layer *layer, const char *name, const dt_shape *out) {
+    double *flops = context;
+    (void)name, (void)out;
+    *flops += layer->flops * (*flops > 0 ? 3 : 2);
+    return true;
+}
+
+double dt_model_flops(const dt_model *model) {
+    double flops = 0;
+    dt_model_each_layer(model, add_flops, &flops);
+    return flops;
+}
+
 int64_t dt_model_outputs(const dt_model *model) {
     return model->outputs;
 }

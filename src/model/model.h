@@ -104,6 +104,8 @@ const dt_layer *dt_model_layer(const dt_model *model, int i);
  * order of the recipe. A false return ends it. */
 typedef bool (*dt_layer_visitor)(void *context, const dt_layer *layer, const char *name, const dt_shape *out);
 void dt_model_each_layer(const dt_model *model, dt_layer_visitor visit, void *context);
+/* Floating-point operations in the products of a sample's part of a step, forward and back. */
+double dt_model_flops(const dt_model *model);
 int64_t dt_model_outputs(const dt_model *model);
 dt_shape dt_model_output_shape(const dt_model *model); /* of a sample */
 size_t dt_model_memory(const dt_model *model);         /* bytes of activations and scratch */

@@ -1,10 +1,15 @@
 /* What follows a step: records, checks, checkpoint, evaluation, and whether the run ends here. All ranks come to the
  * same decisions: they follow from the position, and from what crossed with the gradient (dt_flag). */
 #include "evaluate.h"
+#include "notes.h"
 #include "run.h"
 
 dt_status dt_run_publish(dt_run *run) {
-    return dt_snapshot_publish(&run->snapshot, &run->session, &run->trainee, &run->ledger, &run->clock);
+    const double spent = run->clock.phases[DT_PHASE_CHECKPOINT];
+    DT_TRY(dt_snapshot_publish(&run->snapshot, &run->session, &run->trainee, &run->ledger, &run->clock));
+    if (run->clock.phases[DT_PHASE_CHECKPOINT] > spent)
+        dt_note_checkpoint(run, run->clock.phases[DT_PHASE_CHECKPOINT] - spent);
+    return dt_ok();
 }
 
 static dt_best best_by(const dt_run *run) {

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "use/figures.h"
 
 void dt_progress_begin(dt_progress *progress, const dt_session *session, const dt_run_data *data,
@@ -53,15 +54,37 @@ static double seconds_left(const dt_progress *p) {
     return rate > 0 ? steps / (double)p->course->steps_per_epoch * (double)p->course->samples / rate : 0;
 }
 
+/* Of this process, as the last line has them. */
 static double seconds_so_far(const dt_progress *p) {
     return dt_clock_now() - p->clock->started;
 }
 
+double dt_progress_seconds(const dt_progress *p) {
+    return p->before + seconds_so_far(p);
+}
+
+/* Asked for at most once a second, for the system takes its time to say it. */
+static double peak_memory(dt_progress *p) {
+    double now = dt_clock_now();
+    if (p->memory_looked > 0 && now - p->memory_looked < 1) return p->memory;
+    p->memory_looked = now;
+    p->memory = (double)dt_memory_peak();
+    return p->memory;
+}
+
 /* Samples a second since the last record, and of the whole job's phases what that took. Collective. */
 static dt_status take_interval(dt_progress *p, dt_interval *out) {
-    double spent[DT_PHASE_COUNT];
-    for (int i = 0; i < DT_PHASE_COUNT; i++) spent[i] = p->clock->phases[i] - p->phases[i];
-    DT_TRY(dt_comm_spread(p->session->comm, spent, DT_PHASE_COUNT, out->least, out->mean, out->most));
+    enum { MEMORY = DT_PHASE_COUNT, COUNT };
+    double own[COUNT], least[COUNT], mean[COUNT], most[COUNT];
+    for (int i = 0; i < DT_PHASE_COUNT; i++) own[i] = p->clock->phases[i] - p->phases[i];
+    own[MEMORY] = peak_memory(p);
+    DT_TRY(dt_comm_spread(p->session->comm, own, COUNT, least, mean, most));
+    memcpy(out->least, least, sizeof out->least);
+    memcpy(out->mean, mean, sizeof out->mean);
+    memcpy(out->most, most, sizeof out->most);
+    out->memory[0] = least[MEMORY];
+    out->memory[1] = mean[MEMORY];
+    out->memory[2] = most[MEMORY];
     double seconds = p->clock->loop_seconds - p->loop_seconds;
     out->samples_per_s = seconds > 0 ? (double)(p->clock->loop_samples - p->loop_samples) / seconds : 0;
     memcpy(p->phases, p->clock->phases, sizeof p->phases);
@@ -85,7 +108,7 @@ static dt_epoch_figures epoch_figures(const dt_progress *p, const dt_tally *trai
                               .test_mae = vectors ? dt_tally_abs_error(test) : (double)NAN,
                               .test_perplexity = data->has_test ? dt_perplexity(test, &data->test) : (double)NAN,
                               .test_bits_per_char = data->has_test ? dt_bits_per_char(test, &data->test) : (double)NAN,
-                              .seconds = seconds_so_far(p)};
+                              .seconds = dt_progress_seconds(p)};
 }
 
 /* ---- lines ---- */
@@ -129,6 +152,7 @@ dt_status dt_progress_record(dt_progress *p, const dt_tally *tally, double rate,
     int64_t tokens = p->data->train.about.tokens;
     figures.step = (double)p->ledger->position.step;
     figures.epochs = epochs_done(p);
+    figures.seconds = dt_progress_seconds(p);
     figures.loss = p->loss;
     figures.learning_rate = rate;
     figures.grad_norm = grad_norm;
@@ -163,10 +187,10 @@ void dt_progress_evaluated(dt_progress *p) {
                 trained, tested, elapsed);
 }
 
-void dt_progress_last_line(const dt_progress *p, dt_outcome outcome, const char *ended, const dt_state *state) {
+void dt_progress_last_line(const dt_progress *p, dt_outcome outcome, const char *ended, const char *digest) {
     if (!p->session->first) return;
     const dt_ledger *ledger = p->ledger;
-    char trained[DT_FIGURES], test[DT_FIGURES] = "", skipped[48] = "", tokens[48] = "", hex[17];
+    char trained[DT_FIGURES], test[DT_FIGURES] = "", skipped[48] = "", tokens[48] = "";
     if (ledger->test.samples > 0)
         dt_tally_text(test, sizeof test, judge_prefix(p), &ledger->test, (dt_loss)p->session->recipe->loss.kind,
                       &p->data->test, false);
@@ -174,11 +198,10 @@ void dt_progress_last_line(const dt_progress *p, dt_outcome outcome, const char 
     double rate = dt_run_clock_rate(p->clock);
     if (p->data->train.about.tokens > 0)
         snprintf(tokens, sizeof tokens, " tokens_per_s=%.0f", rate * (double)p->data->train.about.tokens);
-    dt_digest_text(dt_state_digest(state), hex);
     dt_loss_text(trained, sizeof trained, "train_", ledger->epoch.samples > 0 ? &ledger->epoch : &ledger->last);
     dt_log_info("%s run=%s step=%lld epoch=%lld%s%s%s ended=%s samples_per_s=%.0f%s seconds=%.2f ranks=%d shards=%lld "
                 "digest=%s",
                 outcome == DT_OUTCOME_STOPPED ? "stopped" : "done", p->session->directory,
                 (long long)ledger->position.step, (long long)ledger->position.epoch, trained, test, skipped, ended,
-                rate, tokens, seconds_so_far(p), p->session->ranks.size, (long long)p->course->shards, hex);
+                rate, tokens, seconds_so_far(p), p->session->ranks.size, (long long)p->course->shards, digest);
 }

@@ -19,6 +19,8 @@ typedef struct dt_progress {
     dt_records records;
     /* up to the last record */
     double phases[DT_PHASE_COUNT], loop_seconds;
+    double before;                /* seconds of the run until this process went on with it; rank 0 */
+    double memory, memory_looked; /* this process's peak in bytes, and when that was asked for */
     int64_t loop_samples;
     double loss; /* of it */
     double shown;
@@ -34,7 +36,9 @@ void dt_progress_clear(dt_progress *progress);
 dt_status dt_progress_record(dt_progress *progress, const dt_tally *tally, double rate, double grad_norm);
 /* The same for an evaluation, ledger->test; says nothing on other ranks than 0. */
 void dt_progress_evaluated(dt_progress *progress);
-/* Rank 0: the machine-readable last line, with the digest of `state`; `ended` is why. */
-void dt_progress_last_line(const dt_progress *progress, dt_outcome outcome, const char *ended, const dt_state *state);
+/* Seconds of the run, with those of earlier processes that led to where this one took it up. Rank 0. */
+double dt_progress_seconds(const dt_progress *progress);
+/* Rank 0: the machine-readable last line, with the digest of the state; `ended` is why. */
+void dt_progress_last_line(const dt_progress *progress, dt_outcome outcome, const char *ended, const char *digest);
 
 #endif

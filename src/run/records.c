@@ -4,9 +4,10 @@
 #include "base/log.h"
 
 static const char *const train_columns[] = {
-    "step",       "epoch",       "loss",       "learning_rate", "grad_norm",   "samples_per_s", "tokens_per_s",
-    "perplexity", "input_min",   "input_mean", "input_max",     "compute_min", "compute_mean",  "compute_max",
-    "reduce_min", "reduce_mean", "reduce_max", "update_min",    "update_mean", "update_max",    NULL};
+    "step",          "epoch",           "seconds",     "loss",        "learning_rate", "grad_norm",   "samples_per_s",
+    "tokens_per_s",  "perplexity",      "input_min",   "input_mean",  "input_max",     "compute_min", "compute_mean",
+    "compute_max",   "reduce_min",      "reduce_mean", "reduce_max",  "update_min",    "update_mean", "update_max",
+    "evaluate_mean", "checkpoint_mean", "memory_min",  "memory_mean", "memory_max",    NULL};
 static const char *const epoch_columns[] = {
     "step",      "epoch",    "train_loss",      "train_accuracy",     "test_loss", "test_accuracy",
     "test_top5", "test_mae", "test_perplexity", "test_bits_per_char", "seconds",   NULL};
@@ -27,6 +28,7 @@ static const char *const validated_columns[] = {"step",
 static const dt_metrics_series tested[] = {{"train", train_columns}, {"epoch", epoch_columns}};
 static const dt_metrics_series validated[] = {{"train", train_columns}, {"epoch", validated_columns}};
 enum { SERIES_TRAIN, SERIES_EPOCH };
+enum { TRAIN_SECONDS = 2 }; /* its column */
 
 dt_status dt_records_open(dt_records *records, const char *directory, dt_split judge, int64_t step) {
     dt_metrics *old = records->metrics; /* its last rows are to be made again */
@@ -49,13 +51,20 @@ static void append(dt_records *records, int number, const double *row) {
 }
 
 void dt_records_interval(dt_records *records, const dt_interval *f) {
-    double row[8 + 3 * (DT_PHASE_UPDATE + 1)] = {f->step,      f->epochs,        f->loss,         f->learning_rate,
-                                                 f->grad_norm, f->samples_per_s, f->tokens_per_s, f->perplexity};
-    for (int phase = 0, at = 8; phase <= DT_PHASE_UPDATE; phase++) {
+    double row[14 + 3 * (DT_PHASE_UPDATE + 1)] = {f->step,          f->epochs,        f->seconds,
+                                                  f->loss,          f->learning_rate, f->grad_norm,
+                                                  f->samples_per_s, f->tokens_per_s,  f->perplexity};
+    int at = 9;
+    for (int phase = 0; phase <= DT_PHASE_UPDATE; phase++) {
         row[at++] = f->least[phase];
         row[at++] = f->mean[phase];
         row[at++] = f->most[phase];
     }
+    row[at++] = f->mean[DT_PHASE_EVALUATE];
+    row[at++] = f->mean[DT_PHASE_CHECKPOINT];
+    row[at++] = f->memory[0];
+    row[at++] = f->memory[1];
+    row[at++] = f->memory[2];
     append(records, SERIES_TRAIN, row);
 }
 
@@ -64,6 +73,11 @@ void dt_records_evaluation(dt_records *records, const dt_epoch_figures *f) {
                     f->test_accuracy, f->test_top5, f->test_mae,   f->test_perplexity, f->test_bits_per_char,
                     f->seconds};
     append(records, SERIES_EPOCH, row);
+}
+
+double dt_records_seconds(const dt_records *records) {
+    double seconds = dt_metrics_last_value(records->metrics, SERIES_TRAIN, TRAIN_SECONDS);
+    return seconds > 0 ? seconds : 0;
 }
 
 bool dt_records_begun(const dt_records *records) {

@@ -15,8 +15,9 @@ typedef struct dt_records {
 
 /* Figures of a log interval; those that do not apply are NaN. */
 typedef struct dt_interval {
-    double step, epochs, loss, learning_rate, grad_norm, samples_per_s, tokens_per_s, perplexity;
+    double step, epochs, seconds, loss, learning_rate, grad_norm, samples_per_s, tokens_per_s, perplexity;
     double least[DT_PHASE_COUNT], mean[DT_PHASE_COUNT], most[DT_PHASE_COUNT]; /* seconds a rank */
+    double memory[3]; /* the peak resident size of a rank's process in bytes: least, mean and most */
 } dt_interval;
 
 /* Figures of an evaluation, likewise. */
@@ -32,6 +33,8 @@ void dt_records_close(dt_records *records);
 /* A row that cannot be written is lost, and the run goes on. */
 void dt_records_interval(dt_records *records, const dt_interval *figures);
 void dt_records_evaluation(dt_records *records, const dt_epoch_figures *figures);
+/* The seconds of the run up to its last record; 0 before there is one. */
+double dt_records_seconds(const dt_records *records);
 /* Whether the run has made steps itself, not only taken over a checkpoint. */
 bool dt_records_begun(const dt_records *records);
 /* Whether there is a row of an evaluation of this step. */

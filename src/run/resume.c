@@ -8,6 +8,7 @@
 #include "arithmetic.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "notes.h"
 #include "run.h"
 
 /* That `path` can start a run whose directory may hold checkpoints of its own. Rank 0. */
@@ -175,6 +176,7 @@ dt_status dt_run_roll_back(dt_run *run) {
     dt_ledger_rolled_back(&run->ledger, &skips);
     const int64_t step = run->ledger.position.step;
     dt_session_note(session, DT_ACTIVITY_COMPUTE, step);
+    dt_note_rollback(run);
     return dt_session_agree(
         session,
         session->first ? dt_records_open(&run->progress.records, session->directory, run->data.judge, step) : dt_ok());

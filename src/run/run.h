@@ -9,6 +9,11 @@
 #include "snapshot.h"
 #include "trainee.h"
 
+typedef struct dt_notes {
+    struct dt_journal *journal; /* rank 0's; NULL: none is kept */
+    int warnings;
+} dt_notes;
+
 typedef struct dt_run {
     dt_session session;   /* ranks, directory, options */
     dt_run_data data;     /* what is learned from */
@@ -20,6 +25,7 @@ typedef struct dt_run {
     dt_replicas replicas; /* and whether all nodes have the same */
     dt_progress progress; /* what is said of it */
     dt_profile profile;   /* on request */
+    dt_notes notes;       /* what goes into the journal */
     const char *ended;    /* why the loop was left; rank 0 */
 } dt_run;
 

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/stop.h"
 #include "nodes.h"
+#include "notes.h"
 #include "resume.h"
 #include "run.h"
 
@@ -86,7 +87,9 @@ static dt_status open_records(dt_run *run) {
     DT_TRY(dt_rundir_mark(session->lock));
     DT_TRY(dt_path_join(path, session->directory, "recipe.yaml"));
     DT_TRY(dt_write_text_file(path, run->snapshot.recipe));
-    return dt_records_open(&run->progress.records, session->directory, run->data.judge, run->ledger.position.step);
+    DT_TRY(dt_records_open(&run->progress.records, session->directory, run->data.judge, run->ledger.position.step));
+    run->progress.before = dt_records_seconds(&run->progress.records);
+    return dt_ok();
 }
 
 static dt_status open_run(dt_run *run) {
@@ -116,6 +119,7 @@ dt_status dt_run_open(dt_run *run, dt_comm *comm, dt_recipe *recipe, const dt_tr
 }
 
 void dt_run_close(dt_run *run) {
+    dt_notes_close(run);
     dt_records_close(&run->progress.records);
     dt_trainee_close(&run->trainee);
     dt_run_data_close(&run->data);

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "evaluate.h"
+#include "notes.h"
 #include "run.h"
 
 static int64_t larger(int64_t a, int64_t b) {
@@ -37,6 +38,7 @@ static dt_status train(dt_run *run, bool owes, dt_outcome *outcome) {
     bool needs_start =
         run->session.recipe->train.not_finite == DT_NOT_FINITE_ROLLBACK && run->snapshot.step < 0; /* to go back to */
     DT_TRY(dt_snapshot_rehearse(&run->snapshot, &run->session, &run->ledger));
+    DT_TRY(dt_notes_begin(run));
     if (needs_start) DT_TRY(dt_run_publish(run));
     return dt_run_loop(run, owes, outcome);
 }
@@ -51,7 +53,10 @@ dt_status dt_train_run(dt_comm *comm, dt_recipe *recipe, const dt_train_options 
     if (status.code == DT_OK) {
         int64_t steps = run.ledger.position.step - run.course.first_step;
         status = dt_profile_finish(&run.profile, &run.session, &run.clock, &run.trainee, &run.data.train, steps);
-        dt_progress_last_line(&run.progress, *outcome, run.ended, dt_snapshot_state(&run.snapshot, &run.ledger));
+        char digest[17];
+        dt_digest_text(dt_state_digest(dt_snapshot_state(&run.snapshot, &run.ledger)), digest);
+        dt_progress_last_line(&run.progress, *outcome, run.ended, digest);
+        if (run.notes.journal) dt_note_end(&run, *outcome, digest);
     }
     dt_run_close(&run);
     return status;

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "lease.h"
+#include "store/journal.h"
 #include "store_internal.h"
 
 #define MARKER ".dtrain-run"
@@ -173,7 +174,8 @@ void dt_rundir_discard(dt_rundir *dir) {
 
 /* Whether nothing but the lock is left of what was made here. */
 static bool remove_made(const dt_rundir *dir) {
-    static const char *const files[] = {"metrics.jsonl", "metrics.h5", "recipe.yaml", MARKER};
+    static const char *const files[] = {"metrics.jsonl", "metrics.h5",  DT_METRICS_PART, DT_JOURNAL,
+                                        "report.html",   "recipe.yaml", MARKER};
     char path[4096];
     if (dt_path_join(path, dir->path, "checkpoints").code != DT_OK) return false;
     if (rmdir(path) != 0 && errno != ENOENT) return false; /* something is in it */

@@ -8,7 +8,8 @@
 #include "store/h5.h"
 
 #define DT_CHECKPOINT_FORMAT "dtrain checkpoint"
-#define DT_MOST_DATASETS 1000000 /* of a checkpoint */
+#define DT_METRICS_PART "metrics.h5.part" /* what becomes metrics.h5 when the run ends */
+#define DT_MOST_DATASETS 1000000          /* of a checkpoint */
 
 typedef struct dt_item {
     char dataset[192];

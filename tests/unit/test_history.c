@@ -129,9 +129,11 @@ START_TEST(a_file_in_the_place_of_the_old_one_begins_anew) {
              "{\"series\":\"train\",\"step\":1,\"loss\":2}\n{\"series\":\"train\",\"step\":2,\"loss\":1}\n");
     dt_history *history = open_history();
     expect_rows(history, "begin;t1,2,nan;t2,1,nan;");
-    put_text("metrics.jsonl.tmp", "{\"series\":\"train\",\"step\":1,\"loss\":2}\n");
+    put_text("metrics.jsonl.tmp",
+             "{\"series\":\"train\",\"step\":3,\"loss\":2}\n{\"series\":\"train\",\"step\":4,\"loss\":1}\n"
+             "{\"series\":\"train\",\"step\":5,\"loss\":1}\n");
     ck_assert_int_eq(rename("metrics.jsonl.tmp", "metrics.jsonl"), 0);
-    expect_rows(history, "begin;t1,2,nan;");
+    expect_rows(history, "begin;t3,2,nan;t4,1,nan;t5,1,nan;");
     unlink("metrics.jsonl"); /* as a network file system shows a rename for a moment */
     expect_rows(history, "");
     put_text("metrics.jsonl", "");

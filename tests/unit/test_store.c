@@ -294,8 +294,49 @@ START_TEST(the_twin_is_json_a_line_a_row) {
     assert_ok(dt_metrics_append(metrics, 0, (double[]){3, (double)INFINITY, -(double)INFINITY}));
     assert_file_is("metrics.jsonl", "{\"series\":\"train\",\"step\":1,\"loss\":0.25,\"rate\":null}\n"
                                     "{\"series\":\"epoch\",\"step\":1234567891,\"accuracy\":-1e-09}\n"
-                                    "{\"series\":\"train\",\"step\":3,\"loss\":null,\"rate\":null}\n");
+                                    "{\"series\":\"train\",\"step\":3,\"loss\":null,\"loss_was\":\"inf\",\"rate\":null,"
+                                    "\"rate_was\":\"-inf\"}\n");
     assert_ok(dt_metrics_close(metrics));
+    metrics = metrics_until(3);
+    ck_assert(dt_metrics_last(metrics, 0) == 3 && isinf(dt_metrics_last_value(metrics, 0, 1)) > 0);
+    assert_ok(dt_metrics_close(metrics));
+    int64_t rows;
+    double *losses = column("/train/loss", &rows), *rates = column("/train/rate", &rows);
+    ck_assert(rows == 2 && losses[0] == 0.25 && isnan(rates[0]));
+    ck_assert(isinf(losses[1]) && losses[1] > 0 && isinf(rates[1]) && rates[1] < 0);
+    dt_free(losses);
+    dt_free(rates);
+}
+END_TEST
+
+/* Of a version that had fewer columns. */
+START_TEST(rows_without_a_column_stay_and_lack_its_figure) {
+    put_text("metrics.jsonl", "{\"series\":\"train\",\"step\":1,\"loss\":0.5}\n{\"series\":\"epoch\",\"step\":1}\n");
+    dt_metrics *metrics = metrics_until(1);
+    ck_assert(isnan(dt_metrics_last_value(metrics, 0, 2)) && dt_metrics_last_value(metrics, 0, 1) == 0.5);
+    ck_assert_int_eq(dt_metrics_last(metrics, 1), 1);
+    assert_ok(dt_metrics_append(metrics, 0, (double[]){2, 0.25, 1e-3}));
+    assert_ok(dt_metrics_close(metrics));
+    int64_t rows;
+    double *rates = column("/train/rate", &rows);
+    ck_assert(rows == 2 && isnan(rates[0]) && rates[1] == 1e-3);
+    dt_free(rates);
+}
+END_TEST
+
+/* Rows reach the file in lots, so it has all of some moment, and is not the file that is written to. */
+START_TEST(metrics_h5_is_whole_while_rows_come) {
+    dt_metrics *metrics = metrics_until(0);
+    for (int lot = 0; lot < 3; lot++) {
+        int64_t steps, losses;
+        assert_ok(append_steps(metrics, 1500 * lot + 1, 1500 * (lot + 1))); /* chunks are full meanwhile */
+        dt_free(column("/train/step", &steps));
+        dt_free(column("/train/loss", &losses));
+        ck_assert_int_eq(steps, losses);
+        ck_assert_str_eq(names_in("."), "metrics.h5 metrics.h5.part metrics.jsonl ");
+    }
+    assert_ok(dt_metrics_close(metrics));
+    assert_recorded(4500);
 }
 END_TEST
 
@@ -343,7 +384,7 @@ START_TEST(a_torn_last_line_is_dropped) {
                                          "not json\n",
                                          "{\"series\":\"other\",\"step\":9}\n",
                                          "{\"series\":\"train\",\"step\":null,\"loss\":1,\"rate\":1}\n",
-                                         "{\"series\":\"train\",\"step\":9,\"loss\":1}\n"};
+                                         "{\"series\":\"train\",\"loss\":1,\"rate\":1}\n"};
     for (int i = 0; i < COUNT(damage); i++) {
         put_file("metrics.jsonl", twin, before);
         FILE *end = fopen("metrics.jsonl", "a");
@@ -530,6 +571,8 @@ static TCase *metrics_tests(void) {
     tcase_add_checked_fixture(tests, enter_directory, leave_directory);
     tcase_add_test(tests, rows_go_to_both_files);
     tcase_add_test(tests, the_twin_is_json_a_line_a_row);
+    tcase_add_test(tests, rows_without_a_column_stay_and_lack_its_figure);
+    tcase_add_test(tests, metrics_h5_is_whole_while_rows_come);
     tcase_add_test(tests, many_rows_stay_in_order);
     tcase_add_loop_test(tests, a_resumed_run_records_what_one_never_stopped_does, 0, COUNT(resumes));
     tcase_add_test(tests, a_torn_last_line_is_dropped);

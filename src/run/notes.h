@@ -1,0 +1,19 @@
+/* What of a run goes into its journal (store/journal.h): rank 0's. A line that cannot be written is lost, and the run
+ * goes on. */
+#ifndef DTRAIN_NOTES_H
+#define DTRAIN_NOTES_H
+
+#include "run.h"
+
+/* Collective. The run is open, and begins its steps: by whom, on what, from where. */
+dt_status dt_notes_begin(dt_run *run);
+/* A checkpoint was published in `seconds`. */
+void dt_note_checkpoint(const dt_run *run, double seconds);
+/* The state is that of an earlier step again. */
+void dt_note_rollback(const dt_run *run);
+/* The last line has been said: the run is done, or stopped and why. */
+void dt_note_end(const dt_run *run, dt_outcome outcome, const char *digest);
+/* Nothing follows. */
+void dt_notes_close(dt_run *run);
+
+#endif
