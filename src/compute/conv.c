@@ -1,5 +1,5 @@
 /* Convolutions: what is planned for a shape, and how its passes are shared out among threads. The loops and the order
- * of every sum are in convolve.c.
+ * of every sum are in conv_loops.h.
  *
  * Pictures are always plain and channels last, [rows, height, width, channels], the layout data come in and pools
  * vectorise over. Weights are [height, width, in/groups, out], output channel last, as a dense layer's w[in, out] is:
@@ -14,8 +14,8 @@
 struct dt_conv {
     dt_conv_shape shape;
     dt_conv_walk forward, data;
-    size_t packed; /* bytes of packed weights */
-    int64_t run_room;
+    size_t packed;             /* bytes of packed weights */
+    int64_t run_room, weights; /* weights: how many are rounded, in bf16 */
 };
 
 /* Arrays that would not fit into any memory are refused before a size overflows. */
@@ -162,6 +162,9 @@ static dt_status plan(dt_conv *conv, bool training) {
     }
     /* A line of taps, or of output pixels, is no longer than this. */
     conv->run_room = (window.kernel[1] > window.out[1] ? window.kernel[1] : window.out[1]) + 1;
+    if (conv->shape.bf16)
+        conv->weights = window.kernel[0] * window.kernel[1] * (conv->shape.in_channels / conv->shape.groups) *
+                        conv->shape.out_channels;
     return dt_ok();
 }
 
@@ -188,7 +191,8 @@ void dt_conv_destroy(dt_conv *conv) {
 }
 
 size_t dt_conv_workspace(const dt_conv *conv) {
-    return conv->packed + (size_t)(conv->run_room * dt_threads()) * sizeof(dt_conv_run);
+    return conv->packed + (size_t)(conv->run_room * dt_threads()) * sizeof(dt_conv_run) +
+           (size_t)conv->weights * sizeof(dt_real);
 }
 
 /* ---- passes ---- */
@@ -214,8 +218,8 @@ static dt_conv_run *runs_of(const dt_conv *conv, void *workspace) {
 /* Few pictures are cut in bands of lines, that every thread has some. */
 #define UNITS 16
 
-static void gather(const dt_conv *conv, const dt_kernels *kernels, dt_conv_pass pass, const dt_real *w,
-                   void *workspace) {
+/* `pass` with its weights packed, in bands of lines. */
+static dt_conv_pass in_bands(const dt_conv *conv, dt_conv_pass pass, void *workspace) {
     const dt_conv_walk *walk = pass.walk;
     int64_t pictures = pass.rows * walk->groups, lines = walk->axis[0].targets;
     pass.bands = pictures < UNITS ? UNITS / (pictures > 0 ? pictures : 1) : 1;
@@ -224,31 +228,66 @@ static void gather(const dt_conv *conv, const dt_kernels *kernels, dt_conv_pass 
     pass.other = workspace;
     pass.runs = runs_of(conv, workspace);
     pass.run_room = conv->run_room;
-    kernels->conv_pack(workspace, w, walk, walk == &conv->data);
-    dt_parallel(pictures * pass.bands, 1, work, &(dt_conv_work){&pass, kernels->conv_gather});
+    return pass;
+}
+
+static void gather(const dt_conv_pass *pass, dt_conv_units *units) {
+    dt_parallel(pass->rows * pass->walk->groups * pass->bands, 1, work, &(dt_conv_work){pass, units});
+}
+
+static int64_t source_numbers(const dt_conv_walk *walk) { /* of a picture */
+    return walk->axis[0].sources * walk->axis[1].sources * walk->source_channels;
+}
+
+static void gather_reals(const dt_conv *conv, const dt_kernels *kernels, dt_conv_pass pass, const dt_real *w,
+                         void *workspace) {
+    pass = in_bands(conv, pass, workspace);
+    pass.source_picture = source_numbers(pass.walk);
+    kernels->conv_pack(workspace, w, pass.walk, pass.walk == &conv->data);
+    gather(&pass, kernels->conv_gather);
+}
+
+/* Sources are pairs, each picture's in the first half of where its numbers were. */
+static void gather_pairs(const dt_conv *conv, const dt_conv_pairs *pairs, dt_conv_pass pass, const dt_real *w,
+                         void *workspace) {
+    const dt_conv_walk *walk = pass.walk;
+    dt_conv_walk paired = *walk;
+    paired.depth = (walk->depth + 1) / 2;
+    paired.source_channels = walk->groups * paired.depth;
+    pass.walk = &paired;
+    pass = in_bands(conv, pass, workspace);
+    pass.source_picture = source_numbers(walk);
+    pairs->pack(workspace, w, &paired, walk->depth, walk == &conv->data);
+    gather(&pass, pairs->gather);
+}
+
+static dt_conv_pass forward_pass(const dt_conv *conv, int64_t rows, dt_real *y, const dt_real *x, const dt_real *b) {
+    const dt_conv_shape *s = &conv->shape;
+    return (dt_conv_pass){.walk = &conv->forward,
+                          .rows = rows,
+                          .source = x,
+                          .target = y,
+                          .bias = s->bias ? b : NULL,
+                          .bend = s->activation != DT_LINEAR,
+                          .slope = s->activation == DT_LEAKY_RELU ? s->slope : 0};
+}
+
+static dt_conv_pass data_pass(const dt_conv *conv, int64_t rows, dt_real *dx, const dt_real *dy) {
+    return (dt_conv_pass){.walk = &conv->data, .rows = rows, .source = dy, .target = dx};
 }
 
 void dt_conv_forward(const dt_conv *conv, const dt_kernels *kernels, int64_t rows, dt_real *y, const dt_real *x,
                      const dt_real *w, const dt_real *b, void *workspace) {
-    const dt_conv_shape *s = &conv->shape;
-    dt_conv_pass pass = {.walk = &conv->forward,
-                         .rows = rows,
-                         .source = x,
-                         .target = y,
-                         .bias = s->bias ? b : NULL,
-                         .bend = s->activation != DT_LINEAR,
-                         .slope = s->activation == DT_LEAKY_RELU ? s->slope : 0};
-    gather(conv, kernels, pass, w, workspace);
+    gather_reals(conv, kernels, forward_pass(conv, rows, y, x, b), w, workspace);
 }
 
 void dt_conv_backward_data(const dt_conv *conv, const dt_kernels *kernels, int64_t rows, dt_real *dx, const dt_real *dy,
                            const dt_real *w, void *workspace) {
-    dt_conv_pass pass = {.walk = &conv->data, .rows = rows, .source = dy, .target = dx};
-    gather(conv, kernels, pass, w, workspace);
+    gather_reals(conv, kernels, data_pass(conv, rows, dx, dy), w, workspace);
 }
 
-void dt_conv_backward_weights(const dt_conv *conv, const dt_kernels *kernels, int64_t rows, dt_real *dw,
-                              const dt_real *x, const dt_real *dy, bool accumulate, void *workspace) {
+static void sum_weights(const dt_conv *conv, dt_conv_units *units, int64_t rows, dt_real *dw, const dt_real *x,
+                        const dt_real *dy, bool accumulate, void *workspace) {
     const dt_conv_walk *walk = &conv->forward;
     dt_conv_pass pass = {.walk = walk,
                          .rows = rows,
@@ -258,7 +297,95 @@ void dt_conv_backward_weights(const dt_conv *conv, const dt_kernels *kernels, in
                          .runs = runs_of(conv, workspace),
                          .run_room = conv->run_room,
                          .add = accumulate};
-    int64_t units = walk->groups * walk->axis[0].kernel * dt_conv_blocks(walk);
+    int64_t blocks = walk->groups * walk->axis[0].kernel * dt_conv_blocks(walk);
     /* A block a thread, that pictures are gone through once. */
-    dt_parallel(units, (units + dt_threads() - 1) / dt_threads(), work, &(dt_conv_work){&pass, kernels->conv_weights});
+    dt_parallel(blocks, (blocks + dt_threads() - 1) / dt_threads(), work, &(dt_conv_work){&pass, units});
+}
+
+void dt_conv_backward_weights(const dt_conv *conv, const dt_kernels *kernels, int64_t rows, dt_real *dw,
+                              const dt_real *x, const dt_real *dy, bool accumulate, void *workspace) {
+    sum_weights(conv, kernels->conv_weights, rows, dw, x, dy, accumulate, workspace);
+}
+
+/* ---- passes in bf16 ---- */
+
+/* What multiplies pairs, or NULL: where sums share no number there are none, and not every processor can. */
+static const dt_conv_pairs *pairs_of(const dt_conv *conv, const dt_kernels *kernels) {
+    return conv->forward.lanewise ? NULL : kernels->conv_pairs();
+}
+
+/* Pairs of numbers of pictures; `ahead` is 0 for pairs of channels. */
+typedef struct pairing {
+    const dt_conv_pairs *pairs;
+    dt_real *to;
+    const dt_real *from;
+    int64_t numbers, depth, ahead;
+    bool whole;
+} pairing;
+
+static void pair_pictures(void *context, int64_t begin, int64_t end) {
+    const pairing *p = context;
+    for (int64_t at = begin * p->numbers; at < end * p->numbers; at += p->numbers)
+        if (p->ahead > 0)
+            p->pairs->of_pixels(p->to + at, p->from + at, p->numbers, p->ahead);
+        else
+            p->pairs->of_channels(p->to + at, p->from + at, p->numbers / p->depth, p->depth, p->whole);
+}
+
+static void pair_channels(const dt_conv_pairs *pairs, const dt_conv_walk *walk, int64_t rows, dt_real *to,
+                          const dt_real *from, bool whole) {
+    pairing p = {pairs, to, from, source_numbers(walk), walk->depth, 0, whole};
+    dt_parallel(rows, 1, pair_pictures, &p);
+}
+
+static void pair_pixels(const dt_conv_pairs *pairs, int64_t rows, dt_real *to, const dt_real *from, int64_t numbers,
+                        int64_t ahead) {
+    pairing p = {pairs, to, from, numbers, 0, ahead, true};
+    dt_parallel(rows, 1, pair_pictures, &p);
+}
+
+/* The weights in 8 bits of precision, as float32. */
+static const dt_real *round_weights(const dt_conv *conv, const dt_kernels *kernels, const dt_real *w, void *workspace) {
+    dt_real *rounded = (dt_real *)(void *)(runs_of(conv, workspace) + conv->run_room * dt_threads());
+    kernels->round_to_bf16(rounded, w, conv->weights);
+    return rounded;
+}
+
+void dt_conv_forward_bf16(const dt_conv *conv, const dt_kernels *kernels, int64_t rows, dt_real *y, dt_real *rounded,
+                          const dt_real *x, const dt_real *w, const dt_real *b, void *workspace) {
+    const dt_conv_pairs *pairs = pairs_of(conv, kernels);
+    dt_conv_pass pass = forward_pass(conv, rows, y, rounded, b);
+    if (pairs) {
+        pair_channels(pairs, pass.walk, rows, rounded, x, true);
+        gather_pairs(conv, pairs, pass, w, workspace);
+        return;
+    }
+    kernels->round_to_bf16(rounded, x, rows * source_numbers(pass.walk));
+    gather_reals(conv, kernels, pass, round_weights(conv, kernels, w, workspace), workspace);
+}
+
+static void backward_pairs(const dt_conv *conv, const dt_conv_pairs *pairs, int64_t rows, const dt_conv_gradients *to,
+                           dt_real *rounded, const dt_real *x, dt_real *dy, const dt_real *w, void *workspace) {
+    const dt_conv_walk *walk = &conv->forward;
+    if (to->dw) {
+        pair_pixels(pairs, rows, rounded, x, source_numbers(walk), walk->axis[1].source_step * walk->source_channels);
+        pair_pixels(pairs, rows, dy, dy, source_numbers(&conv->data), walk->target_channels);
+        sum_weights(conv, pairs->weights, rows, to->dw, rounded, dy, to->accumulate, workspace);
+    }
+    if (!to->dx) return;
+    pair_channels(pairs, &conv->data, rows, dy, dy, !to->dw);
+    gather_pairs(conv, pairs, data_pass(conv, rows, to->dx, dy), w, workspace);
+}
+
+void dt_conv_backward_bf16(const dt_conv *conv, const dt_kernels *kernels, int64_t rows, const dt_conv_gradients *to,
+                           dt_real *rounded, const dt_real *x, dt_real *dy, const dt_real *w, void *workspace) {
+    const dt_conv_pairs *pairs = pairs_of(conv, kernels);
+    if (pairs) {
+        backward_pairs(conv, pairs, rows, to, rounded, x, dy, w, workspace);
+        return;
+    }
+    kernels->round_to_bf16(dy, dy, rows * source_numbers(&conv->data));
+    if (to->dw) dt_conv_backward_weights(conv, kernels, rows, to->dw, rounded, dy, to->accumulate, workspace);
+    if (to->dx)
+        dt_conv_backward_data(conv, kernels, rows, to->dx, dy, round_weights(conv, kernels, w, workspace), workspace);
 }

@@ -17,6 +17,7 @@ typedef struct dt_conv_shape {
     int64_t in_channels, out_channels; /* multiples of groups */
     int64_t groups;                    /* output channels of a group see the input channels of that group only */
     bool bias;
+    bool bf16;                /* the passes in bf16 may be run, too */
     dt_activation activation; /* linear, relu or leaky_relu */
     dt_real slope;            /* leaky ReLU's */
 } dt_conv_shape;
@@ -36,5 +37,19 @@ void dt_conv_backward_data(const dt_conv *conv, const dt_kernels *kernels, int64
                            const dt_real *w, void *workspace);
 void dt_conv_backward_weights(const dt_conv *conv, const dt_kernels *kernels, int64_t rows, dt_real *dw,
                               const dt_real *x, const dt_real *dy, bool accumulate, void *workspace);
+
+/* The same of numbers that are rounded to bfloat16 first, with the bits float32's have of rounded numbers, and twice as
+ * fast where the processor multiplies pairs of them. `rounded` is as large as x; forward leaves in it what backward
+ * finds. dy's memory is used up. */
+void dt_conv_forward_bf16(const dt_conv *conv, const dt_kernels *kernels, int64_t rows, dt_real *y, dt_real *rounded,
+                          const dt_real *x, const dt_real *w, const dt_real *b, void *workspace);
+
+typedef struct dt_conv_gradients {
+    dt_real *dw, *dx; /* NULL for what is not asked for */
+    bool accumulate;  /* dw += ... */
+} dt_conv_gradients;
+
+void dt_conv_backward_bf16(const dt_conv *conv, const dt_kernels *kernels, int64_t rows, const dt_conv_gradients *to,
+                           dt_real *rounded, const dt_real *x, dt_real *dy, const dt_real *w, void *workspace);
 
 #endif

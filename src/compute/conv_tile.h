@@ -5,7 +5,9 @@
  *
  * as in tile.h, but l goes over lines and runs of a picture, and at its edge a run leaves out some of the rows: they
  * are skipped, not multiplied with zeros. Where a tile is lanewise, a[r, l] is a vector as b[l] is, and lanes are
- * channels that do not see each other. */
+ * channels that do not see each other.
+ *
+ * With CONV_PAIRS (convolve_pairs.c) a number of a and b is a pair of bfloat16 numbers, and l goes by twos. */
 #ifndef DTRAIN_COMPUTE_CONV_TILE_H
 #define DTRAIN_COMPUTE_CONV_TILE_H
 
@@ -56,6 +58,36 @@ INLINE const dt_real *conv_at(const dt_real *from, int64_t bytes) {
     return (const dt_real *)(const void *)((const char *)from + bytes);
 }
 
+#ifdef CONV_PAIRS
+enum { CONV_AT_ONCE = 2 }; /* products of a multiplication */
+
+/* fma of the members in the upper halves, then of the others (product_pairs.c). */
+INLINE vector conv_multiply(vector a, vector b, vector c) {
+    return (vector)_mm512_dpbf16_ps((__m512)c, (__m512bh)a, (__m512bh)b);
+}
+
+/* Upper halves alone: the lower ones become -0 and 0, whose product changes no sum. */
+INLINE vector conv_half_a(vector a) {
+    __m512i upper = _mm512_and_si512((__m512i)a, _mm512_set1_epi32((int)0xffff0000U));
+    return (vector)_mm512_or_si512(upper, _mm512_set1_epi32(0x8000));
+}
+INLINE vector conv_half_b(vector b) {
+    return (vector)_mm512_and_si512((__m512i)b, _mm512_set1_epi32((int)0xffff0000U));
+}
+#else
+enum { CONV_AT_ONCE = 1 };
+
+INLINE vector conv_multiply(vector a, vector b, vector c) {
+    return fma_vector(a, b, c);
+}
+INLINE vector conv_half_a(vector a) {
+    return a;
+}
+INLINE vector conv_half_b(vector b) {
+    return b;
+}
+#endif
+
 INLINE vector conv_load(const dt_real *from, const int v, const int vectors, const bool masked, lane_mask last) {
     from += v * PER_VECTOR;
     return masked && v == vectors - 1 ? load_lanes(from, last) : *(const vector *)from;
@@ -87,7 +119,7 @@ typedef enum conv_part { CONV_ALL, CONV_BUT_FIRST, CONV_BUT_LAST, CONV_SOME } co
 /* `rows` and what follows are constants where it is called. */
 INLINE void conv_run(vector sum[CONV_ROWS][CONV_WIDEST], const conv_tile *at, const dt_real *from,
                      const dt_real *weights, const dt_conv_run *run, const int rows, const int vectors,
-                     const bool masked, const bool lanewise, const conv_part part) {
+                     const bool masked, const bool lanewise, const conv_part part, const bool half) {
     const dt_real *b = weights + run->b;
     const int pointers = (rows + 4) / 5;
     conv_rows a = {.down = at->a_row * CONV_BYTES, .thrice = 3 * at->a_row * CONV_BYTES};
@@ -105,15 +137,19 @@ INLINE void conv_run(vector sum[CONV_ROWS][CONV_WIDEST], const conv_tile *at, co
     for (int64_t left = run->count; left > 0; left--, b = conv_at(b, next)) {
         vector row[CONV_WIDEST];
 #pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++) row[v] = conv_load(b, v, vectors, masked, at->last);
+        for (int v = 0; v < vectors; v++) {
+            row[v] = conv_load(b, v, vectors, masked, at->last);
+            if (half) row[v] = conv_half_b(row[v]);
+        }
 #pragma GCC unroll 16
         for (int r = part == CONV_BUT_FIRST; r < rows - (part == CONV_BUT_LAST); r++) {
             if (part == CONV_SOME && !(some >> r & 1)) continue;
             const dt_real *number = conv_row(&a, r);
 #pragma GCC unroll 4
-            for (int v = 0; v < vectors; v++)
-                sum[r][v] = fma_vector(lanewise ? conv_load(number, v, vectors, masked, at->last) : same(*number),
-                                       row[v], sum[r][v]);
+            for (int v = 0; v < vectors; v++) {
+                vector factor = lanewise ? conv_load(number, v, vectors, masked, at->last) : same(*number);
+                sum[r][v] = conv_multiply(half ? conv_half_a(factor) : factor, row[v], sum[r][v]);
+            }
         }
 #pragma GCC unroll 4
         for (int p = 0; p < pointers; p++) a.fifth[p] = conv_at(a.fifth[p], across);
@@ -158,14 +194,16 @@ INLINE void conv_sums(const conv_tile *at, const int rows, const int vectors, co
         for (int64_t line = 0; line < at->lines; line++) {
             const dt_real *a = at->a + target * at->a_target + line * at->a_line, *b = at->b + line * at->b_line;
             for (const dt_conv_run *run = at->runs; run < at->runs + at->run_count; run++) {
-                if (run->rows == all)
-                    conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, CONV_ALL);
+                if (CONV_AT_ONCE > 1 && run->half)
+                    conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, CONV_SOME, true);
+                else if (run->rows == all)
+                    conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, CONV_ALL, false);
                 else if (!masked && rows > 2 && run->rows == (all & (all << 1)))
-                    conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, CONV_BUT_FIRST);
+                    conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, CONV_BUT_FIRST, false);
                 else if (!masked && rows > 2 && run->rows == all >> 1)
-                    conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, CONV_BUT_LAST);
+                    conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, CONV_BUT_LAST, false);
                 else
-                    conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, CONV_SOME);
+                    conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, CONV_SOME, false);
             }
         }
         conv_store(sum, at, at->c + target * at->c_target, rows, vectors, masked);

@@ -44,6 +44,7 @@ typedef struct dt_conv_walk {
 typedef struct dt_conv_run {
     int64_t a, b, count;
     uint32_t rows; /* of the tile that take part, a bit each */
+    bool half;     /* of pairs, the upper members alone; `count` is 1 then */
 } dt_conv_run;
 
 /* One pass over `rows` pictures. Forward and in the gradient of x: target from source and packed weights. In the
@@ -51,6 +52,7 @@ typedef struct dt_conv_run {
 typedef struct dt_conv_pass {
     const dt_conv_walk *walk;
     int64_t rows, bands;
+    int64_t source_picture;               /* numbers from a picture of the source to the next; not for dw */
     const dt_real *source, *other, *bias; /* bias: NULL if there is none */
     dt_real *target;
     dt_conv_run *runs; /* room for run_room of them, for every thread */
@@ -58,6 +60,20 @@ typedef struct dt_conv_pass {
     bool bend, add; /* bend: what is below 0 becomes slope times that, or 0 */
     dt_real slope;
 } dt_conv_pass;
+
+/* Convolutions of bfloat16 numbers where the processor multiplies two pairs of them at once (convolve_pairs.c). A pair
+ * has the place of a number, so a walk of pairs has half as many source channels. */
+typedef struct dt_conv_pairs {
+    /* `depth`: numbers that make walk->depth pairs. */
+    void (*pack)(dt_real *packed, const dt_real *w, const dt_conv_walk *walk, int64_t depth, bool turned);
+    void (*gather)(const dt_conv_pass *pass, int64_t begin, int64_t end);
+    void (*weights)(const dt_conv_pass *pass, int64_t begin, int64_t end);
+    /* to[groups, pairs] of a pixel = from[groups, depth], from the first pixel on; those may be the same memory. The
+     * numbers are rounded, or (`whole` false) upper halves are taken as they are. */
+    void (*of_channels)(dt_real *to, const dt_real *from, int64_t count, int64_t depth, bool whole);
+    /* to[i] = (from[i], from[i + ahead]) of a picture of n numbers, rounded, likewise. */
+    void (*of_pixels)(dt_real *to, const dt_real *from, int64_t n, int64_t ahead);
+} dt_conv_pairs;
 
 /* Columns that packed weights of a group are filled up to, the same for all instruction sets. */
 static inline int64_t dt_conv_packed_width(int64_t width) {

@@ -119,6 +119,7 @@ typedef struct dt_cell {
 /* One instruction set's kernels. Shapes are row-major. Unless said otherwise outputs do not overlap inputs. */
 struct dt_conv_walk;
 struct dt_conv_pass;
+struct dt_conv_pairs;
 
 typedef struct dt_kernels {
     dt_isa isa;
@@ -281,6 +282,8 @@ typedef struct dt_kernels {
     void (*conv_pack)(dt_real *packed, const dt_real *w, const struct dt_conv_walk *walk, bool turned);
     void (*conv_gather)(const struct dt_conv_pass *pass, int64_t begin, int64_t end);
     void (*conv_weights)(const struct dt_conv_pass *pass, int64_t begin, int64_t end);
+    /* The same of pairs of bfloat16 numbers; NULL where the processor has no instruction for it. */
+    const struct dt_conv_pairs *(*conv_pairs)(void);
 
     /* Independent fused multiply-adds of numbers in registers, many for each of `rounds`; with bf16 as products of
      * bfloat16 numbers make them. Returns the floating-point operations. */

@@ -26,7 +26,7 @@
     /* decoding.c */ X(attend_place) \
     /* rotary.c */ X(rotate) \
     /* product.c */ X(product) /* product_bf16.c */ X(product_bf16) \
-    /* convolve.c */ X(conv_pack) X(conv_gather) X(conv_weights) \
+    /* convolve.c */ X(conv_pack) X(conv_gather) X(conv_weights) X(conv_pairs) \
     /* peak.c */ X(multiply_add) \
     /* updates.c */ X(sgd) X(adam) X(adam_moments) X(adam_direction) X(rmsprop) X(adagrad) \
     /* arrays.c */ X(sum_squares) X(blend) X(transpose) X(transpose_bf16) X(add) X(convert) \
@@ -39,7 +39,8 @@ DT_SLOTS(DT_DECLARE)
 
 /* product_pairs.c, for processors with AVX512-BF16 */
 void dt_product_pairs(const dt_matrix_product_bf16 *p);
-double dt_multiply_add_pairs(int64_t rounds); /* peak_pairs.c */
+extern const struct dt_conv_pairs dt_convolve_pairs; /* convolve_pairs.c */
+double dt_multiply_add_pairs(int64_t rounds);        /* peak_pairs.c */
 
 /* By dt_cell_kind. */
 __typeof__(*((dt_kernels *)0)->cell_forward[0]) DT_OF_ISA(dt_rnn_forward), DT_OF_ISA(dt_gru_forward),

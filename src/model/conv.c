@@ -24,9 +24,7 @@ typedef struct conv_config {
 typedef struct conv_state {
     dt_conv_shape shape;
     dt_conv *conv;
-    bool rounds;          /* in bf16 */
-    dt_real *rounded;     /* [rows, in]: x in 8 bits of precision, kept for backward when training */
-    int64_t weights, own; /* how many there are; elements of the workspace before them, in 8 bits */
+    dt_real *rounded; /* [rows, in]: x in 8 bits of precision, kept for backward when training; in bf16 only */
 } conv_state;
 
 #define FIELD(name) .key = #name, .offset = offsetof(conv_config, name)
@@ -93,26 +91,20 @@ static dt_status plan_params(dt_layer *layer, dt_plan *plan, const dt_conv_shape
     return bias ? dt_plan_param(plan, layer, "b", &(dt_shape){1, {out}}, 0) : dt_ok();
 }
 
-/* In bf16 what is multiplied has 8 bits of precision, and is multiplied as float32, which gives the sums that products
- * of bfloat16 are everywhere. Few products to a sum, or sums that share no number, stay float32, as in a dense layer.
+/* In bf16 what is multiplied has 8 bits of precision. Few products to a sum, or sums that share no number, stay
+ * float32, as in a dense layer.
  */
 static bool rounds(const dt_plan *plan, const dt_conv_shape *s) {
     int64_t products = s->window.kernel[0] * s->window.kernel[1] * (s->in_channels / s->groups);
     return dt_plan_spec(plan)->bf16 && products >= 32 && s->out_channels / s->groups >= 16;
 }
 
-/* The workspace: the convolution's, then the rounded weights. */
-static dt_status plan_workspace(dt_layer *layer, dt_plan *plan) {
+static dt_status plan_rounded(dt_layer *layer, dt_plan *plan) {
     conv_state *state = layer->state;
-    const size_t whole = 16; /* elements of a line of the cache */
-    size_t elements = (dt_conv_workspace(state->conv) / sizeof(dt_real) + whole) / whole * whole;
-    state->own = (int64_t)elements;
-    if (!state->rounds) return dt_plan_workspace(plan, layer, dt_conv_workspace(state->conv));
-    state->weights = (int64_t)layer->table->tensors[layer->param[0]].count;
     int64_t in = dt_shape_count(&layer->in);
-    DT_TRY(dt_plan_training(plan) ? dt_plan_memory(plan, &state->rounded, in)
-                                  : dt_plan_rounded(plan, &state->rounded, in));
-    return dt_plan_workspace(plan, layer, (elements + (size_t)state->weights) * sizeof(dt_real));
+    if (!state->shape.bf16) return dt_ok();
+    return dt_plan_training(plan) ? dt_plan_memory(plan, &state->rounded, in)
+                                  : dt_plan_rounded(plan, &state->rounded, in);
 }
 
 static dt_status plan(dt_layer *layer, dt_plan *plan) {
@@ -131,7 +123,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     shape->bias = config->bias;
     shape->activation = is_fused(config) ? (dt_activation)config->activation : DT_LINEAR;
     shape->slope = (dt_real)config->slope;
-    state->rounds = rounds(plan, shape);
+    shape->bf16 = rounds(plan, shape);
     const int64_t *out = shape->window.out;
     layer->out = (dt_shape){3, {out[0], out[1], config->out}};
     if (layer->kind->variant == 1) layer->out = (dt_shape){2, {out[1], config->out}};
@@ -146,7 +138,8 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
                             layer->source, layer->name));
     if (dt_activation_keeps_slope(config->activation) && dt_plan_training(plan))
         DT_TRY(dt_plan_scratch(plan, layer, dt_shape_count(&layer->out)));
-    return plan_workspace(layer, plan);
+    DT_TRY(plan_rounded(layer, plan));
+    return dt_plan_workspace(plan, layer, dt_conv_workspace(state->conv));
 }
 
 static void finish(dt_layer *layer) {
@@ -168,23 +161,15 @@ static int64_t pixels_of(const dt_layer *layer, const dt_pass *pass) {
     return pass->rows * (dt_shape_count(&layer->out) / ((const conv_config *)layer->config)->out);
 }
 
-/* The weights as they are multiplied. */
-static const dt_real *weights_of(const dt_layer *layer, const dt_pass *pass) {
-    const conv_state *state = layer->state;
-    const dt_real *w = DT_PARAM(layer, pass->weights, 0);
-    if (!state->rounds) return w;
-    dt_real *rounded = (dt_real *)layer->workspace + state->own;
-    pass->kernels->round_to_bf16(rounded, w, state->weights);
-    return rounded;
-}
-
 static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y) {
     const conv_config *config = layer->config;
     const conv_state *state = layer->state;
     const dt_real *b = config->bias ? DT_PARAM(layer, pass->weights, 1) : NULL;
-    if (state->rounds) pass->kernels->round_to_bf16(state->rounded, x, pass->rows * dt_shape_count(&layer->in));
-    dt_conv_forward(state->conv, pass->kernels, pass->rows, y, state->rounds ? state->rounded : x,
-                    weights_of(layer, pass), b, layer->workspace);
+    const dt_real *w = DT_PARAM(layer, pass->weights, 0);
+    if (state->shape.bf16)
+        dt_conv_forward_bf16(state->conv, pass->kernels, pass->rows, y, state->rounded, x, w, b, layer->workspace);
+    else
+        dt_conv_forward(state->conv, pass->kernels, pass->rows, y, x, w, b, layer->workspace);
     if (is_fused(config)) return;
     dt_real *slope = pass->training && layer->scratch_count > 0 ? layer->scratch[0] : NULL;
     pass->kernels->bias_activate(y, slope, NULL, pixels_of(layer, pass), config->out, (dt_activation)config->activation,
@@ -198,16 +183,16 @@ static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *
     dt_real *db = config->bias ? DT_PARAM(layer, pass->grads, 1) : NULL;
     pass->kernels->activate_backward(dy, db, y, layer->scratch[0], pixels_of(layer, pass), config->out,
                                      (dt_activation)config->activation, (dt_real)config->slope, pass->accumulate);
-    if (state->rounds) {
-        pass->kernels->round_to_bf16(dy, dy, pass->rows * dt_shape_count(&layer->out));
-        x = state->rounded;
+    const dt_real *w = DT_PARAM(layer, pass->weights, 0);
+    dt_real *dw = pass->adjoint ? NULL : DT_PARAM(layer, pass->grads, 0);
+    if (state->shape.bf16) {
+        dt_conv_backward_bf16(state->conv, pass->kernels, pass->rows, &(dt_conv_gradients){dw, dx, pass->accumulate},
+                              state->rounded, x, dy, w, layer->workspace);
+        return;
     }
-    if (!pass->adjoint)
-        dt_conv_backward_weights(state->conv, pass->kernels, pass->rows, DT_PARAM(layer, pass->grads, 0), x, dy,
-                                 pass->accumulate, layer->workspace);
-    if (dx)
-        dt_conv_backward_data(state->conv, pass->kernels, pass->rows, dx, dy, weights_of(layer, pass),
-                              layer->workspace);
+    if (dw)
+        dt_conv_backward_weights(state->conv, pass->kernels, pass->rows, dw, x, dy, pass->accumulate, layer->workspace);
+    if (dx) dt_conv_backward_data(state->conv, pass->kernels, pass->rows, dx, dy, w, layer->workspace);
 }
 
 #define CONVOLUTION(symbol, text, meaning, dimensions)                                                                 \

@@ -1,5 +1,5 @@
-/* The order of a convolution's sums (compute/convolve.c), bit for bit against plain chains, with every instruction set
- * this machine has: strides, padding, dilation, groups, channels that fill no vector. */
+/* The order of a convolution's sums (compute/conv_loops.h), bit for bit against plain chains, with every instruction
+ * set this machine has: strides, padding, dilation, groups, channels that fill no vector. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -215,6 +215,56 @@ static void check_chains(const dt_kernels *kernels, uint64_t seed) {
     free(dw);
 }
 
+static void round_all(float *x, int64_t n) {
+    EACH(i, n) {
+        uint32_t bits;
+        memcpy(&bits, &x[i], sizeof bits);
+        bits = (bits + 0x7fffU + (bits >> 16 & 1)) & 0xffff0000U;
+        memcpy(&x[i], &bits, sizeof bits);
+    }
+}
+
+/* Convolutions in bf16 are those of rounded numbers, to the bit: also where pairs of them are multiplied at once. */
+static void check_rounded_chains(const dt_kernels *kernels, uint64_t seed) {
+    dt_conv_shape s = some_shape(seed);
+    s.bf16 = true;
+    arrays a = make(&s), given = make(&s);
+    planned p = plan(&s);
+    float *const all[] = {a.x, a.w, a.dy}, *rounded = numbers(a.nx, 11), *dw = numbers(a.nw, 10);
+    const int64_t counts[] = {a.nx, a.nw, a.ny};
+    for (int i = 0; i < COUNT(all); i++) round_all(all[i], counts[i]);
+    for (int add = 0; add < 2; add++) {
+        dt_conv_forward_bf16(p.conv, kernels, s.rows, given.y, rounded, given.x, given.w, s.bias ? given.b : NULL,
+                             p.workspace);
+        chain_forward(&s, &a, a.y);
+        expect_same("rounded y", seed, given.y, a.y, a.ny);
+        float *dy = memcpy(numbers(a.ny, 4), given.dy, (size_t)a.ny * sizeof *dy);
+        dt_conv_gradients to = {given.dw, given.dx, add};
+        dt_conv_backward_bf16(p.conv, kernels, s.rows, &to, rounded, given.x, dy, given.w, p.workspace);
+        chain_data(&s, &a, a.dx);
+        expect_same("rounded dx", seed, given.dx, a.dx, a.nx);
+        chain_weights(&s, &a, dw, add);
+        expect_same(add ? "rounded dw, added" : "rounded dw", seed, given.dw, dw, a.nw);
+        memcpy(dy, given.dy, (size_t)a.ny * sizeof *dy);
+        to.dw = NULL;
+        dt_conv_backward_bf16(p.conv, kernels, s.rows, &to, rounded, given.x, dy, given.w, p.workspace);
+        expect_same("rounded dx alone", seed, given.dx, a.dx, a.nx);
+        free(dy);
+    }
+    unplan(&p);
+    drop(&a);
+    drop(&given);
+    free(rounded);
+    free(dw);
+}
+
+START_TEST(sums_of_rounded_numbers_are_the_same_chains) {
+    const dt_kernels *kernels = open_kernels(_i, 1);
+    if (!kernels) return;
+    for (uint64_t seed = 0; seed < 30; seed++) check_rounded_chains(kernels, seed);
+}
+END_TEST
+
 START_TEST(sums_are_chains_in_the_order_that_is_written_down) {
     const dt_kernels *kernels = open_kernels(_i, 1);
     if (!kernels) return;
@@ -227,6 +277,7 @@ START_TEST(threads_change_no_bit) {
     for (uint64_t seed = 0; seed < 20; seed++) {
         const dt_kernels *kernels = open_kernels(_i, 3);
         check_chains(kernels, seed);
+        if (seed % 4 == 2) check_rounded_chains(kernels, seed);
     }
 }
 END_TEST
@@ -327,9 +378,13 @@ END_TEST
 
 int main(void) {
     const TTest *const tests[] = {
-        sums_are_chains_in_the_order_that_is_written_down, threads_change_no_bit,
-        a_picture_has_the_same_bits_in_any_batch,          a_gradient_is_the_same_in_pieces,
-        what_lies_outside_the_picture_is_left_out,         relu_gives_zero_below_zero_and_lets_nan_through,
+        sums_are_chains_in_the_order_that_is_written_down,
+        sums_of_rounded_numbers_are_the_same_chains,
+        threads_change_no_bit,
+        a_picture_has_the_same_bits_in_any_batch,
+        a_gradient_is_the_same_in_pieces,
+        what_lies_outside_the_picture_is_left_out,
+        relu_gives_zero_below_zero_and_lets_nan_through,
     };
     say_what_is_missing();
     Suite *suite = suite_create("convolutions");

@@ -1,0 +1,355 @@
+/* Convolutions: the loops around the tile of conv_tile.h.
+ *
+ * The order of every sum is part of the format. Pixels of the window that lie outside the picture are left out.
+ *
+ *   y[n, i, j, o]   one chain of fused multiply-adds from 0 over (kernel row, kernel column, input channel of the
+ *                   group), ascending; then the bias is added, then the activation comes.
+ *   dx[n, h, w, c]  one chain from 0 over (output row, output column, output channel of the group), ascending: kernel
+ *                   rows and columns descend. Both go through their source as it lies in memory.
+ *   dw[p, q, c, o]  for each picture one chain from 0 over (output row, output column), ascending; it is added to the
+ *                   sum of the pictures before. One chain over all pictures would have 50 000 products where 64
+ *                   pictures of 28x28 are one batch, and rounding errors grow with their number.
+ *
+ * Pictures, bands of lines and blocks of weights may be worked on anywhere and by anyone: no chain is cut. */
+#ifndef DTRAIN_COMPUTE_CONV_LOOPS_H
+#define DTRAIN_COMPUTE_CONV_LOOPS_H
+
+#include "conv_tile.h"
+#include "slots.h"
+
+typedef void tile_function(const conv_tile *at);
+
+#define KIND(name, rows, vectors, lanewise)                                                                            \
+    static void name##_##rows##_##vectors(const conv_tile *at) {                                                       \
+        if (at->masked)                                                                                                \
+            conv_sums(at, rows, vectors, true, lanewise);                                                              \
+        else                                                                                                           \
+            conv_sums(at, rows, vectors, false, lanewise);                                                             \
+    }
+#define TILE(rows) KIND(tile, rows, 1, false) KIND(tile, rows, 2, false)
+#define WIDE(rows) KIND(tile, rows, 4, false)
+#ifndef CONV_PAIRS
+#    define LANEWISE(rows) KIND(lanewise, rows, 1, true) KIND(lanewise, rows, 2, true)
+#else
+#    define LANEWISE(rows)
+#endif
+
+/* clang-format off */
+TILE(1) TILE(2) WIDE(1) LANEWISE(1) LANEWISE(2)
+#define NAMES_2(kind, vectors) kind##_1_##vectors, kind##_2_##vectors
+#if CONV_ROWS >= 6
+TILE(3) TILE(4) TILE(5) TILE(6) WIDE(2) WIDE(3) LANEWISE(3) LANEWISE(4) LANEWISE(5) LANEWISE(6)
+#    define NAMES_3(kind, vectors) kind##_1_##vectors, kind##_2_##vectors, kind##_3_##vectors
+#    define NAMES_6(kind, vectors) NAMES_3(kind, vectors), kind##_4_##vectors, kind##_5_##vectors, kind##_6_##vectors
+#endif
+#if CONV_ROWS >= 12
+TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12) WIDE(4) WIDE(5) WIDE(6)
+#    define NAMES_12(vectors) NAMES_6(tile, vectors), tile_7_##vectors, tile_8_##vectors, tile_9_##vectors, \
+         tile_10_##vectors, tile_11_##vectors, tile_12_##vectors
+#endif
+#if CONV_ROWS == 14
+TILE(13) TILE(14)
+#    define NAMES(vectors) NAMES_12(vectors), tile_13_##vectors, tile_14_##vectors
+#elif CONV_ROWS == 12
+#    define NAMES(vectors) NAMES_12(vectors)
+#elif CONV_ROWS == 6
+#    define NAMES(vectors) NAMES_6(tile, vectors)
+#else
+#    define NAMES(vectors) NAMES_2(tile, vectors)
+#endif
+#if CONV_WIDE_ROWS == 6
+#    define WIDE_NAMES NAMES_6(tile, 4)
+#elif CONV_WIDE_ROWS == 3
+#    define WIDE_NAMES NAMES_3(tile, 4)
+#else
+#    define WIDE_NAMES tile_1_4
+#endif
+#ifdef CONV_PAIRS
+#    define LANEWISE_NAMES(vectors) NULL
+#elif CONV_LANEWISE_ROWS == 6
+#    define LANEWISE_NAMES(vectors) NAMES_6(lanewise, vectors)
+#else
+#    define LANEWISE_NAMES(vectors) NAMES_2(lanewise, vectors)
+#endif
+    /* clang-format on */
+
+    /* Columns that are worked on at once, and the tiles for them by their rows less one. */
+    typedef struct panel {
+    int64_t column; /* the first one, of a group */
+    int64_t columns, rows;
+    int vectors;
+    tile_function *const *tiles;
+} panel;
+
+static panel panel_at(const dt_conv_walk *walk, int64_t column) {
+    static tile_function *const ones[] = {NAMES(1)}, *const twos[] = {NAMES(2)}, *const fours[] = {WIDE_NAMES};
+    static tile_function *const lane_ones[] = {LANEWISE_NAMES(1)}, *const lane_twos[] = {LANEWISE_NAMES(2)};
+    int64_t left = walk->width - column, vectors = (left + PER_VECTOR - 1) / PER_VECTOR;
+    panel at = {.column = column, .rows = CONV_ROWS, .vectors = 2, .tiles = twos};
+    if (walk->lanewise) {
+        at.rows = CONV_LANEWISE_ROWS;
+        at.tiles = lane_twos;
+    }
+    if (vectors == 1) {
+        at.vectors = 1;
+        at.tiles = walk->lanewise ? lane_ones : ones;
+    } else if (vectors >= 4 && !walk->lanewise) {
+        at.vectors = 4;
+        at.rows = CONV_WIDE_ROWS;
+        at.tiles = fours;
+    }
+    int64_t wide = at.vectors * PER_VECTOR;
+    at.columns = left < wide ? left : wide;
+    return at;
+}
+
+/* How a line of `count` targets is cut in tiles of about equal size. */
+static int64_t tile_rows(int64_t count, int64_t most, int64_t done) {
+    int64_t tiles = (count - done + most - 1) / most;
+    return (count - done + tiles - 1) / tiles;
+}
+
+static void set_columns(conv_tile *at, const panel *p) {
+    int64_t some = p->columns % PER_VECTOR;
+    at->masked = some != 0;
+    at->last = first_lanes(some ? some : PER_VECTOR);
+}
+
+static uint32_t rows_mask(int64_t begin, int64_t end) { /* bits begin to end - 1 */
+    return (uint32_t)((1ULL << end) - (1ULL << begin));
+}
+
+/* ---- packed weights ---- */
+
+/* Weights of a group: panel after panel, each [kernel row, kernel column, source channel, columns]. */
+static const dt_real *packed_panel(const dt_conv_walk *walk, const dt_real *packed, int64_t group, int64_t column) {
+    int64_t taps = walk->axis[0].kernel * walk->axis[1].kernel;
+    return packed + (group * dt_conv_packed_width(walk->width) + column) * taps * walk->depth;
+}
+
+/* ---- forward, and the gradient of x ---- */
+
+/* One phase down and one across, in the panel of a group, of one picture. */
+typedef struct piece {
+    const dt_conv_phase *down, *across;
+    int64_t begin, end; /* lines of the phase */
+    const dt_real *source, *packed;
+    dt_real *target;
+} piece;
+
+/* What `rows` targets from m on see of a line of sources. */
+static int64_t find_runs(dt_conv_run *runs, const dt_conv_walk *walk, const dt_conv_phase *phase, int64_t wide,
+                         int64_t m, int64_t rows) {
+    const dt_conv_axis *axis = &walk->axis[1];
+    const bool joined = walk->groups == 1 && axis->source_tap == 1 && axis->index_tap == 1 && !walk->lanewise;
+    int64_t count = 0;
+    for (const dt_conv_tap *tap = axis->tap + phase->first; tap < axis->tap + phase->first + phase->taps; tap++) {
+        int64_t begin = tap->begin > m ? tap->begin - m : 0, end = tap->end - m < rows ? tap->end - m : rows;
+        if (begin >= end) continue;
+        dt_conv_run run = {.a = (tap->source + m * axis->source_step) * walk->source_channels,
+                           .b = tap->index * walk->depth * wide,
+                           .count = walk->depth,
+                           .rows = rows_mask(begin, end)};
+        if (joined && count > 0 && runs[count - 1].rows == run.rows)
+            runs[count - 1].count += run.count;
+        else
+            runs[count++] = run;
+    }
+    return count;
+}
+
+/* A column of tiles: lines that see the same rows of the window are one call. */
+static void run_lines(const dt_conv_pass *pass, const piece *at, conv_tile *tile, tile_function *function, int64_t m) {
+    const dt_conv_walk *walk = pass->walk;
+    const dt_conv_axis *down = &walk->axis[0], *across = &walk->axis[1];
+    const int64_t source_line = across->sources * walk->source_channels;
+    const int64_t target_line = across->targets * walk->target_channels;
+    const int64_t packed_line = across->kernel * walk->depth * tile->b_next;
+    const dt_conv_tap *taps = down->tap + at->down->first;
+    tile->a_line = down->source_tap * source_line;
+    tile->b_line = down->index_tap * packed_line;
+    tile->a_target = down->source_step * source_line;
+    tile->c_target = down->target_step * target_line;
+    for (int64_t line = at->begin; line < at->end; line += tile->targets) {
+        int64_t first = 0, end = at->down->taps, until = at->end;
+        while (first < end && line < taps[first].begin) first++;
+        while (end > first && line >= taps[end - 1].end) end--;
+        if (first > 0 && taps[first - 1].begin < until) until = taps[first - 1].begin;
+        if (end > first && taps[end - 1].end < until) until = taps[end - 1].end;
+        tile->targets = until - line;
+        tile->lines = end - first;
+        if (first < end) {
+            tile->a = at->source + (taps[first].source + line * down->source_step) * source_line;
+            tile->b = at->packed + taps[first].index * packed_line;
+        }
+        int64_t row = at->down->target + line * down->target_step;
+        int64_t column = at->across->target + m * across->target_step;
+        tile->c = at->target + row * target_line + column * walk->target_channels;
+        function(tile);
+    }
+}
+
+static void run_piece(const dt_conv_pass *pass, const piece *at, const panel *p, const dt_real *bias) {
+    const dt_conv_walk *walk = pass->walk;
+    const dt_conv_axis *across = &walk->axis[1];
+    const int64_t wide = p->vectors * PER_VECTOR;
+    conv_tile tile = {.bias = bias,
+                      .c_row = across->target_step * walk->target_channels,
+                      .a_row = across->source_step * walk->source_channels,
+                      .a_next = 1,
+                      .b_next = wide,
+                      .runs = pass->runs,
+                      .bend = pass->bend,
+                      .slope = pass->slope};
+    set_columns(&tile, p);
+    for (int64_t m = 0, rows; m < at->across->count; m += rows) {
+        rows = tile_rows(at->across->count, p->rows, m);
+        tile.run_count = find_runs(pass->runs, walk, at->across, wide, m, rows);
+        run_lines(pass, at, &tile, p->tiles[rows - 1], m);
+    }
+}
+
+static int64_t up(int64_t a, int64_t b) {
+    return a > 0 ? (a + b - 1) / b : 0;
+}
+
+static void run_panel(const dt_conv_pass *pass, int64_t row, int64_t band, int64_t group, const panel *p) {
+    const dt_conv_walk *walk = pass->walk;
+    const dt_conv_axis *down = &walk->axis[0], *across = &walk->axis[1];
+    const int64_t from = band * down->targets / pass->bands, to = (band + 1) * down->targets / pass->bands;
+    const int64_t column = group * walk->width + p->column, lanes = walk->lanewise ? p->column : group * walk->depth;
+    piece at = {.source = pass->source + row * pass->source_picture + lanes,
+                .packed = packed_panel(walk, pass->other, group, p->column),
+                .target = pass->target + row * down->targets * across->targets * walk->target_channels + column};
+    for (int64_t i = 0; i < down->phases; i++) {
+        at.down = &down->phase[i];
+        at.begin = up(from - at.down->target, down->target_step);
+        at.end = up(to - at.down->target, down->target_step);
+        if (at.begin >= at.end) continue;
+        for (int64_t j = 0; j < across->phases; j++) {
+            at.across = &across->phase[j];
+            run_piece(pass, &at, p, pass->bias ? pass->bias + column : NULL);
+        }
+    }
+}
+
+/* Units are [picture, band, group]. */
+INLINE void gather_units(const dt_conv_pass *pass, int64_t begin, int64_t end) {
+    const dt_conv_walk *walk = pass->walk;
+    for (int64_t unit = begin; unit < end; unit++) {
+        int64_t group = unit % walk->groups, band = unit / walk->groups % pass->bands;
+        int64_t row = unit / walk->groups / pass->bands;
+        for (int64_t j = 0; j < walk->width; j += PER_VECTOR * panel_at(walk, j).vectors) {
+            panel p = panel_at(walk, j);
+            run_panel(pass, row, band, group, &p);
+        }
+    }
+}
+
+/* ---- the gradient of w ---- */
+
+/* Where a block of rows of w lies: rows are [kernel column, source channel] within a kernel row. */
+typedef struct block {
+    int64_t group, kernel_row, begin, end;
+} block;
+
+static block block_of(const dt_conv_walk *walk, int64_t unit) {
+    int64_t blocks = dt_conv_blocks(walk), span = dt_conv_span(walk);
+    int64_t cuts = (span + DT_CONV_BLOCK - 1) / DT_CONV_BLOCK, at = unit % blocks;
+    block out = {.group = unit / blocks / walk->axis[0].kernel, .kernel_row = unit / blocks % walk->axis[0].kernel};
+    out.begin = at / cuts * span + at % cuts * DT_CONV_BLOCK;
+    out.end = at / cuts * span + (at % cuts == cuts - 1 ? span : (at % cuts + 1) * DT_CONV_BLOCK);
+    return out;
+}
+
+/* The rows of a tile, from `first` on, whose source is inside the picture at output column j. */
+static uint32_t rows_at(const dt_conv_walk *walk, int64_t first, int64_t rows, int64_t j) {
+    const dt_conv_tap *taps = walk->axis[1].tap;
+    uint32_t mask = 0;
+    for (int64_t r = 0; r < rows; r++) {
+        const dt_conv_tap *tap = &taps[(first + r) / walk->depth];
+        mask |= (uint32_t)(tap->begin <= j && j < tap->end) << r;
+    }
+    return mask;
+}
+
+/* Of pairs of pixels the last run has half as many; an odd one is a run by itself. */
+static int64_t in_pairs(dt_conv_run *runs, int64_t count, int64_t a_pixel, int64_t b_pixel) {
+    if (CONV_AT_ONCE == 1) return count;
+    dt_conv_run *last = &runs[count - 1], whole = *last;
+    const int64_t before = whole.count - 1;
+    if (whole.count > 1) {
+        last->count = whole.count / 2;
+        last++;
+    }
+    if (whole.count % 2 == 1)
+        *last++ = (dt_conv_run){whole.a + before * a_pixel, whole.b + before * b_pixel, 1, whole.rows, true};
+    return last - runs;
+}
+
+/* Output columns, in runs that the same rows of the tile take part in. */
+static int64_t find_pixels(dt_conv_run *runs, const dt_conv_walk *walk, int64_t first, int64_t rows) {
+    const dt_conv_axis *across = &walk->axis[1];
+    const dt_conv_tap *left = &across->tap[first / walk->depth],
+                      *right = &across->tap[(first + rows - 1) / walk->depth];
+    int64_t count = 0, step;
+    for (int64_t j = right->begin; j < left->end; j += step) {
+        bool all = j >= left->begin && j < right->end;
+        step = all ? right->end - j : 1;
+        uint32_t mask = all ? rows_mask(0, rows) : rows_at(walk, first, rows, j);
+        if (mask == 0) continue;
+        runs[count++] = (dt_conv_run){.a = j * across->source_step * walk->source_channels,
+                                      .b = j * walk->target_channels,
+                                      .count = step,
+                                      .rows = mask};
+        count = in_pairs(runs, count, across->source_step * walk->source_channels, walk->target_channels);
+    }
+    return count;
+}
+
+/* One picture's part of a block, in the columns of a panel. */
+static void add_picture(const dt_conv_pass *pass, int64_t row, const block *of, const panel *p) {
+    const dt_conv_walk *walk = pass->walk;
+    const dt_conv_axis *down = &walk->axis[0], *across = &walk->axis[1];
+    const dt_conv_tap *tap = &down->tap[of->kernel_row];
+    const int64_t depth = walk->depth, channels = walk->source_channels, dilation = across->source_tap;
+    const int64_t column = of->group * walk->width + p->column;
+    const int64_t lanes = walk->lanewise ? p->column : of->group * depth;
+    conv_tile tile = {.c_row = walk->target_channels,
+                      .a_row = depth == 1 ? dilation * channels : 1,
+                      .a_next = CONV_AT_ONCE * across->source_step * channels,
+                      .b_next = CONV_AT_ONCE * walk->target_channels,
+                      .targets = 1,
+                      .lines = tap->end > tap->begin ? tap->end - tap->begin : 0,
+                      .a_line = down->source_step * across->sources * channels,
+                      .b_line = across->targets * walk->target_channels,
+                      .runs = pass->runs,
+                      .add = pass->add || row > 0};
+    set_columns(&tile, p);
+    int64_t line = tap->source + tap->begin * down->source_step; /* a line and a column before the picture's first */
+    const dt_real *a =
+        pass->source + lanes + ((row * down->sources + line) * across->sources + across->tap[0].source) * channels;
+    tile.b = pass->other + (row * down->targets + tap->begin) * tile.b_line + column;
+    for (int64_t r = of->begin, rows; r < of->end; r += rows) {
+        rows = tile_rows(of->end, p->rows, r);
+        tile.run_count = find_pixels(pass->runs, walk, r, rows);
+        tile.a = a + r / depth * dilation * channels + r % depth;
+        tile.c = pass->target + (of->kernel_row * across->kernel * depth + r) * walk->target_channels + column;
+        p->tiles[rows - 1](&tile); // NOLINT(clang-analyzer-core.CallAndMessage): 1 <= rows <= p->rows
+    }
+}
+
+/* Units are [group, kernel row, block]. */
+INLINE void weights_units(const dt_conv_pass *pass, int64_t begin, int64_t end) {
+    const dt_conv_walk *walk = pass->walk;
+    for (int64_t row = 0; row < pass->rows; row++)
+        for (int64_t j = 0; j < walk->width; j += PER_VECTOR * panel_at(walk, j).vectors) {
+            panel p = panel_at(walk, j);
+            for (int64_t unit = begin; unit < end; unit++) {
+                block of = block_of(walk, unit);
+                add_picture(pass, row, &of, &p);
+            }
+        }
+}
+
+#endif
