@@ -25,6 +25,7 @@ static const command commands[] = {
     {"eval", true, dt_cli_eval, dt_usage_eval, "loss and accuracy of a checkpoint on a dataset", NULL},
     {"predict", true, dt_cli_predict, dt_usage_predict, "what a trained model says of samples, into a file", NULL},
     {"sample", false, dt_cli_sample, dt_usage_sample, "text from a checkpoint of a text model", NULL},
+    {"top", false, dt_cli_top, dt_usage_top, "a run as it goes, in a terminal, from another shell", NULL},
     {"init", false, dt_cli_init, dt_usage_init, "a first recipe for a data set", NULL},
     {"inspect", false, dt_cli_inspect, dt_usage_inspect,
      "what is in a checkpoint, dataset, metrics file or any HDF5 file", NULL},

@@ -1,8 +1,7 @@
-/* Follows metrics.jsonl by its name: pieces of fixed size are read, cut into lines, and lines into rows. */
+/* Lines of metrics.jsonl become rows. */
 #include "history.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,21 +11,13 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "flat.h"
+#include "lines.h"
 
 struct dt_history {
     const dt_history_series *series;
     int series_count;
     dt_history_taker taker;
-    char path[4096];
-    int fd; /* -1: there is no file yet */
-    dev_t device;
-    ino_t inode;
-    int64_t offset; /* bytes read */
-    bool begun;
-    char line[DT_HISTORY_LINE]; /* the beginning of a line that is not whole */
-    size_t held;
-    bool skipping; /* it is too long */
-    int64_t odd;
+    dt_lines *lines;
 };
 
 /* ---- a row ---- */
@@ -59,7 +50,8 @@ static void take_infinite(const char *const *columns, const dt_flat *pair, doubl
 }
 
 /* Gives the row of a whole line, where its series is wanted. False: it is none. */
-static bool take_line(dt_history *h, char *text) {
+static bool take_line(void *context, char *text) {
+    dt_history *h = context;
     double values[DT_HISTORY_COLUMNS];
     dt_flat_line line;
     dt_flat pair;
@@ -81,87 +73,13 @@ static bool take_line(dt_history *h, char *text) {
     return line.good;
 }
 
-/* ---- lines ---- */
-
-/* Takes text[count], which follows what is held. */
-static bool take_text(dt_history *h, const char *text, size_t count) {
-    bool news = false;
-    while (count > 0) {
-        const char *end = memchr(text, '\n', count);
-        size_t length = end ? (size_t)(end - text) : count;
-        if (h->held + length >= sizeof h->line) h->skipping = true;
-        if (!h->skipping) memcpy(h->line + h->held, text, length);
-        h->held = h->skipping ? 0 : h->held + length;
-        if (!end) return news;
-        h->line[h->held] = '\0';
-        bool taken = !h->skipping && strlen(h->line) == h->held && take_line(h, h->line);
-        news = news || taken;
-        if (!taken) h->odd++;
-        h->held = 0;
-        h->skipping = false;
-        text = end + 1;
-        count -= length + 1;
-    }
-    return news;
-}
-
-/* ---- the file ---- */
-
-static void begin(dt_history *h) {
-    h->offset = 0;
-    h->held = 0;
-    h->skipping = false;
-    h->odd = 0;
-    h->begun = true;
+static void begin(void *context) {
+    const dt_history *h = context;
     h->taker.begin(h->taker.context);
 }
 
-static void close_file(dt_history *h) {
-    if (h->fd >= 0) close(h->fd);
-    h->fd = -1;
-}
-
-/* Opens the file that has the name now, unless it is the one at hand and has not become shorter. *anew: rows begin. */
-static dt_status open_present(dt_history *h, bool *anew) {
-    struct stat info;
-    *anew = false;
-    if (stat(h->path, &info) != 0) {
-        if (errno == ENOENT) return dt_ok(); /* not yet, or not for the moment in which a network file system renames */
-        return dt_fail(DT_ERR_IO, "%s: %s", h->path, strerror(errno));
-    }
-    bool same = h->fd >= 0 && info.st_dev == h->device && info.st_ino == h->inode && info.st_size >= h->offset;
-    if (same) return dt_ok();
-    int fd;
-    DT_TRY(dt_file_open(h->path, &fd, NULL));
-    if (fstat(fd, &info) != 0) {
-        int reason = errno;
-        close(fd);
-        return dt_fail(DT_ERR_IO, "%s: %s", h->path, strerror(reason));
-    }
-    close_file(h);
-    h->fd = fd;
-    h->device = info.st_dev;
-    h->inode = info.st_ino;
-    *anew = true;
-    return dt_ok();
-}
-
 dt_status dt_history_follow(dt_history *h, bool *news) {
-    bool anew, any = false;
-    char piece[65536];
-    if (news) *news = false;
-    DT_TRY(open_present(h, &anew));
-    if (anew) begin(h);
-    while (h->fd >= 0) {
-        ssize_t got = pread(h->fd, piece, sizeof piece, h->offset);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return dt_fail(DT_ERR_IO, "%s: %s", h->path, strerror(errno));
-        if (got == 0) break;
-        h->offset += got;
-        any = take_text(h, piece, (size_t)got) || any;
-    }
-    if (news) *news = any || anew;
-    return dt_ok();
+    return dt_lines_follow(h->lines, news);
 }
 
 /* ---- opening ---- */
@@ -196,8 +114,7 @@ dt_status dt_history_open(dt_history **out, const char *directory, const dt_hist
     h->series = series;
     h->series_count = series_count;
     h->taker = taker;
-    h->fd = -1;
-    dt_status status = dt_path_join(h->path, directory, "metrics.jsonl");
+    dt_status status = dt_lines_create(&h->lines, directory, "metrics.jsonl", (dt_lines_taker){begin, take_line, h});
     if (status.code == DT_OK)
         *out = h;
     else
@@ -206,11 +123,11 @@ dt_status dt_history_open(dt_history **out, const char *directory, const dt_hist
 }
 
 int64_t dt_history_odd_lines(const dt_history *h) {
-    return h->odd;
+    return dt_lines_odd(h->lines);
 }
 
 void dt_history_close(dt_history *h) {
     if (!h) return;
-    close_file(h);
+    dt_lines_destroy(h->lines);
     dt_free(h);
 }

@@ -18,7 +18,6 @@ typedef struct dt_history_series {
     const char *const *columns; /* NULL-terminated; at most DT_HISTORY_COLUMNS */
 } dt_history_series;
 #define DT_HISTORY_COLUMNS 64
-#define DT_HISTORY_LINE 65536 /* bytes; a longer line is no row */
 
 typedef struct dt_history_taker {
     /* Rows begin, or begin anew: what was kept of earlier ones is to be forgotten. */

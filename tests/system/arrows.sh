@@ -14,13 +14,13 @@ doors = {  # what other rooms may include
     "config": "fields groups recipe yaml",
     "compute": "compute conv failure gemm isa kernels real subnormal tally threads",
     "comm": "comm comm_ranks node reduce watchdog",
-    "store": "checkpoint h5 h5_rows journal metrics publish rundir",
+    "store": "checkpoint h5 h5_rows journal lock_file metrics publish rundir",
     "data": "archive array augment batch classes foreign identity import named_arrays npz numbers proposal publish ranges safetensors sample_weights sampler samples scaling selection source survey table_look targets tokenizer weights_file",
     "optim": "optim",
     "model": "describe model",
     "use": "assessment assessment_json batch cause choose computed decoder evaluation export extras figures merge outputs pieces prediction results rows_state sample sink trained weights_match",
     "api": "",
-    "report": "flat history thin",
+    "report": "canvas events flat history picture terminal thin watch",
     "run": "bench eval import_weights named predict train",
 }
 blind = {"store": ["comm"], "data": ["comm"], "optim": ["comm", "store", "data"], "model": ["comm", "store", "optim"], "use": ["comm", "optim"], "api": ["comm", "optim"], "report": ["compute", "comm", "data", "optim", "model", "use", "api", "run"]}  # below, and yet not to be known

@@ -8,6 +8,7 @@
 #include "folder.h"
 #include "report/flat.h"
 #include "report/history.h"
+#include "report/lines.h"
 #include "report/thin.h"
 #include "store/metrics.h"
 #include "suite.h"
@@ -143,7 +144,7 @@ START_TEST(a_file_in_the_place_of_the_old_one_begins_anew) {
 END_TEST
 
 START_TEST(lines_that_are_no_rows_are_passed_over_and_counted) {
-    static char huge[3 * DT_HISTORY_LINE];
+    static char huge[3 * DT_LINES_LONGEST];
     memset(huge, 'x', sizeof huge - 1);
     append_text("{\"series\":\"train\",\"step\":1,\"loss\":2}\nnonsense\n");
     append_text(huge);
