@@ -45,6 +45,8 @@ typedef enum dt_flag {
     DT_FLAG_LOST,       /* the run directory is another job's now */
     DT_FLAG_NOT_FINITE, /* also raised by dt_reduce_add for a gradient that is not */
     DT_FLAG_FAILED,     /* a rank's gradient was not computed (dt_compute_failure) */
+    DT_FLAG_READY,      /* of a checkpoint in flight this rank's share is done */
+    DT_FLAG_STANDS,     /* or has not moved for too long */
     DT_FLAG_COUNT = 16
 } dt_flag;
 void dt_reduce_raise(dt_reducer *reducer, dt_flag flag);

@@ -185,8 +185,9 @@ static bool read_unit(const char *word, dt_span *out) {
 }
 
 static dt_verdict read_span(const dt_field *field, const char *text, dt_value *out) {
-    out->span = (dt_span){0, DT_SPAN_NEVER};
-    if (strcasecmp(text, "never") == 0) return within(field, 0);
+    bool word = field->choices && strcmp(text, field->choices[0]) == 0;
+    out->span = (dt_span){0, word ? DT_SPAN_BUDGET : DT_SPAN_NEVER};
+    if (word || strcasecmp(text, "never") == 0) return within(field, 0);
     const char *end = number_end(text);
     dt_span span = {end ? strtod(text, NULL) : -1, DT_SPAN_NEVER};
     if (!end || span.value < 0) return DT_WRONG_TYPE;
@@ -198,16 +199,31 @@ static dt_verdict read_span(const dt_field *field, const char *text, dt_value *o
 }
 
 static void write_span(const dt_field *field, const dt_value *in, char out[DT_VALUE_TEXT]) {
-    (void)field;
     static const char *const names[] = {[DT_SPAN_STEPS] = "step", [DT_SPAN_SECONDS] = "s", [DT_SPAN_EPOCHS] = "epoch"};
-    if (in->span.unit == DT_SPAN_NEVER) {
-        snprintf(out, DT_VALUE_TEXT, "never");
+    if (in->span.unit == DT_SPAN_NEVER || in->span.unit == DT_SPAN_BUDGET) {
+        snprintf(out, DT_VALUE_TEXT, "%s", in->span.unit == DT_SPAN_NEVER ? "never" : field->choices[0]);
         return;
     }
     char number[40];
     write_number(in->span.value, number, sizeof number);
     bool plural = in->span.unit != DT_SPAN_SECONDS && in->span.value != 1;
     snprintf(out, DT_VALUE_TEXT, "%s %s%s", number, names[in->span.unit], plural ? "s" : "");
+}
+
+static dt_verdict read_percent(const dt_field *field, const char *text, dt_value *out) {
+    const char *end = number_end(text);
+    if (!end) return DT_WRONG_TYPE;
+    end += strspn(end, " ");
+    if (*end && strcmp(end, "%") != 0) return DT_WRONG_TYPE;
+    out->real = strtod(text, NULL);
+    return isfinite(out->real) ? within(field, out->real) : DT_TOO_LARGE;
+}
+
+static void write_percent(const dt_field *field, const dt_value *in, char out[DT_VALUE_TEXT]) {
+    char number[40];
+    (void)field;
+    write_number(in->real, number, sizeof number);
+    snprintf(out, DT_VALUE_TEXT, "%s %%", number);
 }
 
 /* The next of a list's items, "[1, 2]", or "1" for a list of one; *more: another follows. NULL: it is no such list. */
@@ -337,6 +353,8 @@ const dt_value_type dt_value_types[] = {
     [DT_FIELD_CHOICE] = {"", "", "choice", sizeof(int), read_choice, write_choice},
     [DT_FIELD_SPAN] = {"a span such as 200 steps, 90 s, 15 min, 1 epoch or never", "within ±1.7e308", "span",
                        sizeof(dt_span), read_span, write_span},
+    [DT_FIELD_PERCENT] = {"a share such as 1 % or 0.5 %", "within ±1.7e308", "percent", sizeof(double), read_percent,
+                          write_percent},
     [DT_FIELD_BYTES] = {"a size such as 2 GB, 512 MiB or 0", "below 2^62 bytes", "size", sizeof(int64_t), read_bytes,
                         write_bytes},
     [DT_FIELD_LIST] = {"a list of at most 6 whole numbers, as in [28, 28, 1]", "within ±9223372036854775807",

@@ -19,7 +19,8 @@ typedef enum dt_field_type {
     DT_FIELD_TEXTS,    /* char[DT_VALUE_TEXT]: a text, or several as "[a, 'b, c']" */
     DT_FIELD_DATASETS, /* the same, or a map of them as "{a: b, c: [d, e]}" */
     DT_FIELD_CHOICE,   /* int: index into choices */
-    DT_FIELD_SPAN,     /* dt_span: "200", "200 steps", "90 s", "1 epoch", "0" or "never" */
+    DT_FIELD_SPAN,     /* dt_span: "200", "200 steps", "90 s", "1 epoch", "0" or "never"; with choices also choices[0] */
+    DT_FIELD_PERCENT,  /* double: "1 %", "0.5%" or "1" */
     DT_FIELD_BYTES,    /* int64_t:   "2 GB", "512 MiB", "1000000" */
     DT_FIELD_LIST,     /* dt_shape: up to DT_MAX_RANK whole numbers, "[28, 28, 1]" */
     DT_FIELD_REALS,    /* dt_reals: a number, or a list of them, "[0.5, 2]"; with choices also one of these words */
@@ -37,7 +38,13 @@ typedef struct dt_reals {
 } dt_reals;
 #define DT_REAL(number) ((dt_reals){1, {(number)}})
 
-typedef enum dt_span_unit { DT_SPAN_NEVER, DT_SPAN_STEPS, DT_SPAN_SECONDS, DT_SPAN_EPOCHS } dt_span_unit;
+typedef enum dt_span_unit {
+    DT_SPAN_NEVER,
+    DT_SPAN_STEPS,
+    DT_SPAN_SECONDS,
+    DT_SPAN_EPOCHS,
+    DT_SPAN_BUDGET /* the word a field has for it: as often as something else allows */
+} dt_span_unit;
 
 /* A length of training. A bare number is a number of steps. Also "m", "h" and "min" (stored as seconds). */
 typedef struct dt_span {
@@ -63,7 +70,7 @@ typedef struct dt_field {
     double min, max; /* of INT, REAL and the numbers of a LIST or REALS; of a SPAN's value; of a TEXT's length. max <=
                       * min: no maximum; both 0      without DT_FIELD_ABOVE: no minimum either */
     unsigned flags;
-    const char *const *choices; /* NULL-terminated; for CHOICE */
+    const char *const *choices; /* NULL-terminated; for CHOICE, and where a type says so */
     const char *const *were;    /* names that choices had before, which are read too, each followed by its present one;
                                  * NULL-terminated. NULL: none */
     const char *help;           /* one line: meaning and unit */

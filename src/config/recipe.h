@@ -157,6 +157,7 @@ typedef struct dt_recipe_train {
 typedef struct dt_recipe_checkpoint {
     dt_span every;
     int64_t keep;
+    double budget;      /* percent of the time that checkpoints may take, where `every` says so */
     int64_t keep_every; /* checkpoints of these steps are kept for good; 0: none */
     int best;           /* dt_best: what the best checkpoint is best at; it is kept */
 } dt_recipe_checkpoint;

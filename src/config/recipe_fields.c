@@ -28,6 +28,7 @@ static const char *const wires[] = {DT_WIRES(CHOICE_OF) NULL};
 static const char *const not_finite[] = {"stop", "skip", "rollback", NULL};
 static const char *const bests[] = {"none", "test_loss", "test_accuracy", "validation_loss", "validation_accuracy",
                                     NULL};
+static const char *const budget[] = {"budget", NULL};
 static const char *const precisions[] = {"float32", "bf16", NULL};
 static const char *const changes[] = {"refuse", "accept", NULL};
 static const char *const isas[] = {"auto", "baseline", "avx2", "avx512", NULL};
@@ -210,7 +211,7 @@ const dt_field dt_recipe_fields[] = {
     {ROW("train.log_every", SPAN, train.log_every, "500 steps"), .max = 1e12,
      .help = "between two lines of progress"},
     {ROW("train.check_every", INT, train.check_every, "500"), .max = 1e12,
-     .help = "steps between two comparisons of the replicas (see reduce.path), made before checkpoints too; 0: never"},
+     .help = "steps between two comparisons of the replicas (see reduce.path), made before checkpoints too; 0: then alone"},
     {ROW("train.timeout", REAL, train.timeout, "300"), .max = 1e6,
      .help = "seconds a rank may be at one thing before the job ends and names it; 0: no limit"},
     {ROW("train.lease", REAL, train.lease, "30"), .min = 1, .max = 3600,
@@ -224,8 +225,11 @@ const dt_field dt_recipe_fields[] = {
      .help = "what training samples of each class count for in the loss: a list, class by class, or balanced: all classes "
              "together alike, with weights of 1 on the average"},
 
-    {ROW("checkpoint.every", SPAN, checkpoint.every, "1 epoch"), .max = 1e12,
-     .help = "between two checkpoints"},
+    {ROW("checkpoint.every", SPAN, checkpoint.every, "1 epoch"), .max = 1e12, .choices = budget,
+     .help = "between two checkpoints; budget: as often as checkpoint.budget allows"},
+    {ROW("checkpoint.budget", PERCENT, checkpoint.budget, "1 %"), .min = 0, .max = 100, .flags = DT_FIELD_ABOVE,
+     .help = "what checkpoints may cost of the time, as measured, where checkpoint.every is budget; one comes at most "
+             "every 30 s and at least every 10 min"},
     {ROW("checkpoint.keep", INT, checkpoint.keep, "3"), .max = 1e9,
      .help = "newest checkpoints that are kept; 0: all"},
     {ROW("checkpoint.keep_every", INT, checkpoint.keep_every, "0"), .max = 1e12,

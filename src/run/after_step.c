@@ -12,6 +12,14 @@ dt_status dt_run_publish(dt_run *run) {
     return dt_ok();
 }
 
+dt_status dt_run_finish_checkpoint(dt_run *run) {
+    return dt_snapshot_finish(&run->snapshot, &run->session, &run->clock);
+}
+
+static dt_status publish_beside(dt_run *run) {
+    return dt_snapshot_begin(&run->snapshot, &run->session, &run->trainee, &run->ledger, &run->clock);
+}
+
 static dt_best best_by(const dt_run *run) {
     return (dt_best)run->session.recipe->checkpoint.best;
 }
@@ -28,6 +36,13 @@ static bool is_last_step(const dt_run *run) {
     return run->ledger.position.step == run->course.total_steps;
 }
 
+/* Who has checkpoints of some steps kept for good wants them made. */
+static bool is_milestone(const dt_run *run) {
+    const dt_recipe_checkpoint *rule = &run->session.recipe->checkpoint;
+    bool counts = rule->every.unit == DT_SPAN_BUDGET && rule->keep_every > 0;
+    return counts && run->ledger.position.step % rule->keep_every == 0;
+}
+
 bool dt_run_is_out_of_patience(const dt_run *run) {
     int64_t patience = run->session.recipe->train.patience;
     return patience > 0 && run->ledger.best.since >= (double)patience;
@@ -42,6 +57,15 @@ const char *dt_run_reason(const dt_run *run, bool stops, bool told) {
     if (stops) return signal ? "signal" : "stop_after";
     if (run->ledger.position.step < run->course.total_steps) return "patience";
     return run->session.recipe->train.steps > 0 ? "steps" : "epochs";
+}
+
+/* What is in flight goes on where all ranks are ready to. Where one's storage stands still, all wait for it, and the
+ * watchdog says whose it is. */
+static dt_status meet_for_checkpoint(dt_run *run) {
+    if (dt_snapshot_flies(&run->snapshot) < 0) return dt_ok();
+    if (is_raised(run, DT_FLAG_STANDS)) return dt_run_finish_checkpoint(run);
+    bool all = dt_reduce_raised(run->trainee.reducer, DT_FLAG_READY) == run->session.ranks.size;
+    return all ? dt_snapshot_meet(&run->snapshot, &run->session, &run->clock) : dt_ok();
 }
 
 /* ---- evaluation ---- */
@@ -115,9 +139,11 @@ static dt_status record(dt_run *run) {
     return dt_ok();
 }
 
+/* `now`: a checkpoint is to be made, of which each array is one rank's. */
 static dt_status check(dt_run *run, bool now) {
-    int64_t every = run->session.recipe->train.check_every;
-    if (every == 0 || (!now && run->ledger.position.step % every != 0)) return dt_ok();
+    int64_t every = run->session.recipe->train.check_every, step = run->ledger.position.step;
+    if (!now && (every == 0 || step % every != 0)) return dt_ok();
+    if (every == 0) DT_TRY(dt_snapshot_check_weights(&run->session, &run->trainee, step));
     dt_recurrent_state *recurrent = &run->trainee.recurrent_state;
     DT_TRY(dt_recurrent_state_gather(recurrent));
     return dt_replicas_compare(&run->replicas, &run->session, dt_snapshot_state(&run->snapshot, &run->ledger),
@@ -128,6 +154,7 @@ static dt_status check(dt_run *run, bool now) {
 dt_status dt_run_after_step(dt_run *run, bool *stop) {
     const dt_recipe *recipe = run->session.recipe;
     if (is_raised(run, DT_FLAG_LOST)) DT_TRY(dt_session_check_hold(&run->session));
+    DT_TRY(meet_for_checkpoint(run));
     DT_TRY(record(run));
     const int64_t allowed = dt_course_span(&run->course, recipe->train.stop_after);
     const int64_t made = run->ledger.position.step - run->course.first_step;
@@ -135,10 +162,11 @@ dt_status dt_run_after_step(dt_run *run, bool *stop) {
     bool told = !last && is_raised(run, DT_FLAG_STOP);
     bool stops = told || (!last && allowed > 0 && made >= allowed);
     bool evaluates = evaluation_falls_here(run) || is_raised(run, DT_FLAG_EVALUATE);
-    bool publishes = last || stops || is_due(run, recipe->checkpoint.every) || is_raised(run, DT_FLAG_CHECKPOINT);
+    bool due = is_due(run, recipe->checkpoint.every) || is_raised(run, DT_FLAG_CHECKPOINT) || is_milestone(run);
+    bool publishes = last || stops || due;
     DT_TRY(check(run, publishes));
     if (evaluates) owe_evaluation(run, true);
-    if (publishes) DT_TRY(dt_run_publish(run));
+    if (publishes) DT_TRY(last || stops || evaluates ? dt_run_publish(run) : publish_beside(run));
     if (evaluates && !told) {
         DT_TRY(evaluate_step(run, publishes, &better, stop));
         if (*stop) return dt_ok();
@@ -148,5 +176,5 @@ dt_status dt_run_after_step(dt_run *run, bool *stop) {
     run->ended = dt_run_reason(run, *stop, told);
     if (!finished && !*stop && (publishes || !better)) return dt_ok();
     if (!publishes) DT_TRY(check(run, true));
-    return dt_run_publish(run);
+    return finished || *stop ? dt_run_publish(run) : publish_beside(run);
 }

@@ -29,8 +29,15 @@ void dt_run_clock_spend(dt_run_clock *clock, dt_phase phase) {
     clock->mark = now;
 }
 
-void dt_run_clock_step(dt_run_clock *clock, double began) {
-    clock->loop_seconds += dt_clock_now() - began;
+void dt_run_clock_step(dt_run_clock *clock, double began, bool publishes) {
+    double seconds = dt_clock_now() - began;
+    clock->loop_seconds += seconds;
+    dt_budget_step(&clock->budget, seconds, publishes);
+}
+
+bool dt_run_clock_publishes(const dt_run_clock *clock, const dt_recipe_checkpoint *rule, bool flies) {
+    if (rule->every.unit != DT_SPAN_BUDGET) return dt_run_clock_due(rule->every, clock->checkpointed);
+    return !flies && dt_clock_now() - clock->checkpointed >= dt_budget_interval(&clock->budget, rule->budget);
 }
 
 bool dt_run_clock_due(dt_span span, double since) {

@@ -2,6 +2,7 @@
 #ifndef DTRAIN_RUN_CLOCK_H
 #define DTRAIN_RUN_CLOCK_H
 
+#include "budget.h"
 #include "config/recipe.h"
 
 /* What the seconds of a run are spent on; the first four are the training loop. */
@@ -23,7 +24,8 @@ typedef struct dt_run_clock {
     double loop_seconds;            /* in the training loop alone, this process */
     int64_t loop_samples;           /* trained in those seconds, all ranks */
     int64_t redone;                 /* steps computed again because a gradient did not fit the wire */
-    double checkpointed, evaluated; /* when the last one was; rank 0's count */
+    double checkpointed, evaluated; /* when the last one was, or began; rank 0's count */
+    dt_budget budget;               /* what checkpoints cost; rank 0's count */
     bool stops;                     /* rank 0: it is train.stop_after's time */
 } dt_run_clock;
 
@@ -34,10 +36,12 @@ void dt_run_clock_trace(dt_run_clock *clock);
 void dt_run_clock_mark(dt_run_clock *clock);
 /* Adds the seconds since the mark to a phase, and moves the mark. */
 void dt_run_clock_spend(dt_run_clock *clock, dt_phase phase);
-/* A step of the loop that began at `began` is over. */
-void dt_run_clock_step(dt_run_clock *clock, double began);
+/* A step of the loop that began at `began` is over; `publishes`: a checkpoint is in flight. */
+void dt_run_clock_step(dt_run_clock *clock, double began, bool publishes);
 /* Whether a span that counts seconds has passed since then. */
 bool dt_run_clock_due(dt_span span, double since);
+/* Whether it is time for the next checkpoint, by seconds or by what they cost; none is in flight where that counts. */
+bool dt_run_clock_publishes(const dt_run_clock *clock, const dt_recipe_checkpoint *rule, bool flies);
 /* Samples a second in the training loop; 0 before there is any. */
 double dt_run_clock_rate(const dt_run_clock *clock);
 

@@ -6,6 +6,8 @@
 #include "base/stop.h"
 #include "step.h"
 
+#define STORAGE_FACTOR 10 /* times train.timeout, as the watchdog allows storage */
+
 static void gradient_ready(void *reducer, size_t begin) {
     dt_reduce_ready(reducer, begin, false);
 }
@@ -68,11 +70,14 @@ static void raise_flags(const dt_step *step, dt_reducer *reducer) {
     if (dt_stop_requested) dt_reduce_raise(reducer, DT_FLAG_STOP);
     if (dt_compute_failed()) dt_reduce_raise(reducer, DT_FLAG_FAILED);
     if (step->ledger->local.not_finite > 0) dt_reduce_raise(reducer, DT_FLAG_NOT_FINITE);
+    if (dt_snapshot_is_ready(step->snapshot)) dt_reduce_raise(reducer, DT_FLAG_READY);
+    if (dt_snapshot_stands(step->snapshot, STORAGE_FACTOR * recipe->train.timeout)) dt_reduce_raise(reducer, DT_FLAG_STANDS);
     if (!step->session->first) return;
     if (dt_rundir_is_lost(step->session->lock)) dt_reduce_raise(reducer, DT_FLAG_LOST);
     clock->stops = dt_run_clock_due(recipe->train.stop_after, clock->started);
     if (clock->stops) dt_reduce_raise(reducer, DT_FLAG_STOP);
-    if (dt_run_clock_due(recipe->checkpoint.every, clock->checkpointed)) dt_reduce_raise(reducer, DT_FLAG_CHECKPOINT);
+    bool flies = dt_snapshot_flies(step->snapshot) >= 0;
+    if (dt_run_clock_publishes(clock, &recipe->checkpoint, flies)) dt_reduce_raise(reducer, DT_FLAG_CHECKPOINT);
     if (dt_run_clock_due(recipe->train.eval_every, clock->evaluated)) dt_reduce_raise(reducer, DT_FLAG_EVALUATE);
 }
 

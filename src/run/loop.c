@@ -2,6 +2,7 @@
  * all ranks, and every rank makes its part of the same update. */
 #include <stdio.h>
 
+#include "base/log.h"
 #include "run.h"
 #include "step.h"
 #include "use/computed.h"
@@ -48,11 +49,17 @@ static dt_status train_step(dt_run *run, dt_step *step, bool *again) {
     return dt_ok();
 }
 
+/* All ranks know that training has failed; the checkpoint in flight is of a step before. */
+static void keep_last(dt_run *run) {
+    dt_status status = dt_run_finish_checkpoint(run);
+    if (status.code != DT_OK && run->session.first) dt_log_warn("%s", status.message);
+}
+
 dt_status dt_run_loop(dt_run *run, bool owes, dt_outcome *outcome) {
     bool stop = false;
     dt_status status = owes ? dt_run_catch_up(run) : dt_ok();
     while (status.code == DT_OK && !dt_run_is_finished(run) && !stop) {
-        dt_step step = dt_step_begin(&run->session, &run->data, &run->course, &run->ledger, &run->clock);
+        dt_step step = dt_step_begin(&run->session, &run->data, &run->course, &run->ledger, &run->clock, &run->snapshot);
         bool again = false;
         status = train_step(run, &step, &again);
         if (again && status.code == DT_OK && dt_run_owes_evaluation(run)) status = dt_run_catch_up(run);
@@ -61,6 +68,7 @@ dt_status dt_run_loop(dt_run *run, bool owes, dt_outcome *outcome) {
         dt_progress_live(&run->progress);
         status = dt_run_after_step(run, &stop);
     }
+    if (status.code == DT_ERR_DIVERGED) keep_last(run);
     dt_session_note(&run->session, DT_ACTIVITY_END, run->ledger.position.step);
     dt_progress_clear(&run->progress);
     *outcome = stop ? DT_OUTCOME_STOPPED : DT_OUTCOME_DONE;

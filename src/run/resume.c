@@ -169,6 +169,7 @@ dt_status dt_run_roll_back(dt_run *run) {
     dt_skips skips = run->ledger.skips;
     char path[4096] = "";
     dt_reduce_done(run->trainee.reducer);
+    DT_TRY(dt_run_finish_checkpoint(run)); /* which one is the newest is not to depend on how fast a disk is */
     dt_session_note(session, DT_ACTIVITY_STORAGE, run->ledger.position.step);
     DT_TRY(dt_session_agree(session, session->first ? find_newest(session, path) : dt_ok()));
     DT_TRY(dt_run_load(run, path));

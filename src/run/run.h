@@ -52,6 +52,8 @@ dt_status dt_run_catch_up(dt_run *run);
 bool dt_run_owes_evaluation(const dt_run *run);
 /* Collective. A checkpoint of the present state, unless the newest one is that. */
 dt_status dt_run_publish(dt_run *run);
+/* Collective. What is in flight of a checkpoint counts on return. */
+dt_status dt_run_finish_checkpoint(dt_run *run);
 /* Whether nothing is left to be done. */
 bool dt_run_is_finished(const dt_run *run);
 bool dt_run_is_out_of_patience(const dt_run *run);

@@ -56,6 +56,7 @@ void dt_snapshot_describe(dt_snapshot *snapshot, const dt_session *session, dt_r
 }
 
 void dt_snapshot_close(dt_snapshot *snapshot) {
+    dt_publisher_close(snapshot->publisher);
     dt_free(snapshot->recipe);
 }
 

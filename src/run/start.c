@@ -26,6 +26,7 @@ static dt_status settle_shards(dt_course *course, const dt_session *session, int
 /* Ranks, data, directory, in the order in which messages make sense. */
 static dt_status open_surroundings(dt_run *run) {
     dt_session *session = &run->session;
+    dt_snapshot_open_publisher(&run->snapshot, session);
     DT_TRY(dt_profile_open(&run->profile, session, &run->clock));
     DT_TRY(dt_check_ranks_alike(session));
     DT_TRY(dt_session_agree(session, dt_isa_check((dt_isa)session->recipe->compute.isa)));

@@ -5,10 +5,11 @@
 #include "base/clock.h"
 
 dt_step dt_step_begin(const dt_session *session, const dt_run_data *data, const dt_course *course, dt_ledger *ledger,
-                      dt_run_clock *clock) {
+                      dt_run_clock *clock, const dt_snapshot *snapshot) {
     const dt_recipe *recipe = session->recipe;
     const dt_position at = ledger->position;
-    dt_step step = {.session = session, .data = data, .course = course, .ledger = ledger, .clock = clock, .at = at};
+    dt_step step = {.session = session, .data = data,   .course = course,     .ledger = ledger,
+                    .clock = clock,     .snapshot = snapshot, .at = at};
     step.order = dt_source_order(&data->train, &recipe->data, recipe->seed, at.epoch);
     dt_source_ahead(&data->train, &step.order, at.sample);
     step.augment = dt_augment_at(&recipe->data, recipe->seed, at.epoch);
@@ -45,6 +46,6 @@ void dt_step_end(dt_step *step, dt_trainee *trainee, bool passed_over) {
 
 void dt_step_account(const dt_step *step) {
     dt_watchdog *watchdog = step->session->watchdog;
-    dt_run_clock_step(step->clock, step->began);
+    dt_run_clock_step(step->clock, step->began, dt_snapshot_flies(step->snapshot) >= 0);
     dt_watchdog_allow(watchdog, 20 * (dt_watchdog_ran(watchdog) - step->ran));
 }

@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "data/sampler.h"
 #include "ledger.h"
+#include "snapshot.h"
 #include "trainee.h"
 
 /* The step at a position, and who takes it. */
@@ -15,6 +16,7 @@ typedef struct dt_step {
     const dt_course *course;
     dt_ledger *ledger;
     dt_run_clock *clock;
+    const dt_snapshot *snapshot;
     dt_position at;
     dt_sampler order;               /* of the epoch's samples */
     dt_augment augment;             /* what is done to them */
@@ -26,7 +28,7 @@ typedef struct dt_step {
 } dt_step;
 
 dt_step dt_step_begin(const dt_session *session, const dt_run_data *data, const dt_course *course, dt_ledger *ledger,
-                      dt_run_clock *clock);
+                      dt_run_clock *clock, const dt_snapshot *snapshot);
 
 /* gradient.c. Nothing is added up yet. */
 void dt_step_clear(dt_step *step, dt_trainee *trainee);

@@ -38,6 +38,9 @@ static dt_status train(dt_run *run, bool owes, dt_outcome *outcome) {
     bool needs_start =
         run->session.recipe->train.not_finite == DT_NOT_FINITE_ROLLBACK && run->snapshot.step < 0; /* to go back to */
     DT_TRY(dt_snapshot_rehearse(&run->snapshot, &run->session, &run->ledger));
+    size_t memory;
+    DT_TRY(dt_memory_of_rank(run->session.comm, &memory));
+    DT_TRY(dt_snapshot_fit_publisher(&run->snapshot, &run->session, &run->ledger, memory));
     DT_TRY(dt_notes_begin(run));
     if (needs_start) DT_TRY(dt_run_publish(run));
     return dt_run_loop(run, owes, outcome);

@@ -139,13 +139,27 @@ dt_status dt_h5_open(dt_h5 **out, const char *path) {
     return status;
 }
 
-dt_status dt_h5_create(dt_h5 **out, const char *path) {
-    *out = NULL;
-    prepare();
+static dt_status create(dt_h5 **out, const char *path, hid_t access) {
     int fd;
     DT_TRY(dt_file_create(path, &fd)); /* HDF5 would follow a link */
     close(fd);
-    return wrap(out, H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), path, "creating");
+    return wrap(out, H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access), path, "creating");
+}
+
+dt_status dt_h5_create(dt_h5 **out, const char *path) {
+    *out = NULL;
+    prepare();
+    return create(out, path, H5P_DEFAULT);
+}
+
+dt_status dt_h5_create_aligned(dt_h5 **out, const char *path, size_t large, size_t page) {
+    *out = NULL;
+    prepare();
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_alignment(access, large, page);
+    dt_status status = create(out, path, access);
+    H5Pclose(access);
+    return status;
 }
 
 dt_status dt_h5_append(dt_h5 **out, const char *path) {

@@ -20,6 +20,8 @@ void dt_h5_library(char *out, size_t size);
 /* To read, in a child (guard.h): HDF5 may crash on files of others. See dt_h5_run. */
 dt_status dt_h5_open(dt_h5 **out, const char *path);
 dt_status dt_h5_create(dt_h5 **out, const char *path); /* new, in the place of what was there */
+/* The same; what takes `large` bytes or more begins at a multiple of `page`. */
+dt_status dt_h5_create_aligned(dt_h5 **out, const char *path, size_t large, size_t page);
 dt_status dt_h5_append(dt_h5 **out, const char *path); /* existing, to write */
 /* Sets *file to NULL. Accepts a NULL *file. */
 dt_status dt_h5_close(dt_h5 **file);

@@ -19,7 +19,42 @@ dt_status dt_checkpoint_save(const char *path, const dt_state *state, uint64_t *
  * limits, room for it on the disk. Leaves nothing behind. */
 dt_status dt_checkpoint_rehearse(const dt_ranks *ranks, const char *directory, const dt_state *state);
 
-/* Collective: a state into a file, every rank its part; not yet compared, nor committed. */
-dt_status dt_checkpoint_write(const dt_ranks *ranks, const char *path, const dt_state *state);
+/* ---- beside the training (publisher.c) ----
+ *
+ * Each rank copies its part of the state, and a thread of it hashes, writes and reads back the copy while steps go on.
+ * Where it has to know of the others' parts it waits until all ranks meet; whoever trains lets them meet where they do
+ * anyway, once all are ready. One checkpoint is in flight at a time. */
+typedef struct dt_publisher dt_publisher;
+
+/* Which older checkpoints stay (dt_checkpoint_prune). */
+typedef struct dt_keeping {
+    int64_t keep, keep_every, keep_step;
+} dt_keeping;
+
+/* Not collective. To be called before there is much memory: rank 0's helper is a child, too (outline.h). */
+dt_status dt_publisher_open(dt_publisher **out, const dt_ranks *ranks);
+/* Not collective. What is in flight is given up, and nothing is left of it. Accepts NULL. */
+void dt_publisher_close(dt_publisher *publisher);
+/* Not collective. Takes the memory for this rank's part of such a state, at most so many bytes (0: any), and starts its
+ * thread; DT_ERR_MEMORY or DT_ERR_IO when there is none: then nothing can be published beside the training. */
+dt_status dt_publisher_fit(dt_publisher *publisher, const dt_state *state, size_t most);
+/* Bytes of that memory. */
+size_t dt_publisher_memory(const dt_publisher *publisher);
+
+/* Collective; nothing is in flight. From its return on the state may change. */
+dt_status dt_publisher_begin(dt_publisher *publisher, const char *directory, const dt_state *state, dt_keeping keeping);
+/* The step of what is in flight; -1: nothing is. The same on all ranks. */
+int64_t dt_publisher_flies(const dt_publisher *publisher);
+/* Whether something is in flight and this rank can do nothing more for it before the next meeting. */
+bool dt_publisher_is_ready(dt_publisher *publisher);
+/* Collective; something is in flight. Waits until this rank is ready, meets the others, and lets the helpers go on. *over:
+ * the checkpoint counts, as far as the status says so; it is no longer in flight. */
+dt_status dt_publisher_meet(dt_publisher *publisher, bool *over);
+/* Collective. Meets until nothing is in flight; the helpers then take all the time they can get. */
+dt_status dt_publisher_finish(dt_publisher *publisher);
+/* Seconds without anything moved by this rank's helper, while it is to do something. */
+double dt_publisher_stands(dt_publisher *publisher);
+/* Seconds of processor time that this rank's helper has taken so far. */
+double dt_publisher_work(dt_publisher *publisher);
 
 #endif
