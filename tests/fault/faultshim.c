@@ -9,7 +9,8 @@
  * path   a part of the file's path; every path when it is not given
  * call   open, write, read, truncate, sync, rename, unlink or close, each with its relatives, all of these when it is
  *        not given; or list, a directory
- * nth    counted among this process's matching calls, from 1; "3+" is the third and all later ones
+ * nth    counted among the matching calls of this process and its children by fork, from 1; "3+" is the third and all
+ *        later ones
  * do     ENOSPC, EIO, EDQUOT, EACCES: fail with it;  short: transfer half, say so;  torn: transfer half, then die;
  *        kill: die before the call;  lie: do nothing and report success;  delay: so many ms late;  gate: wait there
  * ms     of a delay; 20 when it is not given
@@ -29,6 +30,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -53,7 +55,8 @@ static struct {
     bool armed, read;
     char call[16], path[256], log[1024], gate[1024];
     long only_rank, rank;
-    long nth, seen, ms;
+    long nth, ms;
+    long *seen; /* children by fork count on */
     bool and_later;
     action what;
     int code;
@@ -86,6 +89,9 @@ static void read_request(void) {
     const char *spec = getenv("DTRAIN_FAULT"), *log = getenv("DTRAIN_FAULT_LOG");
     char text[64];
     fault.read = true;
+    void *shared = mmap(NULL, sizeof *fault.seen, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED) _exit(99);
+    fault.seen = shared;
     fault.only_rank = -1;
     fault.rank = rank_of_job() > 0 ? rank_of_job() : 0;
     if (log) snprintf(fault.log, sizeof fault.log, "%s", log);
@@ -128,7 +134,7 @@ static void log_call(long number, const char *call, const char *name, bool fault
 static action judge(const char *call, const char *name, const char *path) {
     bool chosen = fault.call[0] ? strcmp(call, fault.call) == 0 : strcmp(call, "list") != 0;
     if (!fault.armed || !chosen || !strstr(path, fault.path)) return NOTHING;
-    long number = __atomic_add_fetch(&fault.seen, 1, __ATOMIC_RELAXED);
+    long number = __atomic_add_fetch(fault.seen, 1, __ATOMIC_RELAXED);
     bool faulty = fault.nth > 0 && (fault.and_later ? number >= fault.nth : number == fault.nth);
     if (fault.log[0]) log_call(number, call, name, faulty);
     if (!faulty) return NOTHING;

@@ -201,6 +201,96 @@ START_TEST(an_array_without_elements_is_state_too) {
 }
 END_TEST
 
+/* ---- published beside what goes on ---- */
+
+static dt_publisher *open_publisher(const sample *s) {
+    dt_publisher *publisher = NULL;
+    ranks_assert_ok(dt_publisher_open(&publisher, &ranks));
+    ranks_assert_ok(dt_publisher_fit(publisher, &s->state, 0));
+    return publisher;
+}
+
+/* Meets until the checkpoint in flight counts or has failed, as training does: where all are ready. */
+static dt_status meet_to_the_end(dt_publisher *publisher) {
+    for (bool over = false; !over;) {
+        int64_t ready = dt_publisher_is_ready(publisher);
+        DT_TRY(dt_comm_sum_i64(world, &ready, 1));
+        if (ready == dt_comm_size(world)) DT_TRY(dt_publisher_meet(publisher, &over));
+    }
+    return dt_ok();
+}
+
+START_TEST(what_is_published_beside_is_the_state_that_was_copied) {
+    sample s, other;
+    uint64_t waiting = 0, digest = 1;
+    sample_init(&s, (sample_size)_i, 40);
+    ranks_assert_ok(dt_checkpoint_publish(&ranks, directory, &s.state, NULL, &waiting));
+    dt_publisher *publisher = open_publisher(&s);
+    for (int round = 0; round < 2; round++) { /* the copy's memory is used again */
+        sample_set(&s, 40);
+        ranks_assert_ok(dt_publisher_begin(publisher, directory, &s.state, (dt_keeping){0, 0, -1}));
+        ranks_assert(dt_publisher_flies(publisher) == 40);
+        sample_set(&s, 41);
+        ranks_assert_ok(round ? dt_publisher_finish(publisher) : meet_to_the_end(publisher));
+        ranks_assert(dt_publisher_flies(publisher) == -1 && !dt_publisher_is_ready(publisher));
+        ranks_assert(sample_is_whole(&s, (sample_size)_i) && s.state.position.step == 41);
+        ranks_assert_ok(dt_checkpoint_verify(step_path(40), &digest));
+        ranks_assert(digest == waiting);
+    }
+    sample_init(&other, (sample_size)_i, 0);
+    ranks_assert_ok(load(&other, 40));
+    ranks_assert(!leads() || sample_is_whole(&other, (sample_size)_i));
+    dt_publisher_close(publisher);
+    sample_finish(&s);
+    sample_finish(&other);
+}
+END_TEST
+
+START_TEST(what_is_given_up_leaves_nothing) {
+    sample s;
+    sample_init(&s, SAMPLE_LARGE, 40);
+    dt_publisher *publisher = open_publisher(&s);
+    ranks_assert_ok(dt_publisher_begin(publisher, directory, &s.state, (dt_keeping){0, 0, -1}));
+    dt_publisher_close(publisher);
+    ranks_assert_ok(dt_comm_barrier(world));
+    ranks_assert(access(step_path(40), F_OK) != 0 && access(path_of("step-000000040.h5.tmp"), F_OK) != 0);
+    sample_finish(&s);
+}
+END_TEST
+
+START_TEST(a_failure_beside_is_one_on_every_rank) {
+    sample s;
+    sample_init(&s, SAMPLE_ODD, 40);
+    dt_publisher *publisher = open_publisher(&s);
+    ranks_assert_ok(dt_publisher_begin(publisher, path_of("nowhere"), &s.state, (dt_keeping){0, 0, -1}));
+    ranks_assert(fails_with(meet_to_the_end(publisher), DT_ERR_IO, "the checkpoint of step 40 was not written",
+                            "nowhere/step-000000040"));
+    ranks_assert(dt_publisher_flies(publisher) == -1);
+    ranks_assert_ok(dt_publisher_begin(publisher, directory, &s.state, (dt_keeping){0, 0, -1}));
+    ranks_assert_ok(dt_publisher_finish(publisher));
+    ranks_assert_ok(dt_checkpoint_verify(step_path(40), NULL));
+    dt_publisher_close(publisher);
+    sample_finish(&s);
+}
+END_TEST
+
+/* Whole arrays, so a rank has at most the largest one more than its share. */
+START_TEST(a_copy_is_a_share_of_the_state) {
+    sample s;
+    dt_publisher *publisher = NULL;
+    sample_init(&s, SAMPLE_LARGE, 40);
+    size_t array = s.table.tensors[0].count * sizeof(float), ranks_there = (size_t)dt_comm_size(world);
+    ranks_assert_ok(dt_publisher_open(&publisher, &ranks));
+    dt_status status = dt_publisher_fit(publisher, &s.state, 1);
+    ranks_assert(status.code == DT_ERR_MEMORY && dt_publisher_memory(publisher) == 0);
+    ranks_assert_ok(dt_publisher_fit(publisher, &s.state, 0));
+    size_t share = SAMPLE_SECTIONS * array / ranks_there + array + ((size_t)16 * 4096);
+    ranks_assert(dt_publisher_memory(publisher) > 0 && dt_publisher_memory(publisher) <= share);
+    dt_publisher_close(publisher);
+    sample_finish(&s);
+}
+END_TEST
+
 /* ---- refused when published ---- */
 
 /* The last rank has another bit in what each has for itself: its part of the file would not be the others'. */
@@ -676,6 +766,10 @@ int main(void) {
     tcase_add_test(tests, a_leftover_of_a_killed_job_is_written_over);
     tcase_add_test(tests, a_part_can_be_loaded);
     tcase_add_test(tests, an_array_without_elements_is_state_too);
+    tcase_add_loop_test(tests, what_is_published_beside_is_the_state_that_was_copied, SAMPLE_ODD, SAMPLE_LARGE + 1);
+    tcase_add_test(tests, what_is_given_up_leaves_nothing);
+    tcase_add_test(tests, a_failure_beside_is_one_on_every_rank);
+    tcase_add_test(tests, a_copy_is_a_share_of_the_state);
     tcase_add_loop_test(tests, states_that_differ_are_not_published, 0, 4);
     tcase_add_test(tests, a_directory_that_is_not_there_is_an_error_on_every_rank);
     tcase_add_test(tests, a_file_that_cannot_be_renamed_is_an_error_on_every_rank);

@@ -15,6 +15,7 @@ killed() {
     local name=$1 steps=$2 victim=$3
     shift 3
     start 3 train "${arguments[@]}" --run "$name" "$@"
+    until_true 30 rank_pid "$victim" >/dev/null || fail "$name: no rank $victim" # who goes on may have such steps already
     until_true 30 has_steps "$name" "$steps" || fail "$name does not get to step $steps"
     kill -KILL "$(rank_pid "$victim")"
     await
