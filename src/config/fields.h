@@ -19,11 +19,11 @@ typedef enum dt_field_type {
     DT_FIELD_TEXTS,    /* char[DT_VALUE_TEXT]: a text, or several as "[a, 'b, c']" */
     DT_FIELD_DATASETS, /* the same, or a map of them as "{a: b, c: [d, e]}" */
     DT_FIELD_CHOICE,   /* int: index into choices */
-    DT_FIELD_SPAN,     /* dt_span: "200", "200 steps", "90 s", "1 epoch", "0" or "never"; with choices also choices[0] */
-    DT_FIELD_PERCENT,  /* double: "1 %", "0.5%" or "1" */
-    DT_FIELD_BYTES,    /* int64_t:   "2 GB", "512 MiB", "1000000" */
-    DT_FIELD_LIST,     /* dt_shape: up to DT_MAX_RANK whole numbers, "[28, 28, 1]" */
-    DT_FIELD_REALS,    /* dt_reals: a number, or a list of them, "[0.5, 2]"; with choices also one of these words */
+    DT_FIELD_SPAN,    /* dt_span: "200", "200 steps", "90 s", "1 epoch", "0" or "never"; with choices also choices[0] */
+    DT_FIELD_PERCENT, /* double: "1 %", "0.5%" or "1" */
+    DT_FIELD_BYTES,   /* int64_t:   "2 GB", "512 MiB", "1000000" */
+    DT_FIELD_LIST,    /* dt_shape: up to DT_MAX_RANK whole numbers, "[28, 28, 1]" */
+    DT_FIELD_REALS,   /* dt_reals: a number, or a list of them, "[0.5, 2]"; with choices also one of these words */
 } dt_field_type;
 
 #define DT_TEXT_MAX 256

@@ -4,20 +4,32 @@
 #include "notes.h"
 #include "run.h"
 
-dt_status dt_run_publish(dt_run *run) {
-    const double spent = run->clock.phases[DT_PHASE_CHECKPOINT];
-    DT_TRY(dt_snapshot_publish(&run->snapshot, &run->session, &run->trainee, &run->ledger, &run->clock));
-    if (run->clock.phases[DT_PHASE_CHECKPOINT] > spent)
-        dt_note_checkpoint(run, run->clock.phases[DT_PHASE_CHECKPOINT] - spent);
-    return dt_ok();
+/* Another one counts than when there were `before`. */
+static void note_newer(const dt_run *run, int64_t before) {
+    if (run->snapshot.published > before) dt_note_checkpoint(run, run->clock.budget.duration);
 }
 
 dt_status dt_run_finish_checkpoint(dt_run *run) {
-    return dt_snapshot_finish(&run->snapshot, &run->session, &run->clock);
+    const int64_t before = run->snapshot.published;
+    DT_TRY(dt_snapshot_finish(&run->snapshot, &run->session, &run->clock));
+    note_newer(run, before);
+    return dt_ok();
+}
+
+dt_status dt_run_publish(dt_run *run) {
+    DT_TRY(dt_run_finish_checkpoint(run));
+    const int64_t before = run->snapshot.published;
+    DT_TRY(dt_snapshot_publish(&run->snapshot, &run->session, &run->trainee, &run->ledger, &run->clock));
+    note_newer(run, before);
+    return dt_ok();
 }
 
 static dt_status publish_beside(dt_run *run) {
-    return dt_snapshot_begin(&run->snapshot, &run->session, &run->trainee, &run->ledger, &run->clock);
+    DT_TRY(dt_run_finish_checkpoint(run));
+    const int64_t before = run->snapshot.published;
+    DT_TRY(dt_snapshot_begin(&run->snapshot, &run->session, &run->trainee, &run->ledger, &run->clock));
+    note_newer(run, before);
+    return dt_ok();
 }
 
 static dt_best best_by(const dt_run *run) {
@@ -65,7 +77,10 @@ static dt_status meet_for_checkpoint(dt_run *run) {
     if (dt_snapshot_flies(&run->snapshot) < 0) return dt_ok();
     if (is_raised(run, DT_FLAG_STANDS)) return dt_run_finish_checkpoint(run);
     bool all = dt_reduce_raised(run->trainee.reducer, DT_FLAG_READY) == run->session.ranks.size;
-    return all ? dt_snapshot_meet(&run->snapshot, &run->session, &run->clock) : dt_ok();
+    const int64_t before = run->snapshot.published;
+    if (all) DT_TRY(dt_snapshot_meet(&run->snapshot, &run->session, &run->clock));
+    note_newer(run, before);
+    return dt_ok();
 }
 
 /* ---- evaluation ---- */

@@ -1,12 +1,13 @@
 /* How often a checkpoint is made follows from what it costs: the seconds training stands still for the copy and the
  * meetings, and those by which steps are longer while it is written beside them. CheckFreq (Mohan et al., FAST 2021)
- * profiles the same two and keeps their sum within 3.5 % of the run; ours is a percent, and is measured again with every
- * checkpoint, so that it follows a file system that becomes slow.
+ * profiles the same two and keeps their sum within 3.5 % of the run; ours is a percent, and is measured again with
+ * every checkpoint, so that it follows a file system that becomes slow.
  *
- * Two limits hold whatever is measured. Where checkpoints are cheap, one in half a minute is enough: nobody misses half a
- * minute, and each one wears the disk. Where they are dear, one comes every ten minutes nevertheless: on N nodes that fail
- * once in 5 years each, a job of 1000 nodes fails every 44 hours, and by Young's formula (1974) the best interval for a
- * cost of a second is then sqrt(2 · 1 s · 44 h) = 9 min; and a scheduler that kills, or a user, does not fail at random.
+ * Two limits hold whatever is measured. Where checkpoints are cheap, one in half a minute is enough: nobody misses half
+ * a minute, and each one wears the disk. Where they are dear, one comes every ten minutes nevertheless: on N nodes that
+ * fail once in 5 years each, a job of 1000 nodes fails every 44 hours, and by Young's formula (1974) the best interval
+ * for a cost of a second is then sqrt(2 · 1 s · 44 h) = 9 min; and a scheduler that kills, or a user, does not fail at
+ * random.
  *
  * None of it changes any number that is computed: when a checkpoint is made is rank 0's wish, which crosses with the
  * gradient. */

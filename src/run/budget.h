@@ -26,8 +26,8 @@ double dt_budget_interval(const dt_budget *budget, double percent);
 /* Whether they cost more, because nobody wants to lose more work than that. */
 bool dt_budget_exceeded(const dt_budget *budget, double percent);
 
-/* Seconds that publishing a checkpoint is likely to take, all waiting for it: for whoever has to be done in time. 0: none
- * was made yet. */
+/* Seconds that publishing a checkpoint is likely to take, all waiting for it: for whoever has to be done in time. 0:
+ * none was made yet. */
 double dt_budget_duration(const dt_budget *budget);
 
 #endif

@@ -67,6 +67,7 @@ static void account(dt_run_clock *clock) {
 
 static void is_published(dt_snapshot *snapshot, dt_run_clock *clock, int64_t step) {
     snapshot->step = step;
+    snapshot->published++;
     dt_budget_end(&clock->budget, clock->mark);
 }
 
@@ -127,7 +128,6 @@ dt_status dt_snapshot_publish(dt_snapshot *snapshot, const dt_session *session, 
     const int64_t step = ledger->position.step;
     const dt_keeping keep = keeping_of(session, ledger);
     bool there;
-    DT_TRY(dt_snapshot_finish(snapshot, session, clock));
     dt_run_clock_mark(clock);
     DT_TRY(prepare(snapshot, session, trainee, ledger, &there));
     if (there) return dt_ok();
@@ -142,14 +142,14 @@ dt_status dt_snapshot_publish(dt_snapshot *snapshot, const dt_session *session, 
     clock->checkpointed = clock->mark;
     const bool first = session->first;
     return dt_session_agree(
-        session, first ? dt_checkpoint_prune(session->checkpoints, keep.keep, keep.keep_every, keep.keep_step) : dt_ok());
+        session,
+        first ? dt_checkpoint_prune(session->checkpoints, keep.keep, keep.keep_every, keep.keep_step) : dt_ok());
 }
 
 dt_status dt_snapshot_begin(dt_snapshot *snapshot, const dt_session *session, dt_trainee *trainee, dt_ledger *ledger,
                             dt_run_clock *clock) {
     if (!snapshot->publisher) return dt_snapshot_publish(snapshot, session, trainee, ledger, clock);
     bool there;
-    DT_TRY(dt_snapshot_finish(snapshot, session, clock));
     dt_run_clock_mark(clock);
     dt_budget_begin(&clock->budget, clock->mark);
     DT_TRY(prepare(snapshot, session, trainee, ledger, &there));

@@ -71,7 +71,8 @@ static void raise_flags(const dt_step *step, dt_reducer *reducer) {
     if (dt_compute_failed()) dt_reduce_raise(reducer, DT_FLAG_FAILED);
     if (step->ledger->local.not_finite > 0) dt_reduce_raise(reducer, DT_FLAG_NOT_FINITE);
     if (dt_snapshot_is_ready(step->snapshot)) dt_reduce_raise(reducer, DT_FLAG_READY);
-    if (dt_snapshot_stands(step->snapshot, STORAGE_FACTOR * recipe->train.timeout)) dt_reduce_raise(reducer, DT_FLAG_STANDS);
+    if (dt_snapshot_stands(step->snapshot, STORAGE_FACTOR * recipe->train.timeout))
+        dt_reduce_raise(reducer, DT_FLAG_STANDS);
     if (!step->session->first) return;
     if (dt_rundir_is_lost(step->session->lock)) dt_reduce_raise(reducer, DT_FLAG_LOST);
     clock->stops = dt_run_clock_due(recipe->train.stop_after, clock->started);

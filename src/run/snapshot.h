@@ -6,8 +6,8 @@
 #include "ledger.h"
 #include "run_data.h"
 #include "session.h"
-#include "trainee.h"
 #include "store/publish.h"
+#include "trainee.h"
 #include "use/extras.h"
 
 typedef struct dt_snapshot {
@@ -15,9 +15,10 @@ typedef struct dt_snapshot {
     dt_section sections[1 + DT_MAX_SLOTS];
     dt_extra extras[24];
     dt_beside beside[DT_LEDGER_BESIDE + DT_SCALES_EXTRAS + DT_RANGES_BESIDE + 1];
-    dt_state state; /* views into the parts of the run */
-    int64_t step;   /* of the newest checkpoint that counts; -1: there is none */
-    bool behind;    /* an evaluation has changed the state since, in the same step */
+    dt_state state;          /* views into the parts of the run */
+    int64_t step;            /* of the newest checkpoint that counts; -1: there is none */
+    int64_t published;       /* by this process */
+    bool behind;             /* an evaluation has changed the state since, in the same step */
     dt_publisher *publisher; /* beside the training; NULL: training stands still meanwhile */
     dt_status refused;       /* why that is so */
 } dt_snapshot;
@@ -41,11 +42,12 @@ void dt_snapshot_open_publisher(dt_snapshot *snapshot, const dt_session *session
  * says); where there is none, a warning, and training stands still while a checkpoint is written. */
 dt_status dt_snapshot_fit_publisher(dt_snapshot *snapshot, const dt_session *session, const dt_ledger *ledger,
                                     size_t memory);
-/* Collective. A checkpoint of the present state is there on return: it is published unless the newest one is of this step
- * already. */
+/* Collective; nothing is in flight. A checkpoint of the present state is there on return: it is published unless the
+ * newest one is of this step already. */
 dt_status dt_snapshot_publish(dt_snapshot *snapshot, const dt_session *session, dt_trainee *trainee, dt_ledger *ledger,
                               dt_run_clock *clock);
-/* Collective. The present state is copied, and published beside what follows, where that is possible. */
+/* Collective; nothing is in flight. The present state is copied, and published beside what follows, where that is
+ * possible. */
 dt_status dt_snapshot_begin(dt_snapshot *snapshot, const dt_session *session, dt_trainee *trainee, dt_ledger *ledger,
                             dt_run_clock *clock);
 /* The step of the checkpoint in flight; -1: there is none. The same on all ranks. */

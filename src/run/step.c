@@ -8,8 +8,13 @@ dt_step dt_step_begin(const dt_session *session, const dt_run_data *data, const 
                       dt_run_clock *clock, const dt_snapshot *snapshot) {
     const dt_recipe *recipe = session->recipe;
     const dt_position at = ledger->position;
-    dt_step step = {.session = session, .data = data,   .course = course,     .ledger = ledger,
-                    .clock = clock,     .snapshot = snapshot, .at = at};
+    dt_step step = {.session = session,
+                    .data = data,
+                    .course = course,
+                    .ledger = ledger,
+                    .clock = clock,
+                    .snapshot = snapshot,
+                    .at = at};
     step.order = dt_source_order(&data->train, &recipe->data, recipe->seed, at.epoch);
     dt_source_ahead(&data->train, &step.order, at.sample);
     step.augment = dt_augment_at(&recipe->data, recipe->seed, at.epoch);

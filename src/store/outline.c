@@ -53,7 +53,8 @@ uint64_t dt_outline_digest(const dt_outline *outline, uint64_t *seal) {
     return digest;
 }
 
-/* ---- made ---------------------------------------------------------------------------------------------------------- */
+/* ---- made ----------------------------------------------------------------------------------------------------------
+ */
 
 static dt_status put_head(dt_h5 *file, const dt_outline *outline) {
     char created[32];
@@ -100,7 +101,8 @@ dt_status dt_outline_make(dt_outline *outline) {
     return status.code == DT_OK ? closed : status;
 }
 
-/* ---- sealed -------------------------------------------------------------------------------------------------------- */
+/* ---- sealed --------------------------------------------------------------------------------------------------------
+ */
 
 static dt_status put_hash(dt_h5 *file, const char *object, const char *name, uint64_t hash) {
     char text[17];

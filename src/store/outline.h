@@ -24,11 +24,12 @@ uint64_t dt_outline_digest(const dt_outline *outline, uint64_t *seal);
 
 /* These use HDF5 in the calling process. Makes the file, and says where the datasets lie; hashes are not looked at. */
 dt_status dt_outline_make(dt_outline *outline);
-/* The file gets its hashes, digest and seal, is synced, and read back: that it says what the outline says, and where. */
+/* The file gets its hashes, digest and seal, is synced, and read back: that it says what the outline says, and where.
+ */
 dt_status dt_outline_seal(const dt_outline *outline);
 
-/* Who does these two: this process, or a child that stays, for HDF5 is for one thread at a time and the process has other
- * files open. The child is made before there is much memory to share with it, and has no array. */
+/* Who does these two: this process, or a child that stays, for HDF5 is for one thread at a time and the process has
+ * other files open. The child is made before there is much memory to share with it, and has no array. */
 typedef struct dt_outliner dt_outliner;
 dt_status dt_outliner_start(dt_outliner **out);
 void dt_outliner_end(dt_outliner *outliner); /* accepts NULL */

@@ -57,7 +57,8 @@ static dt_status serve(void *context, dt_guard *ends) {
 dt_status dt_outliner_start(dt_outliner **out) {
     dt_outliner *outliner = *out = dt_alloc(1, sizeof *outliner);
     if (!outliner) return dt_fail_memory("a process", sizeof *outliner);
-    const dt_guard_job job = {.path = "checkpoints", .file_bytes = (size_t)1 << 62, .memory = (size_t)2 << 30, .work = serve};
+    const dt_guard_job job = {
+        .path = "checkpoints", .file_bytes = (size_t)1 << 62, .memory = (size_t)2 << 30, .work = serve};
     dt_status status = dt_guard_serve(&outliner->server, &job);
     if (status.code == DT_OK) return status;
     dt_free(outliner);

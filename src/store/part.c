@@ -15,7 +15,8 @@
 #define PIECE_BYTES ((size_t)4 << 20)
 #define MOST_SHORT 8 /* transfers in a row that bring nothing */
 
-/* ---- whose is what ------------------------------------------------------------------------------------------------- */
+/* ---- whose is what -------------------------------------------------------------------------------------------------
+ */
 
 typedef struct sized {
     size_t bytes;
@@ -80,7 +81,8 @@ void dt_part_copy(const dt_part *part, dt_outline *outline, void *to) {
     }
 }
 
-/* ---- hashed -------------------------------------------------------------------------------------------------------- */
+/* ---- hashed --------------------------------------------------------------------------------------------------------
+ */
 
 static dt_status given_up(void) {
     return dt_fail(DT_ERR_STOPPED, "given up");
@@ -112,7 +114,8 @@ dt_status dt_part_hash(const dt_part *part, dt_outline *outline, dt_pause pause)
     return status;
 }
 
-/* ---- written ------------------------------------------------------------------------------------------------------- */
+/* ---- written -------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct target {
     int file, direct; /* the second goes past the page cache; -1: it does not */
@@ -178,7 +181,8 @@ dt_status dt_part_write(const dt_part *part, const dt_outline *outline, dt_pause
     return dt_status_within(status, "%s", path);
 }
 
-/* ---- read back ----------------------------------------------------------------------------------------------------- */
+/* ---- read back -----------------------------------------------------------------------------------------------------
+ */
 
 typedef struct source {
     const char *path;
@@ -259,8 +263,8 @@ dt_status dt_part_read_back(const dt_part *part, const dt_outline *outline, dt_p
     source from = {.path = outline->path, .file = -1, .pause = pause};
     from.piece = aligned_alloc(DT_PART_PAGE, PIECE_BYTES);
     from.hasher = XXH3_createState();
-    dt_status status = from.piece && from.hasher ? read_items(&from, part, outline)
-                                                 : dt_fail_memory("what is read back", PIECE_BYTES);
+    dt_status status =
+        from.piece && from.hasher ? read_items(&from, part, outline) : dt_fail_memory("what is read back", PIECE_BYTES);
     free(from.piece);
     XXH3_freeState(from.hasher);
     return status;

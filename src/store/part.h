@@ -1,6 +1,6 @@
 /* One rank's part of a checkpoint: whole arrays, which it hashes, writes to their places in the file, and reads back.
- * Large arrays go to whoever has least so far, small ones in turns. An array is one rank's, for its hash goes over all of
- * its bytes in their order; so a rank may have as much as the largest array. */
+ * Large arrays go to whoever has least so far, small ones in turns. An array is one rank's, for its hash goes over all
+ * of its bytes in their order; so a rank may have as much as the largest array. */
 #ifndef DTRAIN_PART_H
 #define DTRAIN_PART_H
 
@@ -29,8 +29,8 @@ typedef struct dt_pause {
 dt_status dt_part_hash(const dt_part *part, dt_outline *outline, dt_pause pause);
 /* Their bytes into the file, synced. */
 dt_status dt_part_write(const dt_part *part, const dt_outline *outline, dt_pause pause);
-/* That the disk has them: past the system's memory where the file system knows how (O_DIRECT), else after asking that it
- * be dropped. */
+/* That the disk has them: past the system's memory where the file system knows how (O_DIRECT), else after asking that
+ * it be dropped. */
 dt_status dt_part_read_back(const dt_part *part, const dt_outline *outline, dt_pause pause);
 
 #endif

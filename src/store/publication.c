@@ -1,8 +1,8 @@
-/* A checkpoint that can be trusted, and its way to the disk: rank 0 makes step-N.h5.tmp with everything but the bytes of
- * its arrays; every rank writes its arrays to their places in the file with plain pwrite, syncs them and reads them back
- * past the page cache; rank 0 does the same with what HDF5 wrote; only then is the file renamed. No return code of a
- * write can be believed on every file system. Every stage is agreed on before the next, so a failure on any rank leaves
- * the directory as it was.
+/* A checkpoint that can be trusted, and its way to the disk: rank 0 makes step-N.h5.tmp with everything but the bytes
+ * of its arrays; every rank writes its arrays to their places in the file with plain pwrite, syncs them and reads them
+ * back past the page cache; rank 0 does the same with what HDF5 wrote; only then is the file renamed. No return code of
+ * a write can be believed on every file system. Every stage is agreed on before the next, so a failure on any rank
+ * leaves the directory as it was.
  *
  * Why not HDF5's MPI-IO driver: its metadata calls and MPI_File_open meet the other ranks inside, so one rank that
  * fails there alone leaves the others waiting for ever (measured: 9 of 71 single faults), and on a full disk it may
@@ -58,7 +58,8 @@ dt_status dt_publication_names(dt_publication *p, char temporary[4096 + 8], cons
     return dt_ok();
 }
 
-/* ---- what a rank does by itself ------------------------------------------------------------------------------------ */
+/* ---- what a rank does by itself ------------------------------------------------------------------------------------
+ */
 
 static dt_status begin_file(dt_publication *p, bool first) {
     if (first) DT_TRY(dt_outliner_make(p->outliner, &p->outline));
@@ -94,7 +95,8 @@ void dt_publication_work(dt_publication *p) {
     }
 }
 
-/* ---- meetings ------------------------------------------------------------------------------------------------------ */
+/* ---- meetings ------------------------------------------------------------------------------------------------------
+ */
 
 /* Whether all ranks have the same number. */
 static dt_status compare(const dt_ranks *ranks, uint64_t number, bool *same) {
@@ -109,8 +111,7 @@ static dt_status exchange(dt_publication *p) {
     size_t count = (size_t)p->outline.count;
     bool same;
     DT_TRY(compare(p->ranks, p->small, &same));
-    if (!same)
-        return dt_fail(DT_ERR_CORRUPT, "%s: the states of the ranks are not the same", p->outline.path);
+    if (!same) return dt_fail(DT_ERR_CORRUPT, "%s: the states of the ranks are not the same", p->outline.path);
     DT_TRY(dt_ranks_sum(p->ranks, (int64_t *)p->outline.hashes, count));
     return dt_ranks_broadcast(p->ranks, p->outline.offsets, count * sizeof *p->outline.offsets, 0);
 }

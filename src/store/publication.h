@@ -30,7 +30,8 @@ typedef struct dt_publication {
     dt_status status; /* of this rank's stage */
 } dt_publication;
 
-/* Not collective. A state's way to `path`, under the name temporary until it counts. To be closed, also after a failure. */
+/* Not collective. A state's way to `path`, under the name temporary until it counts. To be closed, also after a
+ * failure. */
 dt_status dt_publication_open(dt_publication *p, const dt_ranks *ranks, const char *temporary, const dt_state *state);
 void dt_publication_close(dt_publication *p);
 /* Not collective. Does this rank's stage; what comes of it is p->status. */

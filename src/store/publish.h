@@ -47,8 +47,8 @@ dt_status dt_publisher_begin(dt_publisher *publisher, const char *directory, con
 int64_t dt_publisher_flies(const dt_publisher *publisher);
 /* Whether something is in flight and this rank can do nothing more for it before the next meeting. */
 bool dt_publisher_is_ready(dt_publisher *publisher);
-/* Collective; something is in flight. Waits until this rank is ready, meets the others, and lets the helpers go on. *over:
- * the checkpoint counts, as far as the status says so; it is no longer in flight. */
+/* Collective; something is in flight. Waits until this rank is ready, meets the others, and lets the helpers go on.
+ * *over: the checkpoint counts, as far as the status says so; it is no longer in flight. */
 dt_status dt_publisher_meet(dt_publisher *publisher, bool *over);
 /* Collective. Meets until nothing is in flight; the helpers then take all the time they can get. */
 dt_status dt_publisher_finish(dt_publisher *publisher);

@@ -1,7 +1,7 @@
-/* Checkpoints beside the training: a thread of each rank does what the rank does by itself (publication.c), on a copy of
- * its part. A thread, and no child by fork: a child would share the pages of all that is trained with, and each of them
- * would be copied when it is next written to. Only HDF5 is left to a child, made early (outline.h): it knows one thread,
- * and the training has a file of its own open.
+/* Checkpoints beside the training: a thread of each rank does what the rank does by itself (publication.c), on a copy
+ * of its part. A thread, and no child by fork: a child would share the pages of all that is trained with, and each of
+ * them would be copied when it is next written to. Only HDF5 is left to a child, made early (outline.h): it knows one
+ * thread, and the training has a file of its own open.
  *
  * Ranks come first: the thread has a low priority, and where that is of no help, as in a container with less time than
  * cores, it rests in proportion to the processor time it takes. Whoever waits for it ends the rests (hurries). */
@@ -24,7 +24,7 @@
 
 #define STACK_BYTES ((size_t)512 << 10)
 #define NICE 10
-#define REST 4          /* seconds of rest for one of processor time */
+#define REST 4           /* seconds of rest for one of processor time */
 #define LOOK_SECONDS 0.2 /* between two looks of who waits */
 
 typedef enum dt_asked { IDLE, ASKED, READY } dt_asked;
@@ -47,7 +47,8 @@ struct dt_publisher {
     _Atomic double work;  /* processor time of the thread, seconds */
 };
 
-/* ---- the thread ---------------------------------------------------------------------------------------------------- */
+/* ---- the thread ----------------------------------------------------------------------------------------------------
+ */
 
 static double own_seconds(void) {
     struct timespec now;
@@ -116,7 +117,8 @@ static int start_thread(dt_publisher *p) {
     return code;
 }
 
-/* ---- who trains ---------------------------------------------------------------------------------------------------- */
+/* ---- who trains ----------------------------------------------------------------------------------------------------
+ */
 
 dt_status dt_publisher_open(dt_publisher **out, const dt_ranks *ranks) {
     dt_publisher *p = *out = dt_alloc(1, sizeof *p);

@@ -88,13 +88,13 @@ refused() { # one line says what failed
     ((code == 1)) && [[ $(wc -l <"$err") == 1 ]] && grep -q '^dtrain: ' "$err"
 }
 
-# The outcome of a case, or "bad: …".
+# The outcome of a case, or "bad: …". Of rank 0 it may be the child that was killed, which is refused.
 judge() {
     grep -q "^$rank $number $call .* fault" "$log" || { echo "bad: the call was not reached"; return; }
     ((code != 124)) || { echo "bad: it did not end within $limit seconds"; return; }
     [[ $after == "$before" || $after == $((before + 1)) ]] || { echo "bad: the newest checkpoint is: $after"; return; }
     case $fault in
-        kill | torn) killed || refused || { # of rank 0 it may be the child that was killed echo "bad: exit code $code, and not the rank and signal on standard error"; return; } ;;
+        kill | torn) killed || refused || { echo "bad: exit code $code, and not the rank and signal on standard error"; return; } ;;
         *)
             ((code == 0)) || refused || { echo "bad: exit code $code, and not one line on standard error"; return; }
             ((code != 0)) || [[ $after == $((before + 1)) ]] || { echo "bad: success without a new checkpoint"; return; }
