@@ -11,7 +11,7 @@
 #define DT_CHECKPOINT_FORMAT "dtrain checkpoint"
 #define DT_METRICS_PART "metrics.h5.part" /* what becomes metrics.h5 when the run ends */
 #define DT_MOST_DATASETS 1000000          /* of a checkpoint */
-#define DT_PART_LARGE ((size_t)64 << 10) /* bytes of an array that begins at a page in a checkpoint */
+#define DT_PART_LARGE ((size_t)64 << 10)  /* bytes of an array that begins at a page in a checkpoint */
 #define DT_PART_PAGE ((size_t)4096)
 
 typedef struct dt_item {
@@ -50,8 +50,8 @@ dt_status dt_checkpoint_open(dt_h5 **file, const char *path, dt_checkpoint_head 
 dt_status dt_checkpoint_check_head(const char *path, const dt_checkpoint_head *head);
 dt_status dt_checkpoint_verify_here(const char *path, uint64_t *digest);
 
-/* Collective: a state into a file, every rank its part, read back; not committed. After a failure there is none. `digest`
- * may be NULL. */
+/* Collective: a state into a file, every rank its part, read back; not committed. After a failure there is none.
+ * `digest` may be NULL. */
 dt_status dt_checkpoint_write(const dt_ranks *ranks, const char *path, const dt_state *state, uint64_t *digest);
 /* Rank 0: the rename, made to last. */
 dt_status dt_checkpoint_commit(const char *temporary, const char *path, const char *directory);

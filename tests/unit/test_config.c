@@ -169,7 +169,8 @@ START_TEST(a_number_outside_its_range_is_refused_and_one_at_its_edge_is_not) {
          {"0", "[0, 2.5]", "balanced"},
          "at least 0 and at most 1e+30"},
         {"checkpoint.keep_every", {"-1"}, {"0"}, "at least 0"},
-        {"checkpoint.every", {"1e13 s"}, {"90 s"}, "at most 1000000000000"},
+        {"checkpoint.every", {"1e13 s"}, {"90 s", "budget", "never"}, "at most 1000000000000"},
+        {"checkpoint.budget", {"0", "-1 %", "101%"}, {"1", "0.5 %", "100%"}, "greater than 0 and at most 100"},
         {"checkpoint.keep", {"-1"}, {"0"}, "at least 0"},
         {"reduce.node_ranks", {"-1", "1000001"}, {"0", "1000000"}, "at least 0 and at most 1000000"},
         {"compute.threads", {"0", "1025"}, {"1", "1024"}, "at least 1 and at most 1024"},
@@ -342,6 +343,7 @@ START_TEST(spans_and_truths_are_read_in_all_their_spellings) {
         {"0", "never", {0, DT_SPAN_NEVER}},
         {"never", "never", {0, DT_SPAN_NEVER}},
         {"0 epochs", "never", {0, DT_SPAN_NEVER}},
+        {"budget", "budget", {0, DT_SPAN_BUDGET}},
     };
     const dt_field *every = NULL;
     for (const dt_field *field = dt_recipe_fields; field->key; field++)
@@ -843,6 +845,7 @@ static const struct change {
     {"train.not_finite", "skip", "", true},
     {"train.patience", "3", "checkpoint: {best: test_loss}", false},
     {"checkpoint.every", "3", "", false},
+    {"checkpoint.budget", "3 %", "", false},
     {"checkpoint.keep_every", "3", "", false},
     {"checkpoint.best", "test_loss", "", false},
     {"checkpoint.keep", "0", "", false},
