@@ -9,6 +9,12 @@ double dt_clock_now(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+double dt_clock_epoch(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
 void dt_clock_utc(char out[32]) {
     time_t now = time(NULL);
     struct tm parts;

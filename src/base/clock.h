@@ -5,6 +5,9 @@
 /* Seconds since an arbitrary start; monotonic. */
 double dt_clock_now(void);
 
+/* Seconds since 1970, which may be set back and forth. */
+double dt_clock_epoch(void);
+
 /* UTC now as "2026-11-23T18:15:35Z". */
 void dt_clock_utc(char out[32]);
 

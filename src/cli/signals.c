@@ -23,7 +23,7 @@ static void on_stop(int number) {
         _exit(128 + number);
     if (!asked) first = now;
     asked = 1;
-    dt_stop_requested = 1;
+    dt_stop_requested = DT_STOP_SIGNAL;
 }
 
 static struct sigaction before; /* what a bus error elsewhere is left to */

@@ -144,6 +144,7 @@ typedef struct dt_recipe_train {
     int64_t epochs, batch, micro_batch, shards;
     int64_t steps; /* of the run; 0: as many as the epochs have */
     dt_span stop_after;
+    dt_span time_limit; /* seconds */
     dt_span eval_every;
     dt_span log_every;
     int64_t check_every;    /* steps between comparisons of the replicas */

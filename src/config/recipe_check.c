@@ -263,10 +263,23 @@ static dt_status check_pair(const dt_recipe *recipe, const dt_yaml *root, const 
                    pair->other, other, pair->right);
 }
 
+static dt_status check_time_limit(const dt_recipe *recipe, const dt_yaml *root) {
+    dt_span_unit unit = recipe->train.time_limit.unit;
+    if (unit == DT_SPAN_NEVER || unit == DT_SPAN_SECONDS) return dt_ok();
+    char is[DT_SHOWN + 2];
+    show_value(dt_field_find(dt_recipe_fields, "train.time_limit"), recipe, is);
+    const char *source = dt_recipe_source_of(root, "train.time_limit", NULL);
+    return dt_fail(DT_ERR_INPUT,
+                   "%s%s: train.time_limit is %s; it must be a time, such as 90 min or 2 h (train.stop_after counts "
+                   "steps and epochs)",
+                   dt_source_noun(source), source, is);
+}
+
 dt_status dt_recipe_check(const dt_recipe *recipe, const dt_yaml *root) {
     for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++) DT_TRY(check_reader(recipe, root, &readers[i]));
     DT_TRY(check_text(recipe, root));
     DT_TRY(check_split(recipe, root));
+    DT_TRY(check_time_limit(recipe, root));
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) DT_TRY(check_pair(recipe, root, &pairs[i]));
     return dt_ok();
 }

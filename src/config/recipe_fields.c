@@ -206,6 +206,9 @@ const dt_field dt_recipe_fields[] = {
      .help = "parts of every batch, and the most ranks that can work; 0: the ranks at first start"},
     {ROW("train.stop_after", SPAN, train.stop_after, "never"), .max = 1e12,
      .help = "stop early with exit code 75, so that the same command goes on"},
+    {ROW("train.time_limit", SPAN, train.time_limit, "never"), .max = 1e12,
+     .help = "time a job has, such as 2h: it stops early enough for a checkpoint, with exit code 75. Where the scheduler "
+             "says when it ends (SLURM_JOB_END_TIME, or DTRAIN_END_TIME, in seconds since 1970) the earlier counts"},
     {ROW("train.eval_every", SPAN, train.eval_every, "1 epoch"), .max = 1e12,
      .help = "between two evaluations on the validation data or, where there is none, the test data"},
     {ROW("train.log_every", SPAN, train.log_every, "500 steps"), .max = 1e12,

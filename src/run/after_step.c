@@ -1,12 +1,15 @@
 /* What follows a step: records, checks, checkpoint, evaluation, and whether the run ends here. All ranks come to the
  * same decisions: they follow from the position, and from what crossed with the gradient (dt_flag). */
+#include "base/stop.h"
 #include "evaluate.h"
 #include "notes.h"
 #include "run.h"
 
 /* Another one counts than when there were `before`. */
 static void note_newer(const dt_run *run, int64_t before) {
-    if (run->snapshot.published > before) dt_note_checkpoint(run, run->clock.budget.duration);
+    if (run->snapshot.published <= before) return;
+    dt_note_checkpoint(run, run->clock.budget.duration);
+    dt_limit_arm(&run->limit, &run->clock);
 }
 
 dt_status dt_run_finish_checkpoint(dt_run *run) {
@@ -64,9 +67,17 @@ bool dt_run_is_finished(const dt_run *run) {
     return run->ledger.position.step >= run->course.total_steps || dt_run_is_out_of_patience(run);
 }
 
+/* Rank 0: who asked for a stop, of a clock or a signal, here or elsewhere. */
+static const char *who_stopped(const dt_run *run) {
+    if (dt_stop_requested == DT_STOP_SIGNAL) return "signal";
+    if (dt_stop_requested == DT_STOP_LIMIT) return "time_limit";
+    bool elsewhere = dt_reduce_raised(run->trainee.reducer, DT_FLAG_STOP) > run->clock.stops;
+    if (!elsewhere) return "stop_after";
+    return dt_limit_is_due(&run->limit, &run->clock) ? "time_limit" : "signal"; /* of two timers one is first */
+}
+
 const char *dt_run_reason(const dt_run *run, bool stops, bool told) {
-    bool signal = told && dt_reduce_raised(run->trainee.reducer, DT_FLAG_STOP) > run->clock.stops;
-    if (stops) return signal ? "signal" : "stop_after";
+    if (stops) return told ? who_stopped(run) : "stop_after";
     if (run->ledger.position.step < run->course.total_steps) return "patience";
     return run->session.recipe->train.steps > 0 ? "steps" : "epochs";
 }
@@ -130,7 +141,7 @@ static dt_status evaluate_step(dt_run *run, bool published, bool *better, bool *
     dt_status status = evaluate(run, better);
     *stop = status.code == DT_ERR_STOPPED;
     if (*stop) {
-        run->ended = "signal";
+        run->ended = who_stopped(run);
         owe_evaluation(run, true);
         return dt_run_publish(run);
     }

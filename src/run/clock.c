@@ -2,6 +2,7 @@
  * counted twice or lost; a trace gets the same spans. */
 #include "clock.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -22,9 +23,15 @@ void dt_run_clock_mark(dt_run_clock *clock) {
     clock->mark = dt_clock_now();
 }
 
+/* The most of late: one slow step counts for a while, and not for ever. */
+static void keep_longest(double *longest, double seconds) {
+    *longest = fmax(0.98 * *longest, seconds);
+}
+
 void dt_run_clock_spend(dt_run_clock *clock, dt_phase phase) {
     double now = dt_clock_now();
     clock->phases[phase] += now - clock->mark;
+    keep_longest(&clock->longest[phase], now - clock->mark);
     dt_trace_span(clock->spans[phase], clock->mark, now, 0);
     clock->mark = now;
 }
@@ -32,6 +39,7 @@ void dt_run_clock_spend(dt_run_clock *clock, dt_phase phase) {
 void dt_run_clock_step(dt_run_clock *clock, double began, bool publishes) {
     double seconds = dt_clock_now() - began;
     clock->loop_seconds += seconds;
+    keep_longest(&clock->longest_step, seconds);
     dt_budget_step(&clock->budget, seconds, publishes);
 }
 

@@ -21,6 +21,8 @@ typedef struct dt_run_clock {
     double mark;    /* seconds before it are accounted for */
     double phases[DT_PHASE_COUNT];
     int spans[DT_PHASE_COUNT];      /* kinds of span in a trace */
+    double longest[DT_PHASE_COUNT]; /* one piece of work of a phase took, of late */
+    double longest_step;            /* a step of the loop took, of late */
     double loop_seconds;            /* in the training loop alone, this process */
     int64_t loop_samples;           /* trained in those seconds, all ranks */
     int64_t redone;                 /* steps computed again because a gradient did not fit the wire */

@@ -63,10 +63,26 @@ void dt_step_shard(dt_step *step, dt_trainee *trainee, int64_t shard) {
     dt_reduce_add(trainee->reducer);
 }
 
+/* Rank 0. Whether nothing but a checkpoint still fits into the time of this job after this step. */
+static bool time_is_up(const dt_step *step) {
+    const dt_recipe *recipe = step->session->recipe;
+    const dt_run_clock *clock = step->clock;
+    dt_span evaluates = recipe->train.eval_every;
+    bool flies = dt_snapshot_flies(step->snapshot) >= 0;
+    dt_limit_work work = {.evaluates = dt_course_due(step->course, evaluates, &step->next) ||
+                                       dt_run_clock_due(evaluates, clock->evaluated),
+                          .publishes = flies || dt_course_due(step->course, recipe->checkpoint.every, &step->next) ||
+                                       dt_run_clock_publishes(clock, &recipe->checkpoint, flies),
+                          .samples = step->data->has_test ? step->data->test.samples : 0,
+                          .batch = step->course->batch};
+    return dt_limit_is_near(step->limit, clock, &work);
+}
+
 /* What this rank has to say besides its gradient. */
 static void raise_flags(const dt_step *step, dt_reducer *reducer) {
     const dt_recipe *recipe = step->session->recipe;
     dt_run_clock *clock = step->clock;
+    if (step->session->first && !dt_stop_requested && time_is_up(step)) dt_stop_requested = DT_STOP_LIMIT;
     if (dt_stop_requested) dt_reduce_raise(reducer, DT_FLAG_STOP);
     if (dt_compute_failed()) dt_reduce_raise(reducer, DT_FLAG_FAILED);
     if (step->ledger->local.not_finite > 0) dt_reduce_raise(reducer, DT_FLAG_NOT_FINITE);

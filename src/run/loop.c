@@ -59,8 +59,8 @@ dt_status dt_run_loop(dt_run *run, bool owes, dt_outcome *outcome) {
     bool stop = false;
     dt_status status = owes ? dt_run_catch_up(run) : dt_ok();
     while (status.code == DT_OK && !dt_run_is_finished(run) && !stop) {
-        dt_step step =
-            dt_step_begin(&run->session, &run->data, &run->course, &run->ledger, &run->clock, &run->snapshot);
+        dt_step step = dt_step_begin(&run->session, &run->data, &run->course, &run->ledger, &run->clock, &run->snapshot,
+                                     &run->limit);
         bool again = false;
         status = train_step(run, &step, &again);
         if (again && status.code == DT_OK && dt_run_owes_evaluation(run)) status = dt_run_catch_up(run);

@@ -3,6 +3,7 @@
 #ifndef DTRAIN_RUN_H
 #define DTRAIN_RUN_H
 
+#include "limit.h"
 #include "profile.h"
 #include "progress.h"
 #include "replicas.h"
@@ -21,6 +22,7 @@ typedef struct dt_run {
     dt_course course;     /* how far */
     dt_ledger ledger;     /* what was done so far */
     dt_run_clock clock;   /* and what it took */
+    dt_limit limit;       /* when it has to have ended */
     dt_snapshot snapshot; /* all of that as the store sees it */
     dt_replicas replicas; /* and whether all nodes have the same */
     dt_progress progress; /* what is said of it */

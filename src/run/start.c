@@ -27,6 +27,7 @@ static dt_status settle_shards(dt_course *course, const dt_session *session, int
 static dt_status open_surroundings(dt_run *run) {
     dt_session *session = &run->session;
     dt_snapshot_open_publisher(&run->snapshot, session);
+    DT_TRY(dt_limit_open(&run->limit, session, &run->clock));
     DT_TRY(dt_profile_open(&run->profile, session, &run->clock));
     DT_TRY(dt_check_ranks_alike(session));
     DT_TRY(dt_session_agree(session, dt_isa_check((dt_isa)session->recipe->compute.isa)));
@@ -106,6 +107,10 @@ static dt_status open_run(dt_run *run) {
     return dt_session_agree(session, dt_stop_status());
 }
 
+static double checkpoint_bytes(const dt_trainee *trainee) {
+    return (double)(trainee->table->total * sizeof(dt_real)) + (double)dt_optimizer_bytes(&trainee->optimizer);
+}
+
 dt_status dt_run_open(dt_run *run, dt_comm *comm, dt_recipe *recipe, const dt_train_options *options) {
     memset(run, 0, sizeof *run);
     dt_run_clock_begin(&run->clock);
@@ -116,11 +121,13 @@ dt_status dt_run_open(dt_run *run, dt_comm *comm, dt_recipe *recipe, const dt_tr
     dt_status status = open_run(run);
     dt_run_clock_mark(&run->clock);
     run->clock.checkpointed = run->clock.evaluated = run->clock.mark;
+    if (status.code == DT_OK) dt_limit_expect(&run->limit, checkpoint_bytes(&run->trainee), &run->clock);
     return status;
 }
 
 void dt_run_close(dt_run *run) {
     dt_notes_close(run);
+    dt_limit_close(&run->limit);
     dt_records_close(&run->progress.records);
     dt_trainee_close(&run->trainee);
     dt_run_data_close(&run->data);

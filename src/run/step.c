@@ -5,7 +5,7 @@
 #include "base/clock.h"
 
 dt_step dt_step_begin(const dt_session *session, const dt_run_data *data, const dt_course *course, dt_ledger *ledger,
-                      dt_run_clock *clock, const dt_snapshot *snapshot) {
+                      dt_run_clock *clock, const dt_snapshot *snapshot, dt_limit *limit) {
     const dt_recipe *recipe = session->recipe;
     const dt_position at = ledger->position;
     dt_step step = {.session = session,
@@ -14,7 +14,9 @@ dt_step dt_step_begin(const dt_session *session, const dt_run_data *data, const 
                     .ledger = ledger,
                     .clock = clock,
                     .snapshot = snapshot,
-                    .at = at};
+                    .limit = limit,
+                    .at = at,
+                    .next = at};
     step.order = dt_source_order(&data->train, &recipe->data, recipe->seed, at.epoch);
     dt_source_ahead(&data->train, &step.order, at.sample);
     step.augment = dt_augment_at(&recipe->data, recipe->seed, at.epoch);
@@ -22,11 +24,10 @@ dt_step dt_step_begin(const dt_session *session, const dt_run_data *data, const 
     int64_t own;
     dt_rank_shards(course->shards, session->ranks.size, session->ranks.rank, &step.first_shard, &own);
     step.end_shard = step.first_shard + own;
-    dt_position next = at;
-    next.step++;
-    next.sample += step.rows;
-    step.measures = next.sample == course->samples || next.step == course->total_steps ||
-                    dt_course_due(course, recipe->train.log_every, &next);
+    step.next.step++;
+    step.next.sample += step.rows;
+    step.measures = step.next.sample == course->samples || step.next.step == course->total_steps ||
+                    dt_course_due(course, recipe->train.log_every, &step.next);
     step.before = ledger->local;
     step.began = dt_clock_now();
     step.ran = dt_watchdog_ran(session->watchdog);

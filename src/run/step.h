@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "data/sampler.h"
 #include "ledger.h"
+#include "limit.h"
 #include "snapshot.h"
 #include "trainee.h"
 
@@ -17,7 +18,8 @@ typedef struct dt_step {
     dt_ledger *ledger;
     dt_run_clock *clock;
     const dt_snapshot *snapshot;
-    dt_position at;
+    dt_limit *limit;
+    dt_position at, next;           /* before it and behind it */
     dt_sampler order;               /* of the epoch's samples */
     dt_augment augment;             /* what is done to them */
     int64_t rows;                   /* samples of this batch */
@@ -28,7 +30,7 @@ typedef struct dt_step {
 } dt_step;
 
 dt_step dt_step_begin(const dt_session *session, const dt_run_data *data, const dt_course *course, dt_ledger *ledger,
-                      dt_run_clock *clock, const dt_snapshot *snapshot);
+                      dt_run_clock *clock, const dt_snapshot *snapshot, dt_limit *limit);
 
 /* gradient.c. Nothing is added up yet. */
 void dt_step_clear(dt_step *step, dt_trainee *trainee);

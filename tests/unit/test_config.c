@@ -158,6 +158,7 @@ START_TEST(a_number_outside_its_range_is_refused_and_one_at_its_edge_is_not) {
         {"train.micro_batch", {"-1"}, {"0", "1"}, "at least 0"},
         {"train.shards", {"-1"}, {"0", "1"}, "at least 0"},
         {"train.stop_after", {"1e13", "1e308 h"}, {"never", "0"}, "at most 1000000000000"},
+        {"train.time_limit", {"1e13", "1e308 h"}, {"never", "2h"}, "at most 1000000000000"},
         {"train.eval_every", {"1e13 epochs"}, {"0.5 epochs"}, "at most 1000000000000"},
         {"train.log_every", {"1e13"}, {"1e3"}, "at most 1000000000000"},
         {"train.check_every", {"-1"}, {"0"}, "at least 0"},
