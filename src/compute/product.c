@@ -13,7 +13,9 @@ enum {
     TALLEST = 336,                       /* rows of A that are used again and again: they stay in the second cache */
     COPIES = VECTOR_BYTES == 64 ? 8 : 4, /* tiles of rows from which on it pays to copy a panel of B, */
     NEAR = 256,                          /* if its rows are further apart than so many numbers */
-    LINE = 64                            /* bytes that come at once */
+    SHALLOW = 32,                        /* panels that the next cache has at hand anyway */
+    LINE = 64,                           /* bytes that come at once */
+    NARROW = 80                          /* columns that may be the rows of sideways tiles */
 };
 
 static int64_t smaller(int64_t a, int64_t b) {
@@ -130,18 +132,32 @@ typedef struct coming {
     int64_t rows, stride, bytes;
 } coming;
 
-/* The same columns of all rows: tiles of the same height, but for one row. */
-static void strip(const tile_pair *from, const tile_result *to, int64_t rows, int64_t cols, const coming *next) {
-    int64_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS, height = rows / tiles, more = rows % tiles;
+/* Rows in tiles of the same height, of which the first `more` have one row more. */
+typedef struct heights {
+    int64_t tiles, least, more;
+} heights;
+
+INLINE heights heights_of(int64_t rows) {
+    int64_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS;
+    return (heights){tiles, rows / tiles, rows % tiles};
+}
+
+/* Numbers from a panel to the next, of the widest tiles of such rows. */
+INLINE int64_t panel_width(heights h) {
+    return (int64_t)widest[h.least + (h.more > 0)] * PER_VECTOR;
+}
+
+/* The same columns of all rows. */
+INLINE void strip(const tile_pair *from, const tile_result *to, heights h, int64_t cols, const coming *next) {
     int vectors = (int)((cols + PER_VECTOR - 1) / PER_VECTOR);
     lane_mask last = first_lanes(cols % PER_VECTOR);
     tile_function *const *shapes = cols % PER_VECTOR ? masked_tiles : from->down == 1 ? dense_tiles : plain_tiles;
     tile_pair pair = *from;
     tile_result result = *to;
-    for (int64_t t = 0; t < tiles; t++) {
-        int64_t count = t < more ? height + 1 : height;
+    for (int64_t t = 0; t < h.tiles; t++) {
+        int64_t count = t < h.more ? h.least + 1 : h.least;
         if (next->rows > 0)
-            ask_for(next->at, next->stride, next->bytes, next->rows * t / tiles, next->rows * (t + 1) / tiles);
+            ask_for(next->at, next->stride, next->bytes, next->rows * t / h.tiles, next->rows * (t + 1) / h.tiles);
         shapes[count](&result, &pair, last, vectors);
         pair.a += count * pair.down;
         result.c += count * result.stride;
@@ -149,9 +165,9 @@ static void strip(const tile_pair *from, const tile_result *to, int64_t rows, in
 }
 
 static void block(const dt_matrix_product *p, int64_t first, int64_t rows, int64_t k, int64_t depth) {
-    int64_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS, height = (rows + tiles - 1) / tiles;
-    bool copies = p->b_turned || (tiles >= COPIES && p->ldb > NEAR);
-    int64_t wide = copies ? TILE_COLS : (int64_t)widest[height] * PER_VECTOR;
+    const heights h = heights_of(rows);
+    bool copies = p->b_turned || (h.tiles >= COPIES && p->ldb > NEAR);
+    int64_t wide = copies ? TILE_COLS : panel_width(h);
     bool ends = k + depth == p->depth;
     _Alignas(64) dt_real packed[LONGEST_CHAIN * TILE_COLS];
     for (int64_t j = 0; j < p->cols; j += wide) {
@@ -173,12 +189,62 @@ static void block(const dt_matrix_product *p, int64_t first, int64_t rows, int64
                           .bias = ends && p->bias ? p->bias + j : NULL,
                           .relu = ends && p->relu};
         coming next = {.at = b + wide * (p->b_turned ? p->ldb : 1),
-                       .rows = then == 0     ? 0
-                               : p->b_turned ? then
-                                             : depth,
+                       .rows = then == 0 || depth < SHALLOW ? 0
+                               : p->b_turned                ? then
+                                                            : depth,
                        .stride = p->ldb,
                        .bytes = (p->b_turned ? depth : then) * SIZE};
-        strip(&pair, &to, rows, cols, &next);
+        strip(&pair, &to, h, cols, &next);
+    }
+}
+
+/* ---- a block of k of few columns ---- */
+
+/* Where lanes along the columns would leave many idle, they run along the rows of a transposed A, which are neighbours
+ * in memory as well: tiles are those of the transposed product, and are turned on their way to C. */
+static bool is_sideways(const dt_matrix_product *p, int64_t rows, int64_t depth) {
+    int64_t idle = -p->cols & (PER_VECTOR - 1);
+    return p->a_turned && p->cols <= NARROW && 10 * idle > p->cols && depth >= 16 && rows >= PER_VECTOR;
+}
+
+/* C's rows [row, row + rows), for at most a vector of them, from sums[cols, stride]. */
+static void turn_out(const dt_matrix_product *p, const dt_real *sums, int64_t stride, int64_t row, int64_t rows,
+                     bool add, bool ends) {
+    for (int64_t j = 0; j < p->cols; j += PER_VECTOR) {
+        int64_t cols = smaller(p->cols - j, PER_VECTOR);
+        lane_mask some = first_lanes(cols);
+        vector a[PER_VECTOR], bias = ends && p->bias ? load_lanes(p->bias + j, some) : (vector){0};
+#pragma GCC unroll 16
+        for (int i = 0; i < PER_VECTOR; i++) a[i] = i < cols ? *(const vector *)(sums + (j + i) * stride) : (vector){0};
+        turn_square(a);
+        dt_real *c = p->c + row * p->ldc + j;
+#pragma GCC unroll 16
+        for (int i = 0; i < PER_VECTOR; i++, c += p->ldc) {
+            if (i >= rows) break;
+            if (add) a[i] = load_lanes(c, some) + a[i];
+            if (ends && p->bias) a[i] += bias;
+            if (ends && p->relu) a[i] = tile_relu(a[i]);
+            store_lanes(c, a[i], some);
+        }
+    }
+}
+
+static void sideways_block(const dt_matrix_product *p, int64_t first, int64_t rows, int64_t k, int64_t depth) {
+    _Alignas(64) dt_real sums[NARROW * TILE_WIDEST * PER_VECTOR];
+    const heights h = heights_of(p->cols);
+    const int64_t wide = panel_width(h);
+    for (int64_t i = 0; i < rows; i += wide) {
+        int64_t some = smaller(wide, rows - i);
+        tile_pair pair = {.a = p->b + (p->b_turned ? k : k * p->ldb),
+                          .b = p->a + k * p->lda + first + i,
+                          .depth = depth,
+                          .down = p->b_turned ? p->ldb : 1,
+                          .across = p->b_turned ? 1 : p->ldb,
+                          .stride = p->lda};
+        strip(&pair, &(tile_result){.c = sums, .stride = wide, .start = TILE_FRESH}, h, some, &(coming){0});
+        for (int64_t at = 0; at < some; at += PER_VECTOR)
+            turn_out(p, sums + at, wide, first + i + at, smaller(some - at, PER_VECTOR), k > 0 || p->add,
+                     k + depth == p->depth);
     }
 }
 
@@ -188,7 +254,11 @@ void DT_OF_ISA(product)(const dt_matrix_product *p) {
         int64_t first = p->rows * band / bands, k = 0, depth;
         do {
             depth = block_of(p->depth - k);
-            block(p, first, p->rows * (band + 1) / bands - first, k, depth);
+            int64_t rows = p->rows * (band + 1) / bands - first;
+            if (is_sideways(p, rows, depth))
+                sideways_block(p, first, rows, k, depth);
+            else
+                block(p, first, rows, k, depth);
             k += depth;
         } while (k < p->depth);
     }

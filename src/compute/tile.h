@@ -63,6 +63,11 @@ INLINE void tile_store(dt_real *to, vector value, const int v, const int vectors
         *(vector *)to = value;
 }
 
+/* What is below 0 becomes 0; NaN stays. */
+INLINE vector tile_relu(vector x) {
+    return (vector)(~(x < 0) & (__typeof__(x < 0))x);
+}
+
 #define SIZE ((int64_t)sizeof(dt_real))
 #define HIDE(number) __asm__("" : "+r"(number)) /* its value from the compiler */
 
@@ -104,7 +109,7 @@ INLINE void tile(const tile_result *to, const tile_pair *pairs, int64_t count, l
     if (to->start == TILE_ADD)
         OVER_TILE(sum[r][v] = tile_load(to->c + r * to->stride, v, vectors, masked, last) + sum[r][v];)
     if (to->bias) OVER_TILE(sum[r][v] += tile_load(to->bias, v, vectors, masked, last);)
-    if (to->relu) OVER_TILE(sum[r][v] = (vector)(~(sum[r][v] < 0) & (__typeof__(sum[r][v] < 0))sum[r][v]);)
+    if (to->relu) OVER_TILE(sum[r][v] = tile_relu(sum[r][v]);)
     OVER_TILE(tile_store(to->c + r * to->stride, sum[r][v], v, vectors, masked, last);)
 }
 

@@ -29,20 +29,78 @@ typedef int32_t lane_numbers __attribute__((vector_size(VECTOR_BYTES)));
 #    define SECOND_HALVES(a, b) __builtin_shufflevector(a, b, 1, 3)
 #endif
 
-/* The rows of a square become its columns: a perfect shuffle of its numbers, log2(PER_VECTOR) times. */
+/* The rows of a square become its columns. */
+#if VECTOR_BYTES == 64 && !defined DT_REAL_DOUBLE
+/* Squares of 4 within the quarters of a vector, then quarters: no shuffle that crosses them takes an index. */
+INLINE void turn_square(vector a[PER_VECTOR]) {
+    __m512 b[PER_VECTOR], c[PER_VECTOR];
+#    pragma GCC unroll 8
+    for (int i = 0; i < 16; i += 2) {
+        b[i] = _mm512_unpacklo_ps((__m512)a[i], (__m512)a[i + 1]);
+        b[i + 1] = _mm512_unpackhi_ps((__m512)a[i], (__m512)a[i + 1]);
+    }
+#    pragma GCC unroll 4
+    for (int i = 0; i < 16; i += 4)
+#    pragma GCC unroll 2
+        for (int k = 0; k < 2; k++) {
+            __m512d even = (__m512d)b[i + k], odd = (__m512d)b[i + k + 2];
+            c[i + 2 * k] = (__m512)_mm512_unpacklo_pd(even, odd);
+            c[i + 2 * k + 1] = (__m512)_mm512_unpackhi_pd(even, odd);
+        }
+#    pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        b[i] = _mm512_shuffle_f32x4(c[i], c[i + 4], 0x88);
+        b[i + 4] = _mm512_shuffle_f32x4(c[i], c[i + 4], 0xdd);
+        b[i + 8] = _mm512_shuffle_f32x4(c[i + 8], c[i + 12], 0x88);
+        b[i + 12] = _mm512_shuffle_f32x4(c[i + 8], c[i + 12], 0xdd);
+    }
+#    pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        a[i] = (vector)_mm512_shuffle_f32x4(b[i], b[i + 8], 0x88);
+        a[i + 8] = (vector)_mm512_shuffle_f32x4(b[i], b[i + 8], 0xdd);
+        a[i + 4] = (vector)_mm512_shuffle_f32x4(b[i + 4], b[i + 12], 0x88);
+        a[i + 12] = (vector)_mm512_shuffle_f32x4(b[i + 4], b[i + 12], 0xdd);
+    }
+}
+#elif VECTOR_BYTES == 32 && !defined DT_REAL_DOUBLE
+/* Squares of 4 within the halves of a vector, then halves. */
+INLINE void turn_square(vector a[PER_VECTOR]) {
+    __m256 b[PER_VECTOR], c[PER_VECTOR];
+#    pragma GCC unroll 4
+    for (int i = 0; i < 8; i += 2) {
+        b[i] = _mm256_unpacklo_ps((__m256)a[i], (__m256)a[i + 1]);
+        b[i + 1] = _mm256_unpackhi_ps((__m256)a[i], (__m256)a[i + 1]);
+    }
+#    pragma GCC unroll 2
+    for (int i = 0; i < 8; i += 4)
+#    pragma GCC unroll 2
+        for (int k = 0; k < 2; k++) {
+            __m256d even = (__m256d)b[i + k], odd = (__m256d)b[i + k + 2];
+            c[i + 2 * k] = (__m256)_mm256_unpacklo_pd(even, odd);
+            c[i + 2 * k + 1] = (__m256)_mm256_unpackhi_pd(even, odd);
+        }
+#    pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        a[i] = (vector)_mm256_permute2f128_ps(c[i], c[i + 4], 0x20);
+        a[i + 4] = (vector)_mm256_permute2f128_ps(c[i], c[i + 4], 0x31);
+    }
+}
+#else
+/* A perfect shuffle of its numbers, log2(PER_VECTOR) times. */
 INLINE void turn_square(vector a[PER_VECTOR]) {
     vector b[PER_VECTOR];
-#pragma GCC unroll 4
+#    pragma GCC unroll 4
     for (int left = PER_VECTOR; left > 1; left /= 2) {
-#pragma GCC unroll 8
+#    pragma GCC unroll 8
         for (int i = 0; i < PER_VECTOR / 2; i++) {
             b[2 * i] = FIRST_HALVES(a[i], a[i + PER_VECTOR / 2]);
             b[2 * i + 1] = SECOND_HALVES(a[i], a[i + PER_VECTOR / 2]);
         }
-#pragma GCC unroll 16
+#    pragma GCC unroll 16
         for (int i = 0; i < PER_VECTOR; i++) a[i] = b[i];
     }
 }
+#endif
 
 /* A square of PER_VECTOR rows, transposed. */
 INLINE void transpose_square(dt_real *restrict to, int64_t to_stride, const dt_real *restrict from,
@@ -75,13 +133,18 @@ INLINE void turn_strip(dt_real *restrict to, int64_t to_stride, const dt_real *r
     }
     if (l == depth) return;
     lane_mask mask = first_lanes(depth - l);
+    if (cols == PER_VECTOR) {
 #pragma GCC unroll 16
-    for (int i = 0; i < PER_VECTOR; i++) a[i] = load_lanes(from + (i < cols ? i : cols - 1) * from_stride + l, mask);
+        for (int i = 0; i < PER_VECTOR; i++) a[i] = load_lanes(from + i * from_stride + l, mask);
+    } else {
+#pragma GCC unroll 16
+        for (int i = 0; i < PER_VECTOR; i++)
+            a[i] = load_lanes(from + (i < cols ? i : cols - 1) * from_stride + l, mask);
+    }
     turn_square(a);
-    dt_real square[PER_VECTOR][PER_VECTOR];
 #pragma GCC unroll 16
-    for (int i = 0; i < PER_VECTOR; i++) *(vector *)square[i] = a[i];
-    for (int64_t i = 0; i < depth - l; i++) *(vector *)(to + i * to_stride) = *(vector *)square[i];
+    for (int i = 0; i < PER_VECTOR; i++)
+        if (i < depth - l) *(vector *)(to + i * to_stride) = a[i];
 }
 
 #endif
