@@ -10,7 +10,8 @@
 #include "turning.h"
 
 enum {
-    TALLEST = 336,                       /* rows of A that are used again and again: they stay in the second cache */
+    TALLEST = 336,                       /* rows of A that are used again and again, the longest there are: they stay in
+                                          * the second cache, and so do more of them where they are shorter */
     COPIES = VECTOR_BYTES == 64 ? 8 : 4, /* tiles of rows from which on it pays to copy a panel of B, */
     NEAR = 256,                          /* if its rows are further apart than so many numbers */
     SHALLOW = 32,                        /* panels that the next cache has at hand anyway */
@@ -249,7 +250,8 @@ static void sideways_block(const dt_matrix_product *p, int64_t first, int64_t ro
 }
 
 void DT_OF_ISA(product)(const dt_matrix_product *p) {
-    int64_t bands = (p->rows + TALLEST - 1) / TALLEST;
+    int64_t longest = block_of(p->depth), tallest = longest > 0 ? TALLEST * LONGEST_CHAIN / longest : TALLEST;
+    int64_t bands = (p->rows + tallest - 1) / tallest;
     for (int64_t band = 0; band < bands; band++) {
         int64_t first = p->rows * band / bands, k = 0, depth;
         do {
