@@ -34,11 +34,13 @@ static void measure_tensors(void *context, int64_t first, int64_t last) {
     }
 }
 
+/* From the last block to the first: where the cache does not hold everything, it has the end of the gradient, which
+ * came last, and keeps the beginning of the weights, which the next step wants first. */
 static void update_blocks(void *context, int64_t first, int64_t last) {
     const slice_work *work = context;
     dt_trainee *t = work->trainee;
-    for (size_t at = work->begin + (size_t)first, to; at < work->begin + (size_t)last; at = to) {
-        to = block_end(work, at);
+    for (size_t to = work->begin + (size_t)last, at; to > work->begin + (size_t)first; to = at) {
+        at = (to - 1) / DT_TABLE_BLOCK * DT_TABLE_BLOCK;
         dt_optimizer_apply(&t->optimizer, &work->step, t->weights, dt_reduce_take(t->reducer, at, to), at, to);
         if (t->weights16) t->kernels->to_bf16(t->weights16 + at, t->weights + at, (int64_t)(to - at));
     }
