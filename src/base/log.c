@@ -7,9 +7,12 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/escape.h"
 #include "base/memory.h"
+#include "base/process.h"
+#include "base/repeats.h"
 
 static dt_log_level threshold = DT_LOG_INFO;
 static int speaks = 1;
@@ -35,6 +38,34 @@ static void output_failed(int reason) {
     clearerr(stdout);
 }
 
+static FILE *live_stream; /* where a live line stands; NULL: there is none */
+
+/* Where live lines go. Asked once: a terminal stays one. */
+static FILE *terminal(void) {
+    static int known = -1;
+    if (known < 0)
+        known = dt_process_terminal(STDOUT_FILENO, NULL) ? 1 : dt_process_terminal(STDERR_FILENO, NULL) ? 2 : 0;
+    return known == 1 ? stdout : known == 2 ? stderr : NULL;
+}
+
+bool dt_log_has_terminal(void) {
+    return speaks && threshold >= DT_LOG_INFO && terminal();
+}
+
+void dt_log_live(const char *line) {
+    FILE *before = live_stream;
+    live_stream = line && dt_log_has_terminal() ? terminal() : NULL;
+    if (live_stream) {
+        int columns;
+        dt_process_terminal(fileno(live_stream), &columns);
+        fprintf(live_stream, "\r\033[K%.*s", columns > 1 ? columns - 1 : 1000, line);
+        fflush(live_stream);
+    } else if (before && !line) {
+        fputs("\r\033[K", before);
+        fflush(before);
+    }
+}
+
 /* One write a line: lines of several ranks must not interleave. What messages quote of files is escaped (escape.h); our
  * own texts for standard output may have several lines. */
 static void write_line(FILE *stream, char *line, size_t length) {
@@ -48,6 +79,7 @@ static void write_line(FILE *stream, char *line, size_t length) {
         length = strlen(line);
     }
     line[length] = '\n';
+    dt_log_live(NULL);
     errno = 0;
     bool written = fwrite(line, 1, length + 1, stream) == length + 1;
     if ((fflush(stream) != 0 || !written) && stream == stdout) output_failed(errno);
@@ -56,7 +88,8 @@ static void write_line(FILE *stream, char *line, size_t length) {
 
 static void emit(FILE *stream, const char *prefix, const char *format, va_list args)
     __attribute__((format(printf, 3, 0)));
-static void hear(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
+static void print(FILE *stream, const char *prefix, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void hear(const char *warning);
 
 static void emit(FILE *stream, const char *prefix, const char *format, va_list args) {
     char brief[2048], *line = brief;
@@ -79,6 +112,13 @@ static void emit(FILE *stream, const char *prefix, const char *format, va_list a
     dt_free(whole);
 }
 
+static void print(FILE *stream, const char *prefix, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    emit(stream, prefix, format, args);
+    va_end(args);
+}
+
 void dt_log_info(const char *format, ...) {
     if (!speaks || threshold < DT_LOG_INFO) return;
     va_list args;
@@ -87,15 +127,28 @@ void dt_log_info(const char *format, ...) {
     va_end(args);
 }
 
+static _Atomic int64_t warnings;
+
+int64_t dt_log_warning_count(void) {
+    return warnings;
+}
+
 void dt_log_warn(const char *format, ...) {
     if (threshold < DT_LOG_WARN) return;
+    char text[2048];
+    int64_t count;
+    warnings++;
     va_list args;
     va_start(args, format);
-    emit(stderr, "dtrain: warning: ", format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    va_start(args, format);
-    hear(format, args);
-    va_end(args);
+    if (dt_repeats_take(text, &count)) {
+        if (count > DT_REPEATS_SHOWN)
+            print(stderr, "dtrain: warning: ", "%s (%lld such warnings so far)", text, (long long)count);
+        else
+            print(stderr, "dtrain: warning: ", "%s", text);
+    }
+    hear(text);
 }
 
 static struct {
@@ -112,10 +165,8 @@ void dt_log_listen(dt_log_listener listener, void *context) {
     pthread_mutex_unlock(&hearing.lock);
 }
 
-static void hear(const char *format, va_list args) {
-    char warning[2048];
+static void hear(const char *warning) {
     if (listening) return;
-    vsnprintf(warning, sizeof warning, format, args);
     listening = true;
     pthread_mutex_lock(&hearing.lock);
     if (hearing.listener) hearing.listener(hearing.context, warning);
@@ -138,7 +189,13 @@ void dt_log_error(const char *format, ...) {
     va_end(args);
 }
 
+static void tell_hidden(int64_t count, const char *text) {
+    print(stderr, "dtrain: warning: ", "%lld more such warnings were not shown, the last of them: %s", (long long)count,
+          text);
+}
+
 bool dt_log_finish(void) {
+    dt_repeats_tell(tell_hidden);
     errno = 0;
     bool failed = ferror(stdout) != 0;
     if (fflush(stdout) != 0 || failed) output_failed(errno);

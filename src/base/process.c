@@ -5,11 +5,13 @@
 #include "base/process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* When a process was started; 0 when /proc does not say. *zombie: it has ended, and nobody has waited for it. */
@@ -81,4 +83,33 @@ long dt_process_ranks(void) {
 long dt_process_launcher(void) {
     bool srun = getenv("SLURM_STEP_ID") && !getenv("OMPI_COMM_WORLD_SIZE"); // NOLINT(concurrency-mt-unsafe)
     return dt_process_ranks() > 0 && !srun ? getppid() : 0;
+}
+
+static int columns_of(int fd) {
+    struct winsize size;
+    return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+/* Open MPI gives ranks a pseudo-terminal whatever mpirun's own output is, and for errors a pipe, so the launcher is
+ * asked what it writes to. */
+bool dt_process_terminal(int fd, int *columns) {
+    const long launcher = dt_process_launcher();
+    if (columns) *columns = 0;
+    if (!isatty(fd) && (launcher == 0 || fd != STDERR_FILENO)) return false;
+    if (launcher == 0) {
+        if (columns) *columns = columns_of(fd);
+        return true;
+    }
+    char path[64], target[256];
+    snprintf(path, sizeof path, "/proc/%ld/fd/%d", launcher, fd);
+    ssize_t length = readlink(path, target, sizeof target - 1);
+    if (length <= 0) return false;
+    target[length] = '\0';
+    if (strncmp(target, "/dev/pts/", 9) != 0 && strncmp(target, "/dev/tty", 8) != 0) return false;
+    int terminal = columns ? open(target, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC) : -1;
+    if (terminal >= 0) {
+        *columns = columns_of(terminal);
+        close(terminal);
+    }
+    return true;
 }

@@ -68,19 +68,6 @@ void dt_cli_help_recipe(void) {
     dt_free(layers);
 }
 
-/* Open MPI gives ranks a pseudo-terminal whatever mpirun's own output is, so the launcher's is asked too. */
-static bool on_terminal(void) {
-    if (!isatty(STDOUT_FILENO)) return false;
-    long launcher = dt_process_launcher();
-    if (launcher == 0) return true;
-    char path[64], target[256];
-    snprintf(path, sizeof path, "/proc/%ld/fd/1", launcher);
-    ssize_t length = readlink(path, target, sizeof target - 1);
-    if (length <= 0) return false;
-    target[length] = '\0';
-    return strncmp(target, "/dev/pts/", 9) == 0 || strncmp(target, "/dev/tty", 8) == 0;
-}
-
 int dt_cli_train(dt_comm *comm, int argc, char **argv) {
     arguments args;
     memset(&args, 0, sizeof args);
@@ -93,7 +80,7 @@ int dt_cli_train(dt_comm *comm, int argc, char **argv) {
         return 0;
     }
     if (status.code == DT_OK) status = dt_comm_agree(comm, dt_cli_recipe_read(&args.recipe, &recipe));
-    args.options.live = on_terminal();
+    args.options.live = dt_process_terminal(STDOUT_FILENO, NULL);
     if (status.code == DT_OK) status = dt_train_run(comm, &recipe, &args.options, &outcome);
     dt_recipe_finish(&recipe);
     if (status.code == DT_OK && outcome == DT_OUTCOME_STOPPED) return 75;

@@ -262,9 +262,12 @@ static void put_phases(page *p) {
 static void put_late(page *p) {
     const dt_watch *w = p->watch;
     char text[LINE] = "";
-    for (int i = 0; i < w->late_count; i++)
-        dt_append(text, sizeof text, "%s rank %lld %+.1f %%", i ? "," : "", (long long)w->late[i].rank,
-                  100 * (w->late[i].busy / w->late[i].mean - 1));
+    for (int i = 0; i < w->late_count; i++) {
+        char host[256];
+        dt_watch_host(w, w->late[i].rank, host);
+        dt_append(text, sizeof text, "%s rank %lld%s%s %+.1f %%", i ? "," : "", (long long)w->late[i].rank,
+                  *host ? " on " : "", host, 100 * (w->late[i].busy / w->late[i].mean - 1));
+    }
     if (*text)
         line(p, 0, "late  %s, of what ranks compute on the average", text);
     else if (w->ranks > 1 && w->compute_least < w->compute_most)

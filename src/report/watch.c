@@ -152,7 +152,7 @@ static void forget_events(void *context) {
     w->total_steps = w->ranks = w->shards = w->skipped = w->checkpoint_seconds = (double)NAN;
     w->starts = w->warnings_in_all = 0;
     w->warning_count = 0;
-    w->ended[0] = w->outcome[0] = w->digest[0] = '\0';
+    w->ended[0] = w->outcome[0] = w->digest[0] = w->hosts[0] = '\0';
 }
 
 /* The same warning again is counted; of many the newest are kept. */
@@ -183,6 +183,7 @@ static void take_event(void *context, const dt_event *event) {
         w->total_steps = dt_event_number(event, "total_steps");
         w->ranks = dt_event_number(event, "ranks");
         w->shards = dt_event_number(event, "shards");
+        escaped(w->hosts, sizeof w->hosts, dt_event_text(event, "hosts"));
         w->ended[0] = w->outcome[0] = '\0';
     } else if (strcmp(event->kind, "checkpoint") == 0) {
         w->checkpoint_seconds = dt_event_number(event, "seconds");
@@ -302,6 +303,24 @@ void dt_watch_close(dt_watch *w) {
     dt_events_close(w->sources->events);
     dt_free(w->sources);
     w->sources = NULL;
+}
+
+void dt_watch_host(const dt_watch *w, int64_t rank, char out[256]) {
+    const char *at = w->hosts;
+    out[0] = '\0';
+    while (*at && rank >= 0) {
+        const char *open = strstr(at, " ("), *next;
+        char *end;
+        long long ranks = open ? strtoll(open + 2, &end, 10) : 0;
+        if (ranks < 1 || ranks > 100000000 || *end != ')') return;
+        if (rank < ranks) {
+            snprintf(out, 256, "%.*s", (int)(open - at), at);
+            return;
+        }
+        rank -= ranks;
+        next = end + 1;
+        at = strncmp(next, ", ", 2) == 0 ? next + 2 : "";
+    }
 }
 
 double dt_watch_seconds_left(const dt_watch *w) {

@@ -56,6 +56,7 @@ typedef struct dt_watch {
     double late_step;
 
     /* of the journal; NaN or "" where it does not say */
+    char hosts[1024]; /* escaped: "north (4), south (4)", in the order of the ranks */
     double total_steps, ranks, shards, skipped;
     int64_t starts;
     char ended[96], outcome[24], digest[24];      /* escaped; "" while it works */
@@ -75,6 +76,9 @@ dt_status dt_watch_open(dt_watch *watch, const char *directory);
 /* Looks again; *news, which may be NULL, is whether rows or events have come. */
 dt_status dt_watch_look(dt_watch *watch, bool *news);
 void dt_watch_close(dt_watch *watch);
+
+/* The host of a rank, into out; "" where that is not known. */
+void dt_watch_host(const dt_watch *watch, int64_t rank, char out[256]);
 
 /* Seconds until its last step, at the pace of late; NaN: not known. */
 double dt_watch_seconds_left(const dt_watch *watch);

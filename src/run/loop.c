@@ -71,7 +71,7 @@ dt_status dt_run_loop(dt_run *run, bool owes, dt_outcome *outcome) {
     }
     if (status.code == DT_ERR_DIVERGED) keep_last(run);
     dt_session_note(&run->session, DT_ACTIVITY_END, run->ledger.position.step);
-    dt_progress_clear(&run->progress);
+    dt_log_live(NULL);
     *outcome = stop ? DT_OUTCOME_STOPPED : DT_OUTCOME_DONE;
     return status;
 }

@@ -6,10 +6,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/append.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "late.h"
 #include "use/figures.h"
+
+#define LOG_ALL_SECONDS 60
+#define LOG_LINES 300
 
 void dt_progress_begin(dt_progress *progress, const dt_session *session, const dt_run_data *data,
                        const dt_course *course, const dt_ledger *ledger, const dt_run_clock *clock) {
@@ -85,6 +90,7 @@ static dt_status take_interval(dt_progress *p, dt_interval *out) {
     out->memory[0] = least[MEMORY];
     out->memory[1] = mean[MEMORY];
     out->memory[2] = most[MEMORY];
+    DT_TRY(dt_late_find(p->session->comm, own[DT_PHASE_INPUT] + own[DT_PHASE_COMPUTE], &out->late));
     double seconds = p->clock->loop_seconds - p->loop_seconds;
     out->samples_per_s = seconds > 0 ? (double)(p->clock->loop_samples - p->loop_samples) / seconds : 0;
     memcpy(p->phases, p->clock->phases, sizeof p->phases);
@@ -124,23 +130,33 @@ void dt_progress_live(dt_progress *progress) {
     double now = dt_clock_now();
     if (now - p->shown < 0.1) return;
     progress->shown = now;
-    progress->live_line = true;
-    char left[32], all[32];
+    char text[512] = "", left[32], all[32], saved[32];
     const char *unit;
     double shown = shown_rate(p, dt_run_clock_rate(p->clock), &unit);
     duration_text(seconds_left(p), left);
     /* the loss of this rank's samples since the last record stands in for the run's */
     double loss = p->ledger->local.samples > 0 ? dt_tally_loss(&p->ledger->local) : p->loss;
-    printf("\r\033[Kepoch %.2f/%s  step %lld/%lld  loss %.4f  %.0f %s  %s left", epochs_done(p), all_epochs(p, all),
-           (long long)p->ledger->position.step, (long long)p->course->total_steps, loss, shown, unit, left);
-    fflush(stdout);
+    dt_append(text, sizeof text, "epoch %.2f/%s  step %lld/%lld  loss %.4f  %.0f %s  %s left", epochs_done(p),
+              all_epochs(p, all), (long long)p->ledger->position.step, (long long)p->course->total_steps, loss, shown,
+              unit, left);
+    if (p->clock->checkpointed > p->clock->started) {
+        duration_text(now - p->clock->checkpointed, saved);
+        dt_append(text, sizeof text, "  saved %s ago", saved);
+    }
+    int64_t warnings = dt_log_warning_count();
+    if (warnings > 0) dt_append(text, sizeof text, "  %lld warning%s", (long long)warnings, warnings > 1 ? "s" : "");
+    dt_log_live(text);
 }
 
-void dt_progress_clear(dt_progress *progress) {
-    if (!progress->live_line) return;
-    fputs("\r\033[K", stdout);
-    fflush(stdout);
-    progress->live_line = false;
+bool dt_progress_is_log_due(double age, double since) {
+    return age <= LOG_ALL_SECONDS || since >= age / LOG_LINES;
+}
+
+static bool take_log_turn(dt_progress *p) {
+    double now = dt_clock_now();
+    if (!dt_progress_is_log_due(now - p->clock->started, now - p->logged)) return false;
+    p->logged = now;
+    return true;
 }
 
 dt_status dt_progress_record(dt_progress *p, const dt_tally *tally, double rate, double grad_norm) {
@@ -160,12 +176,13 @@ dt_status dt_progress_record(dt_progress *p, const dt_tally *tally, double rate,
     figures.perplexity = dt_perplexity(tally, &p->data->train);
     dt_records_interval(&p->records, &figures);
     const char *unit;
-    char all[32];
+    char all[32], left[32];
     double shown = shown_rate(p, figures.samples_per_s, &unit);
-    if (!p->session->options->live)
-        dt_log_info("epoch %.2f/%s step %lld/%lld loss %.4f lr %.3g grad_norm %.3g %s %.0f", figures.epochs,
+    duration_text(seconds_left(p), left);
+    if (!p->session->options->live && take_log_turn(p))
+        dt_log_info("epoch %.2f/%s step %lld/%lld loss %.4f lr %.3g grad_norm %.3g %s %.0f left %s", figures.epochs,
                     all_epochs(p, all), (long long)p->ledger->position.step, (long long)p->course->total_steps, p->loss,
-                    rate, grad_norm, unit, shown);
+                    rate, grad_norm, unit, shown, left);
     return dt_ok();
 }
 
@@ -182,7 +199,6 @@ void dt_progress_evaluated(dt_progress *p) {
     if (p->data->has_test)
         dt_tally_text(tested, sizeof tested, judge_prefix(p), &ledger->test, loss, &p->data->test, true);
     duration_text(seconds_so_far(p), elapsed);
-    dt_progress_clear(p);
     dt_log_info("epoch %.4g/%s step %lld%s%s  %s", figures.epochs, all_epochs(p, all), (long long)ledger->position.step,
                 trained, tested, elapsed);
 }

@@ -25,16 +25,26 @@ static const char *const validated_columns[] = {"step",
                                                 "seconds",
                                                 NULL};
 
-static const dt_metrics_series tested[] = {{"train", train_columns}, {"epoch", epoch_columns}};
-static const dt_metrics_series validated[] = {{"train", train_columns}, {"epoch", validated_columns}};
-enum { SERIES_TRAIN, SERIES_EPOCH };
+/* Ranks that others waited for, a few an interval; seconds that they computed, and all ranks did on the average. */
+static const char *const late_columns[] = {"step", "rank", "busy", "busy_mean", NULL};
+
+#define SERIES(epoch)                                                                                                  \
+    {                                                                                                                  \
+        {"train", train_columns}, {"epoch", epoch}, {                                                                  \
+            "late", late_columns                                                                                       \
+        }                                                                                                              \
+    }
+enum { SERIES_TRAIN, SERIES_EPOCH, SERIES_LATE, SERIES_COUNT };
+static const dt_metrics_series tested[SERIES_COUNT] = SERIES(epoch_columns);
+static const dt_metrics_series validated[SERIES_COUNT] = SERIES(validated_columns);
 enum { TRAIN_SECONDS = 2 }; /* its column */
 
 dt_status dt_records_open(dt_records *records, const char *directory, dt_split judge, int64_t step) {
     dt_metrics *old = records->metrics; /* its last rows are to be made again */
     records->metrics = NULL;
     DT_TRY(dt_metrics_close(old));
-    return dt_metrics_open(&records->metrics, directory, judge == DT_SPLIT_VALIDATION ? validated : tested, 2, step);
+    return dt_metrics_open(&records->metrics, directory, judge == DT_SPLIT_VALIDATION ? validated : tested,
+                           SERIES_COUNT, step);
 }
 
 void dt_records_close(dt_records *records) {
@@ -66,6 +76,10 @@ void dt_records_interval(dt_records *records, const dt_interval *f) {
     row[at++] = f->memory[1];
     row[at++] = f->memory[2];
     append(records, SERIES_TRAIN, row);
+    for (int i = 0; i < f->late.count; i++) {
+        const double late[] = {f->step, f->late.rank[i], f->late.busy[i], f->late.mean};
+        append(records, SERIES_LATE, late);
+    }
 }
 
 void dt_records_evaluation(dt_records *records, const dt_epoch_figures *f) {

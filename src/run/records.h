@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "config/recipe.h"
+#include "late.h"
 #include "store/metrics.h"
 
 typedef struct dt_records {
@@ -17,6 +18,7 @@ typedef struct dt_records {
 typedef struct dt_interval {
     double step, epochs, seconds, loss, learning_rate, grad_norm, samples_per_s, tokens_per_s, perplexity;
     double least[DT_PHASE_COUNT], mean[DT_PHASE_COUNT], most[DT_PHASE_COUNT]; /* seconds a rank */
+    dt_late late;
     double memory[3]; /* the peak resident size of a rank's process in bytes: least, mean and most */
 } dt_interval;
 

@@ -11,7 +11,16 @@ script -qec "$source/launch/local.sh -n 2 ${arguments[*]} --run local" /dev/null
 expect_in "$out" "$live" "a live line with epoch, step, loss, samples/s and time left (local.sh)"
 script -qec "$mpirun -n 2 $dtrain ${arguments[*]} --run mpirun" /dev/null >"$out" 2>"$err" </dev/null
 expect_in "$out" "$live" "a live line (mpirun)"
+expect_in "$out" 'left  saved 0:[0-9]+ ago' "once there is a checkpoint, how old it is"
 expect_in "$out" '^(.*\[K)?done run=mpirun .*digest=' "and the last line on a line of its own"
+script -qec "stty cols 40; $mpirun -n 2 $dtrain ${arguments[*]} --set train.epochs=1 --run narrow" /dev/null >"$out" 2>"$err" </dev/null
+"$python" - "$out" <<'END' || fail "on a narrow terminal the live line is longer than a line"
+import re, sys
+
+lines = re.findall(rb"\r\x1b\[K(epoch [^\r\n\x1b]*)", open(sys.argv[1], "rb").read())
+live = [line for line in lines if b"  step " in line]
+sys.exit(not live or max(map(len, live)) > 39)
+END
 
 # plain WHAT: a whole run's output, and no control characters in it
 plain() {

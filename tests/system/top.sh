@@ -127,6 +127,11 @@ code, text, said = picture("made")
 check("held by else" in text and "\x1b" not in text and ", 4 ranks" in text, "one picture cannot tell", text)
 check("1:00 left" in text, "the time left follows from pace and steps", text)
 
+make("hosts", [interval(1, 2)] + [row("late", step=1, rank=rank, busy=busy, busy_mean=4) for rank, busy in ((3, 5), (0, 4.4), (99, 3))],
+     [{**started, "hosts": "north (2), south (2)"}])
+code, text, said = picture("hosts", columns=120)
+check("late   rank 3 on south +25.0 %, rank 0 on north +10.0 %, rank 99 -25.0 %" in text, "late ranks and their hosts", text)
+
 # ---- a page ----
 
 page = Terminal([dtrain, "top", "made", "--every", "0.1"], 100, 30, utf8)
@@ -178,6 +183,14 @@ code=$?
 cat "$out"
 failures=$((failures + $(grep -c '^FAIL' "$out")))
 { ((code < 2)) && [[ ! -s $err ]]; } || fail "the terminal: $(tail -n 3 "$err")"
+
+# Ranks the others wait for.
+layers=$build/tests/layers.so
+[[ -f $layers ]] || give_up "no $layers; build first"
+DTRAIN_SLOW_LAYER="1 40 2" LD_PRELOAD=$layers run 3 train --run late --set data.file=small.h5 --set train.batch=30 --set train.steps=4 --set train.log_every=2
+expect_code 0 "a run with a slow rank"
+run 1 top late
+expect_in "$out" "^late   rank 2 on .* \+[0-9.]+ %, rank [01] on .* -[0-9.]+ %, " "the slow rank is the first of those that are late"
 
 # While a run goes on, and from a pipe.
 start 2 train --run live --set data.file=small.h5 --set train.batch=20 --set train.steps=100000000 --set train.log_every=10

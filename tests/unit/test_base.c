@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/pattern.h"
 #include "base/process.h"
+#include "base/repeats.h"
 #include "suite.h"
 
 static char directory[64];
@@ -276,6 +277,45 @@ START_TEST(a_message_that_fits_is_left_alone) {
 }
 END_TEST
 
+static int64_t hidden;
+static char last_hidden[512];
+
+static void take_hidden(int64_t count, const char *text) {
+    hidden += count;
+    snprintf(last_hidden, sizeof last_hidden, "%s", text);
+}
+
+START_TEST(a_warning_that_comes_again_is_counted) {
+    char text[64];
+    int64_t count, shown = 0;
+    for (int step = 1; step <= 1000; step++) {
+        snprintf(text, sizeof text, "step %d: the loss is %d.5", step * 7, step);
+        bool shows = dt_repeats_take(text, &count);
+        ck_assert_int_eq(count, step);
+        ck_assert(shows == (step <= DT_REPEATS_SHOWN || step == 10 || step == 100 || step == 1000));
+        shown += shows;
+    }
+    ck_assert(dt_repeats_take("step 1: the gradient is 1.5", &count) && count == 1);
+    dt_repeats_tell(take_hidden);
+    ck_assert_int_eq(hidden, 1000 - shown);
+    ck_assert_str_eq(last_hidden, "step 6993: the loss is 999.5");
+    dt_repeats_tell(take_hidden);
+    ck_assert_int_eq(hidden, 1000 - shown);
+}
+END_TEST
+
+START_TEST(of_more_kinds_than_are_counted_each_is_shown) {
+    int64_t count;
+    for (int i = 0; i < 200; i++) {
+        char text[] = "a a";
+        text[0] = (char)('a' + i % 26);
+        text[2] = (char)('a' + i / 26);
+        ck_assert(dt_repeats_take(text, &count));
+        ck_assert(count == 1);
+    }
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("base");
     TCase *files = tcase_create("files");
@@ -296,6 +336,8 @@ int main(void) {
     tcase_add_test(messages, a_long_path_does_not_hide_the_reason);
     tcase_add_test(messages, two_long_paths_leave_the_reason_too);
     tcase_add_test(messages, a_message_that_fits_is_left_alone);
+    tcase_add_test(messages, a_warning_that_comes_again_is_counted);
+    tcase_add_test(messages, of_more_kinds_than_are_counted_each_is_shown);
     suite_add_tcase(suite, messages);
     return run_suite(suite);
 }

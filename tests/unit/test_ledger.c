@@ -5,6 +5,7 @@
 
 #include "run/course.h"
 #include "run/ledger.h"
+#include "run/progress.h"
 #include "suite.h"
 
 /* ---- the ledger ---- */
@@ -170,6 +171,25 @@ START_TEST(spans_in_steps_count_updates_and_those_in_epochs_what_was_used) {
 }
 END_TEST
 
+/* Ten steps a second for 100 hours, an interval each. */
+START_TEST(the_log_of_a_job_of_days_has_lines_that_can_be_read) {
+    const double every = 0.1, hours = 100;
+    double logged = 0, longest = 0;
+    int lines = 0, first_minute = 0;
+    for (int i = 1; i < hours * 3600 / every; i++) {
+        double age = i * every;
+        if (!dt_progress_is_log_due(age, age - logged)) continue;
+        lines++;
+        first_minute += age <= 60;
+        if (age - logged > longest) longest = age - logged;
+        logged = age;
+    }
+    ck_assert_int_ge(first_minute, 598);
+    ck_assert_int_lt(lines, 4000);
+    ck_assert(longest < hours * 3600 / 250);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("ledger");
     TCase *tests = tcase_create("ledger");
@@ -180,6 +200,7 @@ int main(void) {
     tcase_add_test(tests, what_a_checkpoint_has_of_it_is_all_of_it);
     tcase_add_test(tests, a_course_has_the_steps_that_walking_takes);
     tcase_add_test(tests, spans_in_steps_count_updates_and_those_in_epochs_what_was_used);
+    tcase_add_test(tests, the_log_of_a_job_of_days_has_lines_that_can_be_read);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }
