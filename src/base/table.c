@@ -1,7 +1,8 @@
-/* Tensor tables: offsets are assigned in the order of declaration and aligned to 64 bytes of float32, so every tensor
- * starts on a cache line and kernels may run over whole arenas. */
+/* Tensor tables: offsets are assigned in the order of declaration, first to what is trained, then to what is frozen,
+ * and aligned to 64 bytes of float32, so every tensor starts on a cache line and kernels may run over whole arenas. */
 #include "base/table.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -64,10 +65,28 @@ dt_status dt_table_add(dt_table *table, const char *name, const dt_shape *shape,
     memset(tensor, 0, sizeof *tensor);
     snprintf(tensor->name, sizeof tensor->name, "%s", name);
     tensor->shape = *shape;
-    tensor->offset = table->total;
+    const bool frozen = flags & DT_TENSOR_FROZEN;
+    const size_t room = (count + ALIGN_ELEMENTS - 1) / ALIGN_ELEMENTS * ALIGN_ELEMENTS;
+    tensor->offset = frozen ? table->total - table->trained : table->trained;
     tensor->count = count;
     tensor->flags = flags;
-    table->total += (count + ALIGN_ELEMENTS - 1) / ALIGN_ELEMENTS * ALIGN_ELEMENTS;
+    table->total += room;
+    if (!frozen) table->trained += room;
+    return dt_ok();
+}
+
+void dt_table_settle(dt_table *table) {
+    for (int i = 0; i < table->count; i++)
+        if (table->tensors[i].flags & DT_TENSOR_FROZEN) table->tensors[i].offset += table->trained;
+}
+
+dt_status dt_table_select_trained(const dt_table *table, dt_table *out) {
+    for (int i = 0; i < table->count; i++) {
+        const dt_tensor *tensor = &table->tensors[i];
+        if (tensor->flags & DT_TENSOR_FROZEN) continue;
+        DT_TRY(dt_table_add(out, tensor->name, &tensor->shape, tensor->flags));
+        out->tensors[out->count - 1].keep = tensor->keep;
+    }
     return dt_ok();
 }
 

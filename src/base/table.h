@@ -54,7 +54,7 @@ enum {
                               * travels in the gradient's place, and an update is w = keep*w + (1 - keep)*sum/samples */
     DT_TENSOR_LENT = 4,      /* its layer lets another use it, too, */
     DT_TENSOR_SHARED = 8,    /* and one does, that has written its part of the gradient before */
-    DT_TENSOR_FROZEN = 16,   /* stays as it is: its gradient is zero, and no update touches it */
+    DT_TENSOR_FROZEN = 16,   /* stays as it is: it has no gradient, no moments, and no update touches it */
 };
 
 typedef struct dt_tensor {
@@ -70,7 +70,8 @@ typedef struct dt_table {
     dt_tensor *tensors;
     int count;
     int capacity;
-    size_t total; /* elements of an arena, padding included */
+    size_t total;   /* elements of an arena, padding included */
+    size_t trained; /* of them those of a gradient: what is not frozen comes first, [0, trained) of every arena */
 } dt_table;
 
 /* Passes over an arena work in blocks of so many elements, which stay in the cache from one kernel to the next. Ranks'
@@ -79,8 +80,13 @@ typedef struct dt_table {
 
 /* Appends a tensor at the next aligned offset. The padding between tensors is zero in every arena and stays so. */
 dt_status dt_table_add(dt_table *table, const char *name, const dt_shape *shape, unsigned flags);
+/* After the last was added to a table with frozen tensors: those have offsets only now, behind the others. */
+void dt_table_settle(dt_table *table);
+/* The tensors of a table that are not frozen, at the same offsets: the table of gradients and moments. */
+dt_status dt_table_select_trained(const dt_table *table, dt_table *out);
 void dt_table_finish(dt_table *table);
-/* The first tensor that ends behind the element `offset` of an arena; table->count when none does. */
+/* The first tensor that ends behind the element `offset` of an arena; table->count when none does. Of a table without
+ * frozen tensors, whose offsets rise. */
 int dt_table_at(const dt_table *table, size_t offset);
 /* Elements without the padding. */
 size_t dt_table_elements(const dt_table *table);

@@ -40,6 +40,7 @@ struct dt_reducer {
     int64_t state_words;
     double most; /* no element of one shard may be as large */
     int coarse;  /* more room than this is redone */
+    int first_exponent;
     int added;
     int pending;    /* tensors of the present shard that have not been added */
     int not_finite; /* tensor index + 1 */
@@ -105,7 +106,8 @@ dt_status dt_reduce_create(dt_reducer **out, dt_node *node, const dt_kernels *ke
         dt_reduce_destroy(r);
         return status;
     }
-    if (stateful) dt_exponents_begin(r->exponents, table->count, asked->first_exponent);
+    r->first_exponent = asked->first_exponent;
+    dt_reduce_forget(r);
     *out = r;
     return dt_ok();
 }
@@ -126,6 +128,10 @@ void dt_reduce_destroy(dt_reducer *r) {
 void dt_reduce_state(dt_reducer *r, int32_t **exponents, int64_t *count) {
     *exponents = r->exponents ? &r->exponents[0].k : NULL;
     *count = r->exponents ? r->state_words : 0;
+}
+
+void dt_reduce_forget(dt_reducer *r) {
+    if (r->exponents) dt_exponents_begin(r->exponents, r->table->count, r->first_exponent);
 }
 
 /* A word of this rank's head: a bucket or a flag. */

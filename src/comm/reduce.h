@@ -21,9 +21,12 @@ dt_status dt_reduce_create(dt_reducer **out, dt_node *node, const dt_kernels *ke
                            int64_t shards, int64_t shards_per_rank, dt_wire wire);
 void dt_reduce_destroy(dt_reducer *reducer); /* accepts NULL */
 
+#define DT_WIRE_EXPONENTS "wire_exponents" /* its name */
 /* The part of the trained state that belongs to the wire: *exponents is [*count] int32, valid and live until destroy;
  * NULL and 0 for the f32 wire. Goes into checkpoints and the digest. */
 void dt_reduce_state(dt_reducer *reducer, int32_t **exponents, int64_t *count);
+/* It is as a run begins. */
+void dt_reduce_forget(dt_reducer *reducer);
 
 /* A step begins: nothing has been added, no flag is raised. */
 void dt_reduce_begin(dt_reducer *reducer);

@@ -186,8 +186,8 @@ typedef struct dt_kernels {
                                  int64_t rows, int64_t cols, dt_real smoothing, bool gradient, dt_tally *tally);
 
     /* y[rows, positions, cols] = table[id, cols] + at_position[position, cols], for ids[rows, positions]; no row of the
-     * table where the id is -1. at_position may be NULL. The reverse adds each dy to the rows it came from; dat_place
-     * may be NULL. */
+     * table where the id is -1. at_position may be NULL. The reverse adds each dy to the rows it came from; dtable
+     * and dat_place may be NULL. */
     void (*embed)(dt_real *y, const dt_real *table, const dt_real *at_position, const dt_real *ids, int64_t rows,
                   int64_t positions, int64_t cols);
     void (*embed_backward)(dt_real *dtable, dt_real *dat_place, const dt_real *dy, const dt_real *ids, int64_t rows,

@@ -21,7 +21,7 @@ void DT_OF_ISA(embed_backward_columns)(dt_real *dtable, dt_real *dat_place, cons
                                        int64_t rows, int64_t positions, int64_t cols, int64_t begin, int64_t end) {
     for (int64_t i = 0; i < rows * positions; i++) {
         const dt_real *restrict d = dy + i * cols;
-        if (ids[i] >= 0) {
+        if (dtable && ids[i] >= 0) {
             dt_real *restrict to = dtable + (int64_t)ids[i] * cols;
             SIMD for (int64_t j = begin; j < end; j++) to[j] += d[j];
         }

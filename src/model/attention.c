@@ -185,19 +185,17 @@ static dt_attention shape_of(const attention_state *state, const dt_pass *pass) 
     return shape;
 }
 
-/* The term that follows a product, and its gradient; NULL without. */
-static dt_real *bias_of(const dt_layer *layer, const dt_real *arena, const dt_linear *product) {
-    const attention_config *config = layer->config;
-    return config->bias ? (dt_real *)DT_PARAM(layer, arena, product->param + 1) : NULL;
-}
-
+/* The term that follows a product, if there is one. */
 static void add_bias(const dt_layer *layer, const dt_pass *pass, const dt_linear *product, dt_real *y, int64_t rows) {
-    pass->kernels->bias_activate(y, NULL, bias_of(layer, pass->weights, product), rows, product->out, DT_LINEAR, 0);
+    const attention_config *config = layer->config;
+    const dt_real *b = config->bias ? DT_PARAM(layer, pass->weights, product->param + 1) : NULL;
+    pass->kernels->bias_activate(y, NULL, b, rows, product->out, DT_LINEAR, 0);
 }
 
 static void sum_bias(const dt_layer *layer, const dt_pass *pass, const dt_linear *product, dt_real *dy, int64_t rows) {
-    pass->kernels->activate_backward(dy, bias_of(layer, pass->grads, product), NULL, NULL, rows, product->out,
-                                     DT_LINEAR, 0, pass->accumulate);
+    const attention_config *config = layer->config;
+    dt_real *db = config->bias ? dt_param_gradient(layer, pass, product->param + 1) : NULL;
+    pass->kernels->activate_backward(dy, db, NULL, NULL, rows, product->out, DT_LINEAR, 0, pass->accumulate);
 }
 
 /* One position of each row, with the keys and values of those before at hand. */

@@ -68,15 +68,26 @@ static void init(const dt_layer *layer, dt_real *weights, uint64_t seed) {
     }
 }
 
-/* Its trained vectors in an arena; NULL where there is none. */
-static dt_real *scale_in(const dt_layer *layer, const dt_real *arena) {
+/* Its trained vectors; NULL where there is none. */
+static const dt_real *scale_of(const dt_layer *layer, const dt_pass *pass) {
     const batch_norm_config *config = layer->config;
-    return config->scale ? (dt_real *)DT_PARAM(layer, arena, FIRST_TRAINED) : NULL;
+    return config->scale ? DT_PARAM(layer, pass->weights, FIRST_TRAINED) : NULL;
 }
 
-static dt_real *shift_in(const dt_layer *layer, const dt_real *arena) {
+static const dt_real *shift_of(const dt_layer *layer, const dt_pass *pass) {
     const batch_norm_config *config = layer->config;
-    return config->shift ? (dt_real *)DT_PARAM(layer, arena, FIRST_TRAINED + config->scale) : NULL;
+    return config->shift ? DT_PARAM(layer, pass->weights, FIRST_TRAINED + config->scale) : NULL;
+}
+
+/* Where their gradients are wanted. */
+static dt_real *scale_gradient(const dt_layer *layer, const dt_pass *pass) {
+    const batch_norm_config *config = layer->config;
+    return config->scale ? dt_param_gradient(layer, pass, FIRST_TRAINED) : NULL;
+}
+
+static dt_real *shift_gradient(const dt_layer *layer, const dt_pass *pass) {
+    const batch_norm_config *config = layer->config;
+    return config->shift ? dt_param_gradient(layer, pass, FIRST_TRAINED + config->scale) : NULL;
 }
 
 /* At work, and frozen as a whole in training too, it is a fixed factor and term a channel. */
@@ -87,7 +98,7 @@ static bool is_fixed(const dt_layer *layer, const dt_pass *pass) {
 /* work[cols] = the factor of each channel by the running statistics. */
 static void fixed_factors(const dt_layer *layer, const dt_pass *pass, dt_real *work) {
     const batch_norm_config *config = layer->config;
-    const dt_real *scale = scale_in(layer, pass->weights);
+    const dt_real *scale = scale_of(layer, pass);
     const dt_real *variance = DT_PARAM(layer, pass->weights, RUNNING_VARIANCE);
     for (int64_t j = 0; j < dt_shape_last(&layer->in); j++)
         work[j] = (dt_real)((scale ? (double)scale[j] : 1) / sqrt((double)variance[j] + config->eps));
@@ -96,7 +107,7 @@ static void fixed_factors(const dt_layer *layer, const dt_pass *pass, dt_real *w
 static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y) {
     const batch_norm_config *config = layer->config;
     int64_t cols = dt_shape_last(&layer->in), rows = dt_matrix_rows(layer, pass);
-    const dt_real *scale = scale_in(layer, pass->weights), *shift = shift_in(layer, pass->weights);
+    const dt_real *scale = scale_of(layer, pass), *shift = shift_of(layer, pass);
     bool relu = config->activation == DT_RECTIFIER_RELU;
     dt_real *work = layer->scratch[0];
     if (!is_fixed(layer, pass)) {
@@ -110,8 +121,8 @@ static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x
 
 /* What the batch showed, weighted by its samples, into the gradient's arena. */
 static void leave_statistic(const dt_layer *layer, const dt_pass *pass, int param, const dt_real *seen, double weight) {
-    dt_real *out = DT_PARAM(layer, pass->grads, param);
-    for (int64_t j = 0; j < dt_shape_last(&layer->in); j++)
+    dt_real *out = dt_param_gradient(layer, pass, param);
+    for (int64_t j = 0; out && j < dt_shape_last(&layer->in); j++)
         out[j] = (pass->accumulate ? out[j] : 0) + (dt_real)(weight * (double)seen[j]);
 }
 
@@ -139,9 +150,9 @@ static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *
     double samples = (double)pass->rows, unbiased = rows > 1 ? (double)rows / (double)(rows - 1) : 1;
     leave_statistic(layer, pass, RUNNING_MEAN, work, samples);
     leave_statistic(layer, pass, RUNNING_VARIANCE, work + cols, samples * unbiased);
-    pass->kernels->batch_norm_backward(dx, scale_in(layer, pass->grads), shift_in(layer, pass->grads), work, dy, x,
-                                       shift_in(layer, pass->weights), rows, cols,
-                                       config->activation == DT_RECTIFIER_RELU, pass->accumulate);
+    pass->kernels->batch_norm_backward(dx, scale_gradient(layer, pass), shift_gradient(layer, pass), work, dy, x,
+                                       shift_of(layer, pass), rows, cols, config->activation == DT_RECTIFIER_RELU,
+                                       pass->accumulate);
 }
 
 const dt_layer_kind dt_layer_batch_norm = {

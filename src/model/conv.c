@@ -180,11 +180,11 @@ static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *
                      dt_real *dx) {
     const conv_config *config = layer->config;
     const conv_state *state = layer->state;
-    dt_real *db = config->bias ? DT_PARAM(layer, pass->grads, 1) : NULL;
+    dt_real *db = config->bias ? dt_param_gradient(layer, pass, 1) : NULL;
     pass->kernels->activate_backward(dy, db, y, layer->scratch[0], pixels_of(layer, pass), config->out,
                                      (dt_activation)config->activation, (dt_real)config->slope, pass->accumulate);
     const dt_real *w = DT_PARAM(layer, pass->weights, 0);
-    dt_real *dw = pass->adjoint ? NULL : DT_PARAM(layer, pass->grads, 0);
+    dt_real *dw = pass->adjoint ? NULL : dt_param_gradient(layer, pass, 0);
     if (state->shape.bf16) {
         dt_conv_backward_bf16(state->conv, pass->kernels, pass->rows, &(dt_conv_gradients){dw, dx, pass->accumulate},
                               state->rounded, x, dy, w, layer->workspace);

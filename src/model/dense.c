@@ -81,7 +81,7 @@ static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *
                      dt_real *dx) {
     const dense_config *config = layer->config;
     int64_t rows = dt_matrix_rows(layer, pass);
-    dt_real *db = config->bias ? DT_PARAM(layer, pass->grads, 1) : NULL;
+    dt_real *db = config->bias ? dt_param_gradient(layer, pass, 1) : NULL;
     pass->kernels->activate_backward(dy, db, y, layer->scratch[0], rows, config->out, (dt_activation)config->activation,
                                      (dt_real)config->slope, pass->accumulate);
     dt_linear_backward(layer->state, layer, pass, x, dy, rows, pass->accumulate, 0, dx);

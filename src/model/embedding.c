@@ -68,20 +68,21 @@ static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x
                          width);
 }
 
-static void clear(const dt_layer *layer, const dt_pass *pass, int param) {
+/* The gradient of a parameter, to be added to; NULL where it has none. */
+static dt_real *begin_gradient(const dt_layer *layer, const dt_pass *pass, int param) {
     const dt_tensor *tensor = &layer->table->tensors[layer->param[param]];
+    dt_real *gradient = dt_param_gradient(layer, pass, param);
     bool written = pass->accumulate || (tensor->flags & DT_TENSOR_SHARED);
-    if (!written) memset(pass->grads + tensor->offset, 0, tensor->count * sizeof *pass->grads);
+    if (gradient && !written) memset(gradient, 0, tensor->count * sizeof *gradient);
+    return gradient;
 }
 
 static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
                      dt_real *dx) {
     (void)x, (void)y, (void)dx; /* nobody asks for the gradient of ids */
-    bool learned = learns_positions(layer);
-    clear(layer, pass, W);
-    if (learned) clear(layer, pass, P);
-    pass->kernels->embed_backward(DT_PARAM(layer, pass->grads, W), learned ? DT_PARAM(layer, pass->grads, P) : NULL, dy,
-                                  pass->tokens, pass->rows, layer->in.dim[0], layer->out.dim[1]);
+    dt_real *dw = begin_gradient(layer, pass, W);
+    dt_real *dp = learns_positions(layer) ? begin_gradient(layer, pass, P) : NULL;
+    pass->kernels->embed_backward(dw, dp, dy, pass->tokens, pass->rows, layer->in.dim[0], layer->out.dim[1]);
 }
 
 const dt_layer_kind dt_layer_embedding = {

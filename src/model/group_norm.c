@@ -51,22 +51,32 @@ static void init(const dt_layer *layer, dt_real *weights, uint64_t seed) {
     for (int64_t j = 0; config->scale && j < dt_shape_last(&layer->in); j++) DT_PARAM(layer, weights, 0)[j] = 1;
 }
 
-static dt_real *scale_in(const dt_layer *layer, const dt_real *arena) {
+static const dt_real *scale_of(const dt_layer *layer, const dt_pass *pass) {
     const group_norm_config *config = layer->config;
-    return config->scale ? (dt_real *)DT_PARAM(layer, arena, 0) : NULL;
+    return config->scale ? DT_PARAM(layer, pass->weights, 0) : NULL;
 }
 
-static dt_real *shift_in(const dt_layer *layer, const dt_real *arena) {
+static const dt_real *shift_of(const dt_layer *layer, const dt_pass *pass) {
     const group_norm_config *config = layer->config;
-    return config->shift ? (dt_real *)DT_PARAM(layer, arena, config->scale) : NULL;
+    return config->shift ? DT_PARAM(layer, pass->weights, config->scale) : NULL;
+}
+
+/* Where their gradients are wanted. */
+static dt_real *scale_gradient(const dt_layer *layer, const dt_pass *pass) {
+    const group_norm_config *config = layer->config;
+    return config->scale ? dt_param_gradient(layer, pass, 0) : NULL;
+}
+
+static dt_real *shift_gradient(const dt_layer *layer, const dt_pass *pass) {
+    const group_norm_config *config = layer->config;
+    return config->shift ? dt_param_gradient(layer, pass, config->scale) : NULL;
 }
 
 static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y) {
     const group_norm_config *config = layer->config;
     int64_t cols = dt_shape_last(&layer->in), positions = dt_shape_count(&layer->in) / cols;
-    pass->kernels->group_norm(y, layer->scratch[STATS], layer->scratch[WORK], x, scale_in(layer, pass->weights),
-                              shift_in(layer, pass->weights), pass->rows, positions, cols, config->groups,
-                              (dt_real)config->eps);
+    pass->kernels->group_norm(y, layer->scratch[STATS], layer->scratch[WORK], x, scale_of(layer, pass),
+                              shift_of(layer, pass), pass->rows, positions, cols, config->groups, (dt_real)config->eps);
 }
 
 static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
@@ -74,10 +84,9 @@ static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *
     (void)y;
     const group_norm_config *config = layer->config;
     int64_t cols = dt_shape_last(&layer->in), positions = dt_shape_count(&layer->in) / cols;
-    pass->kernels->group_norm_backward(dx, scale_in(layer, pass->grads), shift_in(layer, pass->grads),
-                                       layer->scratch[WORK], dy, x, layer->scratch[STATS],
-                                       scale_in(layer, pass->weights), pass->rows, positions, cols, config->groups,
-                                       pass->accumulate);
+    pass->kernels->group_norm_backward(dx, scale_gradient(layer, pass), shift_gradient(layer, pass),
+                                       layer->scratch[WORK], dy, x, layer->scratch[STATS], scale_of(layer, pass),
+                                       pass->rows, positions, cols, config->groups, pass->accumulate);
 }
 
 const dt_layer_kind dt_layer_group_norm = {

@@ -39,9 +39,9 @@ typedef struct dt_layer_kind {
     void (*init)(const dt_layer *layer, dt_real *weights, uint64_t seed);
     /* y[rows, out] from x[rows, in]. y may be x for a layer that is in_place. */
     void (*forward)(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y);
-    /* From dy[rows, out] (may be overwritten): parameter gradients into pass->grads, and dx[rows, in] unless dx is
-     * NULL. For an in_place layer dx is dy. x and y hold what forward saw and gave only where the layer said that it
-     * reads them. */
+    /* From dy[rows, out] (may be overwritten): parameter gradients where dt_param_gradient says, and dx[rows, in]
+     * unless dx is NULL. For an in_place layer dx is dy. x and y hold what forward saw and gave only where the layer
+     * said that it reads them. */
     void (*backward)(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
                      dt_real *dx);
     /* Frees what layer->state, if there is one, holds besides itself. NULL: nothing. */
@@ -88,7 +88,7 @@ struct dt_layer {
 
     /* The list's. */
     dt_real *output; /* [max_rows, out]; NULL where y is x */
-    size_t begin;    /* its tensors, and those of the layers behind it, are from this element of the arena on */
+    size_t begin;    /* the gradients of its tensors, and of the layers behind it, are from this element on */
     int trace[2];    /* kinds of span: forward, backward */
 };
 
@@ -102,6 +102,10 @@ int64_t dt_matrix_rows(const dt_layer *layer, const dt_pass *pass);
 
 static inline bool dt_param_is_frozen(const dt_layer *layer, int i) {
     return layer->table->tensors[layer->param[i]].flags & DT_TENSOR_FROZEN;
+}
+/* Where a pass wants the gradient of a layer's own parameter; NULL: nowhere, for it has none. */
+static inline dt_real *dt_param_gradient(const dt_layer *layer, const dt_pass *pass, int i) {
+    return dt_param_is_frozen(layer, i) ? NULL : DT_PARAM(layer, pass->grads, i);
 }
 /* Whether there is anything to train in the layer, not counting layers in it. */
 static inline bool dt_layer_is_trained(const dt_layer *layer) {

@@ -55,29 +55,40 @@ static void init(const dt_layer *layer, dt_real *weights, uint64_t seed) {
     for (int64_t j = 0; config->scale && j < dt_shape_last(&layer->in); j++) DT_PARAM(layer, weights, 0)[j] = 1;
 }
 
-static dt_real *scale_in(const dt_layer *layer, const dt_real *arena) {
+static const dt_real *scale_of(const dt_layer *layer, const dt_pass *pass) {
     const layer_norm_config *config = layer->config;
-    return config->scale ? (dt_real *)DT_PARAM(layer, arena, 0) : NULL;
+    return config->scale ? DT_PARAM(layer, pass->weights, 0) : NULL;
 }
 
-static dt_real *shift_in(const dt_layer *layer, const dt_real *arena) {
+static const dt_real *shift_of(const dt_layer *layer, const dt_pass *pass) {
     const layer_norm_config *config = layer->config;
-    return config->shift ? (dt_real *)DT_PARAM(layer, arena, config->scale) : NULL;
+    return config->shift ? DT_PARAM(layer, pass->weights, config->scale) : NULL;
+}
+
+/* Where their gradients are wanted. */
+static dt_real *scale_gradient(const dt_layer *layer, const dt_pass *pass) {
+    const layer_norm_config *config = layer->config;
+    return config->scale ? dt_param_gradient(layer, pass, 0) : NULL;
+}
+
+static dt_real *shift_gradient(const dt_layer *layer, const dt_pass *pass) {
+    const layer_norm_config *config = layer->config;
+    return config->shift ? dt_param_gradient(layer, pass, config->scale) : NULL;
 }
 
 static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y) {
     const layer_norm_config *config = layer->config;
     int64_t cols = dt_shape_last(&layer->in), rows = dt_matrix_rows(layer, pass);
-    pass->kernels->row_norm(y, layer->scratch[0], x, scale_in(layer, pass->weights), shift_in(layer, pass->weights),
-                            rows, cols, (dt_real)config->eps, layer->kind->variant == CENTRED);
+    pass->kernels->row_norm(y, layer->scratch[0], x, scale_of(layer, pass), shift_of(layer, pass), rows, cols,
+                            (dt_real)config->eps, layer->kind->variant == CENTRED);
 }
 
 static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
                      dt_real *dx) {
     (void)y;
     int64_t cols = dt_shape_last(&layer->in), rows = dt_matrix_rows(layer, pass);
-    pass->kernels->row_norm_backward(dx, scale_in(layer, pass->grads), shift_in(layer, pass->grads), dy, x,
-                                     layer->scratch[0], scale_in(layer, pass->weights), rows, cols,
+    pass->kernels->row_norm_backward(dx, scale_gradient(layer, pass), shift_gradient(layer, pass), dy, x,
+                                     layer->scratch[0], scale_of(layer, pass), rows, cols,
                                      layer->kind->variant == CENTRED, pass->accumulate);
 }
 

@@ -165,8 +165,9 @@ void dt_linear_forward(const dt_linear *linear, const dt_layer *layer, const dt_
                   y);
 }
 
-static bool learns(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass) {
-    return !pass->adjoint && !dt_param_is_frozen(layer, linear->param);
+/* Where its gradient is wanted, if it is. */
+static dt_real *gradient_of(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass) {
+    return pass->adjoint ? NULL : dt_param_gradient(layer, pass, linear->param);
 }
 
 bool dt_linear_forward_biased(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
@@ -179,10 +180,9 @@ bool dt_linear_forward_biased(const dt_linear *linear, const dt_layer *layer, co
 static void backward16(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
                        const dt_real *dy, int64_t rows, bool accumulate, dt_real beta, dt_real *dx) {
     dt_bf16 *dy16 = (dt_bf16 *)linear->dy16;
+    dt_real *dw = gradient_of(linear, layer, pass);
     pass->kernels->to_bf16(dy16, dy, rows * linear->out);
-    if (learns(linear, layer, pass))
-        weights16(linear, pass->kernels, rounded_x(linear, pass, x, rows), dy16, rows, accumulate,
-                  DT_PARAM(layer, pass->grads, linear->param));
+    if (dw) weights16(linear, pass->kernels, rounded_x(linear, pass, x, rows), dy16, rows, accumulate, dw);
     if (dx) data16(linear, pass->kernels, DT_PARAM(layer, pass->weights16, linear->param), dy16, rows, beta, dx);
 }
 
@@ -192,7 +192,7 @@ void dt_linear_backward(const dt_linear *linear, const dt_layer *layer, const dt
         backward16(linear, layer, pass, x, dy, rows, accumulate, beta, dx);
         return;
     }
-    if (learns(linear, layer, pass))
-        weights32(linear, pass->kernels, x, dy, rows, accumulate, DT_PARAM(layer, pass->grads, linear->param));
+    dt_real *dw = gradient_of(linear, layer, pass);
+    if (dw) weights32(linear, pass->kernels, x, dy, rows, accumulate, dw);
     if (dx) data32(linear, pass->kernels, DT_PARAM(layer, pass->weights, linear->param), dy, rows, beta != 0, dx);
 }

@@ -102,6 +102,7 @@ static dt_status build(dt_model *model, dt_plan *plan, const dt_yaml *layers) {
     DT_TRY(dt_sequence_decode(&model->sequence, layers, "model.layers"));
     model->sequence.chunks_head = spec->targets > 1 && !spec->whole && !spec->adjoint;
     DT_TRY(dt_sequence_plan(&model->sequence, plan, "", &spec->input, spec->adjoint));
+    dt_table_settle(&model->table);
     const dt_layer *last = &model->sequence.layers[model->sequence.count - 1];
     if (!has_weights(&model->table))
         return dt_layer_fail(last, "no layer up to this last one has anything to train; add one, as in `- dense: 10`");
@@ -261,7 +262,6 @@ static void run_head(const dt_model *model, dt_pass pass, const dt_batch *batch,
         pass.accumulate = true;
     }
     if (!pass.training) return;
-    dt_sequence_clear_frozen(&model->table, pass.grads, head->begin, SIZE_MAX);
     if (pass.ready) pass.ready(pass.ready_context, head->begin);
 }
 
@@ -272,7 +272,7 @@ void dt_model_train(dt_model *model, dt_pass pass, const dt_batch *batch, dt_tal
     pass.first = batch->first;
     pass = pass_through(model, pass, batch->x);
     if (batch->rows == 0) { /* a shard without a sample has a gradient too: zero */
-        if (!pass.accumulate) memset(pass.grads, 0, model->table.total * sizeof *pass.grads);
+        if (!pass.accumulate) memset(pass.grads, 0, model->table.trained * sizeof *pass.grads);
         return;
     }
     dt_real *dy = (dt_real *)dt_sequence_forward(&model->sequence, &pass, batch->x);
@@ -286,8 +286,6 @@ void dt_model_train(dt_model *model, dt_pass pass, const dt_batch *batch, dt_tal
         dt_trace_end(model->trace, began, 0);
     }
     dt_sequence_backward(&model->sequence, &pass, batch->x, dy, false);
-    /* Nobody went back to the layers before the first that is trained. */
-    dt_sequence_clear_frozen(&model->table, pass.grads, 0, SIZE_MAX);
 }
 
 void dt_model_evaluate(dt_model *model, dt_pass pass, const dt_batch *batch, dt_tally *tally) {

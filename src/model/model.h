@@ -66,7 +66,7 @@ typedef struct dt_pass {
     uint64_t seed, step, first; /* key the random draws: seed, step, position of row 0 in the global batch */
     const dt_real *weights;     /* arena */
     const dt_bf16 *weights16;   /* the same, rounded; where the model was created for bf16 */
-    dt_real *grads;             /* arena; NULL outside training */
+    dt_real *grads;             /* [table.trained] of an arena; NULL outside training */
     const dt_real *tokens;      /* [rows, positions]: the model's input where it is token ids; set by the model */
     int64_t positions;          /* of a sample of tokens */
     int64_t position;           /* of the one position that is computed, when decoding */
@@ -120,8 +120,9 @@ dt_status dt_model_resolved(const dt_model *model, dt_yaml **out);
 /* Initial weights from a seed: a pure function of (model, seed). */
 void dt_model_init(const dt_model *model, dt_real *weights, uint64_t seed);
 
-/* Forward, loss and backward on a batch of at most max_rows: grads[total] receives (or, with pass->accumulate, gains)
- * the gradient of the summed loss; tally gains the batch. pass->rows and pass->first are taken from the batch. */
+/* Forward, loss and backward on a batch of at most max_rows: grads[table.trained] receives (or, with pass->accumulate,
+ * gains) the gradient of the summed loss; tally gains the batch. pass->rows and pass->first are taken from the batch.
+ */
 void dt_model_train(dt_model *model, dt_pass pass, const dt_batch *batch, dt_tally *tally);
 
 /* Forward and loss without gradients; of the pass only weights, weights16 and recurrent state are used. */

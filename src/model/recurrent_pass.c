@@ -86,11 +86,13 @@ static dt_cell cell_at(const dt_layer *layer, const dt_pass *pass, const dt_recu
                     .c = s->c ? s->c + (t + 1) * step : NULL,
                     .h16 = halves(s->h16, (t + 1) * step)};
     if (!pass->grads) return cell;
+    dt_real *db = s->b < 0 ? NULL : dt_param_gradient(layer, pass, s->b);
+    dt_real *db_state = s->b_state < 0 ? NULL : dt_param_gradient(layer, pass, s->b_state);
     cell.dh = dh + (t + 1) * step;
     cell.dh_before = dh + t * step;
     cell.dc = layer->workspace + net->dc;
-    cell.db = s->b < 0 ? nowhere : DT_PARAM(layer, pass->grads, s->b);
-    cell.db_state = s->b_state < 0 ? nowhere : DT_PARAM(layer, pass->grads, s->b_state);
+    cell.db = db ? db : nowhere;
+    cell.db_state = db_state ? db_state : nowhere;
     cell.gates16 = halves(s->gates16, t * wide);
     cell.hidden16 = halves(s->hidden16, t * step);
     return cell;
@@ -190,7 +192,8 @@ static void multiply_gradient(const dt_layer *layer, const dt_pass *pass, const 
 static void state_weights(const dt_layer *layer, const dt_pass *pass, const dt_recurrent_stack *s) {
     const dt_recurrent *net = layer->state;
     int64_t all = net->positions * pass->rows, units = net->units;
-    dt_real *dw = DT_PARAM(layer, pass->grads, s->w_state);
+    dt_real *dw = dt_param_gradient(layer, pass, s->w_state);
+    if (!dw) return;
     part parts[2];
     for (int i = 0, count = parts_of(net, s, parts); i < count; i++) {
         const part *p = &parts[i];
@@ -290,16 +293,17 @@ void dt_recurrent_forward(const dt_layer *layer, const dt_pass *pass, const dt_r
 static void zero_gradient(const dt_layer *layer, const dt_pass *pass, int param) {
     if (param < 0) return;
     const dt_tensor *tensor = &layer->table->tensors[layer->param[param]];
-    memset(pass->grads + tensor->offset, 0, tensor->count * sizeof *pass->grads);
+    dt_real *gradient = dt_param_gradient(layer, pass, param);
+    if (gradient) memset(gradient, 0, tensor->count * sizeof *gradient);
 }
 
 /* The rows of W_in's gradient gain those of the tokens at position t. */
 static void scatter(const dt_layer *layer, const dt_pass *pass, const dt_recurrent_stack *s, int64_t t) {
     const dt_recurrent *net = layer->state;
-    dt_real *dw = DT_PARAM(layer, pass->grads, s->w_in);
+    dt_real *dw = dt_param_gradient(layer, pass, s->w_in);
     const dt_real *d = s->gates + t * pass->rows * net->cols, *ids = pass->tokens + t;
     for (int64_t r = 0; r < pass->rows; r++, ids += net->positions, d += net->cols)
-        if (*ids >= 0) pass->kernels->add(dw + (int64_t)*ids * net->cols, d, net->cols);
+        if (dw && *ids >= 0) pass->kernels->add(dw + (int64_t)*ids * net->cols, d, net->cols);
 }
 
 /* The gradient that the last state has from behind the sample: of h on top of that by y, of c alone. */

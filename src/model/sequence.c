@@ -55,7 +55,7 @@ static dt_status plan_outputs(dt_sequence *sequence, dt_plan *plan, const char *
         layer->in = i == 0 ? *input : sequence->layers[i - 1].out;
         layer->table = plan->table;
         layer->index = plan->layers++;
-        layer->begin = plan->table->total;
+        layer->begin = plan->table->trained;
         DT_TRY(widen_name(layer, scope));
         DT_TRY(layer->kind->plan(layer, plan));
         if (plan->spec->decoding > 0 && !layer->positionwise)
@@ -175,18 +175,9 @@ static const dt_real *input_of(const dt_sequence *sequence, int i, const dt_real
     return i > 0 ? sequence->layers[i - 1].output : x;
 }
 
-/* What a layer has written for tensors that are frozen is no gradient. */
-void dt_sequence_clear_frozen(const dt_table *table, dt_real *grads, size_t begin, size_t end) {
-    for (int i = dt_table_at(table, begin); i < table->count && table->tensors[i].offset < end; i++) {
-        const dt_tensor *tensor = &table->tensors[i];
-        if (tensor->flags & DT_TENSOR_FROZEN) memset(grads + tensor->offset, 0, tensor->count * sizeof *grads);
-    }
-}
-
 dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x, dt_real *dy,
                               bool wants_dx) {
     int last = last_visited(sequence, wants_dx);
-    size_t end = SIZE_MAX; /* gradients from here on are final */
     for (int i = run_count(sequence) - 1; i >= last && dy; i--) {
         const dt_layer *layer = &sequence->layers[i];
         if (layer->view) continue;
@@ -196,11 +187,7 @@ dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, 
         layer->kind->backward(layer, pass, input_of(sequence, i, x), input_of(sequence, i + 1, x), dy, dx);
         dt_trace_end(layer->trace[1], began, layer->flops * (double)pass->rows * (dx ? 2 : 1));
         dt_alive_layer();
-        if (sequence->outermost) {
-            dt_sequence_clear_frozen(layer->table, pass->grads, layer->begin, end);
-            end = layer->begin;
-            if (pass->ready) pass->ready(pass->ready_context, end);
-        }
+        if (sequence->outermost && pass->ready) pass->ready(pass->ready_context, layer->begin);
         dy = dx;
     }
     return wants_dx ? dy : NULL;

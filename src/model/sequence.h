@@ -36,7 +36,5 @@ const dt_real *dt_sequence_forward(const dt_sequence *sequence, const dt_pass *p
  * back, when `wants_dx`; else NULL, and layers before the first that is trained are left out. */
 dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x, dt_real *dy,
                               bool wants_dx);
-/* Zeros for the frozen tensors among elements [begin, end) of a gradient. */
-void dt_sequence_clear_frozen(const dt_table *table, dt_real *grads, size_t begin, size_t end);
 
 #endif

@@ -63,7 +63,7 @@ static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *
     (void)y;
     const swiglu_config *config = layer->config;
     int64_t rows = dt_matrix_rows(layer, pass);
-    dt_real *z = layer->scratch[0], *db = config->bias ? DT_PARAM(layer, pass->grads, 1) : NULL;
+    dt_real *z = layer->scratch[0], *db = config->bias ? dt_param_gradient(layer, pass, 1) : NULL;
     pass->kernels->swiglu_backward(z, dy, rows, config->out);
     pass->kernels->activate_backward(z, db, NULL, NULL, rows, 2 * config->out, DT_LINEAR, 0, pass->accumulate);
     dt_linear_backward(layer->state, layer, pass, x, z, rows, pass->accumulate, 0, dx);

@@ -79,7 +79,7 @@ static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *
     const unembed_config *config = layer->config;
     const dt_linear *linear = layer->state;
     int64_t rows = dt_matrix_rows(layer, pass);
-    dt_real *db = config->bias ? DT_PARAM(layer, pass->grads, 1) : NULL;
+    dt_real *db = config->bias ? dt_param_gradient(layer, pass, 1) : NULL;
     pass->kernels->activate_backward(dy, db, y, NULL, rows, linear->out, DT_LINEAR, 0, pass->accumulate);
     dt_linear_backward(linear, layer, pass, x, dy, rows, pass->accumulate, 0, dx);
 }

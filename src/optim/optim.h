@@ -18,7 +18,7 @@ typedef struct dt_slot {
     const char *name; /* "m" is /optimizer/m in checkpoints */
     /* What is kept of a tensor of the weights; NULL: an array of its own shape, at its own offset. */
     dt_shape (*shape)(const dt_tensor *weights);
-    const dt_table *table; /* of data; has a tensor for each of the weights', of the same name */
+    const dt_table *table; /* of data; has a tensor for each of the weights' that is trained, of the same name */
     dt_table own;          /* it, where there is a shape */
     dt_real *data;         /* [table->total], zeros before the first step; the memory is the caller's */
 } dt_slot;
@@ -56,7 +56,7 @@ const dt_rule *dt_rule_of(const dt_recipe_optimizer *config);
 typedef struct dt_optimizer {
     const dt_kernels *kernels;
     const dt_recipe_optimizer *config;
-    const dt_table *table; /* the weights' */
+    dt_table table; /* of the weights what is trained: all there is for an optimizer */
     const dt_rule *rule;
     dt_slot slots[DT_MAX_SLOTS];
     int slot_count;
@@ -67,8 +67,8 @@ typedef struct dt_optimizer {
     double *totals; /* [tensors, measures]: of the tensors */
 } dt_optimizer;
 
-/* Plans the state for `table`. `groups` is optimizer.groups of a recipe, or NULL. The caller then sets the slots' data
- * and sums, which all ranks that share the weights have in common. To be finished, also after a failure. */
+/* Plans the state for the weights' table. `groups` is optimizer.groups of a recipe, or NULL. The caller then sets the
+ * slots' data and sums, which all ranks that share the weights have in common. To be finished, also after a failure. */
 dt_status dt_optimizer_plan(dt_optimizer *optimizer, const dt_kernels *kernels, const dt_recipe_optimizer *config,
                             const dt_yaml *groups, const dt_table *table);
 void dt_optimizer_finish(dt_optimizer *optimizer);

@@ -6,7 +6,8 @@
  * l2 through the gradient. Both kinds of decay apply to tensors flagged for it, matrices and not biases. Clipping by
  * norm scales d by min(1, clip_norm/norm) (Pascanu et al. 2013); clip_value limits every element after that.
  *
- * Tensors of a group (optimizer.groups) have a rate and decay of their own; frozen ones (model.freeze) are left alone.
+ * Tensors of a group (optimizer.groups) have a rate and decay of their own; of frozen ones (model.freeze)
+ * nothing is known here.
  * Statistics (DT_TENSOR_STATISTIC) are no weights: none of this applies to them, they have no part in the norm, and
  * their one rule is w = keep w + (1 - keep) sum/samples. */
 #include <math.h>
@@ -26,29 +27,27 @@ static int find_group(const dt_optimizer *o, const char *name) {
     return -1;
 }
 
-static dt_status plan_groups(dt_optimizer *o, const dt_yaml *groups) {
+/* That every group has a tensor of the model, if it be a frozen one. */
+static dt_status check_groups(const dt_optimizer *o, const dt_table *weights) {
+    for (int g = 0; g < o->group_count; g++) {
+        int i = 0;
+        while (i < weights->count && find_group(o, weights->tensors[i].name) != g) i++;
+        if (i == weights->count)
+            return dt_fail(DT_ERR_INPUT,
+                           "optimizer.groups.%d: no tensor of the model that is in no group before it fits \"%s\"; the "
+                           "first is %s",
+                           g, o->groups[g].params, weights->tensors[0].name);
+    }
+    return dt_ok();
+}
+
+static dt_status plan_groups(dt_optimizer *o, const dt_yaml *groups, const dt_table *weights) {
     DT_TRY(dt_groups_decode(groups, &o->groups, &o->group_count));
     if (o->group_count == 0) return dt_ok();
-    int *used = dt_alloc((size_t)o->group_count, sizeof *used);
-    o->group_of = dt_alloc((size_t)o->table->count, sizeof *o->group_of);
-    if (!used || !o->group_of) {
-        dt_free(used);
-        return dt_fail_memory("the optimizer's groups", (size_t)o->table->count * sizeof *o->group_of);
-    }
-    dt_status status = dt_ok();
-    for (int i = 0; i < o->table->count; i++) {
-        int group = o->group_of[i] = find_group(o, o->table->tensors[i].name);
-        if (group >= 0) used[group]++;
-    }
-    for (int g = 0; g < o->group_count && status.code == DT_OK; g++)
-        if (used[g] == 0)
-            status =
-                dt_fail(DT_ERR_INPUT,
-                        "optimizer.groups.%d: no tensor of the model that is in no group before it fits \"%s\"; the "
-                        "first is %s",
-                        g, o->groups[g].params, o->table->tensors[0].name);
-    dt_free(used);
-    return status;
+    o->group_of = dt_alloc((size_t)o->table.count, sizeof *o->group_of);
+    if (!o->group_of) return dt_fail_memory("the optimizer's groups", (size_t)o->table.count * sizeof *o->group_of);
+    for (int i = 0; i < o->table.count; i++) o->group_of[i] = find_group(o, o->table.tensors[i].name);
+    return check_groups(o, weights);
 }
 
 static dt_status plan_slot(dt_slot *slot, const dt_table *table) {
@@ -63,17 +62,19 @@ static dt_status plan_slot(dt_slot *slot, const dt_table *table) {
 
 dt_status dt_optimizer_plan(dt_optimizer *o, const dt_kernels *kernels, const dt_recipe_optimizer *config,
                             const dt_yaml *groups, const dt_table *table) {
-    *o = (dt_optimizer){.kernels = kernels, .config = config, .table = table, .rule = dt_rule_of(config)};
+    *o = (dt_optimizer){.kernels = kernels, .config = config, .rule = dt_rule_of(config)};
     o->slot_count = o->rule->slots(config, o->slots);
-    DT_TRY(plan_groups(o, groups));
-    for (int i = 0; i < o->slot_count; i++) DT_TRY(plan_slot(&o->slots[i], table));
+    DT_TRY(dt_table_select_trained(table, &o->table));
+    DT_TRY(plan_groups(o, groups, table));
+    for (int i = 0; i < o->slot_count; i++) DT_TRY(plan_slot(&o->slots[i], &o->table));
     if (o->rule->measures == 0) return dt_ok();
-    o->totals = dt_alloc((size_t)table->count * (size_t)o->rule->measures, sizeof *o->totals);
-    return o->totals ? dt_ok() : dt_fail_memory("the optimizer", (size_t)table->count * sizeof *o->totals);
+    o->totals = dt_alloc((size_t)o->table.count * (size_t)o->rule->measures, sizeof *o->totals);
+    return o->totals ? dt_ok() : dt_fail_memory("the optimizer", (size_t)o->table.count * sizeof *o->totals);
 }
 
 void dt_optimizer_finish(dt_optimizer *o) {
     for (int i = 0; i < o->slot_count; i++) dt_table_finish(&o->slots[i].own);
+    dt_table_finish(&o->table);
     dt_free(o->totals);
     dt_free(o->groups);
     dt_free(o->group_of);
@@ -82,7 +83,7 @@ void dt_optimizer_finish(dt_optimizer *o) {
 
 /* Parts are numbered by block + tensor: either rises from one part to the next. */
 size_t dt_optimizer_sums(const dt_optimizer *o) {
-    size_t parts = o->table->total / DT_TABLE_BLOCK + (size_t)o->table->count + 1;
+    size_t parts = o->table.total / DT_TABLE_BLOCK + (size_t)o->table.count + 1;
     return parts * (size_t)o->rule->measures;
 }
 
@@ -128,7 +129,7 @@ typedef struct walk {
 /* What the rule sees of tensor i: elements [first, last) of the arena. */
 static dt_part part_of(const walk *k, int i, size_t first, size_t last) {
     const dt_optimizer *o = k->optimizer;
-    const dt_tensor *tensor = &o->table->tensors[i];
+    const dt_tensor *tensor = &o->table.tensors[i];
     dt_part part = {.kernels = o->kernels,
                     .config = o->config,
                     .tensor = tensor,
@@ -147,7 +148,7 @@ static dt_update update_of(const walk *k, int i) {
     dt_update update = k->step->update;
     int group = o->group_of ? o->group_of[i] : -1;
     const dt_group *own = group >= 0 ? &o->groups[group] : NULL;
-    bool decays = o->table->tensors[i].flags & DT_TENSOR_DECAY;
+    bool decays = o->table.tensors[i].flags & DT_TENSOR_DECAY;
     double decay = own && own->has_weight_decay ? own->weight_decay : o->config->weight_decay;
     double l2 = own && own->has_l2 ? own->l2 : o->config->l2;
     update.decay = decays ? (dt_real)decay : 0;
@@ -158,8 +159,8 @@ static dt_update update_of(const walk *k, int i) {
 
 static void measure_part(const walk *k, int i, size_t first, size_t last) {
     const dt_optimizer *o = k->optimizer;
-    const dt_tensor *tensor = &o->table->tensors[i];
-    if (tensor->flags & (DT_TENSOR_STATISTIC | DT_TENSOR_FROZEN)) return;
+    const dt_tensor *tensor = &o->table.tensors[i];
+    if (tensor->flags & DT_TENSOR_STATISTIC) return;
     dt_part part = part_of(k, i, first, last);
     dt_update update = update_of(k, i);
     o->rule->measure(&part, &update, o->sums + (first / DT_TABLE_BLOCK + (size_t)i) * (size_t)o->rule->measures);
@@ -167,8 +168,7 @@ static void measure_part(const walk *k, int i, size_t first, size_t last) {
 
 static void apply_part(const walk *k, int i, size_t first, size_t last) {
     const dt_optimizer *o = k->optimizer;
-    const dt_tensor *tensor = &o->table->tensors[i];
-    if (tensor->flags & DT_TENSOR_FROZEN) return;
+    const dt_tensor *tensor = &o->table.tensors[i];
     if (tensor->flags & DT_TENSOR_STATISTIC) {
         o->kernels->blend(k->w + first, k->g + (first - k->begin), (int64_t)(last - first), (dt_real)tensor->keep,
                           (dt_real)((1 - tensor->keep) / (double)k->step->samples));
@@ -181,7 +181,7 @@ static void apply_part(const walk *k, int i, size_t first, size_t last) {
 
 /* visit(walk, tensor, first, last) for every part of a tensor there is in [begin, end). */
 static void over_parts(const walk *k, void (*visit)(const walk *k, int i, size_t first, size_t last)) {
-    const dt_table *table = k->optimizer->table;
+    const dt_table *table = &k->optimizer->table;
     for (int i = dt_table_at(table, k->begin); i < table->count && table->tensors[i].offset < k->end; i++) {
         const dt_tensor *tensor = &table->tensors[i];
         size_t last = tensor->offset + tensor->count < k->end ? tensor->offset + tensor->count : k->end;
@@ -199,11 +199,11 @@ void dt_optimizer_measure(const dt_optimizer *o, const dt_optimizer_step *step, 
 
 void dt_optimizer_total(const dt_optimizer *o) {
     size_t measures = (size_t)o->rule->measures;
-    for (size_t i = 0; i < (size_t)o->table->count; i++) {
-        const dt_tensor *tensor = &o->table->tensors[i];
+    for (size_t i = 0; i < (size_t)o->table.count; i++) {
+        const dt_tensor *tensor = &o->table.tensors[i];
         double *total = o->totals + i * measures;
         memset(total, 0, measures * sizeof *total);
-        if (tensor->flags & (DT_TENSOR_STATISTIC | DT_TENSOR_FROZEN) || tensor->count == 0) continue;
+        if (tensor->flags & DT_TENSOR_STATISTIC || tensor->count == 0) continue;
         size_t end = (tensor->offset + tensor->count - 1) / DT_TABLE_BLOCK + 1;
         for (size_t block = tensor->offset / DT_TABLE_BLOCK; block < end; block++)
             for (size_t m = 0; m < measures; m++) total[m] += o->sums[(block + i) * measures + m];

@@ -31,17 +31,18 @@ dt_status dt_memory_of_rank(dt_comm *comm, size_t *out) {
 dt_status dt_trainee_check_memory(const dt_trainee *trainee, const dt_session *session, const dt_source *source,
                                   size_t memory) {
     double weights = (double)trainee->table->total * sizeof *trainee->weights, ranks = dt_comm_node_size(session->comm);
+    double gradient = (double)trainee->table->trained * sizeof *trainee->weights;
     double kept = (weights + (double)dt_optimizer_bytes(&trainee->optimizer)) /
                   ranks; /* one copy on a machine, if it can be shared */
     double input = (double)trainee->rows_at_once * (double)bytes_of_sample(trainee, source),
            layers = (double)dt_model_memory(trainee->model);
-    double all = layers + input + weights + kept;
+    double all = layers + input + gradient + kept;
     if (memory == 0 || all <= (double)memory) return dt_ok();
     return dt_fail(DT_ERR_MEMORY,
                    "a rank needs %.3g GB (layers' outputs %.3g, input %.3g, gradient %.3g, its share of weights and "
                    "moments %.3g), and there are %.3g for it; use fewer ranks on a machine, a smaller "
                    "train.micro_batch (now %lld samples are computed at once), or a smaller model",
-                   all / 1e9, layers / 1e9, input / 1e9, weights / 1e9, kept / 1e9, (double)memory / 1e9,
+                   all / 1e9, layers / 1e9, input / 1e9, gradient / 1e9, kept / 1e9, (double)memory / 1e9,
                    (long long)trainee->rows_at_once);
 }
 

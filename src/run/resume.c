@@ -8,6 +8,7 @@
 #include "arithmetic.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "frozen.h"
 #include "notes.h"
 #include "run.h"
 
@@ -81,26 +82,38 @@ static dt_status check_data(const dt_session *session, const dt_run_data *data, 
         path, wanted->file, status.message);
 }
 
+/* What a checkpoint turned out to be. */
+typedef struct loaded {
+    bool other, older; /* of other data, which is taken all the same; of data it does not tell */
+    dt_frozen frozen;
+} loaded;
+
 /* That a checkpoint is of this run: its recipe and its data. */
-static dt_status check_head(const dt_run *run, const char *path, bool *other, bool *older) {
+static dt_status check_head(const dt_run *run, const dt_checkpoint_head *head, const char *path, loaded *found) {
     const dt_session *session = &run->session;
+    dt_status status = dt_recipe_compare(head->recipe, run->snapshot.recipe, session->options->allowed);
+    DT_TRY(dt_status_within(status, "%s", path));
+    found->older = !head->data;
+    return check_data(session, &run->data, head, path, &found->other);
+}
+
+/* The arrays, of a checkpoint that is this run's. */
+static dt_status load_state(dt_run *run, const char *path, loaded *found) {
     dt_checkpoint_head head;
     DT_TRY(dt_checkpoint_head_read(path, &head));
-    dt_status status = dt_recipe_compare(head.recipe, run->snapshot.recipe, session->options->allowed);
-    status = dt_status_within(status, "%s", path);
-    if (status.code == DT_OK) status = check_data(session, &run->data, &head, path, other);
-    *older = !head.data;
+    dt_status status = check_head(run, &head, path, found);
+    if (status.code == DT_OK)
+        status = dt_frozen_load(&run->trainee, &run->snapshot.state, head.recipe, path, &found->frozen);
     dt_checkpoint_head_finish(&head);
     return status;
 }
 
-/* Rank 0, after comparing the recipes. */
-static dt_status load(dt_run *run, const char *path, bool *other, bool *older) {
-    DT_TRY(check_head(run, path, other, older));
+/* Rank 0. */
+static dt_status load(dt_run *run, const char *path, loaded *found) {
     dt_state *state = &run->snapshot.state;
     const int64_t shards = state->shards, seed = state->seed;
     uint64_t vocabulary = dt_vocabulary_hash(&run->data.vocabulary);
-    DT_TRY(dt_checkpoint_load(path, state, false));
+    DT_TRY(load_state(run, path, found));
     DT_TRY(dt_ledger_take(&run->ledger, run->snapshot.beside, path));
     if (dt_vocabulary_hash(&run->data.vocabulary) != vocabulary)
         return dt_fail(DT_ERR_INPUT, "%s: the vocabulary of %s is another than the checkpoint's", path,
@@ -108,7 +121,7 @@ static dt_status load(dt_run *run, const char *path, bool *other, bool *older) {
     run->ledger.position = state->position;
     state->seed = seed;
     state->shards = shards;
-    if (*other) dt_ledger_begin_anew(&run->ledger);
+    if (found->other) dt_ledger_begin_anew(&run->ledger);
     return dt_ok();
 }
 
@@ -133,12 +146,13 @@ static dt_status share_state(dt_run *run) {
     return dt_ok();
 }
 
-static void say_loaded(const dt_run *run, const char *path, bool other, bool older) {
+static void say_loaded(const dt_run *run, const char *path, const loaded *found) {
     const char *file = run->session.recipe->data.file;
-    if (older)
+    dt_frozen_tell(&found->frozen, path);
+    if (found->older)
         dt_log_warn("%s: it does not say what data it was trained on (it is of an older dtrain); going on with %s",
                     path, file);
-    if (other)
+    if (found->other)
         dt_log_info(
             "%s is other data than %s was trained on: its epochs, train.steps and the schedule begin at step %lld, "
             "weights and moments go on",
@@ -147,13 +161,13 @@ static void say_loaded(const dt_run *run, const char *path, bool other, bool old
 
 dt_status dt_run_load(dt_run *run, const char *path) {
     const dt_session *session = &run->session;
-    bool other = false, older = false;
-    DT_TRY(dt_session_agree(session, session->first ? load(run, path, &other, &older) : dt_ok()));
+    loaded found = {0};
+    DT_TRY(dt_session_agree(session, session->first ? load(run, path, &found) : dt_ok()));
     DT_TRY(share_state(run));
     dt_scales_loaded(&run->data.scales, &session->recipe->data);
     dt_course_plan(&run->course, &session->recipe->train, &run->data.train, &run->ledger.position);
     run->snapshot.step = run->ledger.position.step;
-    if (session->first) say_loaded(run, path, other, older);
+    if (session->first) say_loaded(run, path, &found);
     return dt_ok();
 }
 

@@ -20,7 +20,7 @@ static int put_wire(dt_reducer *reducer, dt_extra *out) {
     int64_t words;
     dt_reduce_state(reducer, &exponents, &words);
     if (words == 0) return 0;
-    out[0] = (dt_extra){"wire_exponents", DT_I32, words, exponents};
+    out[0] = (dt_extra){DT_WIRE_EXPONENTS, DT_I32, words, exponents};
     return 1;
 }
 

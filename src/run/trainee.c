@@ -59,7 +59,8 @@ dt_status dt_trainee_plan_model(dt_trainee *trainee, const dt_session *session, 
 dt_status dt_trainee_share(dt_trainee *trainee, const dt_session *session, const dt_course *course) {
     dt_node *node = trainee->node = session->node;
     const dt_recipe *recipe = session->recipe;
-    size_t total = trainee->table->total, blocks = (total + DT_TABLE_BLOCK - 1) / DT_TABLE_BLOCK;
+    const size_t total = trainee->table->total,
+                 blocks = (trainee->table->trained + DT_TABLE_BLOCK - 1) / DT_TABLE_BLOCK;
     int64_t ranks = dt_comm_size(session->comm);
     dt_status status;
     trainee->weights = dt_node_alloc(node, total, sizeof *trainee->weights, &status);
@@ -74,7 +75,7 @@ dt_status dt_trainee_share(dt_trainee *trainee, const dt_session *session, const
     DT_TRY(status);
     DT_TRY(dt_recurrent_state_open(&trainee->recurrent_state, session->comm, node, course->streams,
                                    dt_model_state_width(trainee->model), course->shards));
-    DT_TRY(dt_reduce_create(&trainee->reducer, node, trainee->kernels, trainee->table, course->shards,
+    DT_TRY(dt_reduce_create(&trainee->reducer, node, trainee->kernels, &optimizer->table, course->shards,
                             (course->shards + ranks - 1) / ranks, (dt_wire)recipe->reduce.wire));
     if (dt_node_rank(node) == 0) dt_model_init(trainee->model, trainee->weights, (uint64_t)recipe->seed);
     dt_node_meet(node);

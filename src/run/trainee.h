@@ -15,7 +15,7 @@
 typedef struct dt_trainee {
     const dt_kernels *kernels;
     dt_model *model;
-    const dt_table *table; /* the model's */
+    const dt_table *table; /* the model's; that of what is trained, hence of the gradient, is the optimizer's */
     dt_node *node;         /* the session's: its ranks share weights, slots and squares */
     dt_real *weights;
     dt_bf16 *weights16; /* the same, rounded, for compute.precision bf16; else NULL */

@@ -20,7 +20,7 @@ static void measure_blocks(void *context, int64_t first, int64_t last) {
     for (size_t at = work->begin + (size_t)first, to; at < work->begin + (size_t)last; at = to) {
         to = block_end(work, at);
         t->squares[at / DT_TABLE_BLOCK] =
-            dt_grad_squares(t->kernels, t->table, dt_reduce_keep(t->reducer, at, to), at, to);
+            dt_grad_squares(t->kernels, &t->optimizer.table, dt_reduce_keep(t->reducer, at, to), at, to);
     }
 }
 
@@ -57,7 +57,7 @@ static double gradient_norm(slice_work *work, int64_t targets) {
     over_slice(work, measure_blocks);
     dt_node_meet(t->node);
     double sum = 0;
-    for (size_t at = 0; at < t->table->total; at += DT_TABLE_BLOCK) sum += t->squares[at / DT_TABLE_BLOCK];
+    for (size_t at = 0; at < t->table->trained; at += DT_TABLE_BLOCK) sum += t->squares[at / DT_TABLE_BLOCK];
     return sqrt(sum) / (double)targets;
 }
 

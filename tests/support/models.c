@@ -105,6 +105,7 @@ dt_status layer_list_plan(layer_list *list, const char *layers, const dt_model_s
     dt_status status = dt_sequence_decode(&list->sequence, dt_yaml_get(list->root, "layers"), "layers");
     if (status.code == DT_OK) status = dt_sequence_plan(&list->sequence, &plan, "", input, spec->ids == 0);
     if (status.code == DT_OK) status = dt_plan_bind(&plan, &list->arena);
+    dt_table_settle(&list->table);
     list->elements = plan.total;
     list->state_width = plan.state_width;
     dt_plan_finish(&plan);

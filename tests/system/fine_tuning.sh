@@ -62,6 +62,89 @@ assert far["body/w"] < 30 * 0.0003 * 1.5 < far["new/w"], far
 END
 pass "what is frozen stayed to the bit, and groups have their rate"
 
+# ---- what is frozen costs nothing: no words on the wire, no moments, in memory and in checkpoints ----
+
+sed 's/out: 16/out: 2000/; s/steps: 20/steps: 2, eval_every: never/' old.yaml >wide.yaml # body has 394 000 of its parameters
+cost() { # MB of the last run's profile: what a step moves; what gradients, and moments, take in common
+    sed -nE 's/^  a step moves ([0-9.]+) MB .*/\1/p; s/^  gradient +([0-9.]+) .*/\1/p; s/^  moments +([0-9.]+) .*/\1/p' "$out" |
+        tr '\n' ' '
+}
+run 2 train wide.yaml --run wide --profile
+expect_code 0 "a wide layer that is trained"
+before=$(cost)
+run 2 train wide.yaml --run wide-frozen --profile --set 'model.freeze=[body]'
+expect_code 0 "and one that is frozen"
+after=$(cost)
+# 414 thousand words, of which rank 0 adds up half; gradients of 2 ranks, two moments. 20 thousand are not the layer's
+if awk -v b="$before" -v a="$after" 'BEGIN {
+    exit !(split(b, w) == 3 && split(a, f) == 3 && w[1] > 0.8 && w[1] < 0.9 && w[2] > 3.2 && w[3] > 3.2 &&
+           f[1] > 0 && f[1] < 0.06 && f[2] < 0.3 && f[3] < 0.3)}'; then
+    pass "MB that a step moves, that gradients and moments take: $before; with the layer frozen $after"
+else
+    fail "MB that a step moves, that gradients and moments take: $before; with the layer frozen $after"
+fi
+
+# With a rate of all but zero a layer stays as it is, too, but has moments: all else must be as if it were frozen.
+sed 's/lr: 0.003}/lr: 0.003, groups: [{params: body, lr: 1.0e-30}]}/' old.yaml >still.yaml
+run 2 train still.yaml --run whole
+expect_code 0 "a run in which all is trained"
+run 2 train still.yaml --run part --set train.stop_after='7 steps'
+expect_code 75 "and the same one, stopped"
+for ranks in 1 2 3; do
+    cp -r part "part$ranks"
+    run $ranks train still.yaml --run "part$ranks" --set 'model.freeze=[body]'
+    expect_in "$out" 'body/w and 1 other are frozen now \(model.freeze\); moments it has of them are left out' \
+        "a layer is frozen amid a run, on $ranks ranks"
+    [[ $ranks == 1 ]] && wanted=$(last_value digest)
+    expect_last "done .* digest=$wanted" "with one digest"
+done
+"$python" - whole part1 <<'END' && pass "what is not frozen is as if nothing had been" || fail "what is not frozen"
+import glob, h5py, numpy, sys
+whole, part = (h5py.File(sorted(glob.glob(f"{run}/checkpoints/*.h5"))[-1]) for run in sys.argv[1:])
+same = []
+part.visititems(lambda name, item: same.append(numpy.abs(whole[name][...] - item[...]).max() <= (1e-20 if "body" in name else 0) and name) if name.startswith(("weights/", "optimizer/")) and isinstance(item, h5py.Dataset) else None)
+assert all(same) and len(same) == 10 + 2 * 8, same
+of = lambda file, body: numpy.delete(file["state/wire_exponents"][:].reshape(-1, 2), body, 0) # body/w and body/b are numbers 6 and 7
+assert (of(whole, [6, 7]) == of(part, [])).all()
+END
+# An older dtrain kept moments of what a recipe freezes, too. A checkpoint of version 1 has nothing beside the digest, so it can
+# be made here: that of the run in which all was trained, with the other's recipe.
+"$python" - part part1 <<'END' || give_up "no checkpoint of an older dtrain"
+import glob, h5py, sys
+part, frozen = (sorted(glob.glob(f"{run}/checkpoints/*.h5"))[-1] for run in sys.argv[1:])
+with h5py.File(part, "r+") as file, h5py.File(frozen) as other:
+    for name in [name for name in file["state"] if file["state"][name].attrs["order"] >= file.attrs["datasets"]]: del file["state"][name]
+    recipe = other["recipe"]
+    assert b"freeze" in bytes(recipe[:])
+    file.attrs["recipe"], file.attrs["recipe_hash"] = bytes(recipe[:]).decode(), recipe.attrs["hash"]
+    del file["recipe"], file.attrs["beside"], file.attrs["seal"], file.attrs["origin"]
+    file.attrs.modify("version", 1)
+    assert "optimizer/m/body/w" in file and "optimizer/m/body" not in other and "optimizer/m/head/w" in other and "weights/body/w" in other
+    assert len(file["state/wire_exponents"]) == len(other["state/wire_exponents"]) + 4
+END
+run 2 train still.yaml --run part --set 'model.freeze=[body]'
+expect_in "$out" 'moments it has of them are left out' "an older checkpoint has moments of what is frozen"
+expect_last "done .* digest=$wanted" "and is gone on with all the same"
+
+rm -rf again && cp -r start again
+run 2 train tuned.yaml --run again --set train.stop_after='7 steps'
+for ranks in 1 3; do
+    cp -r again "thawed$ranks"
+    run $ranks train tuned.yaml --run "thawed$ranks" --set 'model.freeze=[eyes]'
+    expect_in "$out" 'norm/running_mean and 3 others were frozen there \(model.freeze\); the optimizer begins anew with them' \
+        "what is trained from now on begins with moments of zero, on $ranks ranks"
+    [[ $ranks == 1 ]] && wanted=$(last_value digest)
+    expect_last "done .* digest=$wanted" "with one digest"
+done
+for wire in i64 f32; do # on f32 two shards are added up the same way on any number of ranks
+    for ranks in 1 2; do
+        run $ranks train old.yaml --run "$wire-$ranks" --set 'model.freeze=[eyes,head/b]' --set reduce.wire=$wire \
+            --set train.shards=$([[ $wire == f32 ]] && echo 2 || echo 3) --set reduce.node_ranks=1
+        [[ $ranks == 1 ]] && wanted=$(last_value digest)
+    done
+    expect_last "done .* digest=$wanted" "the same on the $wire wire, between two nodes"
+done
+
 # ---- other programs' names and orders ----
 
 cat >files.py <<'END'
