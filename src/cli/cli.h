@@ -14,6 +14,7 @@ int dt_cli_sample(dt_comm *comm, int argc, char **argv);
 int dt_cli_inspect(dt_comm *comm, int argc, char **argv);
 int dt_cli_init(dt_comm *comm, int argc, char **argv);
 int dt_cli_verify(dt_comm *comm, int argc, char **argv);
+int dt_cli_report_page(dt_comm *comm, int argc, char **argv);
 int dt_cli_merge(dt_comm *comm, int argc, char **argv);
 int dt_cli_import_weights(dt_comm *comm, int argc, char **argv);
 int dt_cli_import(dt_comm *comm, int argc, char **argv);
@@ -28,8 +29,8 @@ void dt_cli_version(bool verbose);
 
 /* Usage texts, for the command's own --help. */
 extern const char dt_usage_train[], dt_usage_eval[], dt_usage_predict[], dt_usage_sample[], dt_usage_inspect[],
-    dt_usage_init[], dt_usage_verify[], dt_usage_merge[], dt_usage_import_weights[], dt_usage_import[],
-    dt_usage_export[], dt_usage_bench[], dt_usage_top[];
+    dt_usage_init[], dt_usage_verify[], dt_usage_report[], dt_usage_merge[], dt_usage_import_weights[],
+    dt_usage_import[], dt_usage_export[], dt_usage_bench[], dt_usage_top[];
 
 /* What `import --help` says besides: every importer with its options. */
 void dt_cli_import_kinds(void);

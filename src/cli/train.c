@@ -11,6 +11,7 @@
 #include "cli.h"
 #include "config/recipe.h"
 #include "model/model.h"
+#include "report/report.h"
 #include "run/train.h"
 
 const char dt_usage_train[] =
@@ -68,6 +69,13 @@ void dt_cli_help_recipe(void) {
     dt_free(layers);
 }
 
+/* The run's report, opened when it is first due. */
+static dt_status show_run(void *context, const char *directory, bool ended) {
+    dt_reporter **reporter = context;
+    if (!*reporter) DT_TRY(dt_reporter_open(reporter, directory));
+    return dt_reporter_write(*reporter, ended);
+}
+
 int dt_cli_train(dt_comm *comm, int argc, char **argv) {
     arguments args;
     memset(&args, 0, sizeof args);
@@ -81,7 +89,11 @@ int dt_cli_train(dt_comm *comm, int argc, char **argv) {
     }
     if (status.code == DT_OK) status = dt_comm_agree(comm, dt_cli_recipe_read(&args.recipe, &recipe));
     args.options.live = dt_process_terminal(STDOUT_FILENO, NULL);
+    dt_reporter *reporter = NULL;
+    args.options.show = show_run;
+    args.options.show_context = &reporter;
     if (status.code == DT_OK) status = dt_train_run(comm, &recipe, &args.options, &outcome);
+    dt_reporter_close(reporter);
     dt_recipe_finish(&recipe);
     if (status.code == DT_OK && outcome == DT_OUTCOME_STOPPED) return 75;
     return dt_cli_report(comm, &status);

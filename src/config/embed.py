@@ -1,9 +1,10 @@
-"""Writes a recipe file as a C string: embed.py RECIPE.yaml OUTPUT.c"""
+"""Writes a text file as a C string: embed.py FILE OUTPUT.c HEADER NAME"""
 import sys
 
-lines = open(sys.argv[1], encoding="utf-8").read().splitlines()
-with open(sys.argv[2], "w", encoding="utf-8") as out:
-    out.write('#include "config/recipe.h"\n\nconst char dt_recipe_default_text[] =')
+path, output, header, name = sys.argv[1:]
+lines = open(path, encoding="utf-8").read().splitlines()
+with open(output, "w", encoding="utf-8") as out:
+    out.write(f'#include "{header}"\n\nconst char {name}[] =')
     for line in lines:
         escaped = line.replace("\\", "\\\\").replace('"', '\\"')
         out.write(f'\n    "{escaped}\\n"')

@@ -163,6 +163,10 @@ typedef struct dt_recipe_checkpoint {
     int best;           /* dt_best: what the best checkpoint is best at; it is kept */
 } dt_recipe_checkpoint;
 
+typedef struct dt_recipe_report {
+    dt_span every;
+} dt_recipe_report;
+
 typedef struct dt_recipe_reduce {
     int wire;           /* dt_wire */
     int path;           /* dt_path */
@@ -185,6 +189,7 @@ typedef struct dt_recipe {
     dt_recipe_schedule schedule;
     dt_recipe_train train;
     dt_recipe_checkpoint checkpoint;
+    dt_recipe_report report;
     dt_recipe_reduce reduce;
     dt_recipe_compute compute;
     /* Fields that are trees, which other rooms decode: owned; NULL where there is none. */

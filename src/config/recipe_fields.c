@@ -240,6 +240,9 @@ const dt_field dt_recipe_fields[] = {
     {ROW("checkpoint.best", CHOICE, checkpoint.best, "none"), .choices = bests,
      .help = "what the best evaluation is judged by; its checkpoint is kept besides"},
 
+    {ROW("report.every", SPAN, report.every, "60 s"), .max = 1e12,
+     .help = "between two writings of the run's report.html, which is written at its end besides; never: not at all"},
+
     {ROW("reduce.wire", CHOICE, reduce.wire, "i32"), .choices = wires, .flags = NUMBERS,
      .help = "number format of gradients while they are summed"},
     {ROW("reduce.path", CHOICE, reduce.path, "auto"), .choices = paths,

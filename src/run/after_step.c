@@ -4,6 +4,7 @@
 #include "evaluate.h"
 #include "notes.h"
 #include "run.h"
+#include "show.h"
 
 /* Another one counts than when there were `before`. */
 static void note_newer(const dt_run *run, int64_t before) {
@@ -182,6 +183,7 @@ dt_status dt_run_after_step(dt_run *run, bool *stop) {
     if (is_raised(run, DT_FLAG_LOST)) DT_TRY(dt_session_check_hold(&run->session));
     DT_TRY(meet_for_checkpoint(run));
     DT_TRY(record(run));
+    dt_run_show(run);
     const int64_t allowed = dt_course_span(&run->course, recipe->train.stop_after);
     const int64_t made = run->ledger.position.step - run->course.first_step;
     bool last = is_last_step(run), better = false;

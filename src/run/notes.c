@@ -118,6 +118,12 @@ void dt_note_end(const dt_run *run, dt_outcome outcome, const char *digest) {
     note(run, "ended", fields, sizeof fields / sizeof *fields);
 }
 
+void dt_note_failure(const dt_run *run, const dt_status *status) {
+    const dt_journal_field fields[] = {text("outcome", "failed"), text("why", status->message),
+                                       number("step", (double)run->ledger.position.step)};
+    note(run, "ended", fields, sizeof fields / sizeof *fields);
+}
+
 void dt_notes_close(dt_run *run) {
     dt_log_listen(NULL, NULL);
     dt_journal_close(run->notes.journal);

@@ -13,6 +13,8 @@ void dt_note_checkpoint(const dt_run *run, double seconds);
 void dt_note_rollback(const dt_run *run);
 /* The last line has been said: the run is done, or stopped and why. */
 void dt_note_end(const dt_run *run, dt_outcome outcome, const char *digest);
+/* The run ends with an error. */
+void dt_note_failure(const dt_run *run, const dt_status *status);
 /* Nothing follows. */
 void dt_notes_close(dt_run *run);
 

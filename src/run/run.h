@@ -15,6 +15,11 @@ typedef struct dt_notes {
     int warnings;
 } dt_notes;
 
+typedef struct dt_show {
+    double last, cost; /* when its page was last written, and what that took */
+    bool failed;
+} dt_show;
+
 typedef struct dt_run {
     dt_session session;   /* ranks, directory, options */
     dt_run_data data;     /* what is learned from */
@@ -28,6 +33,7 @@ typedef struct dt_run {
     dt_progress progress; /* what is said of it */
     dt_profile profile;   /* on request */
     dt_notes notes;       /* what goes into the journal */
+    dt_show show;         /* its page */
     const char *ended;    /* why the loop was left; rank 0 */
 } dt_run;
 

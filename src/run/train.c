@@ -7,6 +7,7 @@
 #include "evaluate.h"
 #include "notes.h"
 #include "run.h"
+#include "show.h"
 
 static int64_t larger(int64_t a, int64_t b) {
     return a > b ? a : b;
@@ -61,6 +62,8 @@ dt_status dt_train_run(dt_comm *comm, dt_recipe *recipe, const dt_train_options 
         dt_progress_last_line(&run.progress, *outcome, run.ended, digest);
         if (run.notes.journal) dt_note_end(&run, *outcome, digest);
     }
+    if (status.code != DT_OK && run.notes.journal) dt_note_failure(&run, &status);
+    if (run.notes.journal) dt_run_show_last(&run);
     dt_run_close(&run);
     return status;
 }

@@ -13,8 +13,12 @@ typedef struct dt_train_options {
     const char *resume;         /* "auto", "never", or a checkpoint file */
     const char *const *allowed; /* recipe keys that may differ from the checkpoint's; NULL-terminated */
     const char *trace;          /* file for a trace of all ranks' spans (Trace Event Format); NULL: none */
-    bool profile;               /* print a table of where the time went */
-    bool live;                  /* standard output is a terminal: one live line */
+    /* Writes what shows the run in `directory` to its user, on rank 0, as often as report.every says; NULL: nothing
+     * does. */
+    dt_status (*show)(void *context, const char *directory, bool ended);
+    void *show_context;
+    bool profile; /* print a table of where the time went */
+    bool live;    /* standard output is a terminal: one live line */
 } dt_train_options;
 
 typedef enum dt_outcome { DT_OUTCOME_DONE, DT_OUTCOME_STOPPED } dt_outcome;

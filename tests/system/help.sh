@@ -33,7 +33,7 @@ sed -i 's|data/fashion-mnist.h5|small.h5|; s|name: fashion-mlp|name: begun|' rec
 examples() { "$dtrain" "$@" --help | grep -E '^ +(mpirun -n [0-9]+ )?dtrain '; }
 
 # shellcheck disable=SC2086  # a command may be two words
-for command in predict eval merge "import weights" export; do
+for command in predict eval merge "import weights" export report; do
     count=0
     while read -r line; do
         count=$((count + 1))
