@@ -167,6 +167,10 @@ typedef struct dt_recipe_report {
     dt_span every;
 } dt_recipe_report;
 
+typedef struct dt_recipe_metrics {
+    bool tensorboard;
+} dt_recipe_metrics;
+
 typedef struct dt_recipe_reduce {
     int wire;           /* dt_wire */
     int path;           /* dt_path */
@@ -190,6 +194,7 @@ typedef struct dt_recipe {
     dt_recipe_train train;
     dt_recipe_checkpoint checkpoint;
     dt_recipe_report report;
+    dt_recipe_metrics metrics;
     dt_recipe_reduce reduce;
     dt_recipe_compute compute;
     /* Fields that are trees, which other rooms decode: owned; NULL where there is none. */

@@ -240,6 +240,8 @@ const dt_field dt_recipe_fields[] = {
     {ROW("checkpoint.best", CHOICE, checkpoint.best, "none"), .choices = bests,
      .help = "what the best evaluation is judged by; its checkpoint is kept besides"},
 
+    {ROW("metrics.tensorboard", BOOL, metrics.tensorboard, "false"),
+     .help = "also writes the metrics as TensorBoard's event file, into the run directory"},
     {ROW("report.every", SPAN, report.every, "60 s"), .max = 1e12,
      .help = "between two writings of the run's report.html, which is written at its end besides; never: not at all"},
 

@@ -159,6 +159,30 @@ void dt_report_summary(FILE *to, const dt_view *views, int count) {
 
 /* ---- where the time goes ---- */
 
+static int by_seconds(const void *a, const void *b) {
+    double first = ((const dt_late_rank *)a)->seconds, second = ((const dt_late_rank *)b)->seconds;
+    return (first < second) - (first > second);
+}
+
+/* Bars by rank: the ranks others waited for most. */
+static void put_late(FILE *to, const dt_view *view) {
+    dt_late_rank late[DT_VIEW_LATE];
+    if (view->late_count == 0) return;
+    memcpy(late, view->late, sizeof late);
+    qsort(late, (size_t)view->late_count, sizeof *late, by_seconds);
+    fputs("<table class=late><caption>Ranks that computed longer than the mean, for which the others "
+          "waited</caption><tbody>",
+          to);
+    for (int i = 0; i < view->late_count && i < 8; i++)
+        fprintf(
+            to,
+            "<tr><th scope=row>rank %d</th><td class=n>%.3g s</td><td><span class=\"part p1\" style=\"width:%.3g%%\">"
+            "</span></td><td class=n>in %lld of %lld intervals</td></tr>",
+            late[i].rank, late[i].seconds, 100 * late[i].seconds / late[0].seconds, (long long)late[i].intervals,
+            (long long)view->intervals);
+    fputs("</tbody></table>", to);
+}
+
 void dt_report_time(FILE *to, const dt_view *views, int count) {
     static const char *const names[DT_VIEW_PHASES] = {"input", "compute", "reduce", "update", "evaluate", "checkpoint"};
     static const char *const means[DT_VIEW_PHASES] = {"fetching and scaling samples",
@@ -195,7 +219,9 @@ void dt_report_time(FILE *to, const dt_view *views, int count) {
         if (views[j].usual > 0 && views[j].slowest > views[j].usual)
             fprintf(to, " · the slowest rank of an interval computes %.1f\u202f%% longer than the mean",
                     100 * (views[j].slowest / views[j].usual - 1));
-        fputs("</p></figure>\n", to);
+        fputs("</p>", to);
+        put_late(to, &views[j]);
+        fputs("</figure>\n", to);
     }
     fputs("</section>\n", to);
 }

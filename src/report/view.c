@@ -66,7 +66,8 @@ static const char *const epoch_columns[] = {"step",
                                             "validation_perplexity",
                                             "validation_bits_per_char",
                                             NULL};
-static const dt_history_series wanted[] = {{"train", train_columns}, {"epoch", epoch_columns}};
+static const char *const late_columns[] = {"step", "rank", "busy", "busy_mean", NULL};
+static const dt_history_series wanted[] = {{"train", train_columns}, {"epoch", epoch_columns}, {"late", late_columns}};
 enum { JUDGED = DT_FIGURE_END - DT_FIGURE_LOSS }; /* figures of the data that judges */
 
 static void begin(void *context) {
@@ -76,6 +77,8 @@ static void begin(void *context) {
     memset(v->phases, 0, sizeof v->phases);
     v->last_step = v->seconds = v->slowest = v->usual = 0;
     v->validated = false;
+    v->late_count = 0;
+    v->intervals = 0;
 }
 
 static void add(dt_view *v, dt_plot plot, const double *row, double value) {
@@ -101,6 +104,7 @@ static void add_times(dt_view *v, const double *row) {
 
 static void take_interval(dt_view *v, const double *row) {
     if (!isnan(row[TOKENS])) v->tokens = true;
+    v->intervals++;
     add(v, DT_PLOT_LOSS, row, row[LOSS]);
     add(v, DT_PLOT_RATE, row, row[RATE]);
     add(v, DT_PLOT_NORM, row, row[NORM]);
@@ -133,11 +137,25 @@ static void take_evaluation(dt_view *v, const double *values) {
     }
 }
 
+/* Those at the mean or below are late only in name. */
+static void take_late(dt_view *v, const double *row) {
+    double longer = row[2] - row[3];
+    int at = 0;
+    if (!(longer > 0)) return;
+    while (at < v->late_count && v->late[at].rank != (int)row[1]) at++;
+    if (at == DT_VIEW_LATE) return;
+    if (at == v->late_count) v->late[v->late_count++] = (dt_late_rank){.rank = (int)row[1]};
+    v->late[at].intervals++;
+    v->late[at].seconds += longer;
+}
+
 static void take_row(void *context, int series, const double *values) {
     if (series == 0)
         take_interval(context, values);
-    else
+    else if (series == 1)
         take_evaluation(context, values);
+    else
+        take_late(context, values);
 }
 
 /* ---- the recipe ---- */
@@ -199,7 +217,7 @@ dt_status dt_view_open(dt_view *v, const char *directory) {
         DT_TRY(dt_thin_create(&v->plots[i], columns, plot->key, plot->buckets));
     }
     begin(v);
-    DT_TRY(dt_history_open(&v->history, v->directory, wanted, 2, (dt_history_taker){begin, take_row, v}));
+    DT_TRY(dt_history_open(&v->history, v->directory, wanted, 3, (dt_history_taker){begin, take_row, v}));
     read_recipe(v);
     return dt_ok();
 }

@@ -21,6 +21,14 @@ typedef enum dt_plot {
     DT_PLOT_COUNT
 } dt_plot;
 
+/* A rank others waited for. */
+typedef struct dt_late_rank {
+    int rank;
+    int64_t intervals; /* in which it was among the latest */
+    double seconds;    /* that it computed longer than the mean, in these */
+} dt_late_rank;
+#define DT_VIEW_LATE 16
+
 #define DT_PLOT_COLUMNS 12
 typedef struct dt_plot_table {
     const char *name;
@@ -61,7 +69,10 @@ typedef struct dt_view {
     double last_step;                              /* of the last row, to count an interval's steps */
     double best[DT_FIGURE_END][DT_PLOT_FIRST + 1]; /* where each figure was best (step, epoch, seconds), and what */
     double phases[DT_VIEW_PHASES], seconds, slowest, usual; /* seconds a rank by phase; of the run; of compute */
-    bool tokens, validated;                                 /* speed counts tokens; the validation data judges */
+    dt_late_rank late[DT_VIEW_LATE];                        /* the first that were */
+    int late_count;
+    int64_t intervals;      /* recorded */
+    bool tokens, validated; /* speed counts tokens; the validation data judges */
     dt_story story;
     char *recipe;  /* text; NULL: there is none that can be read */
     dt_yaml *tree; /* of it, or NULL */

@@ -1,7 +1,12 @@
 /* Rows of metrics. What a row has is said once, by the columns below and the figures that fill them in their order. */
 #include "records.h"
 
+#include <stdio.h>
+
 #include "base/log.h"
+#include "store/tensorboard.h"
+
+#define DT_RECORDS_COLUMNS 64
 
 static const char *const train_columns[] = {
     "step",          "epoch",           "seconds",     "loss",        "learning_rate", "grad_norm",   "samples_per_s",
@@ -39,16 +44,41 @@ static const dt_metrics_series tested[SERIES_COUNT] = SERIES(epoch_columns);
 static const dt_metrics_series validated[SERIES_COUNT] = SERIES(validated_columns);
 enum { TRAIN_SECONDS = 2 }; /* its column */
 
-dt_status dt_records_open(dt_records *records, const char *directory, dt_split judge, int64_t step) {
+/* Events are a copy for viewers: a run goes on without them. */
+static void open_board(dt_records *records, const char *directory, bool wanted, int64_t step) {
+    dt_tensorboard_close(records->board);
+    records->board = NULL;
+    dt_status status = wanted ? dt_tensorboard_open(&records->board, directory, step) : dt_ok();
+    if (status.code != DT_OK) dt_log_warn("%s; the run goes on without TensorBoard's events", status.message);
+}
+
+static void append_to_board(dt_records *records, const dt_metrics_series *series, const double *row) {
+    char names[DT_RECORDS_COLUMNS][64];
+    const char *tags[DT_RECORDS_COLUMNS];
+    int count = 0;
+    for (; series->columns[count + 1] && count < DT_RECORDS_COLUMNS; count++) { /* behind the step */
+        snprintf(names[count], sizeof names[count], "%s/%s", series->name, series->columns[count + 1]);
+        tags[count] = names[count];
+    }
+    dt_status status = dt_tensorboard_append(records->board, (int64_t)row[0], tags, row + 1, count);
+    if (status.code == DT_OK) return;
+    dt_log_warn("%s; the run goes on without TensorBoard's events", status.message);
+    dt_tensorboard_close(records->board);
+    records->board = NULL;
+}
+
+dt_status dt_records_open(dt_records *records, const char *directory, dt_split judge, bool events, int64_t step) {
     dt_metrics *old = records->metrics; /* its last rows are to be made again */
     records->metrics = NULL;
     DT_TRY(dt_metrics_close(old));
-    return dt_metrics_open(&records->metrics, directory, judge == DT_SPLIT_VALIDATION ? validated : tested,
-                           SERIES_COUNT, step);
+    records->series = judge == DT_SPLIT_VALIDATION ? validated : tested;
+    open_board(records, directory, events, step);
+    return dt_metrics_open(&records->metrics, directory, records->series, SERIES_COUNT, step);
 }
 
 void dt_records_close(dt_records *records) {
     if (records->lost > 1) dt_log_warn("%lld rows of metrics were not written whole", (long long)records->lost);
+    dt_tensorboard_close(records->board);
     dt_status status = dt_metrics_close(records->metrics);
     if (status.code != DT_OK && records->lost == 0) dt_log_warn("%s", status.message);
 }
@@ -56,6 +86,7 @@ void dt_records_close(dt_records *records) {
 /* A disk that is full stays full: the first row that is not written is said at once, and at the end how many were not.
  */
 static void append(dt_records *records, int number, const double *row) {
+    if (records->board && number != SERIES_LATE) append_to_board(records, &records->series[number], row);
     dt_status status = dt_metrics_append(records->metrics, number, row);
     if (status.code != DT_OK && records->lost++ == 0) dt_log_warn("%s; the run goes on without it", status.message);
 }

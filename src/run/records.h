@@ -10,8 +10,10 @@
 #include "store/metrics.h"
 
 typedef struct dt_records {
-    dt_metrics *metrics; /* rank 0 */
-    int64_t lost;        /* rows that were not written */
+    const dt_metrics_series *series;
+    dt_metrics *metrics;          /* rank 0 */
+    int64_t lost;                 /* rows that were not written */
+    struct dt_tensorboard *board; /* NULL: no events are wanted, or none can be written */
 } dt_records;
 
 /* Figures of a log interval; those that do not apply are NaN. */
@@ -28,8 +30,9 @@ typedef struct dt_epoch_figures {
         test_bits_per_char, seconds;
 } dt_epoch_figures;
 
-/* All of rank 0. Rows behind `step` are dropped. Evaluations are called by the split that judges: "validation_loss". */
-dt_status dt_records_open(dt_records *records, const char *directory, dt_split judge, int64_t step);
+/* All of rank 0. Rows behind `step` are dropped. Evaluations are called by the split that judges: "validation_loss".
+ * `events`: rows also go to TensorBoard's event file. */
+dt_status dt_records_open(dt_records *records, const char *directory, dt_split judge, bool events, int64_t step);
 /* Says how many rows were lost. */
 void dt_records_close(dt_records *records);
 /* A row that cannot be written is lost, and the run goes on. */

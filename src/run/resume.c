@@ -192,7 +192,8 @@ dt_status dt_run_roll_back(dt_run *run) {
     const int64_t step = run->ledger.position.step;
     dt_session_note(session, DT_ACTIVITY_COMPUTE, step);
     dt_note_rollback(run);
-    return dt_session_agree(
-        session,
-        session->first ? dt_records_open(&run->progress.records, session->directory, run->data.judge, step) : dt_ok());
+    return dt_session_agree(session, session->first
+                                         ? dt_records_open(&run->progress.records, session->directory, run->data.judge,
+                                                           session->recipe->metrics.tensorboard, step)
+                                         : dt_ok());
 }

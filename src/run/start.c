@@ -89,7 +89,8 @@ static dt_status open_records(dt_run *run) {
     DT_TRY(dt_rundir_mark(session->lock));
     DT_TRY(dt_path_join(path, session->directory, "recipe.yaml"));
     DT_TRY(dt_write_text_file(path, run->snapshot.recipe));
-    DT_TRY(dt_records_open(&run->progress.records, session->directory, run->data.judge, run->ledger.position.step));
+    DT_TRY(dt_records_open(&run->progress.records, session->directory, run->data.judge,
+                           session->recipe->metrics.tensorboard, run->ledger.position.step));
     run->progress.before = dt_records_seconds(&run->progress.records);
     return dt_ok();
 }

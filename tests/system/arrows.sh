@@ -14,7 +14,7 @@ doors = {  # what other rooms may include
     "config": "fields groups recipe yaml",
     "compute": "compute conv failure gemm isa kernels real subnormal tally threads",
     "comm": "comm comm_ranks node reduce watchdog",
-    "store": "checkpoint h5 h5_rows journal lock_file metrics publish rundir",
+    "store": "checkpoint h5 h5_rows journal lock_file metrics publish rundir tensorboard",
     "data": "archive array augment batch classes foreign identity import named_arrays npz numbers proposal publish ranges safetensors sample_weights sampler samples scaling selection source survey table_look targets tokenizer weights_file",
     "optim": "optim",
     "model": "describe model",

@@ -6,7 +6,7 @@
 need_data
 cut_data small.h5 4000 500
 
-settings=(--set data.file=small.h5 --set train.log_every=1 --set train.shards=2)
+settings=(--set data.file=small.h5 --set train.log_every=1 --set train.shards=2 --set metrics.tensorboard=true)
 start 2 train "${settings[@]}" --run run --set train.epochs=400 --set train.stop_after=7s
 until_true 30 test -s run/metrics.h5 || give_up "no metrics.h5 of a run that goes on: $(cat "$err")"
 "$python" - run "$job" <<'END' || fail "metrics.h5 read while it is written"
@@ -60,6 +60,35 @@ assert last["outcome"] == "stopped" and last["why"] == "stop_after" and last["di
 assert any(event["event"] == "checkpoint" and event["step"] == steps + 20 for event in events), names
 END
 if "$python" check.py "$steps" "$(last_value digest)"; then pass "rows and journal"; else fail "rows and journal"; fi
+
+# TensorBoard's events: whole to a reader of its own, and no step twice, though the run was taken up where it had gone on for
+# longer before.
+events() { # events RUN WHAT
+    if "$python" "$source/tests/support/read_events.py" "$1" >said 2>&1; then pass "$2: $(cat said)"; else fail "$2: $(tail -n 1 said)"; fi
+}
+events run "events of a run that was taken up"
+run 1 train "${settings[@]}" --run back --set checkpoint.every=10 --set train.stop_after=10
+cp -r back/checkpoints kept
+run 1 train "${settings[@]}" --run back --set checkpoint.every=10 --set train.stop_after=25
+rm -r back/checkpoints && mv kept back/checkpoints
+run 1 train "${settings[@]}" --run back --set checkpoint.every=10 --set train.stop_after=5
+expect_last '.* step=15 .*' "a run that went back to step 10 ends at step 15"
+events back "its events"
+printf 'torn' >>"$(echo back/events.out.tfevents.*)"
+run 1 train "${settings[@]}" --run back --set train.stop_after=5
+events back "events whose last record was torn"
+if "$python" -c 'import tensorboard' 2>/dev/null; then
+    "$python" - back <<'END' || fail "TensorBoard's own reader"
+import sys
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+board = EventAccumulator(sys.argv[1]).Reload()
+steps = [event.step for event in board.Scalars("train/loss")]
+assert steps == list(range(1, 21)), steps
+END
+else
+    lacks "TensorBoard's own reader: it is not installed"
+fi
 
 # A journal that cannot be written ends nothing.
 mkdir -p full

@@ -854,6 +854,7 @@ static const struct change {
     {"reduce.wire", "f32", "", true},
     {"reduce.path", "flat", "", false},
     {"report.every", "3", "", false},
+    {"metrics.tensorboard", "true", "", false},
     {"reduce.node_ranks", "2", "", false},
     {"compute.isa", "avx2", "", false},
     {"compute.precision", "bf16", "", true},
