@@ -228,7 +228,7 @@ const dt_field dt_recipe_fields[] = {
      .help = "what training samples of each class count for in the loss: a list, class by class, or balanced: all classes "
              "together alike, with weights of 1 on the average"},
 
-    {ROW("checkpoint.every", SPAN, checkpoint.every, "1 epoch"), .max = 1e12, .choices = budget,
+    {ROW("checkpoint.every", SPAN, checkpoint.every, "budget"), .max = 1e12, .choices = budget,
      .help = "between two checkpoints; budget: as often as checkpoint.budget allows"},
     {ROW("checkpoint.budget", PERCENT, checkpoint.budget, "1 %"), .min = 0, .max = 100, .flags = DT_FIELD_ABOVE,
      .help = "what checkpoints may cost of the time, as measured, where checkpoint.every is budget; one comes at most "

@@ -19,7 +19,7 @@ flipped() {
     [[ $(ls run/checkpoints) == step-000000010.h5 ]] || fail "it was published: $(ls run/checkpoints)"
 }
 options=(--run run --set data.file=small.h5 --set train.batch=20 --set train.shards=4 --set train.epochs=3
-    --set reduce.path=flat --set train.check_every=7)
+    --set reduce.path=flat --set train.check_every=7 --set checkpoint.every='1 epoch')
 run 3 train "${options[@]}" --set train.stop_after="10 steps"
 expect_code 75 "the first 10 steps"
 mv run start

@@ -47,7 +47,7 @@ expect_code 0 "verify of a run"
 expect_in "$out" "step-000009375.h5: valid, digest $digest" "verify names the newest checkpoint"
 
 run 2 train --help-recipe
-expect_in "$out" '^checkpoint.every .*1 epoch' "the help has every field"
+expect_in "$out" '^checkpoint.every .*budget' "the help has every field"
 expect_in "$out" '^  softmax.name ' "to the last layer's"
 
 run 2
@@ -72,7 +72,7 @@ with h5py.File("runs/fashion-mlp/metrics.h5", "r") as file:
         for column, values in file[series].items():
             assert [row[column] for row in rows] == [None if v != v else v for v in values[:].tolist()], (series, column)
 names = sorted(glob.glob("runs/fashion-mlp/checkpoints/*"))
-assert len(names) == 3, names
+assert 1 <= len(names) <= 3, names  # how many follows from how long it takes
 with h5py.File(names[-1], "r") as file:
     assert file.attrs["step"] == 9375
     shapes = []
