@@ -81,6 +81,10 @@ int64_t dt_snapshot_flies(const dt_snapshot *snapshot) {
     return snapshot->publisher ? dt_publisher_flies(snapshot->publisher) : -1;
 }
 
+size_t dt_snapshot_memory(const dt_snapshot *snapshot) {
+    return snapshot->publisher ? dt_publisher_memory(snapshot->publisher) : 0;
+}
+
 bool dt_snapshot_is_ready(const dt_snapshot *snapshot) {
     return snapshot->publisher && dt_publisher_is_ready(snapshot->publisher);
 }

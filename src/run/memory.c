@@ -11,7 +11,7 @@ typedef struct item {
     size_t shared, own;
 } item;
 
-enum { WEIGHTS, ROUNDED, MOMENTS, CARRIED, GRADIENT, ACTIVATIONS, INPUT, ITEMS };
+enum { WEIGHTS, ROUNDED, MOMENTS, CARRIED, GRADIENT, ACTIVATIONS, INPUT, COPY, ITEMS };
 
 /* Bytes of a batch for each of its samples. */
 static size_t bytes_of_sample(const dt_trainee *trainee, const dt_source *source) {
@@ -46,7 +46,7 @@ dt_status dt_trainee_check_memory(const dt_trainee *trainee, const dt_session *s
                    (long long)trainee->rows_at_once);
 }
 
-static void list_items(const dt_trainee *trainee, const dt_source *source, item items[ITEMS]) {
+static void list_items(const dt_trainee *trainee, const dt_source *source, size_t copy, item items[ITEMS]) {
     size_t weights = trainee->table->total * sizeof *trainee->weights, sample = bytes_of_sample(trainee, source);
     items[WEIGHTS] = (item){"weights", weights, 0};
     items[ROUNDED] =
@@ -58,16 +58,17 @@ static void list_items(const dt_trainee *trainee, const dt_source *source, item 
     dt_reduce_memory(trainee->reducer, &items[GRADIENT].shared, &items[GRADIENT].own);
     items[ACTIVATIONS] = (item){"activations, scratch", 0, dt_model_memory(trainee->model)};
     items[INPUT] = (item){"input", 0, (size_t)trainee->rows_at_once * sample};
+    items[COPY] = (item){"copy for checkpoints", 0, copy};
 }
 
 dt_status dt_trainee_print_memory(const dt_trainee *trainee, const dt_session *session, const dt_source *source,
-                                  int64_t before) {
+                                  size_t copy, int64_t before) {
     int64_t grown = (int64_t)dt_memory_share() - before;
     int64_t total = 0, lasting = 0, machine = dt_comm_node_size(session->comm), node = dt_node_size(trainee->node);
     DT_TRY(dt_comm_sum_i64(session->comm, &grown, 1));
     int64_t nodes = (machine + node - 1) / node;
     item items[ITEMS];
-    list_items(trainee, source, items);
+    list_items(trainee, source, copy, items);
     dt_log_info("memory of a machine with %lld ranks, MB: in common, a rank, all", (long long)machine);
     for (int i = 0; i < ITEMS; i++) {
         int64_t all = nodes * (int64_t)items[i].shared + machine * (int64_t)items[i].own;
@@ -77,8 +78,9 @@ dt_status dt_trainee_print_memory(const dt_trainee *trainee, const dt_session *s
         total += all;
         if (i <= MOMENTS) lasting += all;
     }
-    dt_log_info("  planned %.1f MB, %.1f bytes a parameter but for gradients, activations and input; grown by %.1f MB",
-                (double)total / 1e6, (double)lasting / (double)trainee->table->total,
-                (double)grown / 1e6 * (double)machine / dt_comm_size(session->comm));
+    dt_log_info(
+        "  planned %.1f MB, %.1f bytes a parameter but for gradients, activations, input and copies; grown by %.1f MB",
+        (double)total / 1e6, (double)lasting / (double)trainee->table->total,
+        (double)grown / 1e6 * (double)machine / dt_comm_size(session->comm));
     return dt_ok();
 }

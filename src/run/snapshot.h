@@ -52,6 +52,8 @@ dt_status dt_snapshot_begin(dt_snapshot *snapshot, const dt_session *session, dt
                             dt_run_clock *clock);
 /* The step of the checkpoint in flight; -1: there is none. The same on all ranks. */
 int64_t dt_snapshot_flies(const dt_snapshot *snapshot);
+/* Bytes this rank has for a copy. */
+size_t dt_snapshot_memory(const dt_snapshot *snapshot);
 /* Whether this rank is ready to meet the others for it; and whether its helper has moved nothing for so long. */
 bool dt_snapshot_is_ready(const dt_snapshot *snapshot);
 bool dt_snapshot_stands(const dt_snapshot *snapshot, double seconds);

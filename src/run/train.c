@@ -56,7 +56,8 @@ dt_status dt_train_run(dt_comm *comm, dt_recipe *recipe, const dt_train_options 
         status = dt_run_is_finished(&run) && !owes ? finished_already(&run) : train(&run, owes, outcome);
     if (status.code == DT_OK) {
         int64_t steps = run.ledger.position.step - run.course.first_step;
-        status = dt_profile_finish(&run.profile, &run.session, &run.clock, &run.trainee, &run.data.train, steps);
+        status = dt_profile_finish(&run.profile, &run.session, &run.clock, &run.trainee, &run.data.train, steps,
+                                   dt_snapshot_memory(&run.snapshot));
         char digest[17];
         dt_digest_text(dt_state_digest(dt_snapshot_state(&run.snapshot, &run.ledger)), digest);
         dt_progress_last_line(&run.progress, *outcome, run.ended, digest);

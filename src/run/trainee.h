@@ -58,8 +58,8 @@ dt_status dt_memory_of_rank(dt_comm *comm, size_t *out);
 dt_status dt_trainee_check_memory(const dt_trainee *trainee, const dt_session *session, const dt_source *source,
                                   size_t memory);
 /* Collective. What it keeps in memory, as planned, and what the system says the process has grown by since it had
- * `before` bytes. */
+ * `before` bytes; `copy` bytes of it are for checkpoints. */
 dt_status dt_trainee_print_memory(const dt_trainee *trainee, const dt_session *session, const dt_source *source,
-                                  int64_t before);
+                                  size_t copy, int64_t before);
 
 #endif
