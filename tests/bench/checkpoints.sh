@@ -16,8 +16,8 @@ cd "$work"
 trial() { # trial RUN EVERY
     rm -rf "$1"
     DTRAIN=$dtrain "$top/launch/ranks.sh" 2 "$dtrain" train "$top/launch/recipes/fashion-mlp.yaml" --run "$1" \
-        --set "data.file=$data" --set train.batch=64 --set train.shards=2 --set train.eval_every=never \
-        --set train.log_every='5 steps' --set train.check_every=0 --set checkpoint.keep=1 --set "checkpoint.every=$2" \
+        --set "data.file=$data" --set train.batch=16 --set train.shards=2 --set train.eval_every=never \
+        --set train.log_every='1 step' --set train.check_every=0 --set checkpoint.keep=1 --set "checkpoint.every=$2" \
         --set 'model.layers=[flatten, dense: {out: 8192, activation: relu}, dense: {out: 8192, activation: relu}, dense: 10]' \
         --set "train.stop_after=$seconds s" >"$1.log" 2>&1 || (($? == 75)) || { cat "$1.log" >&2 && return 1; }
     "$python" - "$1" <<'PYTHON'
@@ -26,7 +26,7 @@ rows = [json.loads(line) for line in open(sys.argv[1] + "/metrics.jsonl")]
 rows = [row for row in rows if row.get("series") == "train"]
 steps, spent = rows[-1]["step"] - rows[0]["step"], rows[-1]["seconds"] - rows[0]["seconds"]
 stood = [row["checkpoint_mean"] for row in rows[1:] if "checkpoint_mean" in row]
-print(64 * steps / spent, sum(stood))
+print(16 * steps / spent, sum(stood))
 PYTHON
 }
 

@@ -4,7 +4,7 @@
 #   tests/fault/publish.sh [--waiting] [--all | --cases N] [--seed S]
 # A counting run lists the calls; the cases are those × {kill, EIO, ENOSPC, short, torn, lie, …} (faultshim.c). By default
 # they are of a publication beside the training, N = 110 of them, among them every kind of call with every fault on every
-# rank; --all takes some minutes. With --waiting they are of one that all wait for, N = 30 taken by chance.
+# rank; --all takes some minutes. With --waiting they are of one that all wait for, N = 15 taken by chance.
 . "$(dirname "$0")/../support/lib.sh"
 
 wanted=
@@ -21,7 +21,7 @@ while (($#)); do
     shift
 done
 
-[[ $wanted ]] || wanted=$([[ $way == step ]] && echo 30 || echo 110)
+[[ $wanted ]] || wanted=$([[ $way == step ]] && echo 15 || echo 110)
 dtrain=$build/tests/publish
 shim=$build/tests/faultshim.so
 directory=$work/checkpoints

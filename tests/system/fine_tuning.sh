@@ -223,7 +223,7 @@ expect_bad 1 "nan.safetensors: body.bias has a number that is not finite, at ele
 run 1 import weights old.yaml --into old.yaml --run text
 expect_bad 1 "old.yaml: its weights cannot be read; they must be in" "no file of weights"
 run 1 import weights torch.safetensors --into old.yaml
-expect_bad 1 "runs/old holds 2 checkpoints" "a run that was begun before"
+expect_bad 1 "runs/old holds [0-9]+ checkpoints?;" "a run that was begun before"
 run 1 import weights torch.safetensors
 expect_bad 2 "needs --into" "no recipe"
 run 1 import weights torch.safetensors --into old.yaml --map x
