@@ -65,10 +65,22 @@ static void account(dt_run_clock *clock) {
     dt_budget_stood(&clock->budget, clock->mark - before);
 }
 
-static void is_published(dt_snapshot *snapshot, dt_run_clock *clock, int64_t step) {
+/* Who asked for a share of the time hears once that it is not enough. */
+static void warn_of_budget(dt_snapshot *snapshot, const dt_session *session, const dt_budget *budget) {
+    const dt_recipe_checkpoint *rule = &session->recipe->checkpoint;
+    bool counts = session->first && rule->every.unit == DT_SPAN_BUDGET && !snapshot->warned;
+    if (!counts || !dt_budget_exceeded(budget, rule->budget)) return;
+    snapshot->warned = true;
+    dt_log_warn("a checkpoint costs %.1f s of training; one comes every ten minutes nevertheless, which is more than "
+                "checkpoint.budget, %g %%",
+                budget->cost, rule->budget);
+}
+
+static void is_published(dt_snapshot *snapshot, const dt_session *session, dt_run_clock *clock, int64_t step) {
     snapshot->step = step;
     snapshot->published++;
     dt_budget_end(&clock->budget, clock->mark);
+    warn_of_budget(snapshot, session, &clock->budget);
 }
 
 /* A failure means another where the directory is somebody else's, who clears it up. */
@@ -99,7 +111,7 @@ dt_status dt_snapshot_meet(dt_snapshot *snapshot, const dt_session *session, dt_
     dt_run_clock_mark(clock);
     DT_TRY(explain(session, dt_publisher_meet(snapshot->publisher, &over)));
     account(clock);
-    if (over) is_published(snapshot, clock, step);
+    if (over) is_published(snapshot, session, clock, step);
     return dt_ok();
 }
 
@@ -111,7 +123,7 @@ dt_status dt_snapshot_finish(dt_snapshot *snapshot, const dt_session *session, d
     DT_TRY(explain(session, dt_publisher_finish(snapshot->publisher)));
     dt_session_note(session, DT_ACTIVITY_COMPUTE, step);
     account(clock);
-    is_published(snapshot, clock, step);
+    is_published(snapshot, session, clock, step);
     return dt_ok();
 }
 
@@ -141,7 +153,7 @@ dt_status dt_snapshot_publish(dt_snapshot *snapshot, const dt_session *session, 
     DT_TRY(explain(session, dt_checkpoint_publish(&session->ranks, session->checkpoints, state, NULL, NULL)));
     dt_session_note(session, DT_ACTIVITY_COMPUTE, step);
     account(clock);
-    is_published(snapshot, clock, step);
+    is_published(snapshot, session, clock, step);
     snapshot->behind = false;
     clock->checkpointed = clock->mark;
     const bool first = session->first;

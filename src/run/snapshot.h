@@ -18,6 +18,7 @@ typedef struct dt_snapshot {
     dt_state state;          /* views into the parts of the run */
     int64_t step;            /* of the newest checkpoint that counts; -1: there is none */
     int64_t published;       /* by this process */
+    bool warned;             /* that they cost more than was allowed */
     bool behind;             /* an evaluation has changed the state since, in the same step */
     dt_publisher *publisher; /* beside the training; NULL: training stands still meanwhile */
     dt_status refused;       /* why that is so */
