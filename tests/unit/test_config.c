@@ -268,7 +268,7 @@ START_TEST(a_recipe_of_only_what_is_required_has_the_documented_defaults) {
     ck_assert(r.train.log_every.unit == DT_SPAN_STEPS && r.train.log_every.value == 500);
     ck_assert(r.train.timeout == 300 && r.train.not_finite == DT_NOT_FINITE_STOP && r.train.patience == 0);
     ck_assert(r.checkpoint.keep_every == 0 && r.checkpoint.best == DT_BEST_NONE);
-    ck_assert(r.checkpoint.every.unit == DT_SPAN_EPOCHS && r.checkpoint.every.value == 1 && r.checkpoint.keep == 3);
+    ck_assert(r.checkpoint.every.unit == DT_SPAN_BUDGET && r.checkpoint.budget == 1 && r.checkpoint.keep == 3);
     ck_assert(r.reduce.wire == DT_WIRE_I32 && r.compute.isa == 0 && r.compute.threads == 1);
     ck_assert(r.compute.precision == DT_PRECISION_FLOAT32);
     ck_assert_ptr_nonnull(r.layers);
