@@ -71,9 +71,10 @@ void dt_report_verdict(FILE *to, const dt_view *view) {
     } else {
         fputs("No step has been recorded yet", to);
     }
-    if (view->seconds > 0) {
+    const double *at = judge < DT_FIGURE_END ? view->best[judge] : last;
+    if (at && view->seconds > 0) {
         fputs(", after ", to);
-        dt_html_seconds(to, judge < DT_FIGURE_END ? view->best[judge][DT_PLOT_SECONDS] : last[DT_PLOT_SECONDS]);
+        dt_html_seconds(to, at[DT_PLOT_SECONDS]);
     }
     put_machines(to, view);
     fputs(". ", to);

@@ -89,7 +89,7 @@ static dt_status open_file(const char *path, int *out) {
 dt_status dt_journal_open(dt_journal **out, const char *directory) {
     *out = NULL;
     char path[4096], last;
-    int fd;
+    int fd = -1;
     DT_TRY(dt_path_join(path, directory, DT_JOURNAL));
     DT_TRY(open_file(path, &fd));
     dt_journal *journal = dt_alloc(1, sizeof *journal);

@@ -75,16 +75,16 @@ static void put_message(message *m, unsigned field, const message *inner) {
 static void make_table(uint32_t table[256]) {
     for (uint32_t i = 0; i < 256; i++) {
         uint32_t value = i;
-        for (int bit = 0; bit < 8; bit++) value = value >> 1 ^ (value & 1 ? 0x82f63b78u : 0);
+        for (int bit = 0; bit < 8; bit++) value = value >> 1 ^ (value & 1 ? 0x82f63b78U : 0);
         table[i] = value;
     }
 }
 
 static uint32_t masked_crc(const uint32_t table[256], const uint8_t *bytes, size_t count) {
-    uint32_t crc = 0xffffffffu;
+    uint32_t crc = 0xffffffffU;
     for (size_t i = 0; i < count; i++) crc = table[(crc ^ bytes[i]) & 255] ^ crc >> 8;
     crc = ~crc;
-    return (crc >> 15 | crc << 17) + 0xa282ead8u;
+    return (crc >> 15 | crc << 17) + 0xa282ead8U;
 }
 
 static dt_status write_record(const dt_tensorboard *board, const message *event) {
