@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/headway.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "handles.h"
@@ -33,6 +34,19 @@ void dt_log_warn(const char *format, ...) {
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
     collect(line);
+}
+
+void dt_headway_begin(dt_headway *headway, const char *unit, int64_t total, const char *what, ...) {
+    (void)unit, (void)what;
+    headway->total = total;
+}
+
+void dt_headway_at(dt_headway *headway, int64_t done) {
+    (void)headway, (void)done;
+}
+
+void dt_headway_end(dt_headway *headway) {
+    (void)headway;
 }
 
 void dt_log_setup(dt_log_level level, int speaker) {

@@ -182,6 +182,14 @@ void dt_log_debug(const char *format, ...) {
     va_end(args);
 }
 
+void dt_log_note(const char *format, ...) {
+    if (!speaks || threshold < DT_LOG_INFO) return;
+    va_list args;
+    va_start(args, format);
+    emit(stderr, "dtrain: ", format, args);
+    va_end(args);
+}
+
 void dt_log_error(const char *format, ...) {
     va_list args;
     va_start(args, format);

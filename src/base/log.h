@@ -15,6 +15,9 @@ dt_log_level dt_log_threshold(void);
 /* A line on standard output, from the speaker only. */
 void dt_log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* A line on standard error, from the speaker only: "dtrain: …", of what is no result and no warning. */
+void dt_log_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* A line on standard error: "dtrain: warning: …". Those that come again and again are counted (repeats.h). */
 void dt_log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/alive.h"
 #include "base/file.h"
+#include "base/headway.h"
 #include "base/memory.h"
 
 #define BLOCK_BYTES ((size_t)1 << 18)
@@ -19,6 +19,8 @@ struct dt_csv {
     int fd; /* -1: the text is all there is */
     char *block;
     const char *at, *end; /* what is left of the block, or of the text */
+    dt_headway headway;   /* of a file */
+    int64_t taken;        /* bytes of it */
     dt_status status;     /* of the last reading */
     char delimiter;
     int64_t line, next_line; /* where the record begins; the one that is read */
@@ -39,7 +41,8 @@ static int peek(dt_csv *csv) {
         got = read(csv->fd, csv->block, BLOCK_BYTES);
     } while (got < 0 && errno == EINTR);
     if (got < 0) csv->status = dt_fail(DT_ERR_IO, "%s: cannot read: %s", csv->path, strerror(errno));
-    dt_alive();
+    csv->taken += got > 0 ? got : 0;
+    dt_headway_at(&csv->headway, csv->taken);
     csv->at = csv->block;
     csv->end = csv->block + (got > 0 ? got : 0);
     return got > 0 ? (unsigned char)*csv->at : -1;
@@ -236,7 +239,9 @@ static dt_status open_file(dt_csv *csv) {
     csv->block = dt_alloc(BLOCK_BYTES, 1);
     if (!csv->block) return dt_fail_memory("reading CSV", BLOCK_BYTES);
     csv->at = csv->end = csv->block;
-    DT_TRY(dt_file_open(csv->path, &csv->fd, NULL));
+    int64_t bytes;
+    DT_TRY(dt_file_open(csv->path, &csv->fd, &bytes));
+    dt_headway_begin(&csv->headway, "bytes", bytes, "reading %s", csv->path);
     return check_begin(csv);
 }
 
@@ -260,7 +265,10 @@ dt_status dt_csv_open_text(dt_csv **out, const char *name, const char *text, siz
 
 void dt_csv_close(dt_csv *csv) {
     if (!csv) return;
-    if (csv->fd >= 0) close(csv->fd);
+    if (csv->fd >= 0) {
+        dt_headway_end(&csv->headway);
+        close(csv->fd);
+    }
     dt_free(csv->block);
     dt_free(csv->text);
     dt_free(csv->begin);

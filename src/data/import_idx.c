@@ -11,6 +11,7 @@
 #include <zlib.h>
 
 #include "base/file.h"
+#include "base/headway.h"
 #include "base/memory.h"
 #include "import_internal.h"
 
@@ -233,6 +234,8 @@ static dt_status check_end(idx *file, void *block, size_t block_bytes) {
 
 static dt_status copy_rows(idx *file, dt_h5 *to, const char *dataset, void *block, int64_t rows_at_once) {
     int64_t rows = file->shape.dim[0];
+    dt_headway headway;
+    dt_headway_begin(&headway, "rows", rows, "importing %s", dataset);
     for (int64_t first = 0; first < rows;) {
         int64_t count = rows - first < rows_at_once ? rows - first : rows_at_once;
         size_t want = (size_t)count * file->row_bytes, got;
@@ -241,7 +244,9 @@ static dt_status copy_rows(idx *file, dt_h5 *to, const char *dataset, void *bloc
         to_native(block, want, dt_dtype_size(file->dtype));
         DT_TRY(dt_h5_write_rows(to, dataset, file->dtype, first, count, block));
         first += count;
+        dt_headway_at(&headway, first);
     }
+    dt_headway_end(&headway);
     return dt_ok();
 }
 

@@ -10,6 +10,7 @@
 #include "base/append.h"
 #include "base/escape.h"
 #include "base/file.h"
+#include "base/headway.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "folders.h"
@@ -124,8 +125,16 @@ static dt_status look_at(images *im, const char *path) {
 }
 
 static dt_status look_at_all(images *im) {
-    for (int part = 0; part < PARTS; part++)
-        for (int64_t i = 0; i < im->parts[part].count; i++) DT_TRY(look_at(im, im->parts[part].files[i].path));
+    for (int part = 0; part < PARTS; part++) {
+        dt_headway headway;
+        dt_headway_begin(&headway, "pictures", im->parts[part].count, "looking at pictures for /%s/x",
+                         part_names[part]);
+        for (int64_t i = 0; i < im->parts[part].count; i++) {
+            DT_TRY(look_at(im, im->parts[part].files[i].path));
+            dt_headway_at(&headway, i + 1);
+        }
+        dt_headway_end(&headway);
+    }
     return dt_ok();
 }
 
@@ -176,11 +185,16 @@ static dt_status put_picture(images *im, block *b, const char *path) {
 }
 
 static dt_status write_pictures(images *im, const dt_folder *folder, block *b, dt_h5 *file) {
-    for (int64_t i = 0; i < folder->count; i++) {
-        DT_TRY(put_picture(im, b, folder->files[i].path));
-        if (b->used == b->room) DT_TRY(flush(b, im, file));
+    dt_headway headway;
+    dt_headway_begin(&headway, "pictures", folder->count, "importing %s", b->dataset);
+    dt_status status = dt_ok();
+    for (int64_t i = 0; i < folder->count && status.code == DT_OK; i++) {
+        status = put_picture(im, b, folder->files[i].path);
+        if (status.code == DT_OK && b->used == b->room) status = flush(b, im, file);
+        dt_headway_at(&headway, i + 1);
     }
-    return flush(b, im, file);
+    dt_headway_end(&headway);
+    return status.code == DT_OK ? flush(b, im, file) : status;
 }
 
 static dt_status write_x(images *im, int part, dt_h5 *file) {

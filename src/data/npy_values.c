@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/alive.h"
+#include "base/headway.h"
 #include "base/memory.h"
 #include "elements.h"
 #include "npy.h"
@@ -38,14 +39,18 @@ static int64_t rows_of(const dt_npy *npy, size_t bytes, size_t *values) {
 static dt_status copy_rows(const dt_npy *npy, const dt_npy_source *source, dt_h5 *to, const char *dataset, void *block,
                            int64_t at_once, size_t row) {
     int64_t rows = npy->shape.dim[0];
+    dt_headway headway;
+    dt_headway_begin(&headway, "rows", rows, "importing %s", source->name);
     for (int64_t first = 0, count; first < rows; first += count) {
         count = rows - first < at_once ? rows - first : at_once;
+        dt_headway_at(&headway, first);
         size_t want = (size_t)count * row * npy->item, got;
         DT_TRY(source->read(source->context, block, want, &got));
         if (got < want) return dt_fail(DT_ERR_CORRUPT, "%s: the file ends inside the array", source->name);
         convert(npy, block, (size_t)count * row);
         DT_TRY(dt_h5_write_rows(to, dataset, npy->dtype, first, count, block));
     }
+    dt_headway_end(&headway);
     return dt_ok();
 }
 
@@ -123,11 +128,15 @@ static dt_status read_block(turning *t, int64_t first, int64_t count) {
 
 static dt_status turn_rows(turning *t, int64_t at_once, dt_h5 *to, const char *dataset) {
     int64_t rows = t->npy->shape.dim[0];
+    dt_headway headway;
+    dt_headway_begin(&headway, "rows", rows, "importing %s", t->name);
     for (int64_t first = 0, count; first < rows; first += count) {
+        dt_headway_at(&headway, first);
         count = rows - first < at_once ? rows - first : at_once;
         DT_TRY(read_block(t, first, count));
         DT_TRY(dt_h5_write_rows(to, dataset, t->npy->dtype, first, count, t->block));
     }
+    dt_headway_end(&headway);
     return dt_ok();
 }
 

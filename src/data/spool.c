@@ -12,6 +12,7 @@
 
 #include "array_internal.h"
 #include "base/alive.h"
+#include "base/headway.h"
 #include "base/memory.h"
 #include "store/h5_rows.h"
 
@@ -83,6 +84,8 @@ typedef struct unpack_job {
     const dt_array *array;
     const int64_t *spooled;
     int fd; /* the spool */
+    size_t bytes;
+    dt_guard *to; /* in the child: where it says how many bytes it has written */
 } unpack_job;
 
 /* One file's rows, to `offset` on. */
@@ -92,9 +95,11 @@ static dt_status unpack_part(const unpack_job *job, dt_h5_rows *from, const dt_h
     for (int64_t done = 0; done < part->rows; done += rows) {
         int64_t count = part->rows - done < rows ? part->rows - done : rows;
         DT_TRY(dt_h5_rows_read(from, part->first + done, count, block));
-        dt_status status = write_spool(job->fd, block, (size_t)count * array->row_bytes,
-                                       offset + (off_t)((size_t)done * array->row_bytes));
+        const off_t begin = offset + (off_t)((size_t)done * array->row_bytes);
+        const int64_t end = begin + (int64_t)((size_t)count * array->row_bytes);
+        dt_status status = write_spool(job->fd, block, (size_t)count * array->row_bytes, begin);
         DT_TRY(dt_status_within(status, "cannot write the spool file of %s", array->dataset));
+        DT_TRY(dt_guard_send(job->to, &end, sizeof end));
         dt_alive();
     }
     return dt_ok();
@@ -125,12 +130,27 @@ static dt_status unpack_all(const unpack_job *job, dt_h5_rows *from) {
 
 /* In a child. */
 static dt_status unpack_in_child(void *context, dt_guard *to) {
-    const unpack_job *job = context;
+    unpack_job *job = context;
     dt_h5_rows *from;
-    (void)to;
+    job->to = to;
     DT_TRY(dt_array_open_rows(job->array, &from));
     dt_status status = unpack_all(job, from);
     dt_h5_rows_close(from);
+    return status;
+}
+
+/* Meanwhile. */
+static dt_status tell_unpacked(void *context, dt_guard *from) {
+    const unpack_job *job = context;
+    dt_headway headway;
+    dt_headway_begin(&headway, "bytes", (int64_t)job->bytes, "unpacking %s of %s", job->array->dataset,
+                     job->array->files.name[0]);
+    dt_status status = dt_ok();
+    for (int64_t done = 0; status.code == DT_OK && done < (int64_t)job->bytes;) {
+        status = dt_guard_take(from, &done, sizeof done);
+        dt_headway_at(&headway, done);
+    }
+    dt_headway_end(&headway);
     return status;
 }
 
@@ -144,12 +164,13 @@ static dt_status unpack(const dt_array *array, const int64_t *spooled, int fd, c
         return dt_fail(DT_ERR_IO,
                        "unpacking %s of %s needs %zu bytes in the spool directory %s: %s (data.spool names another)",
                        array->dataset, array->files.name[0], bytes, directory, strerror(code));
-    unpack_job job = {array, spooled, fd};
+    unpack_job job = {array, spooled, fd, bytes, NULL};
     return dt_guard_run(&(dt_guard_job){.path = array->files.name[0],
                                         .seconds = dt_array_seconds(array, bytes),
                                         .stoppable = true,
                                         .file_bytes = bytes,
                                         .work = unpack_in_child,
+                                        .take = tell_unpacked,
                                         .context = &job});
 }
 

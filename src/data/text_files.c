@@ -9,6 +9,7 @@
 
 #include "base/escape.h"
 #include "base/file.h"
+#include "base/headway.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "words.h"
@@ -108,6 +109,8 @@ dt_status dt_text_walk(dt_text_files *t, dt_text_part *p, dt_text_step take, voi
     size_t held = 0, used = 0;
     t->after_cr = false;
     p->crlf = p->cr = 0;
+    dt_headway headway;
+    dt_headway_begin(&headway, "bytes", p->end - p->begin, "reading %s", t->files[0].path);
     for (int64_t at = p->begin; at < p->end || held > 0;) {
         size_t more = DT_TEXT_BLOCK - held;
         if (p->end - at < (int64_t)more) more = (size_t)(p->end - at);
@@ -118,7 +121,9 @@ dt_status dt_text_walk(dt_text_files *t, dt_text_part *p, dt_text_step take, voi
         DT_TRY(take(context, t->block, held, at == p->end, &used));
         held -= used;
         memmove(t->block, t->block + used, held);
+        dt_headway_at(&headway, at - p->begin);
     }
+    dt_headway_end(&headway);
     return dt_ok();
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/headway.h"
 #include "base/memory.h"
 #include "base/stop.h"
 #include "batch.h"
@@ -90,12 +91,17 @@ dt_status dt_evaluate_split(const dt_evaluator *e, dt_tally *tally, dt_odd *odd)
     memset(tally, 0, sizeof *tally);
     int64_t streams = streams_of(e->source);
     int64_t stride = e->rows_at_once * e->ranks->size;
+    dt_headway headway;
+    dt_headway_begin(&headway, e->source->about.streams > 0 ? "streams" : "samples", streams, "evaluating %s",
+                     e->source->x_name);
     for (int64_t at = e->rows_at_once * e->ranks->rank; status.code == DT_OK && at < streams; at += stride) {
         int64_t rows = streams - at < e->rows_at_once ? streams - at : e->rows_at_once;
         assert(index);
         evaluate_stream(e, &rows_state, &batch, index, at, rows, tally, &odd_from);
+        dt_headway_at(&headway, at + rows);
         if (dt_compute_failed() || dt_stop_requested) break;
     }
+    dt_headway_end(&headway);
     if (status.code == DT_OK) status = dt_computed_everywhere(e->ranks);
     if (status.code == DT_OK) status = dt_ranks_agree(e->ranks, dt_stop_status());
     if (status.code == DT_OK) status = dt_tally_gather(e->ranks, tally);

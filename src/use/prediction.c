@@ -15,6 +15,7 @@
 
 #include "base/alive.h"
 #include "base/clock.h"
+#include "base/headway.h"
 #include "base/memory.h"
 #include "base/stop.h"
 #include "batch.h"
@@ -264,10 +265,14 @@ static dt_status do_rounds(work *w, dt_sink *sink) {
     const dt_ranks *ranks = w->p->ranks;
     int64_t rounds = w->source->samples / w->across * w->mine;
     dt_status status = dt_ok();
+    dt_headway headway;
+    dt_headway_begin(&headway, "batches", rounds * ranks->size, "predicting %s", w->source->x_name);
     for (int64_t round = 0; round < rounds; round++) {
         DT_TRY(do_round(w, sink, round, &status));
+        dt_headway_at(&headway, (round + 1) * ranks->size);
         if (w->words[FAILED] > 0 || w->words[STOPPED] > 0) break;
     }
+    dt_headway_end(&headway);
     DT_TRY(dt_ranks_agree(ranks, status));
     if (w->words[STOPPED] == 0) return dt_ok();
     return dt_fail(DT_ERR_STOPPED, "stopped by a signal; nothing was written, and the same command starts again");
