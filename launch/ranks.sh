@@ -6,7 +6,8 @@
 # shellcheck disable=SC2034  # variables for whoever sources this
 
 # prepare_ranks: $mpirun, $launcher (openmpi, mpich or other: its family), and the environment ranks are started in. What
-# the caller has set stays. One MPI's variables mean nothing to the others.
+# the caller has set stays. One MPI's variables mean nothing to the others. "hosts": they are a scheduler's to choose, and
+# there may be several; else all ranks are on this machine.
 prepare_ranks() {
     mpirun=${DTRAIN_MPIRUN:-mpirun}
     command -v "$mpirun" >/dev/null ||
@@ -19,18 +20,20 @@ prepare_ranks() {
     export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
     # As root too, and more ranks than cores: Open MPI 4, then 5.
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 PRTE_ALLOW_RUN_AS_ROOT=1 PRTE_ALLOW_RUN_AS_ROOT_CONFIRM=1
-    export OMPI_MCA_rmaps_base_oversubscribe=1 PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe
+    [[ ${1-} == hosts ]] || export OMPI_MCA_rmaps_base_oversubscribe=1 PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe
     # process_vm_readv is forbidden in many containers.
     export OMPI_MCA_btl_vader_single_copy_mechanism=none OMPI_MCA_smsc=${OMPI_MCA_smsc-^cma,xpmem,knem}
     # One machine: shared memory, and no look at its networks.
-    export OMPI_MCA_btl=${OMPI_MCA_btl:-self,vader} OMPI_MCA_pml=${OMPI_MCA_pml:-ob1}
+    [[ ${1-} == hosts ]] || export OMPI_MCA_btl=${OMPI_MCA_btl:-self,vader} OMPI_MCA_pml=${OMPI_MCA_pml:-ob1}
     # One rank has failed: the others cannot go on, do not wait.
     export OMPI_MCA_odls_base_sigkill_timeout=0 PRTE_MCA_odls_base_sigkill_timeout=0
 }
 
-# start_of RANKS BINDING: $start, the beginning of a command that starts so many. BINDING: none or core
+# start_of RANKS BINDING: $start, the beginning of a command that starts so many ("": as many as a scheduler says). BINDING:
+# none or core
 start_of() {
-    start=("$mpirun" -n "$1")
+    start=("$mpirun")
+    [[ ! $1 ]] || start+=(-n "$1")
     case $launcher-$2 in
         # Overload is allowed, for where the kernel tells another number of cores than the library mpirun asks.
         openmpi-core) start+=(--bind-to core:overload-allowed) ;;
@@ -42,7 +45,7 @@ start_of() {
 
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
     (($# >= 2)) || { sed -n '2,6s/^# \?//p' "$0" >&2 && exit 2; }
-    prepare_ranks || exit
+    prepare_ranks "" || exit
     start_of "$1" none
     exec "${start[@]}" "${@:2}"
 fi

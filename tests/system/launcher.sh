@@ -142,4 +142,69 @@ until_true 30 test -f begun || fail "it does not begin"
 kill -INT "$job"
 await
 expect_code 75 "told to stop before anything has begun"
+
+# ---- restarts: which ends of a run are worth another attempt -----------------------------------------------------------------
+# ends: a program that ends the way of its attempt, one a line in `plan`
+cat >ends <<'END'
+#!/bin/bash
+echo >>attempts
+way=$(sed -n "$(wc -l <attempts)p" plan)
+case $way in
+    kill) kill -KILL $$ ;;
+    stuck) echo "dtrain: no progress for 2 s (train.timeout): held up by rank 0" >&2 && exit 1 ;;
+    wrong) echo "dtrain: recipe.yaml:3: what is wrong" >&2 && exit 1 ;;
+    *) exit "$way" ;;
+esac
+END
+chmod +x ends
+# attempts_are N CODE WHAT WAY…: so many attempts of --max-restarts 1, the exit code of the last
+attempts_are() {
+    local attempts=$1 wanted=$2 what=$3
+    rm -f attempts
+    printf '%s\n' "${@:4}" >plan
+    DTRAIN=$work/ends "$source/launch/local.sh" -n 1 --max-restarts 1 >"$out" 2>"$err"
+    code=$?
+    if [[ $code == "$wanted" && $(wc -l <attempts) == "$attempts" ]]; then
+        pass "$what: $attempts, exit code $code"
+    else
+        fail "$what: $(wc -l <attempts) attempts and exit code $code, not $attempts and $wanted" && show "$err"
+    fi
+}
+attempts_are 2 0 "a rank is killed" kill 0
+attempts_are 2 0 "a rank stands still" stuck 0
+attempts_are 2 137 "killed again: one restart was allowed" kill kill 0
+expect_in "$err" 'local.sh: exit code 137 after 1 restarts; giving up' "and says so"
+attempts_are 1 1 "bad input" wrong 0
+attempts_are 1 2 "wrong use" 2 0
+attempts_are 1 75 "stopped" 75 0
+
+# A real run of which a rank is killed.
+need_data
+long=(train --set "data.file=$data" --set train.shards=2 --set train.steps=3000 --set train.eval_every=never --set "checkpoint.every=100 steps")
+DTRAIN=$dtrain "$source/launch/local.sh" -n 2 --max-restarts 1 "${long[@]}" --run killed >"$out" 2>"$err" </dev/null &
+job=$!
+has_checkpoint() { compgen -G "killed/checkpoints/step-*.h5"; }
+until_true 60 has_checkpoint || fail "the run does not get going"
+kill -KILL "$(rank_pid 1)"
+await
+expect_in "$err" 'local.sh: exit code 137: a rank or a host was lost; restart 1 of 1 in 1 s' "a rank of a run is killed"
+expect_in "$out" '^going on from killed/checkpoints/' "it goes on from a checkpoint"
+digest=$(last_value digest)
+run 1 "${long[@]}" --run whole
+expect_last "done run=whole step=3000 .* digest=$digest" "to the end of the run nobody touched"
+
+# One job of a machine at a time binds its ranks: mpirun counts cores from the first.
+count_cores ""
+if [[ $machine == whole && $cores -gt 1 ]]; then
+    everywhere=$(sed -n 's/^Cpus_allowed_list:[^0-9]*/on /p' /proc/self/status)
+    # shellcheck disable=SC2016  # the inner shell is to expand them
+    flock -w 30 /sys/devices/system/cpu bash -c 'DTRAIN=$0 "$1" 9<&-' "$work/where" "$source/launch/local.sh" >"$out"
+    if [[ $(grep -cx "$everywhere" "$out") == "$cores" ]]; then
+        pass "beside another job ranks are not bound"
+    else
+        fail "beside another job ranks are bound" && show "$out"
+    fi
+else
+    lacks "ranks beside another job: there is one core here, or a part of a machine"
+fi
 finish
