@@ -6,6 +6,8 @@
 . "$source/tests/support/hosts.sh"
 need_hosts
 need_data
+networks=yes
+lay_network hostA hostB hostC || { networks= && lacks "hosts with networks of their own: ip netns is not permitted here"; }
 cut_data small.h5 25 16
 
 # A slice of each of two owners is above 2^18 elements. The last batch of an epoch has one row, for four shards.
@@ -25,6 +27,14 @@ same_bits "hostA:2 hostB:2"
 same_bits "hostA:3 hostB:1"
 same_bits "hostA:1 hostB:1 hostC:1"
 same_bits "hostA:1 hostB:2" --set reduce.path=flat
+# Stopped and started again elsewhere, twice, and one host in the end.
+rm -rf run
+for hosts in "hostA:2 hostB:2" "hostA:1 hostB:2 hostC:1"; do
+    run_on "$hosts" train "${large[@]}" --run run --set train.stop_after="4 steps"
+    expect_code 75 "stopped on $hosts"
+done
+run_on "hostA:4" train "${large[@]}" --run run
+expect_last "done run=run step=12 .* digest=$wanted" "two hosts, then three, then one: the digest of one rank"
 # Teams of two in a machine, as if they were machines.
 run 4 train "${large[@]}" --set reduce.node_ranks=2 --run teams
 expect_last "done run=teams step=12 .* digest=$wanted" "teams of two ranks of one machine: the digest of one rank"
@@ -110,4 +120,17 @@ goes_on() {
     until_true 60 grep -q 'step [0-9]*/50000 ' "$out" || fail "the run does not get going"
 }
 goes_wrong STOP host_of_3 'ranks of hostA wait in step [0-9]+ for those of hostB \(ranks 2 to 3\)' "a host falls silent" goes_on
+
+# The link to a host is cut: no process dies, and no connection says so. What is left of the other host is ended by hand.
+[[ $networks ]] || finish
+began --set train.timeout=2
+set_link hostB down
+await
+end_host hostB
+heard
+((code != 0 && code != 75 && code != 124)) || fail "the link is cut: exit code $code"
+expect_in "$err" 'ranks of hostA wait in step [0-9]+ for those of hostB \(ranks 2 to 3\)' "the link is cut: the host is named"
+until_true 20 no_rank_lives || fail "the link is cut: ranks are left behind"
+run_on "hostA:2 hostC:1" train "${long[@]}" --run run
+expect_last "done run=run step=500 .* digest=$wanted" "on the hosts that are left: the digest of the run nobody touched"
 finish

@@ -60,7 +60,8 @@ submit() {
 }
 # start_now ID UPDATE…: a job that went back into the queue waits for two minutes; we do not.
 start_now() {
-    until_true 60 is_pending "$1" || fail "job $1 is $(state "$1"), not pending"
+    until_true 120 is_pending "$1" || [[ $(state "$1") == RUNNING ]] || fail "job $1 is $(state "$1"), not pending"
+    is_pending "$1" || return
     [[ $# == 1 ]] || scontrol update jobid="$1" "${@:2}" || fail "job $1: scontrol update ${*:2}"
     sleep 2 # slurmd refuses a job that starts in the second in which it was last killed
     scontrol update jobid="$1" StartTime=now
@@ -72,14 +73,15 @@ disturbed=$(submit disturbed.log --ntasks=2 --time=10 -- --run disturbed --set t
 array=$(submit 'array-%a.log' --array=1-2 --ntasks=1 --time=10 -- --run 'array-%a' --set 'seed=%a' --set train.steps=200)
 
 has_checkpoint() { compgen -G "$1/checkpoints/step-*.h5"; }
-until_true 60 has_checkpoint disturbed || fail "the job to be disturbed does not get going"
+until_true 120 has_checkpoint disturbed || fail "the job to be disturbed does not get going"
 scontrol requeue "$disturbed"
+start_now "$disturbed"
 # Slurm looks every half a minute who is to be warned. On a slow machine that may be before the first step: once more then.
 has_lines() { (($(grep -c "$2" "$1") >= $3)); }
 for attempt in 1 2 3; do
-    until_true 90 has_lines warned.log 'back into the queue' "$attempt"
+    until_true 150 has_lines warned.log 'back into the queue' "$attempt"
     ! grep -q '^stopped run=warned' warned.log || break
-    start_now "$warned"
+    start_now "$warned" TimeLimit=$((attempt + 1))
 done
 if grep -q 'back into the queue' warned.log; then
     pass "warned, it goes back into the queue"
@@ -88,9 +90,8 @@ else
 fi
 expect_in warned.log '^stopped run=warned .* ended=signal .* ranks=3 ' "with a checkpoint"
 step=$(sed -nE 's/^stopped .* step=([0-9]+) .*/\1/p' warned.log)
-start_now "$disturbed"
 start_now "$warned" NumTasks=2 NumCPUs=2 TimeLimit=10
-until_true 60 grep -q 'going on from' disturbed.log || fail "what was put back does not go on"
+until_true 120 grep -q 'going on from' disturbed.log || fail "what was put back does not go on"
 expect_in disturbed.log '^going on from disturbed/' "put back by scontrol requeue, which kills at once, it goes on by itself"
 rank_of() { # RUN: one of its ranks
     local pid
@@ -101,21 +102,21 @@ rank_of() { # RUN: one of its ranks
         fi
     done
 }
-until_true 60 has_lines disturbed.log '^epoch .* step' 2
+until_true 120 has_lines disturbed.log '^epoch .* step' 2
 kill -KILL "$(rank_of disturbed)"
-until_true 60 grep -q 'a rank or a host was lost; restart 1 of 3' disturbed.log || fail "no restart after a rank was killed"
-until_true 60 has_lines disturbed.log '^going on from' 2 || fail "it does not go on after a rank was killed"
+until_true 120 grep -q 'a rank or a host was lost; restart 1 of 3' disturbed.log || fail "no restart after a rank was killed"
+until_true 120 has_lines disturbed.log '^going on from' 2 || fail "it does not go on after a rank was killed"
 expect_in disturbed.log 'restart 1 of 3 in 1 s' "a rank is killed: started again in the same job"
-until_true 60 grep -q '^going on from warned' warned.log || fail "the warned job does not go on"
+until_true 120 grep -q '^going on from warned' warned.log || fail "the warned job does not go on"
 scancel --signal=TERM --batch "$disturbed"
-until_true 60 is_gone "$disturbed" || fail "told to end, the job is still $(state "$disturbed")"
+until_true 120 is_gone "$disturbed" || fail "told to end, the job is still $(state "$disturbed")"
 if has_lines disturbed.log '^stopped run=disturbed' 1 && ! grep -q 'back into the queue' disturbed.log; then
     pass "cancelled, it saves and stays away"
 else
     fail "cancelled: not saved, or not away" && show disturbed.log
 fi
 scancel --signal=TERM --batch "$warned"
-until_true 60 is_gone "$warned" || fail "the warned job is still $(state "$warned")"
+until_true 120 is_gone "$warned" || fail "the warned job is still $(state "$warned")"
 expect_in warned.log '^stopped run=warned .* ranks=2 ' "on another number of tasks"
 last=$(sed -nE 's/^stopped .* step=([0-9]+) .*/\1/p' warned.log | tail -n 1)
 ((last > step)) || fail "no step was made after $step"
@@ -141,7 +142,7 @@ digest=$(last_value digest)
 run 2 "${final[@]}" --run untouched
 expect_last "done run=untouched .* digest=$digest" "with the digest of the run nobody touched"
 
-until_true 60 is_gone "$array" || fail "the array is still $(state "$array")"
+until_true 120 is_gone "$array" || fail "the array is still $(state "$array")"
 if grep -q '^done run=array-1 step=200 ' array-1.log && grep -q '^done run=array-2 step=200 ' array-2.log; then
     pass "each job of an array has a run of its own"
 else
