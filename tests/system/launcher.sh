@@ -180,18 +180,18 @@ attempts_are 1 75 "stopped" 75 0
 
 # A real run of which a rank is killed.
 need_data
-long=(train --set "data.file=$data" --set train.shards=2 --set train.steps=3000 --set train.eval_every=never --set "checkpoint.every=100 steps")
+long=(train --set "data.file=$data" --set train.shards=2 --set train.steps=1500 --set train.eval_every=never --set "checkpoint.every=50 steps")
 DTRAIN=$dtrain "$source/launch/local.sh" -n 2 --max-restarts 1 "${long[@]}" --run killed >"$out" 2>"$err" </dev/null &
 job=$!
 has_checkpoint() { compgen -G "killed/checkpoints/step-*.h5"; }
-until_true 60 has_checkpoint || fail "the run does not get going"
+until_true 120 has_checkpoint || fail "the run does not get going"
 kill -KILL "$(rank_pid 1)"
 await
 expect_in "$err" 'local.sh: exit code 137: a rank or a host was lost; restart 1 of 1 in 1 s' "a rank of a run is killed"
 expect_in "$out" '^going on from killed/checkpoints/' "it goes on from a checkpoint"
 digest=$(last_value digest)
 run 1 "${long[@]}" --run whole
-expect_last "done run=whole step=3000 .* digest=$digest" "to the end of the run nobody touched"
+expect_last "done run=whole step=1500 .* digest=$digest" "to the end of the run nobody touched"
 
 # One job of a machine at a time binds its ranks: mpirun counts cores from the first.
 count_cores ""
