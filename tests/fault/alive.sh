@@ -60,6 +60,7 @@ begin() { # begin RUN ARGUMENT…: a run of three ranks that does not end by its
     start 3 train --set "data.file=$data" --set train.epochs=5000 --set train.timeout=1 --set checkpoint.every='100 steps' \
         --set train.log_every='20 steps' --run "$@"
     until_true 30 has_steps "$1" 100 || fail "$1 does not get going"
+    until_true 30 has_checkpoint "$1" || fail "$1 has no checkpoint"
     ranks=$(for rank in 0 1 2; do rank_pid $rank; done)
 }
 tell() { # tell SIGNAL: all ranks

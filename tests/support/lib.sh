@@ -181,6 +181,9 @@ need_data() {
 # has_steps RUN N: the run's metrics know a step >= N
 has_steps() { tail -n 1 "$1/metrics.jsonl" | grep -oE '"step": ?[0-9]+' | grep -oE '[0-9]+' | awk -v n="$2" '{exit $1 < n}'; }
 
+# has_checkpoint RUN: one counts, which it does some steps after that of its state
+has_checkpoint() { compgen -G "$1/checkpoints/*.h5" >/dev/null; }
+
 # cut_data FILE TRAIN TEST: the first so many samples of each split of Fashion-MNIST
 cut_data() {
     "$python" - "$data" "$@" <<'PYTHON' || give_up "no $1 of Fashion-MNIST's first samples"

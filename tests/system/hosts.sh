@@ -74,6 +74,7 @@ began() {
     rm -rf run
     start_on "hostA:2 hostB:2" train "${long[@]}" --run run "$@"
     until_true 60 has_steps run 60 || fail "the run does not get to step 60"
+    until_true 60 has_checkpoint run || fail "the run has no checkpoint"
 }
 
 # goes_wrong SIGNAL WHOM REGEX WHAT BEGIN…: of a run that BEGIN starts, WHOM (a command that prints processes) gets SIGNAL: the

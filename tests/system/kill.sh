@@ -17,6 +17,7 @@ killed() {
     start 3 train "${arguments[@]}" --run "$name" "$@"
     until_true 30 rank_pid "$victim" >/dev/null || fail "$name: no rank $victim" # who goes on may have such steps already
     until_true 30 has_steps "$name" "$steps" || fail "$name does not get to step $steps"
+    until_true 30 has_checkpoint "$name" || fail "$name has no checkpoint"
     kill -KILL "$(rank_pid "$victim")"
     await
     expect_code 137 "rank $victim killed at step $steps or so"

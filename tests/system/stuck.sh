@@ -7,6 +7,7 @@ for victim in 0 2; do
     start 3 train --set "data.file=$data" --set train.epochs=500 --set train.timeout=2 --set checkpoint.every="100 steps" \
         --set train.log_every="20 steps" --run "stuck$victim"
     until_true 30 has_steps "stuck$victim" 200 || fail "it does not get going"
+    until_true 30 has_checkpoint "stuck$victim" || fail "it has no checkpoint"
     stopped=$(rank_pid "$victim")
     kill -STOP "$stopped"
     await
