@@ -50,7 +50,7 @@ def metrics(run):
     if os.path.exists(path):
         with h5py.File(path, "r") as file:
             return {series: {name: column[:].tolist() for name, column in file[series].items()} for series in ("train", "epoch")}
-    rows = [json.loads(line) for line in open(f"{run}/metrics.jsonl")]
+    rows = [row for row in map(json.loads, open(f"{run}/metrics.jsonl")) if "series" in row]
     return {series: {key: [math.nan if row[key] is None else row[key] for row in rows if row["series"] == series]
                      for key in next((row for row in rows if row["series"] == series), {}) if key != "series"}
             for series in ("train", "epoch")}

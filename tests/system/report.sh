@@ -6,7 +6,7 @@
 need_data
 cut_data small.h5 4000 500
 reader=$source/tests/support/read_report.py
-settings=(--set data.file=small.h5 --set train.log_every=1 --set train.shards=2 --set train.epochs=2)
+settings=(--set data.file=small.h5 --set train.log_every=1 --set train.shards=2 --set train.epochs=2 --set 'checkpoint.every=1 epoch')
 
 reads() { # reads WHAT REPORT RUN…
     local what=$1
@@ -89,6 +89,15 @@ run 1 report long
 expect_code 0 "a run of 100000 rows, without journal and recipe"
 reads "its report" long/report.html long
 at_most 1000000 long/report.html
+
+# Rows that say little.
+mkdir odd
+printf '{"series":"train","step":5,"epoch":1,"seconds":3,"loss":null}\n{"event":1}\n{"series":"epoch","step":5}\n' >odd/metrics.jsonl
+printf '{"event":"started"}\n{"event":"ended","outcome":"","step":null}\nnonsense\n' >odd/journal.jsonl
+echo '[' >odd/recipe.yaml
+run 1 report odd
+expect_code 0 "a run whose losses are no numbers, and whose recipe is none"
+reads "its report" odd/report.html odd
 
 # While the run goes on, and where it cannot be.
 start 2 train "${settings[@]}" --run live --set train.epochs=100000 --set train.stop_after=4s --set report.every=50
