@@ -1,9 +1,10 @@
 /* Arrays as memory. A contiguous native dataset is mapped where it lies, so opening it costs nothing, the machine's
- * ranks share one copy, and a set larger than memory is the page cache's business. Every other one (chunked,
- * compressed, of another byte order, compact, part of a compound, turned) is unpacked once per machine into a spool
- * file that has lost its name before the first byte is in it, so neither a crash nor a kill leaves anything behind, and
- * then it is mapped too: reading a sample is the same pointer arithmetic for all. What is given up: the spool needs the
- * unpacked size on a local disk, and labels and values, but not inputs, are looked at when the set is opened.
+ * ranks share it, and a set larger than memory is the page cache's business; what is small each rank copies
+ * (array_map.c, which says why). Every other one (chunked, compressed, of another byte order, compact, part of a
+ * compound, turned) is unpacked once per machine into a spool file that has lost its name before the first byte is in
+ * it, so neither a crash nor a kill leaves anything behind, and then it is mapped too: reading a sample is the same
+ * pointer arithmetic for all. What is given up: the spool needs the unpacked size on a local disk, and labels and
+ * values, but not inputs, are looked at when the set is opened.
  *
  * Where the files of an array are mapped, a row finds its file's; whoever goes through all values as one asks for one
  * run, which puts those of several files into the spool. What is computed never depends on it. */
@@ -12,11 +13,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/mapped.h"
 #include "base/memory.h"
 #include "row_stream.h"
 
@@ -155,8 +154,8 @@ void dt_array_close(dt_array *array) {
     if (!array) return;
     dt_row_stream_close(array->stream);
     for (int64_t i = 0; i < array->run_count; i++) {
-        dt_mapped_remove(array->runs[i].map);
-        munmap(array->runs[i].map, array->runs[i].map_bytes);
+        dt_array_unmap(&array->runs[i]);
+        dt_free(array->runs[i].copy);
     }
     dt_free(array->inputs);
     dt_free(array->runs);
@@ -230,6 +229,13 @@ const char *dt_array_bytes(const dt_array *array, size_t at, size_t *run) {
 
 bool dt_array_in_memory(const dt_array *array) {
     return !array->stream;
+}
+
+size_t dt_array_copied(const dt_array *array) {
+    size_t bytes = 0;
+    for (int64_t i = 0; i < array->run_count; i++)
+        if (array->runs[i].copy) bytes += array->runs[i].map_bytes;
+    return bytes;
 }
 
 void dt_array_release(const dt_array *array) {

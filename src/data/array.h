@@ -67,6 +67,8 @@ bool dt_array_in_memory(const dt_array *array);
 void dt_array_release(const dt_array *array);
 void dt_array_ahead(const dt_array *array, const dt_sampler *order, const dt_selection *selection, int64_t position);
 dt_status dt_array_failure(const dt_array *array);
+/* Bytes of it that are this rank's own copy (array_map.c), and not pages of a file that a machine's ranks share. */
+size_t dt_array_copied(const dt_array *array);
 /* Whether a row holds a number that is none to us, and how to go on after "row N": "is not finite", "has 1e+300, which
  * is finite in the file but beyond float32 (3.4e38)". */
 #define DT_FAULT_TEXT 96

@@ -19,8 +19,9 @@ typedef struct member_list {
 typedef struct array_run {
     int64_t first;
     const char *values; /* of row `first` */
-    void *map;          /* begins on a page, at or before values */
+    void *map;          /* begins on a page, at or before values; NULL: there is a copy */
     size_t map_bytes;
+    char *copy; /* of dt_alloc, or NULL */
 } array_run;
 
 struct dt_array {
@@ -47,6 +48,7 @@ struct dt_array {
 
 /* array_map.c. Adds a run: the rows from `first` on, `bytes` at `offset` of an open file, which must have them all. */
 dt_status dt_array_map(dt_array *array, int64_t first, size_t bytes, int fd, uint64_t offset, const char *file);
+void dt_array_unmap(array_run *run);
 
 /* ---- array_members.c ---- */
 

@@ -57,7 +57,8 @@ static void list_items(const dt_trainee *trainee, const dt_source *source, size_
     items[GRADIENT] = (item){"gradient", 0, 0};
     dt_reduce_memory(trainee->reducer, &items[GRADIENT].shared, &items[GRADIENT].own);
     items[ACTIVATIONS] = (item){"activations, scratch", 0, dt_model_memory(trainee->model)};
-    items[INPUT] = (item){"input", 0, (size_t)trainee->rows_at_once * sample};
+    size_t copied = source->x ? dt_array_copied(source->x) : 0;
+    items[INPUT] = (item){"input", 0, (size_t)trainee->rows_at_once * sample + copied};
     items[COPY] = (item){"copy for checkpoints", 0, copy};
 }
 
