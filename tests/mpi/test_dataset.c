@@ -239,6 +239,32 @@ START_TEST(an_array_at_an_odd_offset_is_read_right) {
 }
 END_TEST
 
+/* A mapped page of a file that has become shorter is a bus error. */
+START_TEST(a_small_array_needs_its_file_no_longer) {
+    enum { MANY = 1100, WIDE = 1000 }; /* 4.4 MB: 280 MB of memory for a processor are enough */
+    bool made = true;
+    if (leads()) {
+        int *values = calloc((size_t)MANY * WIDE, sizeof *values);
+        made = values != NULL;
+        for (int64_t i = 0; made && i < (int64_t)MANY * WIDE; i++) values[i] = (int)(i % 997);
+        hid_t file = begin_file(0);
+        made = made &&
+               put(file, "/x", H5T_NATIVE_INT32, CONTIGUOUS, 2, (hsize_t[]){MANY, WIDE}, 0, H5T_NATIVE_INT, values);
+        made &= H5Fclose(file) >= 0;
+        free(values);
+    }
+    ranks_assert(made);
+    dt_array *array;
+    ranks_assert_ok(dt_array_open(&array, &ranks, path, "/x", spool));
+    ranks_assert(!leads() || truncate(path, 0) == 0);
+    bool same = dt_array_copied(array) >= (size_t)MANY * WIDE * sizeof(int32_t);
+    for (int64_t i = 0; same && i < (int64_t)MANY * WIDE; i++)
+        same = (int)element(array, i / WIDE, i % WIDE) == (int)(i % 997);
+    ranks_assert(same);
+    dt_array_close(array);
+}
+END_TEST
+
 /* 40 MB: several blocks of the unpacker, the last one smaller. */
 START_TEST(large_compressed_arrays_are_unpacked_whole) {
     enum { MANY = 10007, WIDE = 1000 };
@@ -547,6 +573,7 @@ int main(void) {
     tcase_add_loop_test(tests, however_an_array_is_stored_every_rank_reads_its_values, 0, COUNT(arrays));
     tcase_add_loop_test(tests, only_arrays_that_cannot_be_mapped_need_the_spool, 0, COUNT(arrays));
     tcase_add_test(tests, an_array_at_an_odd_offset_is_read_right);
+    tcase_add_test(tests, a_small_array_needs_its_file_no_longer);
     tcase_add_test(tests, large_compressed_arrays_are_unpacked_whole);
     tcase_add_test(tests, a_full_spool_is_an_error_on_every_rank);
     tcase_add_test(tests, a_failure_of_one_rank_is_known_to_all);
