@@ -26,55 +26,39 @@ typedef void tile_function(const conv_tile *at);
         else                                                                                                           \
             conv_sums(at, rows, vectors, false, lanewise);                                                             \
     }
-#define TILE(rows) KIND(tile, rows, 1, false) KIND(tile, rows, 2, false)
-#define WIDE(rows) KIND(tile, rows, 4, false)
-#ifndef CONV_PAIRS
-#    define LANEWISE(rows) KIND(lanewise, rows, 1, true) KIND(lanewise, rows, 2, true)
-#else
-#    define LANEWISE(rows)
-#endif
+#define TILE(rows, vectors) KIND(tile, rows, vectors, false)
+#define LANEWISE(rows, vectors) KIND(lanewise, rows, vectors, true)
+#define TILE_NAME(rows, vectors) tile_##rows##_##vectors,
+#define LANEWISE_NAME(rows, vectors) lanewise_##rows##_##vectors,
 
-/* clang-format off */
-TILE(1) TILE(2) WIDE(1) LANEWISE(1) LANEWISE(2)
-#define NAMES_2(kind, vectors) kind##_1_##vectors, kind##_2_##vectors
-#if CONV_ROWS >= 6
-TILE(3) TILE(4) TILE(5) TILE(6) WIDE(2) WIDE(3) LANEWISE(3) LANEWISE(4) LANEWISE(5) LANEWISE(6)
-#    define NAMES_3(kind, vectors) kind##_1_##vectors, kind##_2_##vectors, kind##_3_##vectors
-#    define NAMES_6(kind, vectors) NAMES_3(kind, vectors), kind##_4_##vectors, kind##_5_##vectors, kind##_6_##vectors
-#endif
-#if CONV_ROWS >= 12
-TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12) WIDE(4) WIDE(5) WIDE(6)
-#    define NAMES_12(vectors) NAMES_6(tile, vectors), tile_7_##vectors, tile_8_##vectors, tile_9_##vectors, \
-         tile_10_##vectors, tile_11_##vectors, tile_12_##vectors
-#endif
-#if CONV_ROWS == 14
-TILE(13) TILE(14)
-#    define NAMES(vectors) NAMES_12(vectors), tile_13_##vectors, tile_14_##vectors
-#elif CONV_ROWS == 12
-#    define NAMES(vectors) NAMES_12(vectors)
-#elif CONV_ROWS == 6
-#    define NAMES(vectors) NAMES_6(tile, vectors)
-#else
-#    define NAMES(vectors) NAMES_2(tile, vectors)
-#endif
-#if CONV_WIDE_ROWS == 6
-#    define WIDE_NAMES NAMES_6(tile, 4)
-#elif CONV_WIDE_ROWS == 3
-#    define WIDE_NAMES NAMES_3(tile, 4)
-#else
-#    define WIDE_NAMES tile_1_4
-#endif
+#define ROWS_1(X, v) X(1, v)
+#define ROWS_2(X, v) ROWS_1(X, v) X(2, v)
+#define ROWS_3(X, v) ROWS_2(X, v) X(3, v)
+#define ROWS_6(X, v) ROWS_3(X, v) X(4, v) X(5, v) X(6, v)
+#define ROWS_12(X, v) ROWS_6(X, v) X(7, v) X(8, v) X(9, v) X(10, v) X(11, v) X(12, v)
+#define ROWS_14(X, v) ROWS_12(X, v) X(13, v) X(14, v)
+#define ROWS_24(X, v)                                                                                                  \
+    ROWS_14(X, v)                                                                                                      \
+    X(15, v) X(16, v) X(17, v) X(18, v) X(19, v) X(20, v) X(21, v) X(22, v) X(23, v) X(24, v)
+#define ROWS_UP_TO_(most) ROWS_##most
+#define ROWS_UP_TO(most) ROWS_UP_TO_(most)
+
+ROWS_UP_TO(CONV_TALL_ROWS)
+(TILE, 1) ROWS_UP_TO(CONV_ROWS)(TILE, 2)
+    ROWS_UP_TO(CONV_WIDE_ROWS)(TILE, 4) static tile_function *const ones[] = {ROWS_UP_TO(CONV_TALL_ROWS)(TILE_NAME, 1)};
+static tile_function *const twos[] = {ROWS_UP_TO(CONV_ROWS)(TILE_NAME, 2)};
+static tile_function *const fours[] = {ROWS_UP_TO(CONV_WIDE_ROWS)(TILE_NAME, 4)};
 #ifdef CONV_PAIRS
-#    define LANEWISE_NAMES(vectors) NULL
-#elif CONV_LANEWISE_ROWS == 6
-#    define LANEWISE_NAMES(vectors) NAMES_6(lanewise, vectors)
+static tile_function *const lane_ones[] = {NULL}, *const lane_twos[] = {NULL};
 #else
-#    define LANEWISE_NAMES(vectors) NAMES_2(lanewise, vectors)
+ROWS_UP_TO(CONV_LANEWISE_ROWS)
+(LANEWISE, 1) ROWS_UP_TO(CONV_LANEWISE_ROWS)(LANEWISE, 2) static tile_function *const lane_ones[] = {
+    ROWS_UP_TO(CONV_LANEWISE_ROWS)(LANEWISE_NAME, 1)};
+static tile_function *const lane_twos[] = {ROWS_UP_TO(CONV_LANEWISE_ROWS)(LANEWISE_NAME, 2)};
 #endif
-    /* clang-format on */
 
-    /* Columns that are worked on at once, and the tiles for them by their rows less one. */
-    typedef struct panel {
+/* Columns that are worked on at once, and the tiles for them by their rows less one. */
+typedef struct panel {
     int64_t column; /* the first one, of a group */
     int64_t columns, rows;
     int vectors;
@@ -82,20 +66,19 @@ TILE(13) TILE(14)
 } panel;
 
 static panel panel_at(const dt_conv_walk *walk, int64_t column) {
-    static tile_function *const ones[] = {NAMES(1)}, *const twos[] = {NAMES(2)}, *const fours[] = {WIDE_NAMES};
-    static tile_function *const lane_ones[] = {LANEWISE_NAMES(1)}, *const lane_twos[] = {LANEWISE_NAMES(2)};
     int64_t left = walk->width - column, vectors = (left + PER_VECTOR - 1) / PER_VECTOR;
     panel at = {.column = column, .rows = CONV_ROWS, .vectors = 2, .tiles = twos};
     if (walk->lanewise) {
         at.rows = CONV_LANEWISE_ROWS;
-        at.tiles = lane_twos;
-    }
-    if (vectors == 1) {
+        at.vectors = vectors == 1 ? 1 : 2;
+        at.tiles = vectors == 1 ? lane_ones : lane_twos;
+    } else if (vectors == 1) {
+        at.rows = CONV_TALL_ROWS;
         at.vectors = 1;
-        at.tiles = walk->lanewise ? lane_ones : ones;
-    } else if (vectors >= 4 && !walk->lanewise) {
-        at.vectors = 4;
+        at.tiles = ones;
+    } else if (vectors >= 4) {
         at.rows = CONV_WIDE_ROWS;
+        at.vectors = 4;
         at.tiles = fours;
     }
     int64_t wide = at.vectors * PER_VECTOR;

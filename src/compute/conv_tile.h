@@ -14,24 +14,28 @@
 #include "conv_walk.h"
 #include "vector.h"
 
-/* Rows of the largest tiles with 1 or 2, with 4 vectors, and of lanewise ones with 1 or 2: what leaves registers for a
- * row of b and a number of a. */
+/* Rows of the largest tiles with 1, 2 and 4 vectors, and of lanewise ones: what leaves registers for a row of b and a
+ * number of a. */
 #if VECTOR_BYTES == 64 && !defined DT_REAL_DOUBLE
+#    define CONV_TALL_ROWS 24
 #    define CONV_ROWS 14
 #    define CONV_WIDE_ROWS 6
-#    define CONV_LANEWISE_ROWS 6
+#    define CONV_LANEWISE_ROWS 14
 #elif defined __aarch64__
+#    define CONV_TALL_ROWS 24
 #    define CONV_ROWS 12
 #    define CONV_WIDE_ROWS 6
-#    define CONV_LANEWISE_ROWS 6
+#    define CONV_LANEWISE_ROWS 12
 #elif VECTOR_BYTES == 32 && !defined DT_REAL_DOUBLE
+#    define CONV_TALL_ROWS 12
 #    define CONV_ROWS 6
 #    define CONV_WIDE_ROWS 3
 #    define CONV_LANEWISE_ROWS 6
 #else
+#    define CONV_TALL_ROWS 2
 #    define CONV_ROWS 2
 #    define CONV_WIDE_ROWS 1
-#    define CONV_LANEWISE_ROWS CONV_ROWS
+#    define CONV_LANEWISE_ROWS 2
 #endif
 enum { CONV_WIDEST = 4 };
 
@@ -93,8 +97,8 @@ INLINE vector conv_load(const dt_real *from, const int v, const int vectors, con
     return masked && v == vectors - 1 ? load_lanes(from, last) : *(const vector *)from;
 }
 
-/* Row r of a: every fifth has a pointer of its own, the others lie 1 to 4 rows after it, in registers enough for 15. */
-enum { CONV_POINTERS = (CONV_ROWS + 4) / 5 };
+/* Row r of a: every fifth has a pointer of its own, the others lie 1 to 4 rows after it, in registers enough for 24. */
+enum { CONV_POINTERS = (CONV_TALL_ROWS + 4) / 5 };
 
 typedef struct conv_rows {
     const dt_real *fifth[CONV_POINTERS];
@@ -117,14 +121,14 @@ INLINE const dt_real *conv_row(const conv_rows *a, const int r) {
 typedef enum conv_part { CONV_ALL, CONV_BUT_FIRST, CONV_BUT_LAST, CONV_SOME } conv_part;
 
 /* `rows` and what follows are constants where it is called. */
-INLINE void conv_run(vector sum[CONV_ROWS][CONV_WIDEST], const conv_tile *at, const dt_real *from,
+INLINE void conv_run(vector sum[CONV_TALL_ROWS][CONV_WIDEST], const conv_tile *at, const dt_real *from,
                      const dt_real *weights, const dt_conv_run *run, const int rows, const int vectors,
                      const bool masked, const bool lanewise, const conv_part part, const bool half) {
     const dt_real *b = weights + run->b;
     const int pointers = (rows + 4) / 5;
     conv_rows a = {.down = at->a_row * CONV_BYTES, .thrice = 3 * at->a_row * CONV_BYTES};
     a.fifth[0] = from + run->a;
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int p = 1; p < pointers; p++) {
         a.fifth[p] = conv_at(a.fifth[p - 1], 5 * a.down);
         CONV_HIDE(a.fifth[p]);
@@ -141,7 +145,7 @@ INLINE void conv_run(vector sum[CONV_ROWS][CONV_WIDEST], const conv_tile *at, co
             row[v] = conv_load(b, v, vectors, masked, at->last);
             if (half) row[v] = conv_half_b(row[v]);
         }
-#pragma GCC unroll 16
+#pragma GCC unroll 24
         for (int r = part == CONV_BUT_FIRST; r < rows - (part == CONV_BUT_LAST); r++) {
             if (part == CONV_SOME && !(some >> r & 1)) continue;
             const dt_real *number = conv_row(&a, r);
@@ -151,12 +155,12 @@ INLINE void conv_run(vector sum[CONV_ROWS][CONV_WIDEST], const conv_tile *at, co
                 sum[r][v] = conv_multiply(half ? conv_half_a(factor) : factor, row[v], sum[r][v]);
             }
         }
-#pragma GCC unroll 4
+#pragma GCC unroll 8
         for (int p = 0; p < pointers; p++) a.fifth[p] = conv_at(a.fifth[p], across);
     }
 }
 
-INLINE void conv_store(vector sum[CONV_ROWS][CONV_WIDEST], const conv_tile *at, dt_real *c, const int rows,
+INLINE void conv_store(vector sum[CONV_TALL_ROWS][CONV_WIDEST], const conv_tile *at, dt_real *c, const int rows,
                        const int vectors, const bool masked) {
     vector bias[CONV_WIDEST];
 #pragma GCC unroll 4
@@ -164,7 +168,7 @@ INLINE void conv_store(vector sum[CONV_ROWS][CONV_WIDEST], const conv_tile *at, 
         bias[v] = at->bias ? conv_load(at->bias, v, vectors, masked, at->last) : (vector){0};
     const bool bend = at->bend, relu = at->slope == 0;
     const vector slope = same(at->slope);
-#pragma GCC unroll 16
+#pragma GCC unroll 24
     for (int r = 0; r < rows; r++, c += at->c_row) {
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++) {
@@ -186,8 +190,8 @@ INLINE void conv_store(vector sum[CONV_ROWS][CONV_WIDEST], const conv_tile *at, 
 INLINE void conv_sums(const conv_tile *at, const int rows, const int vectors, const bool masked, const bool lanewise) {
     const uint32_t all = (1U << rows) - 1;
     for (int64_t target = 0; target < at->targets; target++) {
-        vector sum[CONV_ROWS][CONV_WIDEST];
-#pragma GCC unroll 16
+        vector sum[CONV_TALL_ROWS][CONV_WIDEST];
+#pragma GCC unroll 24
         for (int r = 0; r < rows; r++)
 #pragma GCC unroll 4
             for (int v = 0; v < vectors; v++) sum[r][v] = (vector){0};
@@ -198,9 +202,9 @@ INLINE void conv_sums(const conv_tile *at, const int rows, const int vectors, co
                     conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, CONV_SOME, true);
                 else if (run->rows == all)
                     conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, CONV_ALL, false);
-                else if (!masked && rows > 2 && run->rows == (all & (all << 1)))
+                else if (rows > 2 && run->rows == (all & (all << 1)))
                     conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, CONV_BUT_FIRST, false);
-                else if (!masked && rows > 2 && run->rows == all >> 1)
+                else if (rows > 2 && run->rows == all >> 1)
                     conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, CONV_BUT_LAST, false);
                 else
                     conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, CONV_SOME, false);
