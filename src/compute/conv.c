@@ -162,6 +162,8 @@ static dt_status plan(dt_conv *conv, bool training) {
     }
     /* A line of taps, or of output pixels, is no longer than this. */
     conv->run_room = (window.kernel[1] > window.out[1] ? window.kernel[1] : window.out[1]) + 1;
+    const int64_t square = (int64_t)DT_CONV_SQUARE_PARTS * DT_CONV_SQUARE_LINE;
+    if (conv->run_room < square) conv->run_room = square;
     if (conv->shape.bf16)
         conv->weights = window.kernel[0] * window.kernel[1] * (conv->shape.in_channels / conv->shape.groups) *
                         conv->shape.out_channels;
@@ -297,7 +299,7 @@ static void sum_weights(const dt_conv *conv, dt_conv_units *units, int64_t rows,
                          .runs = runs_of(conv, workspace),
                          .run_room = conv->run_room,
                          .add = accumulate};
-    int64_t blocks = walk->groups * walk->axis[0].kernel * dt_conv_blocks(walk);
+    int64_t blocks = dt_conv_weight_units(walk);
     /* A block a thread, that pictures are gone through once. */
     dt_parallel(blocks, (blocks + dt_threads() - 1) / dt_threads(), work, &(dt_conv_work){&pass, units});
 }

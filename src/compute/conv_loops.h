@@ -22,9 +22,9 @@ typedef void tile_function(const conv_tile *at);
 #define KIND(name, rows, vectors, lanewise)                                                                            \
     static void name##_##rows##_##vectors(const conv_tile *at) {                                                       \
         if (at->masked)                                                                                                \
-            conv_sums(at, rows, vectors, true, lanewise);                                                              \
+            conv_sums(at, rows, vectors, true, lanewise, false);                                                       \
         else                                                                                                           \
-            conv_sums(at, rows, vectors, false, lanewise);                                                             \
+            conv_sums(at, rows, vectors, false, lanewise, false);                                                      \
     }
 #define TILE(rows, vectors) KIND(tile, rows, vectors, false)
 #define LANEWISE(rows, vectors) KIND(lanewise, rows, vectors, true)
@@ -280,6 +280,8 @@ static int64_t find_pixels(dt_conv_run *runs, const dt_conv_walk *walk, int64_t 
         bool all = j >= left->begin && j < right->end;
         step = all ? right->end - j : 1;
         uint32_t mask = all ? rows_mask(0, rows) : rows_at(walk, first, rows, j);
+        while (!all && j + step < left->end && j + step != left->begin && rows_at(walk, first, rows, j + step) == mask)
+            step++;
         if (mask == 0) continue;
         runs[count++] = (dt_conv_run){.a = j * across->source_step * walk->source_channels,
                                       .b = j * walk->target_channels,
@@ -322,9 +324,111 @@ static void add_picture(const dt_conv_pass *pass, int64_t row, const block *of, 
     }
 }
 
-/* Units are [group, kernel row, block]. */
+/* ---- the same of windows of 3 by 3 pixels of one channel ---- */
+
+#define SQUARE(vectors, lanewise)                                                                                      \
+    static void square_##vectors##_##lanewise(const conv_tile *at) {                                                   \
+        if (at->masked)                                                                                                \
+            conv_sums(at, 9, vectors, true, lanewise, true);                                                           \
+        else                                                                                                           \
+            conv_sums(at, 9, vectors, false, lanewise, true);                                                          \
+    }
+SQUARE(1, false)
+#ifndef CONV_PAIRS
+SQUARE(1, true)
+#else
+#    define square_1_true NULL
+#    define square_2_true NULL
+#endif
+#if CONV_ROWS >= 9
+SQUARE(2, false)
+#    ifndef CONV_PAIRS
+SQUARE(2, true)
+#    endif
+static tile_function *const squares[][2] = {{square_1_false, square_1_true}, {square_2_false, square_2_true}};
+#else
+static tile_function *const squares[][2] = {{square_1_false, square_1_true}};
+#endif
+enum { SQUARE_VECTORS = sizeof squares / sizeof *squares };
+
+/* Lines in parts that see the same rows of the window. */
+static int64_t find_lines(conv_lines parts[DT_CONV_SQUARE_PARTS], dt_conv_run *runs, const dt_conv_walk *walk,
+                          int64_t a_line, int64_t b_line) {
+    const dt_conv_axis *down = &walk->axis[0];
+    const dt_conv_tap *tap = down->tap;
+    dt_conv_run line[DT_CONV_SQUARE_LINE];
+    const int64_t count = find_pixels(line, walk, 0, 3);
+    int64_t found = 0;
+    for (int64_t i = tap[2].begin, next; i < tap[0].end; i = next) {
+        uint32_t seen = 0; /* the first pixels of the kernel rows that see line i */
+        next = tap[0].end;
+        for (int p = 0; p < 3; p++) {
+            const int64_t edges[] = {tap[p].begin, tap[p].end};
+            for (int e = 0; e < 2; e++)
+                if (edges[e] > i && edges[e] < next) next = edges[e];
+            if (tap[p].begin <= i && i < tap[p].end) seen |= 1U << 3 * p;
+        }
+        if (seen == 0) continue;
+        parts[found++] =
+            (conv_lines){.a = i * a_line, .b = i * b_line, .count = next - i, .runs = runs, .run_count = count};
+        for (int64_t r = 0; r < count; r++) {
+            *runs = line[r];
+            runs++->rows = line[r].rows * seen;
+        }
+    }
+    return found;
+}
+
+static void square_units(const dt_conv_pass *pass, int64_t first, int64_t until) {
+    const dt_conv_walk *walk = pass->walk;
+    const dt_conv_axis *down = &walk->axis[0], *across = &walk->axis[1];
+    const int64_t channels = walk->source_channels, line = across->sources * channels;
+    conv_lines parts[DT_CONV_SQUARE_PARTS];
+    conv_tile tile = {.c_row = walk->target_channels,
+                      .a_row = across->source_tap * channels,
+                      .a_third = down->source_tap * line,
+                      .a_next = CONV_AT_ONCE * across->source_step * channels,
+                      .b_next = CONV_AT_ONCE * walk->target_channels,
+                      .targets = 1,
+                      .a_line = down->source_step * line,
+                      .b_line = across->targets * walk->target_channels,
+                      .parts = parts};
+    tile.part_count = find_lines(parts, pass->runs, walk, tile.a_line, tile.b_line);
+    const int64_t wide = SQUARE_VECTORS * PER_VECTOR;
+    const int64_t source = down->tap[0].source * line + across->tap[0].source * channels;
+    for (int64_t row = 0; row < pass->rows; row++)
+        for (int64_t j = first; j < until; j += wide) {
+            panel p = {.columns = until - j < wide ? until - j : wide};
+            set_columns(&tile, &p);
+            tile.add = pass->add || row > 0;
+            tile.a = pass->source + row * down->sources * line + source + (walk->lanewise ? j : 0);
+            tile.b = pass->other + row * down->targets * tile.b_line + j;
+            tile.c = pass->target + j;
+            squares[(p.columns - 1) / PER_VECTOR][walk->lanewise](&tile);
+        }
+}
+
+/* The columns [first, until) kernel row by kernel row. */
+static void weights_of_columns(const dt_conv_pass *pass, int64_t first, int64_t until) {
+    for (int64_t row = 0; row < pass->rows; row++)
+        for (int64_t j = first; j < until; j += PER_VECTOR * panel_at(pass->walk, j).vectors) {
+            panel p = panel_at(pass->walk, j);
+            for (int64_t k = 0; k < 3; k++) add_picture(pass, row, &(block){.kernel_row = k, .end = 3}, &p);
+        }
+}
+
+/* Units are [group, kernel row, block], or columns of square tiles. */
 INLINE void weights_units(const dt_conv_pass *pass, int64_t begin, int64_t end) {
     const dt_conv_walk *walk = pass->walk;
+    if (dt_conv_is_square(walk)) {
+        const int64_t first = begin * DT_CONV_SQUARE_COLUMNS, all = end * DT_CONV_SQUARE_COLUMNS;
+        const int64_t until = all < walk->width ? all : walk->width;
+        if (SQUARE_VECTORS > 1 || walk->lanewise || walk->width <= 2 * PER_VECTOR)
+            square_units(pass, first, until);
+        else /* a kernel row by wide tiles needs fewer loads for its sums than 9 rows by one vector */
+            weights_of_columns(pass, first, until);
+        return;
+    }
     for (int64_t row = 0; row < pass->rows; row++)
         for (int64_t j = 0; j < walk->width; j += PER_VECTOR * panel_at(walk, j).vectors) {
             panel p = panel_at(walk, j);

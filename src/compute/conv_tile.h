@@ -37,7 +37,14 @@
 #    define CONV_WIDE_ROWS 1
 #    define CONV_LANEWISE_ROWS 2
 #endif
-enum { CONV_WIDEST = 4 };
+enum { CONV_WIDEST = 4, CONV_MOST_ROWS = CONV_TALL_ROWS > 9 ? CONV_TALL_ROWS : 9 };
+
+/* Lines that have the same runs, and where the first of them lies from the tile's a and b. */
+typedef struct conv_lines {
+    int64_t a, b, count;
+    const dt_conv_run *runs;
+    int64_t run_count;
+} conv_lines;
 
 typedef struct conv_tile {
     dt_real *c;
@@ -48,6 +55,9 @@ typedef struct conv_tile {
     int64_t targets, a_target, c_target; /* tiles below each other that differ in a and c alone */
     const dt_conv_run *runs;
     int64_t run_count;
+    const conv_lines
+        *parts; /* of a square tile instead, whose rows 3, 4, 5 and 6, 7, 8 lie a_third after the first 3 */
+    int64_t part_count, a_third;
     lane_mask last; /* lanes of the last vector, where it is `masked` */
     bool masked;
     bool add; /* to what is stored */
@@ -97,17 +107,18 @@ INLINE vector conv_load(const dt_real *from, const int v, const int vectors, con
     return masked && v == vectors - 1 ? load_lanes(from, last) : *(const vector *)from;
 }
 
-/* Row r of a: every fifth has a pointer of its own, the others lie 1 to 4 rows after it, in registers enough for 24. */
-enum { CONV_POINTERS = (CONV_TALL_ROWS + 4) / 5 };
+/* Row r of a: every fifth has a pointer of its own, the others lie 1 to 4 rows after it, in registers enough for 24;
+ * in a square tile it is every third. */
+enum { CONV_POINTERS = 5 };
 
 typedef struct conv_rows {
     const dt_real *fifth[CONV_POINTERS];
     int64_t down, thrice; /* bytes from a row to the next, and 3 of them */
 } conv_rows;
 
-INLINE const dt_real *conv_row(const conv_rows *a, const int r) {
-    const dt_real *from = a->fifth[r / 5];
-    switch (r % 5) {
+INLINE const dt_real *conv_row(const conv_rows *a, const int r, const bool square) {
+    const dt_real *from = a->fifth[square ? r / 3 : r / 5];
+    switch (square ? r % 3 : r % 5) {
     case 0: return from;
     case 1: return conv_at(from, a->down);
     case 2: return conv_at(from, 2 * a->down);
@@ -121,16 +132,16 @@ INLINE const dt_real *conv_row(const conv_rows *a, const int r) {
 typedef enum conv_part { CONV_ALL, CONV_BUT_FIRST, CONV_BUT_LAST, CONV_SOME } conv_part;
 
 /* `rows` and what follows are constants where it is called. */
-INLINE void conv_run(vector sum[CONV_TALL_ROWS][CONV_WIDEST], const conv_tile *at, const dt_real *from,
+INLINE void conv_run(vector sum[CONV_MOST_ROWS][CONV_WIDEST], const conv_tile *at, const dt_real *from,
                      const dt_real *weights, const dt_conv_run *run, const int rows, const int vectors,
-                     const bool masked, const bool lanewise, const conv_part part, const bool half) {
+                     const bool masked, const bool lanewise, const bool square, const conv_part part, const bool half) {
     const dt_real *b = weights + run->b;
-    const int pointers = (rows + 4) / 5;
+    const int pointers = square ? rows / 3 : (rows + 4) / 5;
     conv_rows a = {.down = at->a_row * CONV_BYTES, .thrice = 3 * at->a_row * CONV_BYTES};
     a.fifth[0] = from + run->a;
 #pragma GCC unroll 8
     for (int p = 1; p < pointers; p++) {
-        a.fifth[p] = conv_at(a.fifth[p - 1], 5 * a.down);
+        a.fifth[p] = conv_at(a.fifth[p - 1], square ? at->a_third * CONV_BYTES : 5 * a.down);
         CONV_HIDE(a.fifth[p]);
     }
     int64_t across = at->a_next * CONV_BYTES, next = at->b_next * CONV_BYTES;
@@ -148,7 +159,7 @@ INLINE void conv_run(vector sum[CONV_TALL_ROWS][CONV_WIDEST], const conv_tile *a
 #pragma GCC unroll 24
         for (int r = part == CONV_BUT_FIRST; r < rows - (part == CONV_BUT_LAST); r++) {
             if (part == CONV_SOME && !(some >> r & 1)) continue;
-            const dt_real *number = conv_row(&a, r);
+            const dt_real *number = conv_row(&a, r, square);
 #pragma GCC unroll 4
             for (int v = 0; v < vectors; v++) {
                 vector factor = lanewise ? conv_load(number, v, vectors, masked, at->last) : same(*number);
@@ -160,7 +171,7 @@ INLINE void conv_run(vector sum[CONV_TALL_ROWS][CONV_WIDEST], const conv_tile *a
     }
 }
 
-INLINE void conv_store(vector sum[CONV_TALL_ROWS][CONV_WIDEST], const conv_tile *at, dt_real *c, const int rows,
+INLINE void conv_store(vector sum[CONV_MOST_ROWS][CONV_WIDEST], const conv_tile *at, dt_real *c, const int rows,
                        const int vectors, const bool masked) {
     vector bias[CONV_WIDEST];
 #pragma GCC unroll 4
@@ -187,29 +198,39 @@ INLINE void conv_store(vector sum[CONV_TALL_ROWS][CONV_WIDEST], const conv_tile 
     }
 }
 
-INLINE void conv_sums(const conv_tile *at, const int rows, const int vectors, const bool masked, const bool lanewise) {
+INLINE void conv_line(vector sum[CONV_MOST_ROWS][CONV_WIDEST], const conv_tile *at, const dt_real *a, const dt_real *b,
+                      const dt_conv_run *runs, int64_t count, const int rows, const int vectors, const bool masked,
+                      const bool lanewise, const bool square) {
     const uint32_t all = (1U << rows) - 1;
+    for (const dt_conv_run *run = runs; run < runs + count; run++) {
+        if (CONV_AT_ONCE > 1 && run->half)
+            conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, square, CONV_SOME, true);
+        else if (run->rows == all)
+            conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, square, CONV_ALL, false);
+        else if (!square && rows > 2 && run->rows == (all & (all << 1)))
+            conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, square, CONV_BUT_FIRST, false);
+        else if (!square && rows > 2 && run->rows == all >> 1)
+            conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, square, CONV_BUT_LAST, false);
+        else
+            conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, square, CONV_SOME, false);
+    }
+}
+
+INLINE void conv_sums(const conv_tile *at, const int rows, const int vectors, const bool masked, const bool lanewise,
+                      const bool square) {
+    const conv_lines whole = {0, 0, at->lines, at->runs, at->run_count}, *parts = square ? at->parts : &whole;
+    const int64_t count = square ? at->part_count : 1;
     for (int64_t target = 0; target < at->targets; target++) {
-        vector sum[CONV_TALL_ROWS][CONV_WIDEST];
+        vector sum[CONV_MOST_ROWS][CONV_WIDEST];
 #pragma GCC unroll 24
         for (int r = 0; r < rows; r++)
 #pragma GCC unroll 4
             for (int v = 0; v < vectors; v++) sum[r][v] = (vector){0};
-        for (int64_t line = 0; line < at->lines; line++) {
-            const dt_real *a = at->a + target * at->a_target + line * at->a_line, *b = at->b + line * at->b_line;
-            for (const dt_conv_run *run = at->runs; run < at->runs + at->run_count; run++) {
-                if (CONV_AT_ONCE > 1 && run->half)
-                    conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, CONV_SOME, true);
-                else if (run->rows == all)
-                    conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, CONV_ALL, false);
-                else if (rows > 2 && run->rows == (all & (all << 1)))
-                    conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, CONV_BUT_FIRST, false);
-                else if (rows > 2 && run->rows == all >> 1)
-                    conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, CONV_BUT_LAST, false);
-                else
-                    conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, CONV_SOME, false);
-            }
-        }
+        for (const conv_lines *part = parts; part < parts + count; part++)
+            for (int64_t line = 0; line < part->count; line++)
+                conv_line(sum, at, at->a + part->a + target * at->a_target + line * at->a_line,
+                          at->b + part->b + line * at->b_line, part->runs, part->run_count, rows, vectors, masked,
+                          lanewise, square);
         conv_store(sum, at, at->c + target * at->c_target, rows, vectors, masked);
     }
 }

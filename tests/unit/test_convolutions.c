@@ -116,7 +116,7 @@ static dt_conv_shape some_shape(uint64_t seed) {
     dt_window *at = &s.window;
     for (uint64_t d = 0; d < 2; d++) {
         uint64_t k = 10 * (d + 1);
-        at->kernel[d] = among(seed, k, 1, 5);
+        at->kernel[d] = seed % 3 == 1 ? 3 : among(seed, k, 1, 5);
         at->stride[d] = seed % 2 ? 1 : among(seed, k + 1, 1, 4);
         at->dilation[d] = seed % 4 < 2 ? 1 : among(seed, k + 2, 1, 4);
         if (d == 0 && seed % 7 == 3) at->kernel[d] = at->dilation[d] = at->stride[d] = 1;
@@ -129,6 +129,7 @@ static dt_conv_shape some_shape(uint64_t seed) {
     }
     s.in_channels = channels[among(seed, 1, 0, 7)];
     s.out_channels = channels[among(seed, 2, 0, 7)];
+    if (seed % 3 == 1) s.in_channels = seed % 2 ? 1 : 40; /* windows of nine pixels of a channel, or of lanes */
     static const dt_activation activations[] = {DT_LINEAR, DT_RELU, DT_LEAKY_RELU};
     s.activation = activations[seed % 5 % 3];
     if (seed % 5 == 1) s.out_channels = s.groups = s.in_channels; /* depthwise */
