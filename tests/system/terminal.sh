@@ -4,7 +4,7 @@
 need_data
 export DTRAIN=$dtrain MPIEXEC_TIMEOUT=$limit
 
-arguments=(train --set "data.file=$data" --set train.epochs=2)
+arguments=(train --set "data.file=$data" --set train.epochs=2 --set checkpoint.every=500)
 live=$'\r\x1b\\[Kepoch [0-9.]+/2  step [0-9]+/3750  loss [0-9.]+  [0-9]+ samples/s  [0-9:]+ left'
 
 script -qec "$source/launch/local.sh -n 2 ${arguments[*]} --run local" /dev/null >"$out" 2>"$err" </dev/null

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../support/lib.sh"
 need_data
 cut_data small.h5 200 64
-run 2 train --run real --set data.file=small.h5 --set train.batch=20 --set train.epochs=3 --set train.log_every=1
+run 2 train --run real --set data.file=small.h5 --set "checkpoint.every=1 epoch" --set train.batch=20 --set train.epochs=3 --set train.log_every=1
 expect_code 0 "a run"
 digest=$(last_value digest)
 
