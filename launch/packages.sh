@@ -8,7 +8,7 @@ packages_build=(gcc libc6-dev meson ninja-build pkg-config python3 openmpi-bin l
     libprotobuf-c-dev protobuf-c-compiler libonnx-dev)
 packages_data=(dataset-fashion-mnist)
 # clang is the second compiler, whose kernels are to have the first one's bits.
-packages_test=("${packages_data[@]}" check shellcheck git bsdutils procps python3-h5py python3-onnx clang gfortran cmake valgrind
+packages_test=("${packages_data[@]}" check shellcheck git bsdutils procps iproute2 python3-h5py python3-onnx clang gfortran cmake valgrind
     groff-base python3-yaml reuse)
 # Those whose findings the sources are free of; where Debian has others, two tests are skipped.
 [[ ! -r /etc/os-release ]] || ! grep -q '^VERSION_CODENAME=bookworm' /etc/os-release ||

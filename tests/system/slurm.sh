@@ -108,6 +108,7 @@ until_true 120 grep -q 'a rank or a host was lost; restart 1 of 3' disturbed.log
 until_true 120 has_lines disturbed.log '^going on from' 2 || fail "it does not go on after a rank was killed"
 expect_in disturbed.log 'restart 1 of 3 in 1 s' "a rank is killed: started again in the same job"
 until_true 120 grep -q '^going on from warned' warned.log || fail "the warned job does not go on"
+until_true 120 has_lines disturbed.log '^epoch ' $(($(grep -c '^epoch ' disturbed.log) + 1)) # there is something to save
 scancel --signal=TERM --batch "$disturbed"
 until_true 120 is_gone "$disturbed" || fail "told to end, the job is still $(state "$disturbed")"
 if has_lines disturbed.log '^stopped run=disturbed' 1 && ! grep -q 'back into the queue' disturbed.log; then
