@@ -10,7 +10,11 @@
  * Σq 2^-k comes out; exponents.h says which k, and when a step is redone with another.
  *
  * On the f32 wire the first shard of a step is computed right into the sum, and only further shards of the same rank
- * are added. */
+ * are added.
+ *
+ * So nobody needs a shard's floats once they are in the message. Where a shard is computed in one go its layers write
+ * them one after the other to the same place, as large as the largest layer (dt_parts); where pieces of a shard are
+ * added up in floats, the whole is kept. */
 #include "comm/reduce.h"
 
 #include <float.h>
@@ -28,14 +32,17 @@ struct dt_reducer {
     const dt_kernels *kernels;
     const dt_table *table;
     int64_t shards;
-    dt_real *shard;   /* [total]: gradient of a shard; at the end, of all. On the f32 wire: only for further shards */
-    const void *head; /* the buckets and flags that count: this rank's, and after dt_reduce_finish the sums */
-    char *words;      /* [threads, DT_TABLE_BLOCK]: sums over the node; NULL in a node of one */
-    dt_real *block;   /* [threads, DT_TABLE_BLOCK]: decoded; NULL on the f32 wire */
-    bool *kept;       /* [blocks of the arena]: whose words in this rank's message are the node's sums */
-    size_t buckets;   /* elements of the message that are buckets: tensors * DT_ROOM_BUCKETS, 0 on the f32 wire */
-    int32_t *taken;   /* [tensors]: the exponents the present sums were made with */
-    int *rooms;       /* [tensors]: of the present step; NULL on the f32 wire */
+    dt_real *shard; /* [shard_elements]: gradient of a shard, or the kept tensor's and a part of it. On the f32 wire:
+                     * only for further shards */
+    dt_parts parts;
+    size_t kept_room;       /* elements of the kept tensor, with its padding */
+    const void *head;       /* the buckets and flags that count: this rank's, and after dt_reduce_finish the sums */
+    char *words;            /* [threads, DT_TABLE_BLOCK]: sums over the node; NULL in a node of one */
+    dt_real *block;         /* [threads, DT_TABLE_BLOCK]: decoded; NULL on the f32 wire */
+    bool *kept;             /* [blocks of the arena]: whose words in this rank's message are the node's sums */
+    size_t buckets;         /* elements of the message that are buckets: tensors * DT_ROOM_BUCKETS, 0 on the f32 wire */
+    int32_t *taken;         /* [tensors]: the exponents the present sums were made with */
+    int *rooms;             /* [tensors]: of the present step; NULL on the f32 wire */
     dt_exponent *exponents; /* [tensors], then the step of the window; NULL on the f32 wire */
     int64_t state_words;
     double most; /* no element of one shard may be as large */
@@ -55,6 +62,16 @@ static bool alone_on_node(const dt_reducer *r) {
     return dt_node_size(r->messages.node) == 1;
 }
 
+static size_t room_of(const dt_table *table, const dt_parts *parts) {
+    if (parts->kept < 0) return 0;
+    const dt_tensor *kept = &table->tensors[parts->kept];
+    return (parts->kept + 1 < table->count ? kept[1].offset : table->total) - kept->offset;
+}
+
+static size_t shard_elements(const dt_reducer *r) {
+    return r->parts.most > 0 ? r->kept_room + r->parts.most : r->table->total;
+}
+
 static size_t blocks_of(const dt_reducer *r) {
     return (r->table->total + DT_TABLE_BLOCK - 1) / DT_TABLE_BLOCK;
 }
@@ -72,12 +89,12 @@ static dt_status alloc_own(dt_reducer *r, int64_t shards_per_rank, bool stateful
         complete &= r->exponents != NULL;
     }
     if (has_exponents(r) || shards_per_rank > 1)
-        complete &= (r->shard = dt_alloc(r->table->total, sizeof *r->shard)) != 0;
+        complete &= (r->shard = dt_alloc(shard_elements(r), sizeof *r->shard)) != 0;
     if (has_exponents(r)) complete &= (r->taken = dt_alloc((size_t)r->table->count, sizeof *r->taken)) != 0;
     if (has_exponents(r)) complete &= (r->rooms = dt_alloc((size_t)r->table->count, sizeof *r->rooms)) != 0;
     if (has_exponents(r)) complete &= (r->block = dt_alloc(block, sizeof *r->block)) != 0;
     if (!alone_on_node(r)) complete &= (r->words = dt_alloc(block, word)) != 0;
-    return complete ? dt_ok() : dt_fail_memory("the gradient", r->table->total * (word + sizeof *r->shard));
+    return complete ? dt_ok() : dt_fail_memory("the gradient", shard_elements(r) * sizeof *r->shard);
 }
 
 static dt_status alloc_shared(dt_reducer *r) {
@@ -86,21 +103,28 @@ static dt_status alloc_shared(dt_reducer *r) {
     return dt_allreduce_create(&r->allreduce, &r->messages);
 }
 
+/* Two shards need no exponents: their sum is the same in either order. */
+static const dt_wire_kind *wire_used(const dt_work *work) {
+    return work->shards <= 2 ? &dt_wire_f32 : dt_wire_of(work->wire);
+}
+
 dt_status dt_reduce_create(dt_reducer **out, dt_node *node, const dt_kernels *kernels, const dt_table *table,
-                           int64_t shards, int64_t shards_per_rank, dt_wire wire) {
+                           const dt_work *work) {
     *out = NULL;
     dt_reducer *r = dt_alloc(1, sizeof *r);
     DT_TRY(dt_comm_agree(dt_node_comm(node), r ? dt_ok() : dt_fail_memory("the reducer", sizeof *r)));
-    const dt_wire_kind *asked = dt_wire_of(wire), *used = shards <= 2 ? &dt_wire_f32 : asked;
+    const int64_t shards = work->shards;
+    const dt_wire_kind *asked = dt_wire_of(work->wire), *used = wire_used(work);
     bool stateful = asked->limit > 0; /* has exponents even while it needs none, lest more shards come later */
-    *r = (dt_reducer){.kernels = kernels, .table = table, .shards = shards};
+    *r = (dt_reducer){.kernels = kernels, .table = table, .shards = shards, .parts = work->parts};
+    r->kept_room = work->parts.most > 0 ? room_of(table, &work->parts) : 0;
     r->messages = (dt_messages){.node = node, .kernels = kernels, .wire = used, .total = table->total};
     r->buckets = has_exponents(r) ? (size_t)table->count * DT_ROOM_BUCKETS : 0;
     r->coarse = has_exponents(r) ? dt_exponent_coarse(used->limit, shards) : 0;
     r->most = has_exponents(r) ? INFINITY : (double)FLT_MAX / (double)shards;
     r->messages.head = r->buckets + DT_FLAG_COUNT;
     dt_messages_choose_slice(&r->messages);
-    dt_status status = dt_comm_agree(dt_node_comm(node), alloc_own(r, shards_per_rank, stateful));
+    dt_status status = dt_comm_agree(dt_node_comm(node), alloc_own(r, work->shards_per_rank, stateful));
     if (status.code == DT_OK) status = alloc_shared(r);
     if (status.code != DT_OK) {
         dt_reduce_destroy(r);
@@ -167,9 +191,23 @@ static dt_real *gradient_of_shard(const dt_reducer *r) {
     return has_exponents(r) || r->added > 0 ? r->shard : own_words(r, 0);
 }
 
+bool dt_reduce_in_parts(const dt_reducer *r, dt_real **kept) {
+    *kept = r->parts.kept >= 0 ? r->shard : NULL;
+    return r->parts.most > 0 && gradient_of_shard(r) == r->shard;
+}
+
 dt_real *dt_reduce_next(dt_reducer *r) {
+    dt_real *kept;
     r->pending = r->table->count;
-    return gradient_of_shard(r);
+    return gradient_of_shard(r) + (dt_reduce_in_parts(r, &kept) ? r->kept_room : 0);
+}
+
+/* The gradient of a tensor in the part, or the whole, that begins at `begin`. */
+static const dt_real *gradient_of(const dt_reducer *r, const dt_tensor *t, size_t begin) {
+    dt_real *kept;
+    if (!dt_reduce_in_parts(r, &kept)) return gradient_of_shard(r) + t->offset;
+    bool begins_kept = kept && r->table->tensors[r->parts.kept].offset == begin;
+    return r->shard + (begins_kept ? 0 : r->kept_room) + (t->offset - begin);
 }
 
 static void find_not_finite(dt_reducer *r, int tensor) {
@@ -179,10 +217,10 @@ static void find_not_finite(dt_reducer *r, int tensor) {
 
 /* The shard is judged, not the sum, whose bits may be infinite on one number of ranks alone: none of the shards may
  * have more than its share of what a float holds. */
-static void add_tensor(dt_reducer *r, int tensor) {
+static void add_tensor(dt_reducer *r, int tensor, size_t begin) {
     const dt_tensor *t = &r->table->tensors[tensor];
     int k = has_exponents(r) ? r->exponents[tensor].k : 0;
-    double largest = r->messages.wire->encode(r->kernels, own_words(r, t->offset), gradient_of_shard(r) + t->offset,
+    double largest = r->messages.wire->encode(r->kernels, own_words(r, t->offset), gradient_of(r, t, begin),
                                               (int64_t)t->count, k, r->added == 0);
     if (!(largest < r->most)) {
         find_not_finite(r, tensor);
@@ -197,7 +235,7 @@ static void add_tensor(dt_reducer *r, int tensor) {
 static void add_from(dt_reducer *r, size_t begin) {
     while (r->pending > 0 && r->table->tensors[r->pending - 1].offset >= begin) {
         r->pending--;
-        add_tensor(r, r->pending);
+        add_tensor(r, r->pending, begin);
     }
 }
 
@@ -225,8 +263,10 @@ dt_status dt_reduce_finish(dt_reducer *r, bool *redo) {
     if (r->added == 0) memset(own_words(r, 0), 0, r->table->total * r->messages.wire->word);
     if (r->shards == 2 && r->added == 1 && dt_comm_size(dt_node_comm(r->messages.node)) == 1) {
         /* the other shard is empty: add its zeros, as another rank would, or a -0 would stay one here only */
-        memset(r->shard, 0, r->table->total * sizeof *r->shard);
-        r->kernels->add(own_words(r, 0), r->shard, (int64_t)r->table->total);
+        const size_t zeros = shard_elements(r), total = r->table->total;
+        memset(r->shard, 0, zeros * sizeof *r->shard);
+        for (size_t at = 0; at < total; at += zeros)
+            r->kernels->add(own_words(r, at), r->shard, (int64_t)(total - at < zeros ? total - at : zeros));
     }
     DT_TRY(dt_allreduce_finish(r->allreduce, &r->head));
     if (!has_exponents(r) || dt_reduce_raised(r, DT_FLAG_NOT_FINITE) > 0) return dt_ok();
@@ -301,7 +341,15 @@ void dt_reduce_traffic(const dt_reducer *r, size_t *shared, size_t *crossing) {
 void dt_reduce_memory(const dt_reducer *r, size_t *shared, size_t *own) {
     *shared = r->messages.stride * (size_t)dt_node_size(r->messages.node);
     *own = dt_allreduce_memory(r->allreduce);
-    if (r->shard) *own += r->table->total * sizeof *r->shard;
+    if (r->shard) *own += shard_elements(r) * sizeof *r->shard;
+}
+
+size_t dt_reduce_planned(const dt_table *table, const dt_work *work) {
+    const dt_wire_kind *wire = wire_used(work);
+    size_t bytes = table->total * wire->word;
+    if (wire->limit == 0 && work->shards_per_rank <= 1) return bytes;
+    size_t floats = work->parts.most > 0 ? room_of(table, &work->parts) + work->parts.most : table->total;
+    return bytes + floats * sizeof(dt_real);
 }
 
 const char *dt_reduce_not_finite(const dt_reducer *r) {

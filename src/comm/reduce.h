@@ -15,10 +15,23 @@
 
 typedef struct dt_reducer dt_reducer;
 
-/* Collective. For gradients of `table`'s arena, cut into `shards` of which a rank owns at most `shards_per_rank`.
- * `node`, `kernels` and `table` outlive the reducer. */
+/* The parts in which a shard's gradient is computed, from its end on: one is final, and in the message, before the next
+ * is begun, which takes its place. */
+typedef struct dt_parts {
+    size_t most; /* elements of the largest part; 0: a gradient is computed as a whole */
+    int kept;    /* a tensor that more than one part adds to, the last of them the one it begins; -1: there is none */
+} dt_parts;
+
+/* What a rank computes. */
+typedef struct dt_work {
+    int64_t shards, shards_per_rank; /* of a batch, and of them at most */
+    dt_wire wire;
+    dt_parts parts;
+} dt_work;
+
+/* Collective. For gradients of `table`'s arena. `node`, `kernels` and `table` outlive the reducer. */
 dt_status dt_reduce_create(dt_reducer **out, dt_node *node, const dt_kernels *kernels, const dt_table *table,
-                           int64_t shards, int64_t shards_per_rank, dt_wire wire);
+                           const dt_work *work);
 void dt_reduce_destroy(dt_reducer *reducer); /* accepts NULL */
 
 #define DT_WIRE_EXPONENTS "wire_exponents" /* its name */
@@ -30,11 +43,15 @@ void dt_reduce_forget(dt_reducer *reducer);
 
 /* A step begins: nothing has been added, no flag is raised. */
 void dt_reduce_begin(dt_reducer *reducer);
-/* Where the next shard's gradient [table->total] is to be written; every element must be. Borrowed. */
+/* Where the next shard's gradient [table->total] is to be written; every element must be. Borrowed. Where it comes in
+ * parts, each of them is written there, element 0 the part's first, and dt_reduce_ready is called after each. */
 dt_real *dt_reduce_next(dt_reducer *reducer);
+/* Whether that one comes in parts; *kept: where the gradient of the kept tensor is to be, and behind it what else is in
+ * its part; NULL: there is none. */
+bool dt_reduce_in_parts(const dt_reducer *reducer, dt_real **kept);
 /* In the buffer of dt_reduce_next every element from `begin` on is final: they can be worked on while the others are
  * computed. `begin` falls from call to call. `last`: no further shard of this rank follows in this step. Need not be
- * called. */
+ * called where a gradient is computed as a whole. */
 void dt_reduce_ready(dt_reducer *reducer, size_t begin, bool last);
 /* The buffer of dt_reduce_next now holds a shard's gradient. */
 void dt_reduce_add(dt_reducer *reducer);
@@ -76,6 +93,8 @@ void dt_reduce_traffic(const dt_reducer *reducer, size_t *shared, size_t *crossi
 
 /* Bytes that the ranks of a node have in common for it, and that this rank has to itself. */
 void dt_reduce_memory(const dt_reducer *reducer, size_t *shared, size_t *own);
+/* Bytes a rank will take, in a node of many ranks or few. */
+size_t dt_reduce_planned(const dt_table *table, const dt_work *work);
 
 /* The name of a tensor whose gradient was not finite on this rank in this step; NULL when none was. */
 const char *dt_reduce_not_finite(const dt_reducer *reducer);

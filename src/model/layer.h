@@ -105,7 +105,10 @@ static inline bool dt_param_is_frozen(const dt_layer *layer, int i) {
 }
 /* Where a pass wants the gradient of a layer's own parameter; NULL: nowhere, for it has none. */
 static inline dt_real *dt_param_gradient(const dt_layer *layer, const dt_pass *pass, int i) {
-    return dt_param_is_frozen(layer, i) ? NULL : DT_PARAM(layer, pass->grads, i);
+    const dt_tensor *tensor = &layer->table->tensors[layer->param[i]];
+    if (tensor->flags & DT_TENSOR_FROZEN) return NULL;
+    if (pass->grads_in_parts && tensor->flags & DT_TENSOR_SHARED) return pass->grads_kept;
+    return pass->grads + (tensor->offset - pass->grads_begin);
 }
 /* Whether there is anything to train in the layer, not counting layers in it. */
 static inline bool dt_layer_is_trained(const dt_layer *layer) {

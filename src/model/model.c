@@ -207,6 +207,26 @@ dt_status dt_model_resolved(const dt_model *model, dt_yaml **out) {
     return status;
 }
 
+void dt_model_parts(const dt_model *model, size_t *most, int *kept) {
+    const dt_sequence *sequence = &model->sequence;
+    size_t end = model->table.trained;
+    *most = 0;
+    *kept = -1;
+    for (int i = sequence->count - 1; i >= 0; i--) {
+        const dt_layer *layer = &sequence->layers[i];
+        size_t own = end - layer->begin;
+        if (dt_layer_begins_kept(layer)) own -= model->table.tensors[layer->param[0]].count;
+        if (own > *most) *most = own;
+        end = layer->begin;
+    }
+    for (int i = 0, trained = 0; i < model->table.count; i++) {
+        unsigned flags = model->table.tensors[i].flags;
+        if (flags & DT_TENSOR_FROZEN) continue;
+        if (flags & DT_TENSOR_SHARED) *kept = trained;
+        trained++;
+    }
+}
+
 void dt_model_init(const dt_model *model, dt_real *weights, uint64_t seed) {
     memset(weights, 0, model->table.total * sizeof *weights);
     dt_sequence_init(&model->sequence, weights, seed);
@@ -243,6 +263,7 @@ static void run_head(const dt_model *model, dt_pass pass, const dt_batch *batch,
                      dt_tally *tally) {
     const dt_layer *head = &model->head;
     int64_t positions = batch->rows * model->spec.targets, width = head->in.dim[0];
+    pass = dt_pass_of_layer(&pass, head);
     for (int64_t at = 0; at < positions; at += model->chunk) {
         pass.rows = positions - at < model->chunk ? positions - at : model->chunk;
         dt_alive();

@@ -67,9 +67,15 @@ typedef struct dt_pass {
     const dt_real *weights;     /* arena */
     const dt_bf16 *weights16;   /* the same, rounded; where the model was created for bf16 */
     dt_real *grads;             /* [table.trained] of an arena; NULL outside training */
-    const dt_real *tokens;      /* [rows, positions]: the model's input where it is token ids; set by the model */
-    int64_t positions;          /* of a sample of tokens */
-    int64_t position;           /* of the one position that is computed, when decoding */
+    /* Or they come in parts, a layer of the model's list at a time, each in the place of the one before, once `ready`
+     * has been told of that; the gradient of the tensor two layers use has a place of its own, and behind it what else
+     * the first of them has. Elements: dt_model_parts. */
+    bool grads_in_parts;
+    dt_real *grads_kept;
+    size_t grads_begin;    /* of the part: the element of the arena that grads[0] is; set by the model */
+    const dt_real *tokens; /* [rows, positions]: the model's input where it is token ids; set by the model */
+    int64_t positions;     /* of a sample of tokens */
+    int64_t position;      /* of the one position that is computed, when decoding */
     /* State that rows carry from one batch to the next, [rows, dt_model_state_width]: what it was (NULL: zeros), and
      * where what it becomes is written (NULL: nowhere). */
     const dt_real *state_in;
@@ -116,6 +122,10 @@ bool dt_model_bounded(const dt_model *model);
 
 /* model.layers with every default filled in, to dt_yaml_destroy. */
 dt_status dt_model_resolved(const dt_model *model, dt_yaml **out);
+
+/* Of gradients that come in parts: elements of the largest part, and which of the tensors that are trained is kept (-1:
+ * none). */
+void dt_model_parts(const dt_model *model, size_t *most, int *kept);
 
 /* Initial weights from a seed: a pure function of (model, seed). */
 void dt_model_init(const dt_model *model, dt_real *weights, uint64_t seed);

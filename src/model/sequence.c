@@ -175,6 +175,21 @@ static const dt_real *input_of(const dt_sequence *sequence, int i, const dt_real
     return i > 0 ? sequence->layers[i - 1].output : x;
 }
 
+bool dt_layer_begins_kept(const dt_layer *layer) {
+    if (layer->param_count == 0) return false;
+    const dt_tensor *first = &layer->table->tensors[layer->param[0]];
+    bool shared = first->flags & DT_TENSOR_SHARED && !(first->flags & DT_TENSOR_FROZEN);
+    return shared && first->offset == layer->begin;
+}
+
+dt_pass dt_pass_of_layer(const dt_pass *pass, const dt_layer *layer) {
+    dt_pass own = *pass;
+    if (!pass->grads_in_parts) return own;
+    own.grads = dt_layer_begins_kept(layer) ? pass->grads_kept : pass->grads;
+    own.grads_begin = layer->begin;
+    return own;
+}
+
 dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x, dt_real *dy,
                               bool wants_dx) {
     int last = last_visited(sequence, wants_dx);
@@ -183,8 +198,9 @@ dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, 
         if (layer->view) continue;
         dt_real *dx = layer->in_place ? dy : sequence->gradient[dy == sequence->gradient[0]];
         if (i == last && !wants_dx) dx = NULL;
+        dt_pass own = sequence->outermost ? dt_pass_of_layer(pass, layer) : *pass;
         double began = dt_trace_begin();
-        layer->kind->backward(layer, pass, input_of(sequence, i, x), input_of(sequence, i + 1, x), dy, dx);
+        layer->kind->backward(layer, &own, input_of(sequence, i, x), input_of(sequence, i + 1, x), dy, dx);
         dt_trace_end(layer->trace[1], began, layer->flops * (double)pass->rows * (dx ? 2 : 1));
         dt_alive_layer();
         if (sequence->outermost && pass->ready) pass->ready(pass->ready_context, layer->begin);

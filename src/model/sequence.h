@@ -32,6 +32,10 @@ void dt_sequence_init(const dt_sequence *sequence, dt_real *weights, uint64_t se
 
 /* The last layer's output; x is not modified. */
 const dt_real *dt_sequence_forward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x);
+/* Whether a layer's tensors begin with one that another layer has added to before. */
+bool dt_layer_begins_kept(const dt_layer *layer);
+/* The pass as a layer of the model's list sees it: gradients that come in parts are its own. */
+dt_pass dt_pass_of_layer(const dt_pass *pass, const dt_layer *layer);
 /* Parameter gradients from dy (overwritten), and the gradient of x, borrowed until another list of the same depth goes
  * back, when `wants_dx`; else NULL, and layers before the first that is trained are left out. */
 dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x, dt_real *dy,

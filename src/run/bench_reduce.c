@@ -29,7 +29,8 @@ static dt_status stage_open(stage *s, int64_t elements, int64_t most, int64_t sh
     for (int i = 0; i < s->optimizer.slot_count && status.code == DT_OK; i++)
         s->optimizer.slots[i].data = dt_node_alloc(s->node, s->table.total, sizeof(dt_real), &status);
     DT_TRY(status);
-    return dt_reduce_create(&s->reducer, s->node, s->kernels, &s->table, shards, (shards + ranks - 1) / ranks, wire);
+    dt_work work = {.shards = shards, .shards_per_rank = (shards + ranks - 1) / ranks, .wire = wire};
+    return dt_reduce_create(&s->reducer, s->node, s->kernels, &s->table, &work);
 }
 
 static void stage_close(stage *s) {

@@ -50,6 +50,7 @@ void dt_step_shard(dt_step *step, dt_trainee *trainee, int64_t shard) {
                     .weights16 = trainee->weights16,
                     .grads = dt_reduce_next(trainee->reducer),
                     .ready_context = trainee->reducer};
+    pass.grads_in_parts = dt_reduce_in_parts(trainee->reducer, &pass.grads_kept);
     int64_t at_once = recipe->train.micro_batch > 0 ? recipe->train.micro_batch : count;
     for (int64_t done = 0; done < count; done += at_once) {
         int64_t rows = count - done < at_once ? count - done : at_once;

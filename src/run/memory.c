@@ -29,9 +29,10 @@ dt_status dt_memory_of_rank(dt_comm *comm, size_t *out) {
 }
 
 dt_status dt_trainee_check_memory(const dt_trainee *trainee, const dt_session *session, const dt_source *source,
-                                  size_t memory) {
+                                  const dt_course *course, size_t memory) {
     double weights = (double)trainee->table->total * sizeof *trainee->weights, ranks = dt_comm_node_size(session->comm);
-    double gradient = (double)trainee->table->trained * sizeof *trainee->weights;
+    dt_work work = dt_trainee_work(trainee, session, course);
+    double gradient = (double)dt_reduce_planned(&trainee->optimizer.table, &work);
     double kept = (weights + (double)dt_optimizer_bytes(&trainee->optimizer)) /
                   ranks; /* one copy on a machine, if it can be shared */
     double input = (double)trainee->rows_at_once * (double)bytes_of_sample(trainee, source),

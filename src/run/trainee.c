@@ -52,7 +52,7 @@ dt_status dt_trainee_plan_model(dt_trainee *trainee, const dt_session *session, 
     DT_TRY(check_measure(recipe, &data->train));
     DT_TRY(
         dt_optimizer_plan(&trainee->optimizer, trainee->kernels, &recipe->optimizer, recipe->groups, trainee->table));
-    DT_TRY(dt_trainee_check_memory(trainee, session, &data->train, plan->memory));
+    DT_TRY(dt_trainee_check_memory(trainee, session, &data->train, course, plan->memory));
     return dt_batch_create(&trainee->batch, &trainee->index, &data->train, trainee->rows_at_once);
 }
 
@@ -61,7 +61,6 @@ dt_status dt_trainee_share(dt_trainee *trainee, const dt_session *session, const
     const dt_recipe *recipe = session->recipe;
     const size_t total = trainee->table->total,
                  blocks = (trainee->table->trained + DT_TABLE_BLOCK - 1) / DT_TABLE_BLOCK;
-    int64_t ranks = dt_comm_size(session->comm);
     dt_status status;
     trainee->weights = dt_node_alloc(node, total, sizeof *trainee->weights, &status);
     if (status.code == DT_OK && recipe->compute.precision == DT_PRECISION_BF16)
@@ -75,8 +74,8 @@ dt_status dt_trainee_share(dt_trainee *trainee, const dt_session *session, const
     DT_TRY(status);
     DT_TRY(dt_recurrent_state_open(&trainee->recurrent_state, session->comm, node, course->streams,
                                    dt_model_state_width(trainee->model), course->shards));
-    DT_TRY(dt_reduce_create(&trainee->reducer, node, trainee->kernels, &optimizer->table, course->shards,
-                            (course->shards + ranks - 1) / ranks, (dt_wire)recipe->reduce.wire));
+    dt_work work = dt_trainee_work(trainee, session, course);
+    DT_TRY(dt_reduce_create(&trainee->reducer, node, trainee->kernels, &optimizer->table, &work));
     if (dt_node_rank(node) == 0) dt_model_init(trainee->model, trainee->weights, (uint64_t)recipe->seed);
     dt_node_meet(node);
     return dt_ok();

@@ -39,6 +39,8 @@ typedef struct dt_trainee_plan {
  * rank, but memory may fail on one. To be closed, also after a failure. */
 dt_status dt_trainee_plan_model(dt_trainee *trainee, const dt_session *session, dt_run_data *data,
                                 const dt_course *course, const dt_trainee_plan *plan);
+/* work.c. What a rank computes of a step. */
+dt_work dt_trainee_work(const dt_trainee *trainee, const dt_session *session, const dt_course *course);
 /* Collective. What the ranks of session->node have in common of it, the weights initialised. */
 dt_status dt_trainee_share(dt_trainee *trainee, const dt_session *session, const dt_course *course);
 /* What dt_trainee_share took but the node's memory. */
@@ -56,7 +58,7 @@ bool dt_trainee_is_finite(const dt_trainee *trainee);
 dt_status dt_memory_of_rank(dt_comm *comm, size_t *out);
 /* That a trainee whose model is planned fits into `memory` bytes. */
 dt_status dt_trainee_check_memory(const dt_trainee *trainee, const dt_session *session, const dt_source *source,
-                                  size_t memory);
+                                  const dt_course *course, size_t memory);
 /* Collective. What it keeps in memory, as planned, and what the system says the process has grown by since it had
  * `before` bytes; `copy` bytes of it are for checkpoints. */
 dt_status dt_trainee_print_memory(const dt_trainee *trainee, const dt_session *session, const dt_source *source,

@@ -77,9 +77,10 @@ static void setup(void) {
     open_model();
     ranks_assert_ok(dt_node_open(&node, world, 0));
     for (int c = 0; c < COUNTS; c++)
-        for (int w = 0; w < WIRES; w++)
-            ranks_assert_ok(dt_reduce_create(&reducers[c][w], node, kernels, table, shard_counts[c], shard_counts[c],
-                                             wires[w].wire));
+        for (int w = 0; w < WIRES; w++) {
+            const dt_work work = {.shards = shard_counts[c], .shards_per_rank = shard_counts[c], .wire = wires[w].wire};
+            ranks_assert_ok(dt_reduce_create(&reducers[c][w], node, kernels, table, &work));
+        }
     weights = dt_alloc(table->total, sizeof *weights);
     gradient = dt_alloc(table->total, sizeof *gradient);
     ranks_assert_ok(dt_optimizer_plan(&optimizer, kernels, &adam, NULL, table));

@@ -39,13 +39,18 @@ typedef struct rig {
     int redone;
 } rig;
 
-static void rig_open(rig *r, dt_comm *comm, int most, int shards, dt_wire wire) {
+static void rig_open_in_parts(rig *r, dt_comm *comm, int most, int shards, dt_wire wire, dt_parts parts) {
+    const dt_work work = {.shards = shards, .shards_per_rank = shards, .wire = wire, .parts = parts};
     *r = (rig){.comm = comm};
     ranks_assert_ok(dt_node_open(&r->node, comm, most));
-    ranks_assert_ok(dt_reduce_create(&r->reducer, r->node, kernels, &table, shards, shards, wire));
+    ranks_assert_ok(dt_reduce_create(&r->reducer, r->node, kernels, &table, &work));
     dt_reduce_slice(r->reducer, &r->begin, &r->end);
     r->sum = dt_alloc(table.total, sizeof *r->sum);
     ranks_assert(r->sum != NULL);
+}
+
+static void rig_open(rig *r, dt_comm *comm, int most, int shards, dt_wire wire) {
+    rig_open_in_parts(r, comm, most, shards, wire, (dt_parts){0, -1});
 }
 
 static void rig_close(rig *r) {
@@ -188,8 +193,15 @@ static void large_table(void) {
 /* Whole numbers below 2^9: their sums are exact on every wire. */
 static void draw_whole(dt_real *g, const dt_tensor *tensor, int step, int shard, double size) {
     uint32_t factor = 2654435761U + 2U * (uint32_t)(16 * step + shard);
-    for (uint32_t i = 0; i < tensor->count; i++)
-        g[tensor->offset + i] = (dt_real)size * (dt_real)((int32_t)((i * factor) >> 22) - 512);
+    for (uint32_t i = 0; i < tensor->count; i++) g[i] = (dt_real)size * (dt_real)((int32_t)((i * factor) >> 22) - 512);
+}
+
+/* Where the gradient of a tensor goes: by parts of which each is a tensor, or e, d, c and then what is kept with b. */
+static dt_real *place_of(const rig *r, dt_real *g, int tensor) {
+    dt_real *kept;
+    if (!dt_reduce_in_parts(r->reducer, &kept)) return g + table.tensors[tensor].offset;
+    if (!kept || tensor > 1) return g;
+    return kept + table.tensors[tensor].offset;
 }
 
 /* A step of a gradient that is computed from its end on, by ranks of different speed. */
@@ -204,9 +216,11 @@ static void early_step(rig *r, int step) {
             dt_real *g = dt_reduce_next(r->reducer);
             for (int t = table.count - 1; t >= 0; t--) {
                 const dt_tensor *tensor = &table.tensors[t];
-                draw_whole(g, tensor, step, (int)s, now->size);
-                if (now->not_finite && s == 0 && t == 1) g[tensor->offset] = (dt_real)NAN;
+                dt_real *to = place_of(r, g, t), *kept;
+                draw_whole(to, tensor, step, (int)s, now->size);
+                if (now->not_finite && s == 0 && t == 1) to[0] = (dt_real)NAN;
                 if (dt_comm_rank(r->comm) == step % dt_comm_size(r->comm)) usleep(500);
+                if (t == 1 && dt_reduce_in_parts(r->reducer, &kept) && kept) continue;
                 dt_reduce_ready(r->reducer, tensor->offset, s + 1 == end);
             }
             dt_reduce_add(r->reducer);
@@ -241,12 +255,15 @@ static dt_real *large_sums(dt_wire wire, int *redone) {
     return sums;
 }
 
+/* As a whole; in parts; and in parts with the first tensor kept. */
+static const dt_parts large_parts[] = {{0, -1}, {250016, -1}, {250016, 0}};
+
 static void large_gradients_cross(dt_wire wire, int smallest, int largest) {
     int redone;
     dt_real *sums = large_sums(wire, &redone);
     for (int most = smallest; most <= largest; most++) {
         rig many;
-        rig_open(&many, world, most, SHARDS, wire);
+        rig_open_in_parts(&many, world, most, SHARDS, wire, large_parts[most % 3]);
         for (int step = 0; step < LARGE_STEPS; step++) {
             early_step(&many, step);
             const dt_real *wanted = sums + (size_t)step * table.total + many.begin;

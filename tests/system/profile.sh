@@ -55,11 +55,25 @@ unset MALLOC_PERTURB_ # meson sets it: then the C library writes to what it give
 run 8 train large.yaml --run large --profile
 expect_code 75 "a large model on 8 ranks"
 expect_in "$out" '^  planned [0-9.]+ MB, 12.0 bytes a parameter but for' "weights and moments are there once"
+cp "$out" large.profile
 read -r planned grown < <(sed -nE 's/^  planned ([0-9.]+) MB.*grown by ([0-9.]+) MB$/\1 \2/p' "$out")
 if awk -v p="$planned" -v g="$grown" 'BEGIN {exit !(g > 0.95 * p && g < p + 80)}'; then
     pass "it takes $grown MB where $planned are planned"
 else
     fail "it takes $grown MB where $planned are planned"
+fi
+
+# A rank has room for the gradient of the largest layer, 3.6 million parameters, beside its message; for that of all where a shard is
+# computed in pieces, which are added up in floats.
+own_gradient() { sed -nE 's/^  gradient +[0-9.]+ +([0-9.]+) .*/\1/p' "$1"; }
+layer=$(own_gradient large.profile)
+run 1 train large.yaml --run pieces --profile --set train.micro_batch=1
+expect_code 75 "shards in pieces"
+whole=$(own_gradient "$out")
+if awk -v l="$layer" -v w="$whole" 'BEGIN {exit !(l > 14.3 && l < 14.6 && w > 20.4 && w < 20.6)}'; then
+    pass "a rank has $layer MB for the largest layer, $whole MB where it needs all"
+else
+    fail "a rank has $layer MB for the largest layer, $whole MB where it needs all"
 fi
 
 run 2 bench --set "data.file=$data" --steps 10
