@@ -114,6 +114,16 @@ static bool print_strings(walk *w, const char *path) {
     return true;
 }
 
+/* Of a checkpoint's chain of digests: links, step and digest of the newest, its value. */
+static void print_chain(walk *w, const char *path, const dt_h5_info *info) {
+    uint64_t chain[4];
+    if (strcmp(path, "/state/chain") != 0 || info->dtype != DT_U64 || dt_shape_count(&info->shape) != 4) return;
+    if (dt_h5_read_rows(w->file, path, DT_U64, 0, 4, chain).code != DT_OK || chain[0] == 0) return;
+    say(w, "      %llu link%s; the newest, of step %llu, is %016llx, of the digest %016llx",
+        (unsigned long long)chain[0], chain[0] == 1 ? "" : "s", (unsigned long long)chain[1],
+        (unsigned long long)chain[3], (unsigned long long)chain[2]);
+}
+
 static void print_dataset(walk *w, const char *path) {
     if (print_strings(w, path)) return;
     dt_h5_info info;
@@ -128,6 +138,7 @@ static void print_dataset(walk *w, const char *path) {
     int64_t count = dt_shape_count(&info.shape);
     say(w, "  %-40s %-8s %s%s", name, dt_dtype_name(info.dtype), shape,
         info.contiguous ? "" : "  chunked or compressed");
+    print_chain(w, path, &info);
     w->elements += count;
     w->bytes += count * (int64_t)dt_dtype_size(info.dtype);
 }

@@ -215,6 +215,9 @@ const dt_field dt_recipe_fields[] = {
      .help = "between two lines of progress"},
     {ROW("train.check_every", INT, train.check_every, "500"), .max = 1e12,
      .help = "steps between two comparisons of the replicas (see reduce.path), made before checkpoints too; 0: then alone"},
+    {ROW("train.chain", INT, train.chain, "500"), .max = 1e12,
+     .help = "steps between two links of the chain of digests (/state/chain in checkpoints), by which two runs are compared "
+             "step by step; 0: there is none"},
     {ROW("train.timeout", REAL, train.timeout, "300"), .max = 1e6,
      .help = "seconds a rank may be at one thing before the job ends and names it; 0: no limit"},
     {ROW("train.lease", REAL, train.lease, "30"), .min = 1, .max = 3600,

@@ -177,6 +177,16 @@ static dt_status check(dt_run *run, bool now) {
                                recurrent->extra, run->snapshot.step);
 }
 
+/* A link of the chain, of the state that a checkpoint of this step has. */
+static dt_status link_chain(dt_run *run) {
+    const int64_t every = run->session.recipe->train.chain;
+    dt_ledger *ledger = &run->ledger;
+    if (every == 0 || ledger->position.step % every != 0) return dt_ok();
+    DT_TRY(dt_chain_add(&run->chain, &run->session, &run->trainee, ledger, dt_snapshot_state(&run->snapshot, ledger)));
+    if (run->session.first) dt_records_link(&run->progress.records, &ledger->chain);
+    return dt_ok();
+}
+
 /* A checkpoint comes before the evaluation, and again after it where that found the best, or the last. */
 dt_status dt_run_after_step(dt_run *run, bool *stop) {
     const dt_recipe *recipe = run->session.recipe;
@@ -194,6 +204,7 @@ dt_status dt_run_after_step(dt_run *run, bool *stop) {
     bool publishes = last || stops || due;
     DT_TRY(check(run, publishes));
     if (evaluates) owe_evaluation(run, true);
+    DT_TRY(link_chain(run));
     if (publishes) DT_TRY(last || stops || evaluates ? dt_run_publish(run) : publish_beside(run));
     if (evaluates && !told) {
         DT_TRY(evaluate_step(run, publishes, &better, stop));

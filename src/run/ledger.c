@@ -7,7 +7,7 @@
 
 #include "use/computed.h"
 
-enum { EPOCH_SUMS, LAST_SUMS, BEST_VALUE };
+enum { EPOCH_SUMS, LAST_SUMS, BEST_VALUE, CHAIN };
 
 dt_status dt_ledger_gather(dt_ledger *ledger, const dt_ranks *ranks, dt_tally *interval) {
     dt_tally all = ledger->local, before = ledger->epoch;
@@ -99,6 +99,7 @@ void dt_ledger_put(dt_ledger *ledger, dt_extra *out, dt_beside *beside) {
     out[3] = (dt_extra){"skips", DT_I64, sizeof ledger->skips / sizeof(int64_t), &ledger->skips};
     beside[EPOCH_SUMS].array = sums("epoch_sums", &ledger->epoch);
     beside[LAST_SUMS].array = sums("last_sums", &ledger->last);
+    beside[CHAIN].array = (dt_extra){"chain", DT_U64, sizeof ledger->chain / sizeof(uint64_t), &ledger->chain};
     beside[BEST_VALUE].array = (dt_extra){"best_value", DT_F64, 1, &ledger->best_value};
 }
 
@@ -113,5 +114,6 @@ dt_status dt_ledger_take(dt_ledger *ledger, const dt_beside *beside, const char 
     DT_TRY(settle_sums(&ledger->epoch, beside[EPOCH_SUMS].found, path));
     DT_TRY(settle_sums(&ledger->last, beside[LAST_SUMS].found, path));
     if (!beside[BEST_VALUE].found) ledger->best_value = ledger->best.value;
+    if (!beside[CHAIN].found) ledger->chain = (dt_link){0};
     return dt_ok();
 }

@@ -20,6 +20,14 @@ typedef struct dt_skips {
     int64_t count, in_a_row;     /* steps passed over so far, for whatever reason; up to now without a break */
 } dt_skips;
 
+/* The newest link of the chain of digests (chain.h). */
+typedef struct dt_link {
+    uint64_t links;  /* there are so many; 0: none yet */
+    uint64_t step;   /* of the newest */
+    uint64_t digest; /* of the trained state at that step */
+    uint64_t value;  /* of the link: what the whole chain up to there comes to */
+} dt_link;
+
 typedef struct dt_ledger {
     dt_position position;
     dt_tally epoch; /* of the epoch in progress, all ranks, up to the last gathering */
@@ -27,6 +35,7 @@ typedef struct dt_ledger {
     dt_best_so_far best;
     double best_value; /* best.value, unrounded */
     dt_skips skips;
+    dt_link chain;
     /* not in checkpoints: */
     dt_tally local;      /* this rank's samples since the last gathering */
     dt_tally test;       /* of the last evaluation */
@@ -59,7 +68,7 @@ bool dt_ledger_owes_evaluation(const dt_ledger *ledger);
 
 /* Where it is in a checkpoint: rows that are part of the digest, into out[DT_LEDGER_EXTRAS], and those that are beside
  * it, into beside[DT_LEDGER_BESIDE]. They point into the ledger. */
-enum { DT_LEDGER_EXTRAS = 4, DT_LEDGER_BESIDE = 3 };
+enum { DT_LEDGER_EXTRAS = 4, DT_LEDGER_BESIDE = 4 };
 void dt_ledger_put(dt_ledger *ledger, dt_extra *out, dt_beside *beside);
 /* After such rows were loaded from `path`: what an older file lacks is filled in, what makes no sense refused. */
 dt_status dt_ledger_take(dt_ledger *ledger, const dt_beside *beside, const char *path);

@@ -33,13 +33,16 @@ static const char *const validated_columns[] = {"step",
 /* Ranks that others waited for, a few an interval; seconds that they computed, and all ranks did on the average. */
 static const char *const late_columns[] = {"step", "rank", "busy", "busy_mean", NULL};
 
+/* Numbers of 64 bits, in halves that a double holds. */
+static const char *const chain_columns[] = {"step", "digest_high", "digest_low", "link_high", "link_low", NULL};
+
+enum { SERIES_TRAIN, SERIES_EPOCH, SERIES_LATE, SERIES_CHAIN, SERIES_COUNT };
 #define SERIES(epoch)                                                                                                  \
     {                                                                                                                  \
-        {"train", train_columns}, {"epoch", epoch}, {                                                                  \
-            "late", late_columns                                                                                       \
+        {"train", train_columns}, {"epoch", epoch}, {"late", late_columns}, {                                          \
+            "chain", chain_columns                                                                                     \
         }                                                                                                              \
     }
-enum { SERIES_TRAIN, SERIES_EPOCH, SERIES_LATE, SERIES_COUNT };
 static const dt_metrics_series tested[SERIES_COUNT] = SERIES(epoch_columns);
 static const dt_metrics_series validated[SERIES_COUNT] = SERIES(validated_columns);
 enum { TRAIN_SECONDS = 2 }; /* its column */
@@ -118,6 +121,12 @@ void dt_records_evaluation(dt_records *records, const dt_epoch_figures *f) {
                     f->test_accuracy, f->test_top5, f->test_mae,   f->test_perplexity, f->test_bits_per_char,
                     f->seconds};
     append(records, SERIES_EPOCH, row);
+}
+
+void dt_records_link(dt_records *records, const dt_link *link) {
+    double row[] = {(double)link->step, (double)(link->digest >> 32), (double)(link->digest & UINT32_MAX),
+                    (double)(link->value >> 32), (double)(link->value & UINT32_MAX)};
+    append(records, SERIES_CHAIN, row);
 }
 
 double dt_records_seconds(const dt_records *records) {

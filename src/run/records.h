@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "config/recipe.h"
 #include "late.h"
+#include "ledger.h"
 #include "store/metrics.h"
 
 typedef struct dt_records {
@@ -36,6 +37,7 @@ dt_status dt_records_open(dt_records *records, const char *directory, dt_split j
 /* Says how many rows were lost. */
 void dt_records_close(dt_records *records);
 /* A row that cannot be written is lost, and the run goes on. */
+void dt_records_link(dt_records *records, const dt_link *link);
 void dt_records_interval(dt_records *records, const dt_interval *figures);
 void dt_records_evaluation(dt_records *records, const dt_epoch_figures *figures);
 /* The seconds of the run up to its last record; 0 before there is one. */

@@ -3,6 +3,7 @@
 #ifndef DTRAIN_RUN_H
 #define DTRAIN_RUN_H
 
+#include "chain.h"
 #include "limit.h"
 #include "profile.h"
 #include "progress.h"
@@ -30,6 +31,7 @@ typedef struct dt_run {
     dt_limit limit;       /* when it has to have ended */
     dt_snapshot snapshot; /* all of that as the store sees it */
     dt_replicas replicas; /* and whether all nodes have the same */
+    dt_chain chain;       /* and what it was, step by step */
     dt_progress progress; /* what is said of it */
     dt_profile profile;   /* on request */
     dt_notes notes;       /* what goes into the journal */

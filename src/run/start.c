@@ -72,7 +72,8 @@ static dt_status plan_trainee(dt_run *run, bool goes_on) {
     DT_TRY(dt_session_agree(session, resolved));
     DT_TRY(dt_nodes_open(&session->node, session->comm, &session->recipe->reduce, take_shared, give_back_shared, run));
     dt_snapshot_describe(&run->snapshot, session, &run->data, trainee, &run->ledger, run->course.shards);
-    return dt_replicas_open(&run->replicas, session, &run->snapshot.state);
+    DT_TRY(dt_replicas_open(&run->replicas, session, &run->snapshot.state));
+    return dt_chain_open(&run->chain, session, &run->snapshot.state);
 }
 
 static dt_status go_on(dt_run *run, const char *path) {

@@ -76,6 +76,11 @@ typedef struct dt_state {
 /* The digest: XXH3-64 over position, shards, seed and, in order, every section's tensors (without padding) and every
  * extra. The recipe text is not part of it, nor what is beside. A function of the state alone. */
 uint64_t dt_state_digest(const dt_state *state);
+/* The same by several who have the same state in front of them: hashes[dt_state_datasets] of datasets, of which each
+ * makes its share, as equal in bytes as whole datasets allow; and then the digest from all of them. */
+int dt_state_datasets(const dt_state *state);
+void dt_state_hash(const dt_state *state, int rank, int ranks, uint64_t *hashes);
+uint64_t dt_state_digest_of(const dt_state *state, const uint64_t *hashes);
 void dt_digest_text(uint64_t digest, char out[17]);
 
 /* What the root attributes say; recipe is to dt_free. Checks format and version. */

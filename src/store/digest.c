@@ -5,6 +5,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "base/alive.h"
 #include "store/checkpoint.h"
 #include "store_internal.h"
 
@@ -30,6 +31,31 @@ uint64_t dt_state_digest(const dt_state *state) {
         dt_item item = dt_state_item(state, i);
         dt_digest_add(&digest, item.dataset, dt_hash_bytes(item.data, item.bytes));
     }
+    return digest.value;
+}
+
+int dt_state_datasets(const dt_state *state) {
+    return dt_state_count(state);
+}
+
+void dt_state_hash(const dt_state *state, int rank, int ranks, uint64_t *hashes) {
+    size_t all = 0, before = 0;
+    for (int i = 0; i < dt_state_count(state); i++) all += dt_state_item(state, i).bytes;
+    for (int i = 0; i < dt_state_count(state); i++) {
+        dt_item item = dt_state_item(state, i);
+        double middle = (double)before + (double)item.bytes / 2;
+        int turn = all > 0 ? (int)(middle / (double)all * ranks) : 0;
+        before += item.bytes;
+        if (turn != rank) continue;
+        hashes[i] = dt_hash_bytes(item.data, item.bytes);
+        dt_alive();
+    }
+}
+
+uint64_t dt_state_digest_of(const dt_state *state, const uint64_t *hashes) {
+    dt_digest digest;
+    dt_digest_begin(&digest, &state->position, state->shards, state->seed);
+    for (int i = 0; i < dt_state_count(state); i++) dt_digest_add(&digest, dt_state_item(state, i).dataset, hashes[i]);
     return digest.value;
 }
 

@@ -164,7 +164,7 @@ static double round_sum(merging *m) {
 /* What tells of the first one's way through its data, and would be told of the result. */
 static bool is_of_its_course(const char *name) {
     static const char *const names[] = {"epoch_tally", "last_tally", "best",           "skips", "epoch_sums",
-                                        "last_sums",   "best_value", "wire_exponents", NULL};
+                                        "last_sums",   "best_value", "wire_exponents", "chain", NULL};
     for (const char *const *each = names; *each; each++)
         if (strcmp(*each, name) == 0) return true;
     return false;
