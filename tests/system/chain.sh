@@ -72,6 +72,13 @@ if [[ $(diff links links1 | grep -c '^<') == 4 && $(head -4 links) == "$(head -4
 else
     fail "which links differ: $(diff links links1)"
 fi
+run 3 train net.yaml --run coarse --set train.chain=8
+chain links coarse >links
+if [[ $(cut -d' ' -f1,2 links) == "$(awk '$1 % 8 == 0 {print $1, $2}' links1)" && -z $(cut -d' ' -f3 links | grep -Ff <(cut -d' ' -f3 links1)) ]]; then
+    pass "a link is made of those before: of the same digests, but of others between them, come other links"
+else
+    fail "links every 8 steps: $(cat links)"
+fi
 run 1 inspect "$(newest on1)"
 expect_in "$out" "8 links; the newest, of step 32, is $link, of the digest [0-9a-f]{16}" "inspect shows it"
 run 1 train net.yaml --run none --set train.chain=0
