@@ -337,8 +337,8 @@ SQUARE(1, false)
 #ifndef CONV_PAIRS
 SQUARE(1, true)
 #else
-#    define square_1_true NULL
-#    define square_2_true NULL
+#    define square_1_true square_1_false /* lanes are float32 numbers everywhere */
+#    define square_2_true square_2_false
 #endif
 #if CONV_ROWS >= 9
 SQUARE(2, false)
