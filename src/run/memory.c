@@ -65,12 +65,14 @@ static void list_items(const dt_trainee *trainee, const dt_source *source, size_
 
 dt_status dt_trainee_print_memory(const dt_trainee *trainee, const dt_session *session, const dt_source *source,
                                   size_t copy, int64_t before) {
-    int64_t grown = (int64_t)dt_memory_share() - before;
+    int64_t grown = (int64_t)dt_memory_share() - before, copies = (int64_t)copy;
     int64_t total = 0, lasting = 0, machine = dt_comm_node_size(session->comm), node = dt_node_size(trainee->node);
     DT_TRY(dt_comm_sum_i64(session->comm, &grown, 1));
+    DT_TRY(
+        dt_comm_sum_i64(session->comm, &copies, 1)); /* arrays are dealt whole, so some ranks copy more than others */
     int64_t nodes = (machine + node - 1) / node;
     item items[ITEMS];
-    list_items(trainee, source, copy, items);
+    list_items(trainee, source, (size_t)(copies / dt_comm_size(session->comm)), items);
     dt_log_info("memory of a machine with %lld ranks, MB: in common, a rank, all", (long long)machine);
     for (int i = 0; i < ITEMS; i++) {
         int64_t all = nodes * (int64_t)items[i].shared + machine * (int64_t)items[i].own;
