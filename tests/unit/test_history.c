@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/append.h"
 #include "folder.h"
 #include "report/flat.h"
 #include "report/history.h"
@@ -24,14 +25,13 @@ static const char *pairs_of(const char *line) {
     snprintf(text, sizeof text, "%s", line);
     all[0] = '\0';
     for (dt_flat_begin(&at, text); dt_flat_next(&at, &pair);) {
-        char one[128];
         if (pair.kind == DT_FLAT_TEXT)
-            snprintf(one, sizeof one, "%s=%s;", pair.key, pair.text);
+            dt_append(all, sizeof all, "%s=%s;", pair.key, pair.text);
         else
-            snprintf(one, sizeof one, "%s=%s%g;", pair.key, pair.kind == DT_FLAT_BOOL ? "is " : "", pair.number);
-        strcat(all, one);
+            dt_append(all, sizeof all, "%s=%s%g;", pair.key, pair.kind == DT_FLAT_BOOL ? "is " : "", pair.number);
     }
-    return at.good ? all : strcat(all, "?");
+    if (!at.good) dt_append(all, sizeof all, "?");
+    return all;
 }
 
 START_TEST(a_flat_object_is_read_whole_or_known_not_to_be_one) {
@@ -76,14 +76,14 @@ static char given[4096];
 
 static void begin(void *context) {
     (void)context;
-    strcat(given, "begin;");
+    dt_append(given, sizeof given, "begin;");
 }
 
 static void take_row(void *context, int series, const double *values) {
     (void)context;
     for (int i = 0; wanted[series].columns[i]; i++)
-        sprintf(given + strlen(given), "%s%g", i ? "," : series ? "e" : "t", values[i]);
-    strcat(given, ";");
+        dt_append(given, sizeof given, "%s%g", i ? "," : series ? "e" : "t", values[i]);
+    dt_append(given, sizeof given, ";");
 }
 
 static dt_history *open_history(void) {
