@@ -10,7 +10,7 @@
 
 typedef uint32_t word __attribute__((may_alias));
 
-enum { MINUS_ZERO = 0x8000 };
+#define MINUS_ZERO 0x8000U
 
 /* A number rounded, above. */
 INLINE uint32_t above(dt_real x) {
