@@ -10,9 +10,9 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/dtrain-packages.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 launch/packaging/deb.sh "$work"
 for package in "$work"/*.deb; do
-    dpkg-deb -x "$package" "$work/root"
+    dpkg-deb -x "$package" "$work/unpacked"
 done
-root=$work/root/usr
+root=$work/unpacked/usr
 libraries=$(echo "$root"/lib/*-linux-gnu*)
 "$root/bin/dtrain" --version --verbose
 DTRAIN=$root/bin/dtrain "$root/share/dtrain/launch/local.sh" -n 1 --version
