@@ -10,7 +10,7 @@
 #define TEXT 512
 
 typedef struct kind {
-    char key[TEXT], last[TEXT];
+    char first[TEXT], last[TEXT];
     int64_t count, hidden;
 } kind;
 
@@ -18,22 +18,27 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static kind kinds[KINDS];
 static int kind_count;
 
-/* The text with each number as one #. */
-static void make_key(char out[TEXT], const char *text) {
-    size_t used = 0;
-    for (; *text && used + 1 < TEXT; text++) {
-        bool digit = isdigit((unsigned char)*text) != 0;
-        if (digit && used > 0 && out[used - 1] == '#') continue;
-        out[used++] = digit ? '#' : *text;
-    }
-    out[used] = '\0';
+/* Bytes of the number a text begins with, 0: none. */
+static size_t number_length(const char *text) {
+    return isdigit((unsigned char)*text) ? strspn(text, "0123456789.") : 0;
 }
 
-static kind *find(const char *key) {
+bool dt_repeats_alike(const char *a, const char *b) {
+    while (*a && *b) {
+        size_t of_a = number_length(a), of_b = number_length(b);
+        if ((of_a > 0) != (of_b > 0)) return false;
+        if (of_a == 0 && *a != *b) return false;
+        a += of_a ? of_a : 1;
+        b += of_b ? of_b : 1;
+    }
+    return *a == *b;
+}
+
+static kind *find(const char *text) {
     for (int i = 0; i < kind_count; i++)
-        if (strcmp(kinds[i].key, key) == 0) return &kinds[i];
+        if (dt_repeats_alike(kinds[i].first, text)) return &kinds[i];
     if (kind_count == KINDS) return NULL;
-    snprintf(kinds[kind_count].key, TEXT, "%s", key);
+    snprintf(kinds[kind_count].first, TEXT, "%s", text);
     return &kinds[kind_count++];
 }
 
@@ -43,10 +48,10 @@ static bool is_power_of_ten(int64_t count) {
 }
 
 bool dt_repeats_take(const char *text, int64_t *count) {
-    char key[TEXT];
-    make_key(key, text);
+    char cut[TEXT];
+    snprintf(cut, TEXT, "%s", text);
     pthread_mutex_lock(&lock);
-    kind *k = find(key);
+    kind *k = find(cut);
     *count = k ? ++k->count : 1;
     bool shows = *count <= DT_REPEATS_SHOWN || is_power_of_ten(*count);
     if (!shows) {

@@ -9,6 +9,9 @@
 
 #define DT_REPEATS_SHOWN 3
 
+/* Whether two texts are of a kind. */
+bool dt_repeats_alike(const char *a, const char *b);
+
 /* Counts a warning; *count of its kind so far, this one included. Whether it is to be shown. Any thread. */
 bool dt_repeats_take(const char *text, int64_t *count);
 /* Calls say(count, text) for each kind that was not always shown since the last call: how many were not, and its last

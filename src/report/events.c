@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "flat.h"
 #include "lines.h"
+#include "store/journal.h"
 
 struct dt_events {
     dt_event_taker taker;
@@ -59,7 +60,7 @@ dt_status dt_events_open(dt_events **out, const char *directory, dt_event_taker 
     dt_events *e = dt_alloc(1, sizeof *e);
     if (!e) return dt_fail_memory("the events of a run", sizeof *e);
     e->taker = taker;
-    dt_status status = dt_lines_create(&e->lines, directory, "journal.jsonl", (dt_lines_taker){begin, take_line, e});
+    dt_status status = dt_lines_create(&e->lines, directory, DT_JOURNAL, (dt_lines_taker){begin, take_line, e});
     if (status.code == DT_OK)
         *out = e;
     else

@@ -1,97 +1,62 @@
 #include "story.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/file.h"
-#include "flat.h"
-#include "store/journal.h"
+#include "base/repeats.h"
+#include "events.h"
 
-#define MOST_LINE 65536
-
-/* A line's pairs, as the kinds of event have them. */
-typedef struct told {
-    char event[32], text[512];
-    dt_start_told start;
-    char outcome[16], why[512], digest[32];
-    double seconds, samples_per_s, skipped;
-} told;
-
-static void take_text(told *t, const char *key, const char *text) {
-    const struct {
-        const char *key;
-        char *to;
-        size_t room;
-    } texts[] = {{"event", t->event, sizeof t->event},       {"time", t->start.time, sizeof t->start.time},
-                 {"text", t->text, sizeof t->text},          {"hosts", t->start.hosts, sizeof t->start.hosts},
-                 {"isa", t->start.isa, sizeof t->start.isa}, {"program", t->start.program, sizeof t->start.program},
-                 {"outcome", t->outcome, sizeof t->outcome}, {"why", t->why, sizeof t->why},
-                 {"digest", t->digest, sizeof t->digest}};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        if (strcmp(texts[i].key, key) == 0) snprintf(texts[i].to, texts[i].room, "%s", text);
+static double number_of(const dt_event *event, const char *key) {
+    double number = dt_event_number(event, key);
+    return isnan(number) ? 0 : number;
 }
 
-static void take_number(told *t, const char *key, double number) {
-    const struct {
-        const char *key;
-        double *to;
-    } numbers[] = {{"step", &t->start.step},
-                   {"total_steps", &t->start.total_steps},
-                   {"ranks", &t->start.ranks},
-                   {"threads", &t->start.threads},
-                   {"shards", &t->start.shards},
-                   {"samples", &t->start.samples},
-                   {"parameters", &t->start.parameters},
-                   {"flops_per_sample", &t->start.flops_per_sample},
-                   {"peak_flops", &t->start.peak_flops},
-                   {"seconds", &t->seconds},
-                   {"samples_per_s", &t->samples_per_s},
-                   {"skipped", &t->skipped}};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        if (strcmp(numbers[i].key, key) == 0) *numbers[i].to = number;
+static dt_start_told start_of(const dt_event *event) {
+    dt_start_told start = {
+        .step = number_of(event, "step"),
+        .total_steps = number_of(event, "total_steps"),
+        .ranks = number_of(event, "ranks"),
+        .threads = number_of(event, "threads"),
+        .shards = number_of(event, "shards"),
+        .samples = number_of(event, "samples"),
+        .parameters = number_of(event, "parameters"),
+        .flops_per_sample = number_of(event, "flops_per_sample"),
+        .peak_flops = number_of(event, "peak_flops"),
+    };
+    snprintf(start.time, sizeof start.time, "%s", event->time);
+    snprintf(start.hosts, sizeof start.hosts, "%s", dt_event_text(event, "hosts"));
+    snprintf(start.isa, sizeof start.isa, "%s", dt_event_text(event, "isa"));
+    snprintf(start.program, sizeof start.program, "%s", dt_event_text(event, "program"));
+    return start;
 }
 
-/* ---- events ---- */
-
-static void add_start(dt_story *s, const told *t) {
+static void add_start(dt_story *s, const dt_event *event) {
     s->all_starts++;
     if (s->start_count < DT_STORY_STARTS) s->start_count++;
-    s->starts[s->start_count - 1] = t->start;
+    s->starts[s->start_count - 1] = start_of(event);
 }
 
-static void add_checkpoint(dt_story *s, const told *t) {
+static void add_checkpoint(dt_story *s, const dt_event *event) {
     s->all_checkpoints++;
-    s->checkpoint_seconds += t->seconds;
-    snprintf(s->last_checkpoint, sizeof s->last_checkpoint, "%s", t->start.time);
+    s->checkpoint_seconds += number_of(event, "seconds");
+    snprintf(s->last_checkpoint, sizeof s->last_checkpoint, "%s", event->time);
     if (s->checkpoint_count == DT_STORY_MARKS) {
         s->checkpoint_count /= 2;
         for (int i = 0; i < s->checkpoint_count; i++) s->checkpoints[i] = s->checkpoints[2 * i + 1];
     }
-    s->checkpoints[s->checkpoint_count++] = t->start.step;
+    s->checkpoints[s->checkpoint_count++] = number_of(event, "step");
 }
 
-static bool same_kind(const char *a, const char *b) {
-    static const char numbers[] = "0123456789.";
-    while (*a && *b) {
-        size_t of_a = strspn(a, numbers), of_b = strspn(b, numbers);
-        if ((of_a > 0) != (of_b > 0)) return false;
-        if (of_a == 0 && *a != *b) return false;
-        a += of_a ? of_a : 1;
-        b += of_b ? of_b : 1;
-    }
-    return *a == *b;
-}
-
-static void add_warning(dt_story *s, const told *t) {
+static void add_warning(dt_story *s, const dt_event *event) {
+    char text[sizeof s->warnings->text];
+    snprintf(text, sizeof text, "%s", dt_event_text(event, "text"));
+    double step = number_of(event, "step");
     s->all_warnings++;
     for (int i = 0; i < s->warning_count; i++) {
-        if (!same_kind(s->warnings[i].text, t->text)) continue;
+        if (!dt_repeats_alike(s->warnings[i].text, text)) continue;
         s->warnings[i].count++;
-        s->warnings[i].last_step = t->start.step;
+        s->warnings[i].last_step = step;
         return;
     }
     if (s->warning_count == DT_STORY_WARNINGS) {
@@ -99,68 +64,43 @@ static void add_warning(dt_story *s, const told *t) {
         return;
     }
     dt_warning_told *one = &s->warnings[s->warning_count++];
-    snprintf(one->text, sizeof one->text, "%s", t->text);
+    snprintf(one->text, sizeof one->text, "%s", text);
     one->count = 1;
-    one->first_step = one->last_step = t->start.step;
+    one->first_step = one->last_step = step;
 }
 
-static void add_end(dt_story *s, const told *t) {
-    snprintf(s->outcome, sizeof s->outcome, "%s", t->outcome);
-    snprintf(s->why, sizeof s->why, "%s", t->why);
-    snprintf(s->digest, sizeof s->digest, "%s", t->digest);
-    snprintf(s->ended_at, sizeof s->ended_at, "%s", t->start.time);
-    s->end_step = t->start.step;
-    s->end_seconds = t->seconds;
-    s->end_rate = t->samples_per_s;
-    s->skipped = t->skipped;
+static void add_end(dt_story *s, const dt_event *event) {
+    snprintf(s->outcome, sizeof s->outcome, "%s", dt_event_text(event, "outcome"));
+    snprintf(s->why, sizeof s->why, "%s", dt_event_text(event, "why"));
+    snprintf(s->digest, sizeof s->digest, "%s", dt_event_text(event, "digest"));
+    snprintf(s->ended_at, sizeof s->ended_at, "%s", event->time);
+    s->end_step = number_of(event, "step");
+    s->end_seconds = number_of(event, "seconds");
+    s->end_rate = number_of(event, "samples_per_s");
+    s->skipped = number_of(event, "skipped");
 }
 
-static void take_event(dt_story *s, const told *t) {
-    s->ended = strcmp(t->event, "ended") == 0;
-    if (s->ended) add_end(s, t);
-    if (strcmp(t->event, "started") == 0) add_start(s, t);
-    if (strcmp(t->event, "checkpoint") == 0) add_checkpoint(s, t);
-    if (strcmp(t->event, "warning") == 0) add_warning(s, t);
-    if (strcmp(t->event, "rolled_back") == 0) s->rollbacks++;
+static void begin(void *context) {
+    memset(context, 0, sizeof(dt_story));
 }
 
-static void take_line(dt_story *s, char *text) {
-    told t;
-    dt_flat_line line;
-    dt_flat pair;
-    memset(&t, 0, sizeof t);
-    for (dt_flat_begin(&line, text); dt_flat_next(&line, &pair);) {
-        if (pair.kind == DT_FLAT_TEXT) take_text(&t, pair.key, pair.text);
-        if (pair.kind == DT_FLAT_NUMBER) take_number(&t, pair.key, pair.number);
-    }
-    if (line.good)
-        take_event(s, &t);
-    else
-        s->odd_lines++;
+static void take_event(void *context, const dt_event *event) {
+    dt_story *s = context;
+    s->ended = strcmp(event->kind, "ended") == 0;
+    if (s->ended) add_end(s, event);
+    if (strcmp(event->kind, "started") == 0) add_start(s, event);
+    if (strcmp(event->kind, "checkpoint") == 0) add_checkpoint(s, event);
+    if (strcmp(event->kind, "warning") == 0) add_warning(s, event);
+    if (strcmp(event->kind, "rolled_back") == 0) s->rollbacks++;
 }
 
 dt_status dt_story_read(dt_story *s, const char *directory) {
-    char path[4096], line[MOST_LINE];
-    int fd;
-    memset(s, 0, sizeof *s);
-    DT_TRY(dt_path_join(path, directory, DT_JOURNAL));
-    if (access(path, F_OK) != 0 && errno == ENOENT) return dt_ok();
-    DT_TRY(dt_file_open(path, &fd, NULL));
-    FILE *in = fdopen(fd, "r");
-    if (!in) {
-        close(fd);
-        return dt_fail_memory("the journal", BUFSIZ);
-    }
-    bool inside = false; /* of a line that is too long */
-    while (fgets(line, sizeof line, in)) {
-        size_t length = strlen(line);
-        bool whole = length > 0 && line[length - 1] == '\n';
-        if (!inside && whole) take_line(s, line);
-        if (inside && whole) s->odd_lines++;
-        inside = !whole;
-    }
-    fclose(in);
-    return dt_ok();
+    dt_events *events;
+    begin(s);
+    DT_TRY(dt_events_open(&events, directory, (dt_event_taker){begin, take_event, s}));
+    dt_status status = dt_events_follow(events, NULL);
+    dt_events_close(events);
+    return status;
 }
 
 const dt_start_told *dt_story_start(const dt_story *s) {

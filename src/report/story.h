@@ -38,7 +38,6 @@ typedef struct dt_story {
     bool ended; /* the last thing told is an end */
     char outcome[16], why[512], digest[32], ended_at[32];
     double end_step, end_seconds, end_rate, skipped;
-    int64_t odd_lines;
 } dt_story;
 
 /* Reads it anew. A run without a journal, as those of earlier versions, has an empty story. */
