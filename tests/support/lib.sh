@@ -94,6 +94,15 @@ rank_pid() {
     return 1
 }
 
+# slowly MILLISECONDS COMMAND…: every layer of its runs takes so much longer, so that the end does not come before what is to
+# happen on the way to it, however fast the machine is
+slowly() {
+    local layers=$build/tests/layers.so milliseconds=$1
+    shift
+    [[ -f $layers ]] || give_up "no $layers; build first"
+    DTRAIN_SLOW_LAYER="1 $milliseconds" LD_PRELOAD=$layers "$@"
+}
+
 # until_true SECONDS COMMAND…: waits for the command to succeed
 until_true() {
     local end=$((SECONDS + $1))

@@ -72,7 +72,7 @@ no_rank_lives() { ! rank_pid 0 && ! rank_pid 1 && ! rank_pid 2 && ! rank_pid 3; 
 # began OPTION…: a run on two hosts is under way
 began() {
     rm -rf run
-    start_on "hostA:2 hostB:2" train "${long[@]}" --run run "$@"
+    slowly 2 start_on "hostA:2 hostB:2" train "${long[@]}" --run run "$@"
     until_true 60 has_steps run 60 || fail "the run does not get to step 60"
     until_true 60 has_checkpoint run || fail "the run has no checkpoint"
 }

@@ -180,8 +180,8 @@ attempts_are 1 75 "stopped" 75 0
 
 # A real run of which a rank is killed.
 need_data
-long=(train --set "data.file=$data" --set train.shards=2 --set train.steps=1500 --set train.eval_every=never --set "checkpoint.every=50 steps")
-DTRAIN=$dtrain "$source/launch/local.sh" -n 2 --max-restarts 1 "${long[@]}" --run killed >"$out" 2>"$err" </dev/null &
+long=(train --set "data.file=$data" --set train.shards=2 --set train.steps=400 --set train.eval_every=never --set "checkpoint.every=50 steps")
+DTRAIN=$dtrain slowly 2 "$source/launch/local.sh" -n 2 --max-restarts 1 "${long[@]}" --run killed >"$out" 2>"$err" </dev/null &
 job=$!
 has_checkpoint() { compgen -G "killed/checkpoints/step-*.h5"; }
 until_true 120 has_checkpoint || fail "the run does not get going"
@@ -191,7 +191,7 @@ expect_in "$err" 'local.sh: exit code 137: a rank or a host was lost; restart 1 
 expect_in "$out" '^going on from killed/checkpoints/' "it goes on from a checkpoint"
 digest=$(last_value digest)
 run 1 "${long[@]}" --run whole
-expect_last "done run=whole step=1500 .* digest=$digest" "to the end of the run nobody touched"
+expect_last "done run=whole step=400 .* digest=$digest" "to the end of the run nobody touched"
 
 # One job of a machine at a time binds its ranks: mpirun counts cores from the first.
 count_cores ""
