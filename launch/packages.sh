@@ -5,7 +5,7 @@
 
 packages_build=(gcc libc6-dev meson ninja-build pkg-config python3 openmpi-bin libopenmpi-dev libhdf5-dev
     libyaml-dev librandom123-dev libxxhash-dev zlib1g-dev libjansson-dev libzip-dev libpng-dev libjpeg-dev
-    libprotobuf-c-dev protobuf-c-compiler libonnx-dev)
+    libsodium-dev libprotobuf-c-dev protobuf-c-compiler libonnx-dev)
 packages_data=(dataset-fashion-mnist)
 # clang is the second compiler, whose kernels are to have the first one's bits.
 packages_test=("${packages_data[@]}" check shellcheck git bsdutils procps iproute2 python3-h5py python3-onnx clang gfortran cmake valgrind

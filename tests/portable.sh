@@ -20,7 +20,7 @@ roots=(
     'debian13-openmpi-clang     trixie openmpi-bin libopenmpi-dev libhdf5-dev clang libomp-dev llvm'
     'debian13-mpich             trixie mpich libmpich-dev libhdf5-dev gcc'
 )
-packages=(libc6-dev meson ninja-build pkg-config python3 libyaml-dev librandom123-dev libxxhash-dev zlib1g-dev
+packages=(libc6-dev meson ninja-build pkg-config python3 libyaml-dev librandom123-dev libxxhash-dev libsodium-dev zlib1g-dev
     dataset-fashion-mnist check git bsdutils procps python3-h5py)
 
 # A row: its name, the folder, the compiler, who builds and runs, meson's options.

@@ -8,7 +8,7 @@ check_arrows() {
 import pathlib, re, sys
 
 top = pathlib.Path(sys.argv[1])
-rooms = ["base", "config", "compute", "comm", "store", "data", "optim", "model", "use", "api", "run", "report", "cli"]  # lowest first
+rooms = ["base", "config", "compute", "comm", "store", "data", "optim", "model", "use", "api", "site", "run", "report", "cli"]  # lowest first
 doors = {  # what other rooms may include
     "base": "absent alive append clock escape file guard headway log mapped memory pattern process random ranks repeats status stop sum table trace",
     "config": "fields groups recipe yaml",
@@ -21,9 +21,10 @@ doors = {  # what other rooms may include
     "use": "assessment assessment_json batch cause choose computed decoder evaluation export extras figures merge outputs pieces prediction results rows_state sample sink trained weights_match",
     "api": "",
     "report": "canvas events flat history picture report terminal thin watch",
+    "site": "secret",
     "run": "bench eval import_weights named predict train",
 }
-blind = {"store": ["comm"], "data": ["comm"], "optim": ["comm", "store", "data"], "model": ["comm", "store", "optim"], "use": ["comm", "optim"], "api": ["comm", "optim"], "report": ["compute", "comm", "data", "optim", "model", "use", "api", "run"]}  # below, and yet not to be known
+blind = {"store": ["comm"], "data": ["comm"], "optim": ["comm", "store", "data"], "model": ["comm", "store", "optim"], "use": ["comm", "optim"], "api": ["comm", "optim"], "site": ["comm", "optim", "model", "use", "api"], "report": ["compute", "comm", "data", "optim", "model", "use", "api", "run"]}  # below, and yet not to be known
 foreign = {  # whose header: the only files that may include it
     r"png\.h": r"src/data/picture_png\.c",
     r"j(peglib|error)\.h": r"src/data/picture_jpeg\.c",
@@ -31,6 +32,7 @@ foreign = {  # whose header: the only files that may include it
     r"comm/.*\.h": r"src/(comm|run|cli)/.*|src/main\.c",
     r"(hdf5|H5).*\.h": r"src/store/h5(_\w+)?\.[ch]",
     r"jansson\.h": r"src/(data/(safetensors(_write)?|gpt2_write)|use/(export_\w+|assessment_json))\.[ch]",
+    r"sodium\.h": r"src/site/.*\.c",
     r"zip\.h": r"src/data/(archive|npz(_read)?)\.c",
     r"immintrin\.h": r"src/(compute/.*|comm/node\.c)",
 }
@@ -103,6 +105,8 @@ breaks src/store/head.c '<hdf5.h>'
 breaks src/store/load.c '"comm/comm.h"'
 breaks src/model/dense.c '<immintrin.h>'
 breaks src/data/sampler.c '"compute/compute_internal.h"'
+breaks src/run/train.c '<sodium.h>'
+breaks src/site/secret.c '"model/model.h"'
 echo 'dt_h5_open(' >src/run/opener.c
 check_arrows . >noticed
 if grep -q '^src/run/opener.c:1' noticed; then pass "another opener of HDF5 is noticed"; else fail "another opener of HDF5 is not noticed"; fi

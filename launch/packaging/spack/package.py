@@ -28,6 +28,7 @@ class Dtrain(MesonPackage):
     depends_on("libyaml")
     depends_on("random123", type="build")
     depends_on("xxhash")
+    depends_on("libsodium")
     depends_on("zlib-api")
     depends_on("jansson", when="+json")
     depends_on("libzip", when="+zip")
