@@ -32,6 +32,7 @@ static const command commands[] = {
     {"verify", false, dt_cli_verify, dt_usage_verify, "check every hash of a checkpoint, or of all of a run", NULL},
     {"report", false, dt_cli_report_page, dt_usage_report, "a run, or several, as one page for a browser", NULL},
     {"merge", false, dt_cli_merge, dt_usage_merge, "one checkpoint from several of one model", NULL},
+    {"keys", false, dt_cli_keys, dt_usage_keys, "the keys of a site that trains with others", NULL},
     {"bench", true, dt_cli_bench, dt_usage_bench, "measure the machine, and a recipe against it", NULL},
     {"import weights", true, dt_cli_import_weights, dt_usage_import_weights, "begin a run with weights from elsewhere",
      NULL},

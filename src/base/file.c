@@ -92,6 +92,11 @@ dt_status dt_file_create(const char *path, int *fd) {
     return dt_fail(DT_ERR_IO, "%s: somebody else makes it again and again", path);
 }
 
+dt_status dt_file_create_private(const char *path, int *fd) {
+    *fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    return *fd >= 0 ? dt_ok() : dt_fail(DT_ERR_IO, "%s: cannot be made: %s", path, strerror(errno));
+}
+
 dt_status dt_file_check_target(const char *path) {
     struct stat about;
     if (lstat(path, &about) != 0)

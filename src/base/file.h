@@ -23,6 +23,9 @@ dt_status dt_file_open_stream(const char *path, int *fd, int64_t *bytes);
  * followed. */
 dt_status dt_file_create(const char *path, int *fd);
 
+/* Makes a new file that its owner alone may read. It fails where anything has its name. */
+dt_status dt_file_create_private(const char *path, int *fd);
+
 /* That a result may take the place of what `path` is: of nothing, or of a regular file. */
 dt_status dt_file_check_target(const char *path);
 
