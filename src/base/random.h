@@ -16,6 +16,7 @@ typedef enum dt_purpose {
     DT_RANDOM_TEST = 7,    /* masks of an evaluation, with seed 0: the same for all runs */
     DT_RANDOM_SAMPLE = 8,  /* a: number of the text; sample: of the token */
     DT_RANDOM_SPLIT = 9,
+    DT_RANDOM_PARTITION = 10, /* a: number of the draw, b: class (site/partition.c) */
 } dt_purpose;
 
 /* The key of one stream of draws. */
