@@ -10,9 +10,9 @@ packages_data=(dataset-fashion-mnist)
 # clang is the second compiler, whose kernels are to have the first one's bits.
 packages_test=("${packages_data[@]}" check shellcheck git bsdutils procps iproute2 python3-h5py python3-onnx clang gfortran cmake valgrind
     groff-base python3-yaml reuse)
-# Those whose findings the sources are free of; where Debian has others, two tests are skipped.
+# Those whose findings the sources are free of, and a scheduler that not every Debian has: where they are not, three tests are skipped.
 [[ ! -r /etc/os-release ]] || ! grep -q '^VERSION_CODENAME=bookworm' /etc/os-release ||
-    packages_test+=(clang-format-14 clang-tidy-14)
+    packages_test+=(clang-format-14 clang-tidy-14 gridengine-master gridengine-exec gridengine-client)
 packages_ports=(libomp-dev mpich libmpich-dev libhdf5-dev dataset-fashion-mnist) # beside those of a build
 packages_deb=(dpkg-dev debhelper lintian) # tests/deb.sh
 packages_slurm=(slurmctld slurmd slurm-client)
