@@ -54,6 +54,7 @@ end_cell() {
 trap end_cell EXIT
 sge_qmaster >>cell.log 2>&1 || give_up "sge_qmaster: $(tail -n 3 cell.log)"
 until_true 30 qconf -sh || give_up "sge_qmaster does not start: $(tail -n 3 cell.log spool/qmaster/messages)"
+# shellcheck disable=SC2016  # Grid Engine knows these
 printf '%s\n' 'pe_name mpi' 'slots 8' 'user_lists NONE' 'xuser_lists NONE' 'start_proc_args NONE' 'stop_proc_args NONE' \
     'allocation_rule $pe_slots' 'control_slaves TRUE' 'job_is_first_task FALSE' 'urgency_slots min' 'accounting_summary FALSE' 'qsort_args NONE' >environment
 qconf -sq | sed "s/^qname .*/qname all.q/; s/^hostlist .*/hostlist $host/; s/^slots .*/slots 8/; s/^pe_list .*/pe_list mpi/; s/^rerun .*/rerun TRUE/; s/^load_thresholds .*/load_thresholds NONE/; s/^notify .*/notify 00:00:30/; s|^shell  *.*|shell /bin/bash|" >queue
@@ -108,6 +109,7 @@ last=$(step_of limited.log)
 # To the end, beside an array.
 whole=(--set train.epochs=1000 --set train.steps=$((last + 40)))
 job=$(submit last.log -pe mpi 1 -- --run limited "${whole[@]}")
+# shellcheck disable=SC2016  # likewise
 array=$(submit 'array.$TASK_ID.log' -pe mpi 1 -t 1-2 -- --run 'array-%a' --set 'seed=%a' --set train.steps=40)
 until_true 120 is_gone "$job" || fail "the last job is $(state "$job")"
 until_true 120 is_gone "$array" || fail "the array is $(state "$array")"
