@@ -256,5 +256,6 @@ const dt_layer_kind dt_layer_attention = {
     .init = init,
     .forward = forward,
     .backward = backward,
+    .by_row = true,
     .finish = finish,
 };

@@ -160,6 +160,7 @@ const dt_layer_kind dt_layer_batch_norm = {
     .help = "(x - mean)/sqrt(variance + eps)*scale + shift, by channel (the last dimension) over a shard",
     .fields = fields,
     .config_size = sizeof(batch_norm_config),
+    .mixes = true,
     .plan = plan,
     .init = init,
     .forward = forward,

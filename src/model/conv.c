@@ -6,6 +6,7 @@
 #include "activation.h"
 #include "base/memory.h"
 #include "init.h"
+#include "per_sample.h"
 #include "plan.h"
 #include "window.h"
 
@@ -24,6 +25,7 @@ typedef struct conv_config {
 typedef struct conv_state {
     dt_conv_shape shape;
     dt_conv *conv;
+    size_t single;    /* bytes of workspace before a sample's gradient, where samples are clipped */
     dt_real *rounded; /* [rows, in]: x in 8 bits of precision, kept for backward when training; in bf16 only */
 } conv_state;
 
@@ -107,6 +109,14 @@ static dt_status plan_rounded(dt_layer *layer, dt_plan *plan) {
                                   : dt_plan_rounded(plan, &state->rounded, in);
 }
 
+/* With `clips` there is also room for one sample's gradient. */
+static size_t workspace(const dt_layer *layer, bool clips) {
+    conv_state *state = layer->state;
+    state->single = (dt_conv_workspace(state->conv) + 63) / 64 * 64;
+    size_t w = layer->table->tensors[layer->param[0]].count, out = (size_t)state->shape.out_channels;
+    return state->single + (clips ? (w + out) * sizeof(dt_real) : 0);
+}
+
 static dt_status plan(dt_layer *layer, dt_plan *plan) {
     const conv_config *config = layer->config;
     conv_state *state = layer->state = dt_alloc(1, sizeof *state);
@@ -139,7 +149,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     if (dt_activation_keeps_slope(config->activation) && dt_plan_training(plan))
         DT_TRY(dt_plan_scratch(plan, layer, dt_shape_count(&layer->out)));
     DT_TRY(plan_rounded(layer, plan));
-    return dt_plan_workspace(plan, layer, dt_conv_workspace(state->conv));
+    return dt_plan_workspace(plan, layer, workspace(layer, dt_plan_spec(plan)->clip > 0));
 }
 
 static void finish(dt_layer *layer) {
@@ -195,6 +205,50 @@ static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *
     if (dx) dt_conv_backward_data(state->conv, pass->kernels, pass->rows, dx, dy, w, layer->workspace);
 }
 
+/* A sample's gradients, kept or for their norms alone. */
+static double norms_of(const dt_layer *layer, const dt_pass *pass, int64_t row, const dt_real *x, dt_real *dy) {
+    const conv_config *config = layer->config;
+    const conv_state *state = layer->state;
+    const int64_t weights = (int64_t)layer->table->tensors[layer->param[0]].count;
+    const int64_t pixels = dt_shape_count(&layer->out) / config->out;
+    dt_real *single = (dt_real *)(void *)((char *)layer->workspace + state->single), *kept;
+    double squares = 0;
+    if (!dt_param_is_frozen(layer, 0)) {
+        dt_real *dw = (kept = dt_per_sample_of(layer, row, 0)) ? kept : single;
+        dt_conv_backward_weights(state->conv, pass->kernels, 1, dw, x, dy, false, layer->workspace);
+        squares += pass->kernels->sum_squares(dw, weights);
+    }
+    if (config->bias && !dt_param_is_frozen(layer, 1)) {
+        dt_real *db = (kept = dt_per_sample_of(layer, row, 1)) ? kept : single;
+        pass->kernels->activate_backward(dy, db, NULL, NULL, pixels, config->out, DT_LINEAR, 0, false);
+        squares += pass->kernels->sum_squares(db, config->out);
+    }
+    return squares;
+}
+
+static void norms(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
+                  dt_real *dx) {
+    const conv_config *config = layer->config;
+    const conv_state *state = layer->state;
+    const int64_t in = dt_shape_count(&layer->in), out = dt_shape_count(&layer->out);
+    pass->kernels->activate_backward(dy, NULL, y, layer->scratch[0], pixels_of(layer, pass), config->out,
+                                     (dt_activation)config->activation, (dt_real)config->slope, false);
+    for (int64_t r = 0; r < pass->rows; r++) pass->squares[r] += norms_of(layer, pass, r, x + r * in, dy + r * out);
+    if (dx)
+        dt_conv_backward_data(state->conv, pass->kernels, pass->rows, dx, dy, DT_PARAM(layer, pass->weights, 0),
+                              layer->workspace);
+}
+
+static void sums(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *dy) {
+    const conv_config *config = layer->config;
+    const conv_state *state = layer->state;
+    dt_real *db = config->bias ? dt_param_gradient(layer, pass, 1) : NULL, *dw = dt_param_gradient(layer, pass, 0);
+    pass->kernels->activate_backward(dy, db, NULL, NULL, pixels_of(layer, pass), config->out, DT_LINEAR, 0,
+                                     pass->accumulate);
+    if (dw)
+        dt_conv_backward_weights(state->conv, pass->kernels, pass->rows, dw, x, dy, pass->accumulate, layer->workspace);
+}
+
 #define CONVOLUTION(symbol, text, meaning, dimensions)                                                                 \
     const dt_layer_kind dt_layer_##symbol = {                                                                          \
         .name = text,                                                                                                  \
@@ -206,6 +260,9 @@ static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *
         .init = init,                                                                                                  \
         .forward = forward,                                                                                            \
         .backward = backward,                                                                                          \
+        .by_row = true,                                                                                                \
+        .norms = norms,                                                                                                \
+        .sums = sums,                                                                                                  \
         .finish = finish,                                                                                              \
     }
 

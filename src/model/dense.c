@@ -46,6 +46,8 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     DT_TRY(dt_linear_plan(linear, plan, layer, 0, false, positions));
     if (dt_activation_keeps_slope(config->activation) && dt_plan_training(plan))
         DT_TRY(dt_plan_scratch(plan, layer, positions * config->out));
+    if (dt_plan_spec(plan)->clip > 0)
+        DT_TRY(dt_plan_workspace(plan, layer, dt_linear_norms_workspace(layer->state, positions)));
     dt_plan_along(layer, config->out);
     layer->chunkable = config->activation == DT_LINEAR;
     layer->flops = 2.0 * (double)positions * (double)in * (double)config->out;
@@ -87,6 +89,24 @@ static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *
     dt_linear_backward(layer->state, layer, pass, x, dy, rows, pass->accumulate, 0, dx);
 }
 
+static void norms(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
+                  dt_real *dx) {
+    const dense_config *config = layer->config;
+    int64_t rows = dt_matrix_rows(layer, pass), positions = dt_matrix_rows(layer, &(dt_pass){.rows = 1});
+    pass->kernels->activate_backward(dy, NULL, y, layer->scratch[0], rows, config->out,
+                                     (dt_activation)config->activation, (dt_real)config->slope, false);
+    dt_linear_norms(layer->state, layer, pass, x, dy, positions, config->bias ? 1 : -1);
+    dt_linear_backward(layer->state, layer, pass, x, dy, rows, false, 0, dx);
+}
+
+static void sums(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *dy) {
+    const dense_config *config = layer->config;
+    int64_t rows = dt_matrix_rows(layer, pass);
+    dt_real *db = config->bias ? dt_param_gradient(layer, pass, 1) : NULL;
+    pass->kernels->activate_backward(dy, db, NULL, NULL, rows, config->out, DT_LINEAR, 0, pass->accumulate);
+    dt_linear_backward(layer->state, layer, pass, x, dy, rows, pass->accumulate, 0, NULL);
+}
+
 const dt_layer_kind dt_layer_dense = {
     .name = "dense",
     .help = "y = act(x w + b) along the last dimension, every output from every input",
@@ -96,4 +116,6 @@ const dt_layer_kind dt_layer_dense = {
     .init = init,
     .forward = forward,
     .backward = backward,
+    .norms = norms,
+    .sums = sums,
 };

@@ -49,6 +49,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
                              DT_TENSOR_DECAY));
     layer->out = (dt_shape){2, {layer->in.dim[0], config->width}};
     layer->positionwise = true;
+    if (spec->clip > 0) DT_TRY(dt_plan_workspace(plan, layer, (size_t)config->width * sizeof(dt_real)));
     return dt_ok();
 }
 
@@ -85,6 +86,40 @@ static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *
     pass->kernels->embed_backward(dw, dp, dy, pass->tokens, pass->rows, layer->in.dim[0], layer->out.dim[1]);
 }
 
+/* Of a sample, the rows of the table that its tokens name: each is the sum over the token's positions. */
+static double squares_of_table(const dt_layer *layer, const dt_kernels *kernels, const dt_real *ids,
+                               const dt_real *dy) {
+    const int64_t count = layer->in.dim[0], width = layer->out.dim[1];
+    dt_real *sum = layer->workspace;
+    double squares = 0;
+    for (int64_t t = 0; t < count; t++) {
+        int64_t before = 0;
+        while (ids[before] != ids[t]) before++;
+        if (before < t || ids[t] < 0) continue;
+        memcpy(sum, dy + t * width, (size_t)width * sizeof *sum);
+        for (int64_t s = t + 1; s < count; s++)
+            if (ids[s] == ids[t]) kernels->add(sum, dy + s * width, width);
+        squares += kernels->sum_squares(sum, width);
+    }
+    return squares;
+}
+
+static void norms(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
+                  dt_real *dx) {
+    (void)x, (void)y, (void)dx;
+    const int64_t out = dt_shape_count(&layer->out);
+    for (int64_t r = 0; r < pass->rows; r++) {
+        const dt_real *ids = pass->tokens + r * layer->in.dim[0], *own = dy + r * out;
+        if (!dt_param_is_frozen(layer, W)) pass->squares[r] += squares_of_table(layer, pass->kernels, ids, own);
+        if (learns_positions(layer) && !dt_param_is_frozen(layer, P))
+            pass->squares[r] += pass->kernels->sum_squares(own, out);
+    }
+}
+
+static void sums(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *dy) {
+    backward(layer, pass, x, NULL, dy, NULL);
+}
+
 const dt_layer_kind dt_layer_embedding = {
     .name = "embedding",
     .help = "a vector for each token id of a text: [positions] becomes [positions, width]",
@@ -94,4 +129,6 @@ const dt_layer_kind dt_layer_embedding = {
     .init = init,
     .forward = forward,
     .backward = backward,
+    .norms = norms,
+    .sums = sums,
 };

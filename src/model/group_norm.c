@@ -98,4 +98,5 @@ const dt_layer_kind dt_layer_group_norm = {
     .init = init,
     .forward = forward,
     .backward = backward,
+    .by_row = true,
 };

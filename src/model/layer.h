@@ -7,6 +7,7 @@
 
 typedef struct dt_plan dt_plan;
 typedef struct dt_sequence dt_sequence;
+typedef struct dt_per_sample dt_per_sample;
 
 /* What every kind's configuration begins with. */
 typedef struct dt_layer_common {
@@ -44,6 +45,16 @@ typedef struct dt_layer_kind {
      * said that it reads them. */
     void (*backward)(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
                      dt_real *dx);
+    /* Of kinds with parameters, where gradients are clipped sample by sample (per_sample.h). A kind that says nothing
+     * here cannot do that; one that mixes samples never can. */
+    bool mixes;
+    bool by_row; /* backward may be called for one row, with that row's part of the scratch */
+    /* As backward, but without parameter gradients: pass->squares[rows] gain the squared norms of each row's, which are
+     * put where dt_per_sample_of says, if it does; else dy becomes what `sums` takes. NULL: by_row is all there is. */
+    void (*norms)(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
+                  dt_real *dx);
+    /* Parameter gradients from what became of dy, its rows weighted. */
+    void (*sums)(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *dy);
     /* Frees what layer->state, if there is one, holds besides itself. NULL: nothing. */
     void (*finish)(dt_layer *layer);
 } dt_layer_kind;
@@ -81,10 +92,13 @@ struct dt_layer {
     /* What plan asked for (plan.h). */
     int param[DT_LAYER_MAX_PARAMS]; /* indices into the model's table, in order of declaration */
     int param_count;
-    dt_real *scratch[DT_LAYER_MAX_SCRATCH]; /* kept from forward to backward */
+    dt_real *scratch[DT_LAYER_MAX_SCRATCH];      /* kept from forward to backward */
+    int64_t scratch_width[DT_LAYER_MAX_SCRATCH]; /* of a row; 0: it is not by rows */
     int scratch_count;
     dt_real *workspace; /* shared by all layers: nothing stays in it between calls */
     int64_t state_at;   /* where its part of a row's recurrent state begins */
+
+    dt_per_sample *per_sample; /* what is kept where gradients are clipped sample by sample; or NULL */
 
     /* The list's. */
     dt_real *output; /* [max_rows, out]; NULL where y is x */

@@ -102,6 +102,7 @@ const dt_layer_kind dt_layer_layer_norm = {
     .init = init,
     .forward = forward,
     .backward = backward,
+    .by_row = true,
 };
 
 const dt_layer_kind dt_layer_rms_norm = {
@@ -114,4 +115,5 @@ const dt_layer_kind dt_layer_rms_norm = {
     .init = init,
     .forward = forward,
     .backward = backward,
+    .by_row = true,
 };

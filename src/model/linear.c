@@ -5,6 +5,7 @@
  * on the way back. */
 #include "linear.h"
 #include "base/memory.h"
+#include "per_sample.h"
 
 #define NARROW 16 /* a vector: below so many inputs or outputs float32 is as fast, and exacter */
 
@@ -167,7 +168,7 @@ void dt_linear_forward(const dt_linear *linear, const dt_layer *layer, const dt_
 
 /* Where its gradient is wanted, if it is. */
 static dt_real *gradient_of(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass) {
-    return pass->adjoint ? NULL : dt_param_gradient(layer, pass, linear->param);
+    return pass->adjoint || pass->squares ? NULL : dt_param_gradient(layer, pass, linear->param);
 }
 
 bool dt_linear_forward_biased(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
@@ -195,4 +196,21 @@ void dt_linear_backward(const dt_linear *linear, const dt_layer *layer, const dt
     dt_real *dw = gradient_of(linear, layer, pass);
     if (dw) weights32(linear, pass->kernels, x, dy, rows, accumulate, dw);
     if (dx) data32(linear, pass->kernels, DT_PARAM(layer, pass->weights, linear->param), dy, rows, beta != 0, dx);
+}
+
+size_t dt_linear_norms_workspace(const dt_linear *linear, int64_t positions) {
+    int64_t work = dt_per_sample_product_work(linear->in, linear->out, positions);
+    return (size_t)(work > linear->out ? work : linear->out) * sizeof(dt_real);
+}
+
+void dt_linear_norms(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
+                     const dt_real *dy, int64_t positions, int bias) {
+    bool of_w = !dt_param_is_frozen(layer, linear->param), of_b = bias >= 0 && !dt_param_is_frozen(layer, bias);
+    for (int64_t r = 0; r < pass->rows; r++) {
+        const dt_real *a = x + r * positions * linear->in, *b = dy + r * positions * linear->out;
+        if (of_w)
+            pass->squares[r] +=
+                dt_per_sample_product(pass->kernels, a, linear->in, b, linear->out, positions, layer->workspace);
+        if (of_b) pass->squares[r] += dt_per_sample_sums(pass->kernels, b, linear->out, positions, layer->workspace);
+    }
 }

@@ -25,10 +25,17 @@ void dt_linear_forward(const dt_linear *linear, const dt_layer *layer, const dt_
  * piece of work; false: it is not, and nothing was done. */
 bool dt_linear_forward_biased(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
                               int64_t rows, const dt_real *b, bool relu, dt_real *y);
-/* dw = x^T dy, added to what is there when `accumulate`, unless w is frozen or the pass an adjoint one; and dx[rows,
- * in] = dy w^T + beta*dx, unless dx is NULL. After the forward call of the same x; when the last one was with the same
- * address and rows, they hold the same numbers. */
+/* dw = x^T dy, added to what is there when `accumulate`, unless w is frozen, or the pass an adjoint one or for norms
+ * alone; and dx[rows, in] = dy w^T + beta*dx, unless dx is NULL. After the forward call of the same x; when the last
+ * one was with the same address and rows, they hold the same numbers. */
 void dt_linear_backward(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
                         const dt_real *dy, int64_t rows, bool accumulate, dt_real beta, dt_real *dx);
+
+/* Workspace that the next needs: for dt_plan_workspace. */
+size_t dt_linear_norms_workspace(const dt_linear *linear, int64_t positions);
+/* pass->squares gain the squared norms of each sample's gradients of w and of b, the sums of dy, which is the
+ * layer's parameter `bias` (-1: there is none). A sample has `positions` rows. What is frozen does not count. */
+void dt_linear_norms(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
+                     const dt_real *dy, int64_t positions, int bias);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/trace.h"
 #include "decode.h"
 #include "loss.h"
+#include "per_sample.h"
 #include "sequence.h"
 
 struct dt_model {
@@ -30,6 +31,8 @@ struct dt_model {
     dt_layer head;
     int64_t chunk;
     dt_real *logits;
+    /* Where gradients are clipped sample by sample: doubles, and what each sample's counts for; [rows]. */
+    dt_real *squares, *factors;
 };
 
 static dt_status check_input(const dt_shape *input) {
@@ -100,7 +103,7 @@ static dt_status build(dt_model *model, dt_plan *plan, const dt_yaml *layers) {
     const dt_model_spec *spec = &model->spec;
     DT_TRY(check_input(&spec->input));
     DT_TRY(dt_sequence_decode(&model->sequence, layers, "model.layers"));
-    model->sequence.chunks_head = spec->targets > 1 && !spec->whole && !spec->adjoint;
+    model->sequence.chunks_head = spec->targets > 1 && !spec->whole && !spec->adjoint && spec->clip == 0;
     DT_TRY(dt_sequence_plan(&model->sequence, plan, "", &spec->input, spec->adjoint));
     dt_table_settle(&model->table);
     const dt_layer *last = &model->sequence.layers[model->sequence.count - 1];
@@ -117,6 +120,10 @@ static dt_status build(dt_model *model, dt_plan *plan, const dt_yaml *layers) {
     DT_TRY(plan_head(model, plan));
     if (spec->training && !spec->adjoint && model->sequence.keeps_output && !model->sequence.head)
         DT_TRY(dt_plan_memory(plan, &model->dy, model->outputs));
+    if (spec->clip > 0) {
+        DT_TRY(dt_plan_memory(plan, &model->squares, sizeof(double) / sizeof *model->squares));
+        DT_TRY(dt_plan_memory(plan, &model->factors, 1));
+    }
     DT_TRY(dt_plan_bind(plan, &model->arena));
     model->bytes = plan->total * sizeof *model->arena;
     return dt_ok();
@@ -286,6 +293,16 @@ static void run_head(const dt_model *model, dt_pass pass, const dt_batch *batch,
     if (pass.ready) pass.ready(pass.ready_context, head->begin);
 }
 
+/* The way back that finds each sample's norm, and then the sum of what is left of them. */
+static void backward_clipped(const dt_model *model, dt_pass pass, const dt_real *x, dt_real *dy) {
+    pass.squares = (double *)(void *)model->squares;
+    memset(pass.squares, 0, (size_t)pass.rows * sizeof *pass.squares);
+    dt_sequence_backward(&model->sequence, &pass, x, dy, false);
+    dt_per_sample_factors(model->factors, pass.squares, pass.rows, model->spec.clip);
+    pass.squares = NULL;
+    dt_sequence_sum_samples(&model->sequence, &pass, model->factors);
+}
+
 void dt_model_train(dt_model *model, dt_pass pass, const dt_batch *batch, dt_tally *tally) {
     assert(model->spec.training);
     pass.training = true;
@@ -306,7 +323,10 @@ void dt_model_train(dt_model *model, dt_pass pass, const dt_batch *batch, dt_tal
         dt_loss_run(&model->loss, model->kernels, dy, batch, model->outputs, true, tally);
         dt_trace_end(model->trace, began, 0);
     }
-    dt_sequence_backward(&model->sequence, &pass, batch->x, dy, false);
+    if (model->spec.clip > 0)
+        backward_clipped(model, pass, batch->x, dy);
+    else
+        dt_sequence_backward(&model->sequence, &pass, batch->x, dy, false);
 }
 
 void dt_model_evaluate(dt_model *model, dt_pass pass, const dt_batch *batch, dt_tally *tally) {

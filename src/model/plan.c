@@ -185,18 +185,19 @@ dt_status dt_plan_same(dt_plan *plan, dt_real **where, dt_real *const *of) {
     return add_request(plan, where, plan->requests[i].pool, plan->requests[i].offset);
 }
 
-static dt_status request_scratch(dt_plan *plan, dt_layer *layer, int64_t rows, int64_t per_row) {
+static dt_status request_scratch(dt_plan *plan, dt_layer *layer, bool fixed, int64_t width) {
     if (layer->scratch_count == DT_LAYER_MAX_SCRATCH)
         return dt_layer_fail(layer, "a layer may have %d pieces of scratch", DT_LAYER_MAX_SCRATCH);
-    return request(plan, &layer->scratch[layer->scratch_count++], rows, per_row);
+    layer->scratch_width[layer->scratch_count] = fixed ? 0 : width;
+    return request(plan, &layer->scratch[layer->scratch_count++], fixed ? 1 : plan->spec->rows, width);
 }
 
 dt_status dt_plan_scratch(dt_plan *plan, dt_layer *layer, int64_t per_row) {
-    return request_scratch(plan, layer, plan->spec->rows, per_row);
+    return request_scratch(plan, layer, false, per_row);
 }
 
 dt_status dt_plan_fixed(dt_plan *plan, dt_layer *layer, int64_t count) {
-    return request_scratch(plan, layer, 1, count);
+    return request_scratch(plan, layer, true, count);
 }
 
 dt_status dt_plan_workspace(dt_plan *plan, dt_layer *layer, size_t bytes) {

@@ -13,6 +13,7 @@
 #include "base/alive.h"
 #include "base/memory.h"
 #include "base/trace.h"
+#include "per_sample.h"
 
 /* The layer's whole name, behind those of the layers it is in. */
 static dt_status widen_name(dt_layer *layer, const char *scope) {
@@ -58,6 +59,7 @@ static dt_status plan_outputs(dt_sequence *sequence, dt_plan *plan, const char *
         layer->begin = plan->table->trained;
         DT_TRY(widen_name(layer, scope));
         DT_TRY(layer->kind->plan(layer, plan));
+        DT_TRY(dt_per_sample_plan(layer, plan));
         if (plan->spec->decoding > 0 && !layer->positionwise)
             return dt_layer_fail(
                 layer,
@@ -86,13 +88,23 @@ static int last_visited(const dt_sequence *sequence, bool wants_dx) {
     return wants_dx ? 0 : sequence->first_trained;
 }
 
+/* The layer before `i` that keeps the gradient of its output, where that is the one of i's input; or NULL. */
+static const dt_layer *keeper_before(const dt_sequence *sequence, int i) {
+    while (--i >= 0) {
+        const dt_layer *layer = &sequence->layers[i];
+        if (layer->per_sample && layer->per_sample->keeps) return layer;
+        if (!layer->view && !layer->in_place) return NULL;
+    }
+    return NULL;
+}
+
 static dt_status plan_gradients(dt_sequence *sequence, dt_plan *plan, bool wants_dx) {
     int64_t widest = 0;
     int needed = 0;
     for (int i = last_visited(sequence, wants_dx); i < sequence->count; i++) {
         const dt_layer *layer = &sequence->layers[i];
         bool asked = wants_dx || i > sequence->first_trained;
-        if (!asked || layer->view || layer->in_place) continue;
+        if (!asked || layer->view || layer->in_place || keeper_before(sequence, i)) continue;
         int64_t width = dt_shape_count(&layer->in);
         if (width > widest) widest = width;
         needed++;
@@ -119,6 +131,7 @@ void dt_sequence_finish(dt_sequence *sequence) {
         dt_free(layer->inner);
         if (layer->state && layer->kind->finish) layer->kind->finish(layer);
         dt_free(layer->state);
+        dt_free(layer->per_sample);
         dt_free(layer->config);
     }
     dt_free(sequence->layers);
@@ -190,21 +203,44 @@ dt_pass dt_pass_of_layer(const dt_pass *pass, const dt_layer *layer) {
     return own;
 }
 
+/* Where the gradient of layer i's input goes, that of its output being dy. */
+static dt_real *gradient_before(const dt_sequence *sequence, int i, const dt_real *dy) {
+    const dt_layer *keeper = keeper_before(sequence, i);
+    return keeper ? keeper->per_sample->dy : sequence->gradient[dy == sequence->gradient[0]];
+}
+
 dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x, dt_real *dy,
                               bool wants_dx) {
     int last = last_visited(sequence, wants_dx);
     for (int i = run_count(sequence) - 1; i >= last && dy; i--) {
         const dt_layer *layer = &sequence->layers[i];
         if (layer->view) continue;
-        dt_real *dx = layer->in_place ? dy : sequence->gradient[dy == sequence->gradient[0]];
+        dt_real *dx = layer->in_place ? dy : gradient_before(sequence, i, dy);
         if (i == last && !wants_dx) dx = NULL;
         dt_pass own = sequence->outermost ? dt_pass_of_layer(pass, layer) : *pass;
         double began = dt_trace_begin();
-        layer->kind->backward(layer, &own, input_of(sequence, i, x), input_of(sequence, i + 1, x), dy, dx);
+        const dt_real *from = input_of(sequence, i, x), *y = input_of(sequence, i + 1, x);
+        if (pass->squares)
+            dt_per_sample_backward(layer, &own, from, y, dy, dx);
+        else
+            layer->kind->backward(layer, &own, from, y, dy, dx);
         dt_trace_end(layer->trace[1], began, layer->flops * (double)pass->rows * (dx ? 2 : 1));
         dt_alive_layer();
-        if (sequence->outermost && pass->ready) pass->ready(pass->ready_context, layer->begin);
+        if (sequence->outermost && pass->ready && !pass->squares) pass->ready(pass->ready_context, layer->begin);
         dy = dx;
     }
     return wants_dx ? dy : NULL;
+}
+
+void dt_sequence_sum_samples(const dt_sequence *sequence, const dt_pass *pass, const dt_real *factors) {
+    for (int i = sequence->count - 1; i >= sequence->first_trained; i--) {
+        const dt_layer *layer = &sequence->layers[i];
+        dt_pass own = sequence->outermost ? dt_pass_of_layer(pass, layer) : *pass;
+        double began = dt_trace_begin();
+        for (int j = layer->inner_count - 1; j >= 0; j--) dt_sequence_sum_samples(&layer->inner[j], &own, factors);
+        dt_per_sample_sum(layer, &own, factors);
+        dt_trace_end(layer->trace[1], began, 0);
+        dt_alive_layer();
+        if (sequence->outermost && pass->ready && !layer->view) pass->ready(pass->ready_context, layer->begin);
+    }
 }

@@ -41,4 +41,7 @@ dt_pass dt_pass_of_layer(const dt_pass *pass, const dt_layer *layer);
 dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x, dt_real *dy,
                               bool wants_dx);
 
+/* After a way back with pass->squares: parameter gradients, the sum of those of the samples times their factors. */
+void dt_sequence_sum_samples(const dt_sequence *sequence, const dt_pass *pass, const dt_real *factors);
+
 #endif

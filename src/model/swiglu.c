@@ -78,4 +78,5 @@ const dt_layer_kind dt_layer_swiglu = {
     .init = init,
     .forward = forward,
     .backward = backward,
+    .by_row = true,
 };

@@ -52,6 +52,8 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     DT_TRY(plan_table(layer, plan, width));
     DT_TRY(dt_linear_plan(linear, plan, layer, 0, is_tied(layer), positions));
     if (config->bias) DT_TRY(dt_plan_param(plan, layer, "b", &(dt_shape){1, {linear->out}}, 0));
+    if (dt_plan_spec(plan)->clip > 0)
+        DT_TRY(dt_plan_workspace(plan, layer, dt_linear_norms_workspace(linear, positions)));
     dt_plan_along(layer, linear->out);
     layer->flops = 2.0 * (double)positions * (double)width * (double)linear->out;
     layer->chunkable = true;
@@ -84,6 +86,19 @@ static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *
     dt_linear_backward(linear, layer, pass, x, dy, rows, pass->accumulate, 0, dx);
 }
 
+static void norms(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
+                  dt_real *dx) {
+    (void)y;
+    const unembed_config *config = layer->config;
+    int64_t rows = dt_matrix_rows(layer, pass), positions = dt_matrix_rows(layer, &(dt_pass){.rows = 1});
+    dt_linear_norms(layer->state, layer, pass, x, dy, positions, config->bias ? 1 : -1);
+    dt_linear_backward(layer->state, layer, pass, x, dy, rows, false, 0, dx);
+}
+
+static void sums(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *dy) {
+    backward(layer, pass, x, NULL, dy, NULL);
+}
+
 const dt_layer_kind dt_layer_unembed = {
     .name = "unembed",
     .help = "y = x w + b, an output for each token; w may be an embedding's table",
@@ -93,4 +108,6 @@ const dt_layer_kind dt_layer_unembed = {
     .init = init,
     .forward = forward,
     .backward = backward,
+    .norms = norms,
+    .sums = sums,
 };
