@@ -7,7 +7,7 @@ need_data
 need_open_mpi 4 "mpirun starts the job's ranks on its own host"
 PATH=$PATH:/usr/sbin:/sbin
 tools=/usr/lib/gridengine
-command -v sge_qmaster sge_execd qsub qconf >/dev/null && [[ -x $tools/spoolinit ]] ||
+command -v sge_qmaster sge_execd qsub qconf "$tools/spoolinit" >/dev/null ||
     skip "Grid Engine (gridengine-master, gridengine-exec, gridengine-client) is not installed"
 getent hosts "$(hostname)" >/dev/null || skip "Grid Engine (nothing says what the address of this host is)"
 ((EUID == 0)) || skip "Grid Engine's daemons are root's; be root"
@@ -86,7 +86,7 @@ step_of() { grep -oE "^(stopped|done) run=.* step=[0-9]+" "$1" | tail -n 1 | sed
 job=$(slowly 2 submit limited.log -pe mpi 3 -l s_rt=0:0:10,h_rt=1:0:0 -- --run limited --set train.epochs=1000)
 until_true 120 is_in_state "$job" r || fail "the job does not run: $(qstat) $(cat qsub.err)"
 qmod -d all.q >/dev/null # what goes back into the queue waits there
-for attempt in 1 2 3; do
+for _ in 1 2 3; do
     until_true 120 is_in_state "$job" 'Rq|qw|Rqw' || fail "at its limit the job is $(state "$job"), not back in the queue"
     [[ $(step_of limited.log) == [1-9]* ]] && break
     qmod -e all.q >/dev/null
