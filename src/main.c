@@ -38,6 +38,7 @@ static const command commands[] = {
      NULL},
     {"import", false, dt_cli_import, dt_usage_import, "make a dataset from files of another format",
      dt_cli_import_kinds},
+    {"split", false, dt_cli_split, dt_usage_split, "a data set as files for several sites", NULL},
     {"export", false, dt_cli_export, dt_usage_export, "a trained model as files of other frameworks",
      dt_cli_export_formats},
 };
