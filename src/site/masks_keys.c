@@ -14,12 +14,20 @@ const char *dt_masks_phase_name(dt_masks_phase phase) {
     return names[phase];
 }
 
-/* A hash begins with 16 bytes that say what it is for. Keys are of DT_KEY bytes, or none. */
-static void begin(hash *h, const uint8_t *key, const char *label) {
+/* A hash begins with 16 bytes that say what it is for. `length` is that of the key, or 0. */
+static void start(hash *h, const uint8_t *key, size_t length, const char *label) {
     char name[16] = {0};
     strncpy(name, label, sizeof name - 1);
-    crypto_generichash_init(h, key, key ? DT_KEY : 0, DT_KEY);
+    crypto_generichash_init(h, key, length, DT_KEY);
     crypto_generichash_update(h, (const uint8_t *)name, sizeof name);
+}
+
+static void begin(hash *h, const char *label) {
+    start(h, NULL, 0, label);
+}
+
+static void begin_keyed(hash *h, const uint8_t key[DT_KEY], const char *label) {
+    start(h, key, DT_KEY, label);
 }
 
 static void put(hash *h, const void *bytes, size_t length) {
@@ -37,14 +45,14 @@ static void end(hash *h, uint8_t out[DT_KEY]) {
 
 void dt_masks_hash(uint8_t out[DT_KEY], const char *label, const void *bytes, size_t length) {
     hash h;
-    begin(&h, NULL, label);
+    begin(&h, label);
     put(&h, bytes, length);
     end(&h, out);
 }
 
 void dt_masks_context(const dt_masks_round *round, uint8_t view[DT_KEY]) {
     hash h;
-    begin(&h, NULL, "round");
+    begin(&h, "round");
     put_number(&h, round->recipe);
     put_number(&h, round->common);
     put_number(&h, (uint64_t)round->number);
@@ -61,14 +69,14 @@ void dt_masks_context(const dt_masks_round *round, uint8_t view[DT_KEY]) {
 /* out = a key for `label` and `number` that nobody finds without `key`. */
 static void derive(uint8_t out[DT_KEY], const uint8_t key[DT_KEY], const char *label, uint64_t number) {
     hash h;
-    begin(&h, key, label);
+    begin_keyed(&h, key, label);
     put_number(&h, number);
     end(&h, out);
 }
 
 void dt_masks_hash_change(dt_masks *masks) {
     hash h;
-    begin(&h, masks->secrets->secret, "change");
+    begin_keyed(&h, masks->secrets->secret, "change");
     put(&h, masks->view, DT_KEY);
     put_number(&h, (uint64_t)masks->round.me);
     put_number(&h, masks->weight);
@@ -80,7 +88,7 @@ void dt_masks_derive(dt_masks *masks) {
     dt_masks_secrets *own = masks->secrets;
     uint8_t *root = own->root;
     hash h;
-    begin(&h, own->secret, "root");
+    begin_keyed(&h, own->secret, "root");
     put(&h, masks->view, DT_KEY);
     put_number(&h, (uint64_t)masks->round.me);
     put(&h, own->change, DT_KEY);
@@ -98,7 +106,7 @@ void dt_masks_derive(dt_masks *masks) {
 
 void dt_masks_look(dt_masks *masks) {
     hash h;
-    begin(&h, NULL, dt_masks_phase_name(masks->phase));
+    begin(&h, dt_masks_phase_name(masks->phase));
     put(&h, masks->view, DT_KEY);
     for (int i = 0; i < masks->round.sites; i++) {
         bool counts = masks->in[masks->phase][i];
@@ -115,7 +123,7 @@ static bool agree(uint8_t out[DT_KEY], const uint8_t secret[DT_KEY], const uint8
                   const uint8_t view[DT_KEY], int from, int to) {
     bool fits = crypto_scalarmult(out, secret, public) == 0;
     hash h;
-    begin(&h, out, label);
+    begin_keyed(&h, out, label);
     put(&h, view, DT_KEY);
     put_number(&h, (uint64_t)from);
     put_number(&h, (uint64_t)to);
@@ -155,7 +163,7 @@ bool dt_masks_pair_seed(const dt_masks *masks, int i, int j, const uint8_t mask_
 
 void dt_masks_self_seed(const dt_masks *masks, int i, const uint8_t self[DT_KEY], uint8_t seed[DT_KEY]) {
     hash h;
-    begin(&h, self, "self");
+    begin_keyed(&h, self, "self");
     put(&h, masks->seed_view, DT_KEY);
     put_number(&h, (uint64_t)i);
     end(&h, seed);

@@ -6,105 +6,9 @@
 #include <string.h>
 
 #include "../golden/masks.h"
-#include "reference.h"
-#include "site/masks_internal.h"
-#include "suite.h"
+#include "masks_world.h"
 
-enum { SITES = 7, WORDS = 37, BIG = 3 * DT_STREAM_WORDS + 5 };
-
-static const char *const names[SITES] = {"north", "east", "south", "west", "hill", "lake", "wood"};
-
-/* A world of sites, and all messages they ever sent. */
-typedef struct world {
-    int sites, threshold;
-    size_t count;
-    dt_masks_round round[SITES];
-    uint8_t identities[SITES][32], secret[SITES][DT_MASKS_SECRET];
-    bool takes_part[SITES];
-    uint32_t *words[SITES];
-    uint64_t weight[SITES];
-    dt_masks *masks[SITES];
-    void *sent[DT_MASKS_PHASES][SITES]; /* NULL where it was lost before */
-    size_t length[DT_MASKS_PHASES][SITES];
-} world;
-
-static uint32_t word(uint64_t row, uint64_t i) {
-    return (uint32_t)(int32_t)(ref_uniform(row, i) * 100000);
-}
-
-static void begin_site(world *w, int i) {
-    assert_ok(dt_masks_open(&w->round[i], w->secret[i], w->words[i], w->weight[i], &w->masks[i]));
-}
-
-static void begin_world(world *w, int sites, int threshold, size_t count) {
-    *w = (world){.sites = sites, .threshold = threshold, .count = count};
-    for (int i = 0; i < sites; i++) {
-        memset(w->identities[i], 'a' + i, 32);
-        memset(w->secret[i], 'A' + i, DT_MASKS_SECRET);
-        w->takes_part[i] = true;
-        w->words[i] = calloc(count, sizeof **w->words);
-        for (size_t k = 0; k < count; k++) w->words[i][k] = word((uint64_t)i, k);
-        w->weight[i] = 0x123456789abcULL * (uint64_t)(i + 1);
-    }
-    for (int i = 0; i < sites; i++) {
-        w->round[i] = (dt_masks_round){.recipe = 1,
-                                       .common = 2,
-                                       .number = 3,
-                                       .sites = sites,
-                                       .me = i,
-                                       .threshold = threshold,
-                                       .count = count,
-                                       .takes_part = w->takes_part,
-                                       .identities = (const uint8_t(*)[32])w->identities,
-                                       .names = names};
-        begin_site(w, i);
-    }
-}
-
-static void end_world(world *w) {
-    for (int i = 0; i < w->sites; i++) {
-        dt_masks_close(w->masks[i]);
-        free(w->words[i]);
-        for (int phase = 0; phase < DT_MASKS_PHASES; phase++) free(w->sent[phase][i]);
-    }
-}
-
-/* A copy of what site i says in its phase. */
-static void send(world *w, int i) {
-    int phase = (int)dt_masks_now(w->masks[i]);
-    const void *bytes;
-    size_t length;
-    assert_ok(dt_masks_say(w->masks[i], &bytes, &length));
-    free(w->sent[phase][i]);
-    w->sent[phase][i] = malloc(length);
-    memcpy(w->sent[phase][i], bytes, length);
-    w->length[phase][i] = length;
-}
-
-/* Site i reads what was sent in its phase. */
-static void listen(world *w, int i) {
-    int phase = (int)dt_masks_now(w->masks[i]);
-    for (int k = 0; k < w->sites; k++)
-        if (w->sent[phase][k]) assert_ok(dt_masks_hear(w->masks[i], k, w->sent[phase][k], w->length[phase][k]));
-}
-
-/* All sites before phase lost[i] of theirs send, and all read; then they agree, if they can. */
-static dt_status one_phase(world *w, int phase, const int *lost) {
-    bool set[SITES] = {false};
-    int signers = 0;
-    dt_status status = dt_ok();
-    for (int i = 0; i < w->sites; i++)
-        if (lost[i] > phase) send(w, i);
-    for (int i = 0; i < w->sites; i++) set[i] = w->sent[phase][i] != NULL, signers += set[i];
-    for (int i = 0; i < w->sites; i++) {
-        listen(w, i);
-        if (phase == DT_MASKS_OPEN) continue;
-        dt_status one = dt_masks_agree(w->masks[i], set, signers);
-        ck_assert(i == 0 || one.code == status.code);
-        status = one;
-    }
-    return status;
-}
+enum { WORDS = 37, BIG = 3 * DT_STREAM_WORDS + 5 };
 
 /* The sum as site i has it; all vectors there are were agreed on. */
 static dt_status sum_of(world *w, int i, uint32_t *sum, uint64_t *weight) {
@@ -129,13 +33,6 @@ static void assert_sums(world *w) {
         }
     }
     free(sum);
-}
-
-static const int nobody[SITES] = {DT_MASKS_PHASES, DT_MASKS_PHASES, DT_MASKS_PHASES, DT_MASKS_PHASES,
-                                  DT_MASKS_PHASES, DT_MASKS_PHASES, DT_MASKS_PHASES};
-
-static void run_until(world *w, int phase, const int *lost) {
-    for (int p = 0; p < phase; p++) assert_ok(one_phase(w, p, lost));
 }
 
 static void assert_fails(dt_status status, dt_code code, const char *says) {
@@ -298,6 +195,11 @@ START_TEST(sites_that_are_not_chosen_have_the_sum_too) {
         begin_site(&w, i);
         ck_assert_int_eq(dt_masks_speaks(w.masks[i]), i != 1 && i != 4);
     }
+    send(&w, 0);
+    assert_fails(dt_masks_hear(w.masks[2], 1, w.sent[0][0], w.length[0][0]), DT_ERR_CORRUPT,
+                 "east: a message of keys in round 3, in which it is not");
+    bool with_east[SITES] = {false, true, false, true};
+    assert_fails(dt_masks_agree(w.masks[2], with_east, 4), DT_ERR_CORRUPT, "site east cannot be among");
     int lost[SITES] = {4, 0, 4, 4, 0, 4};
     run_until(&w, DT_MASKS_PHASES, lost);
     assert_sums(&w);
