@@ -108,6 +108,14 @@ static inline dt_status one_phase(world *w, int phase, const int *lost) {
     return status;
 }
 
+/* The sum as site i has it; all vectors there are were agreed on. */
+static inline dt_status sum_of(world *w, int i, uint32_t *sum, uint64_t *weight) {
+    for (int k = 0; k < w->sites; k++)
+        if (w->sent[DT_MASKS_VECTOR][k] && !w->masks[i]->site[k].added)
+            DT_TRY(dt_masks_add(w->masks[i], k, w->sent[DT_MASKS_VECTOR][k], w->length[DT_MASKS_VECTOR][k]));
+    return dt_masks_finish(w->masks[i], sum, weight);
+}
+
 /* The phase a site is lost before. */
 static const int nobody[SITES] = {DT_MASKS_PHASES, DT_MASKS_PHASES, DT_MASKS_PHASES, DT_MASKS_PHASES,
                                   DT_MASKS_PHASES, DT_MASKS_PHASES, DT_MASKS_PHASES};

@@ -10,14 +10,6 @@
 
 enum { WORDS = 37, BIG = 3 * DT_STREAM_WORDS + 5 };
 
-/* The sum as site i has it; all vectors there are were agreed on. */
-static dt_status sum_of(world *w, int i, uint32_t *sum, uint64_t *weight) {
-    for (int k = 0; k < w->sites; k++)
-        if (w->sent[DT_MASKS_VECTOR][k] && !w->masks[i]->site[k].added)
-            DT_TRY(dt_masks_add(w->masks[i], k, w->sent[DT_MASKS_VECTOR][k], w->length[DT_MASKS_VECTOR][k]));
-    return dt_masks_finish(w->masks[i], sum, weight);
-}
-
 /* Every site has the plain sum of those whose vectors were sent. */
 static void assert_sums(world *w) {
     uint32_t *sum = calloc(w->count, sizeof *sum);
