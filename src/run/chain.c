@@ -2,8 +2,6 @@
  * dataset by dataset; every node does it for its own replica, so no word crosses between nodes but the tally's. */
 #include "chain.h"
 
-#include <xxhash.h>
-
 #include "use/computed.h"
 
 dt_status dt_chain_open(dt_chain *chain, const dt_session *session, const dt_state *state) {
@@ -20,19 +18,24 @@ static uint64_t digest_of(const dt_chain *chain, dt_node *node, const dt_state *
     return dt_state_digest_of(state, chain->hashes);
 }
 
-dt_status dt_chain_add(const dt_chain *chain, const dt_session *session, dt_trainee *trainee, dt_ledger *ledger,
-                       const dt_state *state) {
-    dt_link *link = &ledger->chain;
+dt_status dt_chain_digest(const dt_chain *chain, const dt_session *session, dt_trainee *trainee, dt_ledger *ledger,
+                          const dt_state *state, uint64_t *digest) {
     const dt_tally epoch = ledger->epoch;
     dt_tally all = ledger->local;
     DT_TRY(dt_recurrent_state_gather(&trainee->recurrent_state));
     DT_TRY(dt_tally_gather(&session->ranks, &all));
     dt_tally_add(&ledger->epoch, &all); /* as a checkpoint has it; but who records the interval gathers it once more */
-    link->digest = digest_of(chain, session->node, state);
+    *digest = digest_of(chain, session->node, state);
     ledger->epoch = epoch;
+    return dt_ok();
+}
+
+dt_status dt_chain_add(const dt_chain *chain, const dt_session *session, dt_trainee *trainee, dt_ledger *ledger,
+                       const dt_state *state) {
+    dt_link *link = &ledger->chain;
+    DT_TRY(dt_chain_digest(chain, session, trainee, ledger, state, &link->digest));
     link->step = (uint64_t)ledger->position.step;
-    const uint64_t words[] = {link->value, link->step, link->digest};
-    link->value = XXH3_64bits(words, sizeof words);
+    link->value = dt_link_value(link->value, link->step, link->digest);
     link->links++;
     return dt_ok();
 }

@@ -14,8 +14,10 @@ typedef struct dt_chain {
 
 /* Collective. For the datasets of `state`, in memory that goes with session->node. */
 dt_status dt_chain_open(dt_chain *chain, const dt_session *session, const dt_state *state);
-/* Collective. Adds the link of the present step to ledger->chain: value = XXH3-64 of {value before, step, digest} as
- * three words of 64 bits, little-endian; of the first link the value before is 0. `state` is of the present step. */
+/* Collective. The digest that a checkpoint of the present step would have, of which `state` is. */
+dt_status dt_chain_digest(const dt_chain *chain, const dt_session *session, dt_trainee *trainee, dt_ledger *ledger,
+                          const dt_state *state, uint64_t *digest);
+/* Collective. Adds the link of the present step (dt_link_value) to ledger->chain. */
 dt_status dt_chain_add(const dt_chain *chain, const dt_session *session, dt_trainee *trainee, dt_ledger *ledger,
                        const dt_state *state);
 

@@ -6,6 +6,7 @@
 #include "compute/compute.h"
 #include "config/recipe.h"
 #include "store/checkpoint.h"
+#include "store/links.h"
 
 #define DT_MAX_SKIPS 16
 
@@ -20,14 +21,6 @@ typedef struct dt_skips {
     int64_t count, in_a_row;     /* steps passed over so far, for whatever reason; up to now without a break */
 } dt_skips;
 
-/* The newest link of the chain of digests (chain.h). */
-typedef struct dt_link {
-    uint64_t links;  /* there are so many; 0: none yet */
-    uint64_t step;   /* of the newest */
-    uint64_t digest; /* of the trained state at that step */
-    uint64_t value;  /* of the link: what the whole chain up to there comes to */
-} dt_link;
-
 typedef struct dt_ledger {
     dt_position position;
     dt_tally epoch; /* of the epoch in progress, all ranks, up to the last gathering */
@@ -35,7 +28,7 @@ typedef struct dt_ledger {
     dt_best_so_far best;
     double best_value; /* best.value, unrounded */
     dt_skips skips;
-    dt_link chain;
+    dt_link chain; /* the newest link of the chain of digests (chain.h) */
     /* not in checkpoints: */
     dt_tally local;      /* this rank's samples since the last gathering */
     dt_tally test;       /* of the last evaluation */

@@ -55,12 +55,24 @@ static void keep_last(dt_run *run) {
     if (status.code != DT_OK && run->session.first) dt_log_warn("%s", status.message);
 }
 
+static dt_step begin_step(dt_run *run) {
+    return dt_step_begin(&run->session, &run->data, &run->course, &run->ledger, &run->clock, &run->snapshot,
+                         &run->limit);
+}
+
+dt_status dt_run_take_step(dt_run *run) {
+    dt_step step = begin_step(run);
+    bool again = false;
+    dt_status status = train_step(run, &step, &again);
+    dt_step_account(&step);
+    return status;
+}
+
 dt_status dt_run_loop(dt_run *run, bool owes, dt_outcome *outcome) {
     bool stop = false;
     dt_status status = owes ? dt_run_catch_up(run) : dt_ok();
     while (status.code == DT_OK && !dt_run_is_finished(run) && !stop) {
-        dt_step step = dt_step_begin(&run->session, &run->data, &run->course, &run->ledger, &run->clock, &run->snapshot,
-                                     &run->limit);
+        dt_step step = begin_step(run);
         bool again = false;
         status = train_step(run, &step, &again);
         if (again && status.code == DT_OK && dt_run_owes_evaluation(run)) status = dt_run_catch_up(run);

@@ -33,14 +33,11 @@ static const char *const validated_columns[] = {"step",
 /* Ranks that others waited for, a few an interval; seconds that they computed, and all ranks did on the average. */
 static const char *const late_columns[] = {"step", "rank", "busy", "busy_mean", NULL};
 
-/* Numbers of 64 bits, in halves that a double holds. */
-static const char *const chain_columns[] = {"step", "digest_high", "digest_low", "link_high", "link_low", NULL};
-
 enum { SERIES_TRAIN, SERIES_EPOCH, SERIES_LATE, SERIES_CHAIN, SERIES_COUNT };
 #define SERIES(epoch)                                                                                                  \
     {                                                                                                                  \
         {"train", train_columns}, {"epoch", epoch}, {"late", late_columns}, {                                          \
-            "chain", chain_columns                                                                                     \
+            DT_LINK_SERIES, dt_link_columns                                                                            \
         }                                                                                                              \
     }
 static const dt_metrics_series tested[SERIES_COUNT] = SERIES(epoch_columns);

@@ -41,6 +41,9 @@ typedef struct dt_run {
 
 /* start.c. Collective: everything before the first step. To be closed, also after a failure. */
 dt_status dt_run_open(dt_run *run, dt_comm *comm, dt_recipe *recipe, const dt_train_options *options);
+/* Collective. The same to compute steps of a run again (again.h): there is no directory, nothing is written, and no
+ * step is passed over by going back. The state is that of the recipe's beginning. */
+dt_status dt_run_open_again(dt_run *run, dt_comm *comm, dt_recipe *recipe, const dt_train_options *options);
 void dt_run_close(dt_run *run);
 
 /* resume.c. Collective, once everything is planned. The state becomes that of the checkpoint, which must be this run's.
@@ -52,6 +55,8 @@ dt_status dt_run_roll_back(dt_run *run);
 /* loop.c. Collective. Trains until the recipe is fulfilled or somebody stops it. `owes`: the evaluation of the step to
  * go on from is still to be made. */
 dt_status dt_run_loop(dt_run *run, bool owes, dt_outcome *outcome);
+/* Collective. One step, and nothing of what follows it; not for a run that may go back to a checkpoint. */
+dt_status dt_run_take_step(dt_run *run);
 
 /* after_step.c. Collective. Records, checks, checkpoint and evaluation, as they are due; *stop: the run is to end here
  * and to go on later. */

@@ -23,17 +23,15 @@ static dt_status settle_shards(dt_course *course, const dt_session *session, int
     return dt_ok();
 }
 
-/* Ranks, data, directory, in the order in which messages make sense. */
+/* Ranks and data, in the order in which messages make sense. */
 static dt_status open_surroundings(dt_run *run) {
     dt_session *session = &run->session;
-    dt_snapshot_open_publisher(&run->snapshot, session);
     DT_TRY(dt_limit_open(&run->limit, session, &run->clock));
     DT_TRY(dt_profile_open(&run->profile, session, &run->clock));
     DT_TRY(dt_check_ranks_alike(session));
     DT_TRY(dt_session_agree(session, dt_isa_check((dt_isa)session->recipe->compute.isa)));
     DT_TRY(dt_run_data_open(&run->data, session));
-    DT_TRY(dt_session_agree(session, dt_stop_status()));
-    return dt_session_hold(session);
+    return dt_session_agree(session, dt_stop_status());
 }
 
 /* What follows from the checkpoint to go on from, if there is one: scaling, shards, classes. */
@@ -99,7 +97,9 @@ static dt_status open_records(dt_run *run) {
 static dt_status open_run(dt_run *run) {
     dt_session *session = &run->session;
     dt_start start;
+    dt_snapshot_open_publisher(&run->snapshot, session);
     DT_TRY(open_surroundings(run));
+    DT_TRY(dt_session_hold(session));
     DT_TRY(settle_start(run, &start));
     DT_TRY(plan_trainee(run, start.path[0] != '\0'));
     if (start.path[0]) DT_TRY(go_on(run, start.path));
@@ -113,18 +113,36 @@ static double checkpoint_bytes(const dt_trainee *trainee) {
     return (double)(trainee->table->total * sizeof(dt_real)) + (double)dt_optimizer_bytes(&trainee->optimizer);
 }
 
-dt_status dt_run_open(dt_run *run, dt_comm *comm, dt_recipe *recipe, const dt_train_options *options) {
+static void begin(dt_run *run, dt_comm *comm, dt_recipe *recipe, const dt_train_options *options) {
     memset(run, 0, sizeof *run);
     dt_run_clock_begin(&run->clock);
     dt_session_begin(&run->session, comm, recipe, options);
     dt_progress_begin(&run->progress, &run->session, &run->data, &run->course, &run->ledger, &run->clock);
     run->snapshot.step = -1;
     run->ended = "signal"; /* unless the loop is left for another reason */
+}
+
+dt_status dt_run_open(dt_run *run, dt_comm *comm, dt_recipe *recipe, const dt_train_options *options) {
+    begin(run, comm, recipe, options);
     dt_status status = open_run(run);
     dt_run_clock_mark(&run->clock);
     run->clock.checkpointed = run->clock.evaluated = run->clock.mark;
     if (status.code == DT_OK) dt_limit_expect(&run->limit, checkpoint_bytes(&run->trainee), &run->clock);
     return status;
+}
+
+dt_status dt_run_open_again(dt_run *run, dt_comm *comm, dt_recipe *recipe, const dt_train_options *options) {
+    dt_start start;
+    begin(run, comm, recipe, options);
+    recipe->train.stop_after = (dt_span){0, DT_SPAN_NEVER};
+    recipe->train.chain = 1; /* memory for digests */
+    DT_TRY(open_surroundings(run));
+    DT_TRY(settle_start(run, &start));
+    DT_TRY(plan_trainee(run, true));
+    dt_trainee_round_weights(&run->trainee);
+    recipe->train.not_finite =
+        recipe->train.not_finite == DT_NOT_FINITE_ROLLBACK ? DT_NOT_FINITE_STOP : recipe->train.not_finite;
+    return dt_session_agree(&run->session, dt_stop_status());
 }
 
 void dt_run_close(dt_run *run) {

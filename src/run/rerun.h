@@ -1,0 +1,26 @@
+/* A run that is computed again from what its directory has (rerun.c): its recipe, its data, and when it evaluated. */
+#ifndef DTRAIN_RERUN_H
+#define DTRAIN_RERUN_H
+
+#include "again.h"
+#include "claims.h"
+
+typedef struct dt_rerun {
+    dt_recipe recipe;
+    dt_train_options options;
+    dt_run run;
+    bool opened;
+    int64_t *steps;     /* [count]: of the claims */
+    int64_t *evaluated; /* [evaluations], by their order */
+    int64_t count, evaluations;
+} dt_rerun;
+
+/* Collective. The run of `claims`, which rank 0 has, at its recipe's beginning; `data`: where its data is here, or
+ * NULL. DT_ERR_USAGE where it cannot be computed again: its data is not there or another's, or its sums are of no one
+ * order. To be closed, also after a failure. */
+dt_status dt_rerun_open(dt_rerun *rerun, dt_comm *comm, const dt_claims *claims, const char *data);
+void dt_rerun_close(dt_rerun *rerun);
+/* Collective. Steps up to `step`, which is later than the present one, and its digests. */
+dt_status dt_rerun_to(dt_rerun *rerun, int64_t step, dt_again_digests *digests);
+
+#endif
