@@ -61,6 +61,7 @@ void dt_report_page(FILE *to, const dt_view *views, int count) {
     put_header(to, views, count);
     dt_report_summary(to, views, count);
     put_plots(to);
+    dt_report_sites(to, views, count);
     dt_report_time(to, views, count);
     fputs("<section id=evaluation hidden><h2>Evaluation</h2></section>\n", to);
     dt_report_samples(to, views, count);

@@ -15,6 +15,8 @@ void dt_report_page(FILE *to, const dt_view *views, int count);
 /* sections.c: each writes a <section>, or nothing where there is nothing to show. */
 void dt_report_summary(FILE *to, const dt_view *views, int count);
 void dt_report_time(FILE *to, const dt_view *views, int count);
+/* joint_section.c */
+void dt_report_sites(FILE *to, const dt_view *views, int count);
 void dt_report_samples(FILE *to, const dt_view *views, int count);
 void dt_report_warnings(FILE *to, const dt_view *views, int count);
 void dt_report_starts(FILE *to, const dt_view *views, int count);

@@ -181,6 +181,26 @@ static void put_figures(page *p) {
     if (*text) line(p, 0, "%s", text);
 }
 
+/* Of runs that have them: the newest link of the chain, the last round, what privacy was spent. */
+static void put_joint(page *p) {
+    const dt_joint *j = &p->watch->joint;
+    char text[LINE] = "";
+    if (j->rounds > 0) {
+        dt_append(text, sizeof text, "round %.0f  %.0f of %.0f sites", j->round, j->took_part, j->sites);
+        figure(text, "loss of a site", 4, j->least);
+        if (j->least < j->most) dt_append(text, sizeof text, " to %.4g", j->most);
+        figure(text, "MB sent", 4, j->bytes / 1e6);
+    }
+    figure(text, "epsilon", 5, j->epsilon);
+    if (*text) line(p, 0, "%s", text);
+    if (j->incomplete > 0)
+        line(p, 0, "left out  somebody in %lld of %lld rounds, the last %.0f", (long long)j->incomplete,
+             (long long)j->rounds, j->last_incomplete);
+    if (j->links > 0)
+        line(p, 0, "chain  link %lld, step %.0f: %016llx", (long long)j->links, j->link_step,
+             (unsigned long long)j->link);
+}
+
 /* ---- the curve ---- */
 
 typedef struct curve {
@@ -321,6 +341,7 @@ char *dt_picture_of(const dt_watch *watch, const dt_picture *how) {
     put_state(&p);
     put_position(&p);
     put_figures(&p);
+    put_joint(&p);
     int behind = 3 + warning_lines(watch, warnings) + how->keys; /* phases, late ranks, checkpoint */
     put_curve(&p, how->height - p.lines - behind);
     put_phases(&p);

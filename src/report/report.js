@@ -47,6 +47,9 @@ const charts = [
     series: [["figures", "train_accuracy", "training"], ["figures", "accuracy", judge, true]] },
   { title: "Perplexity", log: 12, best: "perplexity", series: [["figures", "perplexity", judge, true]] },
   { title: "Mean absolute error", best: "mae", series: [["figures", "mae", judge, true]] },
+  { title: "Loss at sites", log: 12, series: many ? [["sites", "mean", "mean of sites", true]] :
+    [["sites", "mean", "mean", true], ["sites", "least", "least"], ["sites", "most", "most"], ...[0, 1, 2, 3, 4, 5].map(i => ["sites", "s" + i, "site " + i])] },
+  { title: "Privacy spent, ε", zero: true, series: [["privacy", "epsilon", "epsilon", true]] },
   { title: "Throughput", unit: run => run.unit, zero: true, series: [["speed", "per_second", "throughput", true]] },
   { title: "Learning rate", log: 30, zero: true, series: [["rate", "learning_rate", "learning rate", true]] },
   { title: "Gradient norm", log: 12, series: [["norm", "grad_norm", "norm", true]] },

@@ -107,21 +107,77 @@ static void put_digest(FILE *to, const dt_view *view) {
     fputs("</code>", to);
 }
 
+/* Two runs whose newest links are alike were alike at every link before. */
+static void put_chain(FILE *to, const dt_view *view) {
+    const dt_joint *joint = &view->joint;
+    if (joint->links == 0) {
+        fputs("–", to);
+        return;
+    }
+    fprintf(to, "<code>%016llx</code> <small>link %lld, step ", (unsigned long long)joint->link,
+            (long long)joint->links);
+    dt_html_number(to, joint->link_step, 6);
+    fputs("</small>", to);
+}
+
+static void put_rounds(FILE *to, const dt_view *view) {
+    const dt_joint *joint = &view->joint;
+    dt_html_number(to, joint->rounds > 0 ? joint->round : (double)NAN, 6);
+    if (joint->rounds == 0) return;
+    fputs(" <small>of ", to);
+    dt_html_number(to, joint->sites, 6);
+    fputs(" sites, ", to);
+    dt_html_number(to, joint->bytes / 1e6, 3);
+    fputs(" MB sent</small>", to);
+}
+
+static void put_privacy(FILE *to, const dt_view *view) {
+    const dt_joint *joint = &view->joint;
+    dt_html_number(to, joint->epsilon, 5);
+    if (!isfinite(joint->epsilon)) return;
+    fputs(" <small>at step ", to);
+    dt_html_number(to, joint->epsilon_step, 6);
+    fputs("</small>", to);
+}
+
+static bool has_chain(const dt_view *view) {
+    return view->joint.links > 0;
+}
+
+static bool has_rounds(const dt_view *view) {
+    return view->joint.rounds > 0;
+}
+
+static bool has_privacy(const dt_view *view) {
+    return !isnan(view->joint.epsilon);
+}
+
 static const struct {
     const char *title;
     put_cell put;
-} facts[] = {{"Best", put_best},
-             {"Training loss", put_train_loss},
-             {"Steps", put_steps},
-             {"Time", put_seconds},
-             {"Throughput", put_speed},
-             {"Share of the limit", put_share},
-             {"Parameters", put_parameters},
-             {"Restarts", put_restarts},
-             {"Checkpoints", put_checkpoints},
-             {"Memory", put_memory},
-             {"Digest", put_digest}};
+    bool (*has)(const dt_view *view); /* NULL: all runs have it */
+} facts[] = {{"Best", put_best, NULL},
+             {"Training loss", put_train_loss, NULL},
+             {"Steps", put_steps, NULL},
+             {"Time", put_seconds, NULL},
+             {"Throughput", put_speed, NULL},
+             {"Share of the limit", put_share, NULL},
+             {"Parameters", put_parameters, NULL},
+             {"Restarts", put_restarts, NULL},
+             {"Checkpoints", put_checkpoints, NULL},
+             {"Memory", put_memory, NULL},
+             {"Digest", put_digest, NULL},
+             {"Chain of digests", put_chain, has_chain},
+             {"Rounds", put_rounds, has_rounds},
+             {"Privacy spent, ε", put_privacy, has_privacy}};
 #define FACTS (sizeof facts / sizeof *facts)
+
+/* Whether fact i is one of any of these runs. */
+static bool is_known(size_t i, const dt_view *views, int count) {
+    bool known = !facts[i].has;
+    for (int j = 0; j < count && !known; j++) known = facts[i].has(&views[j]);
+    return known;
+}
 
 static void put_run_head(FILE *to, const dt_view *view, int number) {
     fprintf(to, "<th scope=col><i class=\"key k%d\"></i>", number);
@@ -133,6 +189,7 @@ void dt_report_summary(FILE *to, const dt_view *views, int count) {
     if (count == 1) {
         fputs("<section id=summary><dl class=facts>\n", to);
         for (size_t i = 0; i < FACTS; i++) {
+            if (!is_known(i, views, 1)) continue;
             fprintf(to, "<div><dt>%s</dt><dd>", facts[i].title);
             facts[i].put(to, views);
             fputs("</dd></div>\n", to);
@@ -145,6 +202,7 @@ void dt_report_summary(FILE *to, const dt_view *views, int count) {
     for (int j = 0; j < count; j++) put_run_head(to, &views[j], j);
     fputs("</tr></thead><tbody>\n", to);
     for (size_t i = 0; i < FACTS; i++) {
+        if (!is_known(i, views, count)) continue;
         fprintf(to, "<tr><th scope=row>%s</th>", facts[i].title);
         for (int j = 0; j < count; j++) {
             fputs("<td>", to);

@@ -24,6 +24,11 @@ const dt_plot_table dt_plots[DT_PLOT_COUNT] = {
                           "perplexity", "bits_per_char"},
                          DT_FIGURE_LOSS,
                          250},
+    [DT_PLOT_SITES] = {"sites",
+                       {"step", "epoch", "seconds", "least", "mean", "most", "s0", "s1", "s2", "s3", "s4", "s5"},
+                       4,
+                       250},
+    [DT_PLOT_PRIVACY] = {"privacy", {"step", "epoch", "seconds", "epsilon"}, 3, 250},
 };
 
 /* ---- rows ---- */
@@ -67,7 +72,9 @@ static const char *const epoch_columns[] = {"step",
                                             "validation_bits_per_char",
                                             NULL};
 static const char *const late_columns[] = {"step", "rank", "busy", "busy_mean", NULL};
-static const dt_history_series wanted[] = {{"train", train_columns}, {"epoch", epoch_columns}, {"late", late_columns}};
+static const dt_history_series wanted[] = {
+    {"train", train_columns}, {"epoch", epoch_columns}, {"late", late_columns}, DT_JOINT_ROWS};
+enum { TRAIN, EPOCH, LATE, JOINT, WANTED = JOINT + DT_JOINT_SERIES };
 enum { JUDGED = DT_FIGURE_END - DT_FIGURE_LOSS }; /* figures of the data that judges */
 
 static void begin(void *context) {
@@ -79,6 +86,7 @@ static void begin(void *context) {
     v->validated = false;
     v->late_count = 0;
     v->intervals = 0;
+    dt_joint_begin(&v->joint);
 }
 
 static void add(dt_view *v, dt_plot plot, const double *row, double value) {
@@ -149,13 +157,30 @@ static void take_late(dt_view *v, const double *row) {
     v->late[at].seconds += longer;
 }
 
+/* A round is an epoch of its run; by the clock it was when the interval before it ended. */
+static void take_joint(dt_view *v, int series, const double *values) {
+    const dt_joint *j = &v->joint;
+    dt_joint_take(&v->joint, series, values);
+    const double *last = dt_thin_last(v->plots[DT_PLOT_LOSS]), step = values[0];
+    if (series == DT_JOINT_PRIVACY)
+        dt_thin_add(v->plots[DT_PLOT_PRIVACY],
+                    (double[]){step, last ? last[DT_PLOT_EPOCH] : (double)NAN, v->seconds, j->epsilon});
+    if (series != DT_JOINT_ROUND) return;
+    double row[DT_PLOT_FIRST + 3 + DT_JOINT_CURVES] = {step, step, v->seconds, j->least, j->mean, j->most};
+    for (int i = 0; i < DT_JOINT_CURVES; i++)
+        row[DT_PLOT_FIRST + 3 + i] = j->sites <= DT_JOINT_CURVES ? j->curve[i] : (double)NAN;
+    dt_thin_add(v->plots[DT_PLOT_SITES], row);
+}
+
 static void take_row(void *context, int series, const double *values) {
-    if (series == 0)
+    if (series == TRAIN)
         take_interval(context, values);
-    else if (series == 1)
+    else if (series == EPOCH)
         take_evaluation(context, values);
-    else
+    else if (series == LATE)
         take_late(context, values);
+    else
+        take_joint(context, series - JOINT, values);
 }
 
 /* ---- the recipe ---- */
@@ -217,7 +242,7 @@ dt_status dt_view_open(dt_view *v, const char *directory) {
         DT_TRY(dt_thin_create(&v->plots[i], columns, plot->key, plot->buckets));
     }
     begin(v);
-    DT_TRY(dt_history_open(&v->history, v->directory, wanted, 3, (dt_history_taker){begin, take_row, v}));
+    DT_TRY(dt_history_open(&v->history, v->directory, wanted, WANTED, (dt_history_taker){begin, take_row, v}));
     read_recipe(v);
     return dt_ok();
 }

@@ -5,6 +5,7 @@
 
 #include "config/yaml.h"
 #include "history.h"
+#include "joint.h"
 #include "story.h"
 #include "thin.h"
 
@@ -18,6 +19,8 @@ typedef enum dt_plot {
     DT_PLOT_SKEW,    /* the slowest rank's computing above the mean, in per cent */
     DT_PLOT_MEMORY,  /* bytes a rank */
     DT_PLOT_FIGURES, /* evaluations */
+    DT_PLOT_SITES,   /* losses of sites by rounds, of all and of the first ones */
+    DT_PLOT_PRIVACY, /* epsilon that was spent */
     DT_PLOT_COUNT
 } dt_plot;
 
@@ -73,6 +76,7 @@ typedef struct dt_view {
     int late_count;
     int64_t intervals;      /* recorded */
     bool tokens, validated; /* speed counts tokens; the validation data judges */
+    dt_joint joint;
     dt_story story;
     char *recipe;  /* text; NULL: there is none that can be read */
     dt_yaml *tree; /* of it, or NULL */

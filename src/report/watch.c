@@ -44,8 +44,9 @@ static const char *const epoch_columns[] = {
     "step", "test_loss", "test_accuracy", "validation_loss", "validation_accuracy", NULL};
 enum { LATE_RANK = 1, LATE_BUSY, LATE_MEAN };
 static const char *const late_columns[] = {"step", "rank", "busy", "busy_mean", NULL};
-static const dt_history_series series[] = {{"train", train_columns}, {"epoch", epoch_columns}, {"late", late_columns}};
-enum { SERIES_TRAIN, SERIES_EPOCH, SERIES_LATE, SERIES_COUNT };
+static const dt_history_series series[] = {
+    {"train", train_columns}, {"epoch", epoch_columns}, {"late", late_columns}, DT_JOINT_ROWS};
+enum { SERIES_TRAIN, SERIES_EPOCH, SERIES_LATE, SERIES_JOINT, SERIES_COUNT = SERIES_JOINT + DT_JOINT_SERIES };
 
 struct dt_watch_sources {
     char path[4096]; /* of the run */
@@ -77,6 +78,7 @@ static void forget_rows(void *context) {
     w->compute_least = w->compute_most = w->steps_per_s = none;
     w->test_loss = w->test_accuracy = w->best_loss = w->best_step = w->late_step = none;
     w->late_count = 0;
+    dt_joint_begin(&w->joint);
     w->sources->intervals = 0;
     w->sources->previous_step = 0;
 }
@@ -141,8 +143,10 @@ static void take_row(void *context, int number, const double *row) {
         take_interval(w, row);
     else if (number == SERIES_EPOCH)
         take_evaluation(w, row);
-    else
+    else if (number == SERIES_LATE)
         take_late(w, row);
+    else
+        dt_joint_take(&w->joint, number - SERIES_JOINT, row);
 }
 
 /* ---- events ---- */

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "joint.h"
 #include "store/lock_file.h"
 #include "thin.h"
 
@@ -54,6 +55,7 @@ typedef struct dt_watch {
     dt_watch_late late[DT_WATCH_LATE];  /* the latest first */
     int late_count;
     double late_step;
+    dt_joint joint;
 
     /* of the journal; NaN or "" where it does not say */
     char hosts[1024]; /* escaped: "north (4), south (4)", in the order of the ranks */

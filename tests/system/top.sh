@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../support/lib.sh"
 need_data
 cut_data small.h5 200 64
-run 2 train --run real --set data.file=small.h5 --set "checkpoint.every=1 epoch" --set train.batch=20 --set train.epochs=3 --set train.log_every=1
+run 2 train --run real --set train.chain=10 --set data.file=small.h5 --set "checkpoint.every=1 epoch" --set train.batch=20 --set train.epochs=3 --set train.log_every=1
 expect_code 0 "a run"
 digest=$(last_value digest)
 
@@ -15,6 +15,9 @@ expect_in "$out" "^real  done \(epochs\), digest $digest$" "it is done, with its
 expect_in "$out" "^step 30/30  epoch 3.00  100 %" "all its steps"
 expect_in "$out" "^checkpoint step 30, 0:[0-9]+ old, written in .* are kept$" "its newest checkpoint"
 expect_in "$out" "^time .* compute [0-9]+ %" "where its time went"
+link=$(grep '"series":"chain"' real/metrics.jsonl | tail -n 1 | sed -n 's/.*"link_high":\([0-9]*\),"link_low":\([0-9]*\).*/\1 \2/p')
+# shellcheck disable=SC2086  # two numbers
+expect_in "$out" "^chain  link 3, step 30: $(printf '%08x%08x' $link)$" "the newest link of its chain of digests"
 run 1 top small.h5
 expect_bad 1 "small.h5: not a run directory, but a file" "of a file"
 run 1 top .

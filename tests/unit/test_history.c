@@ -9,6 +9,7 @@
 #include "folder.h"
 #include "report/flat.h"
 #include "report/history.h"
+#include "report/joint.h"
 #include "report/lines.h"
 #include "report/thin.h"
 #include "store/metrics.h"
@@ -197,6 +198,67 @@ static double figure_of(int64_t i) {
     return i == 7001 ? 1e6 : i == 3333 ? -1e6 : (double)(i * 7919 % 1000);
 }
 
+/* ---- rounds of sites ---- */
+
+static void tell_round(dt_joint *joint, int64_t round, int sites, int late) {
+    for (int site = 0; site < sites; site++) {
+        if ((round + site) % 4 == 0) continue; /* not chosen */
+        bool in = site != late;
+        dt_joint_take(joint, DT_JOINT_SITE,
+                      (double[]){(double)round, site, 100 + site, 1.0 / (double)round + site, 0.5, in});
+    }
+    dt_joint_take(joint, DT_JOINT_ROUND, (double[]){(double)round, sites, sites - 1, 1e6 * (double)round, 0.25});
+}
+
+START_TEST(rounds_of_sites_are_told_by_site) {
+    static dt_joint joint;
+    dt_joint_begin(&joint);
+    ck_assert(joint.rounds == 0 && joint.links == 0 && isnan(joint.epsilon) && isnan(joint.mean));
+    for (int64_t round = 1; round <= 70; round++) tell_round(&joint, round, 3, round == 66 ? 0 : -1);
+    ck_assert(joint.rounds == 70 && joint.round >= 70 && joint.site_count == 3 && joint.bytes >= 70e6);
+    ck_assert(joint.incomplete == 1 && joint.last_incomplete >= 66 && joint.last_incomplete <= 66);
+    ck_assert(joint.site[0].number == 0 && joint.site[0].left_out == 1);
+    ck_assert(joint.site[0].took_part == 70 - 17 - 1); /* 4, 8, … 68 it was not chosen */
+    /* round 70: site 2 is not chosen */
+    ck_assert_double_eq_tol(joint.least, 1.0 / 70, 1e-12);
+    ck_assert_double_eq_tol(joint.most, 1.0 / 70 + 1, 1e-12);
+    ck_assert_double_eq_tol(joint.mean, 1.0 / 70 + 0.5, 1e-12);
+    ck_assert(isnan(joint.curve[2]) && isfinite(joint.curve[1]));
+    ck_assert_mem_eq(joint.site[0].marks + DT_JOINT_MARKS - 8, "1.101.11", 8);
+    ck_assert_mem_eq(joint.site[2].marks + DT_JOINT_MARKS - 5, ".111.", 5);
+}
+END_TEST
+
+START_TEST(sites_are_many_and_memory_is_bounded) {
+    static dt_joint joint;
+    dt_joint_begin(&joint);
+    for (int64_t round = 1; round <= 3; round++) tell_round(&joint, round, 1000, -1);
+    ck_assert_int_eq(joint.site_count, DT_JOINT_SITES);
+    ck_assert_double_eq_tol(joint.most, 1.0 / 3 + 999, 1e-9);
+    static const double odd[][6] = {{4, -1, 0, 0, 0, 1}, {4, 1e300, 0, 0, 0, 1}, {4, (double)NAN, 0, 0, 0, 1}};
+    for (int i = 0; i < COUNT(odd); i++) dt_joint_take(&joint, DT_JOINT_SITE, odd[i]);
+    ck_assert_int_eq(joint.site_count, DT_JOINT_SITES);
+    ck_assert_int_eq(joint.now_sites, 0);
+}
+END_TEST
+
+START_TEST(the_newest_link_and_what_was_spent_are_told) {
+    static dt_joint joint;
+    dt_joint_begin(&joint);
+    dt_joint_take(&joint, DT_JOINT_CHAIN, (double[]){8, 1, 2, 3, 4});
+    dt_joint_take(&joint, DT_JOINT_CHAIN, (double[]){16, 0xffffffff, 0, 0xdeadbeef, 5});
+    ck_assert(joint.links == 2 && joint.link_step >= 16);
+    ck_assert_uint_eq(joint.digest, UINT64_C(0xffffffff00000000));
+    ck_assert_uint_eq(joint.link, UINT64_C(0xdeadbeef00000005));
+    dt_joint_take(&joint, DT_JOINT_CHAIN, (double[]){24, -1, 2, 1e300, (double)NAN});
+    ck_assert(joint.digest == 0 && joint.link == 0);
+    dt_joint_take(&joint, DT_JOINT_PRIVACY, (double[]){24, 1.5});
+    ck_assert(joint.epsilon >= 1.5 && joint.epsilon_step >= 24);
+}
+END_TEST
+
+/* ---- of many rows a few ---- */
+
 START_TEST(few_rows_all_stay) {
     static collected all;
     dt_thin *thin;
@@ -263,6 +325,9 @@ int main(void) {
     tcase_add_test(rows, a_directory_that_is_no_run_s_is_refused);
     suite_add_tcase(suite, rows);
     TCase *thinning = tcase_create("thinning");
+    tcase_add_test(thinning, rounds_of_sites_are_told_by_site);
+    tcase_add_test(thinning, sites_are_many_and_memory_is_bounded);
+    tcase_add_test(thinning, the_newest_link_and_what_was_spent_are_told);
     tcase_add_test(thinning, few_rows_all_stay);
     tcase_add_test(thinning, of_many_rows_extremes_stay);
     suite_add_tcase(suite, thinning);

@@ -225,7 +225,7 @@ static double distance_of(const double *values) {
 }
 
 static double error_of(const uint32_t *words, uint64_t weight) {
-    double values[COUNT_WORDS];
+    double values[COUNT_WORDS] = {0};
     for (size_t i = 0; i < s.count; i++) values[i] = (double)(int32_t)words[i] / (double)weight;
     return distance_of(values);
 }
