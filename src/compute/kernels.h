@@ -315,6 +315,10 @@ typedef struct dt_kernels {
     void (*round_to_bf16)(dt_real *y, const dt_real *x, int64_t n);
     /* y = x*scale + shift, x of the given format; the scaling is in float32 (double for dt_real double). */
     void (*convert)(dt_real *y, const void *x, dt_dtype dtype, int64_t n, dt_real scale, dt_real shift);
+    /* Adds words of ChaCha20 to words[n], or takes them away, modulo 2^32: blocks from `block` on, a multiple of 16, of
+     * this key and a nonce of zeros. Word 256 g + 16 w + i of the stream is word w of block 16 g + i. Copies of the key
+     * may be left on the stack. */
+    void (*add_stream)(uint32_t *words, int64_t n, const uint32_t key[8], uint32_t block, bool minus);
 } dt_kernels;
 
 /* The kernels compiled for `isa` (DT_ISA_AUTO: the best this machine has), or NULL when this machine lacks it. */

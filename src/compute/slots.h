@@ -31,7 +31,8 @@
     /* updates.c */ X(sgd) X(adam) X(adam_moments) X(adam_direction) X(rmsprop) X(adagrad) \
     /* arrays.c */ X(sum_squares) X(blend) X(transpose) X(transpose_bf16) X(add) X(convert) \
     /* quantise.c */ X(largest) X(add_i32) X(add_i64) X(quantise_i32) X(quantise_i64) \
-        X(dequantise_i32) X(dequantise_i64) X(to_bf16) X(round_to_bf16)
+        X(dequantise_i32) X(dequantise_i64) X(to_bf16) X(round_to_bf16) \
+    /* streams.c */ X(add_stream)
 /* clang-format on */
 
 #define DT_DECLARE(slot) __typeof__(*((dt_kernels *)0)->slot) DT_OF_ISA(slot);

@@ -9,7 +9,7 @@ enum {
     DT_KEY = 32, /* bytes of a key, a seed, a hash: all of libsodium's that are used here */
     DT_SEALED = 2 * DT_SECRET + 16,
     DT_WEIGHT_WORDS = 4,    /* a weight travels as 16 bits a word: sums over 2^16 sites do not wrap */
-    DT_STREAM_WORDS = 4096, /* of a mask at once: stays in the first cache beside what it is added to */
+    DT_STREAM_WORDS = 4096, /* of a change at once: they stay in the first cache, whole groups of a stream */
 };
 
 /* A message begins with these, in all phases; numbers are little-endian. */
@@ -61,7 +61,6 @@ typedef struct dt_masks_secrets {
     dt_masks_pair held[DT_HOLDERS], pair; /* this site's shares of all sites; those at work */
     uint8_t seeds[DT_HOLDERS][DT_KEY];    /* of streams, while they are made */
     uint8_t work[DT_HOLDERS][DT_KEY];
-    uint32_t stream[DT_STREAM_WORDS];
 } dt_masks_secrets;
 _Static_assert(sizeof(dt_masks_secrets) % 64 == 0, "sodium_malloc aligns as the size is");
 
@@ -143,12 +142,11 @@ dt_status dt_masks_read(dt_masks *masks, int from, const void *message);
 
 /* A stream that is added to words or subtracted. */
 typedef struct dt_masks_stream {
-    const uint8_t *seed; /* [DT_KEY] */
+    const uint8_t *seed; /* [DT_KEY], on a boundary of 4 bytes */
     bool minus;
 } dt_masks_stream;
 
-void dt_masks_apply(uint32_t *words, size_t count, const dt_masks_stream *streams, int n,
-                    uint32_t work[DT_STREAM_WORDS]);
+void dt_masks_apply(uint32_t *words, size_t count, const dt_masks_stream *streams, int n);
 dt_status dt_masks_write_vector(dt_masks *masks, dt_masks_vector *message);
 
 #endif

@@ -74,14 +74,22 @@ static void derive(uint8_t out[DT_KEY], const uint8_t key[DT_KEY], const char *l
     end(&h, out);
 }
 
+/* Poly1305 goes over the words, five times as fast as BLAKE2b: with a key that nobody knows, two changes that were made
+ * without it have the same tag with a probability of 2^-80 at a million words, and nobody sees the tag. */
 void dt_masks_hash_change(dt_masks *masks) {
+    dt_masks_secrets *own = masks->secrets;
+    uint8_t *key = own->work[0], *tag = own->work[1];
     hash h;
-    begin_keyed(&h, masks->secrets->secret, "change");
+    begin_keyed(&h, own->secret, "change key");
     put(&h, masks->view, DT_KEY);
     put_number(&h, (uint64_t)masks->round.me);
+    end(&h, key);
+    crypto_onetimeauth(tag, (const uint8_t *)masks->words, masks->round.count * sizeof *masks->words, key);
+    begin_keyed(&h, key, "change");
     put_number(&h, masks->weight);
-    put(&h, masks->words, masks->round.count * sizeof *masks->words);
-    end(&h, masks->secrets->change);
+    put(&h, tag, crypto_onetimeauth_BYTES);
+    end(&h, own->change);
+    sodium_memzero(own->work, sizeof own->work);
 }
 
 void dt_masks_derive(dt_masks *masks) {

@@ -4,31 +4,24 @@
 
 #include "base/alive.h"
 #include "base/append.h"
+#include "compute/kernels.h"
 #include "masks_internal.h"
 
 /* ---- streams ---- */
 
-/* A block of all streams at a time, so that words and stream stay in the cache. */
-void dt_masks_apply(uint32_t *words, size_t count, const dt_masks_stream *streams, int n,
-                    uint32_t work[DT_STREAM_WORDS]) {
-    static const uint8_t zeros[DT_STREAM_WORDS * sizeof(uint32_t)];
-    static const uint8_t nonce[crypto_stream_chacha20_ietf_NONCEBYTES]; /* a seed is of one stream */
-    const uint32_t blocks = sizeof zeros / 64;                          /* of ChaCha20 */
+/* A block of all streams at a time, so that words stay in the cache. What the kernel leaves on the stack lies below
+ * this function's frame. */
+void dt_masks_apply(uint32_t *words, size_t count, const dt_masks_stream *streams, int n) {
+    const dt_kernels *kernels = dt_kernels_for(DT_ISA_AUTO);
     uint32_t block = 0;
-    for (size_t begin = 0; begin < count; begin += DT_STREAM_WORDS, block += blocks) {
-        size_t length = count - begin < DT_STREAM_WORDS ? count - begin : DT_STREAM_WORDS;
-        uint32_t *to = words + begin;
-        for (int s = 0; s < n; s++) {
-            crypto_stream_chacha20_ietf_xor_ic((uint8_t *)work, zeros, length * sizeof *work, nonce, block,
-                                               streams[s].seed);
-            if (streams[s].minus)
-                for (size_t i = 0; i < length; i++) to[i] -= work[i];
-            else
-                for (size_t i = 0; i < length; i++) to[i] += work[i];
-        }
+    for (size_t begin = 0; begin < count; begin += DT_STREAM_WORDS, block += DT_STREAM_WORDS / 16) {
+        int64_t length = (int64_t)(count - begin < DT_STREAM_WORDS ? count - begin : DT_STREAM_WORDS);
+        for (int s = 0; s < n; s++)
+            kernels->add_stream(words + begin, length, (const uint32_t *)(const void *)streams[s].seed, block,
+                                streams[s].minus);
         dt_alive();
     }
-    sodium_memzero(work, DT_STREAM_WORDS * sizeof *work);
+    sodium_stackzero(8192);
 }
 
 /* ---- this site's vector ---- */
@@ -53,7 +46,7 @@ dt_status dt_masks_write_vector(dt_masks *masks, dt_masks_vector *message) {
                            masks->round.names[other]);
         streams[n++] = (dt_masks_stream){seed, other < me};
     }
-    dt_masks_apply(message->words, count + DT_WEIGHT_WORDS, streams, n, own->stream);
+    dt_masks_apply(message->words, count + DT_WEIGHT_WORDS, streams, n);
     sodium_memzero(own->seeds, sizeof own->seeds);
     return dt_ok();
 }
@@ -105,7 +98,7 @@ static dt_status rebuild_all(dt_masks *masks) {
 }
 
 static void apply_to_sum(dt_masks *masks, const dt_masks_stream *streams, int n) {
-    dt_masks_apply(masks->sum, masks->round.count + DT_WEIGHT_WORDS, streams, n, masks->secrets->stream);
+    dt_masks_apply(masks->sum, masks->round.count + DT_WEIGHT_WORDS, streams, n);
 }
 
 /* The masks of their own that those in the sum have in it. */

@@ -149,6 +149,15 @@ def agreed(phase, view, counts, messages):
                               for i in range(SITES)))
 
 
+def side_by_side(seed, count):
+    """The first words of 16 blocks, then their second ones, …; of the next 16 blocks the same."""
+    words = []
+    for group in range(-(-count // 256)):
+        blocks = [struct.unpack("<16I", block(seed, 16 * group + i, bytes(12))) for i in range(16)]
+        words += [b[w] for w in range(16) for b in blocks]
+    return words[:count]
+
+
 def head(phase, view):
     return b"dtmask1" + str(phase).encode() + view
 
@@ -158,7 +167,8 @@ class Site:
         self.me, self.words = me, [(me * 1000003 + k * 7919 - 100000) % 2**32 for k in range(WORDS)]
         self.weight = 0x123456789ABC * (me + 1)
         secret = bytes([ord("A") + me] * 32)
-        self.change = kdf("change", view, number(me), number(self.weight), struct.pack(f"<{WORDS}I", *self.words), key=secret)
+        key = kdf("change key", view, number(me), key=secret)
+        self.change = kdf("change", number(self.weight), poly1305(key, struct.pack(f"<{WORDS}I", *self.words)), key=key)
         root = kdf("root", view, number(me), self.change, key=secret)
         self.share, self.mask = kdf("share key", number(0), key=root), kdf("mask key", number(0), key=root)
         self.own = kdf("self mask", number(0), key=root)
@@ -185,7 +195,7 @@ class Site:
                 seed = kdf("self", view, number(self.me), key=self.own)
             else:
                 seed = kdf("pair", view, number(low), number(high), key=x25519(self.mask, public(other.mask)))
-            mask = struct.unpack(f"<{len(total)}I", stream(seed, bytes(12), 4 * len(total)))
+            mask = side_by_side(seed, len(total))
             total = [(a - b if other.me < self.me else a + b) % 2**32 for a, b in zip(total, mask)]
         return struct.pack(f"<{len(total)}I", *total)
 

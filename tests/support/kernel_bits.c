@@ -497,6 +497,14 @@ static void quantise(void) {
     k->to_bf16(half, g, n), see_halves(half, n);
 }
 
+/* Whole numbers only: it knows no others. */
+static void streams(void) {
+    uint32_t key[8], *words = (uint32_t *)labels_of(rows * cols, 1 << 30, false);
+    for (uint32_t i = 0; i < 8; i++) key[i] = 0x9e3779b9 * (i + (uint32_t)cols);
+    k->add_stream(words, rows * cols, key, 48, false), see_bytes(words, (size_t)(rows * cols) * sizeof *words);
+    k->add_stream(words, rows * cols, key, 0, true), see_bytes(words, (size_t)(rows * cols) * sizeof *words);
+}
+
 #define OF(function)                                                                                                   \
     { #function, function }
 static const struct {
@@ -525,7 +533,8 @@ static const struct {
              OF(updates),
              OF(arrays),
              OF(convert),
-             OF(quantise)};
+             OF(quantise),
+             OF(streams)};
 
 static void print_isa(dt_isa isa, int threads) {
     k = dt_kernels_for(isa);

@@ -9,9 +9,10 @@
 #include "site/masks_internal.h"
 #include "suite.h"
 
-enum { SITES = 7 };
+enum { SITES = 10 };
 
-static const char *const names[SITES] = {"north", "east", "south", "west", "hill", "lake", "wood"};
+static const char *const names[SITES] = {"north", "east", "south", "west", "hill",
+                                         "lake",  "wood", "moor",  "cape", "glen"};
 
 /* A world of sites, and all messages they ever sent. */
 typedef struct world {
@@ -117,8 +118,8 @@ static inline dt_status sum_of(world *w, int i, uint32_t *sum, uint64_t *weight)
 }
 
 /* The phase a site is lost before. */
-static const int nobody[SITES] = {DT_MASKS_PHASES, DT_MASKS_PHASES, DT_MASKS_PHASES, DT_MASKS_PHASES,
-                                  DT_MASKS_PHASES, DT_MASKS_PHASES, DT_MASKS_PHASES};
+static const int nobody[SITES] = {DT_MASKS_PHASES, DT_MASKS_PHASES, DT_MASKS_PHASES, DT_MASKS_PHASES, DT_MASKS_PHASES,
+                                  DT_MASKS_PHASES, DT_MASKS_PHASES, DT_MASKS_PHASES, DT_MASKS_PHASES, DT_MASKS_PHASES};
 
 static inline void run_until(world *w, int phase, const int *lost) {
     for (int p = 0; p < phase; p++) assert_ok(one_phase(w, p, lost));

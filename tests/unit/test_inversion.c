@@ -22,6 +22,7 @@ static void learn(samples *s, const char *layers) {
     dt_model_spec spec = {.input = {1, {INPUTS}}, .outputs = CLASSES, .targets = 1, .rows = 1, .training = true};
     dt_model *model = new_model(layers, &spec);
     s->count = dt_model_table(model)->total;
+    ck_assert_uint_gt(s->count, 0);
     dt_real *w = reals(s->count, 1), *grads = reals(s->count, 2);
     for (size_t k = 0; k < s->count; k++) w[k] *= (dt_real)0.05;
     for (int i = 0; i < MEMBERS; i++) {

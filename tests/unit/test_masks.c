@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../golden/masks.h"
+#include "compute/kernels.h"
 #include "masks_world.h"
 
 enum { WORDS = 37, BIG = 3 * DT_STREAM_WORDS + 5 };
@@ -99,6 +100,33 @@ START_TEST(every_message_is_another_programs) {
     }
     assert_sums(&w);
     end_world(&w);
+}
+END_TEST
+
+/* Of every instruction set this machine has, added and taken away, from a block on, to any length. */
+START_TEST(streams_are_libsodiums) {
+    enum { MOST = 1000, FROM = 32 };
+    static uint8_t plain[(MOST / 256 + 1) * 1024];
+    const uint8_t nonce[12] = {0};
+    _Alignas(4) uint8_t key[DT_KEY];
+    for (int i = 0; i < DT_KEY; i++) key[i] = (uint8_t)(i * 7 + 1);
+    memset(plain, 0, sizeof plain);
+    crypto_stream_chacha20_ietf_xor_ic(plain, plain, sizeof plain, nonce, FROM, key);
+    for (int isa = DT_ISA_BASELINE; isa <= DT_ISA_AVX512; isa++) {
+        const dt_kernels *kernels = dt_kernels_for((dt_isa)isa);
+        for (int64_t n = 0; kernels && n <= MOST; n++) {
+            uint32_t words[MOST + 1];
+            for (uint32_t i = 0; i <= MOST; i++) words[i] = i;
+            for (int minus = 0; minus < 2; minus++) {
+                kernels->add_stream(words, n, (const uint32_t *)(const void *)key, FROM, minus);
+                for (uint32_t i = 0; i <= MOST; i++) {
+                    uint32_t sent;
+                    memcpy(&sent, plain + i / 256 * 1024 + i % 16 * 64 + i / 16 % 16 * 4, 4);
+                    if (words[i] != (i < n && !minus ? i + sent : i)) ck_abort_msg("word %u of %d", i, (int)n);
+                }
+            }
+        }
+    }
 }
 END_TEST
 
@@ -538,7 +566,8 @@ START_TEST(a_late_vector_cannot_be_opened) {
     assert_fails(dt_masks_agree(thief, all, 5), DT_ERR_INPUT, "agreed already");
 
     /* From what was opened they have its pairwise secret, hence all masks it shares with others … */
-    uint8_t shares[3][DT_SECRET], secret[DT_SECRET], seeds[5][DT_KEY];
+    uint8_t shares[3][DT_SECRET], secret[DT_SECRET];
+    _Alignas(4) uint8_t seeds[5][DT_KEY];
     int holders[3] = {1, 2, 3};
     for (int i = 0; i < 3; i++) memcpy(shares[i], thief->site[i].opened[late], DT_SECRET);
     dt_shares_join((const uint8_t(*)[DT_SECRET])shares, holders, 3, secret);
@@ -547,12 +576,12 @@ START_TEST(a_late_vector_cannot_be_opened) {
         dt_masks_pair_seed(thief, i, late, secret, thief->site[i].mask_key, seeds[i]);
         streams[i] = (dt_masks_stream){seeds[i], i > late};
     }
-    uint32_t *words = malloc((BIG + DT_WEIGHT_WORDS) * sizeof *words), work[DT_STREAM_WORDS];
+    uint32_t *words = malloc((BIG + DT_WEIGHT_WORDS) * sizeof *words);
     memcpy(words, ((dt_masks_vector *)vector)->words, (BIG + DT_WEIGHT_WORDS) * sizeof *words);
-    dt_masks_apply(words, BIG + DT_WEIGHT_WORDS, streams, 4, work);
+    dt_masks_apply(words, BIG + DT_WEIGHT_WORDS, streams, 4);
     assert_uniform(words, BIG); /* … and the mask of its own is still on it: */
     dt_masks_self_seed(thief, late, w.masks[late]->secrets->self, seeds[4]);
-    dt_masks_apply(words, BIG + DT_WEIGHT_WORDS, &(dt_masks_stream){seeds[4], true}, 1, work);
+    dt_masks_apply(words, BIG + DT_WEIGHT_WORDS, &(dt_masks_stream){seeds[4], true}, 1);
     ck_assert_mem_eq(words, w.words[late],
                      BIG * sizeof *words); /* with it, which nobody sent a share of, it would be open */
     for (int i = 0; i < 5; i++)
@@ -607,6 +636,7 @@ int main(void) {
     tcase_add_test(golden, products_in_the_field_are_those_of_fips_197);
     tcase_add_test(golden, shares_are_another_programs_and_three_of_four_say_nothing);
     tcase_add_test(golden, every_message_is_another_programs);
+    tcase_add_test(golden, streams_are_libsodiums);
     suite_add_tcase(suite, golden);
     TCase *sums = tcase_create("sums");
     tcase_add_test(sums, the_sum_has_the_bits_it_has_without_masks);

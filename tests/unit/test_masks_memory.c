@@ -97,6 +97,9 @@ static void look_for(needles *all, const char *name, const uint8_t key[DT_KEY]) 
         one->name = name;
         memcpy(one->bytes, key + 16 * half, 16);
     }
+    needle *wide = &all->list[all->count++]; /* as a vector has it: a word in every lane */
+    wide->name = name;
+    for (int lane = 0; lane < 4; lane++) memcpy(wide->bytes + 4 * lane, key + 4, 4);
 }
 
 /* All secrets of the site `ME` of w in a round; b of its own, and its shares of the others' b, are secret until they
