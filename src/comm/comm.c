@@ -17,6 +17,7 @@
 struct dt_comm {
     MPI_Comm world, node;
     int rank, size, node_rank, node_size;
+    int named;                /* what messages call this rank: its number in the world */
     dt_comm_session *session; /* of the world only */
     char host[MPI_MAX_PROCESSOR_NAME];
 };
@@ -58,6 +59,7 @@ static dt_status join(dt_comm *comm, MPI_Comm parent) {
     MPI_Comm_set_errhandler(comm->world, MPI_ERRORS_RETURN);
     MPI_Comm_rank(comm->world, &comm->rank);
     MPI_Comm_size(comm->world, &comm->size);
+    comm->named = comm->rank;
     DT_TRY(dt_comm_check(MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &comm->node),
                          "MPI_Comm_split_type"));
     MPI_Comm_set_errhandler(comm->node, MPI_ERRORS_RETURN);
@@ -93,6 +95,16 @@ dt_status dt_comm_alone(dt_comm **out, const dt_comm *comm) {
     return dt_comm_create(out, MPI_COMM_SELF);
 }
 
+dt_status dt_comm_split(dt_comm **out, dt_comm *comm, int group) {
+    *out = NULL;
+    MPI_Comm part = MPI_COMM_NULL;
+    DT_TRY(dt_comm_check(MPI_Comm_split(comm->world, group, comm->rank, &part), "MPI_Comm_split"));
+    dt_status status = dt_comm_create(out, part);
+    MPI_Comm_free(&part);
+    if (status.code == DT_OK) (*out)->named = comm->rank;
+    return dt_comm_agree(comm, status);
+}
+
 int dt_comm_rank(const dt_comm *comm) {
     return comm->rank;
 }
@@ -114,8 +126,11 @@ dt_status dt_comm_agree(dt_comm *comm, dt_status status) {
     int lowest = INT_MAX;
     DT_TRY(dt_comm_check(MEET(MPI_Allreduce(&mine, &lowest, 1, MPI_INT, MPI_MIN, comm->world)), "agreement"));
     if (lowest == INT_MAX) return dt_ok();
+    /* what some of the ranks have agreed on before says it already */
+    bool told = strncmp(status.message, "rank ", 5) == 0;
+    if (comm->rank == lowest && comm->named > 0 && !told) status = dt_status_within(status, "rank %d", comm->named);
     DT_TRY(dt_comm_check(MEET(MPI_Bcast(&status, (int)sizeof status, MPI_BYTE, lowest, comm->world)), "agreement"));
-    return lowest > 0 ? dt_status_within(status, "rank %d", lowest) : status;
+    return status;
 }
 
 bool dt_comm_any(dt_comm *comm, bool flag) {
@@ -172,22 +187,26 @@ dt_status dt_comm_collect_text(dt_comm *comm, const char *text,
     return dt_comm_agree(comm, status);
 }
 
-static dt_status reduce_i64(dt_comm *comm, int64_t *values, size_t count, MPI_Op op) {
+static dt_status reduce(dt_comm *comm, void *values, size_t count, MPI_Datatype type, size_t bytes, MPI_Op op) {
     if (comm->size == 1) return dt_ok();
     for (size_t at = 0; at < count; at += PIECE) {
         int piece = (int)(count - at < PIECE ? count - at : PIECE);
-        int code = MEET(MPI_Allreduce(MPI_IN_PLACE, values + at, piece, MPI_INT64_T, op, comm->world));
+        int code = MEET(MPI_Allreduce(MPI_IN_PLACE, (char *)values + at * bytes, piece, type, op, comm->world));
         DT_TRY(dt_comm_check(code, "MPI_Allreduce"));
     }
     return dt_ok();
 }
 
 dt_status dt_comm_sum_i64(dt_comm *comm, int64_t *values, size_t count) {
-    return reduce_i64(comm, values, count, MPI_SUM);
+    return reduce(comm, values, count, MPI_INT64_T, sizeof *values, MPI_SUM);
+}
+
+dt_status dt_comm_sum_u32(dt_comm *comm, uint32_t *values, size_t count) {
+    return reduce(comm, values, count, MPI_UINT32_T, sizeof *values, MPI_SUM);
 }
 
 dt_status dt_comm_least_i64(dt_comm *comm, int64_t *values, size_t count) {
-    return reduce_i64(comm, values, count, MPI_MIN);
+    return reduce(comm, values, count, MPI_INT64_T, sizeof *values, MPI_MIN);
 }
 
 static dt_status reduce_doubles(dt_comm *comm, const double *values, size_t count, double *out, MPI_Op op) {

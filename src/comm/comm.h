@@ -19,6 +19,9 @@ dt_status dt_comm_open(dt_comm **out, int *argc, char ***argv);
 void dt_comm_library(char *out, size_t size);
 /* This process alone, while `comm` is open. Not collective. */
 dt_status dt_comm_alone(dt_comm **out, const dt_comm *comm);
+/* Collective. Those of `comm` that say the same `group`, from 0 on, in the order of their ranks; messages call them by
+ * their numbers in `comm`. To dt_comm_close, by them together. */
+dt_status dt_comm_split(dt_comm **out, dt_comm *comm, int group);
 /* Collective. Ends MPI when dt_comm_open started it. Accepts NULL. */
 void dt_comm_close(dt_comm *comm);
 /* Collective. Ends this process without MPI_Finalize, which may crash on what a failed write left open, once all ranks
@@ -50,6 +53,8 @@ dt_status dt_comm_collect_text(dt_comm *comm, const char *text,
 
 /* Collective. Element-wise sums, in place. */
 dt_status dt_comm_sum_i64(dt_comm *comm, int64_t *values, size_t count);
+/* Collective. The same modulo 2^32. */
+dt_status dt_comm_sum_u32(dt_comm *comm, uint32_t *values, size_t count);
 /* Collective. Element-wise minima, in place. */
 dt_status dt_comm_least_i64(dt_comm *comm, int64_t *values, size_t count);
 

@@ -168,6 +168,34 @@ typedef struct dt_recipe_report {
     dt_span every;
 } dt_recipe_report;
 
+typedef enum dt_outer_kind { DT_OUTER_SGD, DT_OUTER_NESTEROV, DT_OUTER_ADAM } dt_outer_kind;
+
+/* The rule that makes the next common weights of the sites' mean change (site/outer.h). */
+typedef struct dt_recipe_outer {
+    int kind; /* dt_outer_kind */
+    double lr, momentum, beta1, beta2, eps;
+} dt_recipe_outer;
+
+typedef enum dt_site_weights { DT_SITE_WEIGHTS_SAMPLES, DT_SITE_WEIGHTS_EQUAL } dt_site_weights;
+typedef enum dt_site_wire { DT_SITE_WIRE_I32, DT_SITE_WIRE_I8, DT_SITE_WIRE_I4 } dt_site_wire;
+typedef enum dt_site_optimizer { DT_SITE_OPTIMIZER_RESET, DT_SITE_OPTIMIZER_KEEP } dt_site_optimizer;
+
+/* Training of several sites in rounds (run/rounds.h). */
+typedef struct dt_recipe_sites {
+    int64_t count;    /* sites of this job; 0 with simulate 0: there are none, and all ranks train as one */
+    int64_t simulate; /* or so many, which the training data is dealt to */
+    int64_t per_round, rounds;
+    dt_span round; /* what a site trains in a round */
+    char partition[DT_TEXT_MAX];
+    int weights; /* dt_site_weights */
+    dt_recipe_outer outer;
+    double proximal;
+    bool control;
+    char local[DT_VALUE_TEXT]; /* patterns of tensors' names */
+    int wire;                  /* dt_site_wire */
+    int optimizer;             /* dt_site_optimizer */
+} dt_recipe_sites;
+
 typedef struct dt_recipe_metrics {
     bool tensorboard;
 } dt_recipe_metrics;
@@ -197,6 +225,7 @@ typedef struct dt_recipe {
     dt_recipe_report report;
     dt_recipe_metrics metrics;
     dt_recipe_reduce reduce;
+    dt_recipe_sites sites;
     dt_recipe_compute compute;
     /* Fields that are trees, which other rooms decode: owned; NULL where there is none. */
     dt_yaml *layers; /* model.layers: a list of layers (model/) */
@@ -222,6 +251,9 @@ dt_split dt_recipe_judge(const dt_recipe_data *data);
 const char *dt_split_name(dt_split split); /* "train", "validation", "test" */
 /* False: no split has this name. */
 bool dt_split_named(const char *name, dt_split *split);
+
+/* How many sites train together; 0: all ranks train as one. */
+int64_t dt_recipe_sites_of(const dt_recipe *recipe);
 
 /* Decodes a tree. A missing `name` becomes `fallback_name` (a file's base name without its suffix). Checks that need
  * two fields are made here (micro_batch <= batch, shards <= batch, …). */

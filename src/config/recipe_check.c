@@ -8,25 +8,6 @@
 #include "recipe_internal.h"
 #include "shown.h"
 
-static const dt_yaml *node_of(const dt_yaml *root, const char *key) {
-    const dt_field *field = dt_field_find(dt_recipe_fields, key);
-    return field ? dt_field_node(field, root) : dt_yaml_get(root, key);
-}
-
-const char *dt_recipe_source_of(const dt_yaml *root, const char *key, const char *other) {
-    const dt_yaml *node = node_of(root, key);
-    if (!node && other) node = node_of(root, other);
-    return node ? node->source : root->source;
-}
-
-/* The value of a field as messages show it. */
-static void show_value(const dt_field *field, const dt_recipe *recipe, char out[DT_SHOWN + 2]) {
-    char text[DT_VALUE_TEXT], shown[DT_SHOWN];
-    dt_field_text(field, recipe, text);
-    bool name = field->type == DT_FIELD_DATASETS && text[0] != '[' && text[0] != '{';
-    snprintf(out, DT_SHOWN + 2, field->type == DT_FIELD_TEXT || name ? "\"%s\"" : "%s", dt_shown(text, shown));
-}
-
 /* Fields that only some kinds read. */
 #define BIT(kind) (1u << (kind))
 static const struct reader {
@@ -52,6 +33,10 @@ static const struct reader {
     {"optimizer.rho", "optimizer.kind", BIT(DT_RMSPROP)},
     {"optimizer.eps", "optimizer.kind",
      BIT(DT_ADAM) | BIT(DT_ADAMW) | BIT(DT_RMSPROP) | BIT(DT_ADAGRAD) | BIT(DT_LAMB)},
+    {"sites.outer.momentum", "sites.outer.kind", BIT(DT_OUTER_SGD) | BIT(DT_OUTER_NESTEROV)},
+    {"sites.outer.beta1", "sites.outer.kind", BIT(DT_OUTER_ADAM)},
+    {"sites.outer.beta2", "sites.outer.kind", BIT(DT_OUTER_ADAM)},
+    {"sites.outer.eps", "sites.outer.kind", BIT(DT_OUTER_ADAM)},
     {"schedule.period", "schedule.kind", BIT(DT_SCHEDULE_STEP)},
     {"schedule.factor", "schedule.kind", BIT(DT_SCHEDULE_STEP)},
     {"schedule.final", "schedule.kind", BIT(DT_SCHEDULE_COSINE) | BIT(DT_SCHEDULE_LINEAR) | BIT(DT_SCHEDULE_ONE_CYCLE)},
@@ -76,7 +61,7 @@ static dt_status check_reader(const dt_recipe *recipe, const dt_yaml *root, cons
     memcpy(&chosen, (const char *)recipe + kind->offset, sizeof chosen);
     if ((reader->kinds & BIT(chosen)) || dt_field_is_default(field, recipe)) return dt_ok();
     char is[DT_SHOWN + 2], kinds[128];
-    show_value(field, recipe, is);
+    dt_recipe_show_value(field, recipe, is);
     name_kinds(kind->choices, reader->kinds, kinds, sizeof kinds);
     const char *source = dt_recipe_source_of(root, reader->key, NULL);
     return dt_fail(DT_ERR_INPUT, "%s%s: %s is %s but %s is %s, which does not use it; it is for %s (default %s)",
@@ -99,34 +84,25 @@ static const char *const other_keys[] = {"data.train_x",      "data.validation_x
                                          "data.augment.flip", "data.augment.input", NULL};
 static const char *const target_keys[] = {"data.train_y", "data.validation_y", "data.test_y", NULL};
 
-static dt_status check_default(const dt_recipe *recipe, const dt_yaml *root, const char *key, const char *why) {
-    const dt_field *field = dt_field_find(dt_recipe_fields, key);
-    if (dt_field_is_default(field, recipe)) return dt_ok();
-    char is[DT_SHOWN + 2];
-    show_value(field, recipe, is);
-    const char *source = dt_recipe_source_of(root, key, NULL);
-    return dt_fail(DT_ERR_INPUT, "%s%s: %s is %s but %s (default %s)", dt_source_noun(source), source, key, is, why,
-                   field->fallback[0] ? field->fallback : "\"\"");
-}
-
 static dt_status check_text(const dt_recipe *recipe, const dt_yaml *root) {
     bool text = recipe->data.context > 0, labels = !text || recipe->data.objective == DT_OBJECTIVE_CLASS;
     static const char *const weight_keys[] = {"data.train_weights", "train.class_weights", NULL};
     for (int i = 0; !labels && weight_keys[i]; i++)
-        DT_TRY(check_default(recipe, root, weight_keys[i],
-                             "a text's tokens count alike; only rows with a class are weighed"));
+        DT_TRY(dt_recipe_check_default(recipe, root, weight_keys[i],
+                                       "a text's tokens count alike; only rows with a class are weighed"));
     if (text)
-        DT_TRY(check_default(recipe, root, "data.memory",
-                             "a text needs no bound: its tokens are mapped where they are, or unpacked to data.spool, "
-                             "and take no memory that is not given back"));
+        DT_TRY(dt_recipe_check_default(
+            recipe, root, "data.memory",
+            "a text needs no bound: its tokens are mapped where they are, or unpacked to data.spool, "
+            "and take no memory that is not given back"));
     for (int i = 0; !text && text_keys[i]; i++)
-        DT_TRY(check_default(recipe, root, text_keys[i], "data.context is 0: it is for text"));
+        DT_TRY(dt_recipe_check_default(recipe, root, text_keys[i], "data.context is 0: it is for text"));
     for (int i = 0; text && other_keys[i]; i++)
-        DT_TRY(check_default(recipe, root, other_keys[i],
-                             "data.context makes the data a text, which has data.train_tokens instead"));
+        DT_TRY(dt_recipe_check_default(recipe, root, other_keys[i],
+                                       "data.context makes the data a text, which has data.train_tokens instead"));
     for (int i = 0; !labels && target_keys[i]; i++)
-        DT_TRY(check_default(recipe, root, target_keys[i],
-                             "only a text with data.objective class has targets besides its tokens"));
+        DT_TRY(dt_recipe_check_default(recipe, root, target_keys[i],
+                                       "only a text with data.objective class has targets besides its tokens"));
     return dt_ok();
 }
 
@@ -140,14 +116,17 @@ static dt_status check_split(const dt_recipe *recipe, const dt_yaml *root) {
     const dt_recipe_data *data = &recipe->data;
     bool text = data->context > 0 && data->objective != DT_OBJECTIVE_CLASS;
     for (int i = 0; !dt_recipe_cuts(data, DT_SPLIT_TRAIN) && how[i]; i++)
-        DT_TRY(check_default(recipe, root, how[i], "nothing is split; it goes with data.split.test or validation"));
+        DT_TRY(dt_recipe_check_default(recipe, root, how[i],
+                                       "nothing is split; it goes with data.split.test or validation"));
     for (int split = DT_SPLIT_VALIDATION; split <= DT_SPLIT_TEST; split++) {
         char key[32], why[80];
         snprintf(key, sizeof key, "data.split.%s", dt_split_name((dt_split)split));
         snprintf(why, sizeof why, "%s cuts these from the training data", key);
-        if (text) DT_TRY(check_default(recipe, root, key, "a text is split where it is made (import text --split)"));
+        if (text)
+            DT_TRY(
+                dt_recipe_check_default(recipe, root, key, "a text is split where it is made (import text --split)"));
         for (int i = 0; dt_recipe_cuts(data, (dt_split)split) && named[split][i]; i++)
-            DT_TRY(check_default(recipe, root, named[split][i], why));
+            DT_TRY(dt_recipe_check_default(recipe, root, named[split][i], why));
     }
     return dt_ok();
 }
@@ -256,8 +235,8 @@ static const struct pair {
 static dt_status check_pair(const dt_recipe *recipe, const dt_yaml *root, const struct pair *pair) {
     if (!pair->clash(recipe)) return dt_ok();
     char is[DT_SHOWN + 2], other[DT_SHOWN + 2];
-    show_value(dt_field_find(dt_recipe_fields, pair->key), recipe, is);
-    show_value(dt_field_find(dt_recipe_fields, pair->other), recipe, other);
+    dt_recipe_show_value(dt_field_find(dt_recipe_fields, pair->key), recipe, is);
+    dt_recipe_show_value(dt_field_find(dt_recipe_fields, pair->other), recipe, other);
     const char *source = dt_recipe_source_of(root, pair->key, pair->other);
     return dt_fail(DT_ERR_INPUT, "%s%s: %s is %s but %s is %s; %s", dt_source_noun(source), source, pair->key, is,
                    pair->other, other, pair->right);
@@ -267,7 +246,7 @@ static dt_status check_time_limit(const dt_recipe *recipe, const dt_yaml *root) 
     dt_span_unit unit = recipe->train.time_limit.unit;
     if (unit == DT_SPAN_NEVER || unit == DT_SPAN_SECONDS) return dt_ok();
     char is[DT_SHOWN + 2];
-    show_value(dt_field_find(dt_recipe_fields, "train.time_limit"), recipe, is);
+    dt_recipe_show_value(dt_field_find(dt_recipe_fields, "train.time_limit"), recipe, is);
     const char *source = dt_recipe_source_of(root, "train.time_limit", NULL);
     return dt_fail(DT_ERR_INPUT,
                    "%s%s: train.time_limit is %s; it must be a time, such as 90 min or 2 h (train.stop_after counts "
@@ -280,6 +259,7 @@ dt_status dt_recipe_check(const dt_recipe *recipe, const dt_yaml *root) {
     DT_TRY(check_text(recipe, root));
     DT_TRY(check_split(recipe, root));
     DT_TRY(check_time_limit(recipe, root));
+    DT_TRY(dt_recipe_check_sites(recipe, root));
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) DT_TRY(check_pair(recipe, root, &pairs[i]));
     return dt_ok();
 }

@@ -50,6 +50,8 @@ static bool matters(const comparison *c, const dt_field *field) {
     if (strcmp(field->key, "train.epochs") == 0 && c->old.train.steps > 0 && c->new.train.steps > 0) return false;
     if (steps || strcmp(field->key, "train.epochs") == 0) /* they stretch every schedule but a constant one */
         return c->old.schedule.kind != DT_SCHEDULE_CONSTANT || c->new.schedule.kind != DT_SCHEDULE_CONSTANT;
+    if (strcmp(field->key, "sites.rounds") == 0)
+        return c->old.schedule.kind != DT_SCHEDULE_CONSTANT || c->new.schedule.kind != DT_SCHEDULE_CONSTANT;
     if (strcmp(field->key, "train.shards") == 0 && c->new.train.shards == 0)
         return false; /* as the checkpoint has it */
     return field->flags & DT_FIELD_ARITHMETIC;

@@ -31,6 +31,10 @@ static const char *const bests[] = {"none", "test_loss", "test_accuracy", "valid
 static const char *const budget[] = {"budget", NULL};
 static const char *const precisions[] = {"float32", "bf16", NULL};
 static const char *const changes[] = {"refuse", "accept", NULL};
+static const char *const site_weights[] = {"samples", "equal", NULL};
+static const char *const outers[] = {"sgd", "nesterov", "adam", NULL};
+static const char *const site_wires[] = {"i32", "i8", "i4", NULL};
+static const char *const site_optimizers[] = {"reset", "keep", NULL};
 static const char *const isas[] = {"auto", "baseline", "avx2", "avx512", NULL};
 
 #define NUMBERS DT_FIELD_ARITHMETIC
@@ -255,6 +259,47 @@ const dt_field dt_recipe_fields[] = {
              "node where there is memory to share"},
     {ROW("reduce.node_ranks", INT, reduce.node_ranks, "0"), .was = "reduce.team", .max = 1e6,
      .help = "ranks of a machine that share a replica, at most (with node: those of a socket, say); 0: all"},
+
+    {ROW("sites.count", INT, sites.count, "0"), .max = 1e6, .flags = NUMBERS,
+     .help = "sites that train one model together, in rounds: each from the common weights on data of its own, then the "
+             "changes of all are summed. Several files of data.file are a site each (site-%r.h5); one file's samples are "
+             "dealt to the sites (sites.partition). 0: there are no sites"},
+    {ROW("sites.simulate", INT, sites.simulate, "0"), .max = 1e6, .flags = NUMBERS,
+     .help = "the same with so many sites that all data is dealt to, whatever files it is in: to rehearse"},
+    {ROW("sites.per_round", INT, sites.per_round, "0"), .max = 1e6, .flags = NUMBERS,
+     .help = "sites that take part in a round, drawn anew for each; 0: all"},
+    {ROW("sites.rounds", INT, sites.rounds, "100"), .min = 1, .max = 1e9,
+     .help = "rounds of the run, in the place of train.epochs and train.steps; spans of train and checkpoint count rounds"},
+    {ROW("sites.round", SPAN, sites.round, "1 epoch"), .max = 1e9, .flags = NUMBERS,
+     .help = "what a site trains in a round, on its own data: steps or epochs"},
+    {ROW("sites.partition", TEXT, sites.partition, "iid"), .min = 1, .flags = NUMBERS,
+     .help = "how samples are dealt to sites: iid; dirichlet(0.5): of every class, shares drawn from Dir(0.5); by-label(2): "
+             "two classes to each site; quantity(0.5): at random, numbers from Dir(0.5)"},
+    {ROW("sites.weights", CHOICE, sites.weights, "samples"), .choices = site_weights, .flags = NUMBERS,
+     .help = "what a site's change counts for in the mean: as many as it has samples, or all alike"},
+    {ROW("sites.outer.kind", CHOICE, sites.outer.kind, "sgd"), .choices = outers, .flags = NUMBERS,
+     .help = "rule that makes the next common weights of the mean change; sgd with lr 1 is FedAvg, nesterov DiLoCo, adam "
+             "FedAdam"},
+    {ROW("sites.outer.lr", REAL, sites.outer.lr, "1"), .flags = NUMBERS | DT_FIELD_ABOVE,
+     .help = "its learning rate"},
+    {ROW("sites.outer.momentum", REAL, sites.outer.momentum, "0"), .max = 1, .flags = NUMBERS | DT_FIELD_BELOW,
+     .help = "of sgd and nesterov"},
+    {ROW("sites.outer.beta1", REAL, sites.outer.beta1, "0.9"), .max = 1, .flags = NUMBERS | DT_FIELD_BELOW,
+     .help = "of adam"},
+    {ROW("sites.outer.beta2", REAL, sites.outer.beta2, "0.99"), .max = 1, .flags = NUMBERS | DT_FIELD_BELOW,
+     .help = "of adam"},
+    {ROW("sites.outer.eps", REAL, sites.outer.eps, "0.001"), .flags = NUMBERS | DT_FIELD_ABOVE,
+     .help = "of adam, beside the root of the mean square"},
+    {ROW("sites.proximal", REAL, sites.proximal, "0"), .max = INFINITY, .flags = NUMBERS,
+     .help = "FedProx: the gradient of a site's step gets so much of its distance from the common weights; 0: none"},
+    {ROW("sites.control", BOOL, sites.control, "false"), .flags = NUMBERS,
+     .help = "SCAFFOLD: steps are corrected by control variates, which sites learn and send beside their change"},
+    {ROW("sites.local", TEXTS, sites.local, ""), .flags = NUMBERS,
+     .help = "patterns of tensors' names, or a list of them, that each site keeps for itself: \"*batch_norm*\""},
+    {ROW("sites.wire", CHOICE, sites.wire, "i32"), .choices = site_wires, .flags = NUMBERS,
+     .help = "number format of changes; i8 and i4 keep what they round off for the site's next change (error feedback)"},
+    {ROW("sites.optimizer", CHOICE, sites.optimizer, "reset"), .choices = site_optimizers, .flags = NUMBERS,
+     .help = "a site's moments at the beginning of its rounds: zero, as in FedAvg, or as it left them, as in DiLoCo"},
 
     {ROW("compute.isa", CHOICE, compute.isa, "auto"), .choices = isas,
      .help = "instruction set, for measurements; auto is the best this machine has, and all give the same bits"},

@@ -1,4 +1,4 @@
-/* Which data a recipe has for what: training, validation, test. */
+/* Which data a recipe has for what: training, validation, test; and for how many sites. */
 #include <string.h>
 
 #include "config/recipe.h"
@@ -40,4 +40,8 @@ bool dt_recipe_has(const dt_recipe_data *data, dt_split split) {
 dt_split dt_recipe_judge(const dt_recipe_data *data) {
     if (dt_recipe_has(data, DT_SPLIT_VALIDATION)) return DT_SPLIT_VALIDATION;
     return dt_recipe_has(data, DT_SPLIT_TEST) ? DT_SPLIT_TEST : DT_SPLIT_TRAIN;
+}
+
+int64_t dt_recipe_sites_of(const dt_recipe *recipe) {
+    return recipe->sites.simulate > 0 ? recipe->sites.simulate : recipe->sites.count;
 }

@@ -150,6 +150,16 @@ dt_status dt_array_stream(dt_array *array, const dt_ranks *ranks, const dt_row_s
     return dt_row_stream_open(&array->stream, ranks, array, request);
 }
 
+int64_t dt_array_files(const dt_array *array) {
+    return array->files.count;
+}
+
+int64_t dt_array_file_of(const dt_array *array, int64_t row) {
+    int64_t file = 0;
+    while (file + 1 < array->files.count && row >= array->parts[file + 1].first) file++;
+    return file;
+}
+
 void dt_array_close(dt_array *array) {
     if (!array) return;
     dt_row_stream_close(array->stream);

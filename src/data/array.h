@@ -61,6 +61,9 @@ const dt_input *dt_array_inputs(const dt_array *array, int64_t *count);
 dt_status dt_array_name_inputs(dt_array *array, const dt_input *inputs, int64_t count);
 /* Byte `at` of all rows, and how many follow it in memory, itself included. */
 const char *dt_array_bytes(const dt_array *array, size_t at, size_t *run);
+/* The files it is in, and the number of the one that has a row. */
+int64_t dt_array_files(const dt_array *array);
+int64_t dt_array_file_of(const dt_array *array, int64_t row);
 /* For arrays that are read in pieces, and nothing for others: whether all rows are in memory; that this thread needs
  * its last row no longer; that the samples from `position` on will be asked for next; the first failure, for good. */
 bool dt_array_in_memory(const dt_array *array);

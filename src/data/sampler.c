@@ -116,8 +116,10 @@ dt_sampler dt_sampler_by_blocks(int64_t samples, int64_t block, int64_t window, 
 
 dt_sampler dt_sampler_in(const dt_sampler *sampler, int64_t epoch) {
     const dt_sampler *s = sampler;
-    return s->block > 0 ? dt_sampler_by_blocks(s->samples, s->block, s->window, s->seed, epoch)
-                        : dt_sampler_at(s->samples, s->shuffle, s->seed, epoch);
+    dt_sampler other = s->block > 0 ? dt_sampler_by_blocks(s->samples, s->block, s->window, s->seed, epoch)
+                                    : dt_sampler_at(s->samples, s->shuffle, s->seed, epoch);
+    other.among = s->among;
+    return other;
 }
 
 dt_sampler_window dt_sampler_window_at(const dt_sampler *sampler, int64_t position) {
@@ -160,6 +162,7 @@ void dt_sampler_indices(const dt_sampler *sampler, int64_t position, int64_t cou
         for (; done < end; done++, here++) {
             int64_t number = sampler->shuffle ? permute(&mixed, here) : here;
             index[done] = sampler->block > 0 ? sample_in(sampler, &w, number) : number;
+            if (sampler->among) index[done] = sampler->among[index[done]];
         }
     }
 }

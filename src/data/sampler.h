@@ -30,6 +30,7 @@ typedef struct dt_sampler {
     int64_t block, window; /* samples of a block, blocks of a window; 0: there are none */
     int64_t short_slot;    /* where the last block comes in the order of blocks */
     int64_t deficit;       /* samples that it lacks */
+    const int64_t *among;  /* [samples], borrowed: what is drawn as sample i is among[i]; NULL: i itself */
 } dt_sampler;
 
 dt_sampler dt_sampler_at(int64_t samples, bool shuffle, int64_t seed, int64_t epoch);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "identity.h"
+#include "labels.h"
 #include "numbers.h"
 #include "source_kind.h"
 
@@ -107,7 +108,9 @@ dt_sampler dt_source_order(const dt_source *source, const dt_recipe_data *data, 
     const dt_source_about *about = &source->about;
     if (about->streams > 0) return dt_sampler_at(source->samples, false, seed, epoch);
     int64_t bytes = dt_shape_count(&about->input) * (int64_t)dt_dtype_size(about->dtype);
-    return dt_order_of(data, source->samples, bytes, seed, epoch);
+    dt_sampler order = dt_order_of(data, source->samples, bytes, seed, epoch);
+    order.among = source->among;
+    return order;
 }
 
 void dt_source_ahead(const dt_source *source, const dt_sampler *order, int64_t position) {
@@ -152,6 +155,18 @@ void dt_source_fetch(const dt_source *source, const dt_kernels *kernels, const d
 
 int64_t dt_source_place(const dt_source *source, const dt_augment *augment, int64_t index) {
     return source->kind->place(source, augment, index);
+}
+
+int64_t dt_source_files(const dt_source *source) {
+    return source->x ? dt_array_files(source->x) : 1;
+}
+
+int64_t dt_source_file_of(const dt_source *source, int64_t index) {
+    return dt_array_file_of(source->x, dt_source_place(source, NULL, index));
+}
+
+int64_t dt_source_label(const dt_source *source, int64_t index) {
+    return dt_targets_label(&source->targets, dt_source_place(source, NULL, index));
 }
 
 const void *dt_source_row(const dt_source *source, int64_t index) {

@@ -55,6 +55,7 @@ typedef struct dt_source {
     int64_t dropped;           /* rows that are no samples for they lack a value (data.missing: drop) */
     bool fills;                /* NaN in samples is a missing value, which a model's means stand in for: no fault */
     int64_t samples;           /* of a pass: an epoch, or an evaluation */
+    const int64_t *among;      /* [samples], borrowed: those that are drawn from, where not all are; NULL: all */
     dt_source_about about;
     dt_targets targets;
     dt_dealt dealt;
@@ -110,6 +111,12 @@ void dt_source_ahead(const dt_source *source, const dt_sampler *order, int64_t p
  * batch. */
 void dt_source_fetch(const dt_source *source, const dt_kernels *kernels, const dt_scales *scales,
                      const dt_augment *augment, const int64_t *index, int64_t rows, dt_batch *batch);
+
+/* How many files the samples are in, and in which of them sample `index` is; of samples that are rows. */
+int64_t dt_source_files(const dt_source *source);
+int64_t dt_source_file_of(const dt_source *source, int64_t index);
+/* The label of a sample as its file has it, of targets that are one label a sample. */
+int64_t dt_source_label(const dt_source *source, int64_t index);
 
 /* The numbers of sample `index` as its file has them, for passes over all samples, such as that of dt_scaling_compute:
  * input of about.dtype, valid until this thread's next call. NULL of samples that are made of tokens. */

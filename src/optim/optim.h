@@ -71,6 +71,8 @@ typedef struct dt_optimizer {
  * slots' data and sums, which all ranks that share the weights have in common. To be finished, also after a failure. */
 dt_status dt_optimizer_plan(dt_optimizer *optimizer, const dt_kernels *kernels, const dt_recipe_optimizer *config,
                             const dt_yaml *groups, const dt_table *table);
+/* `to` becomes it, and `from` zeros. */
+void dt_optimizer_move(dt_optimizer *to, dt_optimizer *from);
 void dt_optimizer_finish(dt_optimizer *optimizer);
 size_t dt_optimizer_sums(const dt_optimizer *optimizer);  /* elements; 0 where the rule measures nothing */
 size_t dt_optimizer_bytes(const dt_optimizer *optimizer); /* of all slots' data */

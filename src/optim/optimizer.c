@@ -72,6 +72,12 @@ dt_status dt_optimizer_plan(dt_optimizer *o, const dt_kernels *kernels, const dt
     return o->totals ? dt_ok() : dt_fail_memory("the optimizer", (size_t)o->table.count * sizeof *o->totals);
 }
 
+void dt_optimizer_move(dt_optimizer *to, dt_optimizer *from) {
+    *to = *from;
+    for (int i = 0; i < to->slot_count; i++) to->slots[i].table = to->slots[i].shape ? &to->slots[i].own : &to->table;
+    memset(from, 0, sizeof *from);
+}
+
 void dt_optimizer_finish(dt_optimizer *o) {
     for (int i = 0; i < o->slot_count; i++) dt_table_finish(&o->slots[i].own);
     dt_table_finish(&o->table);

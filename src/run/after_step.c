@@ -28,7 +28,9 @@ dt_status dt_run_publish(dt_run *run) {
     return dt_ok();
 }
 
+/* Ranks of a round do not meet before its end: nothing is to be in flight then. */
 static dt_status publish_beside(dt_run *run) {
+    if (run->rounds) return dt_run_publish(run);
     DT_TRY(dt_run_finish_checkpoint(run));
     const int64_t before = run->snapshot.published;
     DT_TRY(dt_snapshot_begin(&run->snapshot, &run->session, &run->trainee, &run->ledger, &run->clock));
@@ -45,7 +47,7 @@ static bool is_due(const dt_run *run, dt_span span) {
 }
 
 static bool is_raised(const dt_run *run, dt_flag flag) {
-    return dt_reduce_raised(run->trainee.reducer, flag) > 0;
+    return run->raised[flag] > 0;
 }
 
 static bool is_last_step(const dt_run *run) {
@@ -72,7 +74,7 @@ bool dt_run_is_finished(const dt_run *run) {
 static const char *who_stopped(const dt_run *run) {
     if (dt_stop_requested == DT_STOP_SIGNAL) return "signal";
     if (dt_stop_requested == DT_STOP_LIMIT) return "time_limit";
-    bool elsewhere = dt_reduce_raised(run->trainee.reducer, DT_FLAG_STOP) > run->clock.stops;
+    bool elsewhere = run->raised[DT_FLAG_STOP] > run->clock.stops;
     if (!elsewhere) return "stop_after";
     return dt_limit_is_due(&run->limit, &run->clock) ? "time_limit" : "signal"; /* of two timers one is first */
 }
@@ -80,6 +82,7 @@ static const char *who_stopped(const dt_run *run) {
 const char *dt_run_reason(const dt_run *run, bool stops, bool told) {
     if (stops) return told ? who_stopped(run) : "stop_after";
     if (run->ledger.position.step < run->course.total_steps) return "patience";
+    if (run->rounds) return "rounds";
     return run->session.recipe->train.steps > 0 ? "steps" : "epochs";
 }
 
@@ -88,7 +91,7 @@ const char *dt_run_reason(const dt_run *run, bool stops, bool told) {
 static dt_status meet_for_checkpoint(dt_run *run) {
     if (dt_snapshot_flies(&run->snapshot) < 0) return dt_ok();
     if (is_raised(run, DT_FLAG_STANDS)) return dt_run_finish_checkpoint(run);
-    bool all = dt_reduce_raised(run->trainee.reducer, DT_FLAG_READY) == run->session.ranks.size;
+    bool all = run->raised[DT_FLAG_READY] == run->session.ranks.size;
     const int64_t before = run->snapshot.published;
     if (all) DT_TRY(dt_snapshot_meet(&run->snapshot, &run->session, &run->clock));
     note_newer(run, before);
@@ -216,4 +219,11 @@ dt_status dt_run_after_step(dt_run *run, bool *stop) {
     if (!finished && !*stop && (publishes || !better)) return dt_ok();
     if (!publishes) DT_TRY(check(run, true));
     return finished || *stop ? dt_run_publish(run) : publish_beside(run);
+}
+
+dt_status dt_run_leave(dt_run *run, bool *stop) {
+    if (is_raised(run, DT_FLAG_LOST)) DT_TRY(dt_session_check_hold(&run->session));
+    *stop = true;
+    run->ended = dt_run_reason(run, true, true);
+    return dt_run_publish(run);
 }

@@ -30,14 +30,17 @@ static int64_t steps_left(const dt_course *course, int64_t epochs, const dt_posi
     return steps_of(epochs - 1, course->steps_per_epoch, batches(course, course->samples - position->sample));
 }
 
-void dt_course_plan(dt_course *course, const dt_recipe_train *train, const dt_source *source,
-                    const dt_position *position) {
+void dt_course_plan(dt_course *course, const dt_recipe *recipe, const dt_source *source, const dt_position *position) {
+    const dt_recipe_train *train = &recipe->train;
     course->batch = train->batch;
     course->samples = source->samples;
     course->streams = source->about.streams;
     course->steps_per_epoch = batches(course, course->samples);
     course->total_steps = train->steps > 0 ? position->origin + train->steps
                                            : position->step + steps_left(course, train->epochs, position);
+    if (dt_recipe_sites_of(recipe) == 0) return;
+    course->samples = course->steps_per_epoch = 1;
+    course->total_steps = recipe->sites.rounds;
 }
 
 int64_t dt_course_rows(const dt_course *course, const dt_position *position) {

@@ -15,9 +15,8 @@ typedef struct dt_course {
     int64_t first_step; /* of this process */
 } dt_course;
 
-/* The steps of a run of these data, from the present position on. */
-void dt_course_plan(dt_course *course, const dt_recipe_train *train, const dt_source *source,
-                    const dt_position *position);
+/* The steps of a run of these data, from the present position on. With sites steps are rounds, and so are epochs. */
+void dt_course_plan(dt_course *course, const dt_recipe *recipe, const dt_source *source, const dt_position *position);
 /* That a checkpoint's position is one of this data; `file` is what it is called. */
 dt_status dt_course_check(const dt_source *source, const char *file, const dt_position *position);
 /* Samples of the step at a position. */

@@ -84,7 +84,7 @@ static void raise_flags(const dt_step *step, dt_reducer *reducer) {
     const dt_recipe *recipe = step->session->recipe;
     dt_run_clock *clock = step->clock;
     if (step->session->first && !dt_stop_requested && time_is_up(step)) dt_stop_requested = DT_STOP_LIMIT;
-    if (dt_stop_requested) dt_reduce_raise(reducer, DT_FLAG_STOP);
+    if (dt_stop_requested || step->told) dt_reduce_raise(reducer, DT_FLAG_STOP);
     if (dt_compute_failed()) dt_reduce_raise(reducer, DT_FLAG_FAILED);
     if (step->ledger->local.not_finite > 0) dt_reduce_raise(reducer, DT_FLAG_NOT_FINITE);
     if (dt_snapshot_is_ready(step->snapshot)) dt_reduce_raise(reducer, DT_FLAG_READY);

@@ -39,6 +39,17 @@ static const char *all_epochs(const dt_progress *p, char out[32]) {
     return out;
 }
 
+/* "epoch 1.25/5 step 100/400", "round 3/50"; `between` the two. */
+static const char *where_text(const dt_progress *p, const char *between, char out[96]) {
+    const long long at = p->ledger->position.step, end = p->course->total_steps;
+    char all[32];
+    if (p->rounds)
+        snprintf(out, 96, "round %lld/%lld", at, end);
+    else
+        snprintf(out, 96, "epoch %.2f/%s%sstep %lld/%lld", epochs_done(p), all_epochs(p, all), between, at, end);
+    return out;
+}
+
 static void duration_text(double seconds, char out[32]) {
     long s = seconds > 0 && seconds < 1e9 ? lround(seconds) : 0;
     if (s >= 3600)
@@ -56,6 +67,10 @@ static double shown_rate(const dt_progress *p, double samples_per_s, const char 
 
 static double seconds_left(const dt_progress *p) {
     double rate = dt_run_clock_rate(p->clock), steps = (double)(p->course->total_steps - p->ledger->position.step);
+    if (p->rounds) { /* of the rounds of this process */
+        double done = (double)(p->ledger->position.step - p->course->first_step);
+        return done > 0 ? steps / done * p->clock->loop_seconds : 0;
+    }
     return rate > 0 ? steps / (double)p->course->steps_per_epoch * (double)p->course->samples / rate : 0;
 }
 
@@ -130,15 +145,14 @@ void dt_progress_live(dt_progress *progress) {
     double now = dt_clock_now();
     if (now - p->shown < 0.1) return;
     progress->shown = now;
-    char text[512] = "", left[32], all[32], saved[32];
+    char text[512] = "", left[32], where[96], saved[32];
     const char *unit;
     double shown = shown_rate(p, dt_run_clock_rate(p->clock), &unit);
     duration_text(seconds_left(p), left);
     /* the loss of this rank's samples since the last record stands in for the run's */
     double loss = p->ledger->local.samples > 0 ? dt_tally_loss(&p->ledger->local) : p->loss;
-    dt_append(text, sizeof text, "epoch %.2f/%s  step %lld/%lld  loss %.4f  %.0f %s  %s left", epochs_done(p),
-              all_epochs(p, all), (long long)p->ledger->position.step, (long long)p->course->total_steps, loss, shown,
-              unit, left);
+    dt_append(text, sizeof text, "%s  loss %.4f  %.0f %s  %s left", where_text(p, "  ", where), loss, shown, unit,
+              left);
     if (p->clock->checkpointed > p->clock->started) {
         duration_text(now - p->clock->checkpointed, saved);
         dt_append(text, sizeof text, "  saved %s ago", saved);
@@ -176,13 +190,12 @@ dt_status dt_progress_record(dt_progress *p, const dt_tally *tally, double rate,
     figures.perplexity = dt_perplexity(tally, &p->data->train);
     dt_records_interval(&p->records, &figures);
     const char *unit;
-    char all[32], left[32];
+    char where[96], left[32];
     double shown = shown_rate(p, figures.samples_per_s, &unit);
     duration_text(seconds_left(p), left);
     if (!p->session->options->live && take_log_turn(p))
-        dt_log_info("epoch %.2f/%s step %lld/%lld loss %.4f lr %.3g grad_norm %.3g %s %.0f left %s", figures.epochs,
-                    all_epochs(p, all), (long long)p->ledger->position.step, (long long)p->course->total_steps, p->loss,
-                    rate, grad_norm, unit, shown, left);
+        dt_log_info("%s loss %.4f lr %.3g %s %.3g %s %.0f left %s", where_text(p, " ", where), p->loss, rate,
+                    p->rounds ? "change" : "grad_norm", grad_norm, unit, shown, left);
     return dt_ok();
 }
 
@@ -193,20 +206,25 @@ void dt_progress_evaluated(dt_progress *p) {
     dt_epoch_figures figures = epoch_figures(p, train);
     /* a run that was killed behind its evaluation has the row, and evaluates again */
     if (!dt_records_evaluated(&p->records, ledger->position.step)) dt_records_evaluation(&p->records, &figures);
-    char trained[DT_FIGURES] = "", tested[DT_FIGURES] = "", elapsed[32], all[32];
+    char trained[DT_FIGURES] = "", tested[DT_FIGURES] = "", elapsed[32], all[32], where[96];
     dt_loss loss = (dt_loss)p->session->recipe->loss.kind;
     dt_tally_text(trained, sizeof trained, "train_", train, loss, &p->data->train, false);
     if (p->data->has_test)
         dt_tally_text(tested, sizeof tested, judge_prefix(p), &ledger->test, loss, &p->data->test, true);
     duration_text(seconds_so_far(p), elapsed);
-    dt_log_info("epoch %.4g/%s step %lld%s%s  %s", figures.epochs, all_epochs(p, all), (long long)ledger->position.step,
-                trained, tested, elapsed);
+    if (p->rounds)
+        snprintf(where, sizeof where, "round %lld/%lld", (long long)ledger->position.step,
+                 (long long)p->rounds->rounds);
+    else
+        snprintf(where, sizeof where, "epoch %.4g/%s step %lld", figures.epochs, all_epochs(p, all),
+                 (long long)ledger->position.step);
+    dt_log_info("%s%s%s  %s", where, trained, tested, elapsed);
 }
 
 void dt_progress_last_line(const dt_progress *p, dt_outcome outcome, const char *ended, const char *digest) {
     if (!p->session->first) return;
     const dt_ledger *ledger = p->ledger;
-    char trained[DT_FIGURES], test[DT_FIGURES] = "", skipped[48] = "", tokens[48] = "";
+    char trained[DT_FIGURES], test[DT_FIGURES] = "", skipped[48] = "", tokens[48] = "", passes[96];
     if (ledger->test.samples > 0)
         dt_tally_text(test, sizeof test, judge_prefix(p), &ledger->test, (dt_loss)p->session->recipe->loss.kind,
                       &p->data->test, false);
@@ -215,9 +233,14 @@ void dt_progress_last_line(const dt_progress *p, dt_outcome outcome, const char 
     if (p->data->train.about.tokens > 0)
         snprintf(tokens, sizeof tokens, " tokens_per_s=%.0f", rate * (double)p->data->train.about.tokens);
     dt_loss_text(trained, sizeof trained, "train_", ledger->epoch.samples > 0 ? &ledger->epoch : &ledger->last);
-    dt_log_info("%s run=%s step=%lld epoch=%lld%s%s%s ended=%s samples_per_s=%.0f%s seconds=%.2f ranks=%d shards=%lld "
+    if (p->rounds)
+        snprintf(passes, sizeof passes, "rounds=%lld sites=%lld bytes=%llu", (long long)ledger->position.step,
+                 (long long)p->rounds->sites, (unsigned long long)p->rounds->bytes);
+    else
+        snprintf(passes, sizeof passes, "epoch=%lld", (long long)ledger->position.epoch);
+    dt_log_info("%s run=%s step=%lld %s%s%s%s ended=%s samples_per_s=%.0f%s seconds=%.2f ranks=%d shards=%lld "
                 "digest=%s",
                 outcome == DT_OUTCOME_STOPPED ? "stopped" : "done", p->session->directory,
-                (long long)ledger->position.step, (long long)ledger->position.epoch, trained, test, skipped, ended,
-                rate, tokens, seconds_so_far(p), p->session->ranks.size, (long long)p->course->shards, digest);
+                (long long)ledger->position.step, passes, trained, test, skipped, ended, rate, tokens,
+                seconds_so_far(p), p->session->ranks.size, (long long)p->course->shards, digest);
 }

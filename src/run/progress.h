@@ -9,6 +9,15 @@
 #include "run_data.h"
 #include "session.h"
 
+/* Of rounds of sites. */
+typedef struct dt_round_figures {
+    int64_t rounds, sites;
+    int64_t took_part; /* in the last round */
+    int64_t samples;   /* trained by all sites, this process, */
+    double seconds;    /* in so long */
+    uint64_t bytes;    /* that the sites sent so far */
+} dt_round_figures;
+
 typedef struct dt_progress {
     /* what is reported on */
     const dt_session *session;
@@ -16,6 +25,7 @@ typedef struct dt_progress {
     const dt_course *course;
     const dt_ledger *ledger;
     const dt_run_clock *clock;
+    const dt_round_figures *rounds; /* NULL: there are none */
     dt_records records;
     /* up to the last record */
     double phases[DT_PHASE_COUNT], loop_seconds;

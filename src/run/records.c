@@ -33,15 +33,20 @@ static const char *const validated_columns[] = {"step",
 /* Ranks that others waited for, a few an interval; seconds that they computed, and all ranks did on the average. */
 static const char *const late_columns[] = {"step", "rank", "busy", "busy_mean", NULL};
 
+static const char *const round_columns[] = {"step", "sites", "took_part", "bytes", "change", NULL};
+static const char *const site_columns[] = {"step", "site", "samples", "loss", "accuracy", "took_part", NULL};
+
 enum { SERIES_TRAIN, SERIES_EPOCH, SERIES_LATE, SERIES_CHAIN, SERIES_COUNT };
+enum { SERIES_ROUND = SERIES_COUNT, SERIES_SITE, SERIES_ALL }; /* of runs of sites alone */
 #define SERIES(epoch)                                                                                                  \
     {                                                                                                                  \
-        {"train", train_columns}, {"epoch", epoch}, {"late", late_columns}, {                                          \
-            DT_LINK_SERIES, dt_link_columns                                                                            \
+        {"train", train_columns}, {"epoch", epoch}, {"late", late_columns}, {DT_LINK_SERIES, dt_link_columns},         \
+            {"round", round_columns}, {                                                                                \
+            "site", site_columns                                                                                       \
         }                                                                                                              \
     }
-static const dt_metrics_series tested[SERIES_COUNT] = SERIES(epoch_columns);
-static const dt_metrics_series validated[SERIES_COUNT] = SERIES(validated_columns);
+static const dt_metrics_series tested[SERIES_ALL] = SERIES(epoch_columns);
+static const dt_metrics_series validated[SERIES_ALL] = SERIES(validated_columns);
 enum { TRAIN_SECONDS = 2 }; /* its column */
 
 /* Events are a copy for viewers: a run goes on without them. */
@@ -67,13 +72,14 @@ static void append_to_board(dt_records *records, const dt_metrics_series *series
     records->board = NULL;
 }
 
-dt_status dt_records_open(dt_records *records, const char *directory, dt_split judge, bool events, int64_t step) {
+dt_status dt_records_open(dt_records *records, const char *directory, dt_split judge, bool events, bool rounds,
+                          int64_t step) {
     dt_metrics *old = records->metrics; /* its last rows are to be made again */
     records->metrics = NULL;
     DT_TRY(dt_metrics_close(old));
     records->series = judge == DT_SPLIT_VALIDATION ? validated : tested;
     open_board(records, directory, events, step);
-    return dt_metrics_open(&records->metrics, directory, records->series, SERIES_COUNT, step);
+    return dt_metrics_open(&records->metrics, directory, records->series, rounds ? SERIES_ALL : SERIES_COUNT, step);
 }
 
 void dt_records_close(dt_records *records) {
@@ -124,6 +130,16 @@ void dt_records_link(dt_records *records, const dt_link *link) {
     double row[] = {(double)link->step, (double)(link->digest >> 32), (double)(link->digest & UINT32_MAX),
                     (double)(link->value >> 32), (double)(link->value & UINT32_MAX)};
     append(records, SERIES_CHAIN, row);
+}
+
+void dt_records_round(dt_records *records, const dt_round_row *r) {
+    const double row[] = {r->step, r->sites, r->took_part, r->bytes, r->change};
+    append(records, SERIES_ROUND, row);
+}
+
+void dt_records_site(dt_records *records, const dt_site_row *r) {
+    const double row[] = {r->step, r->site, r->samples, r->loss, r->accuracy, r->took_part};
+    append(records, SERIES_SITE, row);
 }
 
 double dt_records_seconds(const dt_records *records) {

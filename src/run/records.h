@@ -31,13 +31,24 @@ typedef struct dt_epoch_figures {
         test_bits_per_char, seconds;
 } dt_epoch_figures;
 
+/* Of a round, and of one of its sites. */
+typedef struct dt_round_row {
+    double step, sites, took_part, bytes, change; /* rounds so far; there are, and took part; sent so far; its norm */
+} dt_round_row;
+typedef struct dt_site_row {
+    double step, site, samples, loss, accuracy, took_part; /* of the samples it trained on in this round */
+} dt_site_row;
+
 /* All of rank 0. Rows behind `step` are dropped. Evaluations are called by the split that judges: "validation_loss".
- * `events`: rows also go to TensorBoard's event file. */
-dt_status dt_records_open(dt_records *records, const char *directory, dt_split judge, bool events, int64_t step);
+ * `events`: rows also go to TensorBoard's event file; `rounds`: there are series of rounds and sites. */
+dt_status dt_records_open(dt_records *records, const char *directory, dt_split judge, bool events, bool rounds,
+                          int64_t step);
 /* Says how many rows were lost. */
 void dt_records_close(dt_records *records);
 /* A row that cannot be written is lost, and the run goes on. */
 void dt_records_link(dt_records *records, const dt_link *link);
+void dt_records_round(dt_records *records, const dt_round_row *row);
+void dt_records_site(dt_records *records, const dt_site_row *row);
 void dt_records_interval(dt_records *records, const dt_interval *figures);
 void dt_records_evaluation(dt_records *records, const dt_epoch_figures *figures);
 /* The seconds of the run up to its last record; 0 before there is one. */

@@ -142,7 +142,12 @@ static dt_status share_state(dt_run *run) {
     for (int i = 0; i < state->extra_count; i++)
         if (&state->extras[i] != recurrent->extra) DT_TRY(broadcast(comm, &state->extras[i]));
     DT_TRY(dt_recurrent_state_share(recurrent));
-    for (int i = 0; i < state->beside_count; i++) DT_TRY(broadcast(comm, &state->beside[i].array));
+    for (int i = 0; i < state->beside_count; i++) {
+        const dt_extra *array = &state->beside[i].array;
+        DT_TRY(state->beside[i].shared
+                   ? dt_node_share(run->session.node, array->data, (size_t)array->count * dt_dtype_size(array->dtype))
+                   : broadcast(comm, array));
+    }
     return dt_ok();
 }
 
@@ -165,7 +170,7 @@ dt_status dt_run_load(dt_run *run, const char *path) {
     DT_TRY(dt_session_agree(session, session->first ? load(run, path, &found) : dt_ok()));
     DT_TRY(share_state(run));
     dt_scales_loaded(&run->data.scales, &session->recipe->data);
-    dt_course_plan(&run->course, &session->recipe->train, &run->data.train, &run->ledger.position);
+    dt_course_plan(&run->course, session->recipe, &run->data.train, &run->ledger.position);
     run->snapshot.step = run->ledger.position.step;
     if (session->first) say_loaded(run, path, &found);
     return dt_ok();
@@ -194,6 +199,6 @@ dt_status dt_run_roll_back(dt_run *run) {
     dt_note_rollback(run);
     return dt_session_agree(session, session->first
                                          ? dt_records_open(&run->progress.records, session->directory, run->data.judge,
-                                                           session->recipe->metrics.tensorboard, step)
+                                                           session->recipe->metrics.tensorboard, false, step)
                                          : dt_ok());
 }

@@ -21,22 +21,26 @@ typedef struct dt_show {
     bool failed;
 } dt_show;
 
+typedef struct dt_rounds dt_rounds;
+
 typedef struct dt_run {
-    dt_session session;   /* ranks, directory, options */
-    dt_run_data data;     /* what is learned from */
-    dt_trainee trainee;   /* what learns */
-    dt_course course;     /* how far */
-    dt_ledger ledger;     /* what was done so far */
-    dt_run_clock clock;   /* and what it took */
-    dt_limit limit;       /* when it has to have ended */
-    dt_snapshot snapshot; /* all of that as the store sees it */
-    dt_replicas replicas; /* and whether all nodes have the same */
-    dt_chain chain;       /* and what it was, step by step */
-    dt_progress progress; /* what is said of it */
-    dt_profile profile;   /* on request */
-    dt_notes notes;       /* what goes into the journal */
-    dt_show show;         /* its page */
-    const char *ended;    /* why the loop was left; rank 0 */
+    dt_session session;        /* ranks, directory, options */
+    dt_run_data data;          /* what is learned from */
+    dt_trainee trainee;        /* what learns */
+    dt_course course;          /* how far */
+    dt_ledger ledger;          /* what was done so far */
+    dt_run_clock clock;        /* and what it took */
+    dt_limit limit;            /* when it has to have ended */
+    dt_snapshot snapshot;      /* all of that as the store sees it */
+    dt_replicas replicas;      /* and whether all nodes have the same */
+    dt_chain chain;            /* and what it was, step by step */
+    dt_progress progress;      /* what is said of it */
+    dt_profile profile;        /* on request */
+    dt_notes notes;            /* what goes into the journal */
+    dt_show show;              /* its page */
+    dt_rounds *rounds;         /* of sites; NULL: all ranks train as one */
+    const char *ended;         /* why the loop was left; rank 0 */
+    int raised[DT_FLAG_COUNT]; /* after a step, or a round: how many ranks raised a flag */
 } dt_run;
 
 /* start.c. Collective: everything before the first step. To be closed, also after a failure. */
@@ -61,6 +65,8 @@ dt_status dt_run_take_step(dt_run *run);
 /* after_step.c. Collective. Records, checks, checkpoint and evaluation, as they are due; *stop: the run is to end here
  * and to go on later. */
 dt_status dt_run_after_step(dt_run *run, bool *stop);
+/* Collective. A round was left for a stop: the run ends as it stood before it. */
+dt_status dt_run_leave(dt_run *run, bool *stop);
 /* Collective. The evaluation that was due when the checkpoint was made. */
 dt_status dt_run_catch_up(dt_run *run);
 /* Collective, after a checkpoint was loaded: whether its step was never evaluated. */

@@ -18,6 +18,7 @@ dt_status dt_snapshot_resolve(dt_snapshot *snapshot, dt_recipe *recipe, const dt
 static int put_wire(dt_reducer *reducer, dt_extra *out) {
     int32_t *exponents;
     int64_t words;
+    if (!reducer) return 0;
     dt_reduce_state(reducer, &exponents, &words);
     if (words == 0) return 0;
     out[0] = (dt_extra){DT_WIRE_EXPONENTS, DT_I32, words, exponents};
@@ -25,16 +26,20 @@ static int put_wire(dt_reducer *reducer, dt_extra *out) {
 }
 
 void dt_snapshot_describe(dt_snapshot *snapshot, const dt_session *session, dt_run_data *data, dt_trainee *trainee,
-                          dt_ledger *ledger, int64_t shards) {
+                          dt_ledger *ledger, int64_t shards, bool rounds) {
     int sections = dt_trainee_sections(trainee, snapshot->sections), extras = DT_LEDGER_EXTRAS;
     dt_extra *out = snapshot->extras;
     dt_ledger_put(ledger, out, snapshot->beside);
+    int beside = DT_LEDGER_BESIDE;
+    if (rounds) { /* two sites have other tallies */
+        for (int i = 0; i < DT_LEDGER_EXTRAS; i++) snapshot->beside[beside++].array = out[i];
+        extras = 0;
+    }
     extras += put_wire(trainee->reducer, out + extras);
     extras += dt_vocabulary_extras(&data->vocabulary, out + extras);
     extras += dt_classes_extras(&data->classes, out + extras);
     extras += dt_scales_extras(&session->recipe->data, &data->scales, out + extras);
     extras += dt_recurrent_state_extras(&trainee->recurrent_state, out + extras);
-    int beside = DT_LEDGER_BESIDE;
     beside += dt_ranges_beside(&data->train, &data->scales, snapshot->beside + beside);
     beside += dt_scales_beside(&session->recipe->data, &data->scales, snapshot->beside + beside);
     const dt_classes *classes = &data->classes;

@@ -10,11 +10,13 @@
 #include "trainee.h"
 #include "use/extras.h"
 
+#define DT_ROUNDS_BESIDE 8 /* of dt_rounds_describe */
+
 typedef struct dt_snapshot {
     char *recipe; /* with every field written out, as stored */
     dt_section sections[1 + DT_MAX_SLOTS];
     dt_extra extras[24];
-    dt_beside beside[DT_LEDGER_BESIDE + DT_SCALES_EXTRAS + DT_RANGES_BESIDE + 1];
+    dt_beside beside[DT_LEDGER_BESIDE + DT_LEDGER_EXTRAS + DT_SCALES_EXTRAS + DT_RANGES_BESIDE + DT_ROUNDS_BESIDE + 1];
     dt_state state;          /* views into the parts of the run */
     int64_t step;            /* of the newest checkpoint that counts; -1: there is none */
     int64_t published;       /* by this process */
@@ -26,9 +28,10 @@ typedef struct dt_snapshot {
 
 /* The recipe as it will be stored, with the run's shards. The same on every rank, but memory may fail on one. */
 dt_status dt_snapshot_resolve(dt_snapshot *snapshot, dt_recipe *recipe, const dt_model *model, int64_t shards);
-/* Views into these parts, which stay where they are. */
+/* Views into these parts, which stay where they are. `rounds`: of sites, whose digest is that of what they have in
+ * common: what is tallied is then beside it. */
 void dt_snapshot_describe(dt_snapshot *snapshot, const dt_session *session, dt_run_data *data, dt_trainee *trainee,
-                          dt_ledger *ledger, int64_t shards);
+                          dt_ledger *ledger, int64_t shards, bool rounds);
 void dt_snapshot_close(dt_snapshot *snapshot);
 /* The state, up to date. */
 const dt_state *dt_snapshot_state(dt_snapshot *snapshot, const dt_ledger *ledger);

@@ -10,10 +10,12 @@
 #include "nodes.h"
 #include "notes.h"
 #include "resume.h"
-#include "run.h"
+#include "rounds.h"
 
 static dt_status settle_shards(dt_course *course, const dt_session *session, int64_t stored) {
     int64_t ranks = session->ranks.size, wanted = session->recipe->train.shards;
+    if (dt_recipe_sites_of(session->recipe) > 0)
+        return dt_rounds_settle_shards(session->recipe, ranks, stored, &course->shards);
     course->shards = wanted > 0 ? wanted : stored > 0 ? stored : ranks;
     if (ranks > course->shards)
         return dt_fail(DT_ERR_INPUT,
@@ -45,7 +47,7 @@ static dt_status settle_start(dt_run *run, dt_start *start) {
     bool goes_on = start->path[0] != '\0';
     if (!goes_on) DT_TRY(dt_scales_compute(&data->scales, &session->ranks, &data->train, wanted));
     DT_TRY(settle_shards(&run->course, session, start->shards));
-    dt_course_plan(&run->course, &session->recipe->train, &data->train, &run->ledger.position);
+    dt_course_plan(&run->course, session->recipe, &data->train, &run->ledger.position);
     return goes_on ? dt_classes_open(&data->classes, &session->ranks, start->path) : dt_ok();
 }
 
@@ -68,8 +70,12 @@ static dt_status plan_trainee(dt_run *run, bool goes_on) {
     if (session->first) dt_run_data_tell_targets(&run->data);
     dt_status resolved = dt_snapshot_resolve(&run->snapshot, session->recipe, trainee->model, run->course.shards);
     DT_TRY(dt_session_agree(session, resolved));
-    DT_TRY(dt_nodes_open(&session->node, session->comm, &session->recipe->reduce, take_shared, give_back_shared, run));
-    dt_snapshot_describe(&run->snapshot, session, &run->data, trainee, &run->ledger, run->course.shards);
+    bool rounds = dt_recipe_sites_of(session->recipe) > 0;
+    DT_TRY(rounds ? dt_rounds_open(run)
+                  : dt_nodes_open(&session->node, session->comm, &session->recipe->reduce, take_shared,
+                                  give_back_shared, run));
+    dt_snapshot_describe(&run->snapshot, session, &run->data, trainee, &run->ledger, run->course.shards, rounds);
+    if (rounds) dt_rounds_describe(run->rounds, &run->snapshot);
     DT_TRY(dt_replicas_open(&run->replicas, session, &run->snapshot.state));
     return dt_chain_open(&run->chain, session, &run->snapshot.state);
 }
@@ -89,7 +95,7 @@ static dt_status open_records(dt_run *run) {
     DT_TRY(dt_path_join(path, session->directory, "recipe.yaml"));
     DT_TRY(dt_write_text_file(path, run->snapshot.recipe));
     DT_TRY(dt_records_open(&run->progress.records, session->directory, run->data.judge,
-                           session->recipe->metrics.tensorboard, run->ledger.position.step));
+                           session->recipe->metrics.tensorboard, run->rounds != NULL, run->ledger.position.step));
     run->progress.before = dt_records_seconds(&run->progress.records);
     return dt_ok();
 }
@@ -149,6 +155,7 @@ void dt_run_close(dt_run *run) {
     dt_notes_close(run);
     dt_limit_close(&run->limit);
     dt_records_close(&run->progress.records);
+    dt_rounds_close(run->rounds);
     dt_trainee_close(&run->trainee);
     dt_run_data_close(&run->data);
     dt_snapshot_close(&run->snapshot);

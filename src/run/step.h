@@ -27,6 +27,7 @@ typedef struct dt_step {
     bool measures;                  /* the gradient's norm is wanted, if only for the record */
     dt_tally before;                /* ledger->local */
     double began, ran;              /* of the clock, and of the watchdog's */
+    bool told;                      /* by ranks of another group (rounds.h): no more steps are wanted */
 } dt_step;
 
 dt_step dt_step_begin(const dt_session *session, const dt_run_data *data, const dt_course *course, dt_ledger *ledger,
@@ -49,6 +50,10 @@ void dt_step_pass_over(dt_step *step, dt_trainee *trainee);
 void dt_step_end(dt_step *step, dt_trainee *trainee, bool passed_over);
 /* Its seconds are counted, also where it was given up; the watchdog has seen how long one takes. */
 void dt_step_account(const dt_step *step);
+
+/* take_step.c. Collective. All of that: the step is taken, or passed over. *again: the run is to go back to its newest
+ * checkpoint instead. */
+dt_status dt_step_take(dt_step *step, dt_trainee *trainee, bool *again);
 
 /* not_finite.c. Collective. What train.not_finite says is to be done about a step whose loss or gradient is no number:
  * a failure, or to pass it over; *roll_back: to go back to the newest checkpoint, and pass it over then. */

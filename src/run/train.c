@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "evaluate.h"
 #include "notes.h"
-#include "run.h"
+#include "rounds.h"
 #include "show.h"
 
 static int64_t larger(int64_t a, int64_t b) {
@@ -19,7 +19,10 @@ static dt_status finished_already(dt_run *run) {
     dt_ledger *ledger = &run->ledger;
     int64_t steps = ledger->position.step - ledger->position.origin;
     char more[128];
-    if (dt_run_is_out_of_patience(run))
+    if (run->rounds && !dt_run_is_out_of_patience(run))
+        snprintf(more, sizeof more, "for more, raise sites.rounds, now %lld (--set sites.rounds=%lld)",
+                 (long long)run->course.total_steps, (long long)(2 * run->course.total_steps));
+    else if (dt_run_is_out_of_patience(run))
         snprintf(more, sizeof more, "%.0f evaluations without a better one; for more, raise train.patience (now %lld)",
                  ledger->best.since, (long long)train->patience);
     else if (train->steps > 0)
@@ -56,7 +59,8 @@ dt_status dt_train_run(dt_comm *comm, dt_recipe *recipe, const dt_train_options 
         status = dt_run_is_finished(&run) && !owes ? finished_already(&run) : train(&run, owes, outcome);
     if (status.code == DT_OK) {
         int64_t steps = run.ledger.position.step - run.course.first_step;
-        status = dt_profile_finish(&run.profile, &run.session, &run.clock, &run.trainee, &run.data.train, steps,
+        const dt_trainee *trainee = run.rounds ? &run.rounds->trainee : &run.trainee;
+        status = dt_profile_finish(&run.profile, &run.session, &run.clock, trainee, &run.data.train, steps,
                                    dt_snapshot_memory(&run.snapshot));
         char digest[17];
         dt_digest_text(dt_state_digest(dt_snapshot_state(&run.snapshot, &run.ledger)), digest);

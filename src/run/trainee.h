@@ -11,6 +11,7 @@
 #include "recurrent_state.h"
 #include "run_data.h"
 #include "session.h"
+#include "site/pull.h"
 
 typedef struct dt_trainee {
     const dt_kernels *kernels;
@@ -28,6 +29,9 @@ typedef struct dt_trainee {
     int64_t *index; /* [rows_at_once] */
     int64_t rows_at_once;
     double grad_norm, rate; /* of the last step that measured them */
+    int64_t begun;          /* the step its moments began at */
+    const dt_pull *pull;    /* towards other sites; NULL: there are none */
+    double rates;           /* learning rates added up, for who asks */
 } dt_trainee;
 
 /* What a model is planned by. */

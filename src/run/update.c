@@ -24,13 +24,23 @@ static void measure_blocks(void *context, int64_t first, int64_t last) {
     }
 }
 
+/* A block of the gradient as the rule gets it: `g`, or in `near` with the pull that keeps a site near the others. */
+static const dt_real *pulled(const slice_work *work, const dt_real *g, dt_real *near, size_t at, size_t to) {
+    const dt_trainee *t = work->trainee;
+    if (!t->pull || t->pull->proximal == 0) return g;
+    dt_pull_gradient(t->pull, &t->optimizer.table, near, g, t->weights, (double)work->step.update.grad_scale, at, to);
+    return near;
+}
+
 /* For a rule that measures. */
 static void measure_tensors(void *context, int64_t first, int64_t last) {
     const slice_work *work = context;
     dt_trainee *t = work->trainee;
     for (size_t at = work->begin + (size_t)first, to; at < work->begin + (size_t)last; at = to) {
         to = block_end(work, at);
-        dt_optimizer_measure(&t->optimizer, &work->step, t->weights, dt_reduce_keep(t->reducer, at, to), at, to);
+        dt_real near[DT_TABLE_BLOCK];
+        const dt_real *g = pulled(work, dt_reduce_keep(t->reducer, at, to), near, at, to);
+        dt_optimizer_measure(&t->optimizer, &work->step, t->weights, g, at, to);
     }
 }
 
@@ -41,7 +51,10 @@ static void update_blocks(void *context, int64_t first, int64_t last) {
     dt_trainee *t = work->trainee;
     for (size_t to = work->begin + (size_t)last, at; to > work->begin + (size_t)first; to = at) {
         at = (to - 1) / DT_TABLE_BLOCK * DT_TABLE_BLOCK;
-        dt_optimizer_apply(&t->optimizer, &work->step, t->weights, dt_reduce_take(t->reducer, at, to), at, to);
+        dt_real near[DT_TABLE_BLOCK];
+        const dt_real *g = pulled(work, dt_reduce_take(t->reducer, at, to), near, at, to);
+        dt_optimizer_apply(&t->optimizer, &work->step, t->weights, g, at, to);
+        if (t->pull && t->pull->control) dt_pull_weights(t->pull, t->weights, work->step.rate, at, to);
         if (t->weights16) t->kernels->to_bf16(t->weights16 + at, t->weights + at, (int64_t)(to - at));
     }
 }
@@ -69,8 +82,8 @@ void dt_step_update(dt_step *step, dt_trainee *trainee) {
     slice_work work = {.trainee = trainee};
     dt_reduce_slice(trainee->reducer, &work.begin, &work.end);
     if (recipe->optimizer.clip_norm > 0 || step->measures) trainee->grad_norm = gradient_norm(&work, targets);
-    work.step =
-        dt_optimizer_begin(&trainee->optimizer, step->at.step, step->rows, targets, trainee->grad_norm, trainee->rate);
+    work.step = dt_optimizer_begin(&trainee->optimizer, step->at.step - trainee->begun, step->rows, targets,
+                                   trainee->grad_norm, trainee->rate);
     if (trainee->optimizer.rule->measures > 0) {
         over_slice(&work, measure_tensors);
         dt_node_meet(trainee->node);

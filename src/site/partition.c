@@ -239,7 +239,7 @@ static void fill_pools(deal *d, const int64_t *labels) {
     filled[0] = 0;
 }
 
-static dt_status take_memory(deal *d, dt_parts *out, bool by_class) {
+static dt_status take_memory(deal *d, dt_site_parts *out, bool by_class) {
     d->values = dt_alloc(by_class ? (size_t)d->samples : 1, sizeof *d->values);
     d->order = dt_alloc((size_t)d->samples, sizeof *d->order);
     d->begin = dt_alloc(by_class ? (size_t)d->samples + 1 : 2, sizeof *d->begin);
@@ -262,14 +262,14 @@ static dt_status deal_pools(deal *d, const int64_t *labels) {
 }
 
 /* By what each has, and whose each sample is, the rows of each in ascending order. */
-static void list_rows(const deal *d, dt_parts *out) {
+static void list_rows(const deal *d, dt_site_parts *out) {
     for (int64_t s = 0; s < d->sites; s++) out->first[s + 1] = out->first[s] + d->has[s];
     int64_t *filled = d->has;
     memcpy(filled, out->first, (size_t)d->sites * sizeof *filled);
     for (int64_t i = 0; i < d->samples; i++) out->rows[filled[d->site[i]]++] = i;
 }
 
-dt_status dt_parts_deal(dt_parts *out, const dt_partition *partition, int64_t sites, int64_t samples,
+dt_status dt_parts_deal(dt_site_parts *out, const dt_partition *partition, int64_t sites, int64_t samples,
                         const int64_t *labels, int64_t seed) {
     memset(out, 0, sizeof *out);
     const bool by_class = dt_partition_by_class(partition);
@@ -289,7 +289,7 @@ dt_status dt_parts_deal(dt_parts *out, const dt_partition *partition, int64_t si
     return status;
 }
 
-void dt_parts_finish(dt_parts *parts) {
+void dt_parts_finish(dt_site_parts *parts) {
     dt_free(parts->rows);
     dt_free(parts->first);
     memset(parts, 0, sizeof *parts);

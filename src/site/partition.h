@@ -27,11 +27,11 @@ dt_status dt_partition_read(dt_partition *out, const char *text);
 bool dt_partition_by_class(const dt_partition *partition);
 
 /* Every sample in one site's part. */
-typedef struct dt_parts {
+typedef struct dt_site_parts {
     int64_t sites;
     int64_t *rows;  /* [samples] site after site, ascending within each */
     int64_t *first; /* [sites + 1] site s has rows[first[s] … first[s + 1]) */
-} dt_parts;
+} dt_site_parts;
 
 /* Deals `samples` samples to `sites` sites. labels [samples] are theirs, any integers, of which each is a class; NULL
  * where dt_partition_by_class says no. A function of its arguments alone, the same bits on every machine. With
@@ -39,8 +39,8 @@ typedef struct dt_parts {
  * cannot be, or not within DT_PARTITION_DRAWS draws, DT_ERR_INPUT. *out is to dt_parts_finish, also after a failure. */
 #define DT_PARTITION_LEAST 10
 #define DT_PARTITION_DRAWS 1000
-dt_status dt_parts_deal(dt_parts *out, const dt_partition *partition, int64_t sites, int64_t samples,
+dt_status dt_parts_deal(dt_site_parts *out, const dt_partition *partition, int64_t sites, int64_t samples,
                         const int64_t *labels, int64_t seed);
-void dt_parts_finish(dt_parts *parts);
+void dt_parts_finish(dt_site_parts *parts);
 
 #endif

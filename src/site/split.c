@@ -97,7 +97,7 @@ static dt_status read_by(splitting *s) {
 /* ---- files ---- */
 
 static dt_h5_deal deal_of(const splitting *s) {
-    const dt_parts *parts = &s->done->parts;
+    const dt_site_parts *parts = &s->done->parts;
     return (dt_h5_deal){.by = s->split->by,
                         .rows = s->done->samples,
                         .parts = parts->sites,

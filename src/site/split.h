@@ -16,7 +16,7 @@ typedef struct dt_site_split {
 
 /* What was done; parts are to dt_parts_finish, also after a failure. */
 typedef struct dt_site_split_done {
-    dt_parts parts;
+    dt_site_parts parts;
     dt_h5_dealt dealt;
     int64_t samples;
 } dt_site_split_done;

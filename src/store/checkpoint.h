@@ -44,7 +44,8 @@ typedef struct dt_extra {
 /* What a run needs to go on, and its digest is not made of: so that what is added here changes no digest. */
 typedef struct dt_beside {
     dt_extra array;
-    bool found; /* by dt_checkpoint_load: whether the file has it; else the array is as it was */
+    bool found;  /* by dt_checkpoint_load: whether the file has it; else the array is as it was */
+    bool shared; /* the ranks of a node have it in common */
 } dt_beside;
 
 typedef struct dt_position {

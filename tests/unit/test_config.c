@@ -43,6 +43,12 @@ static int document(const char *key, const char *value, char *out, size_t size) 
         snprintf(out, size, "data:\n  file: d.h5\n  %s: %s\n", last, value);
         return 3;
     }
+    const char *first = strchr(key, '.');
+    if (dot && dot > first) {
+        snprintf(out, size, "data:\n  file: d.h5\n%.*s:\n  %.*s:\n    %s: %s\n", (int)(first - key), key,
+                 (int)(dot - first - 1), first + 1, last, value);
+        return 5;
+    }
     if (!dot) {
         snprintf(out, size, "data:\n  file: d.h5\n%s: %s\n", key, value);
         return 3;
@@ -176,6 +182,18 @@ START_TEST(a_number_outside_its_range_is_refused_and_one_at_its_edge_is_not) {
         {"checkpoint.budget", {"0", "-1 %", "101%"}, {"1", "0.5 %", "100%"}, "greater than 0 and at most 100"},
         {"checkpoint.keep", {"-1"}, {"0"}, "at least 0"},
         {"reduce.node_ranks", {"-1", "1000001"}, {"0", "1000000"}, "at least 0 and at most 1000000"},
+        {"sites.count", {"-1", "1000001"}, {"0", "1000000"}, "at least 0 and at most 1000000"},
+        {"sites.simulate", {"-1", "1000001"}, {"0", "1000000"}, "at least 0 and at most 1000000"},
+        {"sites.per_round", {"-1", "1000001"}, {"0", "1000000"}, "at least 0 and at most 1000000"},
+        {"sites.rounds", {"0", "1000000001"}, {"1", "1000000000"}, "at least 1 and at most 1000000000"},
+        {"sites.round", {"1e13"}, {"30", "2 epochs"}, "at most 1000000000"},
+        {"sites.outer.lr", {"0", "-0.1"}, {"1", "0.7"}, "greater than 0"},
+        {"sites.outer.momentum", {"1", "-0.1"}, {"0", "0.8"}, "at least 0 and less than 1"},
+        {"sites.outer.beta1", {"1", "-0.1"}, {"0", "0.99"}, "at least 0 and less than 1"},
+        {"sites.outer.beta2", {"1", "-0.1"}, {"0", "0.99"}, "at least 0 and less than 1"},
+        {"sites.outer.eps", {"0", "-1e-8"}, {"1e-300"}, "greater than 0"},
+        {"sites.proximal", {"-0.1"}, {"0", "7"}, "at least 0"},
+        {"sites.local", {NULL}, {"x", "[\"*batch_norm*\", dense2]"}, ""},
         {"compute.threads", {"0", "1025"}, {"1", "1024"}, "at least 1 and at most 1024"},
     };
     int seen = 0;
@@ -858,6 +876,8 @@ static const struct change {
     {"report.every", "3", "", false},
     {"metrics.tensorboard", "true", "", false},
     {"reduce.node_ranks", "2", "", false},
+    {"sites.count", "3", "", true},
+    {"sites.simulate", "3", "", true},
     {"compute.isa", "avx2", "", false},
     {"compute.precision", "bf16", "", true},
     {"compute.threads", "2", "", false},

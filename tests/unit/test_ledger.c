@@ -127,10 +127,10 @@ END_TEST
 /* ---- the course ---- */
 
 static dt_course plan(int64_t batch, int64_t samples, int64_t epochs, int64_t steps, dt_position at) {
-    dt_recipe_train train = {.batch = batch, .epochs = epochs, .steps = steps};
+    dt_recipe recipe = {.train = {.batch = batch, .epochs = epochs, .steps = steps}};
     dt_source source = {.samples = samples};
     dt_course course = {0};
-    dt_course_plan(&course, &train, &source, &at);
+    dt_course_plan(&course, &recipe, &source, &at);
     return course;
 }
 

@@ -25,21 +25,21 @@ static dt_partition read(const char *text) {
     return partition;
 }
 
-static dt_parts deal(const char *text, int64_t sites, int64_t seed) {
+static dt_site_parts deal(const char *text, int64_t sites, int64_t seed) {
     static int64_t classes[SAMPLES];
     label(classes);
     dt_partition partition = read(text);
-    dt_parts parts;
+    dt_site_parts parts;
     assert_ok(dt_parts_deal(&parts, &partition, sites, SAMPLES, classes, seed));
     return parts;
 }
 
-static int64_t size_of(const dt_parts *parts, int64_t s) {
+static int64_t size_of(const dt_site_parts *parts, int64_t s) {
     return parts->first[s + 1] - parts->first[s];
 }
 
 /* counts[s][c]: samples of class c at site s. */
-static void count(const dt_parts *parts, int64_t counts[MOST_SITES][CLASSES]) {
+static void count(const dt_site_parts *parts, int64_t counts[MOST_SITES][CLASSES]) {
     int64_t classes[SAMPLES];
     label(classes);
     memset(counts, 0, sizeof(int64_t[MOST_SITES][CLASSES]));
@@ -53,7 +53,7 @@ START_TEST(every_sample_is_in_one_site_and_sites_are_in_order) {
         for (int n = 0; n < COUNT(sites); n++) {
             if (sites[n] < 5 && strcmp(partitions[k], "by-label(2)") == 0) continue;      /* no place for all labels */
             if (sites[n] == 100 && strcmp(partitions[k], "quantity(0.5)") == 0) continue; /* some would have none */
-            dt_parts parts = deal(partitions[k], sites[n], 1 + n);
+            dt_site_parts parts = deal(partitions[k], sites[n], 1 + n);
             bool seen[SAMPLES] = {false};
             ck_assert_int_eq(parts.first[0], 0);
             ck_assert_int_eq(parts.first[sites[n]], SAMPLES);
@@ -73,7 +73,7 @@ END_TEST
 START_TEST(identically_distributed_sites_have_as_many_of_everything) {
     int64_t counts[MOST_SITES][CLASSES];
     for (int64_t seed = 1; seed <= 20; seed++) {
-        dt_parts parts = deal("iid", 7, seed);
+        dt_site_parts parts = deal("iid", 7, seed);
         count(&parts, counts);
         for (int s = 0; s < 7; s++) {
             ck_assert(size_of(&parts, s) == SAMPLES / 7 || size_of(&parts, s) == SAMPLES / 7 + 1);
@@ -138,7 +138,7 @@ START_TEST(shares_of_a_class_vary_as_the_theory_says) {
     int64_t counts[MOST_SITES][CLASSES];
     double sum = 0, squares = 0;
     for (int64_t seed = 0; seed < SEEDS; seed++) {
-        dt_parts parts = deal("dirichlet(0.5)", SITES, seed);
+        dt_site_parts parts = deal("dirichlet(0.5)", SITES, seed);
         count(&parts, counts);
         double all = 0;
         for (int s = 0; s < SITES; s++) all += (double)counts[s][0];
@@ -156,7 +156,7 @@ END_TEST
 START_TEST(no_site_is_left_with_a_handful) {
     for (int64_t seed = 0; seed < 100; seed++)
         for (int quantity = 0; quantity < 2; quantity++) {
-            dt_parts parts = deal(quantity ? "quantity(0.5)" : "dirichlet(0.1)", 10, seed);
+            dt_site_parts parts = deal(quantity ? "quantity(0.5)" : "dirichlet(0.1)", 10, seed);
             for (int s = 0; s < 10; s++) ck_assert_int_ge(size_of(&parts, s), DT_PARTITION_LEAST);
             dt_parts_finish(&parts);
         }
@@ -173,7 +173,7 @@ START_TEST(a_site_has_as_many_labels_as_asked_for_and_every_label_a_site) {
     int64_t counts[MOST_SITES][CLASSES];
     for (int i = 0; i < COUNT(cases); i++)
         for (int64_t seed = 0; seed < 20; seed++) {
-            dt_parts parts = deal(cases[i].text, cases[i].sites, seed);
+            dt_site_parts parts = deal(cases[i].text, cases[i].sites, seed);
             count(&parts, counts);
             for (int s = 0; s < cases[i].sites; s++) {
                 int labels = 0;
@@ -196,8 +196,8 @@ END_TEST
 
 START_TEST(another_seed_is_another_deal) {
     for (int k = 0; k < COUNT(partitions); k++) {
-        dt_parts one = deal(partitions[k], 10, 1), again = deal(partitions[k], 10, 1),
-                 other = deal(partitions[k], 10, 2);
+        dt_site_parts one = deal(partitions[k], 10, 1), again = deal(partitions[k], 10, 1),
+                      other = deal(partitions[k], 10, 2);
         ck_assert_mem_eq(one.rows, again.rows, SAMPLES * sizeof *one.rows);
         ck_assert_mem_eq(one.first, again.first, 11 * sizeof *one.first);
         ck_assert(memcmp(one.rows, other.rows, SAMPLES * sizeof *one.rows) != 0);
@@ -208,7 +208,7 @@ START_TEST(another_seed_is_another_deal) {
 }
 END_TEST
 
-static uint64_t hash_of(const dt_parts *parts) { /* FNV-1a */
+static uint64_t hash_of(const dt_site_parts *parts) { /* FNV-1a */
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
     for (int64_t s = 0; s < parts->sites; s++)
         for (int64_t i = parts->first[s]; i < parts->first[s + 1]; i++)
@@ -222,7 +222,7 @@ START_TEST(a_deal_is_the_same_in_every_version) {
                                                        UINT64_C(0xf775c59204322a63), UINT64_C(0xe921ee7c13cbfa97),
                                                        UINT64_C(0xb691f40b5b0100ff), UINT64_C(0x54977d666bc9e0ad)};
     for (int k = 0; k < COUNT(partitions); k++) {
-        dt_parts parts = deal(partitions[k], 10, 1);
+        dt_site_parts parts = deal(partitions[k], 10, 1);
         ck_assert_msg(hash_of(&parts) == golden[k], "%s gives %016llx", partitions[k],
                       (unsigned long long)hash_of(&parts));
         dt_parts_finish(&parts);
@@ -251,7 +251,7 @@ START_TEST(what_cannot_be_dealt_is_refused_by_name) {
         for (int64_t sample = 0; sample < 101; sample++)
             classes[sample] = scarce ? sample > 0 : cases[i].classes > 0 ? (int64_t)(sample % cases[i].classes) : 0;
         dt_partition partition = read(cases[i].text);
-        dt_parts parts;
+        dt_site_parts parts;
         dt_status status = dt_parts_deal(&parts, &partition, cases[i].sites, cases[i].samples,
                                          cases[i].classes > 0 ? classes : NULL, 1);
         ck_assert_int_eq(status.code, DT_ERR_INPUT);
@@ -272,7 +272,7 @@ START_TEST(labels_need_not_be_class_numbers) {
     }
     for (int k = 0; k < 2; k++) {
         dt_partition partition = read(k ? "dirichlet(1)" : "by-label(2)");
-        dt_parts one, other;
+        dt_site_parts one, other;
         assert_ok(dt_parts_deal(&one, &partition, 5, N, numbers, 1));
         assert_ok(dt_parts_deal(&other, &partition, 5, N, labels, 1));
         ck_assert_mem_eq(one.rows, other.rows, sizeof labels);

@@ -41,7 +41,7 @@ START_TEST(the_digest_is_the_published_one) {
     memcpy(weights + table.tensors[1].offset, (float[]){0.0F, -0.0F}, 8);
     dt_section section = {"/weights", &table, weights};
     dt_extra extra = {"tally", DT_I64, 3, tally};
-    dt_beside beside = {{"more", DT_I64, 2, tally}, false};
+    dt_beside beside = {.array = {"more", DT_I64, 2, tally}};
     dt_state state = {.position = {.step = 123, .epoch = 4, .sample = 56},
                       .shards = 8,
                       .seed = 42,
