@@ -19,6 +19,7 @@ int dt_desk_enough(const dt_desk *desk) {
     int expected = 0, members = desk->members->count;
     for (int i = 0; i < members; i++) expected += desk->gather->expected[i];
     int enough = (expected * desk->members->quorum + members - 1) / members;
+    if (enough < desk->gather->fewest) enough = desk->gather->fewest;
     return enough > 0 ? enough : 1;
 }
 

@@ -90,6 +90,10 @@ bool dt_site_key_agree(const dt_site_key *key, const dt_public_key *other, const
     return usable;
 }
 
+void dt_site_key_secret(const dt_site_key *key, const char about[8], uint8_t out[32]) {
+    crypto_kdf_derive_from_key(out, 32, 3, about, key->seed);
+}
+
 /* ---- as text ---- */
 
 static void check_of(const dt_public_key *key, uint8_t out[CHECK_BYTES]) {

@@ -42,6 +42,9 @@ bool dt_site_signed(const dt_public_key *by, const void *bytes, size_t count,
  * anything. */
 bool dt_site_key_agree(const dt_site_key *key, const dt_public_key *other, const char *about, uint8_t out[32]);
 
+/* 32 bytes that this site alone knows, others for every `about` of 8 letters. The caller wipes them. */
+void dt_site_key_secret(const dt_site_key *key, const char about[8], uint8_t out[32]);
+
 /* "site1-" and 88 letters, in which any one that is mistyped is noticed but in one case of 65536. */
 void dt_public_key_text(const dt_public_key *key, char out[DT_PUBLIC_TEXT]);
 dt_status dt_public_key_parse(dt_public_key *out, const char *text);

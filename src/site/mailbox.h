@@ -45,6 +45,7 @@ typedef struct dt_gather {
     uint32_t bits;           /* of a word; 0: parts are no words */
     uint64_t count;          /* of words */
     uint64_t least, most;    /* bytes of a part */
+    int fewest;              /* parts that are needed whoever is late; more may be, by the quorum */
     const void *own;         /* this site's part, [own_bytes]; NULL: it gives none */
     size_t own_bytes;
     uint64_t weight;

@@ -218,8 +218,9 @@ dt_status dt_masks_hear(dt_masks *masks, int from, const void *bytes, size_t len
 
 /* ---- sets ---- */
 
-static int fewest(const dt_masks *masks) {
-    return masks->round.threshold > DT_MASKS_FEWEST ? masks->round.threshold : DT_MASKS_FEWEST;
+int dt_masks_fewest(const dt_masks *masks) {
+    bool sum = masks->phase < DT_MASKS_OPEN; /* else shares of one secret, whose number is the threshold's business */
+    return sum && masks->round.threshold < DT_MASKS_FEWEST ? DT_MASKS_FEWEST : masks->round.threshold;
 }
 
 /* Members of a set that nothing was heard of, or that are not asked. */
@@ -245,9 +246,9 @@ dt_status dt_masks_agree(dt_masks *masks, const bool *set, int signers) {
                        "it is agreed already whose vectors are in the sum of round %" PRId64 ", and stays so",
                        masks->round.number);
     DT_TRY(check_set(masks, set));
-    if (have < fewest(masks))
+    if (have < dt_masks_fewest(masks))
         return dt_fail(DT_ERR_STOPPED, "%s of round %" PRId64 " are there of %d sites, %d are needed with masks",
-                       dt_masks_phase_name(masks->phase), masks->round.number, have, fewest(masks));
+                       dt_masks_phase_name(masks->phase), masks->round.number, have, dt_masks_fewest(masks));
     if (masks->phase == DT_MASKS_VECTOR && signers < masks->round.threshold)
         return dt_fail(DT_ERR_STOPPED,
                        "%d sites have signed whose vectors are in the sum of round %" PRId64

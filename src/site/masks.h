@@ -93,6 +93,12 @@ void dt_masks_close(dt_masks *masks);
 dt_masks_phase dt_masks_now(const dt_masks *masks);
 bool dt_masks_speaks(const dt_masks *masks);
 
+/* Bytes of a message of the phase that is on. */
+size_t dt_masks_length(const dt_masks *masks);
+
+/* Fewest messages that must count for it to be over. */
+int dt_masks_fewest(const dt_masks *masks);
+
 /* This site's message of the phase that is on: *bytes[*length] until the next call. */
 dt_status dt_masks_say(dt_masks *masks, const void **bytes, size_t *length);
 

@@ -132,8 +132,6 @@ static inline size_t dt_masks_vector_length(const dt_masks *masks) {
     return sizeof(dt_masks_vector) + (masks->round.count + DT_WEIGHT_WORDS) * sizeof(uint32_t);
 }
 
-/* Of the phase that is on. */
-size_t dt_masks_length(const dt_masks *masks);
 dt_status dt_masks_write(dt_masks *masks, void *message);
 /* Message and length are those of the phase, the head is looked at already. */
 dt_status dt_masks_read(dt_masks *masks, int from, const void *message);

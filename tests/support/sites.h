@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/append.h"
 #include "config/yaml.h"
 #include "site/mailbox.h"
 #include "suite.h"
@@ -27,7 +28,7 @@ static inline void begin_sites(sites *s, int count, int quorum) {
         assert_ok(dt_site_key_make(&s->key[i], site_names[i]));
         dt_public_key_text(dt_site_key_public(s->key[i]), shown);
         snprintf(line, sizeof line, "%s: %s\n", site_names[i], shown);
-        strcat(text, line);
+        dt_append(text, sizeof text, "%s", line);
     }
     dt_yaml *tree;
     assert_ok(dt_yaml_parse_text(&tree, "members", text));
