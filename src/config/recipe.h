@@ -189,6 +189,7 @@ typedef struct dt_recipe_sites {
     char partition[DT_TEXT_MAX];
     int weights; /* dt_site_weights */
     dt_recipe_outer outer;
+    char robust[DT_TEXT_MAX];
     double proximal;
     bool control;
     char local[DT_VALUE_TEXT]; /* patterns of tensors' names */

@@ -277,6 +277,10 @@ const dt_field dt_recipe_fields[] = {
              "two classes to each site; quantity(0.5): at random, numbers from Dir(0.5)"},
     {ROW("sites.weights", CHOICE, sites.weights, "samples"), .choices = site_weights, .flags = NUMBERS,
      .help = "what a site's change counts for in the mean: as many as it has samples, or all alike"},
+    {ROW("sites.robust", TEXT, sites.robust, "none"), .min = 1, .flags = NUMBERS,
+     .help = "instead of the mean what a few hostile sites cannot move: trimmed(1) leaves the least and the largest of every "
+             "word out, median takes the middle one, krum(1) the change whose nearest others are nearest, multi-krum(1) the "
+             "mean of all but so many and two; sites count alike (sites.weights: equal)"},
     {ROW("sites.outer.kind", CHOICE, sites.outer.kind, "sgd"), .choices = outers, .flags = NUMBERS,
      .help = "rule that makes the next common weights of the mean change; sgd with lr 1 is FedAvg, nesterov DiLoCo, adam "
              "FedAdam"},

@@ -1,27 +1,17 @@
 /* What fields ask of each other where several sites train one model (sites.…). */
 #include <stdio.h>
+#include <string.h>
 
 #include "recipe_internal.h"
 
 /* Without sites nobody reads what is said of them. */
 static dt_status check_absent(const dt_recipe *recipe, const dt_yaml *root) {
-    static const char *const keys[] = {"sites.per_round",
-                                       "sites.rounds",
-                                       "sites.round",
-                                       "sites.partition",
-                                       "sites.weights",
-                                       "sites.outer.kind",
-                                       "sites.outer.lr",
-                                       "sites.outer.momentum",
-                                       "sites.outer.beta1",
-                                       "sites.outer.beta2",
-                                       "sites.outer.eps",
-                                       "sites.proximal",
-                                       "sites.control",
-                                       "sites.local",
-                                       "sites.wire",
-                                       "sites.optimizer",
-                                       NULL};
+    static const char *const keys[] = {"sites.per_round",   "sites.rounds",      "sites.round",
+                                       "sites.partition",   "sites.weights",     "sites.robust",
+                                       "sites.outer.kind",  "sites.outer.lr",    "sites.outer.momentum",
+                                       "sites.outer.beta1", "sites.outer.beta2", "sites.outer.eps",
+                                       "sites.proximal",    "sites.control",     "sites.local",
+                                       "sites.wire",        "sites.optimizer",   NULL};
     for (int i = 0; keys[i]; i++)
         DT_TRY(dt_recipe_check_default(recipe, root, keys[i],
                                        "there are no sites; say how many with sites.count or sites.simulate"));
@@ -86,6 +76,12 @@ dt_status dt_recipe_check_sites(const dt_recipe *recipe, const dt_yaml *root) {
         return refuse(recipe, root, "sites.control",
                       "control variates are mean gradients of sgd with one rate for all tensors (optimizer.kind: sgd, "
                       "no optimizer.groups)");
+    const bool robust = strcmp(sites->robust, "none") != 0;
+    if (robust && sites->weights != DT_SITE_WEIGHTS_EQUAL)
+        return refuse(recipe, root, "sites.robust",
+                      "a weight is a site's own word, which a hostile one chooses; say sites.weights: equal");
+    if (robust && sites->control)
+        return refuse(recipe, root, "sites.robust", "control variates have no robust mean; leave sites.control away");
     if (recipe->train.not_finite == DT_NOT_FINITE_ROLLBACK)
         return refuse(recipe, root, "train.not_finite", "a site cannot go back alone; use stop or skip");
     if (recipe->freeze)

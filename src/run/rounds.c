@@ -17,11 +17,12 @@
 static dt_status take_lists(dt_rounds *r) {
     dt_round_now *now = &r->now;
     now->takes_part = dt_alloc((size_t)r->sites, sizeof *now->takes_part);
+    now->in_sum = dt_alloc((size_t)r->sites, sizeof *now->in_sum);
     now->site = dt_alloc((size_t)r->chosen, sizeof *now->site);
     now->group = dt_alloc((size_t)r->chosen, sizeof *now->group);
     now->tally = dt_alloc((size_t)r->chosen, sizeof *now->tally);
     r->exponents = dt_alloc((size_t)r->plan.unit_count, sizeof *r->exponents);
-    bool complete = now->takes_part && now->site && now->group && now->tally && r->exponents;
+    bool complete = now->takes_part && now->in_sum && now->site && now->group && now->tally && r->exponents;
     return complete ? dt_ok() : dt_fail_memory("the rounds", (size_t)r->sites * sizeof *now->tally);
 }
 
@@ -108,7 +109,7 @@ static dt_status plan_rounds(dt_run *run) {
     DT_TRY(dt_change_plan_make(&r->plan, run->trainee.table, &recipe->sites, r->chosen));
     DT_TRY(take_lists(r));
     dt_change_exponents_begin(&r->plan, r->exponents);
-    return dt_ok();
+    return dt_rounds_plan_robust(r, recipe);
 }
 
 dt_status dt_rounds_open(dt_run *run) {
@@ -139,8 +140,8 @@ void dt_rounds_close(dt_rounds *r) {
     dt_node_close(r->session.node);
     dt_comm_close(r->comm);
     dt_change_plan_finish(&r->plan);
-    void *const lists[] = {r->samples.list, r->samples.first, r->now.takes_part, r->now.site,
-                           r->now.group,    r->now.tally,     r->exponents};
+    void *const lists[] = {r->samples.list, r->samples.first, r->now.takes_part, r->now.in_sum,   r->now.site,
+                           r->now.group,    r->now.tally,     r->exponents,      r->robust_words, r->counted};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) dt_free(lists[i]);
     dt_free(r);
 }
@@ -169,7 +170,7 @@ static dt_status begin_round(dt_run *run) {
                             .chosen = r->chosen,
                             .count = r->plan.count,
                             .bits = dt_change_bits(&r->plan, number)};
-    return r->exchange.begin(r->exchange.own, &round, false);
+    return r->exchange.begin(r->exchange.own, &round, r->robust.kind != DT_ROBUST_NONE);
 }
 
 /* This group's sites. */
@@ -216,13 +217,12 @@ static dt_status meet(dt_run *run, dt_status status) {
 static dt_status apply(dt_run *run, const dt_exchanged *sum) {
     dt_rounds *r = run->rounds;
     dt_trainee *common = &run->trainee;
-    int64_t begin, count, took_part = 0;
-    for (int site = 0; site < r->sites; site++) took_part += sum->took_part[site];
-    const dt_round_sum made = {.words = sum->words,
-                               .exponents = r->exponents,
-                               .weight = sum->weight,
-                               .sites = (int)took_part,
-                               .all = r->sites};
+    int64_t begin, count, in_sum = 0;
+    for (int site = 0; site < r->sites; site++) in_sum += r->now.in_sum[site];
+    /* of trimmed sums and medians no change is in it as a whole: as many as it is the sum of */
+    const int changes = r->robust.kind == DT_ROBUST_NONE ? (int)in_sum : (int)sum->weight;
+    const dt_round_sum made = {
+        .words = sum->words, .exponents = r->exponents, .weight = sum->weight, .sites = (int)in_sum, .all = r->sites};
     dt_shard_range(r->plan.unit_count, dt_node_size(common->node), dt_node_rank(common->node), &begin, &count);
     dt_node_meet(common->node); /* nobody needs the weights before any more */
     dt_outer_apply(&r->outer, &r->plan, &made, begin, begin + count, common->weights, r->control);
@@ -230,9 +230,9 @@ static dt_status apply(dt_run *run, const dt_exchanged *sum) {
     common->rate = r->trainee.rate;
     dt_node_meet(common->node);
     dt_trainee_round_weights(common);
-    dt_change_exponents_next(&r->plan, run->ledger.position.step, sum->words, (int)took_part, 0, r->plan.unit_count,
+    dt_change_exponents_next(&r->plan, run->ledger.position.step, sum->words, changes, 0, r->plan.unit_count,
                              r->exponents);
-    r->figures.took_part = took_part;
+    r->figures.took_part = in_sum;
     r->figures.bytes += sum->bytes;
     return dt_rounds_keep(r, &run->session, sum->took_part);
 }
@@ -256,7 +256,7 @@ static void account(dt_run *run) {
 }
 
 /* Rank 0. */
-static void record(dt_run *run, const dt_exchanged *sum) {
+static void record(dt_run *run) {
     const dt_rounds *r = run->rounds;
     const dt_round_figures *figures = &r->figures;
     dt_records *records = &run->progress.records;
@@ -269,7 +269,7 @@ static void record(dt_run *run, const dt_exchanged *sum) {
                            .samples = (double)tally->samples,
                            .loss = dt_tally_loss(tally),
                            .accuracy = classes ? dt_tally_share(tally->correct, tally) : (double)NAN,
-                           .took_part = sum->took_part[r->now.site[place]]};
+                           .took_part = r->now.in_sum[r->now.site[place]]};
         dt_records_site(records, &row);
     }
     dt_records_round(records, &(dt_round_row){step, (double)figures->sites, (double)figures->took_part,
@@ -284,9 +284,12 @@ dt_status dt_round_take(dt_run *run, bool *left) {
     if (*left) return dt_ok();
     dt_exchanged sum;
     DT_TRY(r->exchange.finish(r->exchange.own, &sum));
+    memcpy(r->now.in_sum, sum.took_part, (size_t)r->sites * sizeof *r->now.in_sum);
+    if (r->robust.kind != DT_ROBUST_NONE)
+        DT_TRY(dt_rounds_make_robust(r, &run->session, run->ledger.position.step, &sum));
     DT_TRY(apply(run, &sum));
     account(run);
-    if (run->session.first) record(run, &sum);
+    if (run->session.first) record(run);
     dt_session_note(&run->session, DT_ACTIVITY_COMPUTE, run->ledger.position.step);
     return dt_ok();
 }

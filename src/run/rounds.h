@@ -16,6 +16,7 @@
 #include "site/exchange.h"
 #include "site/outer.h"
 #include "site/pull.h"
+#include "site/robust.h"
 
 /* What a site keeps from one of its rounds to the next, in memory that the ranks of a machine share. A round is begun
  * from `rows` and leaves `next`, which takes their place once the round counts. */
@@ -46,6 +47,7 @@ typedef struct dt_site_samples {
 /* A round in progress. */
 typedef struct dt_round_now {
     bool *takes_part; /* [sites] */
+    bool *in_sum;     /* [sites] whose change counts */
     int *site;        /* [chosen] those, ascending: a place of the round is an index into this */
     int *group;       /* [chosen] who trains it */
     dt_tally *tally;  /* [chosen] of what this rank computed; after the round of all ranks */
@@ -78,6 +80,10 @@ struct dt_rounds {
     /* And what is beside its digest. */
     dt_kept kept[DT_KEPT_COUNT];
     dt_round_figures figures;
+    /* sites.robust */
+    dt_robust robust;
+    uint32_t *robust_words; /* [plan.count] */
+    bool *counted;          /* [chosen] */
 
     dt_exchange exchange;
     dt_round_now now;
@@ -135,6 +141,13 @@ static inline void *dt_kept_next(const dt_kept *kept, int place) {
 dt_status dt_rounds_keep(dt_rounds *rounds, const dt_session *session, const bool *took_part);
 /* The rows of a checkpoint. */
 void dt_rounds_describe(dt_rounds *rounds, dt_snapshot *snapshot);
+
+/* ---- rounds_robust.c ---- */
+
+/* What sites.robust says, and memory for it; that so many sites are enough. */
+dt_status dt_rounds_plan_robust(dt_rounds *rounds, const dt_recipe *recipe);
+/* Collective. Of the changes one by one what takes the place of their sum. */
+dt_status dt_rounds_make_robust(dt_rounds *rounds, const dt_session *session, int64_t round, dt_exchanged *sum);
 
 /* ---- rounds_exchange.c ---- */
 

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Robust sums (sites.robust): one of seven sites learns from turned labels and huge numbers, and the model is as good as
+# without it, where the mean is not; on any number of ranks, and when the run is stopped amid.
+. "$(dirname "$0")/../support/lib.sh"
+need_data
+cut_data small.h5 2800 1000
+run 1 split small.h5 --sites 7 --partition iid -o parts
+expect_code 0 "the data of seven sites"
+"$python" - <<'END' || give_up "no hostile site"
+import h5py
+for site in range(7):
+    with h5py.File(f"parts/site-{site}.h5") as old, h5py.File(f"site-{site}.h5", "w") as new:
+        for name in ("train/x", "test/x"):
+            new[name] = old[name][()].astype("f4") / 255 * (-400 if site == 2 and name == "train/x" else 1)
+        new["train/y"] = 9 - old["train/y"][()] if site == 2 else old["train/y"][()]
+        new["test/y"] = old["test/y"][()]
+END
+cat >sites.yaml <<'END'
+data: {file: "site-%r.h5", normalize: none}
+model: {layers: [flatten, dense: 10]}
+optimizer: {kind: sgd, lr: 0.05}
+train: {batch: 20, shards: 2}
+sites: {count: 7, rounds: 8, round: 1 epoch, weights: equal}
+END
+# trains NAME RANKS SETTING…: its accuracy on the test data, in per mille, is $good
+trains() {
+    local name=$1 ranks=$2
+    shift 2
+    run "$ranks" train sites.yaml --run "$name" "$@"
+    good=$(last_value test_accuracy | awk '{printf "%d", 1000 * $1}')
+}
+
+trains mean 1
+((good < 400)) && pass "the mean follows one hostile site of seven: $good of 1000" || fail "one hostile site does nothing to the mean: $good of 1000"
+for robust in 'trimmed(1)' median 'krum(1)' 'multi-krum(1)'; do
+    trains "one-$robust" 1 --set "sites.robust=$robust"
+    ((good > 700)) && pass "$robust does not: $good of 1000" || fail "$robust follows it: $good of 1000" "$(tail -n 1 "$err")"
+    digest=$(last_value digest)
+    trains "three-$robust" 3 --set "sites.robust=$robust"
+    [[ $(last_value digest) == "$digest" ]] && pass "$robust: the same on 3 ranks" || fail "$robust: another digest on 3 ranks"
+done
+trains stopped 2 --set 'sites.robust=multi-krum(1)' --set train.stop_after=3
+expect_code 75 "a run that is stopped"
+trains stopped 1 --set 'sites.robust=multi-krum(1)'
+[[ $(last_value digest) == "$digest" ]] && pass "goes on to the same" || fail "goes on to another digest"
+"$python" - <<'END' && pass "who was left out is recorded" || fail "who was left out is not recorded"
+import json
+rows = [row for row in map(json.loads, open("one-multi-krum(1)/metrics.jsonl")) if row["series"] == "site"]
+assert len(rows) == 56 and all(row["took_part"] == 0 for row in rows if row["site"] == 2), rows
+for round in range(1, 9):
+    assert sum(row["took_part"] for row in rows if row["step"] == round) == 4
+END
+run 1 report 'one-multi-krum(1)' -o page.html
+expect_in page.html '<tr><th scope=row>2</th><td class=n>0</td><td class=n>8</td>' "and in the report"
+
+refused() { # refused REGEX WHAT SETTING…
+    local says=$1 what=$2
+    shift 2
+    run 1 train sites.yaml --run refused "$@"
+    expect_bad 1 "$says" "$what"
+}
+refused 'sites.robust: "mean" is not none, trimmed\(f\)' "another rule" --set sites.robust=mean
+refused 'sites.robust: trimmed\(4\) needs the changes of 9 sites or more, and there are 7' "too many hostile sites" --set 'sites.robust=trimmed(4)'
+refused 'sites.robust: krum\(1\) needs the changes of 5 sites or more, and there are 4' "too few a round" --set 'sites.robust=krum(1)' --set sites.per_round=4
+refused 'sites.weights: equal' "weights that sites say" --set 'sites.robust=median' --set sites.weights=samples
+refused 'sites.robust is "median"; control variates' "SCAFFOLD" --set 'sites.robust=median' --set sites.control=true
+finish
