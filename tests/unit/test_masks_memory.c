@@ -76,6 +76,7 @@ static int be_a_site(void) {
     dt_secret_free(secret);
     give_sign('c');
     take(&next, 1);
+    end_world(&w);
     return 0;
 }
 
