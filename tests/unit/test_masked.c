@@ -5,7 +5,7 @@
 #include "base/memory.h"
 #include "folder.h"
 #include "reference.h"
-#include "site/masked.h"
+#include "site/exchange_masked.h"
 #include "site/masks.h"
 #include "sites.h"
 
@@ -17,22 +17,19 @@ typedef struct round_of {
     dt_round round;
     bool chosen[DT_MOST_MEMBERS];
     uint32_t *words[SITES_MOST];
-    dt_mailbox *box[SITES_MOST];
-    dt_masked sum[SITES_MOST];
+    double deadline;
+    dt_exchanged sum[SITES_MOST];
+    uint32_t got[SITES_MOST][LONG];
+    bool in[SITES_MOST][DT_MOST_MEMBERS];
     bool done[SITES_MOST];
 } round_of;
 
 static void begin_round(round_of *r, int count, int quorum, double deadline) {
-    char records[32];
-    *r = (round_of){.count = count};
+    *r = (round_of){.count = count, .deadline = deadline};
     enter_directory();
     ck_assert_int_eq(mkdir("box", 0777), 0);
     begin_sites(&r->s, count, quorum);
     for (int i = 0; i < count; i++) {
-        snprintf(records, sizeof records, "records-%d", i);
-        dt_mailbox_options options = {
-            .directory = "box", .records = records, .members = &r->s.members, .key = r->s.key[i], .deadline = deadline};
-        assert_ok(dt_mailbox_open(&r->box[i], &options));
         r->chosen[i] = true;
         r->words[i] = calloc(LONG, sizeof **r->words);
         for (uint64_t k = 0; k < LONG; k++) r->words[i][k] = (uint32_t)(int32_t)(ref_uniform((uint64_t)i, k) * 1e6);
@@ -49,22 +46,40 @@ static void begin_round(round_of *r, int count, int quorum, double deadline) {
 
 static void end_round(round_of *r) {
     for (int i = 0; i < r->count; i++) {
-        dt_mailbox_close(r->box[i]);
-        dt_free(r->sum[i].words);
         free(r->words[i]);
     }
     end_sites(&r->s);
     leave_directory();
 }
 
-/* One call of a site's command. */
+/* One call of a site's command: everything is opened anew, and closed. */
 static dt_status call(round_of *r, int i) {
-    dt_masked_sites at = {r->box[i], &r->s.members, r->s.key[i], 0};
+    char records[32];
+    dt_ranks alone = dt_ranks_alone();
+    dt_masked_sites at = {.members = &r->s.members, .key = r->s.key[i]};
     dt_change change = {.site = i, .words = r->words[i], .weight = 100 * (uint64_t)(i + 1)};
-    dt_status status = dt_masked_sum(&at, &r->round, r->chosen[i] ? &change : NULL, &r->sum[i]);
-    ck_assert_msg(status.code == DT_OK || status.code == DT_ERR_STOPPED, "%s", status.message);
-    r->done[i] = status.code == DT_OK;
+    dt_exchange exchange;
+    dt_exchanged sum;
+    snprintf(records, sizeof records, "records-%d", i);
+    dt_mailbox_options options = {
+        .directory = "box", .records = records, .members = &r->s.members, .key = r->s.key[i], .deadline = r->deadline};
+    assert_ok(dt_mailbox_open(&at.box, &options));
+    assert_ok(dt_exchange_masked(&exchange, &alone, &at));
+    assert_ok(exchange.begin(exchange.own, &r->round, false));
+    if (r->chosen[i]) assert_ok(exchange.add(exchange.own, &change));
+    dt_status status = exchange.finish(exchange.own, &sum);
+    if (status.code == DT_OK) {
+        r->done[i] = true;
+        r->sum[i] = sum;
+        memcpy(r->got[i], sum.words, sizeof r->got[i]);
+        memcpy(r->in[i], sum.took_part, sizeof r->in[i]);
+    }
+    exchange.close(exchange.own);
     return status;
+}
+
+static void must_go_on(dt_status status) {
+    ck_assert_msg(status.code == DT_OK || status.code == DT_ERR_STOPPED, "%s", status.message);
 }
 
 /* Calls the sites that are not done, in an order that `seed` gives, until those `of` are. */
@@ -75,7 +90,7 @@ static void call_until_done(round_of *r, uint64_t seed, const bool *of) {
         for (int i = 0; i < r->count; i++) all = all && (r->done[i] || !of[i]);
         if (all) return;
         int i = (int)((ref_uniform(seed, turn) + 1) / 2 * r->count) % r->count;
-        if (of[i] && !r->done[i]) call(r, i);
+        if (of[i] && !r->done[i]) must_go_on(call(r, i));
         nanosleep(&(struct timespec){0, 1000000}, NULL);
     }
 }
@@ -86,7 +101,7 @@ static void assert_sum_of(const round_of *r, const bool *in) {
         uint64_t weight = 0;
         if (!r->done[i]) continue;
         for (int k = 0; k < r->count; k++) {
-            ck_assert_int_eq(r->sum[i].in[k], in[k]);
+            ck_assert_int_eq(r->in[i][k], in[k]);
             weight += in[k] ? 100 * (uint64_t)(k + 1) : 0;
         }
         ck_assert_uint_eq(r->sum[i].weight, weight);
@@ -94,7 +109,7 @@ static void assert_sum_of(const round_of *r, const bool *in) {
         for (int at = 0; at < LONG; at++) {
             uint32_t plain = 0;
             for (int k = 0; k < r->count; k++) plain += in[k] ? r->words[k][at] : 0;
-            if (r->sum[i].words[at] != plain) ck_abort_msg("word %d of site %d", at, i);
+            if (r->got[i][at] != plain) ck_abort_msg("word %d of site %d", at, i);
         }
     }
 }
@@ -127,7 +142,7 @@ START_TEST(a_site_that_is_lost_after_its_shares_costs_its_part_of_the_round) {
     round_of r;
     const bool three[DT_MOST_MEMBERS] = {true, true, true};
     begin_round(&r, 4, 3, 0.05);
-    for (int i = 0; !has_sent(site_names[3], DT_MASKS_SHARES); i++) call(&r, i % 4);
+    for (int i = 0; !has_sent(site_names[3], DT_MASKS_SHARES); i++) must_go_on(call(&r, i % 4));
     ck_assert(!has_sent(site_names[3], DT_MASKS_VECTOR));
     call_until_done(&r, 4, three);
     assert_sum_of(&r, three);
@@ -140,7 +155,7 @@ END_TEST
 START_TEST(of_three_sites_one_that_is_lost_is_waited_for) {
     round_of r;
     begin_round(&r, 3, 2, 0.05);
-    for (int i = 0; !has_sent(site_names[2], DT_MASKS_SHARES); i++) call(&r, i % 3);
+    for (int i = 0; !has_sent(site_names[2], DT_MASKS_SHARES); i++) must_go_on(call(&r, i % 3));
     for (int i = 0; i < 40 && !(has_sent("north", DT_MASKS_OPEN) || has_sent("south", DT_MASKS_OPEN)); i++) {
         dt_status status = call(&r, i % 2);
         ck_assert_int_eq(status.code, DT_ERR_STOPPED);
@@ -156,13 +171,23 @@ END_TEST
 START_TEST(another_change_than_was_begun_with_is_refused) {
     round_of r;
     begin_round(&r, 3, 0, 0);
-    call(&r, 0);
+    must_go_on(call(&r, 0));
     r.words[0][LONG - 1] ^= 1;
-    dt_masked_sites at = {r.box[0], &r.s.members, r.s.key[0], 0};
-    dt_change change = {.site = 0, .words = r.words[0], .weight = 100};
-    dt_status status = dt_masked_sum(&at, &r.round, &change, &r.sum[0]);
+    dt_status status = call(&r, 0);
     ck_assert_msg(status.code != DT_OK && status.code != DT_ERR_STOPPED, "%s", status.message);
     end_round(&r);
+}
+END_TEST
+
+START_TEST(changes_one_by_one_are_refused) {
+    dt_ranks alone = dt_ranks_alone();
+    dt_masked_sites at = {0};
+    dt_exchange exchange;
+    dt_round round = {0};
+    assert_ok(dt_exchange_masked(&exchange, &alone, &at));
+    dt_status status = exchange.begin(exchange.own, &round, true);
+    ck_assert(status.code == DT_ERR_INPUT && strstr(status.message, "sites.robust") != NULL);
+    exchange.close(exchange.own);
 }
 END_TEST
 
@@ -185,6 +210,7 @@ int main(void) {
     tcase_add_test(rounds, a_site_that_is_lost_after_its_shares_costs_its_part_of_the_round);
     tcase_add_test(rounds, of_three_sites_one_that_is_lost_is_waited_for);
     tcase_add_test(rounds, another_change_than_was_begun_with_is_refused);
+    tcase_add_test(rounds, changes_one_by_one_are_refused);
     tcase_add_test(rounds, members_that_masks_cannot_serve_are_refused);
     suite_add_tcase(suite, rounds);
     return run_suite(suite);
