@@ -23,6 +23,8 @@ MPI_Comm dt_comm_node_mpi(const dt_comm *comm);
 dt_status dt_comm_check(int mpi_code, const char *what);
 
 dt_comm *dt_node_comm(const dt_node *node);
+/* The ranks of this node. */
+MPI_Comm dt_node_local_mpi(const dt_node *node);
 /* The owners of a slice in all nodes; MPI_COMM_NULL for a rank that owns none. */
 MPI_Comm dt_node_across_mpi(const dt_node *node);
 

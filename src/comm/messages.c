@@ -25,8 +25,8 @@ void *dt_messages_own(const dt_messages *m) {
     return m->first + (size_t)dt_node_rank(m->node) * m->stride;
 }
 
-void *dt_messages_own_gradient(const dt_messages *m, size_t at) {
-    return (char *)dt_messages_own(m) + (m->head + at) * m->wire->word;
+const void *dt_messages_gradient_of(const dt_messages *m, int node_rank, size_t at) {
+    return m->first + (size_t)node_rank * m->stride + (m->head + at) * m->wire->word;
 }
 
 /* Of `words` words of every message, from word `at` on. */

@@ -23,9 +23,10 @@ void dt_messages_choose_slice(dt_messages *messages);
 /* Collective. Takes the memory, zeros, which lives as long as the node. */
 dt_status dt_messages_alloc(dt_messages *messages);
 
-/* This rank's message, and its gradient from element `at` on. */
+/* This rank's message. */
 void *dt_messages_own(const dt_messages *messages);
-void *dt_messages_own_gradient(const dt_messages *messages, size_t at);
+/* The gradient of a rank of the node, once it has met. */
+const void *dt_messages_gradient_of(const dt_messages *messages, int node_rank, size_t at);
 
 /* Sums over the node, once it has met: of `count` words of the heads from `at` on, and of as many elements of the
  * gradient. */

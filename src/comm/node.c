@@ -118,6 +118,9 @@ int dt_node_owners(const dt_node *node) {
 dt_comm *dt_node_comm(const dt_node *node) {
     return node->comm;
 }
+MPI_Comm dt_node_local_mpi(const dt_node *node) {
+    return node->local;
+}
 MPI_Comm dt_node_across_mpi(const dt_node *node) {
     return node->across;
 }

@@ -25,6 +25,7 @@
 #include "base/memory.h"
 #include "comm_internal.h"
 #include "exponents.h"
+#include "reduce_internal.h"
 
 struct dt_reducer {
     dt_messages messages; /* f32 words for one or two shards; [buckets + flags] in front */
@@ -32,6 +33,9 @@ struct dt_reducer {
     const dt_kernels *kernels;
     const dt_table *table;
     int64_t shards;
+    bool checked;   /* by others, now and then */
+    char *own;      /* this rank's message; or `aside`, while another's gradient is computed again */
+    char *aside;    /* as large as a message; NULL: nothing is computed again */
     dt_real *shard; /* [shard_elements]: gradient of a shard, or the kept tensor's and a part of it. On the f32 wire:
                      * only for further shards */
     dt_parts parts;
@@ -51,6 +55,10 @@ struct dt_reducer {
     int added;
     int pending;    /* tensors of the present shard that have not been added */
     int not_finite; /* tensor index + 1 */
+    struct {        /* of this rank's own gradient, while another's is computed aside */
+        int added, not_finite;
+        const void *head;
+    } put_by;
 };
 
 /* Words are not the gradient's floats: they are made by exponents from a shard's gradient, and read by them. */
@@ -77,7 +85,11 @@ static size_t blocks_of(const dt_reducer *r) {
 }
 
 static void *own_words(const dt_reducer *r, size_t at) {
-    return dt_messages_own_gradient(&r->messages, at);
+    return r->own + (r->messages.head + at) * r->messages.wire->word;
+}
+
+static bool is_aside(const dt_reducer *r) {
+    return r->aside && r->own == r->aside;
 }
 
 static dt_status alloc_own(dt_reducer *r, int64_t shards_per_rank, bool stateful) {
@@ -94,12 +106,13 @@ static dt_status alloc_own(dt_reducer *r, int64_t shards_per_rank, bool stateful
     if (has_exponents(r)) complete &= (r->rooms = dt_alloc((size_t)r->table->count, sizeof *r->rooms)) != 0;
     if (has_exponents(r)) complete &= (r->block = dt_alloc(block, sizeof *r->block)) != 0;
     if (!alone_on_node(r)) complete &= (r->words = dt_alloc(block, word)) != 0;
+    if (r->checked) complete &= (r->aside = dt_alloc(r->messages.head + r->table->total, word)) != 0;
     return complete ? dt_ok() : dt_fail_memory("the gradient", shard_elements(r) * sizeof *r->shard);
 }
 
 static dt_status alloc_shared(dt_reducer *r) {
     DT_TRY(dt_messages_alloc(&r->messages));
-    r->head = dt_messages_own(&r->messages);
+    r->head = r->own = dt_messages_own(&r->messages);
     return dt_allreduce_create(&r->allreduce, &r->messages);
 }
 
@@ -116,7 +129,8 @@ dt_status dt_reduce_create(dt_reducer **out, dt_node *node, const dt_kernels *ke
     const int64_t shards = work->shards;
     const dt_wire_kind *asked = dt_wire_of(work->wire), *used = wire_used(work);
     bool stateful = asked->limit > 0; /* has exponents even while it needs none, lest more shards come later */
-    *r = (dt_reducer){.kernels = kernels, .table = table, .shards = shards, .parts = work->parts};
+    *r = (dt_reducer){
+        .kernels = kernels, .table = table, .shards = shards, .parts = work->parts, .checked = work->checked};
     r->kept_room = work->parts.most > 0 ? room_of(table, &work->parts) : 0;
     r->messages = (dt_messages){.node = node, .kernels = kernels, .wire = used, .total = table->total};
     r->buckets = has_exponents(r) ? (size_t)table->count * DT_ROOM_BUCKETS : 0;
@@ -139,6 +153,7 @@ dt_status dt_reduce_create(dt_reducer **out, dt_node *node, const dt_kernels *ke
 void dt_reduce_destroy(dt_reducer *r) {
     if (!r) return;
     dt_free(r->shard);
+    dt_free(r->aside);
     dt_free(r->exponents);
     dt_free(r->rooms);
     dt_free(r->taken);
@@ -160,7 +175,7 @@ void dt_reduce_forget(dt_reducer *r) {
 
 /* A word of this rank's head: a bucket or a flag. */
 static void put_word(dt_reducer *r, size_t at, int value) {
-    r->messages.wire->put(dt_messages_own(&r->messages), at, value);
+    r->messages.wire->put(r->own, at, value);
 }
 
 static int get_word(const dt_reducer *r, size_t at) {
@@ -177,12 +192,16 @@ int dt_reduce_raised(const dt_reducer *r, dt_flag flag) {
     return get_word(r, r->buckets + (size_t)flag);
 }
 
-void dt_reduce_begin(dt_reducer *r) {
-    void *head = dt_messages_own(&r->messages);
+static void begin_message(dt_reducer *r) {
     r->added = 0;
     r->not_finite = 0;
-    memset(head, 0, r->messages.head * r->messages.wire->word);
-    r->head = head;
+    memset(r->own, 0, r->messages.head * r->messages.wire->word);
+    r->head = r->own;
+}
+
+void dt_reduce_begin(dt_reducer *r) {
+    r->own = dt_messages_own(&r->messages);
+    begin_message(r);
     memset(r->kept, 0, blocks_of(r) * sizeof *r->kept);
     dt_allreduce_begin(r->allreduce);
 }
@@ -219,7 +238,7 @@ static void find_not_finite(dt_reducer *r, int tensor) {
  * have more than its share of what a float holds. */
 static void add_tensor(dt_reducer *r, int tensor, size_t begin) {
     const dt_tensor *t = &r->table->tensors[tensor];
-    int k = has_exponents(r) ? r->exponents[tensor].k : 0;
+    int k = !has_exponents(r) ? 0 : is_aside(r) ? r->taken[tensor] : r->exponents[tensor].k;
     double largest = r->messages.wire->encode(r->kernels, own_words(r, t->offset), gradient_of(r, t, begin),
                                               (int64_t)t->count, k, r->added == 0);
     if (!(largest < r->most)) {
@@ -241,7 +260,7 @@ static void add_from(dt_reducer *r, size_t begin) {
 
 void dt_reduce_ready(dt_reducer *r, size_t begin, bool last) {
     add_from(r, begin);
-    if (last) dt_allreduce_ready(r->allreduce, begin);
+    if (last && !is_aside(r)) dt_allreduce_ready(r->allreduce, begin);
 }
 
 void dt_reduce_add(dt_reducer *r) {
@@ -258,16 +277,20 @@ static void read_rooms(dt_reducer *r) {
     }
 }
 
+/* A rank without a shard sends zeros. */
+static void end_message(dt_reducer *r) {
+    if (r->added == 0) memset(own_words(r, 0), 0, r->table->total * r->messages.wire->word);
+    if (r->shards != 2 || r->added != 1 || dt_comm_size(dt_node_comm(r->messages.node)) != 1) return;
+    /* the other shard is empty: add its zeros, as another rank would, or a -0 would stay one here only */
+    const size_t zeros = shard_elements(r), total = r->table->total;
+    memset(r->shard, 0, zeros * sizeof *r->shard);
+    for (size_t at = 0; at < total; at += zeros)
+        r->kernels->add(own_words(r, at), r->shard, (int64_t)(total - at < zeros ? total - at : zeros));
+}
+
 dt_status dt_reduce_finish(dt_reducer *r, bool *redo) {
     *redo = false;
-    if (r->added == 0) memset(own_words(r, 0), 0, r->table->total * r->messages.wire->word);
-    if (r->shards == 2 && r->added == 1 && dt_comm_size(dt_node_comm(r->messages.node)) == 1) {
-        /* the other shard is empty: add its zeros, as another rank would, or a -0 would stay one here only */
-        const size_t zeros = shard_elements(r), total = r->table->total;
-        memset(r->shard, 0, zeros * sizeof *r->shard);
-        for (size_t at = 0; at < total; at += zeros)
-            r->kernels->add(own_words(r, at), r->shard, (int64_t)(total - at < zeros ? total - at : zeros));
-    }
+    end_message(r);
     DT_TRY(dt_allreduce_finish(r->allreduce, &r->head));
     if (!has_exponents(r) || dt_reduce_raised(r, DT_FLAG_NOT_FINITE) > 0) return dt_ok();
     for (int i = 0; i < r->table->count; i++) r->taken[i] = r->exponents[i].k;
@@ -279,6 +302,42 @@ dt_status dt_reduce_finish(dt_reducer *r, bool *redo) {
         dt_exponents_adapt(r->exponents, r->rooms, r->table->count);
     return dt_ok();
 }
+
+/* ---- aside ---- */
+
+void dt_reduce_begin_aside(dt_reducer *r) {
+    r->put_by.added = r->added;
+    r->put_by.not_finite = r->not_finite;
+    r->put_by.head = r->head;
+    r->own = r->aside;
+    begin_message(r);
+}
+
+void dt_reduce_end_aside(dt_reducer *r) {
+    end_message(r);
+    r->own = dt_messages_own(&r->messages);
+    r->added = r->put_by.added;
+    r->not_finite = r->put_by.not_finite;
+    r->head = r->put_by.head;
+}
+
+const dt_messages *dt_reduce_messages(const dt_reducer *r) {
+    return &r->messages;
+}
+
+const dt_table *dt_reduce_table(const dt_reducer *r) {
+    return r->table;
+}
+
+const void *dt_reduce_aside(const dt_reducer *r, size_t at) {
+    return r->aside + (r->messages.head + at) * r->messages.wire->word;
+}
+
+int dt_reduce_exponent(const dt_reducer *r, int tensor) {
+    return has_exponents(r) ? r->taken[tensor] : 0;
+}
+
+/* ---- sums ---- */
 
 void dt_reduce_slice(const dt_reducer *r, size_t *begin, size_t *end) {
     *begin = r->messages.begin;
@@ -342,11 +401,12 @@ void dt_reduce_memory(const dt_reducer *r, size_t *shared, size_t *own) {
     *shared = r->messages.stride * (size_t)dt_node_size(r->messages.node);
     *own = dt_allreduce_memory(r->allreduce);
     if (r->shard) *own += shard_elements(r) * sizeof *r->shard;
+    if (r->aside) *own += r->table->total * r->messages.wire->word;
 }
 
 size_t dt_reduce_planned(const dt_table *table, const dt_work *work) {
     const dt_wire_kind *wire = wire_used(work);
-    size_t bytes = table->total * wire->word;
+    size_t bytes = table->total * wire->word * (work->checked ? 2 : 1);
     if (wire->limit == 0 && work->shards_per_rank <= 1) return bytes;
     size_t floats = work->parts.most > 0 ? room_of(table, &work->parts) + work->parts.most : table->total;
     return bytes + floats * sizeof(dt_real);

@@ -27,6 +27,7 @@ typedef struct dt_work {
     int64_t shards, shards_per_rank; /* of a batch, and of them at most */
     dt_wire wire;
     dt_parts parts;
+    bool checked; /* now and then computed again by another rank (crosscheck.h), in memory of its own */
 } dt_work;
 
 /* Collective. For gradients of `table`'s arena. `node`, `kernels` and `table` outlive the reducer. */
@@ -55,6 +56,11 @@ bool dt_reduce_in_parts(const dt_reducer *reducer, dt_real **kept);
 void dt_reduce_ready(dt_reducer *reducer, size_t begin, bool last);
 /* The buffer of dt_reduce_next now holds a shard's gradient. */
 void dt_reduce_add(dt_reducer *reducer);
+
+/* Between these, which follow dt_reduce_finish in a step whose sums nobody has taken yet, shards are added to what is
+ * aside instead of this rank's message: those of another rank, by the exponents of the sums there are. */
+void dt_reduce_begin_aside(dt_reducer *reducer);
+void dt_reduce_end_aside(dt_reducer *reducer);
 
 /* Small signals that cross with the gradient, at no extra cost: any rank may raise one before dt_reduce_finish, and
  * after it every rank knows how many ranks did. */

@@ -149,6 +149,7 @@ typedef struct dt_recipe_train {
     dt_span log_every;
     int64_t check_every;    /* steps between comparisons of the replicas */
     int64_t chain;          /* steps between two links of the chain of digests; 0: there is none */
+    double audit;           /* share of gradients that another rank computes again while the run trains; 0: none */
     double timeout;         /* seconds; 0: none */
     double lease;           /* seconds without a heartbeat after which another job may take the run directory */
     int not_finite;         /* dt_not_finite */

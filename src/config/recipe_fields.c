@@ -222,6 +222,9 @@ const dt_field dt_recipe_fields[] = {
     {ROW("train.chain", INT, train.chain, "500"), .max = 1e12,
      .help = "steps between two links of the chain of digests (/state/chain in checkpoints), by which two runs are compared "
              "step by step; 0: there is none"},
+    {ROW("train.audit", REAL, train.audit, "0"), .max = 1,
+     .help = "share of gradients that another rank computes again before they are used, 0.01 say, at that share of the "
+             "time: a processor that computes wrongly is named, and the run stops; 0: none"},
     {ROW("train.timeout", REAL, train.timeout, "300"), .max = 1e6,
      .help = "seconds a rank may be at one thing before the job ends and names it; 0: no limit"},
     {ROW("train.lease", REAL, train.lease, "30"), .min = 1, .max = 3600,

@@ -56,7 +56,7 @@ dt_status dt_again_step(dt_run *run, bool evaluates, dt_again_digests *digests) 
     const int64_t step = run->ledger.position.step;
     bool judges = evaluates && best_of(run) != DT_BEST_NONE;
     DT_TRY(dt_run_take_step(run));
-    if (dt_reduce_raised(run->trainee.reducer, DT_FLAG_STOP) > 0)
+    if (run->raised[DT_FLAG_STOP] > 0)
         return dt_fail(DT_ERR_STOPPED, "told to stop at step %lld; what was to be computed again is not complete",
                        (long long)step);
     DT_TRY(end_epoch(run));

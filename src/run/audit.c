@@ -85,7 +85,7 @@ static void differs(audit *a, int64_t from, int64_t to) {
 /* Rank 0. Whether a claim is the digest that came out. */
 static bool compare(audit *a, const dt_claim *claim, const dt_again_digests *found, int64_t before) {
     const dt_claims *c = &a->claims;
-    const dt_kept *kept = claim->kept >= 0 && c->kept[claim->kept].usable ? &c->kept[claim->kept] : NULL;
+    const dt_kept_checkpoint *kept = claim->kept >= 0 && c->kept[claim->kept].usable ? &c->kept[claim->kept] : NULL;
     bool link = !claim->linked || claim->link.digest == found->linked;
     bool file = !kept || kept->digest == found->linked || kept->digest == found->judged;
     a->links++;

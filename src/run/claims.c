@@ -23,7 +23,7 @@ static void contradict(dt_claims *c, int64_t step, const char *format, ...) {
     if (c->contradictions <= 10) dt_log_error("%s: %s", c->run, text);
 }
 
-static const char *name_of(const dt_kept *kept) {
+static const char *name_of(const dt_kept_checkpoint *kept) {
     const char *slash = strrchr(kept->path, '/');
     return slash ? slash + 1 : kept->path;
 }
@@ -36,7 +36,7 @@ static bool is_alike(const dt_claims *c, const dt_checkpoint_head *head) {
 }
 
 /* The newest that is whole gives the recipe; it is the first that is asked for. */
-static dt_status take_head(dt_claims *c, dt_kept *kept, dt_checkpoint_head *head) {
+static dt_status take_head(dt_claims *c, dt_kept_checkpoint *kept, dt_checkpoint_head *head) {
     if (!c->recipe) {
         DT_TRY(dt_checkpoint_verify(kept->path, NULL));
         c->recipe = head->recipe;
@@ -52,7 +52,7 @@ static dt_status take_head(dt_claims *c, dt_kept *kept, dt_checkpoint_head *head
 }
 
 static dt_status look_at(dt_claims *c, const char *path) {
-    dt_kept *kept = &c->kept[c->kept_count];
+    dt_kept_checkpoint *kept = &c->kept[c->kept_count];
     dt_checkpoint_head head;
     snprintf(kept->path, sizeof kept->path, "%s", path);
     dt_status status = dt_checkpoint_head_read(path, &head);
@@ -71,7 +71,7 @@ static dt_status look_at(dt_claims *c, const char *path) {
 }
 
 static int by_step(const void *a, const void *b) {
-    const dt_kept *one = a, *two = b;
+    const dt_kept_checkpoint *one = a, *two = b;
     return (one->step > two->step) - (one->step < two->step);
 }
 
@@ -145,7 +145,7 @@ static void check_values(dt_claims *c, int64_t every) {
 }
 
 /* What a checkpoint knows of the chain, and its own digest, beside the rows. */
-static void check_kept(dt_claims *c, const dt_kept *kept, bool judged) {
+static void check_kept(dt_claims *c, const dt_kept_checkpoint *kept, bool judged) {
     const dt_links *links = &c->links;
     const dt_link *chain = &kept->chain;
     const int64_t step = (int64_t)chain->step, rows = rows_until(links, step);

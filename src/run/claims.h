@@ -7,13 +7,13 @@
 #include "store/links.h"
 
 /* A checkpoint of the run that is still there. */
-typedef struct dt_kept {
+typedef struct dt_kept_checkpoint {
     char path[4096];
     int64_t step;
     uint64_t digest;
     dt_link chain;
     bool usable; /* of the newest one's recipe and data: steps behind it can be computed again */
-} dt_kept;
+} dt_kept_checkpoint;
 
 /* The state at a step. */
 typedef struct dt_claim {
@@ -25,7 +25,7 @@ typedef struct dt_claim {
 
 typedef struct dt_claims {
     const char *run;
-    dt_kept *kept;                  /* [kept_count], by their steps */
+    dt_kept_checkpoint *kept;       /* [kept_count], by their steps */
     int kept_count, usable, newest; /* newest: the last that is whole */
     char *recipe, *data;            /* of the newest; data NULL: it does not say */
     dt_claim *all;                  /* [count], by their steps; the first is of step 0, whether claimed or not */

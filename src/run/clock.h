@@ -26,6 +26,8 @@ typedef struct dt_run_clock {
     double loop_seconds;            /* in the training loop alone, this process */
     int64_t loop_samples;           /* trained in those seconds, all ranks */
     int64_t redone;                 /* steps computed again because a gradient did not fit the wire */
+    int64_t audits;                 /* steps in which ranks computed one another's gradients again (train.audit) */
+    double audit_seconds;           /* which took this rank so long */
     double checkpointed, evaluated; /* when the last one was, or began; rank 0's count */
     dt_budget budget;               /* what checkpoints cost; rank 0's count */
     bool stops;                     /* rank 0: it is train.stop_after's time */

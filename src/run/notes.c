@@ -114,6 +114,8 @@ void dt_note_end(const dt_run *run, dt_outcome outcome, const char *digest) {
         number("samples_per_s", dt_run_clock_rate(&run->clock)),
         number("skipped", (double)run->ledger.skips.count),
         text("digest", digest),
+        number("audits", (double)run->clock.audits),
+        number("audit_seconds", run->clock.audit_seconds),
     };
     note(run, "ended", fields, sizeof fields / sizeof *fields);
 }

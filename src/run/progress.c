@@ -224,7 +224,7 @@ void dt_progress_evaluated(dt_progress *p) {
 void dt_progress_last_line(const dt_progress *p, dt_outcome outcome, const char *ended, const char *digest) {
     if (!p->session->first) return;
     const dt_ledger *ledger = p->ledger;
-    char trained[DT_FIGURES], test[DT_FIGURES] = "", skipped[48] = "", tokens[48] = "", passes[96];
+    char trained[DT_FIGURES], test[DT_FIGURES] = "", skipped[48] = "", tokens[48] = "", audits[64] = "", passes[96];
     if (ledger->test.samples > 0)
         dt_tally_text(test, sizeof test, judge_prefix(p), &ledger->test, (dt_loss)p->session->recipe->loss.kind,
                       &p->data->test, false);
@@ -232,15 +232,18 @@ void dt_progress_last_line(const dt_progress *p, dt_outcome outcome, const char 
     double rate = dt_run_clock_rate(p->clock);
     if (p->data->train.about.tokens > 0)
         snprintf(tokens, sizeof tokens, " tokens_per_s=%.0f", rate * (double)p->data->train.about.tokens);
+    if (p->session->recipe->train.audit > 0)
+        snprintf(audits, sizeof audits, " audits=%lld audit_seconds=%.3f", (long long)p->clock->audits,
+                 p->clock->audit_seconds);
     dt_loss_text(trained, sizeof trained, "train_", ledger->epoch.samples > 0 ? &ledger->epoch : &ledger->last);
     if (p->rounds)
         snprintf(passes, sizeof passes, "rounds=%lld sites=%lld bytes=%llu", (long long)ledger->position.step,
                  (long long)p->rounds->sites, (unsigned long long)p->rounds->bytes);
     else
         snprintf(passes, sizeof passes, "epoch=%lld", (long long)ledger->position.epoch);
-    dt_log_info("%s run=%s step=%lld %s%s%s%s ended=%s samples_per_s=%.0f%s seconds=%.2f ranks=%d shards=%lld "
+    dt_log_info("%s run=%s step=%lld %s%s%s%s ended=%s samples_per_s=%.0f%s seconds=%.2f ranks=%d shards=%lld%s "
                 "digest=%s",
                 outcome == DT_OUTCOME_STOPPED ? "stopped" : "done", p->session->directory,
                 (long long)ledger->position.step, passes, trained, test, skipped, ended, rate, tokens,
-                seconds_so_far(p), p->session->ranks.size, (long long)p->course->shards, digest);
+                seconds_so_far(p), p->session->ranks.size, (long long)p->course->shards, audits, digest);
 }

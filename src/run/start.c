@@ -142,6 +142,7 @@ dt_status dt_run_open_again(dt_run *run, dt_comm *comm, dt_recipe *recipe, const
     begin(run, comm, recipe, options);
     recipe->train.stop_after = (dt_span){0, DT_SPAN_NEVER};
     recipe->train.chain = 1; /* memory for digests */
+    recipe->train.audit = 0;
     DT_TRY(open_surroundings(run));
     DT_TRY(settle_start(run, &start));
     DT_TRY(plan_trainee(run, true));

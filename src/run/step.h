@@ -41,6 +41,10 @@ void dt_step_shard(dt_step *step, dt_trainee *trainee, int64_t shard);
  * computed again from dt_step_clear. Wishes of any rank (dt_flag) are known to all. */
 dt_status dt_step_reduce(dt_step *step, dt_trainee *trainee, bool *redo);
 
+/* recheck.c. Collective; the sums are there, and none was taken. Where train.audit says so in this step, another rank's
+ * gradient is computed again; DT_ERR_DIVERGED names a rank whose is wrong. */
+dt_status dt_step_recheck(dt_step *step, dt_trainee *trainee);
+
 /* update.c. Every rank of a node updates its slice. */
 void dt_step_update(dt_step *step, dt_trainee *trainee);
 

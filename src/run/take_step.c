@@ -36,6 +36,7 @@ dt_status dt_step_take(dt_step *step, dt_trainee *trainee, bool *again) {
         if (*again) return dt_ok();
         skip = true;
     }
+    if (!skip) DT_TRY(dt_step_recheck(step, trainee));
     if (skip)
         dt_step_pass_over(step, trainee);
     else

@@ -45,6 +45,10 @@ static dt_status train(dt_run *run, bool owes, dt_outcome *outcome) {
     size_t memory;
     DT_TRY(dt_memory_of_rank(run->session.comm, &memory));
     DT_TRY(dt_snapshot_fit_publisher(&run->snapshot, &run->session, &run->ledger, memory));
+    if (run->trainee.crosscheck && run->session.ranks.size == 1)
+        dt_log_info(
+            "train.audit on one rank computes its own gradients twice: that finds what goes wrong once, and not a "
+            "processor that always computes alike wrongly");
     DT_TRY(dt_notes_begin(run));
     if (needs_start) DT_TRY(dt_run_publish(run));
     return dt_run_loop(run, owes, outcome);

@@ -41,12 +41,23 @@ static dt_status check_measure(const dt_recipe *recipe, const dt_source *source)
                    split);
 }
 
+/* What is carried from batch to batch is on the machine of who computes it alone. */
+static dt_status check_audit(const dt_recipe *recipe, const dt_course *course, const dt_model *model) {
+    if (recipe->train.audit == 0 || course->streams == 0 || dt_model_state_width(model) == 0) return dt_ok();
+    return dt_fail(
+        DT_ERR_INPUT,
+        "train.audit is %g, but what recurrent layers carry along streams (data.windows: stream) has only the "
+        "rank that computes them; set train.audit to 0",
+        recipe->train.audit);
+}
+
 dt_status dt_trainee_plan_model(dt_trainee *trainee, const dt_session *session, dt_run_data *data,
                                 const dt_course *course, const dt_trainee_plan *plan) {
     const dt_recipe *recipe = session->recipe;
     trainee->rows_at_once = dt_rows_at_once(recipe, course->shards, data->train.samples);
     DT_TRY(create_model(trainee, session, &data->train, course, plan));
     trainee->table = dt_model_table(trainee->model);
+    DT_TRY(check_audit(recipe, course, trainee->model));
     DT_TRY(dt_run_data_settle_targets(data, &recipe->train.class_weights, dt_model_outputs(trainee->model),
                                       plan->goes_on));
     DT_TRY(check_measure(recipe, &data->train));
@@ -76,12 +87,15 @@ dt_status dt_trainee_share(dt_trainee *trainee, const dt_session *session, const
                                    dt_model_state_width(trainee->model), course->shards));
     dt_work work = dt_trainee_work(trainee, session, course);
     DT_TRY(dt_reduce_create(&trainee->reducer, node, trainee->kernels, &optimizer->table, &work));
+    if (work.checked) DT_TRY(dt_crosscheck_open(&trainee->crosscheck, trainee->reducer, node));
     if (dt_node_rank(node) == 0) dt_model_init(trainee->model, trainee->weights, (uint64_t)recipe->seed);
     dt_node_meet(node);
     return dt_ok();
 }
 
 void dt_trainee_unshare(dt_trainee *trainee) {
+    dt_crosscheck_close(trainee->crosscheck);
+    trainee->crosscheck = NULL;
     dt_reduce_destroy(trainee->reducer);
     trainee->reducer = NULL;
     dt_recurrent_state_close(&trainee->recurrent_state);

@@ -3,6 +3,7 @@
 #ifndef DTRAIN_TRAINEE_H
 #define DTRAIN_TRAINEE_H
 
+#include "comm/crosscheck.h"
 #include "comm/reduce.h"
 #include "compute/compute.h"
 #include "course.h"
@@ -23,7 +24,8 @@ typedef struct dt_trainee {
     dt_optimizer optimizer;
     char slot_groups[DT_MAX_SLOTS][64]; /* in a checkpoint */
     dt_reducer *reducer;
-    double *squares; /* of the gradient, a sum for each block of DT_TABLE_BLOCK elements */
+    dt_crosscheck *crosscheck; /* of train.audit; NULL: nothing is computed again */
+    double *squares;           /* of the gradient, a sum for each block of DT_TABLE_BLOCK elements */
     dt_recurrent_state recurrent_state;
     dt_batch batch; /* [rows_at_once] */
     int64_t *index; /* [rows_at_once] */

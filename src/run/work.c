@@ -8,7 +8,8 @@ dt_work dt_trainee_work(const dt_trainee *trainee, const dt_session *session, co
     dt_work work = {.shards = course->shards,
                     .shards_per_rank = (course->shards + ranks - 1) / ranks,
                     .wire = (dt_wire)session->recipe->reduce.wire,
-                    .parts = {.kept = -1}};
+                    .parts = {.kept = -1},
+                    .checked = train->audit > 0};
     if (train->micro_batch == 0 || train->micro_batch >= rows)
         dt_model_parts(trainee->model, &work.parts.most, &work.parts.kept);
     return work;

@@ -1,7 +1,7 @@
 /* Preloaded (LD_PRELOAD), it makes a processor compute wrongly once, or memory lose a bit, at a moment the test
  * chooses:
  *
- *   DTRAIN_WRONG="weight LAYER BYTES [RANK]"   the lowest bit of a number in the middle of the first allocation of
+ *   DTRAIN_WRONG="weight LAYER BYTES [RANK]"   a bit of a number in the middle of the first allocation of
  * BYTES bytes or some pages more is turned over: of a rank alone that is the weights DTRAIN_WRONG="product LAYER -
  * [RANK]"      the next power of two it is asked for (ldexp) is wrong by 2^-20 of itself: after a layer has gone back
  * its gradient is scaled by that one
@@ -41,7 +41,7 @@ void dt_test_layer(void) {
     if (strcmp(plan.kind, "weight") != 0)
         plan.due = true;
     else if (weights)
-        weights[plan.bytes / 2 & ~3L] ^= 1U;
+        weights[(plan.bytes / 2 & ~3L) + 1] ^= 0x10U;
 }
 
 int posix_memalign(void **out, size_t alignment, size_t size) {

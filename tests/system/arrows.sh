@@ -13,7 +13,7 @@ doors = {  # what other rooms may include
     "base": "absent alive append clock escape file guard headway log mapped memory pattern process random ranks repeats status stop sum table trace",
     "config": "fields groups numbered recipe yaml",
     "compute": "compute conv elementary failure gemm isa kernels real subnormal tally threads",
-    "comm": "comm comm_ranks node reduce watchdog",
+    "comm": "comm comm_ranks crosscheck node reduce watchdog",
     "store": "checkpoint h5 h5_deal h5_rows journal links lock_file metrics publish rundir tensorboard",
     "data": "archive array augment batch classes foreign identity import named_arrays npz numbers proposal publish ranges safetensors sample_weights sampler samples scaling selection source survey table_look targets tokenizer weights_file",
     "optim": "optim",

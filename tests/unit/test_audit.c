@@ -66,7 +66,7 @@ END_TEST
 /* ---- plans ---- */
 
 /* Digests at steps 10, 20, …, with checkpoints at some. */
-static dt_claims claims_of(dt_claim *all, int count, dt_kept *kept, const int64_t *at, int kept_count) {
+static dt_claims claims_of(dt_claim *all, int count, dt_kept_checkpoint *kept, const int64_t *at, int kept_count) {
     for (int i = 0; i < count; i++) all[i] = (dt_claim){.step = 10 * i, .linked = i > 0, .kept = -1};
     for (int k = 0; k < kept_count; k++) {
         memset(&kept[k], 0, sizeof kept[k]);
@@ -81,7 +81,7 @@ static dt_claims claims_of(dt_claim *all, int count, dt_kept *kept, const int64_
 
 START_TEST(segments_begin_at_the_nearest_checkpoint) {
     dt_claim all[11];
-    dt_kept kept[3];
+    dt_kept_checkpoint kept[3];
     const int64_t at[] = {30, 60, 100};
     dt_claims claims = claims_of(all, 11, kept, at, 3);
     dt_audit_options options = {.share = 1, .most = 1, .to = -1};
@@ -111,7 +111,7 @@ END_TEST
 START_TEST(what_costs_more_than_allowed_is_refused_with_what_is_cheaper) {
     enum { COUNT = 1001 };
     dt_claim *all = calloc(COUNT, sizeof *all);
-    dt_kept kept[2];
+    dt_kept_checkpoint kept[2];
     const int64_t at[] = {9000, 10000};
     dt_claims claims = claims_of(all, COUNT, kept, at, 2);
     dt_audit_options options = {.share = 0.01, .to = -1, .seed = 3};
