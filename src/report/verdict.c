@@ -28,6 +28,7 @@ static const char *reason(const dt_story *story) {
     static const char *const reasons[][2] = {
         {"epochs", "all epochs were made"},
         {"steps", "all steps were made"},
+        {"rounds", "all rounds were made"},
         {"patience", "no evaluation was better for a while (train.patience)"},
         {"signal", "it was told to stop, and goes on when started again"},
         {"stop_after", "train.stop_after was reached, and it goes on when started again"}};

@@ -52,6 +52,10 @@ for round in range(1, 9):
 END
 run 1 report 'one-multi-krum(1)' -o page.html
 expect_in page.html '<tr><th scope=row>2</th><td class=n>0</td><td class=n>8</td>' "and in the report"
+expect_in page.html 'Done: all rounds were made' "which says how it ended"
+run 1 top 'one-multi-krum(1)'
+expect_in "$out" '^round 8  4 of 7 sites  loss of a site [0-9.]+ to [0-9.e+]+  MB sent ' "in the live view who was in the last round"
+expect_in "$out" '^left out  somebody in 8 of 8 rounds, the last 8$' "and who was not"
 
 refused() { # refused REGEX WHAT SETTING…
     local says=$1 what=$2
