@@ -178,6 +178,7 @@ static void put_figures(page *p) {
     figure(text, "lr", 3, w->learning_rate);
     figure(text, "grad_norm", 3, w->grad_norm);
     figure(text, "skipped", 0, w->skipped > 0 ? w->skipped : (double)NAN);
+    figure(text, "audits", 0, w->audits > 0 ? w->audits : (double)NAN);
     if (*text) line(p, 0, "%s", text);
 }
 

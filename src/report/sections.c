@@ -140,6 +140,17 @@ static void put_privacy(FILE *to, const dt_view *view) {
     fputs("</small>", to);
 }
 
+static void put_audits(FILE *to, const dt_view *view) {
+    dt_html_number(to, view->story.audits, 6);
+    fputs(" <small>steps computed again by another rank, in ", to);
+    dt_html_seconds(to, view->story.audit_seconds);
+    fputs("</small>", to);
+}
+
+static bool has_audits(const dt_view *view) {
+    return view->story.audits > 0;
+}
+
 static bool has_chain(const dt_view *view) {
     return view->joint.links > 0;
 }
@@ -168,6 +179,7 @@ static const struct {
              {"Memory", put_memory, NULL},
              {"Digest", put_digest, NULL},
              {"Chain of digests", put_chain, has_chain},
+             {"Audits", put_audits, has_audits},
              {"Rounds", put_rounds, has_rounds},
              {"Privacy spent, ε", put_privacy, has_privacy}};
 #define FACTS (sizeof facts / sizeof *facts)

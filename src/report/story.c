@@ -78,6 +78,9 @@ static void add_end(dt_story *s, const dt_event *event) {
     s->end_seconds = number_of(event, "seconds");
     s->end_rate = number_of(event, "samples_per_s");
     s->skipped = number_of(event, "skipped");
+    const double audits = number_of(event, "audits"), spent = number_of(event, "audit_seconds");
+    if (audits > 0) s->audits += audits;
+    if (spent > 0) s->audit_seconds += spent;
 }
 
 static void begin(void *context) {

@@ -38,6 +38,7 @@ typedef struct dt_story {
     bool ended; /* the last thing told is an end */
     char outcome[16], why[512], digest[32], ended_at[32];
     double end_step, end_seconds, end_rate, skipped;
+    double audits, audit_seconds; /* steps in which ranks computed each other's gradients again, of all ends together */
 } dt_story;
 
 /* Reads it anew. A run without a journal, as those of earlier versions, has an empty story. */

@@ -153,7 +153,7 @@ static void take_row(void *context, int number, const double *row) {
 
 static void forget_events(void *context) {
     dt_watch *w = context;
-    w->total_steps = w->ranks = w->shards = w->skipped = w->checkpoint_seconds = (double)NAN;
+    w->total_steps = w->ranks = w->shards = w->skipped = w->audits = w->checkpoint_seconds = (double)NAN;
     w->starts = w->warnings_in_all = 0;
     w->warning_count = 0;
     w->ended[0] = w->outcome[0] = w->digest[0] = w->hosts[0] = '\0';
@@ -198,6 +198,7 @@ static void take_event(void *context, const dt_event *event) {
         escaped(w->ended, sizeof w->ended, dt_event_text(event, "why"));
         escaped(w->digest, sizeof w->digest, dt_event_text(event, "digest"));
         w->skipped = dt_event_number(event, "skipped");
+        w->audits = dt_event_number(event, "audits");
     }
 }
 

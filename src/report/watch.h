@@ -59,7 +59,7 @@ typedef struct dt_watch {
 
     /* of the journal; NaN or "" where it does not say */
     char hosts[1024]; /* escaped: "north (4), south (4)", in the order of the ranks */
-    double total_steps, ranks, shards, skipped;
+    double total_steps, ranks, shards, skipped, audits;
     int64_t starts;
     char ended[96], outcome[24], digest[24];      /* escaped; "" while it works */
     dt_watch_warning warnings[DT_WATCH_WARNINGS]; /* the last ones, the newest last */

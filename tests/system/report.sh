@@ -38,7 +38,9 @@ expect_in "$out" "digest=$digest" "which does"
 
 run 1 eval one --json one/evaluation.json
 mkdir one/samples && echo 'once upon a time' >one/samples/step-100.txt
-run 1 train "${settings[@]}" --run two --set optimizer.lr=0.003 --set train.epochs=1 --set 'model.layers=[flatten, {dense: {out: 16, activation: gelu}}, {dense: 10}]' --set train.chain=10
+run 1 train "${settings[@]}" --run two --set optimizer.lr=0.003 --set train.epochs=1 --set 'model.layers=[flatten, {dense: {out: 16, activation: gelu}}, {dense: 10}]' --set train.chain=10 --set train.audit=0.1
+audits=$(last_value audits)
+expect_in two/report.html "<dt>Audits</dt><dd>$audits <small>steps computed again" "how many steps were audited"
 link=$(grep '"series":"chain"' two/metrics.jsonl | tail -n 1 | sed -n 's/.*"link_high":\([0-9]*\),"link_low":\([0-9]*\).*/\1 \2/p')
 # shellcheck disable=SC2086  # two numbers
 expect_in two/report.html "<dt>Chain of digests</dt><dd><code>$(printf '%08x%08x' $link)</code> <small>link 12, step 120</small>" "the newest link of the chain of digests"
