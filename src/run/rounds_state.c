@@ -139,6 +139,5 @@ void dt_rounds_describe(dt_rounds *r, dt_snapshot *snapshot) {
             (dt_beside){.array = {kept->name, kept->dtype, (int64_t)((size_t)r->sites * kept->elements), kept->rows},
                         .shared = true};
     }
-    state->beside[state->beside_count++].array =
-        (dt_extra){"sites_bytes", DT_U64, sizeof r->figures.bytes / sizeof(uint64_t), &r->figures.bytes};
+    state->beside[state->beside_count++].array = (dt_extra){"sites_bytes", DT_U64, 1, &r->figures.bytes};
 }

@@ -1,11 +1,11 @@
 #include "site/change.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/pattern.h"
-#include "config/yaml.h"
 
 #define BLOCK ((size_t)1024) /* elements of a unit of few bits */
 #define FIRST_CHANGE 2.0     /* no element of the first change is larger, */
@@ -16,35 +16,44 @@
 
 /* ---- the plan ---- */
 
-/* The patterns of sites.local as a list. */
-static dt_status read_patterns(const char *text, dt_yaml **out) {
-    *out = NULL;
-    if (!text[0]) return dt_ok();
-    if (text[0] == '[') return dt_yaml_parse_text(out, "sites.local", text);
-    *out = dt_yaml_new(DT_YAML_LIST, NULL, NULL, "sites.local");
-    dt_yaml *item = dt_yaml_new(DT_YAML_SCALAR, NULL, text, "sites.local");
-    if (*out && item) dt_yaml_append(*out, item);
-    return *out && item ? dt_ok() : dt_fail_memory("sites.local", strlen(text));
+/* The next pattern of sites.local, which is one or a list of them; names have neither commas nor quotes. False at the
+ * end; *text moves behind it. */
+static bool next_pattern(const char **text, char out[DT_TEXT_MAX]) {
+    static const char around[] = " [],\"'";
+    const char *begin = *text + strspn(*text, around);
+    size_t length = strcspn(begin, ",\"']");
+    *text = begin + length;
+    while (length > 0 && begin[length - 1] == ' ') length--;
+    snprintf(out, DT_TEXT_MAX, "%.*s", (int)length, begin);
+    return length > 0;
 }
 
-static dt_status mark_local(dt_change_plan *plan, const dt_yaml *patterns) {
+/* Returns how many tensors fit that fitted none before. */
+static int mark(dt_change_plan *plan, const char *pattern, bool *fits) {
     const dt_table *table = plan->table;
     int marked = 0;
-    for (const dt_yaml *pattern = patterns ? patterns->first : NULL; pattern; pattern = pattern->next) {
-        if (pattern->kind != DT_YAML_SCALAR || !pattern->text[0])
-            return dt_fail(DT_ERR_INPUT, "sites.local must be a pattern of tensors' names, or a list of them");
-        int fits = 0;
-        for (int i = 0; i < table->count; i++) {
-            if (!dt_pattern_fits(pattern->text, table->tensors[i].name)) continue;
-            fits++;
-            marked += !plan->is_local[i];
-            plan->is_local[i] = true;
-        }
-        if (fits == 0)
+    *fits = false;
+    for (int i = 0; i < table->count; i++) {
+        if (!dt_pattern_fits(pattern, table->tensors[i].name)) continue;
+        *fits = true;
+        marked += !plan->is_local[i];
+        plan->is_local[i] = true;
+    }
+    return marked;
+}
+
+static dt_status mark_local(dt_change_plan *plan, const char *patterns) {
+    const dt_table *table = plan->table;
+    int marked = 0;
+    char pattern[DT_TEXT_MAX];
+    for (const char *at = patterns; next_pattern(&at, pattern);) {
+        bool fits;
+        marked += mark(plan, pattern, &fits);
+        if (!fits)
             return dt_fail(
                 DT_ERR_INPUT,
                 "sites.local: no tensor of the model fits \"%s\"; they are %s to %s (dtrain inspect shows all)",
-                pattern->text, table->tensors[0].name, table->tensors[table->count - 1].name);
+                pattern, table->tensors[0].name, table->tensors[table->count - 1].name);
     }
     if (marked == table->count) return dt_fail(DT_ERR_INPUT, "sites.local leaves nothing that sites have in common");
     return dt_ok();
@@ -87,11 +96,7 @@ dt_status dt_change_plan_make(dt_change_plan *out, const dt_table *table, const 
         .table = table, .wire = sites->wire, .chosen = chosen, .weighed = sites->weights == DT_SITE_WEIGHTS_SAMPLES};
     out->is_local = dt_alloc((size_t)table->count, sizeof *out->is_local);
     if (!out->is_local) return dt_fail_memory("the plan of changes", (size_t)table->count);
-    dt_yaml *patterns;
-    dt_status status = read_patterns(sites->local, &patterns);
-    if (status.code == DT_OK) status = mark_local(out, patterns);
-    dt_yaml_destroy(patterns);
-    DT_TRY(status);
+    DT_TRY(mark_local(out, sites->local));
     list_units(out, sites->control, NULL);
     out->units = dt_alloc((size_t)out->unit_count, sizeof *out->units);
     if (!out->units) return dt_fail_memory("the plan of changes", (size_t)out->unit_count * sizeof *out->units);
