@@ -11,6 +11,7 @@
 #include "base/append.h"
 #include "base/escape.h"
 #include "base/memory.h"
+#include "h5_copy.h"
 #include "h5_internal.h"
 #include "h5_sources.h"
 #include "h5_types.h"
@@ -19,7 +20,6 @@
 #define MOST_BLOCK_BYTES ((size_t)128 << 20)
 #define MOST_TEXT_ROWS 4096              /* of strings, whose bytes are not known beforehand */
 #define OVERHEAD_BYTES ((size_t)1 << 20) /* of a file, beside its values */
-#define MOST_ATTRIBUTE_BYTES ((size_t)16 << 20)
 
 /* ---- which datasets ---- */
 
@@ -50,80 +50,7 @@ static size_t row_bytes(hid_t id, hid_t type) {
     return rows > 0 ? all / (size_t)rows : all;
 }
 
-/* ---- attributes ---- */
-
-static bool has_pointers(hid_t type) {
-    return H5Tdetect_class(type, H5T_VLEN) > 0 || H5Tdetect_class(type, H5T_STRING) > 0;
-}
-
-/* Gives back what HDF5 allocated for values of variable length. */
-static void reclaim(hid_t type, hid_t space, void *values) {
-    if (has_pointers(type)) H5Dvlen_reclaim(type, space, H5P_DEFAULT, values);
-}
-
-static bool copy_values(hid_t from, hid_t to, hid_t type, hid_t space) {
-    size_t bytes = 0;
-    bool fits = dt_size_mul((size_t)H5Sget_simple_extent_npoints(space), H5Tget_size(type), &bytes);
-    if (!fits || bytes > MOST_ATTRIBUTE_BYTES) return false;
-    char *values = dt_alloc(bytes + 1, 1);
-    bool there = values && H5Aread(from, type, values) >= 0;
-    bool done = there && H5Awrite(to, type, values) >= 0;
-    if (there) reclaim(type, space, values);
-    dt_free(values);
-    return done;
-}
-
-/* One attribute. References mean nothing in another file, and are left out. */
-static herr_t copy_attribute(hid_t object, const char *name, const H5A_info_t *info, void *context) {
-    (void)info;
-    hid_t target = *(hid_t *)context, from = H5Aopen(object, name, H5P_DEFAULT);
-    if (from < 0) return -1;
-    hid_t stored = H5Aget_type(from), type = H5Tcopy(stored), space = H5Aget_space(from);
-    bool copied = true;
-    if (H5Tdetect_class(type, H5T_REFERENCE) <= 0) {
-        hid_t to = H5Acreate2(target, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-        copied = to >= 0 && (H5Sget_simple_extent_type(space) == H5S_NULL || copy_values(from, to, type, space));
-        if (to >= 0) H5Aclose(to);
-    }
-    H5Sclose(space);
-    H5Tclose(type);
-    H5Tclose(stored);
-    H5Aclose(from);
-    return copied ? 0 : -1;
-}
-
-/* All attributes of the object `from` of a file, to the object of the same path in another. */
-static dt_status copy_attributes(const dt_h5 *whole, dt_h5 *part, const char *path) {
-    hid_t from = H5Oopen(whole->file, path, H5P_DEFAULT), to = H5Oopen(part->file, path, H5P_DEFAULT);
-    hsize_t at = 0;
-    bool done = from >= 0 && to >= 0 && H5Aiterate2(from, H5_INDEX_NAME, H5_ITER_INC, &at, copy_attribute, &to) >= 0;
-    dt_status status = done ? dt_ok() : dt_h5_fail(part, path, "copying the attributes");
-    if (from >= 0) H5Oclose(from);
-    if (to >= 0) H5Oclose(to);
-    return status;
-}
-
-/* ---- making what rows are written to ---- */
-
-static dt_status create_as(const dt_h5 *whole, dt_h5 *part, const char *path, hid_t id, int64_t rows) {
-    hsize_t dims[H5S_MAX_RANK] = {0};
-    hid_t stored = H5Dget_type(id), type = H5Tcopy(stored), old = H5Dget_space(id);
-    int rank = H5Sget_simple_extent_dims(old, dims, NULL);
-    dims[0] = (hsize_t)rows;
-    hid_t space = H5Screate_simple(rank, dims, NULL), links = dt_h5_parents_made(),
-          list = H5Pcreate(H5P_DATASET_CREATE);
-    H5Pset_alloc_time(list, H5D_ALLOC_TIME_EARLY);
-    hid_t made = H5Dcreate2(part->file, path, type, space, links, list, H5P_DEFAULT);
-    dt_status status = made < 0 ? dt_h5_fail(part, path, "creating the dataset") : dt_ok();
-    if (made >= 0) H5Dclose(made);
-    H5Pclose(list);
-    H5Pclose(links);
-    H5Sclose(space);
-    H5Sclose(old);
-    H5Tclose(type);
-    H5Tclose(stored);
-    return status.code == DT_OK ? copy_attributes(whole, part, path) : status;
-}
+/* ---- labels that are renumbered ---- */
 
 static bool is_renumbered(const dt_h5_deal *deal, const char *path) {
     return deal->numbers && strcmp(path, deal->by) == 0;
@@ -144,20 +71,6 @@ static dt_status write_numbers(const dt_h5_deal *deal, dt_h5 *part, int64_t p) {
     dt_status status = dt_h5_write_rows(part, deal->by, DT_I32, 0, count, numbers);
     dt_free(numbers);
     return status;
-}
-
-/* A dataset that all parts have. */
-static dt_status copy_whole(const dt_h5 *whole, dt_h5 *part, const char *path, hid_t id) {
-    hid_t list = H5Dget_create_plist(id);
-    bool is_virtual = H5Pget_layout(list) == H5D_VIRTUAL;
-    H5Pclose(list);
-    if (is_virtual)
-        return dt_fail(DT_ERR_INPUT, "%s: %s is virtual, its values are elsewhere; make it a plain dataset",
-                       whole->path, path);
-    hid_t links = dt_h5_parents_made();
-    herr_t code = H5Ocopy(whole->file, path, part->file, path, H5P_DEFAULT, links);
-    H5Pclose(links);
-    return code < 0 ? dt_h5_fail(part, path, "copying") : dt_ok();
 }
 
 /* ---- rows ---- */
@@ -219,7 +132,7 @@ static dt_status deal_block(dealing *d, int64_t from, int64_t count) {
     herr_t code = H5Dread(d->id, d->type, here, there, H5P_DEFAULT, d->rows);
     dt_status status = code < 0 ? dt_h5_fail(d->whole, d->path, "reading") : dt_ok();
     for (int64_t i = 0; i < d->count && status.code == DT_OK; i++) status = give_part(d, i, from, from + count);
-    if (code >= 0) reclaim(d->type, here, d->rows);
+    if (code >= 0) dt_h5_reclaim(d->type, here, d->rows);
     H5Sclose(here);
     H5Sclose(there);
     dt_alive();
@@ -233,7 +146,7 @@ static int64_t rows_at_once(const dealing *d) {
     hid_t list = H5Dget_create_plist(d->id);
     if (H5Pget_layout(list) == H5D_CHUNKED && H5Pget_chunk(list, H5S_MAX_RANK, dims) > 0) chunk = (int64_t)dims[0];
     H5Pclose(list);
-    if (has_pointers(d->type) && rows > MOST_TEXT_ROWS) rows = MOST_TEXT_ROWS;
+    if (dt_h5_has_pointers(d->type) && rows > MOST_TEXT_ROWS) rows = MOST_TEXT_ROWS;
     rows = rows < chunk ? chunk : rows / chunk * chunk;
     int64_t most = d->row > 0 && d->row < MOST_BLOCK_BYTES ? (int64_t)(MOST_BLOCK_BYTES / d->row) : 1;
     rows = rows > most ? most : rows;
@@ -280,7 +193,7 @@ static dt_status deal_dataset(visit *v, const char *path, hid_t id, hid_t type) 
     for (int64_t i = 0; i < v->count && status.code == DT_OK; i++)
         status = is_renumbered(v->deal, path)
                      ? write_numbers(v->deal, v->parts[i], v->begin + i)
-                     : create_as(v->whole, v->parts[i], path, id, count_of(v->deal, v->begin + i));
+                     : dt_h5_create_alike(v->whole, v->parts[i], path, id, count_of(v->deal, v->begin + i));
     if (status.code != DT_OK || is_renumbered(v->deal, path)) return status;
     dealing d = {.deal = v->deal,
                  .whole = v->whole,
@@ -295,7 +208,7 @@ static dt_status deal_dataset(visit *v, const char *path, hid_t id, hid_t type) 
 
 static dt_status copy_dataset(visit *v, const char *path, hid_t id) {
     for (int64_t i = 0; i < v->count; i++) {
-        DT_TRY(copy_whole(v->whole, v->parts[i], path, id));
+        DT_TRY(dt_h5_copy_dataset(v->whole, v->parts[i], path, id));
         dt_alive();
     }
     return dt_ok();
@@ -328,7 +241,7 @@ static dt_status visit_dataset(visit *v, const char *path) {
 static dt_status visit_group(visit *v, const char *path) {
     for (int64_t i = 0; i < v->count && v->parts; i++) {
         DT_TRY(dt_h5_make_group(v->parts[i], path));
-        DT_TRY(copy_attributes(v->whole, v->parts[i], path));
+        DT_TRY(dt_h5_copy_attributes(v->whole, v->parts[i], path));
     }
     return dt_ok();
 }
@@ -387,7 +300,7 @@ static dt_status label_part(const dt_h5_deal *deal, dt_h5 *part, int64_t p) {
 static dt_status fill_parts(const dt_h5_deal *deal, dt_h5 *from, dt_h5 **parts, int64_t begin, int64_t count) {
     for (int64_t i = 0; i < count; i++) {
         DT_TRY(dt_h5_create(&parts[i], deal->paths[begin + i]));
-        DT_TRY(copy_attributes(from, parts[i], "/"));
+        DT_TRY(dt_h5_copy_attributes(from, parts[i], "/"));
         DT_TRY(label_part(deal, parts[i], begin + i));
     }
     visit v = {.deal = deal, .whole = from, .parts = parts, .begin = begin, .count = count, .status = dt_ok()};
