@@ -40,31 +40,58 @@ static inline void double_round(lanes x[STATE]) {
     QUARTER(x[3], x[4], x[9], x[14]);
 }
 
-/* Blocks from `block` on, as many as there are lanes, begin at words[0]; word w of them at words[16 w]. */
-static inline void add_blocks(uint32_t *words, const uint32_t key[8], uint32_t block, bool minus) {
-    static const uint32_t constants[4] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574}; /* "expand 32-byte k" */
-    static const uint32_t ascending[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    lanes begin[STATE], x[STATE], zero = {0};
-    for (int w = 0; w < 4; w++) begin[w] = zero + constants[w];
-    for (int w = 0; w < 8; w++) begin[4 + w] = zero + key[w];
-    for (int w = 13; w < STATE; w++) begin[w] = zero;
-    memcpy(&begin[12], ascending, sizeof begin[12]);
-    begin[12] += block;
-    for (int w = 0; w < STATE; w++) x[w] = begin[w];
-    for (int round = 0; round < 10; round++) double_round(x);
+static inline lanes counters(uint32_t block) {
+    static const uint32_t ascending[BLOCKS] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    lanes counter;
+    memcpy(&counter, ascending, sizeof counter);
+    return counter + block;
+}
+
+static const uint32_t constants[4] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574}; /* "expand 32-byte k" */
+
+static inline void begin_blocks(lanes x[STATE], const uint32_t key[8], uint32_t block) {
+    const lanes zero = {0};
+    for (int w = 0; w < 4; w++) x[w] = zero + constants[w];
+    for (int w = 0; w < 8; w++) x[4 + w] = zero + key[w];
+    x[12] = counters(block);
+    for (int w = 13; w < STATE; w++) x[w] = zero;
+}
+
+static inline void end_blocks(uint32_t *words, lanes x[STATE], const uint32_t key[8], uint32_t block, bool minus) {
+    for (int w = 0; w < 4; w++) x[w] += constants[w];
+    for (int w = 0; w < 8; w++) x[4 + w] += key[w];
+    x[12] += counters(block);
     for (int w = 0; w < STATE; w++) {
-        lanes mask = x[w] + begin[w];
         loose_lanes *to = (loose_lanes *)(words + w * BLOCKS);
-        *to = minus ? *to - mask : *to + mask;
+        *to = minus ? *to - x[w] : *to + x[w];
     }
 }
 
+/* Twice as many blocks as there are lanes: a block is one chain of instructions that wait for each other, and two of
+ * them fill each other's pauses. Blocks from `block` on begin at words[0], those from `next` on at more[0]; word w of
+ * them is 16 w behind. */
+static inline void add_blocks(uint32_t *words, uint32_t *more, const uint32_t key[8], uint32_t block, uint32_t next,
+                              bool minus) {
+    lanes x[STATE], y[STATE];
+    begin_blocks(x, key, block);
+    begin_blocks(y, key, next);
+    for (int round = 0; round < 10; round++) {
+        double_round(x);
+        double_round(y);
+    }
+    end_blocks(words, x, key, block, minus);
+    end_blocks(more, y, key, next, minus);
+}
+
 void DT_OF_ISA(add_stream)(uint32_t *words, int64_t n, const uint32_t key[8], uint32_t block, bool minus) {
-    uint32_t rest[GROUP] = {0};
-    for (; n > 0; n -= GROUP, words += GROUP, block += BLOCKS) {
-        uint32_t *to = n >= GROUP ? words : rest;
-        for (int part = 0; part < BLOCKS; part += LANES) add_blocks(to + part, key, block + (uint32_t)part, minus);
+    enum { TWO = 2 * GROUP };
+    uint32_t rest[TWO] = {0};
+    for (; n > 0; n -= TWO, words += TWO, block += 2 * BLOCKS) {
+        uint32_t *to = n >= TWO ? words : rest;
+        for (int part = 0; part < BLOCKS; part += LANES)
+            add_blocks(to + part, to + GROUP + part, key, block + (uint32_t)part, block + (uint32_t)(BLOCKS + part),
+                       minus);
     }
     if (n < 0)
-        for (int64_t i = 0; i < n + GROUP; i++) words[i - GROUP] += rest[i];
+        for (int64_t i = 0; i < n + TWO; i++) words[i - TWO] += rest[i];
 }
