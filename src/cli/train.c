@@ -13,9 +13,11 @@
 #include "model/model.h"
 #include "report/report.h"
 #include "run/train.h"
+#include "site/key.h"
 
 const char dt_usage_train[] =
     "usage: mpirun -n RANKS dtrain train [RECIPE.yaml] [--set KEY=VALUE]... [--run DIR] [--resume auto|never|FILE]\n"
+    "       mpirun -n RANKS dtrain train RECIPE.yaml --site NAME [--key FILE]...\n"
     "\n"
     "Trains the recipe (without one: the built-in 784-128-10 network on Fashion-MNIST). The same command again\n"
     "goes on from the newest valid checkpoint of the run directory.\n"
@@ -25,6 +27,10 @@ const char dt_usage_train[] =
     "  --resume auto     go on with the run if it was started before (default)\n"
     "  --resume never    start over, in a new or empty run directory only\n"
     "  --resume FILE     start from this checkpoint\n"
+    "  --site NAME       train as this one of sites.members; the run directory is then runs/<recipe name>-<NAME>. "
+    "Other\n"
+    "                    sites do the same elsewhere; exit code 75 says that some are waited for\n"
+    "  --key FILE        its secret (default: as in dtrain keys --help)\n"
     "  --profile         say at the end where the time went\n"
     "  --trace FILE      also write every rank's spans, for ui.perfetto.dev or chrome://tracing\n"
     "  --help-recipe     every field of a recipe, with its default\n"
@@ -52,12 +58,32 @@ static dt_status parse_arguments(arguments *args, int argc, char **argv) {
             args->options.run = value;
         else if (status.code == DT_OK && (value = dt_cli_option(argc, argv, &i, "--resume", &status)) != NULL)
             args->options.resume = value;
+        else if (status.code == DT_OK && (value = dt_cli_option(argc, argv, &i, "--site", &status)) != NULL)
+            args->options.site = value;
+        else if (status.code == DT_OK && (value = dt_cli_option(argc, argv, &i, "--key", &status)) != NULL)
+            args->options.key = value;
         else if (status.code == DT_OK && (value = dt_cli_option(argc, argv, &i, "--trace", &status)) != NULL)
             args->options.trace = value;
         else if (status.code == DT_OK)
             status = dt_cli_recipe_argument(&args->recipe, argc, argv, &i);
         DT_TRY(status);
     }
+    return dt_ok();
+}
+
+/* --site and the recipe go together; each site of one recipe has a run directory of its own. */
+static dt_status settle_site(const arguments *args, dt_recipe *recipe) {
+    const char *site = args->options.site;
+    if (!site && dt_recipe_has_mailbox(recipe))
+        return dt_fail(DT_ERR_USAGE,
+                       "the recipe has sites.members: say with --site NAME which one this is, or rehearse "
+                       "with --set sites.simulate=%lld",
+                       (long long)dt_recipe_sites_of(recipe));
+    if (site && !dt_recipe_has_mailbox(recipe))
+        return dt_fail(DT_ERR_USAGE, "--site %.60s: the recipe has no sites.members that are elsewhere", site);
+    if (!site && args->options.key) return dt_fail(DT_ERR_USAGE, "--key goes with --site NAME");
+    if (site) DT_TRY(dt_site_name_check(site));
+    if (site && !recipe->run[0]) snprintf(recipe->run, sizeof recipe->run, "runs/%.120s-%s", recipe->name, site);
     return dt_ok();
 }
 
@@ -88,6 +114,7 @@ int dt_cli_train(dt_comm *comm, int argc, char **argv) {
         return 0;
     }
     if (status.code == DT_OK) status = dt_comm_agree(comm, dt_cli_recipe_read(&args.recipe, &recipe));
+    if (status.code == DT_OK) status = dt_comm_agree(comm, settle_site(&args, &recipe));
     args.options.live = dt_process_terminal(STDOUT_FILENO, NULL);
     dt_reporter *reporter = NULL;
     args.options.show = show_run;

@@ -8,12 +8,14 @@
 #include "recipe_internal.h"
 #include "shown.h"
 
-static const char *const decoded_elsewhere[] = {DT_RECIPE_LAYERS, "model.freeze", "optimizer.groups", NULL};
+static const char *const decoded_elsewhere[] = {DT_RECIPE_LAYERS, "model.freeze", "optimizer.groups", "sites.members",
+                                                NULL};
 
 const dt_recipe_tree dt_recipe_trees[] = {
     {DT_RECIPE_LAYERS, offsetof(dt_recipe, layers)},
     {"model.freeze", offsetof(dt_recipe, freeze)},
     {"optimizer.groups", offsetof(dt_recipe, groups)},
+    {"sites.members", offsetof(dt_recipe, members)},
     {.key = NULL},
 };
 
@@ -80,7 +82,8 @@ static dt_status decode(dt_recipe *out, const dt_yaml *root, const char *fallbac
     DT_TRY(dt_recipe_check(out, root));
     DT_TRY(take_layers(out, root));
     DT_TRY(dt_recipe_check_first_layer(out));
-    return take_trees(out, root);
+    DT_TRY(take_trees(out, root));
+    return dt_recipe_check_sites(out, root);
 }
 
 dt_status dt_recipe_decode(dt_recipe *out, const dt_yaml *root, const char *fallback_name) {

@@ -196,6 +196,9 @@ typedef struct dt_recipe_sites {
     char local[DT_VALUE_TEXT]; /* patterns of tensors' names */
     int wire;                  /* dt_site_wire */
     int optimizer;             /* dt_site_optimizer */
+    char mailbox[DT_TEXT_MAX]; /* directory through which sites that are elsewhere send each other files */
+    dt_span wait, deadline;
+    int64_t quorum; /* of members; 0: by default (site/members.h) */
 } dt_recipe_sites;
 
 typedef struct dt_recipe_metrics {
@@ -230,9 +233,10 @@ typedef struct dt_recipe {
     dt_recipe_sites sites;
     dt_recipe_compute compute;
     /* Fields that are trees, which other rooms decode: owned; NULL where there is none. */
-    dt_yaml *layers; /* model.layers: a list of layers (model/) */
-    dt_yaml *freeze; /* model.freeze: a list of patterns of tensors' names (model/) */
-    dt_yaml *groups; /* optimizer.groups: a list of maps (config/groups.h) */
+    dt_yaml *layers;  /* model.layers: a list of layers (model/) */
+    dt_yaml *freeze;  /* model.freeze: a list of patterns of tensors' names (model/) */
+    dt_yaml *groups;  /* optimizer.groups: a list of maps (config/groups.h) */
+    dt_yaml *members; /* sites.members: a map of names and public keys (site/members.h) */
 } dt_recipe;
 
 /* The rows of the recipe's own fields (all but those that are trees). */
@@ -256,6 +260,8 @@ bool dt_split_named(const char *name, dt_split *split);
 
 /* How many sites train together; 0: all ranks train as one. */
 int64_t dt_recipe_sites_of(const dt_recipe *recipe);
+/* Whether a job is one of them, and the others are elsewhere. */
+bool dt_recipe_has_mailbox(const dt_recipe *recipe);
 
 /* Decodes a tree. A missing `name` becomes `fallback_name` (a file's base name without its suffix). Checks that need
  * two fields are made here (micro_batch <= batch, shards <= batch, …). */

@@ -259,7 +259,6 @@ dt_status dt_recipe_check(const dt_recipe *recipe, const dt_yaml *root) {
     DT_TRY(check_text(recipe, root));
     DT_TRY(check_split(recipe, root));
     DT_TRY(check_time_limit(recipe, root));
-    DT_TRY(dt_recipe_check_sites(recipe, root));
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) DT_TRY(check_pair(recipe, root, &pairs[i]));
     return dt_ok();
 }

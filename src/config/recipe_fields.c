@@ -307,6 +307,16 @@ const dt_field dt_recipe_fields[] = {
      .help = "number format of changes; i8 and i4 keep what they round off for the site's next change (error feedback)"},
     {ROW("sites.optimizer", CHOICE, sites.optimizer, "reset"), .choices = site_optimizers, .flags = NUMBERS,
      .help = "a site's moments at the beginning of its rounds: zero, as in FedAvg, or as it left them, as in DiLoCo"},
+    {ROW("sites.mailbox", TEXT, sites.mailbox, ""),
+     .help = "directory that sites send each other signed files through, brought by whatever copies files: each runs "
+             "`dtrain train RECIPE --site NAME` with its own data.file (see sites.members)"},
+    {ROW("sites.wait", SPAN, sites.wait, "10 min"), .max = 1e9,
+     .help = "of a mailbox: how long a job waits for other sites before it ends with exit code 75, to be started again"},
+    {ROW("sites.deadline", SPAN, sites.deadline, "never"), .max = 1e9,
+     .help = "of a mailbox: time from the beginning of a round at a site until it would go on without those that are late"},
+    {ROW("sites.quorum", INT, sites.quorum, "0"), .max = 64,
+     .help = "of a mailbox: members that must agree on who is in a round, more than half; 0: the least number with a "
+             "deadline, all without"},
 
     {ROW("compute.isa", CHOICE, compute.isa, "auto"), .choices = isas,
      .help = "instruction set, for measurements; auto is the best this machine has, and all give the same bits"},

@@ -6,15 +6,21 @@
 
 /* Without sites nobody reads what is said of them. */
 static dt_status check_absent(const dt_recipe *recipe, const dt_yaml *root) {
-    static const char *const keys[] = {"sites.per_round",   "sites.rounds",      "sites.round",
-                                       "sites.partition",   "sites.weights",     "sites.robust",
-                                       "sites.outer.kind",  "sites.outer.lr",    "sites.outer.momentum",
-                                       "sites.outer.beta1", "sites.outer.beta2", "sites.outer.eps",
-                                       "sites.proximal",    "sites.control",     "sites.local",
-                                       "sites.wire",        "sites.optimizer",   NULL};
+    static const char *const keys[] = {"sites.per_round",      "sites.rounds",
+                                       "sites.round",          "sites.partition",
+                                       "sites.weights",        "sites.robust",
+                                       "sites.outer.kind",     "sites.outer.lr",
+                                       "sites.outer.momentum", "sites.outer.beta1",
+                                       "sites.outer.beta2",    "sites.outer.eps",
+                                       "sites.proximal",       "sites.control",
+                                       "sites.local",          "sites.wire",
+                                       "sites.optimizer",      "sites.mailbox",
+                                       "sites.wait",           "sites.deadline",
+                                       "sites.quorum",         NULL};
     for (int i = 0; keys[i]; i++)
-        DT_TRY(dt_recipe_check_default(recipe, root, keys[i],
-                                       "there are no sites; say how many with sites.count or sites.simulate"));
+        DT_TRY(dt_recipe_check_default(
+            recipe, root, keys[i],
+            "there are no sites; say how many with sites.count or sites.simulate, or name sites.members"));
     return dt_ok();
 }
 
@@ -57,10 +63,31 @@ static dt_status check_data(const dt_recipe *recipe, const dt_yaml *root) {
     return dt_ok();
 }
 
+/* Each site says what it has: nothing here may follow from how many ranks this one happens to have. */
+static dt_status check_mailbox(const dt_recipe *recipe, const dt_yaml *root) {
+    const dt_recipe_sites *sites = &recipe->sites;
+    if (!dt_recipe_has_mailbox(recipe)) return dt_ok();
+    if (!sites->mailbox[0])
+        return refuse(recipe, root, "sites.mailbox",
+                      "sites.members need a directory that all their files come through");
+    if (recipe->train.shards == 0)
+        return refuse(recipe, root, "train.shards",
+                      "sites.members must say it, for it shows in all bits: as many as the most ranks a site may have");
+    if (strcmp(sites->partition, "iid") != 0)
+        return refuse(recipe, root, "sites.partition", "each of sites.members has data of its own (default iid)");
+    const dt_span *const spans[] = {&sites->wait, &sites->deadline};
+    static const char *const keys[] = {"sites.wait", "sites.deadline"};
+    for (int i = 0; i < 2; i++)
+        if (spans[i]->unit != DT_SPAN_SECONDS && spans[i]->unit != DT_SPAN_NEVER)
+            return refuse(recipe, root, keys[i], "it must be a time, as in 30 min, or never");
+    return dt_ok();
+}
+
 dt_status dt_recipe_check_sites(const dt_recipe *recipe, const dt_yaml *root) {
     const dt_recipe_sites *sites = &recipe->sites;
     int64_t all = dt_recipe_sites_of(recipe);
     if (all == 0) return check_absent(recipe, root);
+    DT_TRY(check_mailbox(recipe, root));
     if (sites->count > 0 && sites->simulate > 0)
         return refuse(recipe, root, "sites.simulate", "sites.count says how many sites there are already; use one");
     if (sites->per_round > all) {

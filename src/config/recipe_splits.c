@@ -43,5 +43,13 @@ dt_split dt_recipe_judge(const dt_recipe_data *data) {
 }
 
 int64_t dt_recipe_sites_of(const dt_recipe *recipe) {
-    return recipe->sites.simulate > 0 ? recipe->sites.simulate : recipe->sites.count;
+    int64_t members = 0;
+    if (recipe->sites.simulate > 0 || recipe->sites.count > 0)
+        return recipe->sites.simulate > 0 ? recipe->sites.simulate : recipe->sites.count;
+    for (const dt_yaml *node = recipe->members ? recipe->members->first : NULL; node; node = node->next) members++;
+    return members;
+}
+
+bool dt_recipe_has_mailbox(const dt_recipe *recipe) {
+    return recipe->members && recipe->sites.simulate == 0 && recipe->sites.count == 0;
 }

@@ -1,4 +1,4 @@
-/* The fields of a recipe that are trees and are decoded here: model.freeze and optimizer.groups. */
+/* The fields of a recipe that are trees and are decoded here: model.freeze, optimizer.groups and sites.members. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -78,14 +78,30 @@ static dt_status check_freeze(const dt_yaml *freeze) {
                    freeze->text ? dt_shown(freeze->text, shown) : "", freeze->text ? "\"; it" : "");
 }
 
-/* ---- both ---- */
+/* ---- sites.members ---- */
+
+/* Names and keys themselves: site/members.h. */
+static dt_status check_members(const dt_yaml *members) {
+    bool usable = members->kind == DT_YAML_MAP && members->first && members->first->next;
+    for (const dt_yaml *item = members->first; usable && item; item = item->next)
+        usable = item->kind == DT_YAML_SCALAR && item->text[0];
+    if (usable) return dt_ok();
+    return dt_fail(
+        DT_ERR_INPUT,
+        "%s%s: sites.members must be a map of two sites or more and the public keys that dtrain keys prints, as "
+        "in {north: site1-…, south: site1-…}",
+        dt_source_noun(members->source), members->source);
+}
+
+/* ---- all ---- */
 
 dt_status dt_recipe_check_trees(const dt_recipe *recipe) {
     dt_group *groups;
     int count;
     DT_TRY(dt_groups_decode(recipe->groups, &groups, &count));
     dt_free(groups);
-    return recipe->freeze ? check_freeze(recipe->freeze) : dt_ok();
+    if (recipe->freeze) DT_TRY(check_freeze(recipe->freeze));
+    return recipe->members ? check_members(recipe->members) : dt_ok();
 }
 
 char *dt_recipe_trees_help(void) {
@@ -96,10 +112,14 @@ char *dt_recipe_trees_help(void) {
         "\"block*\"]\n"
         "optimizer.groups  list of groups of tensors with numbers of their own: [{params: \"dense2\", lr: 0.01}].\n"
         "                  What a group does not say is the optimizer's. Its fields:\n";
+    static const char after[] =
+        "sites.members     map of the sites that train together through sites.mailbox, each with the public key that\n"
+        "                  dtrain keys prints, in the same order in all recipes: {north: site1-..., south: "
+        "site1-...}\n";
     char *fields = dt_fields_help(group_fields, "  "), *all = NULL;
-    size_t size = fields ? sizeof intro + strlen(fields) : 0;
+    size_t size = fields ? sizeof intro + sizeof after + strlen(fields) : 0;
     if (fields) all = dt_alloc(size, 1);
-    if (all) snprintf(all, size, "%s%s", intro, fields);
+    if (all) snprintf(all, size, "%s%s%s", intro, fields, after);
     dt_free(fields);
     return all;
 }

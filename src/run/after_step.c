@@ -3,6 +3,7 @@
 #include "base/stop.h"
 #include "evaluate.h"
 #include "notes.h"
+#include "rounds.h"
 #include "run.h"
 #include "show.h"
 
@@ -72,6 +73,7 @@ bool dt_run_is_finished(const dt_run *run) {
 
 /* Rank 0: who asked for a stop, of a clock or a signal, here or elsewhere. */
 static const char *who_stopped(const dt_run *run) {
+    if (run->rounds && run->rounds->waits) return "waiting";
     if (dt_stop_requested == DT_STOP_SIGNAL) return "signal";
     if (dt_stop_requested == DT_STOP_LIMIT) return "time_limit";
     bool elsewhere = run->raised[DT_FLAG_STOP] > run->clock.stops;

@@ -72,7 +72,7 @@ static void give_back_local(void *context) {
 static dt_status open_group(dt_run *run) {
     dt_rounds *r = run->rounds;
     const dt_session *session = &run->session;
-    r->groups = dt_rounds_groups(session->ranks.size, r->chosen, run->course.shards);
+    r->groups = dt_rounds_groups(session->ranks.size, r->mine < 0 ? r->chosen : 1, run->course.shards);
     for (int64_t first = 0, count = 0; r->group < r->groups; r->group++) {
         dt_shard_range(session->ranks.size, r->groups, r->group, &first, &count);
         if (session->ranks.rank < first + count) break;
@@ -94,6 +94,11 @@ static dt_status open_group(dt_run *run) {
 }
 
 static void tell_start(const dt_rounds *r) {
+    if (r->mine >= 0) {
+        dt_log_info("site %s of %d, %d a round; a change has %zu words", r->members.list[r->mine].name, r->sites,
+                    r->chosen, r->plan.count);
+        return;
+    }
     dt_log_info("%d sites, %d a round, %d at a time; a change has %zu words", r->sites, r->chosen, r->groups,
                 r->plan.count);
 }
@@ -104,6 +109,7 @@ static dt_status plan_rounds(dt_run *run) {
     r->seed = recipe->seed;
     r->sites = (int)dt_recipe_sites_of(recipe);
     r->chosen = recipe->sites.per_round > 0 ? (int)recipe->sites.per_round : r->sites;
+    DT_TRY(dt_rounds_find_mine(r, &run->session));
     r->figures = (dt_round_figures){.rounds = recipe->sites.rounds, .sites = r->sites};
     dt_outer_plan(&r->outer, &recipe->sites.outer);
     DT_TRY(dt_change_plan_make(&r->plan, run->trainee.table, &recipe->sites, r->chosen));
@@ -129,12 +135,14 @@ dt_status dt_rounds_open(dt_run *run) {
     if (recipe->sites.proximal > 0 || recipe->sites.control) r->trainee.pull = &r->pull;
     run->progress.rounds = &r->figures;
     if (session->first) tell_start(r);
-    return dt_exchange_here(&r->exchange, session->comm, r->session.ranks.rank == 0);
+    return r->mine >= 0 ? dt_rounds_open_mailbox(run)
+                        : dt_exchange_here(&r->exchange, session->comm, r->session.ranks.rank == 0);
 }
 
 void dt_rounds_close(dt_rounds *r) {
     if (!r) return;
     if (r->exchange.close) r->exchange.close(r->exchange.own);
+    dt_rounds_close_mailbox(r);
     dt_trainee_unshare(&r->trainee);
     dt_optimizer_finish(&r->trainee.optimizer);
     dt_node_close(r->session.node);
@@ -177,7 +185,8 @@ static dt_status begin_round(dt_run *run) {
 static dt_status train_sites(dt_run *run) {
     dt_rounds *r = run->rounds;
     for (int place = 0; place < r->chosen && !r->now.left; place++)
-        if (r->now.group[place] == r->group) DT_TRY(dt_rounds_train(run, place));
+        if (r->now.group[place] == r->group && dt_rounds_has(r, r->now.site[place]))
+            DT_TRY(dt_rounds_train(run, place));
     return dt_ok();
 }
 
@@ -263,6 +272,7 @@ static void record(dt_run *run) {
     const double step = (double)run->ledger.position.step;
     bool classes = dt_has_accuracy(&run->data.train, (dt_loss)run->session.recipe->loss.kind);
     for (int place = 0; place < r->chosen; place++) {
+        if (!dt_rounds_has(r, r->now.site[place])) continue;
         const dt_tally *tally = &r->now.tally[place];
         dt_site_row row = {.step = step,
                            .site = r->now.site[place],
@@ -276,6 +286,14 @@ static void record(dt_run *run) {
                                               (double)figures->bytes, run->trainee.grad_norm});
 }
 
+/* What is trained is with the others; the round begins anew when the same command goes on. */
+static dt_status wait_for_others(dt_run *run, const dt_status *status, bool *left) {
+    *left = true;
+    if (!dt_stop_requested) run->rounds->waits = true;
+    if (run->session.first && !dt_stop_requested) dt_log_note("%s", status->message);
+    return dt_ok();
+}
+
 dt_status dt_round_take(dt_run *run, bool *left) {
     dt_rounds *r = run->rounds;
     DT_TRY(begin_round(run));
@@ -283,7 +301,9 @@ dt_status dt_round_take(dt_run *run, bool *left) {
     *left = r->now.left;
     if (*left) return dt_ok();
     dt_exchanged sum;
-    DT_TRY(r->exchange.finish(r->exchange.own, &sum));
+    dt_status status = r->exchange.finish(r->exchange.own, &sum);
+    if (status.code == DT_ERR_STOPPED) return wait_for_others(run, &status, left);
+    DT_TRY(status);
     memcpy(r->now.in_sum, sum.took_part, (size_t)r->sites * sizeof *r->now.in_sum);
     if (r->robust.kind != DT_ROBUST_NONE)
         DT_TRY(dt_rounds_make_robust(r, &run->session, run->ledger.position.step, &sum));

@@ -14,6 +14,7 @@
 #include "run.h"
 #include "site/change.h"
 #include "site/exchange.h"
+#include "site/members.h"
 #include "site/outer.h"
 #include "site/pull.h"
 #include "site/robust.h"
@@ -58,6 +59,7 @@ typedef struct dt_round_now {
 
 struct dt_rounds {
     int sites, chosen; /* there are; take part in a round */
+    int mine;          /* the one that this job is, the others being elsewhere; -1: all are here */
     int groups, group; /* of ranks; this rank's */
     dt_site_samples samples;
     /* The group, as a session and the rest of a run that a step takes; the recipe's seed is that of the site. */
@@ -86,8 +88,11 @@ struct dt_rounds {
     bool *counted;          /* [chosen] */
 
     dt_exchange exchange;
+    dt_members members; /* where the others are elsewhere */
+    dt_site_key *key;   /* and of rank 0 this one's secret */
     dt_round_now now;
     uint64_t recipe_hash;
+    bool waits;            /* the run ends here, for now, because others are missing */
     _Atomic int32_t *told; /* the machine's ranks have it in common: the round is to be left */
 };
 
@@ -148,6 +153,19 @@ void dt_rounds_describe(dt_rounds *rounds, dt_snapshot *snapshot);
 dt_status dt_rounds_plan_robust(dt_rounds *rounds, const dt_recipe *recipe);
 /* Collective. Of the changes one by one what takes the place of their sum. */
 dt_status dt_rounds_make_robust(dt_rounds *rounds, const dt_session *session, int64_t round, dt_exchanged *sum);
+
+/* Whether this job trains the site; those of others are trained elsewhere. */
+static inline bool dt_rounds_has(const dt_rounds *rounds, int site) {
+    return rounds->mine < 0 || site == rounds->mine;
+}
+
+/* ---- rounds_mailbox.c ---- */
+
+/* Which of the recipe's members this job is. */
+dt_status dt_rounds_find_mine(dt_rounds *rounds, const dt_session *session);
+/* Collective. The way of changes through a mailbox, and the hash of what recipes have alike. */
+dt_status dt_rounds_open_mailbox(dt_run *run);
+void dt_rounds_close_mailbox(dt_rounds *rounds);
 
 /* ---- rounds_exchange.c ---- */
 

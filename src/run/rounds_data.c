@@ -61,6 +61,12 @@ static dt_status check_files(const dt_source *source, const dt_recipe *recipe, i
     return dt_ok();
 }
 
+/* All there is, of this job's site. */
+static void take_all(dt_rounds *r, const dt_source *source) {
+    for (int64_t sample = 0; sample < source->samples; sample++) r->samples.list[sample] = sample;
+    for (int site = 0; site <= r->sites; site++) r->samples.first[site] = site > r->mine ? source->samples : 0;
+}
+
 static dt_status check_sites(const dt_rounds *r) {
     for (int site = 0; site < r->sites; site++)
         if (r->samples.first[site] == r->samples.first[site + 1])
@@ -73,6 +79,10 @@ static dt_status deal_samples(dt_rounds *r, const dt_source *source, const dt_re
     r->samples.first = dt_alloc((size_t)r->sites + 1, sizeof *r->samples.first);
     if (!r->samples.list || !r->samples.first)
         return dt_fail_memory("the samples of the sites", (size_t)source->samples * sizeof *r->samples.list);
+    if (r->mine >= 0) {
+        take_all(r, source);
+        return dt_ok();
+    }
     int64_t files = dt_source_files(source);
     if (recipe->sites.count == 0 || files <= 1) return deal_parts(r, source, recipe);
     DT_TRY(check_files(source, recipe, files));

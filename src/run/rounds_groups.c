@@ -7,6 +7,7 @@ static int64_t over(int64_t a, int64_t b) {
 }
 
 static int64_t chosen_of(const dt_recipe *recipe) {
+    if (dt_recipe_has_mailbox(recipe)) return 1; /* of this job */
     return recipe->sites.per_round > 0 ? recipe->sites.per_round : dt_recipe_sites_of(recipe);
 }
 

@@ -111,7 +111,7 @@ dt_status dt_rounds_keep(dt_rounds *r, const dt_session *session, const bool *to
     dt_node_meet(node);
     for (int place = dt_node_rank(node); place < r->chosen; place += dt_node_size(node)) {
         const int site = r->now.site[place];
-        for (int i = 0; took_part[site] && i < DT_KEPT_COUNT; i++)
+        for (int i = 0; took_part[site] && dt_rounds_has(r, site) && i < DT_KEPT_COUNT; i++)
             if (r->kept[i].elements > 0)
                 memcpy(dt_kept_row(&r->kept[i], site), dt_kept_next(&r->kept[i], place), bytes_of(&r->kept[i]));
     }

@@ -1,0 +1,133 @@
+#!/usr/bin/env bash
+# Three sites, each a job of its own with data of its own, train one model through a directory of files: the bits of one
+# job that has them all, and of a rehearsal, however often the jobs are killed and started again.
+. "$(dirname "$0")/../support/lib.sh"
+
+/usr/bin/python3 - <<'END' || skip "no h5py"
+import h5py, numpy
+draw = numpy.random.default_rng(1)
+x = draw.normal(size=(290, 12)).astype("f4")
+with h5py.File("all.h5", "w") as file:
+    file["train/x"] = x
+    file["train/y"] = x[:, :3].argmax(1).astype("i4")
+END
+run 1 split all.h5 --sites 3 --partition 'quantity(2)' --seed 5 -o parts
+expect_code 0 "data of three sites"
+
+names=(north south east)
+members=
+for name in "${names[@]}"; do
+    run 1 keys make "$name" --out "$name.key"
+    members+="    $(tail -n 1 "$out")"$'\n'
+done
+cat >net.yaml <<END
+name: net
+seed: 5
+data: {file: 'parts/site-%r.h5', test_x: "", test_y: ""}
+model: {layers: [dense: {out: 16, activation: relu}, dense: 3]}
+optimizer: {kind: sgd, lr: 0.05, momentum: 0.9}
+train: {batch: 12, shards: 3}
+sites:
+  rounds: 4
+  wire: i8
+  outer: {kind: nesterov, lr: 0.7, momentum: 0.8}
+  optimizer: keep
+  mailbox: box
+  wait: 0
+  members:
+$members
+END
+mkdir box
+
+run 2 train net.yaml --run job --set sites.count=3
+expect_code 0 "one job of three sites"
+wanted=$(last_value digest)
+run 3 train net.yaml --run rehearsal --set sites.simulate=3 --set data.file=all.h5 --set sites.partition='quantity(2)'
+expect_last "done .* rounds=4 sites=3 .* digest=$wanted" "a rehearsal has its digest"
+
+# site N ARGUMENT…: starts site N of three, on N+1 ranks, as a scheduler does
+site() {
+    local number=$1
+    shift
+    start $((number + 1)) train net.yaml --site "${names[number]}" --key "${names[number]}.key" --set data.file="parts/site-$number.h5" "$@"
+}
+
+site 0
+await
+expect_code 75 "a site that is alone waits"
+expect_in "$err" 'round 0 waits for the parts of south, east' "and says for whom"
+
+RANDOM=$$
+echo "seed $$"
+kills=0 finished=()
+for ((turn = 0; turn < 60 && ${#finished[@]} < 3; turn++)); do
+    number=$((turn % 3))
+    [[ ! -v finished[number] ]] || continue
+    site $number
+    if ((turn < 21 && RANDOM % 3)); then
+        until_true 30 rank_pid $((RANDOM % (number + 1))) || true
+        sleep "0.$((RANDOM % 5))$((RANDOM % 10))"
+        victim=$(rank_pid $((RANDOM % (number + 1)))) && kill -KILL "$victim" && kills=$((kills + 1))
+    fi
+    await
+    case $code in
+        0) finished[number]=$(last_value digest) ;;
+        75 | 137) ;;
+        *) fail "site ${names[number]}: exit code $code" && show "$out" "$err" ;;
+    esac
+done
+for number in 0 1 2; do
+    if [[ ${finished[number]-} == "$wanted" ]]; then
+        pass "site ${names[number]} on $((number + 1)) ranks has the digest, after $kills kills in all"
+    else
+        fail "site ${names[number]}: ${finished[number]-not done} instead of $wanted"
+    fi
+done
+
+# ---- secrets ----
+
+"$python" - runs box job rehearsal <<'END' >"$out" 2>&1 || fail "a secret has left its file: $(cat "$out")"
+import glob, os, sys
+secrets = [open(name).read().split()[-1] for name in glob.glob("*.key")]
+found = {"*.key": sum(s in open(name).read() for name in glob.glob("*.key") for s in secrets)}
+for top in sys.argv[1:]:
+    for path, _, names in os.walk(top):
+        for name in names:
+            data = open(os.path.join(path, name), "rb").read()
+            found[os.path.join(path, name)] = sum(s.encode() in data or bytes.fromhex(s) in data for s in secrets)
+assert found.pop("*.key") == 3 and len(found) > 50, "nothing was looked at"
+print(*(name for name in found if found[name]))
+sys.exit(any(found.values()))
+END
+
+# ---- what is refused ----
+
+refuse() { # refuse CODE REGEX WHAT ARGUMENT…
+    local expected=$1 regex=$2 what=$3
+    shift 3
+    run 1 train net.yaml "$@"
+    expect_bad "$expected" "$regex" "$what"
+}
+refuse 2 'say with --site NAME which one this is' "which site is to be said"
+refuse 2 '--site west is none of sites.members' "a site that is no member" --site west
+refuse 2 'north.key is the key of site north' "another site's key" --site south --key north.key
+run 1 keys make north --out other.key
+refuse 1 'the key is not the one that sites.members has for north' "another key of this name" --site north --key other.key
+chmod 644 north.key
+refuse 1 'north.key: others may read or write it \(mode 0644\)' "a key that others may read" --site north --key north.key
+chmod 600 north.key
+refuse 1 'train.shards is 0; sites.members must say it' "shards by default" --site north --key north.key --set train.shards=0
+refuse 1 'sites.quorum is 1; of 3 members it is 2 to 3' "a quorum that is none" --site north --key north.key --set sites.quorum=1
+refuse 1 'sites.mailbox: nowhere cannot be used' "no such directory" --site north --key north.key --set sites.mailbox=nowhere
+
+# Another recipe, and another state: named, and nothing of it in a sum.
+mv box/round-00000000 first && rm -r runs
+site 0 --set optimizer.lr=0.06
+await
+mkdir -p box/round-00000000 && rm -rf runs
+site 1
+await
+expect_code 75 "whose recipe is another's is waited for"
+expect_in "$err" 'site north is of another recipe' "and named"
+
+finish
