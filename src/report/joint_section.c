@@ -12,9 +12,23 @@ static void put_marks(FILE *to, const dt_joint *joint, const dt_joint_site *site
     fputs("</code>", to);
 }
 
-static void put_site(FILE *to, const dt_joint *joint, const dt_joint_site *site) {
-    fprintf(to, "<tr><th scope=row>%lld</th><td class=n>%lld</td><td class=n>%lld</td><td class=n>",
-            (long long)site->number, (long long)site->took_part, (long long)site->left_out);
+/* What the recipe calls it, or else its number. */
+static void put_name(FILE *to, const dt_view *view, int64_t number) {
+    const dt_yaml *members = view->tree ? dt_yaml_get(view->tree, "sites.members") : NULL;
+    const dt_yaml *member = members && members->kind == DT_YAML_MAP ? members->first : NULL;
+    for (int64_t i = 0; member && i < number; i++) member = member->next;
+    if (member && member->key)
+        dt_html_text(to, member->key, false);
+    else
+        fprintf(to, "%lld", (long long)number);
+}
+
+static void put_site(FILE *to, const dt_view *view, const dt_joint_site *site) {
+    const dt_joint *joint = &view->joint;
+    fputs("<tr><th scope=row>", to);
+    put_name(to, view, site->number);
+    fprintf(to, "</th><td class=n>%lld</td><td class=n>%lld</td><td class=n>", (long long)site->took_part,
+            (long long)site->left_out);
     dt_html_number(to, site->samples, 6);
     fputs("</td><td class=n>", to);
     dt_html_number(to, site->loss, 4);
@@ -34,7 +48,7 @@ static void put_sites(FILE *to, const dt_view *view) {
           "class=n>Left out</th><th class=n>Samples of its last</th><th class=n>Loss</th><th class=n>Accuracy</th>"
           "<th>Last rounds, the newest last</th></tr></thead><tbody>\n",
           to);
-    for (int i = 0; i < joint->site_count; i++) put_site(to, joint, &joint->site[i]);
+    for (int i = 0; i < joint->site_count; i++) put_site(to, view, &joint->site[i]);
     fprintf(to, "</tbody></table></div><p class=note>█ its change is in the sum, ▒ it was chosen and its change is "
                 "not, · it was not chosen. Loss and accuracy are of what a site trained on, before the sum.");
     if (joint->site_count == DT_JOINT_SITES) fputs(" The sites that were met first are shown.", to);
