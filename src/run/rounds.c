@@ -264,26 +264,33 @@ static void account(dt_run *run) {
     ledger->skips.count += r->now.skipped;
 }
 
+/* Of a site elsewhere it is known whether its change is in the sum, and nothing else. */
+static dt_site_row site_row(const dt_run *run, int place, bool classes) {
+    const dt_rounds *r = run->rounds;
+    const dt_tally *tally = &r->now.tally[place];
+    const int site = r->now.site[place];
+    const bool here = dt_rounds_has(r, site);
+    return (dt_site_row){.step = (double)run->ledger.position.step,
+                         .site = site,
+                         .samples = here ? (double)tally->samples : (double)NAN,
+                         .loss = here ? dt_tally_loss(tally) : (double)NAN,
+                         .accuracy = here && classes ? dt_tally_share(tally->correct, tally) : (double)NAN,
+                         .took_part = r->now.in_sum[site]};
+}
+
 /* Rank 0. */
 static void record(dt_run *run) {
     const dt_rounds *r = run->rounds;
     const dt_round_figures *figures = &r->figures;
     dt_records *records = &run->progress.records;
-    const double step = (double)run->ledger.position.step;
     bool classes = dt_has_accuracy(&run->data.train, (dt_loss)run->session.recipe->loss.kind);
     for (int place = 0; place < r->chosen; place++) {
-        if (!dt_rounds_has(r, r->now.site[place])) continue;
-        const dt_tally *tally = &r->now.tally[place];
-        dt_site_row row = {.step = step,
-                           .site = r->now.site[place],
-                           .samples = (double)tally->samples,
-                           .loss = dt_tally_loss(tally),
-                           .accuracy = classes ? dt_tally_share(tally->correct, tally) : (double)NAN,
-                           .took_part = r->now.in_sum[r->now.site[place]]};
+        const dt_site_row row = site_row(run, place, classes);
         dt_records_site(records, &row);
     }
-    dt_records_round(records, &(dt_round_row){step, (double)figures->sites, (double)figures->took_part,
-                                              (double)figures->bytes, run->trainee.grad_norm});
+    dt_records_round(records,
+                     &(dt_round_row){(double)run->ledger.position.step, (double)figures->sites,
+                                     (double)figures->took_part, (double)figures->bytes, run->trainee.grad_norm});
 }
 
 /* What is trained is with the others; the round begins anew when the same command goes on. */

@@ -57,6 +57,27 @@ run 1 top 'one-multi-krum(1)'
 expect_in "$out" '^round 8  4 of 7 sites  loss of a site [0-9.]+ to [0-9.e+]+  MB sent ' "in the live view who was in the last round"
 expect_in "$out" '^left out  somebody in 8 of 8 rounds, the last 8$' "and who was not"
 
+# Through a mailbox, where every site makes the robust sum by itself.
+mkdir mail
+for site in 0 1 2; do "$dtrain" keys make "site$site" --out "$site.key" 2>/dev/null; done >members
+sed 's/^sites:.*/sites: {rounds: 4, weights: equal, robust: trimmed(1), mailbox: mail, members: {MEMBERS}}/' sites.yaml |
+    sed "s/MEMBERS/$(paste -s -d, members | sed 's/,/, /g')/" >mail.yaml
+for site in 0 1 2; do
+    "$dtrain" train mail.yaml --site "site$site" --key "$site.key" --run "mail$site" --set "data.file=site-$site.h5" >"mail$site.out" 2>"mail$site.err" &
+done
+wait
+run 1 train sites.yaml --run job --set sites.count=3 --set sites.rounds=4 --set 'sites.robust=trimmed(1)' --set 'data.file=[site-0.h5, site-1.h5, site-2.h5]'
+expect_code 0 "three sites in one job"
+for site in 0 1 2; do
+    if grep -q "^done .* digest=$(last_value digest)$" "mail$site.out"; then
+        pass "site $site, through a mailbox, comes to the same"
+    else
+        fail "site $site: $(tail -n 1 "mail$site.out" "mail$site.err"), not $(last_value digest)"
+    fi
+done
+run 1 report mail0 -o mail.html
+expect_in mail.html '<tr><th scope=row>site2</th><td class=n>4</td><td class=n>0</td><td class=n>–</td><td class=n>–' "its report has who took part, and nothing else of the others"
+
 refused() { # refused REGEX WHAT SETTING…
     local says=$1 what=$2
     shift 2
