@@ -42,6 +42,23 @@ def safetensors_inputs():
     yield "types", file({"a": array("BF16", [], 0, 2), "b": array("F8_E5M2", [3], 2, 5), "c": array("U64", [0], 5, 5)}, bytes(5))
 
 
+def message_inputs():
+    def message(how, kind, payload, bits=8, count=8, length=None, number=3, site=b"south"):
+        fields = struct.pack("<8sII64sQIIQQ16sQQQ32sQ64s", b"\x89dtmail\n", 1, kind, site, number, 0, bits, 5, 7, bytes(16), 10, count,
+                             len(payload) if length is None else length, bytes(32), 0, bytes(64))
+        return bytes([how]) + fields + payload
+
+    signed, vote = 5, 7
+    yield "part", message(signed, 1, bytes(range(8)))
+    yield "unsigned", message(0, 1, bytes(8))
+    yield "torn", message(signed, 1, bytes(8))[:-3]
+    yield "huge", message(1, 1, bytes(8), length=1 << 62)
+    yield "replayed", message(signed, 1, bytes(8), number=2)
+    yield "stranger", message(signed, 1, bytes(8), site=b"west")
+    for name, ballot, what, ids in ("report", 1, 0, bytes(32) + b"x" * 32), ("proposal", 1, 1, b"y" * 64), ("none", 2, 2, bytes(64)), ("late", 61, 0, b"z" * 64):
+        yield name, message(vote, 2, struct.pack("<II", ballot, what) + ids, bits=0, count=0)
+
+
 def numpy_inputs():
     import io
 
@@ -117,7 +134,7 @@ def main():
     if kind == "data":
         data_files(directory)
         return
-    for name, data in {"idx": idx_inputs, "safetensors": safetensors_inputs, "numpy": numpy_inputs, "pictures": pictures_inputs}[kind]():
+    for name, data in {"idx": idx_inputs, "safetensors": safetensors_inputs, "numpy": numpy_inputs, "pictures": pictures_inputs, "message": message_inputs}[kind]():
         (directory / name).write_bytes(data)
 
 
