@@ -20,6 +20,7 @@
 
 #define SHORTEST_PAUSE 0.02 /* seconds between two looks, then longer */
 #define LONGEST_PAUSE 2.0
+#define QUIET_SECONDS 10.0 /* then who waits says so */
 
 struct dt_mailbox {
     dt_mailbox_options options;
@@ -176,7 +177,8 @@ static int list_lacking(const dt_desk *desk, dt_lacks lacks, int set, char out[2
     return count;
 }
 
-static dt_status fail_waiting(dt_desk *desk, int set) {
+/* "round 3 waits for the parts of south", and why. */
+static void tell_waiting(dt_desk *desk, int set, char out[400]) {
     char names[200];
     const char *what = "the parts of", *lost = "";
     dt_desk_complain(desk);
@@ -187,8 +189,21 @@ static dt_status fail_waiting(dt_desk *desk, int set) {
         list_lacking(desk, lacks_vote, set, names);
         what = "the votes of";
     }
-    return dt_fail(DT_ERR_STOPPED, "round %lld waits for %s %s%s (%.120s); run the same command again later",
-                   (long long)desk->gather->round, what, *names ? names : "other sites", lost, desk->directory);
+    snprintf(out, 400, "round %lld waits for %s %s%s (%.120s)", (long long)desk->gather->round, what,
+             *names ? names : "other sites", lost, desk->directory);
+}
+
+static dt_status fail_waiting(dt_desk *desk, int set) {
+    char why[400];
+    tell_waiting(desk, set, why);
+    return dt_fail(DT_ERR_STOPPED, "%s; run the same command again later", why);
+}
+
+/* Once, for those who look at a job that does nothing. */
+static void note_waiting(dt_desk *desk, int set, double left) {
+    char why[400];
+    tell_waiting(desk, set, why);
+    dt_log_note("%s, for %.0f s at most", why, left);
 }
 
 /* ---- all of it ---- */
@@ -200,7 +215,8 @@ static void pause_for(double seconds) {
 }
 
 static dt_status settle(const dt_mailbox *box, dt_desk *desk, int *set) {
-    double until = dt_clock_now() + box->options.wait, pause = SHORTEST_PAUSE;
+    double began = dt_clock_now(), until = began + box->options.wait, pause = SHORTEST_PAUSE;
+    bool told = false;
     for (bool first = true;; first = false) {
         int votes = desk->vote_count, letters = desk->count;
         DT_TRY(dt_desk_look(desk));
@@ -214,6 +230,8 @@ static dt_status settle(const dt_mailbox *box, dt_desk *desk, int *set) {
         DT_TRY(dt_stop_status());
         double left = until - dt_clock_now();
         if (left <= 0) return fail_waiting(desk, *set);
+        if (!told && dt_clock_now() - began > QUIET_SECONDS) note_waiting(desk, *set, left);
+        told = told || dt_clock_now() - began > QUIET_SECONDS;
         bool news = votes != desk->vote_count || letters != desk->count;
         pause = news ? SHORTEST_PAUSE : pause * 1.5 < LONGEST_PAUSE ? pause * 1.5 : LONGEST_PAUSE;
         pause_for(pause < left ? pause : left);
