@@ -91,7 +91,7 @@ static void raise_flags(const dt_step *step, dt_reducer *reducer) {
     if (dt_snapshot_stands(step->snapshot, STORAGE_FACTOR * recipe->train.timeout))
         dt_reduce_raise(reducer, DT_FLAG_STANDS);
     if (!step->session->first) return;
-    if (step->session->lock && dt_rundir_is_lost(step->session->lock)) dt_reduce_raise(reducer, DT_FLAG_LOST);
+    if (dt_rundir_is_lost(step->session->lock)) dt_reduce_raise(reducer, DT_FLAG_LOST);
     clock->stops = dt_run_clock_due(recipe->train.stop_after, clock->started);
     if (clock->stops) dt_reduce_raise(reducer, DT_FLAG_STOP);
     bool flies = dt_snapshot_flies(step->snapshot) >= 0;

@@ -92,6 +92,7 @@ void dt_records_close(dt_records *records) {
 /* A disk that is full stays full: the first row that is not written is said at once, and at the end how many were not.
  */
 static void append(dt_records *records, int number, const double *row) {
+    if (!records->metrics) return; /* what is computed again is not recorded */
     if (records->board && number < SERIES_LATE) append_to_board(records, &records->series[number], row);
     dt_status status = dt_metrics_append(records->metrics, number, row);
     if (status.code != DT_OK && records->lost++ == 0) dt_log_warn("%s; the run goes on without it", status.message);

@@ -165,7 +165,7 @@ dt_status dt_rundir_check(dt_rundir *dir) {
 }
 
 bool dt_rundir_is_lost(const dt_rundir *dir) {
-    return dt_lease_is_lost(dir->lease);
+    return dir && dt_lease_is_lost(dir->lease);
 }
 
 void dt_rundir_discard(dt_rundir *dir) {

@@ -21,7 +21,7 @@ dt_status dt_rundir_mark(dt_rundir *dir);
 /* DT_ERR_BUSY once the lock is somebody else's: nothing is to be written then. Before every checkpoint; reads a file.
  */
 dt_status dt_rundir_check(dt_rundir *dir);
-/* Whether the heartbeat noticed that it is; costs nothing. */
+/* Whether the heartbeat noticed that it is; costs nothing. Accepts NULL: nothing is held. */
 bool dt_rundir_is_lost(const dt_rundir *dir);
 /* The run never began: what was made for it here goes when the directory is closed, and the directory with it if it was
  * not there before. One that was a run's, or has a checkpoint by now, stays as it is. Accepts NULL. */
