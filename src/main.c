@@ -31,6 +31,7 @@ static const command commands[] = {
      "what is in a checkpoint, dataset, metrics file or any HDF5 file", NULL},
     {"verify", false, dt_cli_verify, dt_usage_verify, "check every hash of a checkpoint, or of all of a run", NULL},
     {"audit", true, dt_cli_audit, dt_usage_audit, "random intervals of a run, computed again and compared", NULL},
+    {"dispute", true, dt_cli_dispute, dt_usage_dispute, "where two runs of one recipe part, and who is right", NULL},
     {"report", false, dt_cli_report_page, dt_usage_report, "a run, or several, as one page for a browser", NULL},
     {"merge", false, dt_cli_merge, dt_usage_merge, "one checkpoint from several of one model", NULL},
     {"keys", false, dt_cli_keys, dt_usage_keys, "the keys of a site that trains with others", NULL},

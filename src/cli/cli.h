@@ -23,6 +23,7 @@ int dt_cli_keys(dt_comm *comm, int argc, char **argv);
 int dt_cli_bench(dt_comm *comm, int argc, char **argv);
 int dt_cli_split(dt_comm *comm, int argc, char **argv);
 int dt_cli_audit(dt_comm *comm, int argc, char **argv);
+int dt_cli_dispute(dt_comm *comm, int argc, char **argv);
 int dt_cli_top(dt_comm *comm, int argc, char **argv);
 
 /* Every field of a recipe. */
@@ -34,7 +35,7 @@ void dt_cli_version(bool verbose);
 extern const char dt_usage_train[], dt_usage_eval[], dt_usage_predict[], dt_usage_sample[], dt_usage_inspect[],
     dt_usage_init[], dt_usage_verify[], dt_usage_report[], dt_usage_merge[], dt_usage_import_weights[],
     dt_usage_import[], dt_usage_export[], dt_usage_bench[], dt_usage_split[], dt_usage_top[], dt_usage_keys[],
-    dt_usage_audit[];
+    dt_usage_audit[], dt_usage_dispute[];
 
 /* What `import --help` says besides: every importer with its options. */
 void dt_cli_import_kinds(void);

@@ -279,6 +279,9 @@ dt_status dt_recipe_read_resolved(dt_recipe *out, const char *name, const char *
  * differing field: "optimizer.lr is 0.01 but the checkpoint was trained with 0.001; …". */
 dt_status dt_recipe_compare(const char *old_text, const char *new_text, const char *const *allowed);
 
+/* The same of two runs of which neither is the other's: "optimizer.lr is 0.001 and 0.01; …". */
+dt_status dt_recipe_differ(const char *one, const char *two);
+
 /* Whether one of the keys `allowed` (of --set; NULL-terminated, or NULL) names the field, or a group it is in. */
 bool dt_recipe_allows(const char *const *allowed, const char *key);
 

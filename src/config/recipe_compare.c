@@ -12,6 +12,7 @@
 typedef struct comparison {
     dt_recipe old, new;
     const char *const *allowed;
+    bool equals; /* neither is the other's checkpoint */
     char list[300];
     int listed, unlisted;
 } comparison;
@@ -31,7 +32,11 @@ bool dt_recipe_allows(const char *const *allowed, const char *key) {
 /* `old`, `new`: the values as text, or NULL where there is none. */
 static void differ(comparison *c, const char *key, const char *old, const char *new) {
     char entry[300], shown_old[DT_SHOWN], shown_new[DT_SHOWN];
-    if (old && new)
+    if (c->equals && old && new)
+        snprintf(entry, sizeof entry, "%s is %s and %s", key, dt_shown(old, shown_old), dt_shown(new, shown_new));
+    else if (c->equals)
+        snprintf(entry, sizeof entry, "%s is in the %s alone", key, new ? "second" : "first");
+    else if (old && new)
         snprintf(entry, sizeof entry, "%s is %s but the checkpoint was trained with %s", key, dt_shown(new, shown_new),
                  dt_shown(old, shown_old));
     else
@@ -109,17 +114,27 @@ static dt_status compare(comparison *c, const char *old_text, const char *new_te
     if (c->listed + c->unlisted == 0) return dt_ok();
     char more[48] = "";
     if (c->unlisted) snprintf(more, sizeof more, "; and %d more", c->unlisted);
+    if (c->equals) return dt_fail(DT_ERR_INPUT, "%s%s", c->list, more);
     return dt_fail(DT_ERR_INPUT, "%s%s; change it back, or name it with --set to go on with the new value", c->list,
                    more);
 }
 
-dt_status dt_recipe_compare(const char *old_text, const char *new_text, const char *const *allowed) {
+static dt_status compare_as(const char *old_text, const char *new_text, const char *const *allowed, bool equals) {
     comparison *c = dt_alloc(1, sizeof *c);
     if (!c) return dt_fail_memory("the comparison of recipes", sizeof *c);
     c->allowed = allowed;
+    c->equals = equals;
     dt_status status = compare(c, old_text, new_text);
     dt_recipe_finish(&c->old);
     dt_recipe_finish(&c->new);
     dt_free(c);
     return status;
+}
+
+dt_status dt_recipe_compare(const char *old_text, const char *new_text, const char *const *allowed) {
+    return compare_as(old_text, new_text, allowed, false);
+}
+
+dt_status dt_recipe_differ(const char *one, const char *two) {
+    return compare_as(one, two, NULL, true);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -75,11 +76,26 @@ static int by_step(const void *a, const void *b) {
     return (one->step > two->step) - (one->step < two->step);
 }
 
+/* Newest first; of a checkpoint itself. *paths is to dt_free. */
+static dt_status list_checkpoints(const char *target, char (**paths)[4096], int *count) {
+    struct stat info;
+    char directory[4096];
+    if (stat(target, &info) != 0) return dt_fail(DT_ERR_USAGE, "%s: no such run directory or checkpoint", target);
+    if (!S_ISREG(info.st_mode)) {
+        DT_TRY(dt_path_join(directory, target, "checkpoints"));
+        return dt_checkpoint_list(directory, paths, count);
+    }
+    *paths = dt_alloc(1, sizeof **paths);
+    if (!*paths) return dt_fail_memory("a path", sizeof **paths);
+    snprintf(**paths, sizeof **paths, "%s", target);
+    *count = 1;
+    return dt_ok();
+}
+
 static dt_status open_checkpoints(dt_claims *c) {
-    char directory[4096], (*paths)[4096];
+    char(*paths)[4096];
     int count;
-    DT_TRY(dt_path_join(directory, c->run, "checkpoints"));
-    DT_TRY(dt_checkpoint_list(directory, &paths, &count));
+    DT_TRY(list_checkpoints(c->run, &paths, &count));
     c->kept = dt_alloc((size_t)count + 1, sizeof *c->kept);
     dt_status status = c->kept ? dt_ok() : dt_fail_memory("the list of checkpoints", (size_t)count * sizeof *c->kept);
     for (int i = 0; i < count && status.code == DT_OK; i++) status = look_at(c, paths[i]);
@@ -188,6 +204,7 @@ static dt_status check_chain(dt_claims *c) {
 
 static dt_status open_chain(dt_claims *c) {
     dt_status read = dt_links_read(c->run, &c->links);
+    c->recorded = read.code == DT_OK;
     const char *instead = "--checkpoints audits by the digests of checkpoints instead";
     const uint64_t known = c->kept[c->newest].chain.links;
     if (read.code != DT_OK)
@@ -202,6 +219,22 @@ static dt_status open_chain(dt_claims *c) {
         return dt_fail(DT_ERR_USAGE, "%s: metrics.jsonl has none of the %" PRIu64 " links of its chain; %s (of %d)",
                        c->run, known, instead, c->kept_count);
     return check_chain(c);
+}
+
+/* Where there are no rows: what each checkpoint knows as the newest link. */
+static dt_status take_links_of_checkpoints(dt_claims *c) {
+    dt_links *links = &c->links;
+    dt_free(links->rows);
+    links->count = 0;
+    links->rows = dt_alloc((size_t)c->kept_count, sizeof *links->rows);
+    if (!links->rows) return dt_fail_memory("links", (size_t)c->kept_count * sizeof *links->rows);
+    for (int i = 0; i < c->kept_count; i++) {
+        const dt_link *chain = &c->kept[i].chain;
+        int64_t before = links->count > 0 ? links->rows[links->count - 1].step : 0;
+        if (chain->links > 0 && chain->step <= (uint64_t)c->kept[i].step && (int64_t)chain->step > before)
+            links->rows[links->count++] = (dt_link_row){(int64_t)chain->step, chain->digest, chain->value};
+    }
+    return dt_ok();
 }
 
 /* ---- together ---- */
@@ -230,10 +263,11 @@ dt_status dt_claims_open(dt_claims *c, const char *run, dt_claimed_by by) {
     memset(c, 0, sizeof *c);
     c->run = run;
     DT_TRY(open_checkpoints(c));
-    if (by == DT_CLAIMED_BY_CHAIN)
-        DT_TRY(open_chain(c));
-    else if (dt_links_read(run, &c->links).code == DT_OK) /* for its evaluations */
-        c->links.count = 0;
+    if (by == DT_CLAIMED_BY_CHAIN) DT_TRY(open_chain(c));
+    if (by != DT_CLAIMED_BY_CHAIN) c->recorded = dt_links_read(run, &c->links).code == DT_OK;
+    if (by == DT_CLAIMED_BY_CHECKPOINTS) c->links.count = 0; /* its evaluations count */
+    if (by == DT_CLAIMED_BY_EITHER)
+        DT_TRY(c->recorded && c->links.count > 0 ? check_chain(c) : take_links_of_checkpoints(c));
     return merge(c);
 }
 

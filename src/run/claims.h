@@ -31,6 +31,7 @@ typedef struct dt_claims {
     dt_claim *all;                  /* [count], by their steps; the first is of step 0, whether claimed or not */
     int64_t count;
     dt_links links;
+    bool recorded;               /* metrics.jsonl is there, and says which steps were evaluated */
     int64_t missing;             /* links of the chain that metrics.jsonl lacks */
     int64_t unchecked;           /* links that could not be compared with the one before, which is missing */
     int contradictions;          /* between files; told as they were found */
@@ -38,9 +39,10 @@ typedef struct dt_claims {
 } dt_claims;
 
 /* Which digests are to count. */
-typedef enum dt_claimed_by { DT_CLAIMED_BY_CHAIN, DT_CLAIMED_BY_CHECKPOINTS } dt_claimed_by;
+typedef enum dt_claimed_by { DT_CLAIMED_BY_CHAIN, DT_CLAIMED_BY_CHECKPOINTS, DT_CLAIMED_BY_EITHER } dt_claimed_by;
 
-/* Not collective. To be closed, also after a failure, which is DT_ERR_USAGE where the run lacks what it takes. */
+/* `run` is a run directory, or one checkpoint. Not collective. To be closed, also after a failure, which is
+ * DT_ERR_USAGE where the run lacks what it takes. */
 dt_status dt_claims_open(dt_claims *claims, const char *run, dt_claimed_by by);
 void dt_claims_close(dt_claims *claims);
 

@@ -49,7 +49,14 @@ static int by_number(const void *a, const void *b) {
 
 /* Collective. */
 static dt_status take_steps(dt_rerun *r, dt_comm *comm, const dt_claims *claims) {
-    int64_t counts[2] = {claims->count, claims->links.evaluations};
+    bool unknown = claims && !claims->recorded && r->recipe.checkpoint.best != DT_BEST_NONE;
+    DT_TRY(dt_comm_agree(comm, unknown
+                                   ? dt_fail(DT_ERR_USAGE,
+                                             "%s: checkpoint.best counts evaluations, and which steps were evaluated "
+                                             "is said by metrics.jsonl in its run directory alone",
+                                             claims->run)
+                                   : dt_ok()));
+    int64_t counts[2] = {claims ? claims->count : 0, claims ? claims->links.evaluations : 0};
     void *steps = NULL, *evaluated = NULL;
     dt_status status = dt_comm_broadcast(comm, counts, sizeof counts, 0);
     if (dt_comm_rank(comm) == 0) {
@@ -86,6 +93,7 @@ static dt_status check_data(const dt_rerun *r, const dt_claims *claims) {
 dt_status dt_rerun_open(dt_rerun *r, dt_comm *comm, const dt_claims *claims, const char *data) {
     static const char *const none[] = {NULL};
     memset(r, 0, sizeof *r);
+    if (dt_comm_rank(comm) > 0) claims = NULL;
     DT_TRY(take_recipe(r, comm, claims, data));
     DT_TRY(take_steps(r, comm, claims));
     r->options = (dt_train_options){.resume = "never", .allowed = none};

@@ -15,9 +15,9 @@ typedef struct dt_rerun {
     int64_t count, evaluations;
 } dt_rerun;
 
-/* Collective. The run of `claims`, which rank 0 has, at its recipe's beginning; `data`: where its data is here, or
- * NULL. DT_ERR_USAGE where it cannot be computed again: its data is not there or another's, or its sums are of no one
- * order. To be closed, also after a failure. */
+/* Collective. The run of `claims`, which rank 0 has (others may have NULL), at its recipe's beginning; `data`: where
+ * its data is here, or NULL. DT_ERR_USAGE where it cannot be computed again: its data is not there or another's, or its
+ * sums are of no one order. To be closed, also after a failure. */
 dt_status dt_rerun_open(dt_rerun *rerun, dt_comm *comm, const dt_claims *claims, const char *data);
 void dt_rerun_close(dt_rerun *rerun);
 /* Collective. Steps up to `step`, which is later than the present one, and its digests. */

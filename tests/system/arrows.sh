@@ -14,7 +14,7 @@ doors = {  # what other rooms may include
     "config": "fields groups numbered recipe yaml",
     "compute": "compute conv elementary failure gemm isa kernels real subnormal tally threads",
     "comm": "comm comm_ranks crosscheck node reduce watchdog",
-    "store": "checkpoint h5 h5_deal h5_rows journal links lock_file metrics publish rundir tensorboard",
+    "store": "checkpoint datasets h5 h5_deal h5_rows journal links lock_file metrics publish rundir tensorboard",
     "data": "archive array augment batch classes foreign identity import named_arrays npz numbers proposal publish ranges safetensors sample_weights sampler samples scaling selection source survey table_look targets tokenizer weights_file",
     "optim": "optim",
     "model": "describe model",
@@ -22,7 +22,7 @@ doors = {  # what other rooms may include
     "api": "",
     "report": "canvas events flat history picture report terminal thin watch",
     "site": "accountant change chosen exchange exchange_mailbox key mailbox members outer partition pull robust secret split",
-    "run": "audit bench eval import_weights named predict train",
+    "run": "audit bench dispute eval import_weights named predict train",
 }
 blind = {"store": ["comm"], "data": ["comm"], "optim": ["comm", "store", "data"], "model": ["comm", "store", "optim"], "use": ["comm", "optim"], "api": ["comm", "optim"], "site": ["comm", "optim", "model", "use", "api"], "report": ["compute", "comm", "data", "optim", "model", "use", "api", "run"]}  # below, and yet not to be known
 foreign = {  # whose header: the only files that may include it

@@ -116,4 +116,19 @@ if ((code == 0)); then
 else
     fail "import weights: $(cat "$err")"
 fi
+# Sites, whose rounds are steps: what each keeps to itself is in checkpoints.
+cat >sites.yaml <<'END'
+data: {file: small.h5, mean: 72.94, std: 90.02}
+model: {layers: [flatten, {dense: {out: 8, activation: relu}}, {dense: 10}]}
+optimizer: {kind: sgd, lr: 0.05, momentum: 0.9}
+train: {batch: 8, shards: 2, chain: 1}
+sites: {simulate: 6, per_round: 3, rounds: 6, round: 3 steps, partition: dirichlet(0.5), wire: i8, optimizer: keep, control: true, weights: equal}
+checkpoint: {every: 2 steps, keep: 0}
+report: {every: never}
+END
+run 2 train sites.yaml --run sites
+expect_code 0 "a run of sites"
+run 3 audit sites --share 100%
+expect_code 0 "is audited"
+expect_last 'audit run=sites steps=6 links=6 agree=6 .*' "round by round"
 finish
