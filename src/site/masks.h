@@ -5,35 +5,43 @@
  * is agreed before the next (site/mailbox.h has how):
  *
  *   keys     two X25519 keys, made for this round: one to send shares to, one that masks come from
- *   shares   of the secret b of the own mask and of the secret key s of the pairwise masks, `threshold` of which give
- * it back: one of each for every site, encrypted to it (XChaCha20-Poly1305), and BLAKE2b of each, by which whoever
- *            reads a share later knows it for what was dealt
+ *   shares   of b, which the own mask comes from, and of s, the secret key of the pairwise masks: one of each for every
+ *            site, encrypted to it (XChaCha20-Poly1305). `threshold` of them give the secret back. BLAKE2b of each, by
+ *            which whoever reads a share later knows it for what was dealt
  *   vector   y_i = x_i + PRG(b_i) + sum over j>i PRG(s_ij) - sum over j<i PRG(s_ij), of words, with j over those whose
  *            shares count, s_ij = X25519(s_i, s_j·G) and PRG = ChaCha20; the weight is four words more
- *   open     for each whose vector counts, its share of b; for each that was lost after its shares, its share of s:
- * never both of one. With those of `threshold` sites everybody takes the masks from the sum.
+ *   open     for each whose vector counts its share of b, for each that was lost after its shares its share of s, never
+ *            both of one. With those of `threshold` sites everybody takes the masks from the sum
  *
  * Who learns what. n sites take part, the threshold is t, m of them share with each other and with whoever carries the
  * messages all that they know; nobody can forge a signature.
- *  - m < t <= n: of the others' secrets they have m shares, of any t-1 of which every secret is as likely as any other.
- *  - b and s of one site would open its vector. A site opens for one set of vectors only, and only once t sites have
- * signed that set. Two sets would have 2t signatures, of which the m can give both and the n-m others one: with 2t > n
- * + m there is no second set. So t > n/2 is asked for, which holds against a courier who withholds, delays and shows
- * different things to different sites (m = 0), and against one site alone that only looks; t > (n+m)/2 holds against m
- * sites that lie, too. The more are needed, the fewer may be lost: n-t.
- *  - What is opened is the sum over at least max(t, 3) sites. m of them know their own part of it, so what they learn
- * of the others is the sum of those others: with two sites it would be the other's change, so less than three are
- * refused, and n-1 sites that share what they have learn the last one's change from any sum, masked or not. Opened sums
- * are as public as the messages are. What a sum says of one who is in it is for differential privacy to bound.
- *  - A site whose vector comes after the set was agreed is lost: shares of its s are out, its b stays with it, and
- *    PRG(b) covers what it sent. It can help to open, and takes part again in the next round.
- *  - No mask covers two vectors. All secrets of a round come by a keyed hash from the site's long-term secret, from all
- *    that sites know of the round, and from the change itself: a site that was killed and computes the same change
- * makes the same messages; with any other change, run, recipe or round it has other keys. The streams depend besides on
- * all keys and shares that count, so if somebody brings it to mask its change for two sets, no stream is used for both.
- * And what it sent before must be what it would send (dt_masks_hear of its own).
- *  - Nothing here keeps a liar from spoiling a sum or a round: a false message is named and does not count, a false
- *    vector changes the sum, as a false change would.
+ *
+ * Fewer than t know nothing of a secret: they have m shares, and of t-1 shares every secret is as likely as any other.
+ *
+ * Both secrets of one site would open its vector. But a site opens for one set of vectors only, and only once t sites
+ * have signed that set. Two sets would have 2t signatures, of which the m can give both and the n-m others one: with
+ * 2t > n + m there is no second set. So t > n/2 is asked for, which holds against a courier who withholds, delays and
+ * shows different things to different sites (m = 0), and against a site alone that only looks; t > (n+m)/2 holds
+ * against m sites that lie, too. The more are needed, the fewer may be lost: n-t. What a site signed it keeps
+ * (mailbox.h: records): who repeats a round without that, with other sites in it, gives away the difference of two
+ * sums.
+ *
+ * What is opened is the sum over at least max(t, 3) sites. m of them know their own part of it, so what they learn is
+ * the sum of the others: of two sites it would be the other's change, so less than three are refused, and n-1 sites
+ * that share what they have learn the last one's change from any sum, masked or not. Opened sums are as public as the
+ * messages are. What a sum says of one who is in it is for differential privacy to bound.
+ *
+ * A site whose vector comes after the set was agreed is lost: shares of its s are out, its b stays with it, and PRG(b)
+ * covers what it sent. It can help to open, and takes part again in the next round.
+ *
+ * No mask covers two vectors. All secrets of a round come by a keyed hash from the site's long-term secret, from all
+ * that sites know of the round, and from the change itself: a site that was killed and computes the same change makes
+ * the same messages; with any other change, recipe or round it has other keys. The streams depend besides on all keys
+ * and shares that count, so if somebody brings it to mask its change for two sets, no stream is used for both. And what
+ * it sent before must be what it would send (dt_masks_hear of its own).
+ *
+ * Nothing here keeps a liar from spoiling a sum or a round: a false message is named and does not count, a false vector
+ * changes the sum, as a false change would.
  *
  * No files, no clock, no random numbers: messages in, messages out. Secrets are in memory that is locked where the
  * system allows, left out of core dumps, and wiped. */
