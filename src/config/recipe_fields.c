@@ -317,6 +317,12 @@ const dt_field dt_recipe_fields[] = {
     {ROW("sites.quorum", INT, sites.quorum, "0"), .max = 64,
      .help = "of a mailbox: members that must agree on who is in a round, more than half; 0: the least number with a "
              "deadline, all without"},
+    {ROW("sites.masks", BOOL, sites.masks, "false"),
+     .help = "of a mailbox: secure aggregation (Bonawitz et al. 2017): what a site sends looks like noise to everybody, and "
+             "only the sum of at least three sites can be read; the same bits as without"},
+    {ROW("sites.threshold", INT, sites.threshold, "0"), .max = 64,
+     .help = "with sites.masks: sites that are needed to open a sum, the others may be lost: more than half of those in a "
+             "round, and at most sites.quorum. As many together could open a site's change. 0: the least number"},
 
     {ROW("compute.isa", CHOICE, compute.isa, "auto"), .choices = isas,
      .help = "instruction set, for measurements; auto is the best this machine has, and all give the same bits"},

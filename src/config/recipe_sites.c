@@ -6,17 +6,13 @@
 
 /* Without sites nobody reads what is said of them. */
 static dt_status check_absent(const dt_recipe *recipe, const dt_yaml *root) {
-    static const char *const keys[] = {"sites.per_round",      "sites.rounds",
-                                       "sites.round",          "sites.partition",
-                                       "sites.weights",        "sites.robust",
-                                       "sites.outer.kind",     "sites.outer.lr",
-                                       "sites.outer.momentum", "sites.outer.beta1",
-                                       "sites.outer.beta2",    "sites.outer.eps",
-                                       "sites.proximal",       "sites.control",
-                                       "sites.local",          "sites.wire",
-                                       "sites.optimizer",      "sites.mailbox",
-                                       "sites.wait",           "sites.deadline",
-                                       "sites.quorum",         NULL};
+    static const char *const keys[] = {
+        "sites.per_round",      "sites.rounds",      "sites.round",       "sites.partition",
+        "sites.weights",        "sites.robust",      "sites.outer.kind",  "sites.outer.lr",
+        "sites.outer.momentum", "sites.outer.beta1", "sites.outer.beta2", "sites.outer.eps",
+        "sites.proximal",       "sites.control",     "sites.local",       "sites.wire",
+        "sites.optimizer",      "sites.mailbox",     "sites.wait",        "sites.deadline",
+        "sites.quorum",         "sites.masks",       "sites.threshold",   NULL};
     for (int i = 0; keys[i]; i++)
         DT_TRY(dt_recipe_check_default(
             recipe, root, keys[i],
@@ -83,11 +79,29 @@ static dt_status check_mailbox(const dt_recipe *recipe, const dt_yaml *root) {
     return dt_ok();
 }
 
+/* What of it depends on the members is for dt_masked_check (site/masked.h). */
+static dt_status check_masks(const dt_recipe *recipe, const dt_yaml *root) {
+    const dt_recipe_sites *sites = &recipe->sites;
+    if (!sites->masks)
+        return dt_recipe_check_default(recipe, root, "sites.threshold", "nothing is opened; sites.masks is not on");
+    if (!dt_recipe_has_mailbox(recipe))
+        return refuse(
+            recipe, root, "sites.masks",
+            "sites of one job have nothing to hide from it; masks are for sites.members, each in a job of its own");
+    if (strcmp(sites->robust, "none") != 0)
+        return refuse(recipe, root, "sites.masks",
+                      "they hide the changes that sites.robust looks at one by one; use one of them");
+    if (sites->wire != DT_SITE_WIRE_I32)
+        return refuse(recipe, root, "sites.masks", "a masked word has 32 bits; leave sites.wire away");
+    return dt_ok();
+}
+
 dt_status dt_recipe_check_sites(const dt_recipe *recipe, const dt_yaml *root) {
     const dt_recipe_sites *sites = &recipe->sites;
     int64_t all = dt_recipe_sites_of(recipe);
     if (all == 0) return check_absent(recipe, root);
     DT_TRY(check_mailbox(recipe, root));
+    DT_TRY(check_masks(recipe, root));
     if (sites->count > 0 && sites->simulate > 0)
         return refuse(recipe, root, "sites.simulate", "sites.count says how many sites there are already; use one");
     if (sites->per_round > all) {

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "rounds.h"
 #include "site/exchange_mailbox.h"
+#include "site/exchange_masked.h"
 #include "site/key.h"
 #include "site/mailbox.h"
 
@@ -43,6 +44,7 @@ static bool is_listed(const char *const *list, const char *key) {
 
 static bool is_alike(const dt_recipe *recipe, const dt_field *field) {
     if (strncmp(field->key, "data.", 5) == 0) return is_listed(alike_of_data, field->key);
+    if (strcmp(field->key, "sites.masks") == 0 || strcmp(field->key, "sites.threshold") == 0) return true;
     if (strcmp(field->key, "sites.rounds") == 0) return recipe->schedule.kind != DT_SCHEDULE_CONSTANT;
     return (field->flags & DT_FIELD_ARITHMETIC) && !is_listed(not_alike, field->key);
 }
@@ -115,6 +117,8 @@ dt_status dt_rounds_find_mine(dt_rounds *r, const dt_session *session) {
     bool all = recipe->sites.deadline.unit == DT_SPAN_NEVER;
     DT_TRY(dt_members_decode(&r->members, recipe->members, recipe->sites.quorum, all));
     r->mine = dt_members_find(&r->members, session->options->site);
+    if (r->mine >= 0 && recipe->sites.masks)
+        return dt_masked_check(&r->members, r->chosen, (int)recipe->sites.threshold);
     if (r->mine >= 0) return dt_ok();
     return dt_fail(DT_ERR_USAGE, "--site %.60s is none of sites.members", session->options->site);
 }
@@ -125,7 +129,10 @@ dt_status dt_rounds_open_mailbox(dt_run *run) {
     const dt_session *session = &run->session;
     DT_TRY(dt_session_agree(session, hash_recipe(run->snapshot.recipe, &r->recipe_hash)));
     DT_TRY(dt_session_agree(session, session->first ? open_box(run, &box) : dt_ok()));
-    return dt_exchange_mailbox(&r->exchange, &r->session.ranks, box);
+    const dt_recipe_sites *sites = &session->recipe->sites;
+    const dt_masked_sites masked = {box, &r->members, r->key, (int)sites->threshold};
+    return sites->masks ? dt_exchange_masked(&r->exchange, &r->session.ranks, &masked)
+                        : dt_exchange_mailbox(&r->exchange, &r->session.ranks, box);
 }
 
 void dt_rounds_close_mailbox(dt_rounds *r) {

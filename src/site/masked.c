@@ -19,7 +19,8 @@ typedef struct masked {
 } masked;
 
 dt_status dt_masked_check(const dt_members *members, int chosen, int threshold) {
-    DT_TRY(dt_status_within(dt_masks_check(chosen, &threshold), "sites.masks"));
+    bool few = chosen < DT_MASKS_FEWEST;
+    DT_TRY(dt_status_within(dt_masks_check(chosen, &threshold), few ? "sites.masks" : "sites.threshold"));
     if (threshold <= members->quorum) return dt_ok();
     return dt_fail(
         DT_ERR_INPUT,

@@ -1,0 +1,128 @@
+#!/usr/bin/env bash
+# Masks (sites.masks): through a mailbox under masks sites get the bits they get without, on 1, 2 and 3 ranks, also when
+# one is killed after it has sent its masked vector; what travels looks like noise; no file has a secret.
+. "$(dirname "$0")/../support/lib.sh"
+need_data
+cut_data small.h5 900 200
+run 1 split small.h5 --sites 3 --partition iid -o parts
+expect_code 0 "the data of three sites"
+names=(north south east)
+members=
+for name in "${names[@]}"; do
+    run 1 keys make "$name" --out "$name.key"
+    members+="    $(grep "^$name: " "$out")"$'\n'
+done
+cat >sites.yaml <<END
+name: sites
+data: {file: parts/site-0.h5, mean: 73, std: 90}
+model: {layers: [flatten, {dense: {out: 16, activation: relu}}, dense: 10]}
+optimizer: {kind: sgd, lr: 0.05}
+train: {batch: 30, shards: 6}
+sites:
+  rounds: 3
+  round: 1 epoch
+  mailbox: box
+  wait: 2 min
+  members:
+$members
+END
+
+# begin_site I RUNS SETTING…: site I on I + 1 ranks, in the background; ${pids[I]}
+pids=()
+begin_site() {
+    local i=$1 runs=$2
+    shift 2
+    DTRAIN=$dtrain MPIEXEC_TIMEOUT=$limit "$source/launch/local.sh" -n $((i + 1)) train sites.yaml --site "${names[i]}" \
+        --key "${names[i]}.key" --run "$runs-${names[i]}" --set "data.file=parts/site-$i.h5" --set "sites.mailbox=$runs" "$@" \
+        >"$runs-${names[i]}.out" 2>"$runs-${names[i]}.err" </dev/null &
+    pids[i]=$!
+}
+# digest_of RUNS: that of all three sites, or what they say
+digest_of() {
+    local found
+    found=$(for name in "${names[@]}"; do tail -n 1 "$1-$name.out" | grep -o '^done.*' | grep -o 'digest=.*'; done | sort | uniq -c)
+    if [[ $found == *3\ digest=* ]]; then
+        awk '{print $2}' <<<"$found"
+    else
+        tail -n 2 "$1"-*.out "$1"-*.err >&2
+        echo none
+    fi
+}
+
+mkdir plain masked killed
+for i in 0 1 2; do begin_site $i plain; done
+wait "${pids[@]}"
+plain=$(digest_of plain)
+for i in 0 1 2; do begin_site $i masked --set sites.masks=true; done
+wait "${pids[@]}"
+# same RUNS WHAT: whether they have the digest that there is without masks
+same() {
+    local digest
+    digest=$(digest_of "$1")
+    if [[ $digest == "$plain" && $plain != none ]]; then pass "$2"; else fail "$2: $digest instead of $plain"; fi
+}
+# show_it WHAT: what a program in Python on standard input asserts
+show_it() {
+    if "$python" - 2>"$err"; then pass "$1"; else fail "$1: $(tail -n 1 "$err")"; fi
+}
+same masked "one digest with masks and without"
+
+# The third site gives up wherever something is missing, so the second, which goes on, cannot be done with a round.
+for i in 0 1; do begin_site $i killed --set sites.masks=true; done
+for ((turn = 0; turn < 100; turn++)); do
+    begin_site 2 killed --set sites.masks=true --set sites.wait=0
+    wait "${pids[2]}"
+    compgen -G 'killed/round-00000000-2/south-*.part' >/dev/null && break
+done
+job=${pids[1]}
+victim=$(rank_pid 1) || give_up "there is no site to kill"
+kill -KILL "$victim"
+await
+begin_site 1 killed --set sites.masks=true
+begin_site 2 killed --set sites.masks=true
+wait "${pids[@]}"
+same killed "and so where a site is killed once its masked vector is out"
+
+show_it "what is sent looks like noise, and without masks it does not" <<'END'
+import glob
+def chi_square(path):
+    data = open(path, "rb").read()[256 + 40:]
+    counts, expected = [data.count(bytes([b])) for b in range(256)], len(data) / 256
+    return sum((c - expected) ** 2 / expected for c in counts)
+masked = [chi_square(path) for path in glob.glob("masked/round-*-2/*.part")]
+plain = [chi_square(path) for path in glob.glob("plain/round-*/*.part")]
+assert len(masked) == 9 and len(plain) == 9
+assert all(x < 400 for x in masked) and all(x > 2000 for x in plain)
+END
+show_it "no file has a site's secret" <<'END'
+import base64, os, re
+needles = {}
+for name in ("north", "south", "east"):
+    text = open(name + ".key").read()
+    found = max(re.findall(r"[0-9a-zA-Z_+/=-]{40,}", text), key=len)
+    raw = bytes.fromhex(found) if re.fullmatch("[0-9a-f]{64}", found) else base64.urlsafe_b64decode(found + "=" * (-len(found) % 4))
+    for needle in (found.encode(), raw, raw.hex().encode(), base64.b64encode(raw)[:40], base64.urlsafe_b64encode(raw)[:40]):
+        needles[needle] = name
+files = [os.path.join(top, file) for top, _, here in os.walk(".") for file in here if not file.endswith(".key")]
+hits = [(path, needles[n]) for path in files for data in [open(path, "rb").read()] for n in needles if n in data]
+assert len(files) > 60 and not hits, hits
+assert all(any(n in open(name + ".key", "rb").read() for n in needles) for name in ("north", "south", "east"))  # the control
+END
+
+refused() { # refused REGEX WHAT SETTING…
+    local says=$1 what=$2
+    shift 2
+    run 1 train sites.yaml --site north --key north.key --run refused --set sites.mailbox=plain --set sites.masks=true "$@"
+    expect_bad 1 "$says" "$what"
+}
+refused 'sites.threshold.*more than half' "a threshold that two halves would have" --set sites.threshold=1
+refused 'sites.threshold.*at most' "a threshold above the quorum" --set sites.threshold=3 --set sites.quorum=2 --set 'sites.deadline=1 min'
+refused 'sites.masks.*sites.robust' "masks and robust sums" --set sites.robust=median
+refused 'sites.masks.*at least 3' "two sites in a round" --set sites.per_round=2
+refused 'sites.masks.*32 bits' "masks and words of 8 bits" --set sites.wire=i8
+sed '/^    east/d' sites.yaml >two.yaml
+run 1 train two.yaml --site north --key north.key --run refused --set sites.masks=true --set sites.mailbox=plain
+expect_bad 1 "sites.masks.*the sum gives each the other's change" "two sites"
+run 1 train sites.yaml --run refused --set sites.masks=true --set sites.count=3 --set sites.mailbox=
+expect_bad 1 'sites.masks.*sites.members' "masks inside one job"
+finish
