@@ -49,7 +49,7 @@ hear_signals() {
 attempt() {
     local filter copy='' lost=0 before=$told
     words=$(mktemp "${TMPDIR:-/tmp}/dtrain-words.XXXXXX") || return 2
-    exec 3> >(trap '' INT TERM USR1 USR2 HUP URG && exec sed -u -f "$here/launcher.sed" -e "/$lost_words/w $words" >&2)
+    exec 3> >(trap '' INT TERM USR1 USR2 HUP URG && exec sed -u -f "$here/launcher.sed" -e "/$lost_words\|$unbegun_words/w $words" >&2)
     filter=$!
     if [[ -t 1 ]]; then
         exec 4>&1
@@ -72,10 +72,14 @@ attempt() {
     [[ $launcher != mpich ]] || ((code < 3 || code > 31)) || code=$((code + 128)) # a rank's signal, as Open MPI and shells tell it
     ((code != 138 || told != before + 1)) || code=75 # mpirun dies of a SIGUSR1 before it is ready for one: nothing has begun
     if ((code == 1)) && [[ -s $words ]]; then lost_one=yes; else lost_one=; fi
+    if ((code == 75)) && [[ -s $words ]]; then unbegun=yes; else unbegun=; fi
     rm -f "$words"
 }
 # What the watchdog says with exit code 1, because a rank or a host did not go on.
 lost_words='^dtrain: \(no progress for [0-9.]* s\|the launcher of this job is gone\|the ranks did not all start\)'
+
+# What dtrain says with exit code 75 when it was to stop before its first step.
+unbegun_words='^dtrain: stopped by .* before there was anything to save'
 
 # is_worth_another: whether an attempt that ended so may end otherwise the next time. Bad input, a full disk, a loss that is no
 # number (1), wrong use (2) and a program that does not start (126, 127) will repeat; a rank that was killed or crashed,
@@ -119,6 +123,26 @@ batch() {
     train_with_restarts "${DTRAIN_MAX_RESTARTS:-3}" train "$@"
     again=
     [[ $code != 75 || $away ]] || again=yes
+    is_getting_on "$@" || again='' code=1
+}
+
+# is_getting_on ARGUMENT…: not where three jobs in a row with these arguments were over before their first step, as where a time
+# limit is shorter than a start: the next would be, too. They are counted in a file of the working directory.
+is_getting_on() {
+    local file before=0
+    file=.dtrain-unbegun-$(printf '%s\0' "$@" | cksum | tr ' ' -)
+    if [[ ! $again || ! $unbegun ]]; then
+        rm -f "$file"
+        return 0
+    fi
+    read -r before 2>/dev/null <"$file" || before=0
+    if [[ $before =~ ^[12]$ ]] && ((before == 2)); then
+        rm -f "$file"
+        echo "${0##*/}: the third job in a row that was over before the run's first step; giving up: it needs more time" >&2
+        return 1
+    fi
+    [[ $before == 1 ]] || before=0
+    echo $((before + 1)) 2>/dev/null >"$file" || echo "${0##*/}: $PWD: cannot be written; jobs that begin nothing are not counted" >&2
 }
 
 # binding_of CPUS THREADS: core where the scheduler keeps this job to its CPUS processors of this machine; where it does not,

@@ -3,6 +3,7 @@
  * tensor that differs, once, before the run ends. Two that differ need a third to say who is wrong. */
 #include "crosscheck.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -193,6 +194,7 @@ static dt_status tell(const dt_crosscheck *c, const side *sides, int tensor) {
     bool with_owner = third->rank >= 0 && memcmp(third->words, owner->words, bytes) == 0;
     bool with_other = third->rank >= 0 && memcmp(third->words, other->words, bytes) == 0;
     size_t element = 0;
+    assert(owner->words && other->words); /* dt_crosscheck_judge shared them */
     while ((element + 1) * word < bytes &&
            memcmp(owner->words + element * word, other->words + element * word, word) == 0)
         element++;

@@ -26,6 +26,12 @@ static dt_status fit_recipe(dt_recipe *recipe, const char *data) {
             DT_ERR_USAGE,
             "its reduce.wire is f32, whose sums are of another order on each number of ranks: nobody can compute "
             "them again; runs on i32 or i64 can be audited");
+    if (dt_recipe_has_mailbox(recipe))
+        return dt_fail(
+            DT_ERR_USAGE,
+            "its rounds have changes of sites that are elsewhere (sites.mailbox), which only who has their data "
+            "can compute; a run of the same sites inside one job can be audited, and compared with this one "
+            "(dtrain dispute)");
     if (data && (size_t)snprintf(recipe->data.file, sizeof recipe->data.file, "%s", data) >= sizeof recipe->data.file)
         return dt_fail(DT_ERR_USAGE, "--data is longer than %zu bytes", sizeof recipe->data.file - 1);
     return dt_ok();
@@ -33,12 +39,11 @@ static dt_status fit_recipe(dt_recipe *recipe, const char *data) {
 
 /* Collective. */
 static dt_status take_recipe(dt_rerun *r, dt_comm *comm, const dt_claims *claims, const char *data) {
-    bool first = dt_comm_rank(comm) == 0;
-    void *text = first ? claims->recipe : NULL;
-    dt_status status = share(comm, &text, first ? strlen(claims->recipe) + 1 : 0);
+    void *text = claims ? claims->recipe : NULL;
+    dt_status status = share(comm, &text, claims ? strlen(claims->recipe) + 1 : 0);
     if (status.code == DT_OK) status = dt_recipe_read_resolved(&r->recipe, "the recipe of the newest checkpoint", text);
     if (status.code == DT_OK) status = fit_recipe(&r->recipe, data);
-    if (!first) dt_free(text);
+    if (!claims) dt_free(text);
     return dt_comm_agree(comm, status);
 }
 
@@ -59,7 +64,7 @@ static dt_status take_steps(dt_rerun *r, dt_comm *comm, const dt_claims *claims)
     int64_t counts[2] = {claims ? claims->count : 0, claims ? claims->links.evaluations : 0};
     void *steps = NULL, *evaluated = NULL;
     dt_status status = dt_comm_broadcast(comm, counts, sizeof counts, 0);
-    if (dt_comm_rank(comm) == 0) {
+    if (claims) {
         int64_t *own = steps = dt_alloc((size_t)counts[0] + 1, sizeof *own);
         int64_t *copy = evaluated = dt_alloc((size_t)counts[1] + 1, sizeof *copy);
         for (int64_t i = 0; own && i < counts[0]; i++) own[i] = claims->all[i].step;
@@ -101,7 +106,7 @@ dt_status dt_rerun_open(dt_rerun *r, dt_comm *comm, const dt_claims *claims, con
     dt_status status = dt_run_open_again(&r->run, comm, &r->recipe, &r->options);
     if (status.code == DT_ERR_INPUT || status.code == DT_ERR_IO) status.code = DT_ERR_USAGE;
     DT_TRY(status);
-    return dt_comm_agree(comm, dt_comm_rank(comm) == 0 ? check_data(r, claims) : dt_ok());
+    return dt_comm_agree(comm, claims ? check_data(r, claims) : dt_ok());
 }
 
 void dt_rerun_close(dt_rerun *r) {

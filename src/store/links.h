@@ -39,11 +39,11 @@ typedef struct dt_links {
 } dt_links;
 
 /* Reads RUN/metrics.jsonl. To dt_links_finish, also after a failure. Not collective. */
-dt_status dt_links_read(const char *run, dt_links *out);
+dt_status dt_links_read(const char *run, dt_links *links);
 void dt_links_finish(dt_links *links);
 
 /* The newest link that a checkpoint knows of; all 0 where it knows of none. Its values are compared with their hash.
  * Not collective. */
-dt_status dt_link_of_checkpoint(const char *path, dt_link *out);
+dt_status dt_link_of_checkpoint(const char *path, dt_link *link);
 
 #endif

@@ -44,12 +44,12 @@ void dt_test_layer(void) {
         weights[(plan.bytes / 2 & ~3L) + 1] ^= 0x10U;
 }
 
-int posix_memalign(void **out, size_t alignment, size_t size) {
+int posix_memalign(void **memptr, size_t alignment, size_t size) {
     static int (*real)(void **, size_t, size_t);
     if (!real) *(void **)&real = dlsym(RTLD_NEXT, "posix_memalign");
-    int code = real(out, alignment, size);
+    int code = real(memptr, alignment, size);
     size_t wanted = (size_t)plan.bytes;
-    if (code == 0 && wanted > 0 && !weights && size >= wanted && size < wanted + 8192) weights = *out;
+    if (code == 0 && wanted > 0 && !weights && size >= wanted && size < wanted + 8192) weights = *memptr;
     return code;
 }
 

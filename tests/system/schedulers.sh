@@ -92,4 +92,24 @@ sge 1
 await
 expect_code 0 "Grid Engine: to the end"
 expect_in sge.out "^done run=sge step=400 .* ranks=1 .* digest=$digest" "Grid Engine: the digest of the run nobody stopped"
+# A time that is over before the run begins: two jobs ask for another, the third gives up; one that begins wipes it out.
+export DTRAIN_END_TIME=1
+for turn in 1 2; do
+    sge 2
+    await
+    [[ $code == 99 ]] || fail "Grid Engine: job $turn without time ends with $code, not 99"
+done
+[[ $(cat .dtrain-unbegun-*) == 2 ]] || fail "two jobs that began nothing are not counted"
+sge 2
+await
+expect_code 1 "Grid Engine: the third job in a row that makes no step"
+expect_in sge.out 'the third job in a row that was over before the run.s first step; giving up' "says why it is the last"
+sge 2
+await
+[[ $code == 99 ]] || fail "who starts it again gets three more: $code"
+unset DTRAIN_END_TIME
+sge 2
+await
+expect_code 0 "Grid Engine: with time, to the end"
+compgen -G '.dtrain-unbegun-*' >/dev/null && fail "a count is left behind"
 finish
