@@ -59,6 +59,12 @@ def message_inputs():
         yield name, message(vote, 2, struct.pack("<II", ballot, what) + ids, bits=0, count=0)
 
 
+def masks_inputs():
+    for phase in range(4):
+        for name, rest in ("true", [0]), ("longer", [3]), ("shorter", [0xF0, 0x28, 0, 1]), ("other", [0, 5, 0, 1]), ("behind", [0, 0x60, 0, 0xFF]):
+            yield f"{name}-{phase}", bytes([phase, *rest])
+
+
 def numpy_inputs():
     import io
 
@@ -134,7 +140,7 @@ def main():
     if kind == "data":
         data_files(directory)
         return
-    for name, data in {"idx": idx_inputs, "safetensors": safetensors_inputs, "numpy": numpy_inputs, "pictures": pictures_inputs, "message": message_inputs}[kind]():
+    for name, data in {"idx": idx_inputs, "safetensors": safetensors_inputs, "numpy": numpy_inputs, "pictures": pictures_inputs, "message": message_inputs, "masks": masks_inputs}[kind]():
         (directory / name).write_bytes(data)
 
 
