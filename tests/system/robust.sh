@@ -31,25 +31,26 @@ trains() {
 }
 
 trains mean 1
-((good < 400)) && pass "the mean follows one hostile site of seven: $good of 1000" || fail "one hostile site does nothing to the mean: $good of 1000"
+if ((good < 400)); then pass "the mean follows one hostile site of seven: $good of 1000"; else fail "one hostile site does nothing to the mean: $good of 1000"; fi
 for robust in 'trimmed(1)' median 'krum(1)' 'multi-krum(1)'; do
     trains "one-$robust" 1 --set "sites.robust=$robust"
-    ((good > 700)) && pass "$robust does not: $good of 1000" || fail "$robust follows it: $good of 1000" "$(tail -n 1 "$err")"
+    if ((good > 700)); then pass "$robust does not: $good of 1000"; else fail "$robust follows it: $good of 1000" "$(tail -n 1 "$err")"; fi
     digest=$(last_value digest)
     trains "three-$robust" 3 --set "sites.robust=$robust"
-    [[ $(last_value digest) == "$digest" ]] && pass "$robust: the same on 3 ranks" || fail "$robust: another digest on 3 ranks"
+    if [[ $(last_value digest) == "$digest" ]]; then pass "$robust: the same on 3 ranks"; else fail "$robust: another digest on 3 ranks"; fi
 done
 trains stopped 2 --set 'sites.robust=multi-krum(1)' --set train.stop_after=3
 expect_code 75 "a run that is stopped"
 trains stopped 1 --set 'sites.robust=multi-krum(1)'
-[[ $(last_value digest) == "$digest" ]] && pass "goes on to the same" || fail "goes on to another digest"
-"$python" - <<'END' && pass "who was left out is recorded" || fail "who was left out is not recorded"
+if [[ $(last_value digest) == "$digest" ]]; then pass "goes on to the same"; else fail "goes on to another digest"; fi
+if "$python" - <<'END'
 import json
 rows = [row for row in map(json.loads, open("one-multi-krum(1)/metrics.jsonl")) if row["series"] == "site"]
 assert len(rows) == 56 and all(row["took_part"] == 0 for row in rows if row["site"] == 2), rows
 for round in range(1, 9):
     assert sum(row["took_part"] for row in rows if row["step"] == round) == 4
 END
+then pass "who was left out is recorded"; else fail "who was left out is not recorded"; fi
 run 1 report 'one-multi-krum(1)' -o page.html
 expect_in page.html '<tr><th scope=row>2</th><td class=n>0</td><td class=n>8</td>' "and in the report"
 expect_in page.html 'Done: all rounds were made' "which says how it ended"

@@ -83,12 +83,13 @@ with h5py.File("whole.h5") as file, h5py.File("alike.h5", "w") as out:
     out["train/hot"] = [[float(i == label) for i in range(3)] for label in labels]
 END
 for by in y named large hot; do run 1 split alike.h5 --sites 4 --partition 'dirichlet(0.7)' --by "/train/$by" -o "by-$by"; done
-"$python" - <<'END' && pass "integers, strings, numbers and one-hot rows are dealt alike" || fail "a deal depends on how labels are written"
+if "$python" - <<'END'
 import h5py
 for site in range(4):
     rows = [h5py.File(f"by-{by}/site-{site}.h5")["train/row"][()].tolist() for by in ("y", "named", "large", "hot")]
     assert all(other == rows[0] for other in rows), site
 END
+then pass "integers, strings, numbers and one-hot rows are dealt alike"; else fail "a deal depends on how labels are written"; fi
 
 # One site has everything: it trains to the same weights, and strings are still what they were called.
 cat >small.yaml <<'END'
@@ -103,7 +104,7 @@ train whole whole.h5
 expect_code 0 "the whole is trained"
 digest=$(last_value digest)
 train part alone/site-0.h5
-[[ $(last_value digest) == "$digest" ]] && pass "a part that is all trains to the same digest" || fail "a part that is all trains to another digest"
+if [[ $(last_value digest) == "$digest" ]]; then pass "a part that is all trains to the same digest"; else fail "a part that is all trains to another digest"; fi
 
 refused() { # refused CODE REGEX WHAT ARGUMENT…
     local code=$1 says=$2 what=$3
@@ -131,5 +132,5 @@ with h5py.File("pointing.h5", "w") as file:
     file["train/y"] = range(50)
     file.create_dataset("train/who", data=[file.ref] * 50, dtype=h5py.ref_dtype)'
 refused 1 'rows of /train/who are references' "references" pointing.h5 --sites 3 --partition iid -o new
-[[ ! -e new ]] && ! compgen -G 'new*' >/dev/null && pass "a refusal leaves nothing behind" || fail "something is left: $(ls -d new*)"
+if [[ ! -e new ]] && ! compgen -G 'new*' >/dev/null; then pass "a refusal leaves nothing behind"; else fail "something is left: $(ls -d new*)"; fi
 finish
