@@ -19,7 +19,7 @@ typedef enum dt_purpose {
     DT_RANDOM_PARTITION = 10, /* a: number of the draw, b: class (site/partition.c) */
     DT_RANDOM_ROUND = 11,     /* a: round; sample: site (site/chosen.c) */
     DT_RANDOM_SITE = 12,      /* sample: site */
-    DT_RANDOM_AUDIT = 20,     /* a: 0 intervals of a run (sample: which), 1 shards of a step (sample: it) */
+    DT_RANDOM_AUDIT = 20,     /* a: 0 intervals of a run (sample: which), 1 steps audited live (sample: window) */
 } dt_purpose;
 
 /* The key of one stream of draws. */

@@ -1,5 +1,6 @@
 #include "parting.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -74,6 +75,7 @@ static bool same_form(const dt_dataset *one, const dt_dataset *two) {
 /* Of two datasets of one form, whose hashes differ. */
 static void compare_values(const dt_dataset *one, void *const values[2], dt_difference *out) {
     const size_t size = dt_dtype_size(one->dtype);
+    assert(values[0] && values[1]); /* look_into has read them */
     out->elements = dt_shape_count(&one->shape);
     out->element = -1;
     for (int64_t i = 0; i < out->elements; i++) {
@@ -98,6 +100,7 @@ static dt_status look_into(const dt_seen_state sides[2], const dt_datasets lists
 
 static dt_status compare_lists(const dt_seen_state sides[2], const dt_datasets lists[2], dt_difference *out) {
     int64_t first = -1;
+    assert(lists[0].all && lists[1].all);
     out->datasets = lists[0].count;
     for (int64_t i = 0; i < lists[0].count; i++) {
         const dt_dataset *one = &lists[0].all[i], *two = i < lists[1].count ? &lists[1].all[i] : NULL;

@@ -1,6 +1,8 @@
 /* Now and then a rank computes again what another has computed in the same step (train.audit), and both are compared
  * before anything follows from them: a processor that computes wrongly, of which nothing else would tell, is named. In
  * which steps, and who computes whose, is a function of seed and step; nothing of it is part of the run's numbers. */
+#include <math.h>
+
 #include "base/clock.h"
 #include "base/random.h"
 #include "comm/crosscheck.h"
@@ -8,14 +10,18 @@
 #include "use/computed.h"
 
 /* Whether a step is one of these, and by how many ranks who computes again is ahead of whose gradient it is. A rank's
- * shards are computed again as a whole, so the share of steps is that of shards, and of time. */
+ * shards are computed again as a whole, so the share of steps is that of shards, and of time; one step in each window
+ * of as many as make that share, so that it is never more. */
 static bool is_due(const dt_step *step, int *shift) {
     const dt_recipe *recipe = step->session->recipe;
     const uint32_t others = (uint32_t)step->session->ranks.size - 1;
+    const int64_t window = (int64_t)fmin(ceil(1 / recipe->train.audit - 1e-9), 1e15);
+    const dt_stream stream = dt_stream_at((uint64_t)recipe->seed, DT_RANDOM_AUDIT, 1, 0);
     uint32_t words[4];
-    dt_stream_block(words, dt_stream_at((uint64_t)recipe->seed, DT_RANDOM_AUDIT, 1, 0), (uint64_t)step->at.step, 0);
+    dt_stream_block(words, stream, (uint64_t)(step->at.step / window), 0);
     *shift = others > 0 ? (int)(1 + words[1] % others) : 0;
-    return (double)dt_unit_float(words[0]) < recipe->train.audit;
+    uint64_t draw = (uint64_t)words[2] << 32 | words[0];
+    return (int64_t)(draw % (uint64_t)window) == step->at.step % window;
 }
 
 /* What this rank counted of its own samples stays as it is. */
