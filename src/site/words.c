@@ -10,8 +10,8 @@ static uint32_t word_at(const uint8_t *bytes, size_t i, int bits) {
         const uint8_t *b = bytes + 4 * i;
         return (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
     }
-    if (bits == 8) return (bytes[i] ^ 0x80u) - 0x80u;
-    return ((bytes[i / 2] >> (i % 2 * 4) & 0xfu) ^ 8u) - 8u;
+    if (bits == 8) return (bytes[i] ^ 0x80U) - 0x80U;
+    return ((bytes[i / 2] >> (i % 2 * 4) & 0xfU) ^ 8U) - 8U;
 }
 
 bool dt_words_pack(uint8_t *out, const uint32_t *words, size_t count, int bits) {
@@ -24,9 +24,9 @@ bool dt_words_pack(uint8_t *out, const uint32_t *words, size_t count, int bits) 
         else if (bits == 8)
             out[i] = (uint8_t)word;
         else if (i % 2)
-            out[i / 2] = (uint8_t)(out[i / 2] | (word & 0xfu) << 4);
+            out[i / 2] = (uint8_t)(out[i / 2] | (word & 0xfU) << 4);
         else
-            out[i / 2] = (uint8_t)(word & 0xfu);
+            out[i / 2] = (uint8_t)(word & 0xfU);
         lost |= word_at(out, i, bits) ^ word;
     }
     return lost == 0;

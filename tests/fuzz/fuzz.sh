@@ -6,7 +6,7 @@
 . "$(dirname "$0")/../support/lib.sh"
 target=$1
 declare -A usual=([recipe]=150000 [columns]=150000 [text]=27000 [gpt2]=72000 [idx]=12000 [checkpoint]=900 [data]=540 [safetensors]=60000
-    [csv]=1000 [numpy]=1500 [pictures]=30000 [message]=6000 [masks]=5000)
+    [csv]=1000 [numpy]=1500 [pictures]=30000 [message]=30000 [masks]=5000)
 runs=${2:-${usual[$target]}} seed=${3:-1}
 mkdir made
 case $target in

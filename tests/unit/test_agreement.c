@@ -53,7 +53,7 @@ static bool step(world *w, int me) {
     dt_vote seen[VOTES];
     dt_agreement_set sets[1 << MOST];
     for (int s = 0; s < 1 << w->members; s++)
-        sets[s] = (dt_agreement_set){.order = (uint64_t)s * 2654435761u % 1009,
+        sets[s] = (dt_agreement_set){.order = (uint64_t)s * 2654435761U % 1009,
                                      .parts = __builtin_popcount((unsigned)s),
                                      .usable = ((uint32_t)s & ~w->parts[me]) == 0 &&
                                                __builtin_popcount((unsigned)s) >= least_parts(w)};
