@@ -32,7 +32,7 @@ pids=()
 begin_site() {
     local i=$1 runs=$2
     shift 2
-    DTRAIN=$dtrain MPIEXEC_TIMEOUT=$limit "$source/launch/local.sh" -n $((i + 1)) train sites.yaml --site "${names[i]}" \
+    DTRAIN=$dtrain MPIEXEC_TIMEOUT=300 "$source/launch/local.sh" -n $((i + 1)) train sites.yaml --site "${names[i]}" \
         --key "${names[i]}.key" --run "$runs-${names[i]}" --set "data.file=parts/site-$i.h5" --set "sites.mailbox=$runs" "$@" \
         >"$runs-${names[i]}.out" 2>"$runs-${names[i]}.err" </dev/null &
     pids[i]=$!
