@@ -66,6 +66,18 @@ static void put_evaluation(FILE *to, const dt_view *view) {
     dt_free(text);
 }
 
+/* What the recipe calls its sites. */
+static void put_sites(FILE *to, const dt_view *view) {
+    const dt_yaml *members = view->tree ? dt_yaml_get(view->tree, "sites.members") : NULL;
+    const dt_yaml *member = members && members->kind == DT_YAML_MAP ? members->first : NULL;
+    fputs("\"sites\":[", to);
+    for (int i = 0; member && i < DT_JOINT_CURVES; i++, member = member->next) {
+        if (i > 0) putc(',', to);
+        dt_html_json_text(to, member->key ? member->key : "");
+    }
+    fputs("],", to);
+}
+
 static void put_run(FILE *to, const dt_view *view) {
     dt_figure judge = dt_view_judge(view);
     fputs("{\"name\":", to);
@@ -79,6 +91,7 @@ static void put_run(FILE *to, const dt_view *view) {
         put_plot(to, view, i);
     }
     fputs("},", to);
+    put_sites(to, view);
     put_marks(to, &view->story);
     if (judge < DT_FIGURE_END) {
         fputs(",\"best\":{\"step\":", to);

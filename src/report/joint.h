@@ -14,9 +14,9 @@ enum { DT_JOINT_CHAIN, DT_JOINT_ROUND, DT_JOINT_SITE, DT_JOINT_PRIVACY, DT_JOINT
 extern const char *const dt_joint_chain[], *const dt_joint_round[], *const dt_joint_site_row[],
                                                                         *const dt_joint_privacy[];
 
-#define DT_JOINT_SITES 24 /* those that are met first are told one by one */
-#define DT_JOINT_MARKS 60 /* the last rounds */
-#define DT_JOINT_CURVES 6 /* sites that have a curve, where there are no more */
+#define DT_JOINT_SITES 24  /* those that are met first are told one by one */
+#define DT_JOINT_MARKS 60  /* the last rounds */
+#define DT_JOINT_CURVES 10 /* sites that have a curve, where there are no more */
 
 typedef struct dt_joint_site {
     int64_t number, took_part, left_out; /* rounds: its change is in the sum; it was chosen, and its change is not */

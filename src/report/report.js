@@ -39,7 +39,7 @@ function exact(value, unit) {
 
 // ---- what is plotted ----
 const judge = run => run.validated ? "validation" : "test";
-const color = (run, at) => many ? run % 6 : at;
+const color = (run, at) => (many ? run : at) % 6; // of so many; then dashed
 const charts = [
   { title: "Loss", wide: true, log: 12, marks: true, best: "loss",
     series: [["loss", "loss", "training"], ["figures", "loss", judge, true]] },
@@ -48,7 +48,7 @@ const charts = [
   { title: "Perplexity", log: 12, best: "perplexity", series: [["figures", "perplexity", judge, true]] },
   { title: "Mean absolute error", best: "mae", series: [["figures", "mae", judge, true]] },
   { title: "Loss at sites", log: 12, series: many ? [["sites", "mean", "mean of sites", true]] :
-    [["sites", "mean", "mean", true], ["sites", "least", "least"], ["sites", "most", "most"], ...[0, 1, 2, 3, 4, 5].map(i => ["sites", "s" + i, "site " + i])] },
+    [["sites", "mean", "mean", true], ...[...Array(10).keys()].map(i => ["sites", "s" + i, run => run.sites[i] || "site " + i]), ["sites", "least", "least"], ["sites", "most", "most"]] },
   { title: "Privacy spent, ε", zero: true, series: [["privacy", "epsilon", "epsilon", true]] },
   { title: "Throughput", unit: run => run.unit, zero: true, series: [["speed", "per_second", "throughput", true]] },
   { title: "Learning rate", log: 30, zero: true, series: [["rate", "learning_rate", "learning rate", true]] },
@@ -68,7 +68,7 @@ function seriesOf(chart) {
     name = typeof name === "function" ? name(run) : name;
     const kind = name;
     all.push({ run: i, name: many ? run.name + (chart.series.length > 1 ? " " + name : "") : name, short: many ? run.name : name, kind,
-      main: !!main, table, y, color: color(i, at), dash: many && i > 5 ? "6 3" : undefined, thinned: table.rows > table.step.length });
+      main: !!main, table, y, color: color(i, at), dash: (many ? i : at) > 5 ? "6 3" : undefined, thinned: table.rows > table.step.length });
   }));
   return all;
 }

@@ -25,7 +25,8 @@ const dt_plot_table dt_plots[DT_PLOT_COUNT] = {
                          DT_FIGURE_LOSS,
                          250},
     [DT_PLOT_SITES] = {"sites",
-                       {"step", "epoch", "seconds", "least", "mean", "most", "s0", "s1", "s2", "s3", "s4", "s5"},
+                       {"step", "epoch", "seconds", "least", "mean", "most", "s0", "s1", "s2", "s3", "s4", "s5", "s6",
+                        "s7", "s8", "s9"},
                        4,
                        250},
     [DT_PLOT_PRIVACY] = {"privacy", {"step", "epoch", "seconds", "epsilon"}, 3, 250},
@@ -166,9 +167,11 @@ static void take_joint(dt_view *v, int series, const double *values) {
         dt_thin_add(v->plots[DT_PLOT_PRIVACY],
                     (double[]){step, last ? last[DT_PLOT_EPOCH] : (double)NAN, v->seconds, j->epsilon});
     if (series != DT_JOINT_ROUND) return;
-    double row[DT_PLOT_FIRST + 3 + DT_JOINT_CURVES] = {step, step, v->seconds, j->least, j->mean, j->most};
-    for (int i = 0; i < DT_JOINT_CURVES; i++)
-        row[DT_PLOT_FIRST + 3 + i] = j->sites <= DT_JOINT_CURVES ? j->curve[i] : (double)NAN;
+    const bool few = j->sites <= DT_JOINT_CURVES; /* each has a curve; else the least and the most of them have */
+    const double none = (double)NAN;
+    double row[DT_PLOT_FIRST + 3 + DT_JOINT_CURVES] = {
+        step, step, v->seconds, few ? none : j->least, j->mean, few ? none : j->most};
+    for (int i = 0; i < DT_JOINT_CURVES; i++) row[DT_PLOT_FIRST + 3 + i] = few ? j->curve[i] : none;
     dt_thin_add(v->plots[DT_PLOT_SITES], row);
 }
 

@@ -32,7 +32,7 @@ typedef struct dt_late_rank {
 } dt_late_rank;
 #define DT_VIEW_LATE 16
 
-#define DT_PLOT_COLUMNS 12
+#define DT_PLOT_COLUMNS 16
 typedef struct dt_plot_table {
     const char *name;
     const char *columns[DT_PLOT_COLUMNS + 1]; /* NULL-terminated; first step, epoch and seconds */
