@@ -47,12 +47,14 @@ cmp -s said1 said3 || fail "on other numbers of ranks it says something else: $(
 # the element and its values, from the files themselves
 read -r element first second <<<"$(sed -nE 's/.*; element ([0-9]+) is (0x[0-9a-f]+) .*, and (0x[0-9a-f]+) .*/\1 \2 \3/p' said1)"
 run 1 train net.yaml --run exact --set checkpoint.every='1 steps'
-values() { "$python" - "$1/checkpoints/step-0000000$parted.h5" "$element" <<'END'
+found=$("$python" - "exact/checkpoints/step-0000000$parted.h5" "fine/checkpoints/step-0000000$parted.h5" <<'END'
 import h5py, sys
-with h5py.File(sys.argv[1]) as f: print("0x%08x" % f["weights/dense1/w"][:].reshape(-1).view("<u4")[int(sys.argv[2])])
+one, two = (h5py.File(path)["weights/dense1/w"][:].reshape(-1).view("<u4") for path in sys.argv[1:])
+first = (one != two).argmax()
+print(first, "0x%08x" % one[first], "0x%08x" % two[first])
 END
-}
-if [[ $(values exact) == "$first" && $(values fine) == "$second" ]]; then pass "is what the checkpoints have"; else fail "it is $(values exact) and $(values fine), not $first and $second"; fi
+)
+if [[ "$element $first $second" == "$found" ]]; then pass "is what the checkpoints have"; else fail "it is $found, not $element $first $second"; fi
 
 run 2 dispute coarse good
 low=$(((parted - 1) / 7 * 7))
