@@ -55,6 +55,8 @@ typedef struct dt_round_now {
     double began;     /* clock */
     int64_t skipped;  /* steps that were passed over */
     bool left;        /* a stop was asked for: what was trained of it is lost */
+    dt_round round;   /* as the exchange knows it */
+    uint64_t weight;  /* of the change of this job's site */
 } dt_round_now;
 
 struct dt_rounds {
@@ -166,6 +168,14 @@ dt_status dt_rounds_find_mine(dt_rounds *rounds, const dt_session *session);
 /* Collective. The way of changes through a mailbox, and the hash of what recipes have alike. */
 dt_status dt_rounds_open_mailbox(dt_run *run);
 void dt_rounds_close_mailbox(dt_rounds *rounds);
+
+/* ---- rounds_trained.c ---- */
+
+/* Rank 0, after the ranks have met. Keeps what this job's site has trained of a round. */
+void dt_rounds_keep_trained(const dt_rounds *rounds, const dt_session *session, const dt_round *round);
+/* Collective. What was kept of this very round takes the place of training it; *weight 0: nothing was. */
+dt_status dt_rounds_recall_trained(dt_rounds *rounds, const dt_session *session, const dt_round *round, int place,
+                                   uint64_t *weight);
 
 /* ---- rounds_exchange.c ---- */
 
