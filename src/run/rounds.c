@@ -110,6 +110,8 @@ static dt_status plan_rounds(dt_run *run) {
     r->sites = (int)dt_recipe_sites_of(recipe);
     r->chosen = recipe->sites.per_round > 0 ? (int)recipe->sites.per_round : r->sites;
     DT_TRY(dt_rounds_find_mine(r, &run->session));
+    r->alone = r->mine >= 0 || r->chosen == 1;
+    r->middle.round = -1;
     r->figures = (dt_round_figures){.rounds = recipe->sites.rounds, .sites = r->sites};
     dt_outer_plan(&r->outer, &recipe->sites.outer);
     DT_TRY(dt_change_plan_make(&r->plan, run->trainee.table, &recipe->sites, r->chosen));
@@ -273,6 +275,7 @@ static void account(dt_run *run) {
     run->clock.loop_seconds = r->figures.seconds +=
         dt_clock_now() - now->began; /* and not those of this group's steps */
     dt_ledger_step(ledger, 1, false);
+    r->middle.round = -1;
     ledger->skips.count += r->now.skipped;
 }
 
@@ -305,7 +308,7 @@ static void record(dt_run *run) {
                                      (double)figures->took_part, (double)figures->bytes, run->trainee.grad_norm});
 }
 
-/* What is trained is with the others; the round begins anew when the same command goes on. */
+/* What is trained is on its way to the others, and in the checkpoint (rounds_middle.c). */
 static dt_status wait_for_others(dt_run *run, const dt_status *status, bool *left) {
     *left = true;
     if (!dt_stop_requested) run->rounds->waits = true;

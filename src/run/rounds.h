@@ -45,6 +45,15 @@ typedef struct dt_site_samples {
     int64_t *first; /* [sites + 1] */
 } dt_site_samples;
 
+/* Where a site stands in the middle of a round: in checkpoints, beside its trainee's arrays (rounds_middle.c). */
+typedef struct dt_middle {
+    int64_t round;      /* -1: nowhere */
+    int64_t site, done; /* steps of it that were made */
+    int64_t begun, skipped;
+    int64_t rates; /* the bits of a double */
+    dt_tally tally;
+} dt_middle;
+
 /* A round in progress. */
 typedef struct dt_round_now {
     bool *takes_part; /* [sites] */
@@ -93,6 +102,9 @@ struct dt_rounds {
     dt_members members; /* where the others are elsewhere */
     dt_site_key *key;   /* and of rank 0 this one's secret */
     dt_round_now now;
+    bool alone; /* one site alone is trained here in a round: checkpoints may fall into the middle of it */
+    dt_middle middle;
+    char middle_names[DT_MAX_SLOTS][32];
     uint64_t recipe_hash;
     bool waits;            /* the run ends here, for now, because others are missing */
     _Atomic int32_t *told; /* the machine's ranks have it in common: the round is to be left */
@@ -121,9 +133,9 @@ void dt_rounds_deal(dt_rounds *rounds);
 
 /* Collective. Which samples each site has. */
 dt_status dt_rounds_deal_samples(dt_rounds *rounds, const dt_session *session, const dt_source *source);
-/* The group works for `site` from here on: its samples, seed and course, at the beginning of `round`. Returns the steps
- * of a round. */
-int64_t dt_rounds_be(dt_rounds *rounds, int site, int64_t round);
+/* The group works for `site` from here on: its samples, seed and course, `done` steps behind the beginning of `round`.
+ * Returns the steps of a round. */
+int64_t dt_rounds_be(dt_rounds *rounds, int site, int64_t round, int64_t done);
 int64_t dt_rounds_steps(const dt_rounds *rounds, int site);
 
 /* ---- rounds_site.c ---- */
@@ -168,6 +180,14 @@ dt_status dt_rounds_find_mine(dt_rounds *rounds, const dt_session *session);
 /* Collective. The way of changes through a mailbox, and the hash of what recipes have alike. */
 dt_status dt_rounds_open_mailbox(dt_run *run);
 void dt_rounds_close_mailbox(dt_rounds *rounds);
+/* ---- rounds_middle.c; where rounds->alone ---- */
+/* Rows of a checkpoint. */
+void dt_rounds_describe_middle(dt_rounds *rounds, dt_snapshot *snapshot);
+/* Collective. What a checkpoint of this moment has of the site, `done` steps into its round. */
+dt_status dt_rounds_note_middle(dt_run *run, int site, int64_t done);
+/* Whether a checkpoint was loaded that has the site in the middle of the present round: then the group works for it,
+ * its trainee is as it was, and so many steps are made. 0: it begins. */
+int64_t dt_rounds_take_middle(dt_run *run, int site);
 
 /* ---- rounds_trained.c ---- */
 

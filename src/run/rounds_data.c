@@ -110,8 +110,9 @@ int64_t dt_rounds_steps(const dt_rounds *r, int site) {
 }
 
 /* A site stands where it would if it had taken part in every round, so nothing of it has to be kept. */
-int64_t dt_rounds_be(dt_rounds *r, int site, int64_t round) {
-    const int64_t steps = dt_rounds_steps(r, site), per_epoch = steps_per_epoch(r, site), begins = round * steps;
+int64_t dt_rounds_be(dt_rounds *r, int site, int64_t round, int64_t done) {
+    const int64_t steps = dt_rounds_steps(r, site), per_epoch = steps_per_epoch(r, site);
+    const int64_t at = round * steps + done;
     r->recipe.seed = dt_site_seed(r->seed, site);
     r->data.train.samples = samples_of(r, site);
     r->data.train.among = r->samples.list + r->samples.first[site];
@@ -119,8 +120,7 @@ int64_t dt_rounds_be(dt_rounds *r, int site, int64_t round) {
     r->course.steps_per_epoch = per_epoch;
     r->course.total_steps = r->recipe.sites.rounds * steps;
     r->course.first_step = 0;
-    r->ledger = (dt_ledger){.position = {.step = begins,
-                                         .epoch = begins / per_epoch,
-                                         .sample = begins % per_epoch * r->recipe.train.batch}};
+    r->ledger = (dt_ledger){
+        .position = {.step = at, .epoch = at / per_epoch, .sample = at % per_epoch * r->recipe.train.batch}};
     return steps;
 }

@@ -70,8 +70,7 @@ static void begin_wire(dt_rounds *r, int site) {
 static void begin_site(dt_run *run, int site) {
     dt_rounds *r = run->rounds;
     dt_trainee *trainee = &r->trainee;
-    const dt_kept *updates = &r->kept[DT_KEPT_UPDATES], *control = &r->kept[DT_KEPT_CONTROL],
-                  *local = &r->kept[DT_KEPT_LOCAL];
+    const dt_kept *updates = &r->kept[DT_KEPT_UPDATES], *local = &r->kept[DT_KEPT_LOCAL];
     size_t begin, end;
     share_of(r, trainee->table->total, &begin, &end);
     dt_node_meet(trainee->node); /* nobody needs the site before any more */
@@ -85,7 +84,6 @@ static void begin_site(dt_run *run, int site) {
     int64_t before = updates->elements > 0 ? *(const int64_t *)dt_kept_row(updates, site) : 0;
     trainee->begun = r->ledger.position.step - before;
     trainee->rates = 0;
-    if (control->elements > 0) r->pull.own = dt_kept_row(control, site);
 }
 
 /* ---- steps ---- */
@@ -152,18 +150,39 @@ static dt_change_from what_it_learned(const dt_run *run, int place, uint64_t wei
                             .lost = error->elements > 0 ? dt_kept_next(error, place) : NULL};
 }
 
-dt_status dt_rounds_train(dt_run *run, int place) {
+/* A checkpoint in the middle of a round that takes longer than two of them are apart. */
+static dt_status keep_middle(dt_run *run, int site, int64_t done) {
+    const dt_rounds *r = run->rounds;
+    bool due = dt_reduce_raised(r->trainee.reducer, DT_FLAG_CHECKPOINT) > 0;
+    if (!r->alone || (!due && !r->now.left)) return dt_ok();
+    DT_TRY(dt_rounds_note_middle(run, site, done));
+    return due && !r->now.left ? dt_run_publish(run) : dt_ok(); /* who leaves the round makes one anyway */
+}
+
+static dt_status take_steps(dt_run *run, int site, int64_t done, int64_t steps) {
     dt_rounds *r = run->rounds;
-    const int site = r->now.site[place];
-    const int64_t steps = dt_rounds_be(r, site, run->ledger.position.step);
-    begin_site(run, site);
-    for (int64_t i = 0; i < steps; i++) {
+    while (done < steps && !r->now.left) {
         dt_status status = take_step(run);
         r->now.left = status.code == DT_OK && is_left(&r->trainee);
         if (status.code != DT_OK || r->now.left) tell(r);
         DT_TRY(status);
-        if (r->now.left) return dt_ok();
+        DT_TRY(keep_middle(run, site, ++done));
     }
+    return dt_ok();
+}
+
+dt_status dt_rounds_train(dt_run *run, int place) {
+    dt_rounds *r = run->rounds;
+    const int site = r->now.site[place];
+    const int64_t steps = dt_rounds_steps(r, site), done = dt_rounds_take_middle(run, site);
+    if (done == 0) {
+        dt_rounds_be(r, site, run->ledger.position.step, 0);
+        begin_site(run, site);
+    }
+    if (r->kept[DT_KEPT_CONTROL].elements > 0) r->pull.own = dt_kept_row(&r->kept[DT_KEPT_CONTROL], site);
+    DT_TRY(take_steps(run, site, done, steps));
+    if (r->now.left) return dt_ok();
+    if (r->alone) DT_TRY(dt_rounds_note_middle(run, site, steps)); /* for who waits for others */
     bool weighed = run->session.recipe->sites.weights == DT_SITE_WEIGHTS_SAMPLES;
     const uint64_t weight = weighed ? (uint64_t)r->course.samples : 1;
     r->now.weight = weight;

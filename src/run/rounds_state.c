@@ -140,4 +140,5 @@ void dt_rounds_describe(dt_rounds *r, dt_snapshot *snapshot) {
                         .shared = true};
     }
     state->beside[state->beside_count++].array = (dt_extra){"sites_bytes", DT_U64, 1, &r->figures.bytes};
+    dt_rounds_describe_middle(r, snapshot);
 }

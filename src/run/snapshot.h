@@ -10,7 +10,7 @@
 #include "trainee.h"
 #include "use/extras.h"
 
-#define DT_ROUNDS_BESIDE 8 /* of dt_rounds_describe */
+#define DT_ROUNDS_BESIDE 16 /* of dt_rounds_describe */
 
 typedef struct dt_snapshot {
     char *recipe; /* with every field written out, as stored */

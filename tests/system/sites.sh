@@ -30,11 +30,13 @@ keeping=(--set sites.optimizer=keep --set sites.outer.kind=nesterov --set sites.
 # ---- the same bits, whoever computes ----
 
 declare -A digest
-alike() { # alike NAME ARGUMENT…: on 1, 2 and 3 ranks and 5 that share no memory
+alike() { # alike NAME RANKS ARGUMENT…: on so many ranks; 5 share no memory
     local name=$1 ranks
-    shift
-    for ranks in 1 2 3 5; do
-        run $ranks train net.yaml --run "$name-$ranks" --set reduce.node_ranks=$((ranks == 5)) "$@"
+    local -a all
+    read -ra all <<<"$2"
+    shift 2
+    for ranks in "${all[@]}"; do
+        run "$ranks" train net.yaml --run "$name-$ranks" --set reduce.node_ranks=$((ranks == 5)) "$@"
         expect_code 0 "$name on $ranks ranks"
         [[ $ranks != 1 ]] || digest[$name]=$(last_value digest)
         if [[ $(last_value digest) == "${digest[$name]}" ]]; then
@@ -44,16 +46,16 @@ alike() { # alike NAME ARGUMENT…: on 1, 2 and 3 ranks and 5 that share no memo
         fi
     done
 }
-alike fedavg
-alike diloco "${keeping[@]}" --set sites.wire=i8
-alike scaffold --set sites.control=true --set optimizer.kind=sgd --set sites.wire=i4 --set sites.proximal=0.1
-alike local --set 'sites.local=["*norm*", dense2]' --set sites.outer.kind=adam --set sites.outer.lr=0.05
+alike fedavg "1 2 3"
+alike diloco "1 3 5" "${keeping[@]}" --set sites.wire=i8
+alike scaffold "1 2" --set sites.control=true --set optimizer.kind=sgd --set sites.wire=i4 --set sites.proximal=0.1
+alike local "1 3" --set 'sites.local=["*norm*", dense2]' --set sites.outer.kind=adam --set sites.outer.lr=0.05
 if [[ $(printf '%s\n' "${digest[@]}" | sort -u | wc -l) == 4 ]]; then
     pass "four rules, four digests"
 else
     fail "rules without effect"
 fi
-expect_last 'done run=local-5 step=8 rounds=8 sites=6 bytes=[0-9]+ .*ended=rounds .*' "the last line"
+expect_last 'done run=local-3 step=8 rounds=8 sites=6 bytes=[0-9]+ .*ended=rounds .*' "the last line"
 
 # ---- interrupted anywhere ----
 
@@ -80,6 +82,35 @@ for wire in i8 i32; do
         fail "$wire: another digest after a kill and a stop" && show "$out" "$err"
     fi
 done
+
+# A round that takes longer than a job, where one site alone trains in it.
+long=(--set sites.per_round=1 --set sites.round=40 --set sites.rounds=2 --set 'sites.local="*norm*"' --set sites.wire=i8
+    --set sites.optimizer=keep --set checkpoint.every='0.05 s')
+run 1 train net.yaml --run long-whole "${long[@]}"
+wanted=$(last_value digest)
+in_the_middle() { # in_the_middle RANK: of the first round, as a checkpoint has it
+    rank_pid "$1" >pid && "$python" -c 'import h5py, sys; m = h5py.File(sys.argv[1])["state/middle"]; sys.exit(not (m[0] == 0 and 0 < m[2] < 40))' \
+        long/checkpoints/step-000000000.h5
+}
+slowly 5 start 2 train net.yaml --run long "${long[@]}"
+if until_true 60 in_the_middle 1; then kill -KILL "$(<pid)"; else fail "no checkpoint in the middle of a round"; fi
+await
+slowly 5 start 3 train net.yaml --run long "${long[@]}"
+if until_true 60 grep -q 'round 1: site [0-9] goes on behind step [1-9]' "$out"; then
+    pass "it goes on in the middle of a round on another number of ranks"
+    kill -TERM "$(rank_pid 2)"
+else
+    fail "it does not go on in the middle of a round" && show "$out" "$err"
+fi
+await
+expect_code 75 "a stop in the middle of a round"
+run 1 train net.yaml --run long "${long[@]}"
+expect_in "$out" 'goes on behind step' "and from there again"
+if [[ $(last_value digest) == "$wanted" ]]; then
+    pass "killed and stopped in the middle of a round: the same digest"
+else
+    fail "killed and stopped in the middle of a round: another digest" && show "$out" "$err"
+fi
 
 # ---- a file for each site is the same as one that is dealt ----
 
