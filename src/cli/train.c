@@ -31,6 +31,9 @@ const char dt_usage_train[] =
     "Other\n"
     "                    sites do the same elsewhere; exit code 75 says that some are waited for\n"
     "  --key FILE        its secret (default: as in dtrain keys --help)\n"
+    "  --privacy-key FILE  of a private recipe: the secret that its noise follows from, a file of dtrain keys make "
+    "(default:\n"
+    "                    $DTRAIN_PRIVACY_KEY, or one that a new run makes for itself in ~/.config/dtrain)\n"
     "  --profile         say at the end where the time went\n"
     "  --trace FILE      also write every rank's spans, for ui.perfetto.dev or chrome://tracing\n"
     "  --help-recipe     every field of a recipe, with its default\n"
@@ -62,6 +65,8 @@ static dt_status parse_arguments(arguments *args, int argc, char **argv) {
             args->options.site = value;
         else if (status.code == DT_OK && (value = dt_cli_option(argc, argv, &i, "--key", &status)) != NULL)
             args->options.key = value;
+        else if (status.code == DT_OK && (value = dt_cli_option(argc, argv, &i, "--privacy-key", &status)) != NULL)
+            args->options.privacy_key = value;
         else if (status.code == DT_OK && (value = dt_cli_option(argc, argv, &i, "--trace", &status)) != NULL)
             args->options.trace = value;
         else if (status.code == DT_OK)

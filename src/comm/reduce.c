@@ -52,6 +52,10 @@ struct dt_reducer {
     double most; /* no element of one shard may be as large */
     int coarse;  /* more room than this is redone */
     int first_exponent;
+    bool fixed; /* every exponent is the first */
+    void (*disturb)(void *context, int32_t *words, size_t begin, size_t count);
+    void *disturb_context;
+    int32_t *disturbed; /* [threads, DT_TABLE_BLOCK] */
     int added;
     int pending;    /* tensors of the present shard that have not been added */
     int not_finite; /* tensor index + 1 */
@@ -105,6 +109,7 @@ static dt_status alloc_own(dt_reducer *r, int64_t shards_per_rank, bool stateful
     if (has_exponents(r)) complete &= (r->taken = dt_alloc((size_t)r->table->count, sizeof *r->taken)) != 0;
     if (has_exponents(r)) complete &= (r->rooms = dt_alloc((size_t)r->table->count, sizeof *r->rooms)) != 0;
     if (has_exponents(r)) complete &= (r->block = dt_alloc(block, sizeof *r->block)) != 0;
+    if (r->fixed) complete &= (r->disturbed = dt_alloc(block, sizeof *r->disturbed)) != 0;
     if (!alone_on_node(r)) complete &= (r->words = dt_alloc(block, word)) != 0;
     if (r->checked) complete &= (r->aside = dt_alloc(r->messages.head + r->table->total, word)) != 0;
     return complete ? dt_ok() : dt_fail_memory("the gradient", shard_elements(r) * sizeof *r->shard);
@@ -118,7 +123,7 @@ static dt_status alloc_shared(dt_reducer *r) {
 
 /* Two shards need no exponents: their sum is the same in either order. */
 static const dt_wire_kind *wire_used(const dt_work *work) {
-    return work->shards <= 2 ? &dt_wire_f32 : dt_wire_of(work->wire);
+    return work->shards <= 2 && !work->fixed ? &dt_wire_f32 : dt_wire_of(work->wire);
 }
 
 dt_status dt_reduce_create(dt_reducer **out, dt_node *node, const dt_kernels *kernels, const dt_table *table,
@@ -131,6 +136,7 @@ dt_status dt_reduce_create(dt_reducer **out, dt_node *node, const dt_kernels *ke
     bool stateful = asked->limit > 0; /* has exponents even while it needs none, lest more shards come later */
     *r = (dt_reducer){
         .kernels = kernels, .table = table, .shards = shards, .parts = work->parts, .checked = work->checked};
+    r->fixed = work->fixed;
     r->kept_room = work->parts.most > 0 ? room_of(table, &work->parts) : 0;
     r->messages = (dt_messages){.node = node, .kernels = kernels, .wire = used, .total = table->total};
     r->buckets = has_exponents(r) ? (size_t)table->count * DT_ROOM_BUCKETS : 0;
@@ -144,7 +150,7 @@ dt_status dt_reduce_create(dt_reducer **out, dt_node *node, const dt_kernels *ke
         dt_reduce_destroy(r);
         return status;
     }
-    r->first_exponent = asked->first_exponent;
+    r->first_exponent = work->fixed ? work->exponent : asked->first_exponent;
     dt_reduce_forget(r);
     *out = r;
     return dt_ok();
@@ -158,6 +164,7 @@ void dt_reduce_destroy(dt_reducer *r) {
     dt_free(r->rooms);
     dt_free(r->taken);
     dt_free(r->block);
+    dt_free(r->disturbed);
     dt_free(r->words);
     dt_free(r->kept);
     dt_allreduce_destroy(r->allreduce);
@@ -280,7 +287,8 @@ static void read_rooms(dt_reducer *r) {
 /* A rank without a shard sends zeros. */
 static void end_message(dt_reducer *r) {
     if (r->added == 0) memset(own_words(r, 0), 0, r->table->total * r->messages.wire->word);
-    if (r->shards != 2 || r->added != 1 || dt_comm_size(dt_node_comm(r->messages.node)) != 1) return;
+    if (has_exponents(r) || r->shards != 2 || r->added != 1 || dt_comm_size(dt_node_comm(r->messages.node)) != 1)
+        return;
     /* the other shard is empty: add its zeros, as another rank would, or a -0 would stay one here only */
     const size_t zeros = shard_elements(r), total = r->table->total;
     memset(r->shard, 0, zeros * sizeof *r->shard);
@@ -294,6 +302,7 @@ dt_status dt_reduce_finish(dt_reducer *r, bool *redo) {
     DT_TRY(dt_allreduce_finish(r->allreduce, &r->head));
     if (!has_exponents(r) || dt_reduce_raised(r, DT_FLAG_NOT_FINITE) > 0) return dt_ok();
     for (int i = 0; i < r->table->count; i++) r->taken[i] = r->exponents[i].k;
+    if (r->fixed) return dt_ok();
     read_rooms(r);
     *redo = dt_exponents_repair(r->exponents, r->rooms, r->table->count, r->coarse);
     if (*redo)
@@ -370,9 +379,24 @@ static const char *sum_block(dt_reducer *r, size_t begin, size_t end, bool keep)
     return sum;
 }
 
+void dt_reduce_disturb(dt_reducer *r, void (*add)(void *context, int32_t *words, size_t begin, size_t count),
+                       void *context) {
+    r->disturb = add;
+    r->disturb_context = context;
+}
+
+/* A copy of the sums' words, with what is added to them. */
+static const int32_t *disturb(dt_reducer *r, const void *words, size_t begin, size_t end) {
+    int32_t *out = r->disturbed + (size_t)dt_thread() * DT_TABLE_BLOCK;
+    memcpy(out, words, (end - begin) * sizeof *out);
+    r->disturb(r->disturb_context, out, begin, end - begin);
+    return out;
+}
+
 static const dt_real *take(dt_reducer *r, size_t begin, size_t end, bool keep) {
     const void *words = sum_block(r, begin, end, keep);
     if (!has_exponents(r)) return words;
+    if (r->disturb) words = disturb(r, words, begin, end);
     dt_real *block = r->block + (size_t)dt_thread() * DT_TABLE_BLOCK;
     decode(r, block, words, begin, end);
     return block;

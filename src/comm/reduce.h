@@ -28,6 +28,9 @@ typedef struct dt_work {
     dt_wire wire;
     dt_parts parts;
     bool checked; /* now and then computed again by another rank (crosscheck.h), in memory of its own */
+    /* `fixed`: exponents of an integer wire are all `exponent`, whatever gradients are like, and no step is redone. */
+    bool fixed;
+    int exponent;
 } dt_work;
 
 /* Collective. For gradients of `table`'s arena. `node`, `kernels` and `table` outlive the reducer. */
@@ -90,6 +93,11 @@ void dt_reduce_slice(const dt_reducer *reducer, size_t *begin, size_t *end);
 const dt_real *dt_reduce_take(dt_reducer *reducer, size_t begin, size_t end);
 /* The same, for who takes this block once more in this step: the ranks' words are then not added up again. */
 const dt_real *dt_reduce_keep(dt_reducer *reducer, size_t begin, size_t end);
+/* From now on, of the i32 wire: what is taken are the sums after add(context, words, begin, count), which adds to the
+ * words of elements [begin, begin + count), the same whenever it is called in a step and on whatever rank; from any
+ * thread. */
+void dt_reduce_disturb(dt_reducer *reducer, void (*add)(void *context, int32_t *words, size_t begin, size_t count),
+                       void *context);
 /* Ends every step, redone ones excepted: returns when no rank of the node needs the sums any more, and what all wrote
  * to shared memory is seen by all. */
 void dt_reduce_done(dt_reducer *reducer);

@@ -207,6 +207,16 @@ typedef struct dt_recipe_metrics {
     bool tensorboard;
 } dt_recipe_metrics;
 
+/* Differentially private training; clip 0: it is not. */
+typedef enum dt_sampling { DT_SAMPLING_POISSON } dt_sampling;
+typedef enum dt_privacy_unit { DT_PRIVATE_SAMPLE } dt_privacy_unit;
+typedef struct dt_recipe_privacy {
+    double clip, noise; /* largest norm of a sample's gradient; standard deviation of the noise, in clips */
+    double delta, max_epsilon;
+    int sampling, unit;         /* dt_sampling, dt_privacy_unit */
+    int64_t reproducible_noise; /* a seed that everybody may know, for rehearsals; -1: a secret key */
+} dt_recipe_privacy;
+
 typedef struct dt_recipe_reduce {
     int wire;           /* dt_wire */
     int path;           /* dt_path */
@@ -233,6 +243,7 @@ typedef struct dt_recipe {
     dt_recipe_metrics metrics;
     dt_recipe_reduce reduce;
     dt_recipe_sites sites;
+    dt_recipe_privacy privacy;
     dt_recipe_compute compute;
     /* Fields that are trees, which other rooms decode: owned; NULL where there is none. */
     dt_yaml *layers;  /* model.layers: a list of layers (model/) */

@@ -30,6 +30,8 @@ static const char *const bests[] = {"none", "test_loss", "test_accuracy", "valid
                                     NULL};
 static const char *const budget[] = {"budget", NULL};
 static const char *const precisions[] = {"float32", "bf16", NULL};
+static const char *const samplings[] = {"poisson", NULL};
+static const char *const units[] = {"sample", NULL};
 static const char *const changes[] = {"refuse", "accept", NULL};
 static const char *const site_weights[] = {"samples", "equal", NULL};
 static const char *const outers[] = {"sgd", "nesterov", "adam", NULL};
@@ -323,6 +325,22 @@ const dt_field dt_recipe_fields[] = {
     {ROW("sites.threshold", INT, sites.threshold, "0"), .max = 64,
      .help = "with sites.masks: sites that are needed to open a sum, the others may be lost: more than half of those in a "
              "round, and at most sites.quorum. As many together could open a site's change. 0: the least number"},
+
+    {ROW("privacy.clip", REAL, privacy.clip, "0"), .max = 1e30, .flags = NUMBERS,
+     .help = "differentially private training: largest norm of a sample's gradient; 0: it is not private"},
+    {ROW("privacy.noise", REAL, privacy.noise, "0"), .max = 1e6, .flags = NUMBERS,
+     .help = "standard deviation of the Gaussian noise on the sum of a step's gradients, in multiples of privacy.clip"},
+    {ROW("privacy.delta", REAL, privacy.delta, "1e-5"), .max = 1, .flags = DT_FIELD_ABOVE | DT_FIELD_BELOW,
+     .help = "the delta of (epsilon, delta); far below 1/samples"},
+    {ROW("privacy.max_epsilon", REAL, privacy.max_epsilon, "0"), .max = 1e6,
+     .help = "training ends before the step with which epsilon would be above this; 0: it does not"},
+    {ROW("privacy.sampling", CHOICE, privacy.sampling, "poisson"), .choices = samplings, .flags = NUMBERS,
+     .help = "every sample is in a batch with probability train.batch/samples, by itself, so that batches vary in size; what is "
+             "accounted for is this"},
+    {ROW("privacy.unit", CHOICE, privacy.unit, "sample"), .choices = units, .flags = NUMBERS,
+     .help = "whose part in the data is hidden"},
+    {ROW("privacy.reproducible_noise", INT, privacy.reproducible_noise, "-1"), .min = -1, .max = INFINITY, .flags = NUMBERS,
+     .help = "for rehearsals, which are not private: a seed that the noise follows from; -1: a secret key (--privacy-key)"},
 
     {ROW("compute.isa", CHOICE, compute.isa, "auto"), .choices = isas,
      .help = "instruction set, for measurements; auto is the best this machine has, and all give the same bits"},

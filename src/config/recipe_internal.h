@@ -25,6 +25,8 @@ dt_status dt_recipe_check_sites(const dt_recipe *recipe, const dt_yaml *root);
 dt_status dt_recipe_check_default(const dt_recipe *recipe, const dt_yaml *root, const char *key, const char *why);
 /* The value of a field as messages show it. */
 void dt_recipe_show_value(const dt_field *field, const dt_recipe *recipe, char out[DT_SHOWN + 2]);
+/* recipe_privacy.c. What would void the promise of a private recipe. */
+dt_status dt_recipe_check_privacy(const dt_recipe *recipe, const dt_yaml *root);
 
 /* What the first layer asks of the data. */
 dt_status dt_recipe_check_first_layer(const dt_recipe *recipe);

@@ -149,7 +149,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     if (dt_activation_keeps_slope(config->activation) && dt_plan_training(plan))
         DT_TRY(dt_plan_scratch(plan, layer, dt_shape_count(&layer->out)));
     DT_TRY(plan_rounded(layer, plan));
-    return dt_plan_workspace(plan, layer, workspace(layer, dt_plan_spec(plan)->clip > 0));
+    return dt_plan_workspace(plan, layer, workspace(layer, dt_plan_spec(plan)->clips));
 }
 
 static void finish(dt_layer *layer) {

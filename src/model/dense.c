@@ -46,7 +46,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     DT_TRY(dt_linear_plan(linear, plan, layer, 0, false, positions));
     if (dt_activation_keeps_slope(config->activation) && dt_plan_training(plan))
         DT_TRY(dt_plan_scratch(plan, layer, positions * config->out));
-    if (dt_plan_spec(plan)->clip > 0)
+    if (dt_plan_spec(plan)->clips)
         DT_TRY(dt_plan_workspace(plan, layer, dt_linear_norms_workspace(layer->state, positions)));
     dt_plan_along(layer, config->out);
     layer->chunkable = config->activation == DT_LINEAR;

@@ -49,7 +49,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
                              DT_TENSOR_DECAY));
     layer->out = (dt_shape){2, {layer->in.dim[0], config->width}};
     layer->positionwise = true;
-    if (spec->clip > 0) DT_TRY(dt_plan_workspace(plan, layer, (size_t)config->width * sizeof(dt_real)));
+    if (spec->clips) DT_TRY(dt_plan_workspace(plan, layer, (size_t)config->width * sizeof(dt_real)));
     return dt_ok();
 }
 

@@ -103,7 +103,7 @@ static dt_status build(dt_model *model, dt_plan *plan, const dt_yaml *layers) {
     const dt_model_spec *spec = &model->spec;
     DT_TRY(check_input(&spec->input));
     DT_TRY(dt_sequence_decode(&model->sequence, layers, "model.layers"));
-    model->sequence.chunks_head = spec->targets > 1 && !spec->whole && !spec->adjoint && spec->clip == 0;
+    model->sequence.chunks_head = spec->targets > 1 && !spec->whole && !spec->adjoint && !spec->clips;
     DT_TRY(dt_sequence_plan(&model->sequence, plan, "", &spec->input, spec->adjoint));
     dt_table_settle(&model->table);
     const dt_layer *last = &model->sequence.layers[model->sequence.count - 1];
@@ -120,7 +120,7 @@ static dt_status build(dt_model *model, dt_plan *plan, const dt_yaml *layers) {
     DT_TRY(plan_head(model, plan));
     if (spec->training && !spec->adjoint && model->sequence.keeps_output && !model->sequence.head)
         DT_TRY(dt_plan_memory(plan, &model->dy, model->outputs));
-    if (spec->clip > 0) {
+    if (spec->clips) {
         DT_TRY(dt_plan_memory(plan, &model->squares, sizeof(double) / sizeof *model->squares));
         DT_TRY(dt_plan_memory(plan, &model->factors, 1));
     }
@@ -298,7 +298,7 @@ static void backward_clipped(const dt_model *model, dt_pass pass, const dt_real 
     pass.squares = (double *)(void *)model->squares;
     memset(pass.squares, 0, (size_t)pass.rows * sizeof *pass.squares);
     dt_sequence_backward(&model->sequence, &pass, x, dy, false);
-    dt_per_sample_factors(model->factors, pass.squares, pass.rows, model->spec.clip);
+    dt_per_sample_factors(model->factors, pass.squares, pass.rows, pass.clip);
     pass.squares = NULL;
     dt_sequence_sum_samples(&model->sequence, &pass, model->factors);
 }
@@ -323,7 +323,7 @@ void dt_model_train(dt_model *model, dt_pass pass, const dt_batch *batch, dt_tal
         dt_loss_run(&model->loss, model->kernels, dy, batch, model->outputs, true, tally);
         dt_trace_end(model->trace, began, 0);
     }
-    if (model->spec.clip > 0)
+    if (model->spec.clips)
         backward_clipped(model, pass, batch->x, dy);
     else
         dt_sequence_backward(&model->sequence, &pass, batch->x, dy, false);

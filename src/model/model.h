@@ -49,9 +49,9 @@ typedef struct dt_model_spec {
     /* With `training`: the gradients are those of the inputs of a model at work (dt_model_backward), where nothing is
      * dropped and batch_norm has its running statistics. The outputs are there as a whole. */
     bool adjoint;
-    /* Not 0, with `training`: the gradient is the sum of those of the samples, each clipped to this norm
-     * (per_sample.h). What cannot be clipped that way is refused by name. */
-    double clip;
+    /* With `training`: gradients are clipped sample by sample (pass->clip, per_sample.h). What cannot be clipped that
+     * way is refused by name. */
+    bool clips;
     bool bf16; /* products multiply bfloat16 numbers, of pass->weights16 and of activations rounded to them */
     /* Not 0: samples are token sequences of up to so many positions, computed one position at a time
      * (dt_pass.position). `input` is then [1]. Fails for models that look at positions behind the present one. Products
@@ -88,8 +88,9 @@ typedef struct dt_pass {
     const dt_real *dstate_out;
     dt_real *dstate_in;
     int64_t state_stride; /* of a row: dt_model_state_width; set by the model */
-    double
-        *squares; /* [rows]: on a way back that finds each sample's norm, where they are added up; set by the model */
+    double clip; /* of a model planned with `clips`: each sample's gradient is of at most this norm in their sum */
+    /* [rows]: on a way back that finds each sample's norm, where its square is added up; set by the model */
+    double *squares;
     /* Called on the way back, where not NULL: the gradients from element `begin` of the arena on are final. */
     void (*ready)(void *context, size_t begin);
     void *ready_context;

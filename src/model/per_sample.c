@@ -46,7 +46,7 @@ static dt_status place(dt_layer *layer, dt_plan *plan, dt_per_sample *own) {
 }
 
 dt_status dt_per_sample_plan(dt_layer *layer, dt_plan *plan) {
-    if (plan->spec->clip == 0) return dt_ok();
+    if (!plan->spec->clips) return dt_ok();
     bool trained = dt_layer_is_trained(layer);
     if (trained || layer->kind->mixes) DT_TRY(refuse(layer));
     if (!trained) return dt_ok();

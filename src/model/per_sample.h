@@ -25,7 +25,7 @@ typedef struct dt_per_sample {
 } dt_per_sample;
 
 /* After the kind's plan: what the layer will need, or a refusal of what cannot be clipped sample by sample. Nothing
- * where spec.clip is 0. */
+ * where spec.clips is false. */
 dt_status dt_per_sample_plan(dt_layer *layer, dt_plan *plan);
 
 /* The way back of a layer with pass->squares: what there is to know for dt_per_sample_sum is kept. */

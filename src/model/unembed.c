@@ -52,8 +52,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     DT_TRY(plan_table(layer, plan, width));
     DT_TRY(dt_linear_plan(linear, plan, layer, 0, is_tied(layer), positions));
     if (config->bias) DT_TRY(dt_plan_param(plan, layer, "b", &(dt_shape){1, {linear->out}}, 0));
-    if (dt_plan_spec(plan)->clip > 0)
-        DT_TRY(dt_plan_workspace(plan, layer, dt_linear_norms_workspace(linear, positions)));
+    if (dt_plan_spec(plan)->clips) DT_TRY(dt_plan_workspace(plan, layer, dt_linear_norms_workspace(linear, positions)));
     dt_plan_along(layer, linear->out);
     layer->flops = 2.0 * (double)positions * (double)width * (double)linear->out;
     layer->chunkable = true;

@@ -3,6 +3,8 @@
  *
  * Decisions that depend on a clock or a signal (stop, checkpoint, evaluate) are raised with the gradient, so all ranks
  * learn of them in the same step and none has to ask. */
+#include <string.h>
+
 #include "base/stop.h"
 #include "step.h"
 
@@ -21,26 +23,43 @@ void dt_step_clear(dt_step *step, dt_trainee *trainee) {
     dt_reduce_begin(trainee->reducer);
 }
 
+/* Samples of this step, which is the position's batch or, of private ones, what was drawn. */
+static int64_t rows_of(const dt_step *step, const dt_trainee *trainee) {
+    return trainee->privacy ? trainee->privacy->rows : step->rows;
+}
+
 /* Whether no other shard of this rank that has samples follows: the first ones have more. */
-static bool is_last(const dt_step *step, int64_t shard) {
+static bool is_last(const dt_step *step, const dt_trainee *trainee, int64_t shard) {
     int64_t offset, count = 0;
-    if (shard + 1 < step->end_shard) dt_shard_range(step->rows, step->course->shards, shard + 1, &offset, &count);
+    if (shard + 1 < step->end_shard)
+        dt_shard_range(rows_of(step, trainee), step->course->shards, shard + 1, &offset, &count);
     return count == 0;
 }
 
 /* Samples [offset, offset + rows) of the batch, as input. */
 static void gather_rows(const dt_step *step, dt_trainee *trainee, int64_t offset, int64_t rows) {
-    dt_sampler_indices(&step->order, step->at.sample + offset, rows, trainee->index);
+    if (trainee->privacy)
+        memcpy(trainee->index, trainee->privacy->chosen + offset, (size_t)rows * sizeof *trainee->index);
+    else
+        dt_sampler_indices(&step->order, step->at.sample + offset, rows, trainee->index);
     trainee->batch.first = (uint64_t)offset;
     dt_source_fetch(&step->data->train, trainee->kernels, &step->data->scales, &step->augment, trainee->index, rows,
                     &trainee->batch);
     dt_run_clock_spend(step->clock, DT_PHASE_INPUT);
 }
 
+/* Of a shard of `count` samples, how many are computed at once: where they are drawn it may be larger than planned for.
+ */
+static int64_t at_once_of(const dt_step *step, const dt_trainee *trainee, int64_t count) {
+    int64_t micro_batch = step->session->recipe->train.micro_batch;
+    return trainee->privacy ? trainee->rows_at_once : micro_batch > 0 ? micro_batch : count;
+}
+
 void dt_step_shard(dt_step *step, dt_trainee *trainee, int64_t shard) {
     const dt_recipe *recipe = step->session->recipe;
     int64_t offset, count;
-    dt_shard_range(step->rows, step->course->shards, shard, &offset, &count);
+    dt_tally unseen = {0}; /* losses of private samples are nobody's */
+    dt_shard_range(rows_of(step, trainee), step->course->shards, shard, &offset, &count);
     if (count == 0) return;
     dt_pass pass = {.kernels = trainee->kernels,
                     .training = true,
@@ -51,16 +70,18 @@ void dt_step_shard(dt_step *step, dt_trainee *trainee, int64_t shard) {
                     .grads = dt_reduce_next(trainee->reducer),
                     .ready_context = trainee->reducer};
     pass.grads_in_parts = dt_reduce_in_parts(trainee->reducer, &pass.grads_kept);
-    int64_t at_once = recipe->train.micro_batch > 0 ? recipe->train.micro_batch : count;
+    if (trainee->privacy) pass.clip = trainee->privacy->clip;
+    int64_t at_once = at_once_of(step, trainee, count);
     for (int64_t done = 0; done < count; done += at_once) {
         int64_t rows = count - done < at_once ? count - done : at_once;
         gather_rows(step, trainee, offset + done, rows);
         pass.accumulate = done > 0;
         dt_recurrent_state_pass(&trainee->recurrent_state, &pass, offset + done, trainee->batch.fresh);
-        if (done + rows == count) pass.ready = is_last(step, shard) ? last_gradient_ready : gradient_ready;
-        dt_model_train(trainee->model, pass, &trainee->batch, &step->ledger->local);
+        if (done + rows == count) pass.ready = is_last(step, trainee, shard) ? last_gradient_ready : gradient_ready;
+        dt_model_train(trainee->model, pass, &trainee->batch, trainee->privacy ? &unseen : &step->ledger->local);
         dt_run_clock_spend(step->clock, DT_PHASE_COMPUTE);
     }
+    step->ledger->local.not_finite += unseen.not_finite;
     dt_reduce_add(trainee->reducer);
 }
 

@@ -49,7 +49,12 @@ static dt_status describe(const dt_step *step, dt_trainee *trainee) {
     bool loss = step->ledger->local.not_finite > 0;
     const char *tensor = dt_reduce_not_finite(trainee->reducer);
     dt_status status = dt_ok();
-    if (loss || tensor) {
+    if (trainee->privacy && (loss || tensor))
+        status = dt_fail(DT_ERR_DIVERGED,
+                         "step %lld: the gradient is no longer a number; in which samples is not told of private ones. "
+                         "Lower optimizer.lr",
+                         (long long)step->at.step);
+    else if (loss || tensor) {
         char cause[300];
         int64_t from = 0, to = 0;
         look_for_cause(step, trainee, &from, &to, cause, sizeof cause);

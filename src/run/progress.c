@@ -17,8 +17,10 @@
 #define LOG_LINES 300
 
 void dt_progress_begin(dt_progress *progress, const dt_session *session, const dt_run_data *data,
-                       const dt_course *course, const dt_ledger *ledger, const dt_run_clock *clock) {
-    *progress = (dt_progress){.session = session, .data = data, .course = course, .ledger = ledger, .clock = clock};
+                       const dt_course *course, const dt_ledger *ledger, const dt_run_clock *clock,
+                       const dt_privacy *privacy) {
+    *progress = (dt_progress){
+        .session = session, .data = data, .course = course, .ledger = ledger, .clock = clock, .privacy = privacy};
     progress->loss = (double)NAN;
 }
 
@@ -139,20 +141,29 @@ static const char *judge_prefix(const dt_progress *p) {
     return p->data->judge == DT_SPLIT_VALIDATION ? "validation_" : "test_";
 }
 
+/* What there is to say of how well it learns: of a private run, whose losses are nobody's, what it has spent. */
+static const char *loss_text(const dt_progress *p, double loss, char out[48]) {
+    if (p->privacy->recipe)
+        snprintf(out, 48, "epsilon %.4g", dt_privacy_epsilon(p->privacy));
+    else
+        snprintf(out, 48, "loss %.4f", loss);
+    return out;
+}
+
 void dt_progress_live(dt_progress *progress) {
     const dt_progress *p = progress;
     if (!p->session->options->live || !p->session->first) return;
     double now = dt_clock_now();
     if (now - p->shown < 0.1) return;
     progress->shown = now;
-    char text[512] = "", left[32], where[96], saved[32];
+    char text[512] = "", left[32], where[96], saved[32], words[48];
     const char *unit;
     double shown = shown_rate(p, dt_run_clock_rate(p->clock), &unit);
     duration_text(seconds_left(p), left);
     /* the loss of this rank's samples since the last record stands in for the run's */
     double loss = p->ledger->local.samples > 0 ? dt_tally_loss(&p->ledger->local) : p->loss;
-    dt_append(text, sizeof text, "%s  loss %.4f  %.0f %s  %s left", where_text(p, "  ", where), loss, shown, unit,
-              left);
+    dt_append(text, sizeof text, "%s  %s  %.0f %s  %s left", where_text(p, "  ", where), loss_text(p, loss, words),
+              shown, unit, left);
     if (p->clock->checkpointed > p->clock->started) {
         duration_text(now - p->clock->checkpointed, saved);
         dt_append(text, sizeof text, "  saved %s ago", saved);
@@ -174,7 +185,7 @@ static bool take_log_turn(dt_progress *p) {
 }
 
 dt_status dt_progress_record(dt_progress *p, const dt_tally *tally, double rate, double grad_norm) {
-    if (tally->samples == 0) return dt_ok();
+    if (tally->samples == 0 && !p->privacy->recipe) return dt_ok();
     dt_interval figures;
     p->loss = dt_tally_loss(tally);
     DT_TRY(take_interval(p, &figures));
@@ -189,14 +200,22 @@ dt_status dt_progress_record(dt_progress *p, const dt_tally *tally, double rate,
     figures.tokens_per_s = figures.samples_per_s * (tokens > 0 ? (double)tokens : (double)NAN);
     figures.perplexity = dt_perplexity(tally, &p->data->train);
     dt_records_interval(&p->records, &figures);
+    if (p->privacy->recipe) dt_records_privacy(&p->records, figures.step, dt_privacy_epsilon(p->privacy));
     const char *unit;
-    char where[96], left[32];
+    char where[96], left[32], words[48];
     double shown = shown_rate(p, figures.samples_per_s, &unit);
     duration_text(seconds_left(p), left);
     if (!p->session->options->live && take_log_turn(p))
-        dt_log_info("%s loss %.4f lr %.3g %s %.3g %s %.0f left %s", where_text(p, " ", where), p->loss, rate,
-                    p->rounds ? "change" : "grad_norm", grad_norm, unit, shown, left);
+        dt_log_info("%s %s lr %.3g %s %.3g %s %.0f left %s", where_text(p, " ", where), loss_text(p, p->loss, words),
+                    rate, p->rounds ? "change" : "grad_norm", grad_norm, unit, shown, left);
     return dt_ok();
+}
+
+/* " epsilon=2.57 delta=1e-05", and whether that is true. */
+static void epsilon_text(const dt_progress *p, char out[DT_FIGURES]) {
+    const dt_recipe_privacy *privacy = p->privacy->recipe;
+    snprintf(out, DT_FIGURES, " epsilon=%.6g delta=%g%s", dt_privacy_epsilon(p->privacy), privacy->delta,
+             privacy->reproducible_noise >= 0 ? " noise=reproducible" : "");
 }
 
 void dt_progress_evaluated(dt_progress *p) {
@@ -208,7 +227,10 @@ void dt_progress_evaluated(dt_progress *p) {
     if (!dt_records_evaluated(&p->records, ledger->position.step)) dt_records_evaluation(&p->records, &figures);
     char trained[DT_FIGURES] = "", tested[DT_FIGURES] = "", elapsed[32], all[32], where[96];
     dt_loss loss = (dt_loss)p->session->recipe->loss.kind;
-    dt_tally_text(trained, sizeof trained, "train_", train, loss, &p->data->train, false);
+    if (p->privacy->recipe)
+        epsilon_text(p, trained);
+    else
+        dt_tally_text(trained, sizeof trained, "train_", train, loss, &p->data->train, false);
     if (p->data->has_test)
         dt_tally_text(tested, sizeof tested, judge_prefix(p), &ledger->test, loss, &p->data->test, true);
     duration_text(seconds_so_far(p), elapsed);
@@ -235,7 +257,10 @@ void dt_progress_last_line(const dt_progress *p, dt_outcome outcome, const char 
     if (p->session->recipe->train.audit > 0)
         snprintf(audits, sizeof audits, " audits=%lld audit_seconds=%.3f", (long long)p->clock->audits,
                  p->clock->audit_seconds);
-    dt_loss_text(trained, sizeof trained, "train_", ledger->epoch.samples > 0 ? &ledger->epoch : &ledger->last);
+    if (p->privacy->recipe)
+        epsilon_text(p, trained);
+    else
+        dt_loss_text(trained, sizeof trained, "train_", ledger->epoch.samples > 0 ? &ledger->epoch : &ledger->last);
     if (p->rounds)
         snprintf(passes, sizeof passes, "rounds=%lld sites=%lld bytes=%llu", (long long)ledger->position.step,
                  (long long)p->rounds->sites, (unsigned long long)p->rounds->bytes);

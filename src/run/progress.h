@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "course.h"
 #include "ledger.h"
+#include "privacy.h"
 #include "records.h"
 #include "run_data.h"
 #include "session.h"
@@ -26,6 +27,7 @@ typedef struct dt_progress {
     const dt_ledger *ledger;
     const dt_run_clock *clock;
     const dt_round_figures *rounds; /* NULL: there are none */
+    const dt_privacy *privacy;
     dt_records records;
     /* up to the last record */
     double phases[DT_PHASE_COUNT], loop_seconds;
@@ -37,7 +39,8 @@ typedef struct dt_progress {
 } dt_progress;
 
 void dt_progress_begin(dt_progress *progress, const dt_session *session, const dt_run_data *data,
-                       const dt_course *course, const dt_ledger *ledger, const dt_run_clock *clock);
+                       const dt_course *course, const dt_ledger *ledger, const dt_run_clock *clock,
+                       const dt_privacy *privacy);
 /* Rank 0 with a terminal: refreshes the live line, at most ten times a second. */
 void dt_progress_live(dt_progress *progress);
 /* Collective. A row of metrics and a line, for the steps since the last one, of which this is the tally. */

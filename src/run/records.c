@@ -34,14 +34,15 @@ static const char *const validated_columns[] = {"step",
 static const char *const late_columns[] = {"step", "rank", "busy", "busy_mean", NULL};
 
 static const char *const round_columns[] = {"step", "sites", "took_part", "bytes", "change", NULL};
+static const char *const privacy_columns[] = {"step", "epsilon", NULL};
 static const char *const site_columns[] = {"step", "site", "samples", "loss", "accuracy", "took_part", NULL};
 
-enum { SERIES_TRAIN, SERIES_EPOCH, SERIES_LATE, SERIES_CHAIN, SERIES_COUNT };
+enum { SERIES_TRAIN, SERIES_EPOCH, SERIES_LATE, SERIES_CHAIN, SERIES_PRIVACY, SERIES_COUNT };
 enum { SERIES_ROUND = SERIES_COUNT, SERIES_SITE, SERIES_ALL }; /* of runs of sites alone */
 #define SERIES(epoch)                                                                                                  \
     {                                                                                                                  \
         {"train", train_columns}, {"epoch", epoch}, {"late", late_columns}, {DT_LINK_SERIES, dt_link_columns},         \
-            {"round", round_columns}, {                                                                                \
+            {"privacy", privacy_columns}, {"round", round_columns}, {                                                  \
             "site", site_columns                                                                                       \
         }                                                                                                              \
     }
@@ -125,6 +126,10 @@ void dt_records_evaluation(dt_records *records, const dt_epoch_figures *f) {
                     f->test_accuracy, f->test_top5, f->test_mae,   f->test_perplexity, f->test_bits_per_char,
                     f->seconds};
     append(records, SERIES_EPOCH, row);
+}
+
+void dt_records_privacy(dt_records *records, double step, double epsilon) {
+    append(records, SERIES_PRIVACY, (double[]){step, epsilon});
 }
 
 void dt_records_link(dt_records *records, const dt_link *link) {

@@ -46,6 +46,8 @@ dt_status dt_records_open(dt_records *records, const char *directory, dt_split j
 /* Says how many rows were lost. */
 void dt_records_close(dt_records *records);
 /* A row that cannot be written is lost, and the run goes on. */
+/* What a private run has spent. */
+void dt_records_privacy(dt_records *records, double step, double epsilon);
 void dt_records_link(dt_records *records, const dt_link *link);
 void dt_records_round(dt_records *records, const dt_round_row *row);
 void dt_records_site(dt_records *records, const dt_site_row *row);

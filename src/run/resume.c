@@ -56,30 +56,31 @@ dt_status dt_resume_choose(const dt_session *session, dt_start *start) {
 }
 
 /* Whether the run's data is that of the checkpoint, and its position one of this data. */
-static dt_status compare_data(const dt_run_data *data, const char *file, const dt_checkpoint_head *head,
-                              const char *path) {
+static dt_status compare_data(const dt_run_data *data, const dt_identity *identity, const char *file,
+                              const dt_checkpoint_head *head, const char *path) {
     if (head->data) {
         dt_identity stored;
         DT_TRY(dt_identity_parse(&stored, head->data, path));
-        DT_TRY(dt_identity_compare(&stored, &data->identity));
+        DT_TRY(dt_identity_compare(&stored, identity));
     }
     return dt_course_check(&data->train, file, &head->position);
 }
 
 /* *other: it is not, and is taken all the same. */
-static dt_status check_data(const dt_session *session, const dt_run_data *data, const dt_checkpoint_head *head,
-                            const char *path, bool *other) {
+static dt_status check_data(const dt_session *session, const dt_run_data *data, const dt_identity *identity,
+                            const dt_checkpoint_head *head, const char *path, bool *other) {
     const dt_recipe_data *wanted = &session->recipe->data;
-    dt_status status = compare_data(data, wanted->file, head, path);
+    dt_status status = compare_data(data, identity, wanted->file, head, path);
     *other = status.code == DT_ERR_INPUT && wanted->changed == DT_CHANGED_ACCEPT &&
              dt_recipe_allows(session->options->allowed, "data.changed");
     if (*other || status.code == DT_OK) return dt_ok();
     if (status.code != DT_ERR_INPUT) return status;
+    const char *key = session->recipe->privacy.clip > 0 ? ", or the key of its noise (--privacy-key) is another" : "";
     return dt_fail(
         DT_ERR_INPUT,
-        "%s: %s is other data than it was trained on: %s; give it back, or begin the epochs of the new data with "
+        "%s: %s is other data than it was trained on%s: %s; give it back, or begin the epochs of the new data with "
         "the weights there are: --set data.changed=accept",
-        path, wanted->file, status.message);
+        path, wanted->file, key, status.message);
 }
 
 /* What a checkpoint turned out to be. */
@@ -93,8 +94,11 @@ static dt_status check_head(const dt_run *run, const dt_checkpoint_head *head, c
     const dt_session *session = &run->session;
     dt_status status = dt_recipe_compare(head->recipe, run->snapshot.recipe, session->options->allowed);
     DT_TRY(dt_status_within(status, "%s", path));
+    bool open;
+    DT_TRY(dt_privacy_follows(&run->privacy, head, path, &open));
     found->older = !head->data;
-    return check_data(session, &run->data, head, path, &found->other);
+    const dt_identity *identity = open ? &run->privacy.open : &run->data.identity;
+    return check_data(session, &run->data, identity, head, path, &found->other);
 }
 
 /* The arrays, of a checkpoint that is this run's. */
@@ -115,6 +119,7 @@ static dt_status load(dt_run *run, const char *path, loaded *found) {
     uint64_t vocabulary = dt_vocabulary_hash(&run->data.vocabulary);
     DT_TRY(load_state(run, path, found));
     DT_TRY(dt_ledger_take(&run->ledger, run->snapshot.beside, path));
+    DT_TRY(dt_privacy_take(&run->privacy, run->snapshot.privacy, state->position.step, path));
     if (dt_vocabulary_hash(&run->data.vocabulary) != vocabulary)
         return dt_fail(DT_ERR_INPUT, "%s: the vocabulary of %s is another than the checkpoint's", path,
                        run->session.recipe->data.file);
@@ -171,6 +176,7 @@ dt_status dt_run_load(dt_run *run, const char *path) {
     DT_TRY(share_state(run));
     dt_scales_loaded(&run->data.scales, &session->recipe->data);
     dt_course_plan(&run->course, session->recipe, &run->data.train, &run->ledger.position);
+    if (run->privacy.recipe) dt_reduce_forget(run->trainee.reducer); /* exponents are this recipe's */
     run->snapshot.step = run->ledger.position.step;
     if (session->first) say_loaded(run, path, &found);
     return dt_ok();

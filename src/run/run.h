@@ -5,6 +5,7 @@
 
 #include "chain.h"
 #include "limit.h"
+#include "privacy.h"
 #include "profile.h"
 #include "progress.h"
 #include "replicas.h"
@@ -27,6 +28,7 @@ typedef struct dt_run {
     dt_session session;        /* ranks, directory, options */
     dt_run_data data;          /* what is learned from */
     dt_trainee trainee;        /* what learns */
+    dt_privacy privacy;        /* what is told of it, if that is bounded */
     dt_course course;          /* how far */
     dt_ledger ledger;          /* what was done so far */
     dt_run_clock clock;        /* and what it took */

@@ -42,6 +42,8 @@ void dt_snapshot_describe(dt_snapshot *snapshot, const dt_session *session, dt_r
     extras += dt_recurrent_state_extras(&trainee->recurrent_state, out + extras);
     beside += dt_ranges_beside(&data->train, &data->scales, snapshot->beside + beside);
     beside += dt_scales_beside(&session->recipe->data, &data->scales, snapshot->beside + beside);
+    snapshot->privacy = snapshot->beside + beside;
+    if (trainee->privacy) beside += dt_privacy_put(trainee->privacy, snapshot->privacy);
     const dt_classes *classes = &data->classes;
     if (classes->names)
         snapshot->beside[beside++].array = (dt_extra){"class_names", DT_U8, classes->names_bytes, classes->names};

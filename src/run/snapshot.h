@@ -16,7 +16,9 @@ typedef struct dt_snapshot {
     char *recipe; /* with every field written out, as stored */
     dt_section sections[1 + DT_MAX_SLOTS];
     dt_extra extras[24];
-    dt_beside beside[DT_LEDGER_BESIDE + DT_LEDGER_EXTRAS + DT_SCALES_EXTRAS + DT_RANGES_BESIDE + DT_ROUNDS_BESIDE + 1];
+    dt_beside beside[DT_LEDGER_BESIDE + DT_LEDGER_EXTRAS + DT_SCALES_EXTRAS + DT_RANGES_BESIDE + DT_ROUNDS_BESIDE +
+                     DT_PRIVACY_BESIDE + 1];
+    dt_beside *privacy;      /* of these, where it is private */
     dt_state state;          /* views into the parts of the run */
     int64_t step;            /* of the newest checkpoint that counts; -1: there is none */
     int64_t published;       /* by this process */

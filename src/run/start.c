@@ -45,9 +45,12 @@ static dt_status settle_start(dt_run *run, dt_start *start) {
     DT_TRY(dt_resume_choose(session, start));
     DT_TRY(dt_arithmetic_open(session, &run->trainee.kernels));
     bool goes_on = start->path[0] != '\0';
+    DT_TRY(dt_privacy_open(&run->privacy, session, data, goes_on));
+    if (run->privacy.recipe) run->trainee.privacy = &run->privacy;
     if (!goes_on) DT_TRY(dt_scales_compute(&data->scales, &session->ranks, &data->train, wanted));
     DT_TRY(settle_shards(&run->course, session, start->shards));
     dt_course_plan(&run->course, session->recipe, &data->train, &run->ledger.position);
+    DT_TRY(dt_privacy_plan(&run->privacy, session, &run->course));
     return goes_on ? dt_classes_open(&data->classes, &session->ranks, start->path) : dt_ok();
 }
 
@@ -69,6 +72,8 @@ static dt_status plan_trainee(dt_run *run, bool goes_on) {
     DT_TRY(dt_session_agree(session, dt_trainee_plan_model(trainee, session, &run->data, &run->course, &plan)));
     if (session->first) dt_run_data_tell_targets(&run->data);
     dt_status resolved = dt_snapshot_resolve(&run->snapshot, session->recipe, trainee->model, run->course.shards);
+    if (resolved.code == DT_OK)
+        resolved = dt_privacy_settle(&run->privacy, session, &run->data, trainee->model, &run->course);
     DT_TRY(dt_session_agree(session, resolved));
     bool rounds = dt_recipe_sites_of(session->recipe) > 0;
     DT_TRY(rounds ? dt_rounds_open(run)
@@ -109,6 +114,8 @@ static dt_status open_run(dt_run *run) {
     DT_TRY(settle_start(run, &start));
     DT_TRY(plan_trainee(run, start.path[0] != '\0'));
     if (start.path[0]) DT_TRY(go_on(run, start.path));
+    DT_TRY(dt_privacy_bound(&run->privacy, &run->course, &run->ledger.position));
+    dt_privacy_warn(session, &run->data);
     dt_trainee_round_weights(&run->trainee);
     run->course.first_step = run->ledger.position.step;
     DT_TRY(dt_session_agree(session, session->first ? open_records(run) : dt_ok()));
@@ -123,7 +130,8 @@ static void begin(dt_run *run, dt_comm *comm, dt_recipe *recipe, const dt_train_
     memset(run, 0, sizeof *run);
     dt_run_clock_begin(&run->clock);
     dt_session_begin(&run->session, comm, recipe, options);
-    dt_progress_begin(&run->progress, &run->session, &run->data, &run->course, &run->ledger, &run->clock);
+    dt_progress_begin(&run->progress, &run->session, &run->data, &run->course, &run->ledger, &run->clock,
+                      &run->privacy);
     run->snapshot.step = -1;
     run->ended = "signal"; /* unless the loop is left for another reason */
 }
@@ -158,6 +166,7 @@ void dt_run_close(dt_run *run) {
     dt_records_close(&run->progress.records);
     dt_rounds_close(run->rounds);
     dt_trainee_close(&run->trainee);
+    dt_privacy_close(&run->privacy);
     dt_run_data_close(&run->data);
     dt_snapshot_close(&run->snapshot);
     dt_session_close(&run->session);

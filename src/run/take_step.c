@@ -27,6 +27,9 @@ static dt_status compute_gradient(dt_step *step, dt_trainee *trainee) {
 
 dt_status dt_step_take(dt_step *step, dt_trainee *trainee, bool *again) {
     bool skip = dt_ledger_skips(step->ledger, step->at.step);
+    if (trainee->privacy)
+        DT_TRY(
+            dt_privacy_begin(trainee->privacy, step->course, step->at.step, trainee->weights, trainee->table->total));
     if (skip)
         dt_step_clear(step, trainee);
     else
@@ -41,6 +44,7 @@ dt_status dt_step_take(dt_step *step, dt_trainee *trainee, bool *again) {
         dt_step_pass_over(step, trainee);
     else
         dt_step_update(step, trainee);
+    if (trainee->privacy) DT_TRY(dt_privacy_end(trainee->privacy));
     dt_step_end(step, trainee, skip);
     return dt_ok();
 }

@@ -19,7 +19,10 @@ static dt_status finished_already(dt_run *run) {
     dt_ledger *ledger = &run->ledger;
     int64_t steps = ledger->position.step - ledger->position.origin;
     char more[128];
-    if (run->rounds && !dt_run_is_out_of_patience(run))
+    if (run->privacy.limits)
+        snprintf(more, sizeof more, "its privacy budget is spent: another step is above privacy.max_epsilon, %g",
+                 run->privacy.recipe->max_epsilon);
+    else if (run->rounds && !dt_run_is_out_of_patience(run))
         snprintf(more, sizeof more, "for more, raise sites.rounds, now %lld (--set sites.rounds=%lld)",
                  (long long)run->course.total_steps, (long long)(2 * run->course.total_steps));
     else if (dt_run_is_out_of_patience(run))

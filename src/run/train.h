@@ -12,6 +12,7 @@ typedef struct dt_train_options {
     const char *run;            /* run directory; NULL: the recipe's */
     const char *resume;         /* "auto", "never", or a checkpoint file */
     const char *const *allowed; /* recipe keys that may differ from the checkpoint's; NULL-terminated */
+    const char *privacy_key;    /* file with the secret of a private run's noise; NULL: the run's own */
     const char *trace;          /* file for a trace of all ranks' spans (Trace Event Format); NULL: none */
     /* Writes what shows the run in `directory` to its user, on rank 0, as often as report.every says; NULL: nothing
      * does. */

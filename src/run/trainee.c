@@ -19,6 +19,7 @@ static dt_status create_model(dt_trainee *trainee, const dt_session *session, co
     dt_model_spec spec = dt_model_spec_of(source, recipe, trainee->rows_at_once, true);
     spec.memory = plan->memory;
     spec.least_rows = pieces.least;
+    spec.clips = trainee->privacy != NULL;
     spec.least_where = pieces.where;
     spec.least_remedy = pieces.remedy;
     dt_status status = dt_model_create(&trainee->model, recipe->layers, &recipe->loss, &spec, trainee->kernels);
@@ -54,7 +55,8 @@ static dt_status check_audit(const dt_recipe *recipe, const dt_course *course, c
 dt_status dt_trainee_plan_model(dt_trainee *trainee, const dt_session *session, dt_run_data *data,
                                 const dt_course *course, const dt_trainee_plan *plan) {
     const dt_recipe *recipe = session->recipe;
-    trainee->rows_at_once = dt_rows_at_once(recipe, course->shards, data->train.samples);
+    trainee->rows_at_once = trainee->privacy ? dt_privacy_rows_at_once(recipe, course)
+                                             : dt_rows_at_once(recipe, course->shards, data->train.samples);
     DT_TRY(create_model(trainee, session, &data->train, course, plan));
     trainee->table = dt_model_table(trainee->model);
     DT_TRY(check_audit(recipe, course, trainee->model));
@@ -88,6 +90,7 @@ dt_status dt_trainee_share(dt_trainee *trainee, const dt_session *session, const
     dt_work work = dt_trainee_work(trainee, session, course);
     DT_TRY(dt_reduce_create(&trainee->reducer, node, trainee->kernels, &optimizer->table, &work));
     if (work.checked) DT_TRY(dt_crosscheck_open(&trainee->crosscheck, trainee->reducer, node));
+    if (trainee->privacy) dt_reduce_disturb(trainee->reducer, dt_privacy_disturb, trainee->privacy);
     if (dt_node_rank(node) == 0) dt_model_init(trainee->model, trainee->weights, (uint64_t)recipe->seed);
     dt_node_meet(node);
     return dt_ok();

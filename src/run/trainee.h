@@ -9,6 +9,7 @@
 #include "course.h"
 #include "model/model.h"
 #include "optim/optim.h"
+#include "privacy.h"
 #include "recurrent_state.h"
 #include "run_data.h"
 #include "session.h"
@@ -27,8 +28,9 @@ typedef struct dt_trainee {
     dt_crosscheck *crosscheck; /* of train.audit; NULL: nothing is computed again */
     double *squares;           /* of the gradient, a sum for each block of DT_TABLE_BLOCK elements */
     dt_recurrent_state recurrent_state;
-    dt_batch batch; /* [rows_at_once] */
-    int64_t *index; /* [rows_at_once] */
+    dt_privacy *privacy; /* the run's; NULL: its steps are not private */
+    dt_batch batch;      /* [rows_at_once] */
+    int64_t *index;      /* [rows_at_once] */
     int64_t rows_at_once;
     double grad_norm, rate; /* of the last step that measured them */
     int64_t begun;          /* the step its moments began at */

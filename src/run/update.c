@@ -76,13 +76,15 @@ static double gradient_norm(slice_work *work, int64_t targets) {
 
 void dt_step_update(dt_step *step, dt_trainee *trainee) {
     const dt_recipe *recipe = step->session->recipe;
-    int64_t origin = step->at.origin, targets = step->rows * step->data->train.targets.counted;
+    /* What drawn batches are divided by is the size that is expected of them. */
+    int64_t origin = step->at.origin, rows = trainee->privacy ? step->course->batch : step->rows;
+    int64_t targets = rows * step->data->train.targets.counted;
     trainee->rate = dt_schedule_rate(&recipe->schedule, recipe->optimizer.lr, step->at.step - origin,
                                      step->course->total_steps - origin);
     slice_work work = {.trainee = trainee};
     dt_reduce_slice(trainee->reducer, &work.begin, &work.end);
     if (recipe->optimizer.clip_norm > 0 || step->measures) trainee->grad_norm = gradient_norm(&work, targets);
-    work.step = dt_optimizer_begin(&trainee->optimizer, step->at.step - trainee->begun, step->rows, targets,
+    work.step = dt_optimizer_begin(&trainee->optimizer, step->at.step - trainee->begun, rows, targets,
                                    trainee->grad_norm, trainee->rate);
     if (trainee->optimizer.rule->measures > 0) {
         over_slice(&work, measure_tensors);

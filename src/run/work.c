@@ -10,7 +10,9 @@ dt_work dt_trainee_work(const dt_trainee *trainee, const dt_session *session, co
                     .wire = (dt_wire)session->recipe->reduce.wire,
                     .parts = {.kept = -1},
                     .checked = train->audit > 0};
-    if (train->micro_batch == 0 || train->micro_batch >= rows)
+    work.fixed = trainee->privacy != NULL;
+    work.exponent = trainee->privacy ? trainee->privacy->exponent : 0;
+    if (!work.fixed && (train->micro_batch == 0 || train->micro_batch >= rows))
         dt_model_parts(trainee->model, &work.parts.most, &work.parts.kept);
     return work;
 }

@@ -55,6 +55,9 @@ dt_status dt_public_key_parse(dt_public_key *out, const char *text);
  * or ~/.config. */
 dt_status dt_site_key_path(char out[4096], const char *name, const char *given);
 
+/* NAME.key in dtrain/ of $XDG_CONFIG_HOME or ~/.config. */
+dt_status dt_site_key_place(char out[4096], const char *name);
+
 /* Writes it as a file that nobody else may read, whole or not at all, and never in the place of another one. */
 dt_status dt_site_key_write(const dt_site_key *key, const char *path);
 /* Refuses a file that others could have read, or that is another user's. To be closed. */

@@ -26,6 +26,10 @@ dt_status dt_site_key_path(char out[4096], const char *name, const char *given) 
         if (snprintf(out, 4096, "%s", named) < 4096) return dt_ok();
         return dt_fail(DT_ERR_USAGE, "%.60s…: the path is too long", named);
     }
+    return dt_site_key_place(out, name);
+}
+
+dt_status dt_site_key_place(char out[4096], const char *name) {
     const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
     int length = -1;
     if (config && *config == '/')
@@ -34,8 +38,7 @@ dt_status dt_site_key_path(char out[4096], const char *name, const char *given) 
         length = snprintf(out, 4096, "%s/.config/dtrain/%s.key", home, name);
     if (length > 0 && length < 4096) return dt_ok();
     return dt_fail(DT_ERR_USAGE,
-                   "no place for the key of site %s: neither $XDG_CONFIG_HOME nor $HOME names one; --key FILE does",
-                   name);
+                   "no place for the key %s: neither $XDG_CONFIG_HOME nor $HOME names one; --key FILE does", name);
 }
 
 /* ---- writing ---- */

@@ -199,6 +199,11 @@ START_TEST(a_number_outside_its_range_is_refused_and_one_at_its_edge_is_not) {
         {"sites.threshold", {"-1", "65"}, {"0", "64"}, "at least 0 and at most 64"},
         {"sites.proximal", {"-0.1"}, {"0", "7"}, "at least 0"},
         {"sites.local", {NULL}, {"x", "[\"*batch_norm*\", dense2]"}, ""},
+        {"privacy.clip", {"-1", "1e31"}, {"0", "0.1"}, "at least 0 and at most 1e+30"},
+        {"privacy.noise", {"-0.1", "1e7"}, {"0", "1.23"}, "at least 0 and at most 1000000"},
+        {"privacy.delta", {"0", "1"}, {"1e-5"}, "greater than 0 and less than 1"},
+        {"privacy.max_epsilon", {"-1", "1e7"}, {"0", "3"}, "at least 0 and at most 1000000"},
+        {"privacy.reproducible_noise", {"-2"}, {"-1", "0", "7"}, "at least -1"},
         {"compute.threads", {"0", "1025"}, {"1", "1024"}, "at least 1 and at most 1024"},
     };
     int seen = 0;

@@ -98,7 +98,7 @@ static const clip_case cases[] = {
 
 static const dt_recipe_loss squared = {DT_LOSS_MEAN_SQUARED_ERROR, 0};
 
-static dt_model_spec spec_of(const clip_case *c, int64_t rows, double clip) {
+static dt_model_spec spec_of(const clip_case *c, int64_t rows, bool clips) {
     return (dt_model_spec){.input = c->input,
                            .ids = c->ids ? IDS : 0,
                            .outputs = c->targets == VALUES                ? 0
@@ -110,11 +110,11 @@ static dt_model_spec spec_of(const clip_case *c, int64_t rows, double clip) {
                                                               : 3,
                            .rows = rows,
                            .training = true,
-                           .clip = clip};
+                           .clips = clips};
 }
 
-static dt_model *model_of(const clip_case *c, int64_t rows, double clip) {
-    dt_model_spec spec = spec_of(c, rows, clip);
+static dt_model *model_of(const clip_case *c, int64_t rows, bool clips) {
+    dt_model_spec spec = spec_of(c, rows, clips);
     dt_model *model;
     dt_status status = try_model(&model, c->layers, c->targets == VALUES ? &squared : &cross_entropy, &spec);
     ck_assert_msg(status.code == DT_OK, "%s: %s", c->layers, status.message);
@@ -130,7 +130,7 @@ typedef struct samples {
 /* The samples' sizes are a power of two apart, so that some gradients are large and some small. */
 static samples samples_of(const clip_case *c, const dt_model *model) {
     samples s = {.inputs = dt_shape_count(&c->input), .outputs = dt_model_outputs(model)};
-    s.targets = spec_of(c, 1, 0).targets;
+    s.targets = spec_of(c, 1, false).targets;
     s.x = reals((size_t)(ROWS * s.inputs), 5);
     s.values = reals((size_t)(ROWS * s.outputs), 6);
     for (int64_t i = 0; i < ROWS * s.inputs; i++)
@@ -143,7 +143,7 @@ static samples samples_of(const clip_case *c, const dt_model *model) {
 
 /* The gradient of samples [first, first + rows), added to what is there when `accumulate`. */
 static void train(dt_model *model, const samples *s, const dt_real *w, dt_real *gradient, int64_t first, int64_t rows,
-                  bool accumulate) {
+                  bool accumulate, double clip) {
     dt_batch batch = {.rows = rows,
                       .first = (uint64_t)first,
                       .x = s->x + first * s->inputs,
@@ -153,6 +153,7 @@ static void train(dt_model *model, const samples *s, const dt_real *w, dt_real *
     dt_pass pass = {.kernels = best_kernels(),
                     .training = true,
                     .accumulate = accumulate,
+                    .clip = clip,
                     .seed = 3,
                     .step = 9,
                     .weights = w,
@@ -179,13 +180,13 @@ typedef struct singles {
 } singles;
 
 static singles singles_of(const clip_case *c, const samples *s, const dt_real *w) {
-    dt_model *model = model_of(c, 1, 0);
+    dt_model *model = model_of(c, 1, false);
     const dt_table *table = dt_model_table(model);
     singles out = {.elements = dt_table_elements(table)};
     out.g = dt_alloc(ROWS * out.elements, sizeof *out.g);
     dt_real *gradient = dt_alloc(table->total, sizeof *gradient);
     for (int64_t r = 0; r < ROWS; r++) {
-        train(model, s, w, gradient, r, 1, false);
+        train(model, s, w, gradient, r, 1, false, 0);
         out.norm[r] = norm_of(table, gradient);
         double *to = out.g + (size_t)r * out.elements;
         for (int i = 0; i < table->count; i++)
@@ -217,17 +218,17 @@ static double *clipped_sum(const singles *all, double clip) {
 /* ---- tests ---- */
 
 static void compare(const clip_case *c, double share, int64_t at_once) {
-    dt_model *plain = model_of(c, 1, 0);
+    dt_model *plain = model_of(c, 1, false);
     samples s = samples_of(c, plain);
     dt_real *w = dt_alloc(dt_model_table(plain)->total, sizeof *w);
     dt_model_init(plain, w, 11);
     singles all = singles_of(c, &s, w);
     double clip = share * median(all.norm), *want = clipped_sum(&all, clip);
-    dt_model *model = model_of(c, at_once, clip);
+    dt_model *model = model_of(c, at_once, true);
     const dt_table *table = dt_model_table(model);
     dt_real *gradient = dt_alloc(table->total, sizeof *gradient);
     for (int64_t done = 0; done < ROWS; done += at_once)
-        train(model, &s, w, gradient, done, ROWS - done < at_once ? ROWS - done : at_once, done > 0);
+        train(model, &s, w, gradient, done, ROWS - done < at_once ? ROWS - done : at_once, done > 0, clip);
     expect_tensors_near(c->layers, table, gradient, want, TOLERANCE);
     dt_free(gradient);
     dt_free(want);
@@ -256,7 +257,7 @@ END_TEST
 
 static void expect_refusal(const char *layers, dt_shape input, bool ids, const char *words) {
     clip_case c = {layers, input, ids ? POSITIONS : A_CLASS, ids};
-    dt_model_spec spec = spec_of(&c, ROWS, 1);
+    dt_model_spec spec = spec_of(&c, ROWS, true);
     dt_model *model;
     dt_status status = try_model(&model, layers, &cross_entropy, &spec);
     ck_assert_int_eq(status.code, DT_ERR_INPUT);
