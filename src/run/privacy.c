@@ -111,8 +111,8 @@ static dt_status describe(dt_privacy *privacy, const dt_recipe *recipe, const dt
     for (const dt_field *field = dt_recipe_fields; complete && field->key; field++) {
         char value[DT_VALUE_TEXT];
         if (!(field->flags & DT_FIELD_ARITHMETIC) || strncmp(field->key, "optimizer.", 10) == 0 ||
-            strncmp(field->key, "schedule.", 9) == 0)
-            continue;
+            strncmp(field->key, "schedule.", 9) == 0 || dt_field_is_default(field, recipe))
+            continue; /* a field that a later version adds has its default in older recipes */
         dt_field_text(field, recipe, value);
         fprintf(stream, "%s: %s\n", field->key, value);
     }
@@ -211,9 +211,9 @@ dt_status dt_privacy_begin(dt_privacy *privacy, const dt_course *course, int64_t
                    (long long)step);
 }
 
-void dt_privacy_disturb(void *context, int32_t *words, size_t begin, size_t count) {
-    const dt_privacy *privacy = context;
-    dt_noise_add(privacy->noise, privacy->deviation, words, begin, count);
+void dt_privacy_disturb(void *privacy, int32_t *words, size_t begin, size_t count) {
+    const dt_privacy *own = privacy;
+    dt_noise_add(own->noise, own->deviation, words, begin, count);
 }
 
 dt_status dt_privacy_end(dt_privacy *privacy) {

@@ -45,10 +45,12 @@ END_TEST
 
 /* The definition, summed over a fine grid: A - 1 = E[ratio^order - 1]. */
 static double rdp_by_quadrature(double q, double sigma, double order) {
-    const double step = sigma / 2000;
+    const double step = sigma / 2000, first = -12 * sigma,
+                 last = order + 12 * sigma; /* the ratio is large at the order */
+    const int points = (int)((last - first) / step);
     double sum = 0;
-    for (double z = -12 * sigma; z < order + 12 * sigma; z += step) { /* where the ratio is large is at the order */
-        double density = exp(-z * z / (2 * sigma * sigma)) / (sqrt(2 * M_PI) * sigma);
+    for (int i = 0; i < points; i++) {
+        double z = first + i * step, density = exp(-z * z / (2 * sigma * sigma)) / (sqrt(2 * M_PI) * sigma);
         sum += density * expm1(order * log1p(q * expm1((2 * z - 1) / (2 * sigma * sigma)))) * step;
     }
     return log1p(sum) / (order - 1);

@@ -45,7 +45,7 @@ END_TEST
 
 /* The rounded Gaussian of deviation 2.5, in cells; and that of a large one, in cells of its quantiles. */
 START_TEST(noise_is_a_rounded_gaussian) {
-    enum { DRAWS = 1 << 20, CELLS = 21 };
+    enum { DRAWS = 1 << 20, CELLS = 21, MIDDLE = 10 };
     dt_noise *noise = noise_of(1, 7, "recipe", "weights");
     int32_t *words = dt_alloc(DRAWS, sizeof *words);
     for (int large = 0; large < 2; large++) {
@@ -54,13 +54,13 @@ START_TEST(noise_is_a_rounded_gaussian) {
         memset(words, 0, DRAWS * sizeof *words);
         dt_noise_add(noise, deviation, words, 0, DRAWS);
         for (int i = 0; i < DRAWS; i++) {
-            double cell = floor(words[i] / width + 0.5) + CELLS / 2;
+            double cell = floor(words[i] / width + 0.5) + MIDDLE;
             counts[(int)fmin(fmax(cell, 0), CELLS - 1)]++;
             squares += (double)words[i] * words[i];
         }
         for (int c = 0; c < CELLS; c++) {
-            double low = c == 0 ? -INFINITY : (c - CELLS / 2 - 0.5) * width,
-                   high = c == CELLS - 1 ? INFINITY : (c - CELLS / 2 + 0.5) * width;
+            double low = c == 0 ? -INFINITY : (c - MIDDLE - 0.5) * width,
+                   high = c == CELLS - 1 ? INFINITY : (c - MIDDLE + 0.5) * width;
             double want = DRAWS * 0.5 * (erf(high / deviation / M_SQRT2) - erf(low / deviation / M_SQRT2));
             chi += ((double)counts[c] - want) * ((double)counts[c] - want) / want;
         }
