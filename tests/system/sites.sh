@@ -161,8 +161,8 @@ rule nesterov "6 4 0.2 0 samples nesterov 0.7 0.8 0 false" --set sites.outer.kin
 rule fedadam "6 4 0.2 0 samples adam 0.1 0 0 false" --set sites.outer.kind=adam --set sites.outer.lr=0.1
 rule fedprox "6 4 0.2 0.5 samples sgd 1 0 0.7 false" --set sites.proximal=0.7 "${sgd[@]}"
 rule scaffold "6 4 0.2 0.5 samples sgd 1 0 0 true" --set sites.control=true "${sgd[@]}"
-rule i8 "40 4 0.2 0 samples sgd 1 0 0 false 0.02" --set sites.wire=i8 --set sites.rounds=40 # what is rounded off comes later
-rule i4 "40 4 0.2 0 samples sgd 1 0 0 false 0.1" --set sites.wire=i4 --set sites.rounds=40
+rule i8 "40 4 0.2 0 samples sgd 1 0 0 false 0.002" --set sites.wire=i8 --set sites.rounds=40 # what is rounded off comes later
+rule i4 "40 4 0.2 0 samples sgd 1 0 0 false 0.02" --set sites.wire=i4 --set sites.rounds=40
 
 # One site that sends a change after every step trains as a run without sites.
 run 1 train small.yaml --run alone --set data.file=small/site-1.h5 --set sites.count=1 --set sites.round=1 \
