@@ -101,7 +101,8 @@ dt_status dt_links_read(const char *run, dt_links *links) {
     char path[4096], *line = dt_alloc(LONGEST, 1);
     int fd = -1;
     FILE *file = NULL;
-    dt_status status = line ? dt_path_join(path, run, "metrics.jsonl") : dt_fail_memory("a line", LONGEST);
+    if (!line) return dt_fail_memory("a line", LONGEST);
+    dt_status status = dt_path_join(path, run, "metrics.jsonl");
     if (status.code == DT_OK) status = dt_file_open(path, &fd, NULL);
     if (status.code == DT_OK && !(file = fdopen(fd, "r"))) {
         status = dt_fail(DT_ERR_IO, "%s: %s", path, strerror(errno));
