@@ -12,7 +12,9 @@ dt_status dt_evaluate_test(const dt_session *session, const dt_run_data *data, c
     const int64_t step = ledger->position.step;
     dt_odd odd = {.samples = data->test.x_name};
     dt_session_note(session, DT_ACTIVITY_EVALUATE, step);
-    DT_TRY(dt_evaluate_split(&evaluator, &ledger->test, &odd));
+    dt_tally whole; /* of an evaluation that is left in its middle nothing is to be told */
+    DT_TRY(dt_evaluate_split(&evaluator, &whole, &odd));
+    ledger->test = whole;
     dt_session_note(session, DT_ACTIVITY_COMPUTE, step);
     bool told = ledger->test.not_finite == ledger->odd_samples;
     ledger->odd_samples = ledger->test.not_finite;

@@ -246,7 +246,9 @@ void dt_progress_evaluated(dt_progress *p) {
 void dt_progress_last_line(const dt_progress *p, dt_outcome outcome, const char *ended, const char *digest) {
     if (!p->session->first) return;
     const dt_ledger *ledger = p->ledger;
-    char trained[DT_FIGURES], test[DT_FIGURES] = "", skipped[48] = "", tokens[48] = "", audits[64] = "", passes[96];
+    const dt_tally *train = ledger->epoch.samples > 0 ? &ledger->epoch : &ledger->last;
+    char trained[DT_FIGURES] = "", test[DT_FIGURES] = "", skipped[48] = "", tokens[48] = "", audits[64] = "",
+         passes[96];
     if (ledger->test.samples > 0)
         dt_tally_text(test, sizeof test, judge_prefix(p), &ledger->test, (dt_loss)p->session->recipe->loss.kind,
                       &p->data->test, false);
@@ -259,8 +261,8 @@ void dt_progress_last_line(const dt_progress *p, dt_outcome outcome, const char 
                  p->clock->audit_seconds);
     if (p->privacy->recipe)
         epsilon_text(p, trained);
-    else
-        dt_loss_text(trained, sizeof trained, "train_", ledger->epoch.samples > 0 ? &ledger->epoch : &ledger->last);
+    else if (train->samples > 0)
+        dt_loss_text(trained, sizeof trained, "train_", train);
     if (p->rounds)
         snprintf(passes, sizeof passes, "rounds=%lld sites=%lld bytes=%llu", (long long)ledger->position.step,
                  (long long)p->rounds->sites, (unsigned long long)p->rounds->bytes);
