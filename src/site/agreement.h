@@ -4,13 +4,14 @@
  * which names a set, and then at most one proposal, which names a set or none (after Ben-Or 1983, whose coin is here
  * what has arrived meanwhile):
  *
- *   R1  The report of ballot 1 names the parts it has, once these are all that are expected, or its deadline has passed
- *       and they are enough.
- *   P   With reports of q members in a ballot: it proposes the set that q of them name. When no set can come to that
- * any more, or it has waited long, it proposes none. R   With proposals of q members: if one of them names a set, the
- * report of the next ballot names that one. If none does, it is free: see dt_agreement_next. D   A set is decided when
- * in one ballot q members propose it. Also when all n report it, where 2q - n = 1 or q = n. Who has decided signs
- * nothing more in this round.
+ * - R1: the report of ballot 1 names the parts it has, once these are all that are expected, or its deadline has passed
+ *   and they are enough.
+ * - P: with reports of q members in a ballot it proposes the set that q of them name. When no set can come to that any
+ *   more, or it has waited long, it proposes none.
+ * - R: with proposals of q members, if one of them names a set, the report of the next ballot names that one. If none
+ *   does, it is free: see dt_agreement_next.
+ * - D: a set is decided when in one ballot q members propose it. Also when all n report it, where 2q - n = 1 or q = n.
+ *   Who has decided signs nothing more in this round.
  *
  * Never two sets. (1) In a ballot one set at most is proposed, for a proposal stands on q reports, two times q members
  * have at least 2q - n >= 1 in common, and a member reports once. (2) Let S be decided in ballot b, by q proposals. Who

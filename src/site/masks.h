@@ -4,14 +4,14 @@
  * Four phases, in each of which every site sends one message that all can read; the set of those whose message counts
  * is agreed before the next (site/mailbox.h has how):
  *
- *   keys     two X25519 keys, made for this round: one to send shares to, one that masks come from
- *   shares   of b, which the own mask comes from, and of s, the secret key of the pairwise masks: one of each for every
- *            site, encrypted to it (XChaCha20-Poly1305). `threshold` of them give the secret back. BLAKE2b of each, by
- *            which whoever reads a share later knows it for what was dealt
- *   vector   y_i = x_i + PRG(b_i) + sum over j>i PRG(s_ij) - sum over j<i PRG(s_ij), of words, with j over those whose
- *            shares count, s_ij = X25519(s_i, s_j·G) and PRG = ChaCha20; the weight is four words more
- *   open     for each whose vector counts its share of b, for each that was lost after its shares its share of s, never
- *            both of one. With those of `threshold` sites everybody takes the masks from the sum
+ * - keys: two X25519 keys, made for this round: one to send shares to, one that masks come from.
+ * - shares: of the secret b of the own mask and of the secret key s of the pairwise masks, `threshold` of which give it
+ *   back: one of each for every site, encrypted to it (XChaCha20-Poly1305), and BLAKE2b of each, by which whoever reads
+ *   a share later knows it for what was dealt.
+ * - vector: y_i = x_i + PRG(b_i) + sum over j>i PRG(s_ij) - sum over j<i PRG(s_ij), of words, with j over those whose
+ *   shares count, s_ij = X25519(s_i, s_j·G) and PRG = ChaCha20; the weight is four words more.
+ * - open: for each whose vector counts, its share of b; for each that was lost after its shares, its share of s: never
+ *   both of one. With those of `threshold` sites everybody takes the masks from the sum.
  *
  * Who learns what. n sites take part, the threshold is t, m of them share with each other and with whoever carries the
  * messages all that they know; nobody can forge a signature.

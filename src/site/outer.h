@@ -1,10 +1,14 @@
 /* The outer rule: what the mean change of a round makes of the common weights. With d the mean change, in double and
  * rounded once an element:
- *   sgd       m = momentum m + d,  w += lr m          (FedAvg with lr 1 and no momentum: McMahan et al. 2017; FedAvgM)
- *   nesterov  m = momentum m + d,  w += lr (d + momentum m)                              (DiLoCo: Douillard et al.
- * 2023) adam      m = beta1 m + (1 - beta1) d,  v = beta2 v + (1 - beta2) d²,  w += lr m/(√v + eps) (FedAdam: Reddi et
- * al. 2021) A statistic, such as batch_norm's running mean, is no weight: it moves by d alone. Control variates move by
- * the share of all sites that took part: c += sites/all d (SCAFFOLD: Karimireddy et al. 2020). */
+ *
+ *   sgd       m = momentum m + d, w += lr m
+ *   nesterov  m = momentum m + d, w += lr (d + momentum m)
+ *   adam      m = beta1 m + (1 - beta1) d, v = beta2 v + (1 - beta2) d², w += lr m/(√v + eps)
+ *
+ * sgd with lr 1 and no momentum is FedAvg (McMahan et al. 2017), with momentum FedAvgM; nesterov is DiLoCo's (Douillard
+ * et al. 2023), adam FedAdam (Reddi et al. 2021). A statistic, such as batch_norm's running mean, is no weight: it
+ * moves by d alone. Control variates move by the share of all sites that took part: c += sites/all d (SCAFFOLD:
+ * Karimireddy et al. 2020). */
 #ifndef DTRAIN_OUTER_H
 #define DTRAIN_OUTER_H
 
