@@ -172,7 +172,6 @@ static dt_status begin_round(dt_run *run) {
     now->skipped = 0;
     if (dt_node_rank(run->session.node) == 0) atomic_store(r->told, 0);
     dt_node_meet(run->session.node);
-    now->weight = 0;
     now->round = (dt_round){.number = number,
                             .common = dt_state_digest(dt_snapshot_state(&run->snapshot, &run->ledger)),
                             .recipe = r->recipe_hash,
@@ -184,23 +183,12 @@ static dt_status begin_round(dt_run *run) {
     return r->exchange.begin(r->exchange.own, &now->round, r->robust.kind != DT_ROBUST_NONE);
 }
 
-/* Collective. A site whose others kept it waiting has trained the round before. */
-static dt_status recall_or_train(dt_run *run, int place) {
-    dt_rounds *r = run->rounds;
-    DT_TRY(dt_rounds_recall_trained(r, &run->session, &r->now.round, place, &r->now.weight));
-    if (r->now.weight == 0) return dt_rounds_train(run, place);
-    if (run->session.first)
-        dt_log_info("round %lld was trained before the run was started again", (long long)r->now.round.number);
-    const dt_change change = {.site = r->mine, .words = r->words, .weight = r->now.weight};
-    return r->exchange.add(r->exchange.own, &change);
-}
-
 /* This group's sites. */
 static dt_status train_sites(dt_run *run) {
     dt_rounds *r = run->rounds;
     for (int place = 0; place < r->chosen && !r->now.left; place++)
         if (r->now.group[place] == r->group && dt_rounds_has(r, r->now.site[place]))
-            DT_TRY(r->mine < 0 ? dt_rounds_train(run, place) : recall_or_train(run, place));
+            DT_TRY(dt_rounds_train(run, place));
     return dt_ok();
 }
 
@@ -313,7 +301,6 @@ static dt_status wait_for_others(dt_run *run, const dt_status *status, bool *lef
     *left = true;
     if (!dt_stop_requested) run->rounds->waits = true;
     if (run->session.first && !dt_stop_requested) dt_log_note("%s", status->message);
-    if (run->session.first) dt_rounds_keep_trained(run->rounds, &run->session, &run->rounds->now.round);
     return dt_ok();
 }
 

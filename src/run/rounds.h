@@ -65,7 +65,6 @@ typedef struct dt_round_now {
     int64_t skipped;  /* steps that were passed over */
     bool left;        /* a stop was asked for: what was trained of it is lost */
     dt_round round;   /* as the exchange knows it */
-    uint64_t weight;  /* of the change of this job's site */
 } dt_round_now;
 
 struct dt_rounds {
@@ -188,14 +187,6 @@ dt_status dt_rounds_note_middle(dt_run *run, int site, int64_t done);
 /* Whether a checkpoint was loaded that has the site in the middle of the present round: then the group works for it,
  * its trainee is as it was, and so many steps are made. 0: it begins. */
 int64_t dt_rounds_take_middle(dt_run *run, int site);
-
-/* ---- rounds_trained.c ---- */
-
-/* Rank 0, after the ranks have met. Keeps what this job's site has trained of a round. */
-void dt_rounds_keep_trained(const dt_rounds *rounds, const dt_session *session, const dt_round *round);
-/* Collective. What was kept of this very round takes the place of training it; *weight 0: nothing was. */
-dt_status dt_rounds_recall_trained(dt_rounds *rounds, const dt_session *session, const dt_round *round, int place,
-                                   uint64_t *weight);
 
 /* ---- rounds_exchange.c ---- */
 

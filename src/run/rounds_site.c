@@ -185,7 +185,6 @@ dt_status dt_rounds_train(dt_run *run, int place) {
     if (r->alone) DT_TRY(dt_rounds_note_middle(run, site, steps)); /* for who waits for others */
     bool weighed = run->session.recipe->sites.weights == DT_SITE_WEIGHTS_SAMPLES;
     const uint64_t weight = weighed ? (uint64_t)r->course.samples : 1;
-    r->now.weight = weight;
     dt_change_from from = what_it_learned(run, place, weight);
     end_site(run, place, &from);
     r->now.tally[place] = r->ledger.local;
