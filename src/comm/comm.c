@@ -101,7 +101,7 @@ dt_status dt_comm_split(dt_comm **out, dt_comm *comm, int group) {
     DT_TRY(dt_comm_check(MPI_Comm_split(comm->world, group, comm->rank, &part), "MPI_Comm_split"));
     dt_status status = dt_comm_create(out, part);
     MPI_Comm_free(&part);
-    if (status.code == DT_OK) (*out)->named = comm->rank;
+    if (*out) (*out)->named = comm->rank;
     return dt_comm_agree(comm, status);
 }
 

@@ -116,14 +116,14 @@ moved = math.sqrt(squares) * 600 / 0.5
 print("clipped" if moved <= 2 * 0.5 else "unbounded" if moved > 100 else f"moved by {moved}")
 PYTHON
 }
-[[ $(distance small0.5 loud0.5) == clipped ]] && pass "a loud sample counts no more than another" || fail "a loud sample: $(distance small0.5 loud0.5)"
-[[ $(distance small1e9 loud1e9) == unbounded ]] && pass "without clipping it does" || fail "the control: $(distance small1e9 loud1e9)"
+if [[ $(distance small0.5 loud0.5) == clipped ]]; then pass "a loud sample counts no more than another"; else fail "a loud sample: $(distance small0.5 loud0.5)"; fi
+if [[ $(distance small1e9 loud1e9) == unbounded ]]; then pass "without clipping it does"; else fail "the control: $(distance small1e9 loud1e9)"; fi
 
 # ---- epsilon ----
 
 # As numerical quadrature has it, of the Poisson sampled Gaussian: q = 50/600, sigma 0.8, 24 steps, delta 1e-5.
 rehearse 1 one
-[[ $(last_value epsilon) == 6.19036 ]] && pass "epsilon is that of 24 steps" || fail "epsilon is $(last_value epsilon)"
+if [[ $(last_value epsilon) == 6.19036 ]]; then pass "epsilon is that of 24 steps"; else fail "epsilon is $(last_value epsilon)"; fi
 expect_in one/metrics.jsonl '"series": ?"privacy".*"epsilon": ?[0-9.]+' "it is in the metrics"
 rehearse 2 budget --set privacy.max_epsilon=5
 expect_code 0 "a budget ends the run"
@@ -133,7 +133,7 @@ spent=$(last_value epsilon) steps=$(last_value step)
 rehearse 1 budget --set privacy.max_epsilon=5
 expect_code 0 "the same command again"
 expect_in "$out" 'budget is finished: .* privacy budget is spent' "nothing is left"
-[[ $(last_value epsilon) == "$spent" && $(last_value step) == "$steps" ]] && pass "and nothing more was spent" || fail "now $(last_value epsilon) at $(last_value step)"
+if [[ $(last_value epsilon) == "$spent" && $(last_value step) == "$steps" ]]; then pass "and nothing more was spent"; else fail "now $(last_value epsilon) at $(last_value step)"; fi
 rehearse 3 budget --set privacy.max_epsilon=6 --set train.stop_after="1 steps"
 expect_code 75 "more is granted, and it goes on"
 rehearse 1 none --set privacy.max_epsilon=0.1
@@ -144,7 +144,7 @@ expect_bad 1 'privacy.max_epsilon is 0.1, and the first step would be above it' 
 trial 1 secret
 expect_code 0 "a run with a key of its own"
 key=$(sed -n 's/^privacy: a secret key was made, \(.*\); keep it.*/\1/p' "$out")
-[[ -f $key && $(stat -c %a "$key") == 600 ]] && pass "the key is its owner's alone" || fail "no key of mode 600: $key"
+if [[ -f $key && $(stat -c %a "$key") == 600 ]]; then pass "the key is its owner's alone"; else fail "no key of mode 600: $key"; fi
 hidden=$(sed -n 's/^secret: //p' "$key")
 if "$python" - "$hidden" secret "$out" "$err" <<'PYTHON'; then pass "the secret is in no other file"; else fail "the secret is in another file"; fi
 import os, sys
@@ -158,10 +158,10 @@ sys.exit(bool(found) or len(paths) < 4 or len(text) != 64)
 PYTHON
 first=$(last_value digest)
 trial 2 secret2
-[[ $(last_value digest) != "$first" ]] && pass "another run has other noise" || fail "two runs, one noise"
+if [[ $(last_value digest) != "$first" ]]; then pass "another run has other noise"; else fail "two runs, one noise"; fi
 mv "$key" kept.key
 trial 2 secret3 --privacy-key kept.key
-[[ $(last_value digest) == "$first" ]] && pass "the same key, the same noise, on 2 ranks" || fail "the key does not decide"
+if [[ $(last_value digest) == "$first" ]]; then pass "the same key, the same noise, on 2 ranks"; else fail "the key does not decide"; fi
 trial 1 secret --set train.epochs=3
 expect_bad 1 'the secret key of this run.s noise is not here' "a run whose key is lost"
 run 1 keys make another --out another.key
@@ -183,7 +183,7 @@ expect_bad 1 'others may read or write it' "a key that others can read"
 # ---- nothing else is told ----
 
 for word in train_loss train_accuracy; do
-    grep -rqE "$word(=|\": ?[0-9])" one "$out" && fail "$word is told" || pass "$word is not told"
+    if grep -rqE "$word(=|\": ?[0-9])" one "$out"; then fail "$word is told"; else pass "$word is not told"; fi
 done
 if "$python" - one secret <<'PYTHON'; then pass "checkpoints have no loss, no count and no fingerprint of samples"; else fail "a checkpoint tells of samples"; fi
 import glob, h5py, sys
