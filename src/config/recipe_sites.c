@@ -91,8 +91,6 @@ static dt_status check_masks(const dt_recipe *recipe, const dt_yaml *root) {
     if (strcmp(sites->robust, "none") != 0)
         return refuse(recipe, root, "sites.masks",
                       "they hide the changes that sites.robust looks at one by one; use one of them");
-    if (sites->wire != DT_SITE_WIRE_I32)
-        return refuse(recipe, root, "sites.masks", "a masked word has 32 bits; leave sites.wire away");
     return dt_ok();
 }
 

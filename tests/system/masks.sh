@@ -119,7 +119,6 @@ refused 'sites.threshold.*more than half' "a threshold that two halves would hav
 refused 'sites.threshold.*at most' "a threshold above the quorum" --set sites.threshold=3 --set sites.quorum=2 --set 'sites.deadline=1 min'
 refused 'sites.masks.*sites.robust' "masks and robust sums" --set sites.robust=median
 refused 'sites.masks.*at least 3' "two sites in a round" --set sites.per_round=2
-refused 'sites.masks.*32 bits' "masks and words of 8 bits" --set sites.wire=i8
 sed '/^    east/d' sites.yaml >two.yaml
 run 1 train two.yaml --site north --key north.key --run refused --set sites.masks=true --set sites.mailbox=plain
 expect_bad 1 "sites.masks.*the sum gives each the other's change" "two sites"
