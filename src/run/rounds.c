@@ -310,6 +310,7 @@ dt_status dt_round_take(dt_run *run, bool *left) {
     DT_TRY(meet(run, train_sites(run)));
     *left = r->now.left;
     if (*left) return dt_ok();
+    if (r->mine >= 0) DT_TRY(dt_run_publish(run)); /* who is killed while others are missing trains nothing again */
     dt_exchanged sum;
     dt_status status = r->exchange.finish(r->exchange.own, &sum);
     if (status.code == DT_ERR_STOPPED) return wait_for_others(run, &status, left);

@@ -47,8 +47,9 @@ dt_status dt_rounds_note_middle(dt_run *run, int site, int64_t done) {
 int64_t dt_rounds_take_middle(dt_run *run, int site) {
     dt_rounds *r = run->rounds;
     const dt_middle middle = r->middle;
-    r->middle.round = -1;
-    if (middle.round != run->ledger.position.step || middle.site != site) return 0;
+    bool here = middle.round == run->ledger.position.step && middle.site == site;
+    if (!here || middle.done < dt_rounds_steps(r, site)) r->middle.round = -1;
+    if (!here) return 0;
     dt_rounds_be(r, site, middle.round, middle.done);
     if (r->session.ranks.rank == 0) r->ledger.local = middle.tally;
     r->ledger.skips.count = middle.skipped;

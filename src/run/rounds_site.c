@@ -182,7 +182,7 @@ dt_status dt_rounds_train(dt_run *run, int place) {
     if (r->kept[DT_KEPT_CONTROL].elements > 0) r->pull.own = dt_kept_row(&r->kept[DT_KEPT_CONTROL], site);
     DT_TRY(take_steps(run, site, done, steps));
     if (r->now.left) return dt_ok();
-    if (r->alone) DT_TRY(dt_rounds_note_middle(run, site, steps)); /* for who waits for others */
+    if (r->alone && done < steps) DT_TRY(dt_rounds_note_middle(run, site, steps)); /* for who waits for others */
     bool weighed = run->session.recipe->sites.weights == DT_SITE_WEIGHTS_SAMPLES;
     const uint64_t weight = weighed ? (uint64_t)r->course.samples : 1;
     dt_change_from from = what_it_learned(run, place, weight);

@@ -51,9 +51,6 @@ typedef struct dt_exchange {
     void *own;
     /* A round begins. `each`: the changes one by one are wanted instead of their sum (robust sums). */
     dt_status (*begin)(void *own, const dt_round *round, bool each);
-    /* Whether what this site says in the round is already under way, from before the process was killed or stopped: it
-     * is then not trained again. Not collective; the same on every rank. NULL: never. */
-    bool (*has)(void *own, int site);
     /* A change of a site that was trained here; its words are complete on every rank of the group that trained it
      * (collective over that group alone), and borrowed for the call. */
     dt_status (*add)(void *own, const dt_change *change);

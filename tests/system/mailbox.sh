@@ -67,6 +67,17 @@ await
 expect_code 75 "what is lost is trained again, and the part has the same bits"
 ! grep -q 'goes on behind' "$out" || fail "something was left of it"
 
+# And so where it is killed while it waits.
+mkdir killed
+site 0 --set sites.mailbox=killed --set sites.wait='5 min' --run killed-0
+until_true 60 compgen -G 'killed/round-00000000/north-*.part'
+kill -KILL "$(rank_pid 0)"
+await
+site 0 --set sites.mailbox=killed --run killed-0
+await
+expect_code 75 "a site that is killed while it waits"
+expect_in "$out" 'round 1: site 0 goes on behind step ([0-9]+) of \1$' "has trained its part for good"
+
 RANDOM=$$
 echo "seed $$"
 kills=0 finished=() alone=() ended=()

@@ -82,6 +82,7 @@ begin_site 1 killed --set sites.masks=true
 begin_site 2 killed --set sites.masks=true
 wait "${pids[@]}"
 same killed "and so where a site is killed once its masked vector is out"
+expect_in killed-south.out 'round 1: site 1 goes on behind step ([0-9]+) of \1$' "which it does not train again for"
 
 show_it "what is sent looks like noise, and without masks it does not" <<'END'
 import glob
