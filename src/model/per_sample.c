@@ -6,8 +6,10 @@
 
 #include "base/memory.h"
 
-/* A sample's own gradients may take this many times what its output gradient would, for they save products. */
+/* A sample's own gradients may take this many times what its output gradient would, for they save products; or so much
+ * for all rows, which is written and read again before it has left the caches. */
 #define ROOM 2
+#define CACHED (INT64_C(1) << 21) /* numbers */
 
 /* ---- planning ---- */
 
@@ -30,6 +32,11 @@ static dt_status refuse(const dt_layer *layer) {
                          layer->kind->name);
 }
 
+/* Whether samples' gradients would take more memory than a second product of the layer takes time. */
+static bool is_large(const dt_layer *layer, const dt_plan *plan, int64_t width) {
+    return width / ROOM > dt_shape_count(&layer->out) && width > CACHED / dt_plan_rows(plan);
+}
+
 static dt_status place(dt_layer *layer, dt_plan *plan, dt_per_sample *own) {
     size_t end = 0;
     own->begin = SIZE_MAX;
@@ -40,7 +47,7 @@ static dt_status place(dt_layer *layer, dt_plan *plan, dt_per_sample *own) {
         if (tensor->offset + tensor->count > end) end = tensor->offset + tensor->count;
     }
     own->width = (int64_t)(end - own->begin);
-    own->keeps = layer->kind->norms && (!layer->kind->by_row || own->width / ROOM > dt_shape_count(&layer->out));
+    own->keeps = layer->kind->norms && (!layer->kind->by_row || is_large(layer, plan, own->width));
     return own->keeps ? dt_plan_memory(plan, &own->dy, dt_shape_count(&layer->out))
                       : dt_plan_memory(plan, &own->each, own->width);
 }

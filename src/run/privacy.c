@@ -16,6 +16,7 @@
 #define NOISE_MOST 10.0    /* standard deviations that no draw is beyond (site/noise.h: 9.3) */
 #define SLACK 0x1p-12      /* of a norm: what float32 may make of it, and of sums */
 #define LIMIT (0x1p31 - 1) /* of a word */
+#define AT_ONCE 128        /* rows whose gradients, one by one, are still in the caches when all norms are known */
 
 /* ---- planning ---- */
 
@@ -98,6 +99,7 @@ int64_t dt_privacy_rows_at_once(const dt_recipe *recipe, const dt_course *course
     double batch = (double)course->batch;
     int64_t usual = (int64_t)ceil((batch + 2 * sqrt(batch)) / (double)course->shards);
     if (usual > course->samples) usual = course->samples;
+    if (recipe->train.micro_batch == 0 && usual > AT_ONCE) return AT_ONCE;
     return recipe->train.micro_batch > 0 && recipe->train.micro_batch < usual ? recipe->train.micro_batch : usual;
 }
 

@@ -61,6 +61,8 @@ static const clip_case cases[] = {
      PICTURE(7, 6, 2), A_CLASS, false},
     {"[{conv2d: {out: 8, kernel: 5, stride: 3, padding: valid, activation: tanh}}, flatten, {dense: 4}]",
      PICTURE(7, 6, 3), A_CLASS, false},
+    {"[{conv2d: {out: 640, kernel: 5, padding: valid, activation: tanh}}, flatten, {dense: 4}]", PICTURE(5, 5, 20),
+     A_CLASS, false},
     {"[{conv2d: {out: 4, groups: 2, bias: no, activation: relu}}, {avg_pool: 2}, global_avg_pool]", PICTURE(4, 6, 2),
      VALUES, false},
     {"[{conv1d: {out: 5, kernel: 3, activation: silu}}, {conv1d: {out: 2, dilation: 2}}, global_max_pool]",
