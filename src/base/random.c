@@ -5,6 +5,8 @@
 #include <Random123/philox.h>
 #include <math.h>
 
+#include "base/transcendental.h"
+
 dt_stream dt_stream_at(uint64_t seed, dt_purpose purpose, uint64_t a, uint64_t b) {
     philox4x64_ctr_t counter = {{a, b, 0, 0}};
     philox4x64_key_t key = {{seed, (uint64_t)purpose}};
@@ -23,9 +25,9 @@ void dt_stream_normal4(double out[4], dt_stream stream, uint64_t sample, uint64_
     uint32_t words[4];
     dt_stream_block(words, stream, sample, block);
     for (int i = 0; i < 4; i += 2) {
-        double radius = sqrt(-2.0 * log(((double)words[i] + 1.0) * 0x1p-32));
-        double angle = 2.0 * 3.14159265358979323846 * ((double)words[i + 1] * 0x1p-32);
-        out[i] = radius * cos(angle);
-        out[i + 1] = radius * sin(angle);
+        double radius = sqrt(-2.0 * dt_log(((double)words[i] + 1.0) * 0x1p-32)), cosine, sine;
+        dt_turn((double)words[i + 1] * 0x1p-32, &cosine, &sine);
+        out[i] = radius * cosine;
+        out[i + 1] = radius * sine;
     }
 }

@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "base/memory.h"
+#include "base/transcendental.h"
 #include "init.h"
 #include "linear.h"
 #include "plan.h"
@@ -95,9 +96,9 @@ static dt_status plan_turns(attention_state *state, double base) {
         return dt_fail_memory("rotary positions", (unsigned long long)positions * (unsigned long long)size);
     for (int64_t t = 0; t < positions; t++) {
         for (int64_t i = 0; i < half; i++) {
-            double angle = (double)t * pow(base, -2.0 * (double)i / (double)size);
-            state->turns[t * size + i] = (dt_real)cos(angle);
-            state->turns[t * size + half + i] = (dt_real)sin(angle);
+            double angle = (double)t * dt_pow(base, -2.0 * (double)i / (double)size);
+            state->turns[t * size + i] = (dt_real)dt_cos(angle);
+            state->turns[t * size + half + i] = (dt_real)dt_sin(angle);
         }
     }
     return dt_ok();

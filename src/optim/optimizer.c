@@ -10,11 +10,11 @@
  * nothing is known here.
  * Statistics (DT_TENSOR_STATISTIC) are no weights: none of this applies to them, they have no part in the norm, and
  * their one rule is w = keep w + (1 - keep) sum/samples. */
-#include <math.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/pattern.h"
+#include "base/transcendental.h"
 #include "optim/optim.h"
 
 /* ---- planning ------------------------------------------------------------------------------------------------------
@@ -117,8 +117,8 @@ dt_optimizer_step dt_optimizer_begin(const dt_optimizer *o, int64_t step, int64_
         .beta2 = (dt_real)config->beta2,
         .rho = (dt_real)config->rho,
         .eps = (dt_real)config->eps,
-        .correction1 = (dt_real)(1 / (1 - pow(config->beta1, t))),
-        .correction2 = (dt_real)(1 / (1 - pow(config->beta2, t))),
+        .correction1 = (dt_real)(1 / (1 - dt_pow(config->beta1, t))),
+        .correction2 = (dt_real)(1 / (1 - dt_pow(config->beta2, t))),
         .nesterov = config->nesterov,
     };
     return (dt_optimizer_step){.update = update, .rate = rate, .samples = samples};

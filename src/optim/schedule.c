@@ -13,15 +13,14 @@
  * with the cosine shape most programs use in place of their straight lines
  *
  * Dividing by n - 1 and not by n makes the last step use `final` itself, which is what the recipe promises. */
-#include <math.h>
-
+#include "base/transcendental.h"
 #include "optim/optim.h"
 
 typedef double (*dt_shape_of_rate)(const dt_recipe_schedule *schedule, int64_t s, double p);
 
 /* From `a` at p = 0 to `b` at p = 1 along half a cosine. */
 static double anneal(double a, double b, double p) {
-    return b + (a - b) * 0.5 * (1 + cos(3.14159265358979323846 * p));
+    return b + (a - b) * 0.5 * (1 + dt_cos(3.14159265358979323846 * p));
 }
 
 static double constant(const dt_recipe_schedule *schedule, int64_t s, double p) {
@@ -32,7 +31,7 @@ static double constant(const dt_recipe_schedule *schedule, int64_t s, double p) 
 static double drops(const dt_recipe_schedule *schedule, int64_t s, double p) {
     (void)p;
     int64_t made = s / (schedule->period > 0 ? schedule->period : 1);
-    return pow(schedule->factor, (double)made);
+    return dt_pow(schedule->factor, (double)made);
 }
 
 static double cosine(const dt_recipe_schedule *schedule, int64_t s, double p) {

@@ -7,6 +7,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/transcendental.h"
+
 /* The largest output first; among equals the lower number. */
 static int by_output(const void *left, const void *right) {
     const dt_candidate *a = left, *b = right;
@@ -76,7 +78,7 @@ int64_t dt_choose(const dt_choice *choice, const dt_real *outputs, int64_t count
     }
     if (sorted) qsort(work, (size_t)count, sizeof *work, by_output);
     for (int64_t i = 0; i < count; i++)
-        work[i].share = exp(((double)work[i].output - (double)outputs[largest]) / choice->temperature);
+        work[i].share = dt_exp(((double)work[i].output - (double)outputs[largest]) / choice->temperature);
     if (choice->top_p < 1) count = nucleus(work, count, sum_shares(work, count), choice->top_p);
     double wanted = draw * sum_shares(work, count), so_far = 0;
     for (int64_t i = 0; i < count; i++) {

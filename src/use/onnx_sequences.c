@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/transcendental.h"
 #include "onnx_layers.h"
 
 #define NODE(g, type, attribute, ...)                                                                                  \
@@ -113,7 +114,7 @@ static const char *angles_of(const heads *h, const char *name, double (*function
     if (!values) return "";
     for (int64_t t = 0; t < h->positions; t++)
         for (int64_t i = 0; i < half; i++)
-            values[t * half + i] = (float)function((double)t * pow(base, -2.0 * (double)i / (double)h->size));
+            values[t * half + i] = (float)function((double)t * dt_pow(base, -2.0 * (double)i / (double)h->size));
     return dt_onnx_floats(g, name, &(dt_shape){2, {h->positions, half}}, values);
 }
 
@@ -174,7 +175,7 @@ dt_status dt_onnx_attention(const dt_onnx_writer *w, const dt_layer *layer, dt_o
                   (const dt_onnx_attribute[]){DT_ONNX_INT("axis", -1), DT_ONNX_END}, part, 3);
     const char *q = apart(&h, part[0], h.heads), *k = apart(&h, part[1], h.kv_heads);
     if (dt_layer_truth(layer, "rotary")) {
-        const char *cosine = angles_of(&h, "cosine", cos), *sine = angles_of(&h, "sine", sin);
+        const char *cosine = angles_of(&h, "cosine", dt_cos), *sine = angles_of(&h, "sine", dt_sin);
         q = turned(&h, q, cosine, sine);
         k = turned(&h, k, cosine, sine);
     }

@@ -18,6 +18,7 @@
 #else
 #    define dt_threads() 1
 #endif
+#include "base/transcendental.h"
 #include "compute/kernels.h"
 #include "compute/subnormal.h"
 
@@ -505,6 +506,17 @@ static void streams(void) {
     k->add_stream(words, rows * cols, key, 0, true), see_bytes(words, (size_t)(rows * cols) * sizeof *words);
 }
 
+/* Of double, and no kernels: compiled once, for all instruction sets. */
+static void transcendental(void) {
+    for (int64_t i = 0; i < cols; i++) {
+        double x = (double)number(), y = (double)number(), unit = ldexp((double)word(), -64), cosine, sine;
+        see_double(dt_log(fabs(x))), see_double(dt_log(unit)), see_double(dt_exp(x));
+        see_double(dt_pow(fabs(x), y)), see_double(dt_pow(unit, 100 * y));
+        see_double(dt_cos(x)), see_double(dt_sin(1e6 * x));
+        dt_turn(unit, &cosine, &sine), see_double(cosine), see_double(sine);
+    }
+}
+
 #define OF(function)                                                                                                   \
     { #function, function }
 static const struct {
@@ -534,7 +546,8 @@ static const struct {
              OF(arrays),
              OF(convert),
              OF(quantise),
-             OF(streams)};
+             OF(streams),
+             OF(transcendental)};
 
 static void print_isa(dt_isa isa, int threads) {
     k = dt_kernels_for(isa);

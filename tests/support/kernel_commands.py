@@ -28,7 +28,7 @@ for entry in json.loads(pathlib.Path(build, "compile_commands.json").read_text()
     print(shlex.join([compiler, *flags, *added, f"-I{source}/src", "-w", "-c", str(file), "-o", objects[-1]]))
 if not objects:
     sys.exit("no kernels in compile_commands.json")
-rest = [f"{source}/src/{name}.c" for name in ("compute/isa", "compute/tally", "base/status", "base/sum", "base/table")]
+rest = [f"{source}/src/{name}.c" for name in ("compute/isa", "compute/tally", "base/status", "base/sum", "base/table", "base/transcendental")]
 flags = ["-std=c11", "-D_GNU_SOURCE", "-O1", "-ffp-contract=off", "-ffunction-sections", "-Wl,--gc-sections", "-w"]
 program = f"{source}/tests/support/kernel_bits.c"
 print(shlex.join([compiler, *flags, *added, f"-I{source}/src", program, *rest, *objects, "-lm", "-o", "kernel_bits"]))
