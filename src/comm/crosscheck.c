@@ -7,9 +7,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "base/alive.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "comm_internal.h"
 #include "reduce_internal.h"
@@ -87,7 +87,7 @@ static const void *message_of(const dt_crosscheck *c, int node_rank, int tensor)
 
 static void hash_message(const dt_crosscheck *c, uint64_t *hashes) {
     for (int i = 0; i < table_of(c)->count; i++) {
-        hashes[i] = XXH3_64bits(message_of(c, dt_node_rank(c->node), i), bytes_of(c, i));
+        hashes[i] = dt_hash_bytes(message_of(c, dt_node_rank(c->node), i), bytes_of(c, i));
         dt_alive();
     }
 }
@@ -103,7 +103,7 @@ static uint64_t compare_here(const dt_crosscheck *c, int whose) {
 /* The same of a rank elsewhere, whose hashes are in c->other. */
 static uint64_t compare_hashes(const dt_crosscheck *c) {
     for (int i = 0; i < table_of(c)->count; i++)
-        if (XXH3_64bits(aside(c, i), bytes_of(c, i)) != c->other[i]) return (uint64_t)i + 1;
+        if (dt_hash_bytes(aside(c, i), bytes_of(c, i)) != c->other[i]) return (uint64_t)i + 1;
     return 0;
 }
 

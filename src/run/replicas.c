@@ -9,6 +9,7 @@
 
 #include "base/alive.h"
 #include "base/append.h"
+#include "base/hash.h"
 #include "base/memory.h"
 
 #define BLOCK ((size_t)1 << 20) /* bytes */
@@ -40,7 +41,7 @@ static size_t hash_blocks(const dt_replicas *replicas, const dt_node *node, cons
     for (; bytes > 0; at++) {
         size_t part = bytes < BLOCK ? bytes : BLOCK;
         if (at % (size_t)dt_node_size(node) == (size_t)dt_node_rank(node)) {
-            replicas->hashes[at] = XXH3_64bits(from, part);
+            replicas->hashes[at] = dt_hash_bytes(from, part);
             dt_alive();
         }
         from += part;
@@ -58,7 +59,7 @@ static uint64_t hash_state(const dt_replicas *replicas, dt_node *node, const dt_
     }
     if (shared) at = hash_blocks(replicas, node, shared->data, extra_bytes(shared), at);
     dt_node_meet(node);
-    uint64_t hash = XXH3_64bits(replicas->hashes, at * sizeof *replicas->hashes);
+    uint64_t hash = dt_hash_bytes(replicas->hashes, at * sizeof *replicas->hashes);
     for (int i = 0; i < state->extra_count; i++) {
         const dt_extra *extra = &state->extras[i];
         if (extra != shared) hash = XXH3_64bits_withSeed(extra->data, extra_bytes(extra), hash);

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/guard.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "store/h5.h"
 #include "store_internal.h"

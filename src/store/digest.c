@@ -3,15 +3,11 @@
  * the model. */
 #include <stdio.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "base/alive.h"
+#include "base/hash.h"
 #include "store/checkpoint.h"
 #include "store_internal.h"
-
-uint64_t dt_hash_bytes(const void *bytes, size_t count) {
-    return XXH3_64bits(bytes, count);
-}
 
 void dt_digest_begin(dt_digest *digest, const dt_position *position, int64_t shards, int64_t seed) {
     int64_t head[] = {position->step, position->epoch, position->sample, shards, seed, position->origin};

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/guard.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "store/checkpoint.h"
 #include "store/h5.h"

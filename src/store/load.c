@@ -1,8 +1,8 @@
 /* A checkpoint's arrays, read into the state of a run: by a child, which compares every one with its hash. */
 #include <string.h>
-#include <xxhash.h>
 
 #include "base/guard.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "store/checkpoint.h"
 #include "store/h5.h"
@@ -11,7 +11,7 @@
 /* Rows that are in memory at once: whatever a file claims, reading it takes little. */
 #define READ_BYTES ((size_t)16 << 20)
 
-static dt_status read_pieces(dt_h5 *file, const dt_item *item, int64_t rows, XXH3_state_t *hasher, dt_guard *to) {
+static dt_status read_pieces(dt_h5 *file, const dt_item *item, int64_t rows, dt_hasher *hasher, dt_guard *to) {
     size_t row_bytes = item->bytes / (size_t)rows;
     int64_t at_once = row_bytes < READ_BYTES ? (int64_t)(READ_BYTES / row_bytes) : 1;
     if (at_once > rows) at_once = rows;
@@ -22,7 +22,7 @@ static dt_status read_pieces(dt_h5 *file, const dt_item *item, int64_t rows, XXH
         int64_t count = rows - first < at_once ? rows - first : at_once;
         status = dt_h5_read_rows(file, item->dataset, item->dtype, first, count, piece);
         if (status.code != DT_OK) break;
-        XXH3_64bits_update(hasher, piece, (size_t)count * row_bytes);
+        dt_hasher_add(hasher, piece, (size_t)count * row_bytes);
         if (to) status = dt_guard_send(to, piece, (size_t)count * row_bytes);
     }
     dt_free(piece);
@@ -30,13 +30,12 @@ static dt_status read_pieces(dt_h5 *file, const dt_item *item, int64_t rows, XXH
 }
 
 static dt_status read_values(dt_h5 *file, const dt_item *item, dt_guard *to, uint64_t *hash) {
-    XXH3_state_t *hasher = XXH3_createState();
+    dt_hasher *hasher = dt_hasher_open();
     if (!hasher) return dt_fail_memory("a hash", 0);
-    XXH3_64bits_reset(hasher);
     int64_t rows = item->shape.rank ? item->shape.dim[0] : 1;
     dt_status status = item->bytes > 0 ? read_pieces(file, item, rows, hasher, to) : dt_ok();
-    *hash = XXH3_64bits_digest(hasher);
-    XXH3_freeState(hasher);
+    *hash = dt_hasher_value(hasher);
+    dt_hasher_close(hasher);
     return status;
 }
 

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <xxhash.h>
 
+#include "base/hash.h"
 #include "base/memory.h"
 
 #define PIECE_BYTES ((size_t)4 << 20)
@@ -88,29 +88,29 @@ static dt_status given_up(void) {
     return dt_fail(DT_ERR_STOPPED, "given up");
 }
 
-static dt_status hash_item(XXH3_state_t *hasher, const dt_item *item, dt_pause pause, uint64_t *hash) {
+static dt_status hash_item(dt_hasher *hasher, const dt_item *item, dt_pause pause, uint64_t *hash) {
     const char *at = item->data;
-    XXH3_64bits_reset(hasher);
+    dt_hasher_begin(hasher);
     for (size_t left = item->bytes; left > 0;) {
         size_t piece = left < PIECE_BYTES ? left : PIECE_BYTES;
-        XXH3_64bits_update(hasher, at, piece);
+        dt_hasher_add(hasher, at, piece);
         at += piece;
         left -= piece;
         if (!pause.take(pause.context)) return given_up();
     }
-    *hash = XXH3_64bits_digest(hasher);
+    *hash = dt_hasher_value(hasher);
     return dt_ok();
 }
 
 dt_status dt_part_hash(const dt_part *part, dt_outline *outline, dt_pause pause) {
-    XXH3_state_t *hasher = XXH3_createState();
+    dt_hasher *hasher = dt_hasher_open();
     if (!hasher) return dt_fail_memory("a hash", 0);
     dt_status status = dt_ok();
     for (int64_t i = 0; i < part->count && status.code == DT_OK; i++) {
         int64_t at = part->items[i];
         status = hash_item(hasher, &outline->items[at], pause, &outline->hashes[at]);
     }
-    XXH3_freeState(hasher);
+    dt_hasher_close(hasher);
     return status;
 }
 
@@ -190,7 +190,7 @@ typedef struct source {
     bool direct;
     int in_vain; /* transfers in a row */
     char *piece; /* [PIECE_BYTES], aligned to pages */
-    XXH3_state_t *hasher;
+    dt_hasher *hasher;
     dt_pause pause;
 } source;
 
@@ -232,20 +232,20 @@ static dt_status read_piece(source *from, uint64_t at, uint64_t end, size_t *fou
     if (!brings) return got > 0 && from->in_vain < MOST_SHORT ? dt_ok() : fail_other(from);
     *found = (size_t)got - skipped;
     if (*found > end - at) *found = (size_t)(end - at);
-    XXH3_64bits_update(from->hasher, from->piece + skipped, *found);
+    dt_hasher_add(from->hasher, from->piece + skipped, *found);
     return dt_ok();
 }
 
 static dt_status read_item(source *from, const dt_item *item, uint64_t offset, uint64_t hash) {
     const uint64_t end = offset + item->bytes;
-    XXH3_64bits_reset(from->hasher);
+    dt_hasher_begin(from->hasher);
     for (uint64_t at = offset; at < end;) {
         size_t found;
         DT_TRY(read_piece(from, at, end, &found));
         at += found;
         if (!from->pause.take(from->pause.context)) return given_up();
     }
-    return XXH3_64bits_digest(from->hasher) == hash ? dt_ok() : fail_other(from);
+    return dt_hasher_value(from->hasher) == hash ? dt_ok() : fail_other(from);
 }
 
 static dt_status read_items(source *from, const dt_part *part, const dt_outline *outline) {
@@ -261,11 +261,11 @@ static dt_status read_items(source *from, const dt_part *part, const dt_outline 
 
 dt_status dt_part_read_back(const dt_part *part, const dt_outline *outline, dt_pause pause) {
     source from = {.path = outline->path, .file = -1, .pause = pause};
-    from.piece = aligned_alloc(DT_PART_PAGE, PIECE_BYTES);
-    from.hasher = XXH3_createState();
+    from.piece = dt_alloc(1, PIECE_BYTES); /* in huge pages: what goes past the page cache is looked up page by page */
+    from.hasher = dt_hasher_open();
     dt_status status =
         from.piece && from.hasher ? read_items(&from, part, outline) : dt_fail_memory("what is read back", PIECE_BYTES);
-    free(from.piece);
-    XXH3_freeState(from.hasher);
+    dt_free(from.piece);
+    dt_hasher_close(from.hasher);
     return status;
 }

@@ -34,7 +34,6 @@ typedef struct dt_digest {
     uint64_t value;
 } dt_digest;
 
-uint64_t dt_hash_bytes(const void *bytes, size_t count);
 void dt_digest_begin(dt_digest *digest, const dt_position *position, int64_t shards, int64_t seed);
 void dt_digest_add(dt_digest *digest, const char *dataset, uint64_t hash);
 

@@ -10,7 +10,7 @@ import pathlib, re, sys
 top = pathlib.Path(sys.argv[1])
 rooms = ["base", "config", "compute", "comm", "store", "data", "optim", "model", "use", "api", "site", "run", "report", "cli"]  # lowest first
 doors = {  # what other rooms may include
-    "base": "absent alive append clock escape file guard headway log mapped memory pattern process random ranks repeats status stop sum table trace transcendental",
+    "base": "absent alive append clock escape file guard hash headway log mapped memory pattern process random ranks repeats status stop sum table trace transcendental",
     "config": "fields groups numbered recipe yaml",
     "compute": "compute conv elementary failure gemm isa kernels real subnormal tally threads",
     "comm": "comm comm_ranks crosscheck node reduce watchdog",
