@@ -90,7 +90,9 @@ static void put_checkpoints(FILE *to, const dt_view *view) {
     const dt_story *story = &view->story;
     fprintf(to, "%lld", (long long)story->all_checkpoints);
     if (story->all_checkpoints > 0)
-        fprintf(to, " <small>%.2g s each</small>", story->checkpoint_seconds / (double)story->all_checkpoints);
+        fprintf(to, " <small>%.2g s each, %.2g s of them from training</small>",
+                story->checkpoint_seconds / (double)story->all_checkpoints,
+                story->checkpoint_cost / (double)story->all_checkpoints);
 }
 
 static void put_memory(FILE *to, const dt_view *view) {

@@ -40,6 +40,7 @@ static void add_start(dt_story *s, const dt_event *event) {
 static void add_checkpoint(dt_story *s, const dt_event *event) {
     s->all_checkpoints++;
     s->checkpoint_seconds += number_of(event, "seconds");
+    s->checkpoint_cost += number_of(event, "stood") + fmax(number_of(event, "slowed"), number_of(event, "work"));
     snprintf(s->last_checkpoint, sizeof s->last_checkpoint, "%s", event->time);
     if (s->checkpoint_count == DT_STORY_MARKS) {
         s->checkpoint_count /= 2;

@@ -30,8 +30,9 @@ typedef struct dt_story {
     double checkpoints[DT_STORY_MARKS]; /* steps, some left out evenly where there are more */
     int checkpoint_count;
     int64_t all_checkpoints;
-    double checkpoint_seconds;
-    char last_checkpoint[32]; /* when */
+    double checkpoint_seconds; /* from their copies to their ends, of all */
+    double checkpoint_cost;    /* seconds that all of them took from training; helpers' processor time counts in full */
+    char last_checkpoint[32];  /* when */
     dt_warning_told warnings[DT_STORY_WARNINGS];
     int warning_count;
     int64_t all_warnings, other_warnings;

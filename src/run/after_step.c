@@ -10,7 +10,7 @@
 /* Another one counts than when there were `before`. */
 static void note_newer(const dt_run *run, int64_t before) {
     if (run->snapshot.published <= before) return;
-    dt_note_checkpoint(run, run->clock.budget.duration);
+    dt_note_checkpoint(run);
     dt_limit_arm(&run->limit, &run->clock);
 }
 
@@ -176,11 +176,13 @@ static dt_status record(dt_run *run) {
 static dt_status check(dt_run *run, bool now) {
     int64_t every = run->session.recipe->train.check_every, step = run->ledger.position.step;
     if (!now && (every == 0 || step % every != 0)) return dt_ok();
-    if (every == 0) DT_TRY(dt_snapshot_check_weights(&run->session, &run->trainee, step));
     dt_recurrent_state *recurrent = &run->trainee.recurrent_state;
+    dt_run_clock_mark(&run->clock);
     DT_TRY(dt_recurrent_state_gather(recurrent));
-    return dt_replicas_compare(&run->replicas, &run->session, dt_snapshot_state(&run->snapshot, &run->ledger),
-                               recurrent->extra, run->snapshot.step);
+    DT_TRY(dt_replicas_compare(&run->replicas, &run->session, dt_snapshot_state(&run->snapshot, &run->ledger),
+                               recurrent->extra, run->snapshot.step));
+    if (now) dt_run_clock_stand(&run->clock);
+    return dt_ok();
 }
 
 /* A link of the chain, of the state that a checkpoint of this step has. */

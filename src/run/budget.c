@@ -3,6 +3,10 @@
  * profiles the same two and keeps their sum within 3.5 % of the run; ours is a percent, and is measured again with
  * every checkpoint, so that it follows a file system that becomes slow.
  *
+ * By how much steps are longer is a difference of two times, and may be lost among others of the machine. It counts as
+ * no less than the processor time of rank 0's helpers, for where every core trains, they take it from a rank; where
+ * one is free, that is too much, and checkpoints are a little rarer than they could be.
+ *
  * Two limits hold whatever is measured. Where checkpoints are cheap, one in half a minute is enough: nobody misses half
  * a minute, and each one wears the disk. Where they are dear, one comes every ten minutes nevertheless: on N nodes that
  * fail once in 5 years each, a job of 1000 nodes fails every 44 hours, and by Young's formula (1974) the best interval
@@ -30,15 +34,16 @@ void dt_budget_step(dt_budget *budget, double seconds, bool beside) {
 
 void dt_budget_begin(dt_budget *budget, double now) {
     budget->begun = now;
-    budget->stood = budget->slowed = 0;
 }
 
 void dt_budget_stood(dt_budget *budget, double seconds) {
     budget->stood += seconds;
 }
 
-void dt_budget_end(dt_budget *budget, double now) {
-    double slowed = budget->slowed > 0 ? budget->slowed : 0, cost = budget->stood + slowed;
+void dt_budget_end(dt_budget *budget, double now, double work) {
+    budget->last = (dt_price){budget->stood, budget->slowed, work};
+    double cost = budget->stood + (budget->slowed > work ? budget->slowed : work);
+    budget->stood = budget->slowed = 0;
     budget->duration = now - budget->begun;
     budget->cost = budget->cost > 0 ? (budget->cost + cost) / 2 : cost; /* half: a disk may become slow at once */
 }

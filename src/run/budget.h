@@ -4,12 +4,20 @@
 
 #include <stdbool.h>
 
+/* What one took, in seconds. */
+typedef struct dt_price {
+    double stood;  /* in which training stood still for it */
+    double slowed; /* by which steps beside it were longer; may be below 0 where other things made them shorter */
+    double work;   /* processor time of helpers */
+} dt_price;
+
 typedef struct dt_budget {
-    double step;     /* seconds of a step beside which nothing is published, on average; 0: none yet */
-    double stood;    /* of the checkpoint in flight: seconds in which training stood still for it */
-    double slowed;   /* and by which steps beside it were longer */
-    double begun;    /* clock; when it was copied */
-    double cost;     /* seconds of training that one takes, on average; 0: none was made */
+    double step;   /* seconds of a step beside which nothing is published, on average; 0: none yet */
+    double stood;  /* since the last checkpoint came to its end: seconds in which training stood still for one */
+    double slowed; /* and by which steps beside it were longer */
+    double begun;  /* clock; when it was copied */
+    double cost;   /* seconds of training that one takes, on average; 0: none was made */
+    dt_price last;
     double duration; /* seconds from the copy to the end of the last one */
 } dt_budget;
 
@@ -19,8 +27,8 @@ void dt_budget_step(dt_budget *budget, double seconds, bool beside);
 void dt_budget_begin(dt_budget *budget, double now);
 /* Training stood still for it. */
 void dt_budget_stood(dt_budget *budget, double seconds);
-/* It has come to its end. */
-void dt_budget_end(dt_budget *budget, double now);
+/* It has come to its end; helpers took `work` seconds of processor time for it. */
+void dt_budget_end(dt_budget *budget, double now, double work);
 /* Seconds between two checkpoints that cost `percent` of the time. */
 double dt_budget_interval(const dt_budget *budget, double percent);
 /* Whether they cost more, because nobody wants to lose more work than that. */

@@ -44,7 +44,8 @@ dt_status dt_snapshot_fit_publisher(dt_snapshot *snapshot, const dt_session *ses
     return dt_ok();
 }
 
-dt_status dt_snapshot_check_weights(const dt_session *session, const dt_trainee *trainee, int64_t step) {
+/* Collective. That no rank's part of its replica has become what is no number. */
+static dt_status check_weights(const dt_session *session, const dt_trainee *trainee, int64_t step) {
     dt_status status = dt_ok();
     if (!dt_trainee_is_finite(trainee)) /* in another node they may be */
         status = dt_fail(DT_ERR_DIVERGED, "step %lld: the weights are no longer numbers; no checkpoint is made of them",
@@ -56,13 +57,6 @@ static dt_keeping keeping_of(const dt_session *session, const dt_ledger *ledger)
     const dt_recipe_checkpoint *rule = &session->recipe->checkpoint;
     int64_t best = ledger->best.step > 0 ? (int64_t)ledger->best.step : -1;
     return (dt_keeping){rule->keep, rule->keep_every, best};
-}
-
-/* Training stood still since the mark. */
-static void account(dt_run_clock *clock) {
-    double before = clock->mark;
-    dt_run_clock_spend(clock, DT_PHASE_CHECKPOINT);
-    dt_budget_stood(&clock->budget, clock->mark - before);
 }
 
 /* Who asked for a share of the time hears once that it is not enough. */
@@ -79,7 +73,9 @@ static void warn_of_budget(dt_snapshot *snapshot, const dt_session *session, con
 static void is_published(dt_snapshot *snapshot, const dt_session *session, dt_run_clock *clock, int64_t step) {
     snapshot->step = step;
     snapshot->published++;
-    dt_budget_end(&clock->budget, clock->mark);
+    double work = snapshot->publisher ? dt_publisher_work(snapshot->publisher) : 0;
+    dt_budget_end(&clock->budget, clock->mark, work - snapshot->work);
+    snapshot->work = work;
     warn_of_budget(snapshot, session, &clock->budget);
 }
 
@@ -110,7 +106,7 @@ dt_status dt_snapshot_meet(dt_snapshot *snapshot, const dt_session *session, dt_
     bool over = false;
     dt_run_clock_mark(clock);
     DT_TRY(explain(session, dt_publisher_meet(snapshot->publisher, &over)));
-    account(clock);
+    dt_run_clock_stand(clock);
     if (over) is_published(snapshot, session, clock, step);
     return dt_ok();
 }
@@ -122,7 +118,7 @@ dt_status dt_snapshot_finish(dt_snapshot *snapshot, const dt_session *session, d
     dt_session_note(session, DT_ACTIVITY_STORAGE, step);
     DT_TRY(explain(session, dt_publisher_finish(snapshot->publisher)));
     dt_session_note(session, DT_ACTIVITY_COMPUTE, step);
-    account(clock);
+    dt_run_clock_stand(clock);
     is_published(snapshot, session, clock, step);
     return dt_ok();
 }
@@ -135,7 +131,7 @@ static dt_status prepare(dt_snapshot *snapshot, const dt_session *session, dt_tr
     DT_TRY(dt_recurrent_state_gather(&trainee->recurrent_state));
     *there = snapshot->step == step && !snapshot->behind;
     if (*there) return dt_ok();
-    DT_TRY(dt_snapshot_check_weights(session, trainee, step));
+    DT_TRY(check_weights(session, trainee, step));
     return dt_session_check_hold(session);
 }
 
@@ -152,7 +148,7 @@ dt_status dt_snapshot_publish(dt_snapshot *snapshot, const dt_session *session, 
     const dt_state *state = dt_snapshot_state(snapshot, ledger);
     DT_TRY(explain(session, dt_checkpoint_publish(&session->ranks, session->checkpoints, state, NULL, NULL)));
     dt_session_note(session, DT_ACTIVITY_COMPUTE, step);
-    account(clock);
+    dt_run_clock_stand(clock);
     is_published(snapshot, session, clock, step);
     snapshot->behind = false;
     clock->checkpointed = clock->mark;
@@ -173,7 +169,7 @@ dt_status dt_snapshot_begin(dt_snapshot *snapshot, const dt_session *session, dt
     DT_TRY(dt_publisher_begin(snapshot->publisher, session->checkpoints, dt_snapshot_state(snapshot, ledger),
                               keeping_of(session, ledger)));
     snapshot->behind = false;
-    account(clock);
+    dt_run_clock_stand(clock);
     clock->checkpointed = clock->mark;
     return dt_ok();
 }

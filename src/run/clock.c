@@ -36,6 +36,12 @@ void dt_run_clock_spend(dt_run_clock *clock, dt_phase phase) {
     clock->mark = now;
 }
 
+void dt_run_clock_stand(dt_run_clock *clock) {
+    double before = clock->mark;
+    dt_run_clock_spend(clock, DT_PHASE_CHECKPOINT);
+    dt_budget_stood(&clock->budget, clock->mark - before);
+}
+
 void dt_run_clock_step(dt_run_clock *clock, double began, bool publishes) {
     double seconds = dt_clock_now() - began;
     clock->loop_seconds += seconds;

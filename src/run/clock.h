@@ -40,6 +40,8 @@ void dt_run_clock_trace(dt_run_clock *clock);
 void dt_run_clock_mark(dt_run_clock *clock);
 /* Adds the seconds since the mark to a phase, and moves the mark. */
 void dt_run_clock_spend(dt_run_clock *clock, dt_phase phase);
+/* The same of seconds in which training stood still for a checkpoint. */
+void dt_run_clock_stand(dt_run_clock *clock);
 /* A step of the loop that began at `began` is over; `publishes`: a checkpoint is in flight. */
 void dt_run_clock_step(dt_run_clock *clock, double began, bool publishes);
 /* Whether a span that counts seconds has passed since then. */

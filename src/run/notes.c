@@ -95,9 +95,14 @@ dt_status dt_notes_begin(dt_run *run) {
     return dt_ok();
 }
 
-void dt_note_checkpoint(const dt_run *run, double seconds) {
-    const dt_journal_field fields[] = {number("step", (double)run->snapshot.step), number("seconds", seconds)};
-    note(run, "checkpoint", fields, 2);
+void dt_note_checkpoint(const dt_run *run) {
+    const dt_budget *budget = &run->clock.budget;
+    const dt_journal_field fields[] = {
+        number("step", (double)run->snapshot.step), number("seconds", budget->duration),
+        number("stood", budget->last.stood),        number("slowed", budget->last.slowed),
+        number("work", budget->last.work),
+    };
+    note(run, "checkpoint", fields, sizeof fields / sizeof *fields);
 }
 
 void dt_note_rollback(const dt_run *run) {

@@ -7,8 +7,8 @@
 
 /* Collective. The run is open, and begins its steps: by whom, on what, from where. */
 dt_status dt_notes_begin(dt_run *run);
-/* A checkpoint was published in `seconds`. */
-void dt_note_checkpoint(const dt_run *run, double seconds);
+/* A checkpoint was published. */
+void dt_note_checkpoint(const dt_run *run);
 /* The state is that of an earlier step again. */
 void dt_note_rollback(const dt_run *run);
 /* The last line has been said: the run is done, or stopped and why. */

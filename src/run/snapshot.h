@@ -23,6 +23,7 @@ typedef struct dt_snapshot {
     int64_t step;            /* of the newest checkpoint that counts; -1: there is none */
     int64_t published;       /* by this process */
     bool warned;             /* that they cost more than was allowed */
+    double work;             /* processor time of this rank's helpers up to that one, in seconds */
     bool behind;             /* an evaluation has changed the state since, in the same step */
     dt_publisher *publisher; /* beside the training; NULL: training stands still meanwhile */
     dt_status refused;       /* why that is so */
@@ -40,8 +41,6 @@ const dt_state *dt_snapshot_state(dt_snapshot *snapshot, const dt_ledger *ledger
 
 /* checkpoints.c. Collective. That a checkpoint could be published. */
 dt_status dt_snapshot_rehearse(dt_snapshot *snapshot, const dt_session *session, const dt_ledger *ledger);
-/* Collective. That no rank's part of its replica has become what is no number. */
-dt_status dt_snapshot_check_weights(const dt_session *session, const dt_trainee *trainee, int64_t step);
 /* Not collective. Helpers that publish beside the training; to be called before the run takes memory. */
 void dt_snapshot_open_publisher(dt_snapshot *snapshot, const dt_session *session);
 /* Collective, once the state is there. Memory for a copy of it, of the `memory` bytes there are for a rank (0: nobody

@@ -22,6 +22,7 @@ dt_status dt_outline_open(dt_outline *outline, const char *path, const dt_state 
     outline->position = state->position;
     outline->shards = state->shards;
     outline->seed = state->seed;
+    dt_clock_utc(outline->created);
     outline->digested = dt_state_count(state);
     outline->count = dt_state_count_all(state);
     size_t count = (size_t)outline->count;
@@ -56,23 +57,41 @@ uint64_t dt_outline_digest(const dt_outline *outline, uint64_t *seal) {
 /* ---- made ----------------------------------------------------------------------------------------------------------
  */
 
+/* An attribute of the root. */
+typedef struct head_field {
+    const char *name, *text; /* NULL: a number */
+    int64_t number;
+} head_field;
+
+enum { HEAD_FIELDS = 14 };
+
+static void head_of(const dt_outline *outline, const char *digest, const char *seal, head_field out[HEAD_FIELDS]) {
+    const head_field head[HEAD_FIELDS] = {
+        {"format", DT_CHECKPOINT_FORMAT, 0},
+        {"version", NULL, DT_CHECKPOINT_VERSION},
+        {"step", NULL, outline->position.step},
+        {"epoch", NULL, outline->position.epoch},
+        {"sample", NULL, outline->position.sample},
+        {"shards", NULL, outline->shards},
+        {"seed", NULL, outline->seed},
+        {"datasets", NULL, outline->digested},
+        {"origin", NULL, outline->position.origin},
+        {"beside", NULL, outline->count - outline->digested},
+        {"digest", digest, 0},
+        {"seal", seal, 0},
+        {"created", outline->created, 0},
+        {"program", "dtrain " DT_VERSION, 0},
+    };
+    memcpy(out, head, sizeof head);
+}
+
 static dt_status put_head(dt_h5 *file, const dt_outline *outline) {
-    char created[32];
-    dt_clock_utc(created);
-    DT_TRY(dt_h5_put_text(file, "/", "format", DT_CHECKPOINT_FORMAT));
-    DT_TRY(dt_h5_put_int(file, "/", "version", DT_CHECKPOINT_VERSION));
-    DT_TRY(dt_h5_put_int(file, "/", "step", outline->position.step));
-    DT_TRY(dt_h5_put_int(file, "/", "epoch", outline->position.epoch));
-    DT_TRY(dt_h5_put_int(file, "/", "sample", outline->position.sample));
-    DT_TRY(dt_h5_put_int(file, "/", "shards", outline->shards));
-    DT_TRY(dt_h5_put_int(file, "/", "seed", outline->seed));
-    DT_TRY(dt_h5_put_int(file, "/", "datasets", outline->digested));
-    DT_TRY(dt_h5_put_int(file, "/", "origin", outline->position.origin));
-    DT_TRY(dt_h5_put_int(file, "/", "beside", outline->count - outline->digested));
-    DT_TRY(dt_h5_put_text(file, "/", "digest", unknown));
-    DT_TRY(dt_h5_put_text(file, "/", "seal", unknown));
-    DT_TRY(dt_h5_put_text(file, "/", "created", created));
-    return dt_h5_put_text(file, "/", "program", "dtrain " DT_VERSION);
+    head_field head[HEAD_FIELDS];
+    head_of(outline, unknown, unknown, head);
+    for (int i = 0; i < HEAD_FIELDS; i++)
+        DT_TRY(head[i].text ? dt_h5_put_text(file, "/", head[i].name, head[i].text)
+                            : dt_h5_put_int(file, "/", head[i].name, head[i].number));
+    return dt_ok();
 }
 
 static dt_status make_dataset(dt_h5 *file, dt_outline *outline, int64_t i) {
@@ -154,19 +173,15 @@ static dt_status check_hash(dt_h5 *file, const char *object, const char *name, u
 
 static dt_status check_head(dt_h5 *file, const dt_outline *outline) {
     uint64_t seal, digest = dt_outline_digest(outline, &seal);
-    DT_TRY(check_text(file, "/", "format", DT_CHECKPOINT_FORMAT));
-    DT_TRY(check_int(file, "/", "version", DT_CHECKPOINT_VERSION));
-    DT_TRY(check_int(file, "/", "step", outline->position.step));
-    DT_TRY(check_int(file, "/", "epoch", outline->position.epoch));
-    DT_TRY(check_int(file, "/", "sample", outline->position.sample));
-    DT_TRY(check_int(file, "/", "shards", outline->shards));
-    DT_TRY(check_int(file, "/", "seed", outline->seed));
-    DT_TRY(check_int(file, "/", "datasets", outline->digested));
-    DT_TRY(check_int(file, "/", "origin", outline->position.origin));
-    DT_TRY(check_int(file, "/", "beside", outline->count - outline->digested));
-    DT_TRY(check_text(file, "/", "program", "dtrain " DT_VERSION));
-    DT_TRY(check_hash(file, "/", "digest", digest));
-    return check_hash(file, "/", "seal", seal);
+    char digest_text[17], seal_text[17];
+    head_field head[HEAD_FIELDS];
+    dt_digest_text(digest, digest_text);
+    dt_digest_text(seal, seal_text);
+    head_of(outline, digest_text, seal_text, head);
+    for (int i = 0; i < HEAD_FIELDS; i++)
+        DT_TRY(head[i].text ? check_text(file, "/", head[i].name, head[i].text)
+                            : check_int(file, "/", head[i].name, head[i].number));
+    return dt_ok();
 }
 
 typedef struct dataset_count {

@@ -7,6 +7,7 @@
 
 typedef struct dt_outline {
     char path[4096 + 8]; /* of the file, while it is made */
+    char created[32];
     dt_position position;
     int64_t shards, seed;
     int64_t digested, count; /* datasets of the digest; of these and those beside */
@@ -36,5 +37,7 @@ void dt_outliner_end(dt_outliner *outliner); /* accepts NULL */
 /* NULL: this process. Any thread, one at a time. */
 dt_status dt_outliner_make(dt_outliner *outliner, dt_outline *outline);
 dt_status dt_outliner_seal(dt_outliner *outliner, const dt_outline *outline);
+/* Seconds of processor time that the child had taken when it answered last; of NULL 0. */
+double dt_outliner_work(const dt_outliner *outliner);
 
 #endif

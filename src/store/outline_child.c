@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/clock.h"
 #include "base/guard.h"
 #include "base/memory.h"
 #include "outline.h"
@@ -12,7 +13,13 @@
 
 struct dt_outliner {
     dt_guard_server *server;
+    _Atomic double work;
 };
+
+typedef struct reply {
+    dt_status status;
+    double work;
+} reply;
 
 typedef struct question {
     bool seals; /* else it is made */
@@ -35,8 +42,11 @@ static bool receive_lists(dt_guard *from, dt_outline *outline) {
 static dt_status answer(dt_guard *ends, question *q) {
     dt_outline *outline = &q->outline;
     if (!receive_lists(ends, outline)) return dt_fail_memory("a list of datasets", (size_t)outline->count);
-    dt_status status = q->seals ? dt_outline_seal(outline) : dt_outline_make(outline);
-    DT_TRY(dt_guard_send(ends, &status, sizeof status));
+    reply found;
+    memset(&found, 0, sizeof found); /* between its members, too: it goes through a pipe */
+    found.status = q->seals ? dt_outline_seal(outline) : dt_outline_make(outline);
+    found.work = dt_clock_work();
+    DT_TRY(dt_guard_send(ends, &found, sizeof found));
     return dt_guard_send(ends, outline->offsets, (size_t)outline->count * sizeof *outline->offsets);
 }
 
@@ -79,23 +89,29 @@ static dt_status explain(const dt_outline *outline, dt_status status) {
                    outline->path, ANSWER_SECONDS);
 }
 
-static dt_status ask(dt_guard_server *server, bool seals, const dt_outline *outline, uint64_t *offsets) {
+static dt_status ask(dt_outliner *outliner, bool seals, const dt_outline *outline, uint64_t *offsets) {
+    dt_guard_server *server = outliner->server;
     size_t count = (size_t)outline->count;
     question q = {seals, *outline};
-    dt_status found;
+    reply found;
     dt_guard_tell(server, &q, sizeof q);
     dt_guard_tell(server, outline->items, count * sizeof *outline->items);
     dt_guard_tell(server, outline->hashes, count * sizeof *outline->hashes);
     dt_guard_tell(server, outline->offsets, count * sizeof *outline->offsets);
     DT_TRY(explain(outline, dt_guard_hear(server, ANSWER_SECONDS, &found, sizeof found)));
+    outliner->work = found.work;
     DT_TRY(explain(outline, dt_guard_hear(server, ANSWER_SECONDS, offsets, count * sizeof *offsets)));
-    return found;
+    return found.status;
+}
+
+double dt_outliner_work(const dt_outliner *outliner) {
+    return outliner ? outliner->work : 0;
 }
 
 dt_status dt_outliner_make(dt_outliner *outliner, dt_outline *outline) {
-    return outliner ? ask(outliner->server, false, outline, outline->offsets) : dt_outline_make(outline);
+    return outliner ? ask(outliner, false, outline, outline->offsets) : dt_outline_make(outline);
 }
 
 dt_status dt_outliner_seal(dt_outliner *outliner, const dt_outline *outline) {
-    return outliner ? ask(outliner->server, true, outline, outline->offsets) : dt_outline_seal(outline);
+    return outliner ? ask(outliner, true, outline, outline->offsets) : dt_outline_seal(outline);
 }

@@ -54,7 +54,7 @@ dt_status dt_publisher_meet(dt_publisher *publisher, bool *over);
 dt_status dt_publisher_finish(dt_publisher *publisher);
 /* Seconds without anything moved by this rank's helper, while it is to do something. */
 double dt_publisher_stands(dt_publisher *publisher);
-/* Seconds of processor time that this rank's helper has taken so far. */
-double dt_publisher_work(dt_publisher *publisher);
+/* Seconds of processor time that this rank's helpers have taken so far. */
+double dt_publisher_work(const dt_publisher *publisher);
 
 #endif

@@ -25,6 +25,7 @@
 #define STACK_BYTES ((size_t)512 << 10)
 #define NICE 10
 #define REST 4           /* seconds of rest for one of processor time */
+#define STINT 0.002      /* of processor time, between two rests: each of them costs two changes of threads */
 #define LOOK_SECONDS 0.2 /* between two looks of who waits */
 
 typedef enum dt_asked { IDLE, ASKED, READY } dt_asked;
@@ -45,15 +46,11 @@ struct dt_publisher {
     _Atomic bool hurries;
     _Atomic double moved; /* clock */
     _Atomic double work;  /* processor time of the thread, seconds */
+    double rested;        /* of that, when it rested last; the thread's */
 };
 
 /* ---- the thread ----------------------------------------------------------------------------------------------------
  */
-
-static double own_seconds(void) {
-    struct timespec now;
-    return clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) == 0 ? (double)now.tv_sec + 1e-9 * (double)now.tv_nsec : 0;
-}
 
 static struct timespec moment_in(double seconds) {
     struct timespec at;
@@ -74,9 +71,11 @@ static void rest(dt_publisher *p, double seconds) {
 
 static bool take_pause(void *context) {
     dt_publisher *p = context;
-    double now = own_seconds(), worked = now - p->work;
+    double now = dt_clock_work(), worked = now - p->rested;
     p->work = now;
     p->moved = dt_clock_now();
+    if (worked < STINT) return !p->ends;
+    p->rested = now;
     if (!p->hurries && !p->ends) rest(p, REST * worked);
     p->moved = dt_clock_now();
     return !p->ends;
@@ -93,7 +92,7 @@ static void *help(void *context) {
         }
         pthread_mutex_unlock(&p->lock);
         dt_publication_work(&p->now);
-        p->work = own_seconds();
+        p->work = dt_clock_work();
         pthread_mutex_lock(&p->lock);
         p->state = READY;
         p->moved = dt_clock_now();
@@ -273,6 +272,6 @@ double dt_publisher_stands(dt_publisher *p) {
     return stands;
 }
 
-double dt_publisher_work(dt_publisher *p) {
-    return p->work;
+double dt_publisher_work(const dt_publisher *p) {
+    return p->work + dt_outliner_work(p->outliner);
 }

@@ -14,7 +14,7 @@ static void publish(dt_budget *budget, double stood, int steps, double seconds) 
     dt_budget_begin(budget, 1000);
     dt_budget_stood(budget, stood);
     walk(budget, steps, seconds, true);
-    dt_budget_end(budget, 1000 + stood + steps * seconds);
+    dt_budget_end(budget, 1000 + stood + steps * seconds, 0);
 }
 
 START_TEST(the_cost_is_what_stands_still_and_what_is_slower) {
@@ -33,6 +33,21 @@ START_TEST(steps_that_are_faster_beside_one_pay_for_nothing) {
     walk(&budget, 100, 0.5, false);
     publish(&budget, 0.25, 10, 0.1);
     ck_assert_double_eq_tol(budget.cost, 0.25, 1e-9);
+}
+END_TEST
+
+START_TEST(what_helpers_take_from_ranks_counts_where_steps_do_not_show_it) {
+    dt_budget budget = {0};
+    walk(&budget, 100, 0.5, false);
+    dt_budget_begin(&budget, 1000);
+    dt_budget_stood(&budget, 0.25);
+    walk(&budget, 10, 0.5, true);
+    dt_budget_end(&budget, 1006, 0.5);
+    ck_assert_double_eq_tol(budget.cost, 0.25 + 0.5, 1e-9);
+    dt_budget_begin(&budget, 2000);
+    walk(&budget, 10, 0.6, true);
+    dt_budget_end(&budget, 2006, 0.5); /* the same seconds are not counted twice */
+    ck_assert_double_eq_tol(budget.cost, (0.75 + 1) / 2, 1e-9);
 }
 END_TEST
 
@@ -71,6 +86,7 @@ int main(void) {
     TCase *tests = tcase_create("budget");
     tcase_add_test(tests, the_cost_is_what_stands_still_and_what_is_slower);
     tcase_add_test(tests, steps_that_are_faster_beside_one_pay_for_nothing);
+    tcase_add_test(tests, what_helpers_take_from_ranks_counts_where_steps_do_not_show_it);
     tcase_add_test(tests, one_is_not_counted_into_the_next);
     tcase_add_test(tests, a_disk_that_becomes_slow_counts_at_once);
     tcase_add_test(tests, the_interval_has_limits);
