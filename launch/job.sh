@@ -75,8 +75,8 @@ attempt() {
     if ((code == 75)) && [[ -s $words ]]; then unbegun=yes; else unbegun=; fi
     rm -f "$words"
 }
-# What the watchdog says with exit code 1, because a rank or a host did not go on.
-lost_words='^dtrain: \(no progress for [0-9.]* s\|the launcher of this job is gone\|the ranks did not all start\)'
+# What is said with exit code 1 where a rank, a host, or the process that makes checkpoints did not go on.
+lost_words='^dtrain: \(no progress for [0-9.]* s\|the launcher of this job is gone\|the ranks did not all start\|the checkpoint of step [0-9]* was not written .*: the process that makes the file was killed\)'
 
 # What dtrain says with exit code 75 when it was to stop before its first step.
 unbegun_words='^dtrain: stopped by .* before there was anything to save'

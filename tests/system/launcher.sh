@@ -193,6 +193,17 @@ digest=$(last_value digest)
 run 1 "${long[@]}" --run whole
 expect_last "done run=whole step=400 .* digest=$digest" "to the end of the run nobody touched"
 
+# And one of which the process that makes the checkpoints' files is killed: rank 0's child.
+DTRAIN=$dtrain slowly 2 "$source/launch/local.sh" -n 2 --max-restarts 1 "${long[@]}" --run helpless >"$out" 2>"$err" </dev/null &
+job=$!
+has_helpless() { compgen -G "helpless/checkpoints/step-*.h5"; }
+until_true 120 has_helpless || fail "the run does not get going"
+kill -KILL "$(pgrep -P "$(rank_pid 0)")"
+await
+expect_in "$err" '^dtrain: the checkpoint of step [0-9]* was not written .*: the process that makes the file was killed' "its helper is killed"
+expect_in "$err" 'local.sh: exit code 1: .*; restart 1 of 1 in 1 s' "that is worth another attempt"
+expect_last "done run=helpless step=400 .* digest=$digest" "which ends as the run nobody touched"
+
 # One job of a machine at a time binds its ranks: mpirun counts cores from the first.
 count_cores ""
 if [[ $machine == whole && $cores -gt 1 ]]; then
