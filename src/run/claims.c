@@ -212,9 +212,11 @@ static dt_status open_chain(dt_claims *c) {
                                           : dt_fail(DT_ERR_USAGE, "%s; of %d checkpoints there are digests: %s",
                                                     read.message, c->kept_count, instead);
     if (c->links.count == 0 && known == 0)
-        return dt_fail(DT_ERR_USAGE,
-                       "%s has no chain of digests (train.chain, steps between two links, was 0); %s (of %d)", c->run,
-                       instead, c->kept_count);
+        return dt_fail(
+            DT_ERR_USAGE,
+            "%s has no chain of digests (train.chain, steps between two links, was 0, or more than it made); "
+            "%s (of %d)",
+            c->run, instead, c->kept_count);
     if (c->links.count == 0)
         return dt_fail(DT_ERR_USAGE, "%s: metrics.jsonl has none of the %" PRIu64 " links of its chain; %s (of %d)",
                        c->run, known, instead, c->kept_count);
