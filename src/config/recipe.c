@@ -80,11 +80,11 @@ static dt_status decode(dt_recipe *out, const dt_yaml *root, const char *fallbac
     if (!out->name[0]) take_fallback_name(out, fallback_name);
     DT_TRY(check_name(out, root));
     DT_TRY(dt_recipe_check(out, root));
-    DT_TRY(dt_recipe_check_privacy(out, root));
     DT_TRY(take_layers(out, root));
     DT_TRY(dt_recipe_check_first_layer(out));
     DT_TRY(take_trees(out, root));
-    return dt_recipe_check_sites(out, root);
+    DT_TRY(dt_recipe_check_sites(out, root));
+    return dt_recipe_check_privacy(out, root);
 }
 
 dt_status dt_recipe_decode(dt_recipe *out, const dt_yaml *root, const char *fallback_name) {

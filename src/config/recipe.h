@@ -209,11 +209,13 @@ typedef struct dt_recipe_metrics {
 
 /* Differentially private training; clip 0: it is not. */
 typedef enum dt_sampling { DT_SAMPLING_POISSON } dt_sampling;
-typedef enum dt_privacy_unit { DT_PRIVATE_SAMPLE } dt_privacy_unit;
+typedef enum dt_privacy_unit { DT_PRIVATE_SAMPLE, DT_PRIVATE_SITE } dt_privacy_unit;
 typedef struct dt_recipe_privacy {
-    double clip, noise; /* largest norm of a sample's gradient; standard deviation of the noise, in clips */
+    double clip, noise; /* largest norm of a sample's gradient or a site's change; standard deviation of the noise, in
+                         * clips */
     double delta, max_epsilon;
     int sampling, unit;         /* dt_sampling, dt_privacy_unit */
+    int64_t honest;             /* sites whose shares of the noise are known to nobody else; 0: by the threshold */
     int64_t reproducible_noise; /* a seed that everybody may know, for rehearsals; -1: a secret key */
 } dt_recipe_privacy;
 

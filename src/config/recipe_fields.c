@@ -31,7 +31,7 @@ static const char *const bests[] = {"none", "test_loss", "test_accuracy", "valid
 static const char *const budget[] = {"budget", NULL};
 static const char *const precisions[] = {"float32", "bf16", NULL};
 static const char *const samplings[] = {"poisson", NULL};
-static const char *const units[] = {"sample", NULL};
+static const char *const units[] = {"sample", "site", NULL};
 static const char *const changes[] = {"refuse", "accept", NULL};
 static const char *const site_weights[] = {"samples", "equal", NULL};
 static const char *const outers[] = {"sgd", "nesterov", "adam", NULL};
@@ -327,9 +327,11 @@ const dt_field dt_recipe_fields[] = {
              "round, and at most sites.quorum. As many together could open a site's change. 0: the least number"},
 
     {ROW("privacy.clip", REAL, privacy.clip, "0"), .max = 1e30, .flags = NUMBERS,
-     .help = "differentially private training: largest norm of a sample's gradient; 0: it is not private"},
+     .help = "differentially private training: largest norm of a sample's gradient, or of a site's change; 0: it is not "
+             "private"},
     {ROW("privacy.noise", REAL, privacy.noise, "0"), .max = 1e6, .flags = NUMBERS,
-     .help = "standard deviation of the Gaussian noise on the sum of a step's gradients, in multiples of privacy.clip"},
+     .help = "standard deviation of the Gaussian noise on the sum of a step's gradients or a round's changes, in multiples of "
+             "privacy.clip"},
     {ROW("privacy.delta", REAL, privacy.delta, "1e-5"), .max = 1, .flags = DT_FIELD_ABOVE | DT_FIELD_BELOW,
      .help = "the delta of (epsilon, delta); far below 1/samples"},
     {ROW("privacy.max_epsilon", REAL, privacy.max_epsilon, "0"), .max = 1e6,
@@ -338,7 +340,10 @@ const dt_field dt_recipe_fields[] = {
      .help = "every sample is in a batch with probability train.batch/samples, by itself, so that batches vary in size; what is "
              "accounted for is this"},
     {ROW("privacy.unit", CHOICE, privacy.unit, "sample"), .choices = units, .flags = NUMBERS,
-     .help = "whose part in the data is hidden"},
+     .help = "whose part in the data is hidden: a sample's gradient is clipped in every step, or a site's change in every round"},
+    {ROW("privacy.honest", INT, privacy.honest, "0"), .max = 64, .flags = NUMBERS,
+     .help = "with unit: site and sites.masks: sites of every sum that tell nobody their share of the noise; each adds 1/honest "
+             "of its variance. 0: those in a sum but for one less than the threshold"},
     {ROW("privacy.reproducible_noise", INT, privacy.reproducible_noise, "-1"), .min = -1, .max = INFINITY, .flags = NUMBERS,
      .help = "for rehearsals, which are not private: a seed that the noise follows from; -1: a secret key (--privacy-key)"},
 

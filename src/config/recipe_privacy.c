@@ -53,17 +53,47 @@ static bool rounds(const dt_recipe *r) {
     return r->compute.precision != DT_PRECISION_FLOAT32;
 }
 
-static bool has_sites(const dt_recipe *r) {
-    return dt_recipe_sites_of(r) > 0;
+static bool weighs_sites(const dt_recipe *r) {
+    return r->sites.weights != DT_SITE_WEIGHTS_EQUAL;
+}
+static bool leaves_sites_out(const dt_recipe *r) {
+    return strcmp(r->sites.robust, "none") != 0;
+}
+static bool has_control(const dt_recipe *r) {
+    return r->sites.control;
+}
+static bool keeps_errors(const dt_recipe *r) {
+    return r->sites.wire != DT_SITE_WIRE_I32;
+}
+static bool keeps_moments(const dt_recipe *r) {
+    return r->sites.optimizer != DT_SITE_OPTIMIZER_RESET && !dt_recipe_has_mailbox(r);
+}
+static bool keeps_tensors(const dt_recipe *r) {
+    return r->sites.local[0] != '\0' && !dt_recipe_has_mailbox(r);
+}
+static bool draws_openly(const dt_recipe *r) {
+    const int64_t drawn = r->sites.per_round;
+    return dt_recipe_has_mailbox(r) && drawn > 0 && drawn < dt_recipe_sites_of(r);
 }
 static bool is_audited(const dt_recipe *r) {
     return r->train.audit > 0;
 }
 
-static const struct pitfall {
+typedef struct pitfall {
     bool (*is)(const dt_recipe *recipe);
     const char *key, *why;
-} pitfalls[] = {
+} pitfall;
+
+/* Whatever is hidden. */
+static const pitfall of_both[] = {
+    {cuts_judges, "checkpoint.best",
+     "the judge is cut from the private data, and what it chooses is not accounted for; use none, or data.test_x of "
+     "public data"},
+    {NULL, NULL, NULL},
+};
+
+/* Where it is samples. */
+static const pitfall of_samples[] = {
     {scales_from_data, "data.normalize",
      "scales found in the training samples tell of them; give them (given, with data.mean and data.std), from public "
      "data"},
@@ -85,12 +115,24 @@ static const struct pitfall {
     {clips_values, "optimizer.clip_value",
      "it would clip the noise with the sum; privacy.clip clips every sample's gradient; set it to 0"},
     {skips_by_data, "train.not_finite", "which steps are left out would tell of the samples in them; use stop"},
-    {cuts_judges, "checkpoint.best",
-     "the judge is cut from the private data, and what it chooses is not accounted for; use none, or data.test_x of "
-     "public data"},
     {has_other_wire, "reduce.wire", "the noise is an integer on the sum of integers; use i32"},
     {is_audited, "train.audit", "a shard that another rank computes again is not yet told of the noise; set it to 0"},
     {rounds, "compute.precision", "norms are those of float32 products; use float32"},
+    {NULL, NULL, NULL},
+};
+
+/* Where it is sites. What a site does with its own samples is its own affair, but for what others see of it. */
+static const pitfall of_sites[] = {
+    {weighs_sites, "sites.weights", "a site of many samples would count for more than privacy.clip; use equal"},
+    {leaves_sites_out, "sites.robust", "what it leaves out follows from single changes; use none"},
+    {has_control, "sites.control", "control variates would be a second change, without noise; set it to false"},
+    {keeps_errors, "sites.wire", "what few bits lose would come with the changes after, unaccounted for; use i32"},
+    {keeps_moments, "sites.optimizer",
+     "moments of every site would be in this job's checkpoints without noise; use reset"},
+    {keeps_tensors, "sites.local",
+     "tensors of every site would be in this job's checkpoints without noise; leave it out"},
+    {draws_openly, "sites.per_round", "the members all know who is drawn, so that hides nobody; leave it out"},
+    {NULL, NULL, NULL},
 };
 
 static dt_status fail(const dt_recipe *recipe, const dt_yaml *root, const char *key, const char *why) {
@@ -103,8 +145,13 @@ static dt_status fail(const dt_recipe *recipe, const dt_yaml *root, const char *
 
 /* Fields that only a private recipe reads. */
 static dt_status check_off(const dt_recipe *recipe, const dt_yaml *root) {
-    static const char *const keys[] = {"privacy.noise", "privacy.delta", "privacy.max_epsilon",
-                                       "privacy.reproducible_noise", NULL};
+    static const char *const keys[] = {"privacy.noise",
+                                       "privacy.delta",
+                                       "privacy.max_epsilon",
+                                       "privacy.unit",
+                                       "privacy.honest",
+                                       "privacy.reproducible_noise",
+                                       NULL};
     for (int i = 0; keys[i]; i++) {
         const dt_field *field = dt_field_find(dt_recipe_fields, keys[i]);
         if (dt_field_is_default(field, recipe)) continue;
@@ -118,17 +165,37 @@ static dt_status check_off(const dt_recipe *recipe, const dt_yaml *root) {
     return dt_ok();
 }
 
+static dt_status look_for(const pitfall *pitfalls, const dt_recipe *recipe, const dt_yaml *root) {
+    for (; pitfalls->is; pitfalls++)
+        if (pitfalls->is(recipe)) return fail(recipe, root, pitfalls->key, pitfalls->why);
+    return dt_ok();
+}
+
+static dt_status refuse(const dt_yaml *root, const char *key, const char *why) {
+    const char *source = dt_recipe_source_of(root, key, "privacy.clip");
+    return dt_fail(DT_ERR_INPUT, "%s%s: %s", dt_source_noun(source), source, why);
+}
+
+/* That what is hidden is there, and is hidden where it is. */
+static dt_status check_unit(const dt_recipe *recipe, const dt_yaml *root) {
+    const bool hides_sites = recipe->privacy.unit == DT_PRIVATE_SITE, has_sites = dt_recipe_sites_of(recipe) > 0;
+    if (hides_sites && !has_sites)
+        return refuse(root, "privacy.unit", "privacy.unit is site, but there are no sites (sites.…)");
+    if (!hides_sites && has_sites)
+        return refuse(
+            root, "sites.count",
+            "privacy.clip with sites is for their whole changes: what is accounted for are rounds, not steps; "
+            "say privacy.unit: site");
+    if (recipe->privacy.honest > 0 && (!hides_sites || !recipe->sites.masks))
+        return refuse(root, "privacy.honest",
+                      "privacy.honest is for shares of noise that nobody sees by themselves: with privacy.unit: site "
+                      "and sites.masks");
+    return dt_ok();
+}
+
 dt_status dt_recipe_check_privacy(const dt_recipe *recipe, const dt_yaml *root) {
     if (recipe->privacy.clip == 0) return check_off(recipe, root);
-    if (has_sites(recipe)) {
-        const char *source = dt_recipe_source_of(root, "sites.count", "sites.simulate");
-        return dt_fail(
-            DT_ERR_INPUT,
-            "%s%s: privacy.clip is for runs without sites: what is accounted for are steps, not rounds; leave "
-            "out one of the two",
-            dt_source_noun(source), source);
-    }
-    for (size_t i = 0; i < sizeof pitfalls / sizeof pitfalls[0]; i++)
-        if (pitfalls[i].is(recipe)) return fail(recipe, root, pitfalls[i].key, pitfalls[i].why);
-    return dt_ok();
+    DT_TRY(check_unit(recipe, root));
+    DT_TRY(look_for(of_both, recipe, root));
+    return look_for(recipe->privacy.unit == DT_PRIVATE_SITE ? of_sites : of_samples, recipe, root);
 }

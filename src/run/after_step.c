@@ -84,8 +84,8 @@ static const char *who_stopped(const dt_run *run) {
 const char *dt_run_reason(const dt_run *run, bool stops, bool told) {
     if (stops) return told ? who_stopped(run) : "stop_after";
     if (run->ledger.position.step < run->course.total_steps) return "patience";
-    if (run->rounds) return "rounds";
     if (run->privacy.limits) return "epsilon";
+    if (run->rounds) return "rounds";
     return run->session.recipe->train.steps > 0 ? "steps" : "epochs";
 }
 

@@ -12,8 +12,9 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "privacy_key.h"
+#include "privacy_sites.h"
+#include "site/private_change.h"
 
-#define NOISE_MOST 10.0    /* standard deviations that no draw is beyond (site/noise.h: 9.3) */
 #define SLACK 0x1p-12      /* of a norm: what float32 may make of it, and of sums */
 #define LIMIT (0x1p31 - 1) /* of a word */
 #define AT_ONCE 128        /* rows whose gradients, one by one, are still in the caches when all norms are known */
@@ -39,10 +40,14 @@ void dt_privacy_warn(const dt_session *session, const dt_run_data *data) {
         dt_log_warn("privacy.reproducible_noise is %lld: whoever knows that can take the noise off, so this run is a "
                     "rehearsal and not private",
                     (long long)privacy->reproducible_noise);
-    if (privacy->noise == 0) dt_log_warn("privacy.noise is 0: samples are clipped, but this run is not private");
-    if (privacy->delta * (double)data->train.samples > 1)
-        dt_log_warn("privacy.delta is %g, which is above 1/%lld samples: publishing a sample would count as private",
-                    privacy->delta, (long long)data->train.samples);
+    if (privacy->noise == 0)
+        dt_log_warn("privacy.noise is 0: what there is to hide is clipped, but this run is not private");
+    const bool of_sites = dt_privacy_hides_sites(recipe);
+    const int64_t all = of_sites ? dt_recipe_sites_of(recipe) : data->train.samples;
+    const char *noun = of_sites ? "site" : "sample";
+    if (privacy->delta * (double)all > 1)
+        dt_log_warn("privacy.delta is %g, which is above 1/%lld %ss: publishing a %s would count as private",
+                    privacy->delta, (long long)all, noun, noun);
     if (dt_recipe_cuts(&recipe->data, DT_SPLIT_TRAIN))
         dt_log_warn(
             "the data a private run is judged by is cut from its training data (data.split): its figures tell of "
@@ -71,28 +76,41 @@ static int64_t largest_batch(const dt_course *course) {
     return most < course->samples ? most : course->samples;
 }
 
-dt_status dt_privacy_plan(dt_privacy *privacy, const dt_session *session, const dt_course *course) {
+static dt_status scale_samples(const dt_privacy *privacy, const dt_course *course, dt_privacy_scale *out) {
     const dt_recipe_privacy *recipe = privacy->recipe;
-    if (!recipe) return dt_ok();
     if (course->batch > course->samples)
         return dt_fail(DT_ERR_INPUT,
                        "train.batch is %lld but there are %lld samples; a sample would have to be drawn with "
                        "a probability above 1",
                        (long long)course->batch, (long long)course->samples);
-    privacy->rate = (double)course->batch / (double)course->samples;
-    privacy->room = largest_batch(course);
+    out->rate = (double)course->batch / (double)course->samples;
+    out->draw = recipe->noise * recipe->clip;
+    out->most = (double)largest_batch(course) * recipe->clip + DT_NOISE_MOST * out->draw;
+    return dt_ok();
+}
+
+dt_status dt_privacy_plan(dt_privacy *privacy, const dt_session *session, const dt_course *course) {
+    const dt_recipe *recipe = session->recipe;
+    if (!privacy->recipe) return dt_ok();
+    const bool of_sites = dt_privacy_hides_sites(recipe);
+    dt_privacy_scale scale;
+    DT_TRY(of_sites ? dt_privacy_scale_sites(&scale, recipe) : scale_samples(privacy, course, &scale));
+    privacy->rate = scale.rate;
+    privacy->room = of_sites ? dt_recipe_sites_of(recipe) : largest_batch(course);
     privacy->chosen = dt_alloc((size_t)privacy->room, sizeof *privacy->chosen);
     dt_status status = privacy->chosen ? dt_ok() : dt_fail_memory("a batch", (size_t)privacy->room * sizeof(int64_t));
     DT_TRY(dt_session_agree(session, status));
-    double most = (double)privacy->room * recipe->clip + NOISE_MOST * recipe->noise * recipe->clip;
-    privacy->exponent = ilogb(LIMIT / most / (1 + SLACK));
+    privacy->exponent = ilogb(LIMIT / scale.most / (1 + SLACK));
     if (privacy->exponent > 100 || privacy->exponent < -100)
         return dt_fail(DT_ERR_INPUT,
                        "privacy.clip is %g, and words of the wire cannot be scaled for that; choose one "
                        "nearer to 1",
-                       recipe->clip);
-    privacy->deviation = ldexp(recipe->noise * recipe->clip, privacy->exponent);
-    return dt_ok();
+                       recipe->privacy.clip);
+    privacy->deviation = ldexp(scale.draw, privacy->exponent);
+    if (!of_sites || scale.draw == 0 || privacy->deviation >= DT_SHARE_LEAST) return dt_ok();
+    return dt_fail(DT_ERR_INPUT,
+                   "privacy.noise is %g, which is too little to be told from rounding; raise it or leave it out",
+                   recipe->privacy.noise);
 }
 
 int64_t dt_privacy_rows_at_once(const dt_recipe *recipe, const dt_course *course) {
@@ -103,22 +121,39 @@ int64_t dt_privacy_rows_at_once(const dt_recipe *recipe, const dt_course *course
     return recipe->train.micro_batch > 0 && recipe->train.micro_batch < usual ? recipe->train.micro_batch : usual;
 }
 
-/* The fields of the recipe that gradients follow from, the layers and the data, as text. What becomes of gradients, the
- * optimizer's and the schedule's, is not among them: it has no part in this step's sum. */
-static dt_status describe(dt_privacy *privacy, const dt_recipe *recipe, const dt_run_data *data,
+/* What becomes of a sum has no part in it: the optimizer and its schedule of a step's, the outer rule of a round's; nor
+ * has in which of two ways it is said how many sites there are. */
+static bool is_behind(const dt_recipe *recipe, const char *key) {
+    if (dt_privacy_hides_sites(recipe))
+        return strncmp(key, "sites.outer.", 12) == 0 || strcmp(key, "sites.count") == 0 ||
+               strcmp(key, "sites.simulate") == 0;
+    return strncmp(key, "optimizer.", 10) == 0 || strncmp(key, "schedule.", 9) == 0;
+}
+
+/* The fields of the recipe that a sum follows from, the layers and the data, as text; of a site among others who it is,
+ * and who they are. */
+static dt_status describe(dt_privacy *privacy, const dt_session *session, const dt_run_data *data,
                           const dt_yaml *layers) {
+    const dt_recipe *recipe = session->recipe;
+    const bool elsewhere = dt_recipe_has_mailbox(recipe);
     FILE *stream = open_memstream(&privacy->about, &privacy->about_bytes);
-    char *text = dt_yaml_emit(layers);
-    bool complete = stream && text;
+    char *text = dt_yaml_emit(layers), *members = elsewhere ? dt_yaml_emit(recipe->members) : NULL;
+    bool complete = stream && text && (members || !elsewhere);
     for (const dt_field *field = dt_recipe_fields; complete && field->key; field++) {
         char value[DT_VALUE_TEXT];
-        if (!(field->flags & DT_FIELD_ARITHMETIC) || strncmp(field->key, "optimizer.", 10) == 0 ||
-            strncmp(field->key, "schedule.", 9) == 0 || dt_field_is_default(field, recipe))
+        if (!(field->flags & DT_FIELD_ARITHMETIC) || is_behind(recipe, field->key) ||
+            dt_field_is_default(field, recipe))
             continue; /* a field that a later version adds has its default in older recipes */
         dt_field_text(field, recipe, value);
         fprintf(stream, "%s: %s\n", field->key, value);
     }
     if (complete) fprintf(stream, "%s\n%s\n", text, data->identity_text);
+    if (complete && dt_privacy_hides_sites(recipe))
+        fprintf(stream, "%lld sites, draws of %a\n", (long long)dt_recipe_sites_of(recipe), privacy->deviation);
+    if (complete && dt_privacy_hides_sites(recipe) && recipe->schedule.kind != DT_SCHEDULE_CONSTANT)
+        fprintf(stream, "of %lld rounds\n", (long long)recipe->sites.rounds);
+    if (complete && members) fprintf(stream, "%s of\n%s\n", session->options->site, members);
+    dt_free(members);
     dt_free(text);
     if (stream && fclose(stream) != 0) complete = false;
     return complete ? dt_ok() : dt_fail_memory("the recipe", DT_VALUE_TEXT);
@@ -129,11 +164,12 @@ dt_status dt_privacy_settle(dt_privacy *privacy, const dt_session *session, cons
     if (!privacy->recipe) return dt_ok();
     dt_yaml *layers = NULL;
     dt_status status = dt_model_resolved(model, &layers);
-    if (status.code == DT_OK) status = describe(privacy, session->recipe, data, layers);
+    if (status.code == DT_OK) status = describe(privacy, session, data, layers);
     dt_yaml_destroy(layers);
     DT_TRY(status);
     /* With another sample, each shard's words may be rounded otherwise: by one, in every element. */
     double elements = (double)dt_model_table(model)->trained, rounding = (double)course->shards * sqrt(elements);
+    if (dt_privacy_hides_sites(session->recipe)) rounding = dt_change_rounding(elements);
     double left = privacy->recipe->clip - ldexp(rounding, -privacy->exponent);
     privacy->clip = left * (1 - SLACK);
     if (left > 0.5 * privacy->recipe->clip) return dt_ok();
@@ -141,6 +177,10 @@ dt_status dt_privacy_settle(dt_privacy *privacy, const dt_session *session, cons
                    "privacy: %.0f elements in %lld shards are rounded by as much as a sample may count for; use fewer "
                    "shards (train.shards) or a smaller batch",
                    elements, (long long)course->shards);
+}
+
+bool dt_privacy_is_of_steps(const dt_privacy *privacy) {
+    return privacy->recipe && privacy->recipe->unit == DT_PRIVATE_SAMPLE;
 }
 
 void dt_privacy_close(dt_privacy *privacy) {
@@ -165,7 +205,11 @@ dt_status dt_privacy_follows(const dt_privacy *privacy, const dt_checkpoint_head
     if (!privacy->recipe) return dt_ok();
     DT_TRY(dt_recipe_read_resolved(&before, path, head->recipe));
     *open = before.privacy.clip == 0;
+    const bool other = !*open && before.privacy.unit != privacy->recipe->unit;
     dt_recipe_finish(&before);
+    if (other)
+        return dt_fail(DT_ERR_INPUT, "%s: privacy.unit was another; what was spent on samples is not spent on sites",
+                       path);
     if (!*open || head->position.step == 0) return dt_ok(); /* weights that were brought here */
     return dt_fail(DT_ERR_INPUT, "%s: its %lld steps were not private, and further ones do not change that", path,
                    (long long)head->position.step);
@@ -198,16 +242,15 @@ dt_status dt_privacy_bound(dt_privacy *privacy, dt_course *course, const dt_posi
     course->total_steps = position->step + fits;
     if (course->total_steps > 0) return dt_ok();
     return dt_fail(DT_ERR_INPUT,
-                   "privacy.max_epsilon is %g, and the first step would be above it; raise it or privacy.noise",
-                   recipe->max_epsilon);
+                   "privacy.max_epsilon is %g, and the first %s would be above it; raise it or privacy.noise",
+                   recipe->max_epsilon, recipe->unit == DT_PRIVATE_SITE ? "round" : "step");
 }
 
 /* ---- a step ---- */
 
-dt_status dt_privacy_begin(dt_privacy *privacy, const dt_course *course, int64_t step, const dt_real *weights,
-                           size_t count) {
+dt_status dt_privacy_begin(dt_privacy *privacy, int64_t all, int64_t step, const dt_real *weights, size_t count) {
     dt_noise_begin(privacy->noise, step, privacy->about, privacy->about_bytes, weights, count * sizeof *weights);
-    privacy->rows = dt_noise_choose(privacy->noise, privacy->rate, course->samples, privacy->chosen, privacy->room);
+    privacy->rows = dt_noise_choose(privacy->noise, privacy->rate, all, privacy->chosen, privacy->room);
     if (privacy->rows <= privacy->room) return dt_ok();
     return dt_fail(DT_ERR_MEMORY, "step %lld: a batch was drawn that is larger than any was expected to be",
                    (long long)step);

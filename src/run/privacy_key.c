@@ -35,13 +35,19 @@ static dt_status make(const char *path) {
 dt_status dt_privacy_key(dt_noise *noise, const dt_session *session, bool goes_on) {
     const int64_t seed = session->recipe->privacy.reproducible_noise;
     const char *option = session->options->privacy_key, *named = option ? option : getenv("DTRAIN_PRIVACY_KEY");
+    const bool elsewhere = dt_recipe_has_mailbox(session->recipe); /* the others are */
     char path[4096];
     struct stat about;
     if (seed >= 0) {
         dt_noise_take_seed(noise, seed);
         return dt_ok();
     }
-    if (named && named[0]) {
+    if (elsewhere && !session->options->site)
+        return dt_fail(DT_ERR_USAGE,
+                       "its noise is a secret of the site's (sites.members): only there it can be computed");
+    if (elsewhere) {
+        DT_TRY(dt_site_key_path(path, session->options->site, session->options->key));
+    } else if (named && named[0]) {
         if (snprintf(path, sizeof path, "%s", named) >= (int)sizeof path)
             return dt_fail(DT_ERR_USAGE, "%.60s…: the path of the privacy key is too long", named);
     } else if (!session->directory[0]) { /* a run that is computed again by whoever doubts it */

@@ -176,7 +176,7 @@ dt_status dt_run_load(dt_run *run, const char *path) {
     DT_TRY(share_state(run));
     dt_scales_loaded(&run->data.scales, &session->recipe->data);
     dt_course_plan(&run->course, session->recipe, &run->data.train, &run->ledger.position);
-    if (run->privacy.recipe) dt_reduce_forget(run->trainee.reducer); /* exponents are this recipe's */
+    if (run->trainee.privacy) dt_reduce_forget(run->trainee.reducer); /* exponents are this recipe's */
     run->snapshot.step = run->ledger.position.step;
     if (session->first) say_loaded(run, path, &found);
     return dt_ok();

@@ -18,9 +18,9 @@ static dt_status take_lists(dt_rounds *r) {
     dt_round_now *now = &r->now;
     now->takes_part = dt_alloc((size_t)r->sites, sizeof *now->takes_part);
     now->in_sum = dt_alloc((size_t)r->sites, sizeof *now->in_sum);
-    now->site = dt_alloc((size_t)r->chosen, sizeof *now->site);
-    now->group = dt_alloc((size_t)r->chosen, sizeof *now->group);
-    now->tally = dt_alloc((size_t)r->chosen, sizeof *now->tally);
+    now->site = dt_alloc((size_t)r->most, sizeof *now->site);
+    now->group = dt_alloc((size_t)r->most, sizeof *now->group);
+    now->tally = dt_alloc((size_t)r->most, sizeof *now->tally);
     r->exponents = dt_alloc((size_t)r->plan.unit_count, sizeof *r->exponents);
     bool complete = now->takes_part && now->in_sum && now->site && now->group && now->tally && r->exponents;
     return complete ? dt_ok() : dt_fail_memory("the rounds", (size_t)r->sites * sizeof *now->tally);
@@ -84,6 +84,7 @@ static dt_status open_group(dt_run *run) {
     r->session.comm = r->comm;
     r->session.ranks = dt_ranks_of(r->comm);
     r->session.node = NULL;
+    r->session.first &= !dt_rounds_hide_sites(run) || r->mine >= 0; /* who says nothing of a site's steps */
     r->data = run->data;
     r->course = run->course;
     r->course.batch = session->recipe->train.batch;
@@ -115,6 +116,7 @@ static dt_status plan_rounds(dt_run *run) {
     r->figures = (dt_round_figures){.rounds = recipe->sites.rounds, .sites = r->sites};
     dt_outer_plan(&r->outer, &recipe->sites.outer);
     DT_TRY(dt_change_plan_make(&r->plan, run->trainee.table, &recipe->sites, r->chosen));
+    DT_TRY(dt_rounds_plan_private(run));
     DT_TRY(take_lists(r));
     dt_change_exponents_begin(&r->plan, r->exponents);
     return dt_rounds_plan_robust(r, recipe);
@@ -150,8 +152,9 @@ void dt_rounds_close(dt_rounds *r) {
     dt_node_close(r->session.node);
     dt_comm_close(r->comm);
     dt_change_plan_finish(&r->plan);
-    void *const lists[] = {r->samples.list, r->samples.first, r->now.takes_part, r->now.in_sum,   r->now.site,
-                           r->now.group,    r->now.tally,     r->exponents,      r->robust_words, r->counted};
+    void *const lists[] = {r->samples.list, r->samples.first, r->now.takes_part, r->now.in_sum,
+                           r->now.site,     r->now.group,     r->now.tally,      r->exponents,
+                           r->robust_words, r->counted,       r->noisy};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) dt_free(lists[i]);
     dt_free(r);
 }
@@ -162,7 +165,10 @@ static dt_status begin_round(dt_run *run) {
     dt_rounds *r = run->rounds;
     dt_round_now *now = &r->now;
     const int64_t number = run->ledger.position.step;
-    dt_sites_choose(now->takes_part, r->sites, r->chosen, r->seed, number);
+    if (dt_rounds_hide_sites(run))
+        DT_TRY(dt_rounds_draw(run));
+    else
+        dt_sites_choose(now->takes_part, r->sites, r->chosen, r->seed, number);
     for (int site = 0, place = 0; site < r->sites; site++)
         if (now->takes_part[site]) now->site[place++] = site;
     dt_rounds_deal(r);
@@ -241,9 +247,11 @@ static dt_status apply(dt_run *run, const dt_exchanged *sum) {
     common->rate = r->trainee.rate;
     dt_node_meet(common->node);
     dt_trainee_round_weights(common);
-    dt_change_exponents_next(&r->plan, run->ledger.position.step, sum->words, changes, 0, r->plan.unit_count,
-                             r->exponents);
-    r->figures.took_part = in_sum;
+    const bool hides = dt_rounds_hide_sites(run); /* how many there were, and how large they were */
+    if (!hides)
+        dt_change_exponents_next(&r->plan, run->ledger.position.step, sum->words, changes, 0, r->plan.unit_count,
+                                 r->exponents);
+    r->figures.took_part = hides ? (int64_t)sum->weight : in_sum;
     r->figures.bytes += sum->bytes;
     return dt_rounds_keep(r, &run->session, sum->took_part);
 }
@@ -253,18 +261,19 @@ static void account(dt_run *run) {
     dt_rounds *r = run->rounds;
     const dt_round_now *now = &r->now;
     dt_ledger *ledger = &run->ledger;
-    int64_t samples = 0;
-    for (int place = 0; place < r->chosen; place++) {
+    const bool hides = dt_rounds_hide_sites(run);
+    int64_t samples = hides ? dt_rounds_expected_samples(run) : 0;
+    for (int place = 0; place < r->chosen && !hides; place++) {
         if (run->session.first) dt_tally_add(&ledger->local, &r->now.tally[place]); /* the sum of all ranks' */
         samples += r->now.tally[place].samples;
     }
     const int64_t positions = run->data.train.targets.labels ? run->data.train.targets.counted : 1;
-    run->clock.loop_samples = r->figures.samples += samples / (positions > 0 ? positions : 1);
+    run->clock.loop_samples = r->figures.samples += samples / (positions > 0 && !hides ? positions : 1);
     run->clock.loop_seconds = r->figures.seconds +=
         dt_clock_now() - now->began; /* and not those of this group's steps */
     dt_ledger_step(ledger, 1, false);
     r->middle.round = -1;
-    ledger->skips.count += r->now.skipped;
+    if (!hides) ledger->skips.count += r->now.skipped;
 }
 
 /* Of a site elsewhere it is known whether its change is in the sum, and nothing else. */
@@ -287,7 +296,7 @@ static void record(dt_run *run) {
     const dt_round_figures *figures = &r->figures;
     dt_records *records = &run->progress.records;
     bool classes = dt_has_accuracy(&run->data.train, (dt_loss)run->session.recipe->loss.kind);
-    for (int place = 0; place < r->chosen; place++) {
+    for (int place = 0; place < r->chosen && !dt_rounds_hide_sites(run); place++) {
         const dt_site_row row = site_row(run, place, classes);
         dt_records_site(records, &row);
     }
@@ -318,7 +327,9 @@ dt_status dt_round_take(dt_run *run, bool *left) {
     memcpy(r->now.in_sum, sum.took_part, (size_t)r->sites * sizeof *r->now.in_sum);
     if (r->robust.kind != DT_ROBUST_NONE)
         DT_TRY(dt_rounds_make_robust(r, &run->session, run->ledger.position.step, &sum));
+    if (dt_rounds_hide_sites(run)) dt_rounds_make_private(run, &sum);
     DT_TRY(apply(run, &sum));
+    if (dt_rounds_hide_sites(run)) DT_TRY(dt_privacy_end(&run->privacy));
     account(run);
     if (run->session.first) record(run);
     dt_session_note(&run->session, DT_ACTIVITY_COMPUTE, run->ledger.position.step);

@@ -58,9 +58,9 @@ typedef struct dt_middle {
 typedef struct dt_round_now {
     bool *takes_part; /* [sites] */
     bool *in_sum;     /* [sites] whose change counts */
-    int *site;        /* [chosen] those, ascending: a place of the round is an index into this */
-    int *group;       /* [chosen] who trains it */
-    dt_tally *tally;  /* [chosen] of what this rank computed; after the round of all ranks */
+    int *site;        /* [most] those, ascending: a place of the round is an index into this */
+    int *group;       /* [most] who trains it */
+    dt_tally *tally;  /* [most] of what this rank computed; after the round of all ranks */
     double began;     /* clock */
     int64_t skipped;  /* steps that were passed over */
     bool left;        /* a stop was asked for: what was trained of it is lost */
@@ -69,6 +69,7 @@ typedef struct dt_round_now {
 
 struct dt_rounds {
     int sites, chosen; /* there are; take part in a round */
+    int most;          /* of chosen, which is drawn where rounds hide sites */
     int mine;          /* the one that this job is, the others being elsewhere; -1: all are here */
     int groups, group; /* of ranks; this rank's */
     dt_site_samples samples;
@@ -96,6 +97,7 @@ struct dt_rounds {
     dt_robust robust;
     uint32_t *robust_words; /* [plan.count] */
     bool *counted;          /* [chosen] */
+    uint32_t *noisy;        /* [plan.count] a sum with noise, where rounds hide sites */
 
     dt_exchange exchange;
     dt_members members; /* where the others are elsewhere */
@@ -166,6 +168,20 @@ void dt_rounds_describe(dt_rounds *rounds, dt_snapshot *snapshot);
 dt_status dt_rounds_plan_robust(dt_rounds *rounds, const dt_recipe *recipe);
 /* Collective. Of the changes one by one what takes the place of their sum. */
 dt_status dt_rounds_make_robust(dt_rounds *rounds, const dt_session *session, int64_t round, dt_exchanged *sum);
+
+/* ---- rounds_private.c ---- */
+
+bool dt_rounds_hide_sites(const dt_run *run);
+/* What that needs; only r->most where rounds hide no sites. Once the change is planned. */
+dt_status dt_rounds_plan_private(dt_run *run);
+/* Who takes part in the round that begins: the same on every rank. */
+dt_status dt_rounds_draw(dt_run *run);
+/* Words of units [first, end) of a site's change. `counts`: its training came to an end. */
+void dt_rounds_encode_private(dt_run *run, const dt_change_from *from, bool counts, int64_t first, int64_t end);
+/* What may be known of a round takes the place of its sum. */
+void dt_rounds_make_private(dt_run *run, dt_exchanged *sum);
+/* What a round is expected to have trained on here. */
+int64_t dt_rounds_expected_samples(const dt_run *run);
 
 /* Whether this job trains the site; those of others are trained elsewhere. */
 static inline bool dt_rounds_has(const dt_rounds *rounds, int site) {

@@ -11,7 +11,7 @@ typedef struct here {
     dt_round round;
     uint32_t *words; /* [room] the sum, or the changes one after the other */
     size_t room;
-    int64_t *weights; /* [chosen] */
+    int64_t *weights; /* [sites], of them as many as take part */
     dt_change *each;  /* [chosen]; NULL: the sum is asked for */
     int *place;       /* [sites] of those that take part, in the order of sites */
 } here;
@@ -33,9 +33,9 @@ static dt_status take_memory(here *h, const dt_round *round, bool each) {
     if (h->words && room == h->room) return dt_ok();
     forget(h);
     h->words = dt_alloc(room, sizeof *h->words);
-    h->weights = dt_alloc((size_t)round->chosen, sizeof *h->weights);
+    h->weights = dt_alloc((size_t)round->sites, sizeof *h->weights);
     h->place = dt_alloc((size_t)round->sites, sizeof *h->place);
-    if (each) h->each = dt_alloc((size_t)round->chosen, sizeof *h->each);
+    if (each) h->each = dt_alloc((size_t)round->sites, sizeof *h->each);
     h->room = room;
     bool complete = h->words && h->weights && h->place && (!each || h->each);
     return complete ? dt_ok() : dt_fail_memory("the changes of the sites", room * sizeof *h->words);

@@ -115,14 +115,18 @@ static dt_status take_step(dt_run *run) {
 /* ---- after ---- */
 
 /* What it learned becomes words, and what it keeps its next row. */
-static void end_site(dt_run *run, int place, dt_change_from *from) {
+static void end_site(dt_run *run, int place, dt_change_from *from, bool counts) {
     dt_rounds *r = run->rounds;
     dt_trainee *trainee = &r->trainee;
     const dt_kept *wire = &r->kept[DT_KEPT_WIRE], *updates = &r->kept[DT_KEPT_UPDATES],
                   *local = &r->kept[DT_KEPT_LOCAL], *control = &r->kept[DT_KEPT_CONTROL];
     size_t begin, end;
     share_of(r, (size_t)r->plan.unit_count, &begin, &end);
-    dt_change_encode(&r->plan, run->ledger.position.step, r->exponents, from, (int64_t)begin, (int64_t)end, r->words);
+    if (dt_rounds_hide_sites(run))
+        dt_rounds_encode_private(run, from, counts, (int64_t)begin, (int64_t)end);
+    else
+        dt_change_encode(&r->plan, run->ledger.position.step, r->exponents, from, (int64_t)begin, (int64_t)end,
+                         r->words);
     if (control->elements > 0)
         dt_change_own_control(&r->plan, from, (int64_t)begin, (int64_t)end, dt_kept_next(control, place));
     if (r->kept[DT_KEPT_MOMENTS].elements > 0) keep_moments(r, place);
@@ -159,10 +163,16 @@ static dt_status keep_middle(dt_run *run, int site, int64_t done) {
     return due && !r->now.left ? dt_run_publish(run) : dt_ok(); /* who leaves the round makes one anyway */
 }
 
-static dt_status take_steps(dt_run *run, int site, int64_t done, int64_t steps) {
+/* *counts: it came to an end. Where rounds hide sites one that diverged has a change of zero, and shows in nothing
+ * else.
+ */
+static dt_status take_steps(dt_run *run, int site, int64_t done, int64_t steps, bool *counts) {
     dt_rounds *r = run->rounds;
+    *counts = true;
     while (done < steps && !r->now.left) {
         dt_status status = take_step(run);
+        *counts = status.code != DT_ERR_DIVERGED || !dt_rounds_hide_sites(run);
+        if (!*counts) return dt_ok();
         r->now.left = status.code == DT_OK && is_left(&r->trainee);
         if (status.code != DT_OK || r->now.left) tell(r);
         DT_TRY(status);
@@ -180,13 +190,15 @@ dt_status dt_rounds_train(dt_run *run, int place) {
         begin_site(run, site);
     }
     if (r->kept[DT_KEPT_CONTROL].elements > 0) r->pull.own = dt_kept_row(&r->kept[DT_KEPT_CONTROL], site);
-    DT_TRY(take_steps(run, site, done, steps));
+    bool counts;
+    DT_TRY(take_steps(run, site, done, steps, &counts));
     if (r->now.left) return dt_ok();
-    if (r->alone && done < steps) DT_TRY(dt_rounds_note_middle(run, site, steps)); /* for who waits for others */
+    if (r->alone && counts && done < steps)
+        DT_TRY(dt_rounds_note_middle(run, site, steps)); /* for who waits for others */
     bool weighed = run->session.recipe->sites.weights == DT_SITE_WEIGHTS_SAMPLES;
     const uint64_t weight = weighed ? (uint64_t)r->course.samples : 1;
     dt_change_from from = what_it_learned(run, place, weight);
-    end_site(run, place, &from);
+    end_site(run, place, &from, counts);
     r->now.tally[place] = r->ledger.local;
     r->now.skipped += r->ledger.skips.count;
     return r->exchange.add(r->exchange.own, &(dt_change){.site = site, .words = r->words, .weight = weight});

@@ -26,7 +26,7 @@ static int put_wire(dt_reducer *reducer, dt_extra *out) {
 }
 
 void dt_snapshot_describe(dt_snapshot *snapshot, const dt_session *session, dt_run_data *data, dt_trainee *trainee,
-                          dt_ledger *ledger, int64_t shards, bool rounds) {
+                          dt_ledger *ledger, dt_privacy *privacy, int64_t shards, bool rounds) {
     int sections = dt_trainee_sections(trainee, snapshot->sections), extras = DT_LEDGER_EXTRAS;
     dt_extra *out = snapshot->extras;
     dt_ledger_put(ledger, out, snapshot->beside);
@@ -43,7 +43,7 @@ void dt_snapshot_describe(dt_snapshot *snapshot, const dt_session *session, dt_r
     beside += dt_ranges_beside(&data->train, &data->scales, snapshot->beside + beside);
     beside += dt_scales_beside(&session->recipe->data, &data->scales, snapshot->beside + beside);
     snapshot->privacy = snapshot->beside + beside;
-    if (trainee->privacy) beside += dt_privacy_put(trainee->privacy, snapshot->privacy);
+    beside += dt_privacy_put(privacy, snapshot->privacy);
     const dt_classes *classes = &data->classes;
     if (classes->names)
         snapshot->beside[beside++].array = (dt_extra){"class_names", DT_U8, classes->names_bytes, classes->names};

@@ -34,7 +34,7 @@ dt_status dt_snapshot_resolve(dt_snapshot *snapshot, dt_recipe *recipe, const dt
 /* Views into these parts, which stay where they are. `rounds`: of sites, whose digest is that of what they have in
  * common: what is tallied is then beside it. */
 void dt_snapshot_describe(dt_snapshot *snapshot, const dt_session *session, dt_run_data *data, dt_trainee *trainee,
-                          dt_ledger *ledger, int64_t shards, bool rounds);
+                          dt_ledger *ledger, dt_privacy *privacy, int64_t shards, bool rounds);
 void dt_snapshot_close(dt_snapshot *snapshot);
 /* The state, up to date. */
 const dt_state *dt_snapshot_state(dt_snapshot *snapshot, const dt_ledger *ledger);

@@ -46,7 +46,7 @@ static dt_status settle_start(dt_run *run, dt_start *start) {
     DT_TRY(dt_arithmetic_open(session, &run->trainee.kernels));
     bool goes_on = start->path[0] != '\0';
     DT_TRY(dt_privacy_open(&run->privacy, session, data, goes_on));
-    if (run->privacy.recipe) run->trainee.privacy = &run->privacy;
+    if (dt_privacy_is_of_steps(&run->privacy)) run->trainee.privacy = &run->privacy;
     if (!goes_on) DT_TRY(dt_scales_compute(&data->scales, &session->ranks, &data->train, wanted));
     DT_TRY(settle_shards(&run->course, session, start->shards));
     dt_course_plan(&run->course, session->recipe, &data->train, &run->ledger.position);
@@ -79,7 +79,8 @@ static dt_status plan_trainee(dt_run *run, bool goes_on) {
     DT_TRY(rounds ? dt_rounds_open(run)
                   : dt_nodes_open(&session->node, session->comm, &session->recipe->reduce, take_shared,
                                   give_back_shared, run));
-    dt_snapshot_describe(&run->snapshot, session, &run->data, trainee, &run->ledger, run->course.shards, rounds);
+    dt_snapshot_describe(&run->snapshot, session, &run->data, trainee, &run->ledger, &run->privacy, run->course.shards,
+                         rounds);
     if (rounds) dt_rounds_describe(run->rounds, &run->snapshot);
     DT_TRY(dt_replicas_open(&run->replicas, session, &run->snapshot.state));
     return dt_chain_open(&run->chain, session, &run->snapshot.state);

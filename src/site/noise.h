@@ -22,6 +22,7 @@
 
 #define DT_NOISE_SECRET 32
 #define DT_NOISE_NAME 16
+#define DT_NOISE_MOST 10.0 /* standard deviations that no draw is beyond, with its rounding */
 
 typedef struct dt_noise dt_noise; /* in memory as secret.h has it */
 

@@ -204,6 +204,7 @@ START_TEST(a_number_outside_its_range_is_refused_and_one_at_its_edge_is_not) {
         {"privacy.delta", {"0", "1"}, {"1e-5"}, "greater than 0 and less than 1"},
         {"privacy.max_epsilon", {"-1", "1e7"}, {"0", "3"}, "at least 0 and at most 1000000"},
         {"privacy.reproducible_noise", {"-2"}, {"-1", "0", "7"}, "at least -1"},
+        {"privacy.honest", {"-1", "65"}, {"0", "3"}, "at least 0 and at most 64"},
         {"compute.threads", {"0", "1025"}, {"1", "1024"}, "at least 1 and at most 1024"},
     };
     int seen = 0;
