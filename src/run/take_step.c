@@ -28,8 +28,8 @@ static dt_status compute_gradient(dt_step *step, dt_trainee *trainee) {
 dt_status dt_step_take(dt_step *step, dt_trainee *trainee, bool *again) {
     bool skip = dt_ledger_skips(step->ledger, step->at.step);
     if (trainee->privacy)
-        DT_TRY(
-            dt_privacy_begin(trainee->privacy, step->course->samples, step->at.step, trainee->weights, trainee->table->total));
+        DT_TRY(dt_privacy_begin(trainee->privacy, step->course->samples, step->at.step, trainee->weights,
+                                trainee->table->total));
     if (skip)
         dt_step_clear(step, trainee);
     else
