@@ -181,11 +181,10 @@ static dt_status check_unit(const dt_recipe *recipe, const dt_yaml *root) {
     const bool hides_sites = recipe->privacy.unit == DT_PRIVATE_SITE, has_sites = dt_recipe_sites_of(recipe) > 0;
     if (hides_sites && !has_sites)
         return refuse(root, "privacy.unit", "privacy.unit is site, but there are no sites (sites.…)");
-    if (!hides_sites && has_sites)
-        return refuse(
-            root, "sites.count",
-            "privacy.clip with sites is for their whole changes: what is accounted for are rounds, not steps; "
-            "say privacy.unit: site");
+    if (!hides_sites && has_sites && !dt_recipe_has_mailbox(recipe))
+        return refuse(root, "sites.count",
+                      "privacy.unit is sample, and a job of several sites has one secret and one budget: name "
+                      "sites.members, each a job with its own, or say privacy.unit: site");
     if (recipe->privacy.honest > 0 && (!hides_sites || !recipe->sites.masks))
         return refuse(root, "privacy.honest",
                       "privacy.honest is for shares of noise that nobody sees by themselves: with privacy.unit: site "

@@ -70,33 +70,35 @@ dt_status dt_privacy_open(dt_privacy *privacy, const dt_session *session, dt_run
 }
 
 /* No batch is as large as that in the life of the universe: by Chernoff's bound one is in one of e^72 steps. */
-static int64_t largest_batch(const dt_course *course) {
+static int64_t largest_batch(const dt_course *course, int64_t samples) {
     double batch = (double)course->batch;
     int64_t most = (int64_t)ceil(batch + 12 * sqrt(batch) + 48);
-    return most < course->samples ? most : course->samples;
+    return most < samples ? most : samples;
 }
 
 static dt_status scale_samples(const dt_privacy *privacy, const dt_course *course, dt_privacy_scale *out) {
     const dt_recipe_privacy *recipe = privacy->recipe;
-    if (course->batch > course->samples)
+    const int64_t samples = privacy->samples;
+    if (course->batch > samples)
         return dt_fail(DT_ERR_INPUT,
                        "train.batch is %lld but there are %lld samples; a sample would have to be drawn with "
                        "a probability above 1",
-                       (long long)course->batch, (long long)course->samples);
-    out->rate = (double)course->batch / (double)course->samples;
+                       (long long)course->batch, (long long)samples);
+    out->rate = (double)course->batch / (double)samples;
     out->draw = recipe->noise * recipe->clip;
-    out->most = (double)largest_batch(course) * recipe->clip + DT_NOISE_MOST * out->draw;
+    out->most = (double)largest_batch(course, samples) * recipe->clip + DT_NOISE_MOST * out->draw;
     return dt_ok();
 }
 
-dt_status dt_privacy_plan(dt_privacy *privacy, const dt_session *session, const dt_course *course) {
+dt_status dt_privacy_plan(dt_privacy *privacy, const dt_session *session, const dt_course *course, int64_t samples) {
     const dt_recipe *recipe = session->recipe;
     if (!privacy->recipe) return dt_ok();
+    privacy->samples = samples;
     const bool of_sites = dt_privacy_hides_sites(recipe);
     dt_privacy_scale scale;
     DT_TRY(of_sites ? dt_privacy_scale_sites(&scale, recipe) : scale_samples(privacy, course, &scale));
     privacy->rate = scale.rate;
-    privacy->room = of_sites ? dt_recipe_sites_of(recipe) : largest_batch(course);
+    privacy->room = of_sites ? dt_recipe_sites_of(recipe) : largest_batch(course, samples);
     privacy->chosen = dt_alloc((size_t)privacy->room, sizeof *privacy->chosen);
     dt_status status = privacy->chosen ? dt_ok() : dt_fail_memory("a batch", (size_t)privacy->room * sizeof(int64_t));
     DT_TRY(dt_session_agree(session, status));
@@ -113,10 +115,10 @@ dt_status dt_privacy_plan(dt_privacy *privacy, const dt_session *session, const 
                    recipe->privacy.noise);
 }
 
-int64_t dt_privacy_rows_at_once(const dt_recipe *recipe, const dt_course *course) {
+int64_t dt_privacy_rows_at_once(const dt_privacy *privacy, const dt_recipe *recipe, const dt_course *course) {
     double batch = (double)course->batch;
     int64_t usual = (int64_t)ceil((batch + 2 * sqrt(batch)) / (double)course->shards);
-    if (usual > course->samples) usual = course->samples;
+    if (usual > privacy->samples) usual = privacy->samples;
     if (recipe->train.micro_batch == 0 && usual > AT_ONCE) return AT_ONCE;
     return recipe->train.micro_batch > 0 && recipe->train.micro_batch < usual ? recipe->train.micro_batch : usual;
 }

@@ -23,6 +23,7 @@ typedef struct dt_privacy {
     int exponent;     /* a word counts 2^-exponent */
     char *about;      /* what a step's sum follows from besides the weights: see site/noise.h */
     size_t about_bytes;
+    int64_t samples;             /* that steps draw from */
     int64_t *chosen, room, rows; /* samples of the present step, sites of the round: [rows] of room */
     dt_identity open;            /* of the data, to compare with that of a checkpoint that was not private */
     bool limits;                 /* the budget ends the run before its recipe would */
@@ -36,10 +37,10 @@ bool dt_privacy_is_of_steps(const dt_privacy *privacy);
 /* Collective, once the data is open, and known whether a checkpoint is gone on with: the secret is on all ranks, and
  * the data's identity no longer one by which a sample could be guessed. */
 dt_status dt_privacy_open(dt_privacy *privacy, const dt_session *session, dt_run_data *data, bool goes_on);
-/* Once the course is planned: how large batches are, and how fine the wire is. */
-dt_status dt_privacy_plan(dt_privacy *privacy, const dt_session *session, const dt_course *course);
+/* Once the course is planned, with what steps draw from: how large batches are, and how fine the wire is. */
+dt_status dt_privacy_plan(dt_privacy *privacy, const dt_session *session, const dt_course *course, int64_t samples);
 /* Rows a rank computes at once, of a batch that is seldom larger than planned for. */
-int64_t dt_privacy_rows_at_once(const dt_recipe *recipe, const dt_course *course);
+int64_t dt_privacy_rows_at_once(const dt_privacy *privacy, const dt_recipe *recipe, const dt_course *course);
 /* Once the model is planned and the recipe resolved: what is left of privacy.clip for a sample's gradient, so that with
  * all rounding the sum of words moves by no more than privacy.clip when a sample comes or goes. */
 dt_status dt_privacy_settle(dt_privacy *privacy, const dt_session *session, const dt_run_data *data,

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "frozen.h"
 #include "notes.h"
+#include "rounds.h"
 #include "run.h"
 
 /* That `path` can start a run whose directory may hold checkpoints of its own. Rank 0. */
@@ -176,7 +177,8 @@ dt_status dt_run_load(dt_run *run, const char *path) {
     DT_TRY(share_state(run));
     dt_scales_loaded(&run->data.scales, &session->recipe->data);
     dt_course_plan(&run->course, session->recipe, &run->data.train, &run->ledger.position);
-    if (run->trainee.privacy) dt_reduce_forget(run->trainee.reducer); /* exponents are this recipe's */
+    dt_reducer *reducer = run->rounds ? run->rounds->trainee.reducer : run->trainee.reducer;
+    if (run->trainee.privacy) dt_reduce_forget(reducer); /* exponents are this recipe's */
     run->snapshot.step = run->ledger.position.step;
     if (session->first) say_loaded(run, path, &found);
     return dt_ok();

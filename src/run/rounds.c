@@ -261,7 +261,7 @@ static void account(dt_run *run) {
     dt_rounds *r = run->rounds;
     const dt_round_now *now = &r->now;
     dt_ledger *ledger = &run->ledger;
-    const bool hides = dt_rounds_hide_sites(run);
+    const bool hides = dt_rounds_tell_nothing(run);
     int64_t samples = hides ? dt_rounds_expected_samples(run) : 0;
     for (int place = 0; place < r->chosen && !hides; place++) {
         if (run->session.first) dt_tally_add(&ledger->local, &r->now.tally[place]); /* the sum of all ranks' */
@@ -273,7 +273,7 @@ static void account(dt_run *run) {
         dt_clock_now() - now->began; /* and not those of this group's steps */
     dt_ledger_step(ledger, 1, false);
     r->middle.round = -1;
-    if (!hides) ledger->skips.count += r->now.skipped;
+    if (!dt_rounds_hide_sites(run)) ledger->skips.count += r->now.skipped;
 }
 
 /* Of a site elsewhere it is known whether its change is in the sum, and nothing else. */
@@ -296,7 +296,7 @@ static void record(dt_run *run) {
     const dt_round_figures *figures = &r->figures;
     dt_records *records = &run->progress.records;
     bool classes = dt_has_accuracy(&run->data.train, (dt_loss)run->session.recipe->loss.kind);
-    for (int place = 0; place < r->chosen && !dt_rounds_hide_sites(run); place++) {
+    for (int place = 0; place < r->chosen && !dt_rounds_tell_nothing(run); place++) {
         const dt_site_row row = site_row(run, place, classes);
         dt_records_site(records, &row);
     }

@@ -180,6 +180,10 @@ dt_status dt_rounds_draw(dt_run *run);
 void dt_rounds_encode_private(dt_run *run, const dt_change_from *from, bool counts, int64_t first, int64_t end);
 /* What may be known of a round takes the place of its sum. */
 void dt_rounds_make_private(dt_run *run, dt_exchanged *sum);
+/* The last round is one whose steps the budget of this site, or of rounds, still has. */
+dt_status dt_rounds_bound(dt_run *run);
+/* Whether what is tallied is nobody's: of sites, or of samples. */
+bool dt_rounds_tell_nothing(const dt_run *run);
 /* What a round is expected to have trained on here. */
 int64_t dt_rounds_expected_samples(const dt_run *run);
 

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "privacy_sites.h"
 #include "rounds.h"
 #include "site/exchange_mailbox.h"
 #include "site/exchange_masked.h"
@@ -45,7 +46,7 @@ static bool is_listed(const char *const *list, const char *key) {
 static bool is_alike(const dt_recipe *recipe, const dt_field *field) {
     if (strncmp(field->key, "data.", 5) == 0) return is_listed(alike_of_data, field->key);
     /* what ends a run, for all at the same time */
-    if (recipe->privacy.clip > 0 && strncmp(field->key, "privacy.", 8) == 0) return true;
+    if (dt_privacy_hides_sites(recipe) && strncmp(field->key, "privacy.", 8) == 0) return true;
     if (strcmp(field->key, "sites.masks") == 0 || strcmp(field->key, "sites.threshold") == 0) return true;
     if (strcmp(field->key, "sites.rounds") == 0) return recipe->schedule.kind != DT_SCHEDULE_CONSTANT;
     return (field->flags & DT_FIELD_ARITHMETIC) && !is_listed(not_alike, field->key);

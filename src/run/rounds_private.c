@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "privacy_sites.h"
 #include "rounds.h"
+#include "site/chosen.h"
 #include "site/private_change.h"
 
 bool dt_rounds_hide_sites(const dt_run *run) {
@@ -78,5 +79,38 @@ int64_t dt_rounds_expected_samples(const dt_run *run) {
     double samples = 0;
     for (int site = 0; site < r->sites; site++)
         if (dt_rounds_has(r, site)) samples += (double)(dt_rounds_steps(r, site) * r->recipe.train.batch);
-    return (int64_t)(samples * run->privacy.rate);
+    return (int64_t)(dt_rounds_hide_sites(run) ? samples * run->privacy.rate : samples);
+}
+
+bool dt_rounds_tell_nothing(const dt_run *run) {
+    return run->privacy.recipe != NULL;
+}
+
+/* ---- sites that hide samples: steps are private, and each site has what it spent (privacy.unit: sample) ---- */
+
+/* The steps this site takes in a round. */
+static int64_t steps_in(dt_run *run, int64_t round) {
+    dt_rounds *r = run->rounds;
+    dt_sites_choose(r->now.takes_part, r->sites, r->chosen, r->seed, round);
+    return r->now.takes_part[r->mine] ? dt_rounds_steps(r, r->mine) : 0;
+}
+
+dt_status dt_rounds_bound(dt_run *run) {
+    dt_privacy *privacy = &run->privacy;
+    dt_course *course = &run->course;
+    const dt_middle *middle = &run->rounds->middle;
+    const dt_recipe_privacy *recipe = privacy->recipe;
+    int64_t at = run->ledger.position.step, most = INT64_C(1) << 52;
+    if (!recipe || recipe->max_epsilon == 0 || !dt_privacy_is_of_steps(privacy))
+        return dt_privacy_bound(privacy, course, &run->ledger.position);
+    int64_t made = middle->round == at ? middle->done : 0; /* and spent */
+    int64_t fits =
+        dt_steps_within(&privacy->spent, privacy->rate, recipe->noise, recipe->delta, recipe->max_epsilon, most) + made;
+    while (at < course->total_steps && steps_in(run, at) <= fits) fits -= steps_in(run, at++);
+    privacy->limits = at < course->total_steps;
+    course->total_steps = at;
+    if (at > 0) return dt_ok();
+    return dt_fail(DT_ERR_INPUT,
+                   "privacy.max_epsilon is %g, and the first round would be above it; raise it or privacy.noise",
+                   recipe->max_epsilon);
 }

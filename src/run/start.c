@@ -50,7 +50,7 @@ static dt_status settle_start(dt_run *run, dt_start *start) {
     if (!goes_on) DT_TRY(dt_scales_compute(&data->scales, &session->ranks, &data->train, wanted));
     DT_TRY(settle_shards(&run->course, session, start->shards));
     dt_course_plan(&run->course, session->recipe, &data->train, &run->ledger.position);
-    DT_TRY(dt_privacy_plan(&run->privacy, session, &run->course));
+    DT_TRY(dt_privacy_plan(&run->privacy, session, &run->course, data->train.samples));
     return goes_on ? dt_classes_open(&data->classes, &session->ranks, start->path) : dt_ok();
 }
 
@@ -115,7 +115,7 @@ static dt_status open_run(dt_run *run) {
     DT_TRY(settle_start(run, &start));
     DT_TRY(plan_trainee(run, start.path[0] != '\0'));
     if (start.path[0]) DT_TRY(go_on(run, start.path));
-    DT_TRY(dt_privacy_bound(&run->privacy, &run->course, &run->ledger.position));
+    DT_TRY(run->rounds ? dt_rounds_bound(run) : dt_privacy_bound(&run->privacy, &run->course, &run->ledger.position));
     dt_privacy_warn(session, &run->data);
     dt_trainee_round_weights(&run->trainee);
     run->course.first_step = run->ledger.position.step;

@@ -55,7 +55,7 @@ static dt_status check_audit(const dt_recipe *recipe, const dt_course *course, c
 dt_status dt_trainee_plan_model(dt_trainee *trainee, const dt_session *session, dt_run_data *data,
                                 const dt_course *course, const dt_trainee_plan *plan) {
     const dt_recipe *recipe = session->recipe;
-    trainee->rows_at_once = trainee->privacy ? dt_privacy_rows_at_once(recipe, course)
+    trainee->rows_at_once = trainee->privacy ? dt_privacy_rows_at_once(trainee->privacy, recipe, course)
                                              : dt_rows_at_once(recipe, course->shards, data->train.samples);
     DT_TRY(create_model(trainee, session, &data->train, course, plan));
     trainee->table = dt_model_table(trainee->model);

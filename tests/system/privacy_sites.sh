@@ -191,6 +191,48 @@ else
     fail "gone on with: $(tail -n 1 again-west.out), not $(tail -n 1 masked-west.out)"
 fi
 
+# ---- sites that hide their samples: each has its own accountant ----
+
+one_site() { # one_site RANKS NAME NUMBER ARGUMENT…
+    local ranks=$1 name=$2 number=$3
+    shift 3
+    run "$ranks" train joint2.yaml --site "$name" --key "$name.key" --run "samples-$name" --set data.file="dealt/site-$number.h5" \
+        --set sites.mailbox=box-samples --set privacy.reproducible_noise=1 --set privacy.unit=sample "$@"
+}
+mailbox whole --set privacy.unit=sample >whole.said
+# as quadrature has it: q = 5/80, sigma 0.8, 2 rounds of 16 steps, delta 1e-3
+if [[ $(grep -c '^ *3 ' whole.said) == 2 ]] && grep -q 'epsilon=3.49454 ' whole.said; then pass "three sites, one digest, the epsilon of their steps"; else fail "$(cat whole.said)"; fi
+mkdir box-samples
+for ranks in 1 2; do
+    one_site $ranks north 0 --set sites.wait=0s
+    expect_code 75 "a site that waits"
+    waits[ranks]=$(last_value epsilon)
+done
+if [[ ${waits[1]} == "${waits[2]}" && ${waits[1]} == [1-9]* ]]; then pass "waiting spends nothing"; else fail "waiting: ${waits[2]} after ${waits[1]}"; fi
+others() { # others ARGUMENT…: south and west, beside
+    "$dtrain" train joint2.yaml --site south --key south.key --run samples-south --set data.file=dealt/site-1.h5 --set sites.mailbox=box-samples \
+        --set privacy.reproducible_noise=1 --set privacy.unit=sample "$@" >/dev/null 2>&1 &
+    "$dtrain" train joint2.yaml --site west --key west.key --run samples-west --set data.file=dealt/site-2.h5 --set sites.mailbox=box-samples \
+        --set privacy.reproducible_noise=1 --set privacy.unit=sample "$@" >/dev/null 2>&1 &
+}
+others
+one_site 3 north 0
+wait
+if [[ $(last_value digest) == "$(last_of whole-north.out | sed 's/.*digest=//')" && $(last_value epsilon) == 3.49454 ]]; then
+    pass "and going on it spends what it would have"
+else
+    fail "gone on with: $(tail -n 1 "$out"), not $(tail -n 1 whole-north.out)"
+fi
+rm -rf box-samples samples-*
+mkdir box-samples
+others --set sites.rounds=1
+one_site 2 north 0 --set privacy.max_epsilon="$(awk -v e="${waits[1]}" 'BEGIN { print e + 0.01 }')"
+wait
+expect_code 0 "a site with a budget of its own"
+expect_last 'done .* rounds=1 .* ended=epsilon .*' "it ends before the round that would be above it"
+one_site 1 north 0 --set privacy.max_epsilon=0.5 --run none
+expect_bad 1 'the first round would be above it' "a budget below the first round"
+
 # ---- what voids the promise ----
 
 refused() { # refused REGEX ARGUMENT…
@@ -207,7 +249,7 @@ refused 'sites.optimizer is keep, which voids' --set sites.optimizer=keep
 refused 'sites.local is .*, which voids' --set sites.local='dense2*'
 refused 'checkpoint.best is test_loss, which voids' --set data.split.test=0.1 --set checkpoint.best=test_loss
 refused 'privacy.honest is for shares' --set privacy.honest=2
-refused 'privacy.clip with sites is for their whole changes' --set privacy.unit=sample
+refused 'a job of several sites has one secret and one budget' --set privacy.unit=sample
 refused 'noise would make a variance of batch_norm1/.* negative' --set model.layers='[flatten, {dense: 5}, batch_norm, {dense: 10}]' \
     --set train.batch=6
 refused 'privacy.noise is 1e-09, which is too little' --set privacy.noise=1e-9
