@@ -199,6 +199,7 @@ typedef struct dt_recipe_sites {
     char mailbox[DT_TEXT_MAX]; /* directory through which sites that are elsewhere send each other files */
     dt_span wait, deadline;
     int64_t quorum;    /* of members; 0: by default (site/members.h) */
+    int64_t keep;      /* rounds that are over and stay in a mailbox; 0: all */
     bool masks;        /* secure aggregation (site/masks.h) */
     int64_t threshold; /* of sites that open a sum; 0: the smallest majority of those in a round */
 } dt_recipe_sites;

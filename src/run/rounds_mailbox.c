@@ -108,9 +108,16 @@ static dt_status open_box(dt_run *run, dt_mailbox **out) {
                                         .records = records,
                                         .members = &r->members,
                                         .key = r->key,
+                                        .recipe = r->recipe_hash,
+                                        .keep = sites->keep,
                                         .wait = seconds_of(sites->wait),
                                         .deadline = seconds_of(sites->deadline)};
-    return dt_mailbox_open(out, &options);
+    DT_TRY(dt_mailbox_open(out, &options));
+    dt_status status = dt_mailbox_send_again(*out);
+    if (status.code == DT_OK) return status;
+    dt_mailbox_close(*out);
+    *out = NULL;
+    return status;
 }
 
 dt_status dt_rounds_find_mine(dt_rounds *r, const dt_session *session) {

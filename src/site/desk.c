@@ -159,19 +159,6 @@ dt_status dt_desk_look(dt_desk *desk) {
 
 /* ---- beginning and end ---- */
 
-static dt_status make_directory(char out[4096], const char *above, const char *name) {
-    struct stat parent, made;
-    DT_TRY(dt_path_join(out, above, name));
-    if (mkdir(out, 0777) == 0) {
-        /* Whoever may write to the mailbox may write to this. */
-        if (stat(above, &parent) == 0 && stat(out, &made) == 0 && (made.st_mode & 07777) != (parent.st_mode & 07777))
-            (void)!chmod(out, parent.st_mode & 07777);
-        return dt_ok();
-    }
-    if (errno == EEXIST && lstat(out, &made) == 0 && S_ISDIR(made.st_mode)) return dt_ok();
-    return dt_fail(DT_ERR_IO, "%s: cannot be made: %s", out, strerror(errno));
-}
-
 /* When this site began: kept, so that a deadline is the same for one that was killed. */
 static dt_status recall_since(dt_desk *desk) {
     char path[4096], text[64];
@@ -209,11 +196,10 @@ dt_status dt_desk_open(dt_desk *desk, const dt_mailbox_options *options, int me,
     desk->vote.bits = 0;
     desk->vote.count = 0;
     desk->vote.least = desk->vote.most = 8 + (uint64_t)options->members->count * DT_MESSAGE_ID;
-    char name[64];
-    int length = snprintf(name, sizeof name, "round-%08lld", (long long)gather->round);
-    if (gather->stage) snprintf(name + length, sizeof name - (size_t)length, "-%u", gather->stage);
-    DT_TRY(make_directory(desk->directory, options->directory, name));
-    DT_TRY(make_directory(desk->records, options->records, name));
+    char name[DT_DESK_NAME];
+    dt_desk_name(name, gather->round, gather->stage);
+    DT_TRY(dt_desk_make_directory(desk->directory, options->directory, name));
+    DT_TRY(dt_desk_make_directory(desk->records, options->records, name));
     return recall_since(desk);
 }
 

@@ -41,6 +41,22 @@ typedef struct dt_desk {
     double since; /* when this site began with it, in seconds since 1970 */
 } dt_desk;
 
+#define DT_DESK_NAME 40      /* room for the name of a round's directory */
+#define DT_DESK_COPY ".copy" /* how the names of records end that are there to be sent again */
+
+/* ---- names (desk_files.c) ---- */
+
+/* What the files of a stage of a round are in: "round-00000012-1". */
+void dt_desk_name(char out[DT_DESK_NAME], int64_t round, unsigned stage);
+/* What a message is called in there. */
+void dt_desk_file_name(const dt_members *members, const dt_message *message, char out[DT_SITE_NAME + 24]);
+/* above/name, into `out`, with the rights that `above` gives others. */
+dt_status dt_desk_make_directory(char out[4096], const char *above, const char *name);
+/* What stands at `path` and is no file, a pipe or a link, say, goes: it is nobody's work. */
+void dt_desk_clear(const char *path);
+
+/* ---- files (desk.c) ---- */
+
 /* Of a mailbox and the records of a site. To be closed, also after a failure. */
 dt_status dt_desk_open(dt_desk *desk, const dt_mailbox_options *options, int me, const dt_gather *gather);
 void dt_desk_close(dt_desk *desk);

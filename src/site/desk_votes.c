@@ -101,13 +101,6 @@ dt_status dt_desk_take_vote(dt_desk *desk, const dt_message *message, const void
 
 /* ---- what this site signs ---- */
 
-static void file_name(const dt_desk *desk, const dt_message *message, char out[DT_SITE_NAME + 24]) {
-    char hex[17];
-    sodium_bin2hex(hex, sizeof hex, message->id, 8);
-    snprintf(out, DT_SITE_NAME + 24, "%s-%s.%s", desk->members->list[desk->me].name, hex,
-             message->kind == DT_MESSAGE_VOTE ? "vote" : "part");
-}
-
 static bool is_sent(const dt_desk *desk, const char *name) {
     for (int i = 0; i < desk->count; i++)
         if (strcmp(desk->letters[i].name, name) == 0)
@@ -119,11 +112,10 @@ static bool is_sent(const dt_desk *desk, const char *name) {
 static dt_status send(const dt_desk *desk, const uint8_t header[DT_MESSAGE_HEADER], const dt_message *message,
                       const void *payload) {
     char name[DT_SITE_NAME + 24], path[4096];
-    file_name(desk, message, name);
+    dt_desk_file_name(desk->members, message, name);
     if (is_sent(desk, name)) return dt_ok();
     DT_TRY(dt_path_join(path, desk->directory, name));
-    struct stat there; /* a pipe or a link of this name, say, is nobody's work */
-    if (lstat(path, &there) == 0 && !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode)) unlink(path);
+    dt_desk_clear(path);
     return dt_message_write(path, header, payload, (size_t)message->length);
 }
 
@@ -226,8 +218,8 @@ static dt_status fail_other_part(const dt_desk *desk, const char *where) {
                    desk->members->list[desk->me].name, (long long)desk->gather->round, where);
 }
 
-/* The hash of the part that was signed is kept, not the part, which is large and can be computed again. */
-static dt_status keep_part(const dt_desk *desk, const dt_message *message) {
+/* The hash of the part that was signed is kept for good. */
+static dt_status keep_hash(const dt_desk *desk, const dt_message *message) {
     char path[4096], hex[2 * DT_MESSAGE_ID + 1], kept[2 * DT_MESSAGE_ID + 2] = "";
     int fd;
     DT_TRY(dt_path_join(path, desk->records, "part"));
@@ -244,6 +236,14 @@ static dt_status keep_part(const dt_desk *desk, const dt_message *message) {
     return dt_fsync_path(desk->records);
 }
 
+/* And the part, which is large, until nobody can need it any more (mailbox_past.c). */
+static dt_status keep_copy(const dt_desk *desk, const uint8_t header[DT_MESSAGE_HEADER], const dt_message *message) {
+    char path[4096];
+    DT_TRY(dt_path_join(path, desk->records, "part" DT_DESK_COPY));
+    if (access(path, F_OK) == 0) return dt_ok();
+    return dt_message_write(path, header, desk->gather->own, (size_t)message->length);
+}
+
 dt_status dt_desk_send_part(dt_desk *desk) {
     const dt_gather *gather = desk->gather;
     uint8_t header[DT_MESSAGE_HEADER];
@@ -253,6 +253,7 @@ dt_status dt_desk_send_part(dt_desk *desk) {
                            &message));
     const dt_letter *there = dt_desk_part(desk, desk->me, NULL);
     if (there && memcmp(there->message.id, message.id, DT_MESSAGE_ID) != 0) return fail_other_part(desk, there->name);
-    DT_TRY(keep_part(desk, &message));
+    DT_TRY(keep_hash(desk, &message));
+    DT_TRY(keep_copy(desk, header, &message));
     return send(desk, header, &message, gather->own);
 }

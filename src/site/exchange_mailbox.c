@@ -131,6 +131,7 @@ static dt_status finish(void *own, dt_exchanged *out) {
     DT_TRY(dt_ranks_broadcast(ranks, &t->learned, sizeof t->learned, 0));
     DT_TRY(dt_ranks_agree(ranks, take_room(t)));
     DT_TRY(dt_ranks_agree(ranks, t->box ? read_parts(t, &gather, &gathered) : dt_ok()));
+    DT_TRY(dt_ranks_agree(ranks, t->box ? dt_mailbox_tidy(t->box) : dt_ok()));
     size_t words = (t->wants_each ? (size_t)count_in(t) : 1) * t->round.count;
     DT_TRY(dt_ranks_broadcast(ranks, t->words, words * sizeof *t->words, 0));
     tell(t, out);

@@ -51,7 +51,7 @@ static dt_status sum_up(under_masks *u) {
     u->words = sum.words;
     u->learned = (learned){.weight = sum.weight, .bytes = sum.bytes};
     memcpy(u->learned.in, sum.in, sizeof sum.in);
-    return dt_ok();
+    return dt_mailbox_tidy(u->sites.box);
 }
 
 static dt_status take_room(under_masks *u) {

@@ -16,17 +16,12 @@
 #include "base/memory.h"
 #include "base/stop.h"
 #include "desk.h"
+#include "mailbox_internal.h"
 #include "secret.h"
 
 #define SHORTEST_PAUSE 0.02 /* seconds between two looks, then longer */
 #define LONGEST_PAUSE 2.0
 #define QUIET_SECONDS 10.0 /* then who waits says so */
-
-struct dt_mailbox {
-    dt_mailbox_options options;
-    char directory[4096], records[4096];
-    int me;
-};
 
 /* ---- opening ---- */
 
@@ -65,6 +60,8 @@ dt_status dt_mailbox_open(dt_mailbox **out, const dt_mailbox_options *options) {
     box->options.directory = box->directory;
     box->options.records = box->records;
     box->me = me;
+    box->passed = box->removed = -1;
+    for (int i = 0; i < DT_MOST_MEMBERS; i++) box->reached[i] = -1;
     *out = box;
     return dt_ok();
 }
@@ -193,10 +190,22 @@ static void tell_waiting(dt_desk *desk, int set, char out[400]) {
              *names ? names : "other sites", lost, desk->directory);
 }
 
-static dt_status fail_waiting(dt_desk *desk, int set) {
-    char why[400];
+/* What is missing was there once, where others are in later rounds. */
+static dt_status fail_waiting(dt_mailbox *box, dt_desk *desk, int set) {
+    char why[400], names[200] = "";
+    bool ahead[DT_MOST_MEMBERS];
+    int64_t newest;
+    int count = 0;
     tell_waiting(desk, set, why);
-    return dt_fail(DT_ERR_STOPPED, "%s; run the same command again later", why);
+    DT_TRY(dt_mailbox_ahead(box, desk->gather->round, ahead, &newest));
+    for (int i = 0; i < desk->members->count; i++)
+        if (ahead[i]) dt_append(names, sizeof names, "%s%s", count++ ? ", " : "", desk->members->list[i].name);
+    if (count == 0) return dt_fail(DT_ERR_STOPPED, "%s; run the same command again later", why);
+    return dt_fail(
+        DT_ERR_STOPPED,
+        "%s; %s signed in rounds up to %lld already: files of this one are still on their way, or were removed "
+        "(sites.keep), and then only this site's run directory as it was, or a later checkpoint in it, goes on",
+        why, names, (long long)newest);
 }
 
 /* Once, for those who look at a job that does nothing. */
@@ -214,7 +223,7 @@ static void pause_for(double seconds) {
     dt_alive_wait(before);
 }
 
-static dt_status settle(const dt_mailbox *box, dt_desk *desk, int *set) {
+static dt_status settle(dt_mailbox *box, dt_desk *desk, int *set) {
     double began = dt_clock_now(), until = began + box->options.wait, pause = SHORTEST_PAUSE;
     bool told = false;
     for (bool first = true;; first = false) {
@@ -229,7 +238,7 @@ static dt_status settle(const dt_mailbox *box, dt_desk *desk, int *set) {
         if (*set != DT_NO_SET && has_all(desk, *set)) return dt_ok();
         DT_TRY(dt_stop_status());
         double left = until - dt_clock_now();
-        if (left <= 0) return fail_waiting(desk, *set);
+        if (left <= 0) return fail_waiting(box, desk, *set);
         if (!told && dt_clock_now() - began > QUIET_SECONDS) note_waiting(desk, *set, left);
         told = told || dt_clock_now() - began > QUIET_SECONDS;
         bool news = votes != desk->vote_count || letters != desk->count;
@@ -252,9 +261,21 @@ static void tell_gathered(const dt_desk *desk, int set, dt_gathered *out) {
     }
 }
 
+/* Of rounds whose record is gone nobody knows what this site signed. */
+static dt_status check_record(dt_mailbox *box, const dt_gather *gather) {
+    int64_t removed;
+    DT_TRY(dt_mailbox_removed(box, &removed));
+    if (gather->round >= removed) return dt_ok();
+    return dt_fail(DT_ERR_DIVERGED,
+                   "round %lld is over at all sites, and what was signed in it is removed (sites.keep, %s/past): this "
+                   "site goes on from a checkpoint of round %lld or later",
+                   (long long)gather->round, box->records, (long long)removed);
+}
+
 dt_status dt_mailbox_gather(dt_mailbox *box, const dt_gather *gather, dt_gathered *out) {
     dt_desk desk;
     int set = DT_NO_SET;
+    DT_TRY(check_record(box, gather));
     dt_status status = dt_desk_open(&desk, &box->options, box->me, gather);
     if (status.code == DT_OK) status = settle(box, &desk, &set);
     if (status.code == DT_OK) tell_gathered(&desk, set, out);

@@ -7,7 +7,8 @@
  *
  * Names are for people: what counts is inside, signed. Files of other names are passed over.
  *
- * A site keeps what it signed in a directory of its own, too, written before anything is sent. A site that was killed
+ * A site keeps what it signed in a directory of its own, too, written before anything is sent, and sends it again where
+ * a courier has lost it. A site that was killed
  * signs the same again or nothing: what it sends twice in one place has one hash, or the second is not signed.
  *
  * One process of a site works with a mailbox at a time; not collective. */
@@ -26,6 +27,8 @@ typedef struct dt_mailbox_options {
     const char *records;       /* of this site alone, that stay; made where it is missing */
     const dt_members *members; /* kept */
     const dt_site_key *key;    /* kept; its name says which member this is */
+    uint64_t recipe;           /* as in the gathers; for rounds that are over */
+    int64_t keep;              /* rounds that are over and whose files stay; 0: all */
     double wait;               /* seconds before it gives up for now */
     double deadline; /* seconds from a round's beginning here until it goes on without who is late; 0: never */
 } dt_mailbox_options;
@@ -34,6 +37,13 @@ typedef struct dt_mailbox_options {
 dt_status dt_mailbox_open(dt_mailbox **out, const dt_mailbox_options *options);
 void dt_mailbox_close(dt_mailbox *box); /* accepts NULL */
 int dt_mailbox_me(const dt_mailbox *box);
+
+/* Rounds that all members have behind them (mailbox_past.c): what is kept only to be sent again is removed, and with
+ * `keep` the files of those before the last so many, of all members. The caller sees to it that nothing is signed in a
+ * round (dt_mailbox_gather) before it could go on from there whatever happens. Within a round or between two. */
+dt_status dt_mailbox_tidy(dt_mailbox *box);
+/* What this site signed in rounds that others may be in, and the mailbox does not have, is sent again. */
+dt_status dt_mailbox_send_again(dt_mailbox *box);
 
 /* One stage of a round: each member that is expected gives a part, and all agree on whose are in. Alike at all members
  * but for the own part. */

@@ -122,6 +122,37 @@ dt_status dt_message_write(const char *path, const uint8_t header[DT_MESSAGE_HEA
     return dt_publish_file(path, write_message, &(written){header, payload, length});
 }
 
+static dt_status copy_all(int from, int to, const char *path) {
+    uint8_t *block = dt_alloc(BLOCK, 1);
+    if (!block) return dt_fail_memory("a copy of a message", BLOCK);
+    dt_status status = dt_ok();
+    for (ssize_t count = 1; count > 0 && status.code == DT_OK;) {
+        do count = read(from, block, BLOCK);
+        while (count < 0 && errno == EINTR);
+        status = count < 0 ? dt_fail(DT_ERR_IO, "%s: what it is a copy of cannot be read: %s", path, strerror(errno))
+                           : write_all(to, path, block, (size_t)count);
+    }
+    dt_free(block);
+    return status;
+}
+
+static dt_status write_copy(void *context, const char *path) {
+    int fd;
+    DT_TRY(dt_file_create(path, &fd));
+    dt_status status = copy_all(*(const int *)context, fd, path);
+    if (close(fd) != 0 && status.code == DT_OK)
+        status = dt_fail(DT_ERR_IO, "%s: cannot be written: %s", path, strerror(errno));
+    return status;
+}
+
+dt_status dt_message_copy(const char *from, const char *path) {
+    int fd;
+    DT_TRY(dt_file_open(from, &fd, NULL));
+    dt_status status = dt_publish_file(path, write_copy, &fd);
+    close(fd);
+    return status;
+}
+
 /* ---- reading ---- */
 
 /* What is known of a file while it is looked at. */
@@ -219,7 +250,7 @@ static void decode(const uint8_t *header, int member, dt_message *out) {
     crypto_generichash(out->id, sizeof out->id, header, SIGNED, NULL, 0);
 }
 
-static dt_status check_place(reading *r, const dt_message *m) {
+static dt_status check_recipe(reading *r, const dt_message *m) {
     const dt_message_wanted *wanted = r->wanted;
     const char *site = wanted->members->list[m->member].name;
     if (memcmp(r->header + AT_GROUP, wanted->members->group, DT_GROUP_HASH) != 0)
@@ -227,6 +258,13 @@ static dt_status check_place(reading *r, const dt_message *m) {
     if (m->recipe != wanted->recipe)
         return FAULT(r, RECIPE, "%s of site %s is of another recipe (%016llx, here %016llx)", r->name, site,
                      (unsigned long long)m->recipe, (unsigned long long)wanted->recipe);
+    return dt_ok();
+}
+
+static dt_status check_place(reading *r, const dt_message *m) {
+    const dt_message_wanted *wanted = r->wanted;
+    const char *site = wanted->members->list[m->member].name;
+    DT_TRY(check_recipe(r, m));
     if (m->round != wanted->round || m->stage != wanted->stage || m->kind != wanted->kind)
         return FAULT(r, REPLAYED,
                      "%s of site %s was sent for something else before: round %lld, stage %u, kind %u, where round "
@@ -292,24 +330,37 @@ static dt_status take_payload(reading *r, const dt_message *m, void **payload) {
     return status;
 }
 
-dt_status dt_message_read(const char *path, const dt_message_wanted *wanted, dt_message *out, void **payload,
-                          dt_message_fault *fault) {
-    reading r = {.wanted = wanted, .fd = -1};
+/* What its site signed, of any place. */
+static dt_status read_header(reading *r, const char *path, dt_message *out) {
     int member = -1;
     memset(out, 0, sizeof *out);
     out->member = -1;
+    name_file(r, path);
+    DT_TRY(open_message(r, path));
+    DT_TRY(check_form(r));
+    DT_TRY(check_signature(r, &member));
+    decode(r->header, member, out);
+    return dt_ok();
+}
+
+dt_status dt_message_read(const char *path, const dt_message_wanted *wanted, dt_message *out, void **payload,
+                          dt_message_fault *fault) {
+    reading r = {.wanted = wanted, .fd = -1};
     if (payload) *payload = NULL;
-    name_file(&r, path);
-    dt_status status = open_message(&r, path);
-    if (status.code == DT_OK) status = check_form(&r);
-    if (status.code == DT_OK) status = check_signature(&r, &member);
-    if (status.code == DT_OK) {
-        decode(r.header, member, out);
-        status = check_place(&r, out);
-    }
+    dt_status status = read_header(&r, path, out);
+    if (status.code == DT_OK) status = check_place(&r, out);
     if (status.code == DT_OK) status = check_size(&r, out);
     if (status.code == DT_OK) status = take_payload(&r, out, payload);
     if (r.fd >= 0) close(r.fd);
     if (fault) *fault = r.fault;
+    return status;
+}
+
+dt_status dt_message_glance(const char *path, const dt_members *members, uint64_t recipe, dt_message *out) {
+    const dt_message_wanted wanted = {.members = members, .recipe = recipe};
+    reading r = {.wanted = &wanted, .fd = -1};
+    dt_status status = read_header(&r, path, out);
+    if (status.code == DT_OK) status = check_recipe(&r, out);
+    if (r.fd >= 0) close(r.fd);
     return status;
 }

@@ -80,4 +80,10 @@ dt_status dt_message_write(const char *path, const uint8_t header[DT_MESSAGE_HEA
 dt_status dt_message_read(const char *path, const dt_message_wanted *wanted, dt_message *out, void **payload,
                           dt_message_fault *fault);
 
+/* The header alone, of a message of any round of these members and this recipe: who signed it, and where it belongs. */
+dt_status dt_message_glance(const char *path, const dt_members *members, uint64_t recipe, dt_message *out);
+
+/* Puts a file, such as a message that was written before, at `path`, whole or not at all, and on the disk. */
+dt_status dt_message_copy(const char *from, const char *path);
+
 #endif
