@@ -115,18 +115,19 @@ static dt_status take_step(dt_run *run) {
 /* ---- after ---- */
 
 /* What it learned becomes words, and what it keeps its next row. */
-static void end_site(dt_run *run, int place, dt_change_from *from, bool counts) {
+static dt_status end_site(dt_run *run, int place, dt_change_from *from, bool counts) {
     dt_rounds *r = run->rounds;
     dt_trainee *trainee = &r->trainee;
     const dt_kept *wire = &r->kept[DT_KEPT_WIRE], *updates = &r->kept[DT_KEPT_UPDATES],
                   *local = &r->kept[DT_KEPT_LOCAL], *control = &r->kept[DT_KEPT_CONTROL];
     size_t begin, end;
     share_of(r, (size_t)r->plan.unit_count, &begin, &end);
+    const int64_t round = run->ledger.position.step;
+    bool finite = true;
     if (dt_rounds_hide_sites(run))
         dt_rounds_encode_private(run, from, counts, (int64_t)begin, (int64_t)end);
     else
-        dt_change_encode(&r->plan, run->ledger.position.step, r->exponents, from, (int64_t)begin, (int64_t)end,
-                         r->words);
+        finite = dt_change_encode(&r->plan, round, r->exponents, from, (int64_t)begin, (int64_t)end, r->words);
     if (control->elements > 0)
         dt_change_own_control(&r->plan, from, (int64_t)begin, (int64_t)end, dt_kept_next(control, place));
     if (r->kept[DT_KEPT_MOMENTS].elements > 0) keep_moments(r, place);
@@ -139,6 +140,9 @@ static void end_site(dt_run *run, int place, dt_change_from *from, bool counts) 
         if (wire->elements > 0) memcpy(dt_kept_next(wire, place), exponents, (size_t)words * sizeof *exponents);
     }
     dt_node_meet(trainee->node);
+    if (finite) return dt_ok();
+    return dt_fail(DT_ERR_DIVERGED, "round %lld: what site %d learned is no number; nothing is sent of it",
+                   (long long)round, r->now.site[place]);
 }
 
 static dt_change_from what_it_learned(const dt_run *run, int place, uint64_t weight) {
@@ -198,7 +202,7 @@ dt_status dt_rounds_train(dt_run *run, int place) {
     bool weighed = run->session.recipe->sites.weights == DT_SITE_WEIGHTS_SAMPLES;
     const uint64_t weight = weighed ? (uint64_t)r->course.samples : 1;
     dt_change_from from = what_it_learned(run, place, weight);
-    end_site(run, place, &from, counts);
+    DT_TRY(dt_session_agree(&r->session, end_site(run, place, &from, counts)));
     r->now.tally[place] = r->ledger.local;
     r->now.skipped += r->ledger.skips.count;
     return r->exchange.add(r->exchange.own, &(dt_change){.site = site, .words = r->words, .weight = weight});

@@ -172,24 +172,34 @@ static double change_of(const dt_change_unit *unit, const dt_change_from *from, 
     return -change / from->rates - (double)from->control[at];
 }
 
-static void encode_unit(const dt_change_unit *unit, const dt_change_from *from, double scale, double most,
+static bool encode_unit(const dt_change_unit *unit, const dt_change_from *from, double scale, double most,
                         uint32_t *words) {
+    bool finite = true;
     for (size_t i = 0; i < unit->count; i++) {
         size_t word = unit->word + i;
-        double change = change_of(unit, from, i) + (from->kept ? (double)from->kept[word] : 0);
+        double kept = from->kept ? (double)from->kept[word] : 0, change = change_of(unit, from, i) + kept;
+        if (!isfinite(change)) {
+            finite = false;
+            words[word] = 0;
+            if (from->lost) from->lost[word] = (float)kept;
+            continue;
+        }
         double sent = fmin(fmax(rint(change * scale), -most), most);
         words[word] = (uint32_t)(int32_t)sent;
         if (from->lost) from->lost[word] = (float)(change - sent / scale);
     }
+    return finite;
 }
 
-void dt_change_encode(const dt_change_plan *plan, int64_t round, const int32_t *exponents, const dt_change_from *from,
+bool dt_change_encode(const dt_change_plan *plan, int64_t round, const int32_t *exponents, const dt_change_from *from,
                       int64_t first, int64_t end, uint32_t *words) {
+    bool finite = true;
     for (int64_t i = first; i < end; i++) {
         const dt_change_unit *unit = &plan->units[i];
         double weight = unit->control ? 1 : (double)from->weight;
-        encode_unit(unit, from, ldexp(weight, exponents[i]), most_of(plan, round), words);
+        finite = encode_unit(unit, from, ldexp(weight, exponents[i]), most_of(plan, round), words) && finite;
     }
+    return finite;
 }
 
 void dt_change_own_control(const dt_change_plan *plan, const dt_change_from *from, int64_t first, int64_t end,

@@ -70,7 +70,8 @@ void dt_change_exponents_next(const dt_change_plan *plan, int64_t round, const u
                               int64_t end, int32_t *exponents);
 
 /* Of units [first, end): words [count] of what `now` differs from `before`, which are arenas, or for control units of
- * what dt_change_control says; `kept` [count] is added, and becomes what is lost; NULL: nothing is kept. */
+ * what dt_change_control says; `kept` [count] is added, and becomes what is lost; NULL: nothing is kept. False: a
+ * change is no finite number, whose word is then 0. */
 typedef struct dt_change_from {
     const dt_real *now, *before;  /* weights: local, common */
     const dt_real *control, *own; /* control variates: common, the site's before the round; NULL without */
@@ -79,7 +80,7 @@ typedef struct dt_change_from {
     const float *kept; /* before the round, and */
     float *lost;       /* after it */
 } dt_change_from;
-void dt_change_encode(const dt_change_plan *plan, int64_t round, const int32_t *exponents, const dt_change_from *from,
+bool dt_change_encode(const dt_change_plan *plan, int64_t round, const int32_t *exponents, const dt_change_from *from,
                       int64_t first, int64_t end, uint32_t *words);
 /* The site's control variate after the round, elements of units [first, end) of an arena: SCAFFOLD's option II,
  * c_i - c + (x - y)/(Σ rates). */

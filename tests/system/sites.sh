@@ -228,4 +228,7 @@ refuses 'there are no sites' --set sites.simulate=0
 refuses 'data.memory' --set data.memory='1 GB'
 run 1 train small.yaml --run refused --set sites.count=4
 expect_bad 1 'data.file names 3 files but sites.count is 4' "refused: a site without a file"
+run 3 train net.yaml --run overflow --set optimizer.lr=3e38 --set sites.round='1 step'
+expect_bad 1 'round 0: what site [0-9]+ learned is no number' "a change that is no number"
+
 finish
