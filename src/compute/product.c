@@ -10,12 +10,15 @@
 #include "turning.h"
 
 enum {
-    TALLEST = 336,                       /* rows of A that are used again and again, the longest there are: they stay in
+    TALLEST = 504,                       /* rows of A that are used again and again, the longest there are: they stay in
                                           * the second cache, and so do more of them where they are shorter */
     COPIES = VECTOR_BYTES == 64 ? 8 : 4, /* tiles of rows from which on it pays to copy a panel of B, */
     NEAR = 256,                          /* if its rows are further apart than so many numbers */
     SHALLOW = 32,                        /* panels that the next cache has at hand anyway */
     LINE = 64,                           /* bytes that come at once */
+    WIDE_PANELS = 8 * 32 / TILE_COLS,    /* panels that the second cache holds, of the longest chains, */
+    MANY_ROWS = 256,                     /* if they meet so many rows, */
+    MANY_COLS = 128,                     /* and are so many columns */
     NARROW = 80                          /* columns that may be the rows of sideways tiles */
 };
 
@@ -42,12 +45,12 @@ static const int8_t widest[TILE_ROWS + 1] = {FOR_SHAPES(COUNT_OF)};
 
 #define VECTORS_CASE(n)                                                                                                \
     case n:                                                                                                            \
-        if (n <= most) tile(to, pair, 1, last, rows, n <= most ? n : most, masked, dense);                             \
+        if (n <= most) tile(to, pair, 1, last, rows, n <= most ? n : most, masked, dense, keeps);                      \
         break;
 
 /* A tile of `rows` rows by 1 to `most` vectors. */
 INLINE void some_vectors(const tile_result *to, const tile_pair *pair, lane_mask last, int vectors, const int rows,
-                         const int most, const bool masked, const bool dense) {
+                         const int most, const bool masked, const bool dense, const bool keeps) {
     switch (vectors) {
         VECTORS_CASE(1)
         VECTORS_CASE(2)
@@ -65,13 +68,13 @@ typedef void tile_function(const tile_result *to, const tile_pair *pair, lane_ma
 
 #define DEFINE_TILES(rows, most)                                                                                       \
     static void plain_##rows(const tile_result *to, const tile_pair *pair, lane_mask last, int vectors) {              \
-        some_vectors(to, pair, last, vectors, rows, most, false, false);                                               \
+        some_vectors(to, pair, last, vectors, rows, most, false, false, false);                                        \
     }                                                                                                                  \
     static void masked_##rows(const tile_result *to, const tile_pair *pair, lane_mask last, int vectors) {             \
-        some_vectors(to, pair, last, vectors, rows, most, true, false);                                                \
+        some_vectors(to, pair, last, vectors, rows, most, true, false, false);                                         \
     }                                                                                                                  \
     static void dense_##rows(const tile_result *to, const tile_pair *pair, lane_mask last, int vectors) {              \
-        some_vectors(to, pair, last, vectors, rows, most, false, true);                                                \
+        some_vectors(to, pair, last, vectors, rows, most, false, true, false);                                         \
     }
 FOR_SHAPES(DEFINE_TILES)
 
@@ -81,34 +84,19 @@ FOR_SHAPES(DEFINE_TILES)
 static tile_function *const plain_tiles[] = {FOR_SHAPES(PLAIN_OF)}, *const masked_tiles[] = {FOR_SHAPES(MASKED_OF)},
                             *const dense_tiles[] = {FOR_SHAPES(DENSE_OF)};
 
-/* ---- panels ---- */
-
-/* to[depth, TILE_COLS] = from[depth, cols], rows `stride` apart. */
-INLINE void copy_columns(dt_real *restrict to, const dt_real *restrict from, int64_t stride, int64_t depth,
-                         const int vectors, const bool masked, lane_mask last) {
-    for (int64_t l = 0; l < depth; l++, to += TILE_COLS, from += stride)
-#pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++) *(vector *)(to + v * PER_VECTOR) = tile_load(from, v, vectors, masked, last);
-}
-
-#define COPY_CASE(n)                                                                                                   \
-    case n:                                                                                                            \
-        if (n <= TILE_VECTORS && cols % PER_VECTOR == 0)                                                               \
-            copy_columns(to, from, stride, depth, n, false, last);                                                     \
-        else if (n <= TILE_VECTORS)                                                                                    \
-            copy_columns(to, from, stride, depth, n, true, last);                                                      \
-        break;
-
-static void copy_panel(dt_real *to, const dt_real *from, int64_t stride, int64_t depth, int64_t cols) {
-    lane_mask last = first_lanes(cols % PER_VECTOR);
-    switch ((cols + PER_VECTOR - 1) / PER_VECTOR) {
-        COPY_CASE(1)
-        COPY_CASE(2)
-        COPY_CASE(3)
-        COPY_CASE(4)
-    default: break;
+/* The first tile of a panel that is copied: there are so many tiles then that they are nearly as tall as any. */
+#define DEFINE_KEEPING(less)                                                                                           \
+    static void keeping_##less(const tile_result *to, const tile_pair *pair, lane_mask last, int vectors) {            \
+        some_vectors(to, pair, last, vectors, TILE_ROWS - less, TILE_VECTORS, false, false, true);                     \
+    }                                                                                                                  \
+    static void keeping_masked_##less(const tile_result *to, const tile_pair *pair, lane_mask last, int vectors) {     \
+        some_vectors(to, pair, last, vectors, TILE_ROWS - less, TILE_VECTORS, true, false, true);                      \
     }
-}
+DEFINE_KEEPING(0)
+DEFINE_KEEPING(1)
+static tile_function *const keeping_tiles[][2] = {{keeping_0, keeping_masked_0}, {keeping_1, keeping_masked_1}};
+
+/* ---- panels ---- */
 
 /* to[depth, TILE_COLS] = from[cols, depth], turned, rows `stride` apart. */
 static void turn_panel(dt_real *restrict to, const dt_real *restrict from, int64_t stride, int64_t depth,
@@ -159,7 +147,14 @@ INLINE void strip(const tile_pair *from, const tile_result *to, heights h, int64
         int64_t count = t < h.more ? h.least + 1 : h.least;
         if (next->rows > 0)
             ask_for(next->at, next->stride, next->bytes, next->rows * t / h.tiles, next->rows * (t + 1) / h.tiles);
-        shapes[count](&result, &pair, last, vectors);
+        if (pair.copy) {
+            keeping_tiles[TILE_ROWS - count][cols % PER_VECTOR != 0](&result, &pair, last, vectors);
+            pair.b = pair.copy;
+            pair.stride = TILE_COLS;
+            pair.copy = NULL;
+        } else {
+            shapes[count](&result, &pair, last, vectors);
+        }
         pair.a += count * pair.down;
         result.c += count * result.stride;
     }
@@ -172,18 +167,17 @@ static void block(const dt_matrix_product *p, int64_t first, int64_t rows, int64
     bool ends = k + depth == p->depth;
     _Alignas(64) dt_real packed[LONGEST_CHAIN * TILE_COLS];
     for (int64_t j = 0; j < p->cols; j += wide) {
-        int64_t cols = smaller(wide, p->cols - j), then = copies ? smaller(wide, p->cols - j - cols) : 0;
+        int64_t cols = smaller(wide, p->cols - j),
+                then = copies || p->ldb > NEAR ? smaller(wide, p->cols - j - cols) : 0;
         const dt_real *b = p->b + (p->b_turned ? j * p->ldb + k : k * p->ldb + j);
         tile_pair pair = {.a = p->a + (p->a_turned ? k * p->lda + first : first * p->lda + k),
-                          .b = copies ? packed : b,
+                          .b = p->b_turned ? packed : b,
                           .depth = depth,
                           .down = p->a_turned ? 1 : p->lda,
                           .across = p->a_turned ? p->lda : 1,
-                          .stride = copies ? TILE_COLS : p->ldb};
-        if (p->b_turned)
-            turn_panel(packed, b, p->ldb, depth, cols);
-        else if (copies)
-            copy_panel(packed, b, p->ldb, depth, cols);
+                          .stride = p->b_turned ? TILE_COLS : p->ldb,
+                          .copy = copies && !p->b_turned ? packed : NULL};
+        if (p->b_turned) turn_panel(packed, b, p->ldb, depth, cols);
         tile_result to = {.c = p->c + first * p->ldc + j,
                           .stride = p->ldc,
                           .start = k > 0 || p->add ? TILE_ADD : TILE_FRESH,
@@ -196,6 +190,72 @@ static void block(const dt_matrix_product *p, int64_t first, int64_t rows, int64
                        .stride = p->ldb,
                        .bytes = (p->b_turned ? depth : then) * SIZE};
         strip(&pair, &to, h, cols, &next);
+    }
+}
+
+/* ---- a block of k of many rows and columns ---- */
+
+/* The other way round: as many panels of B as the second cache holds stay there, packed, while A passes by once. B is
+ * packed once then, not for every band of rows, and C is written in long pieces of its rows, which matters where B and
+ * C are larger than any cache. */
+typedef struct wide_part {
+    const dt_matrix_product *product;
+    int64_t k, depth, begin, end; /* of columns */
+    dt_real *packed;
+} wide_part;
+
+/* The rows [row, row + count) of all panels; the first rows leave the panels packed. */
+static void wide_rows(const wide_part *part, int64_t row, int64_t count, bool packs) {
+    const dt_matrix_product *p = part->product;
+    const int64_t wide = part->end - part->begin, k = part->k, after = row + count < p->rows ? count : 0;
+    const bool ends = k + part->depth == p->depth;
+    for (int64_t j = part->begin; j < part->end; j += TILE_COLS) {
+        const int64_t cols = smaller(TILE_COLS, part->end - j), at = j - part->begin, some = cols % PER_VECTOR;
+        dt_real *panel = part->packed + at * part->depth;
+        tile_pair pair = {.a = p->a + row * p->lda + k,
+                          .b = packs ? p->b + k * p->ldb + j : panel,
+                          .depth = part->depth,
+                          .down = p->lda,
+                          .across = 1,
+                          .stride = packs ? p->ldb : TILE_COLS,
+                          .copy = panel};
+        tile_result to = {.c = p->c + row * p->ldc + j,
+                          .stride = p->ldc,
+                          .start = k > 0 || p->add ? TILE_ADD : TILE_FRESH,
+                          .bias = ends && p->bias ? p->bias + j : NULL,
+                          .relu = ends && p->relu};
+        ask_for(pair.a + count * p->lda, p->lda, part->depth * SIZE, after * at / wide, after * (at + cols) / wide);
+        tile_function *function = packs  ? keeping_tiles[TILE_ROWS - count][some != 0]
+                                  : some ? masked_tiles[count]
+                                         : plain_tiles[count];
+        function(&to, &pair, first_lanes(some), (int)((cols + PER_VECTOR - 1) / PER_VECTOR));
+    }
+}
+
+static bool is_wide(const dt_matrix_product *p) {
+    return !p->a_turned && p->rows >= MANY_ROWS && p->cols >= MANY_COLS && p->depth >= 32 &&
+           (p->b_turned || p->ldb > NEAR);
+}
+
+static void wide_product(const dt_matrix_product *p) {
+    _Alignas(64) dt_real packed[WIDE_PANELS * LONGEST_CHAIN * TILE_COLS];
+    const heights h = heights_of(p->rows);
+    const int64_t panels = (p->cols + TILE_COLS - 1) / TILE_COLS;
+    for (int64_t k = 0, depth; k < p->depth; k += depth) {
+        depth = block_of(p->depth - k);
+        const int64_t most = WIDE_PANELS * LONGEST_CHAIN / depth, parts = (panels + most - 1) / most;
+        for (int64_t i = 0; i < parts; i++) {
+            const int64_t begin = panels * i / parts * TILE_COLS;
+            const int64_t end = smaller(panels * (i + 1) / parts * TILE_COLS, p->cols);
+            wide_part part = {.product = p, .k = k, .depth = depth, .begin = begin, .end = end, .packed = packed};
+            for (int64_t j = begin; p->b_turned && j < end; j += TILE_COLS)
+                turn_panel(packed + (j - begin) * depth, p->b + j * p->ldb + k, p->ldb, depth,
+                           smaller(TILE_COLS, end - j));
+            for (int64_t t = 0, row = 0, count; t < h.tiles; t++, row += count) {
+                count = t < h.more ? h.least + 1 : h.least;
+                wide_rows(&part, row, count, t == 0 && !p->b_turned);
+            }
+        }
     }
 }
 
@@ -250,6 +310,10 @@ static void sideways_block(const dt_matrix_product *p, int64_t first, int64_t ro
 }
 
 void DT_OF_ISA(product)(const dt_matrix_product *p) {
+    if (is_wide(p)) {
+        wide_product(p);
+        return;
+    }
     int64_t longest = block_of(p->depth), tallest = longest > 0 ? TALLEST * LONGEST_CHAIN / longest : TALLEST;
     int64_t bands = (p->rows + tallest - 1) / tallest;
     for (int64_t band = 0; band < bands; band++) {

@@ -31,6 +31,7 @@ enum { TILE_WIDEST = 8, TILE_COLS = TILE_VECTORS * PER_VECTOR };
 typedef struct tile_pair {
     const dt_real *a, *b;
     int64_t depth, down, across, stride;
+    dt_real *copy; /* where a tile that keeps B leaves it, rows TILE_COLS apart */
 } tile_pair;
 
 typedef enum tile_start {
@@ -75,6 +76,22 @@ INLINE const dt_real *beyond(const dt_real *from, int64_t bytes) {
     return (const dt_real *)(const void *)((const char *)from + bytes);
 }
 
+/* Row r of A: every fifth has a pointer of its own, the others lie 1 to 4 rows after it, which an address can say. */
+enum { TILE_POINTERS = (TILE_ROWS + 4) / 5 };
+
+INLINE const dt_real *tile_row(const dt_real *const fifth[TILE_POINTERS], int64_t down, int64_t thrice, const int r,
+                               const bool dense) {
+    if (dense) return beyond(fifth[0], r * down);
+    const dt_real *from = fifth[r / 5];
+    switch (r % 5) {
+    case 0: return from;
+    case 1: return beyond(from, down);
+    case 2: return beyond(from, 2 * down);
+    case 3: return beyond(from, thrice);
+    default: return beyond(from, 4 * down);
+    }
+}
+
 #define OVER_TILE(...)                                                                                                 \
     _Pragma("GCC unroll 16") for (int r = 0; r < rows; r++) {                                                          \
         _Pragma("GCC unroll 8") for (int v = 0; v < vectors; v++) {                                                    \
@@ -82,11 +99,12 @@ INLINE const dt_real *beyond(const dt_real *from, int64_t bytes) {
         }                                                                                                              \
     }
 
-/* rows, vectors, masked and dense (every pair has down == 1: A is packed by columns, or transposed) are constants where
- * it is called; rows*vectors sums have to fit the registers. Nothing beyond the last column is read or written, of B
- * and C alike. */
+/* rows, vectors, masked, dense (every pair has down == 1: A is packed by columns, or transposed) and keeps (B is copied
+ * on its way through the registers, which costs next to nothing beside so many multiplications) are constants where it
+ * is called; rows*vectors sums have to fit the registers. Nothing beyond the last column is read or written, of B and C
+ * alike. */
 INLINE void tile(const tile_result *to, const tile_pair *pairs, int64_t count, lane_mask last, const int rows,
-                 const int vectors, const bool masked, const bool dense) {
+                 const int vectors, const bool masked, const bool dense, const bool keeps) {
     vector sum[TILE_ROWS][TILE_WIDEST];
     if (to->start == TILE_GO_ON)
         OVER_TILE(sum[r][v] = tile_load(to->c + r * to->stride, v, vectors, masked, last);)
@@ -96,14 +114,31 @@ INLINE void tile(const tile_result *to, const tile_pair *pairs, int64_t count, l
         OVER_TILE(__builtin_prefetch(to->c + r * to->stride + v * PER_VECTOR, 1);)
     for (int64_t p = 0; p < count; p++) {
         int64_t down = (dense ? 1 : pairs[p].down) * SIZE, across = pairs[p].across * SIZE, left = pairs[p].depth;
-        const dt_real *a = pairs[p].a, *b = pairs[p].b;
+        int64_t thrice = 3 * down, next = pairs[p].stride * SIZE;
+        const int pointers = dense ? 1 : (rows + 4) / 5;
+        dt_real *copy = pairs[p].copy;
+        const dt_real *b = pairs[p].b, *fifth[TILE_POINTERS] = {pairs[p].a};
         HIDE(across); /* or GCC writes another loop for where it is 1, and sums leave their registers */
-        if (!dense) HIDE(down);
-        for (; left > 0; left--, a = beyond(a, across), b += pairs[p].stride) {
+        if (!dense) { /* or it keeps an address for every row, and those leave theirs */
+            HIDE(down);
+            HIDE(thrice);
+        }
+#pragma GCC unroll 8
+        for (int i = 1; i < pointers; i++) {
+            fifth[i] = beyond(fifth[i - 1], 5 * down);
+            HIDE(fifth[i]);
+        }
+        for (; left > 0; left--, b = beyond(b, next)) {
             vector row[TILE_WIDEST];
 #pragma GCC unroll 8
             for (int v = 0; v < vectors; v++) row[v] = tile_load(b, v, vectors, masked, last);
-            OVER_TILE(sum[r][v] = fma_scaled(*beyond(a, r * down), row[v], sum[r][v]);)
+            if (keeps)
+#pragma GCC unroll 8
+                for (int v = 0; v < vectors; v++) *(vector *)(copy + v * PER_VECTOR) = row[v];
+            if (keeps) copy += TILE_COLS;
+            OVER_TILE(sum[r][v] = fma_scaled(*tile_row(fifth, down, thrice, r, dense), row[v], sum[r][v]);)
+#pragma GCC unroll 8
+            for (int i = 0; i < pointers; i++) fifth[i] = beyond(fifth[i], across);
         }
     }
     if (to->start == TILE_ADD)

@@ -224,7 +224,7 @@ static times measure(const char *name, const dt_kernels *kernels, const dt_matri
 static double measure_peak(const dt_kernels *kernels) {
     double best = 0;
     for (int i = 0; i < 300; i++) {
-        double began = now(), work = kernels->multiply_add(10000, false), rate = work / (now() - began);
+        double began = now(), work = kernels->multiply_add(100000, false), rate = work / (now() - began);
         if (rate > best) best = rate;
     }
     return best / 1e9;

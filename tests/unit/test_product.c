@@ -146,6 +146,23 @@ START_TEST(every_arrangement_has_the_written_order) {
 }
 END_TEST
 
+START_TEST(panels_that_are_kept_have_the_written_order) {
+    static const int64_t rows[] = {105, 261}, cols[] = {301, 261};
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    for (int variant = 0; variant < 8; variant++)
+        check(kernels, &(arrangement){.rows = rows[variant & 1],
+                                      .cols = cols[variant >> 2],
+                                      .depth = variant & 2 ? 37 : 401,
+                                      .apart = variant % 3,
+                                      .a_turned = variant == 1,
+                                      .b_turned = variant == 3,
+                                      .add = variant == 2 || variant == 5,
+                                      .biased = variant & 4,
+                                      .relu = variant == 7});
+}
+END_TEST
+
 START_TEST(numbers_of_all_sizes_are_rounded_once) {
     const dt_kernels *kernels = open_kernels(_i);
     if (!kernels) return;
@@ -282,6 +299,7 @@ int main(void) {
     tcase_add_loop_test(group, every_edge_of_the_tiles_has_the_written_order, 0, COUNT(isas));
     tcase_add_loop_test(group, every_arrangement_has_the_written_order, 0, COUNT(isas));
     tcase_add_loop_test(group, products_of_bf16_are_those_of_the_same_numbers_in_float32, 0, COUNT(isas));
+    tcase_add_loop_test(group, panels_that_are_kept_have_the_written_order, 0, COUNT(isas));
     tcase_add_loop_test(group, numbers_of_all_sizes_are_rounded_once, 0, COUNT(isas));
     tcase_add_loop_test(group, a_row_is_the_same_alone_first_and_last, 0, COUNT(isas));
     tcase_add_loop_test(group, threads_change_no_bit, 0, COUNT(isas));
