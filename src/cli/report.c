@@ -18,15 +18,15 @@ const char dt_usage_report[] =
     "on;\n"
     "every run also writes its own (report.every), RUN/report.html.\n"
     "\n"
-    "  mpirun -n 4 dtrain eval runs/fashion-mlp --json runs/fashion-mlp/evaluation.json\n"
     "  dtrain report runs/fashion-mlp\n"
     "  dtrain report runs/north runs/south -o both.html\n"
     "\n"
     "  -o FILE   the page (default: RUN/report.html; of several runs report.html here), whole or not at all\n"
     "\n"
-    "Of RUN/evaluation.json, which dtrain eval --json writes, it shows confusion, calibration and errors of outputs; "
-    "of\n"
-    "RUN/samples/*.txt the first and the newest.\n";
+    "Of RUN/evaluation.json, which a run writes at its end (report.tables) and dtrain eval --json at any time, it "
+    "shows\n"
+    "confusion, calibration and errors of outputs; of RUN/samples/*.txt, which a text model writes while it learns\n"
+    "(report.samples), the first and the newest.\n";
 
 typedef struct arguments {
     const char *runs[DT_REPORT_MOST];

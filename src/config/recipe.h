@@ -167,6 +167,8 @@ typedef struct dt_recipe_checkpoint {
 
 typedef struct dt_recipe_report {
     dt_span every;
+    bool tables;     /* confusion, calibration, errors of the last evaluation are written */
+    int64_t samples; /* tokens of a text that is written at milestones; 0: none is */
 } dt_recipe_report;
 
 typedef enum dt_outer_kind { DT_OUTER_SGD, DT_OUTER_NESTEROV, DT_OUTER_ADAM } dt_outer_kind;

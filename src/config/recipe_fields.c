@@ -256,6 +256,12 @@ const dt_field dt_recipe_fields[] = {
      .help = "also writes the metrics as TensorBoard's event file, into the run directory"},
     {ROW("report.every", SPAN, report.every, "60 s"), .max = 1e12,
      .help = "between two writings of the run's report.html, which is written at its end besides; never: not at all"},
+    {ROW("report.tables", BOOL, report.tables, "true"),
+     .help = "the last evaluation writes evaluation.json into the run directory: confusion, calibration, errors of outputs "
+             "(not of more than 1024 classes)"},
+    {ROW("report.samples", INT, report.samples, "200"), .max = 1e6,
+     .help = "tokens of a text that a model of the next token writes into samples/ of the run directory: at the first "
+             "evaluation, at the first after each power of two of steps, and at the end; 0: none"},
 
     {ROW("reduce.wire", CHOICE, reduce.wire, "i32"), .choices = wires, .flags = NUMBERS,
      .help = "number format of gradients while they are summed"},

@@ -6,6 +6,7 @@
 #include "rounds.h"
 #include "run.h"
 #include "show.h"
+#include "texts.h"
 
 /* Another one counts than when there were `before`. */
 static void note_newer(const dt_run *run, int64_t before) {
@@ -120,11 +121,20 @@ static void owe_evaluation(dt_run *run, bool owes) {
     dt_ledger_owe_evaluation(&run->ledger, best_by(run), owes);
 }
 
+static dt_status evaluate_test(dt_run *run) {
+    dt_assessor *assessor;
+    if (!run->data.has_test) return dt_ok();
+    DT_TRY(dt_tables_begin(run, &assessor));
+    dt_status status = dt_evaluate_test(&run->session, &run->data, &run->trainee, &run->ledger, assessor);
+    return dt_tables_end(run, assessor, status);
+}
+
 /* Evaluates; *better: this is the best evaluation so far by checkpoint.best. */
 static dt_status evaluate(dt_run *run, bool *better) {
     dt_run_clock_mark(&run->clock);
     owe_evaluation(run, false);
-    if (run->data.has_test) DT_TRY(dt_evaluate_test(&run->session, &run->data, &run->trainee, &run->ledger));
+    DT_TRY(evaluate_test(run));
+    DT_TRY(dt_texts_sample(run));
     dt_run_clock_spend(&run->clock, DT_PHASE_EVALUATE);
     run->clock.evaluated = run->clock.mark;
     if (best_by(run) != DT_BEST_NONE) {

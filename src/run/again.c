@@ -15,7 +15,7 @@ static dt_best best_of(const dt_run *run) {
 static dt_status judge(dt_run *run) {
     dt_ledger *ledger = &run->ledger;
     dt_ledger_owe_evaluation(ledger, best_of(run), false);
-    if (run->data.has_test) DT_TRY(dt_evaluate_test(&run->session, &run->data, &run->trainee, ledger));
+    if (run->data.has_test) DT_TRY(dt_evaluate_test(&run->session, &run->data, &run->trainee, ledger, NULL));
     dt_ledger_judge(ledger, best_of(run));
     return dt_ok();
 }

@@ -1,8 +1,6 @@
 /* The eval command's work: a checkpoint against a split. */
 #include "run/eval.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +9,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "evaluate.h"
+#include "evaluated.h"
 #include "use/assessment_json.h"
 #include "use/figures.h"
 #include "use/pieces.h"
@@ -25,19 +24,27 @@ typedef struct dt_told {
     const char *split;
 } dt_told;
 
-/* The name of a class, or the label it has in the data. */
-static const char *name_class(const void *context, int64_t class, char room[24]) {
-    const dt_told *told = context;
-    const dt_classes *known = &told->work->classes;
-    const char *name = dt_class_name(known, class);
-    if (*name) return name;
-    snprintf(room, 24, "%lld", (long long)(class < known->count ? known->values[class] : class));
-    return room;
+/* `datasets` and `files` are their names. */
+static dt_evaluated evaluated(const dt_told *told, const char *files, const char *datasets) {
+    const dt_at_work *w = told->work;
+    return (dt_evaluated){.checkpoint = w->path,
+                          .files = files,
+                          .datasets = datasets,
+                          .split = told->split,
+                          .digest = w->head.digest,
+                          .step = w->head.position.step,
+                          .loss = (dt_loss)w->recipe.loss.kind,
+                          .source = &w->sources[0],
+                          .classes = &w->classes,
+                          .tally = told->tally,
+                          .assessment = told->assessment};
 }
 
 /* Rank 0. */
 static dt_status tell_assessment(const dt_told *told) {
-    char *text = dt_assessment_text(told->assessment, name_class, told, told->work->sources[0].about.predicts_tokens);
+    const dt_evaluated names = evaluated(told, "", "");
+    bool terse = told->work->sources[0].about.predicts_tokens;
+    char *text = dt_assessment_text(told->assessment, dt_evaluated_class, &names, terse);
     if (!text) return dt_fail_memory("the text of an evaluation", 0);
     size_t length = strlen(text);
     if (length > 0) text[length - 1] = '\0'; /* its last end of a line is the log's */
@@ -48,32 +55,11 @@ static dt_status tell_assessment(const dt_told *told) {
 
 /* Rank 0. */
 static dt_status write_json(const dt_told *told, const char *path) {
-    const dt_at_work *w = told->work;
-    const dt_tally *tally = told->tally;
-    const dt_source *source = &w->sources[0];
-    dt_loss loss = (dt_loss)w->recipe.loss.kind;
-    char digest[17], files[NAMES_BYTES], datasets[NAMES_BYTES];
-    double none = (double)NAN, loss_mean = dt_tally_loss(tally);
-    dt_digest_text(w->head.digest, digest);
-    dt_at_work_names(w, false, files, sizeof files);
-    dt_at_work_names(w, true, datasets, sizeof datasets);
-    const dt_assessment_field all[] = {{"format", DT_FIELD_IS_TEXT, "dtrain evaluation", 0, none},
-                                       {"version", DT_FIELD_IS_WHOLE, NULL, 1, none},
-                                       {"checkpoint", DT_FIELD_IS_TEXT, w->path, 0, none},
-                                       {"digest", DT_FIELD_IS_TEXT, digest, 0, none},
-                                       {"step", DT_FIELD_IS_WHOLE, NULL, w->head.position.step, none},
-                                       {"data", DT_FIELD_IS_TEXT, files, 0, none},
-                                       {"dataset", DT_FIELD_IS_TEXT, datasets, 0, none},
-                                       {"split", DT_FIELD_IS_TEXT, told->split, 0, none},
-                                       {"samples", DT_FIELD_IS_WHOLE, NULL, tally->samples, none},
-                                       {"loss", DT_FIELD_IS_NUMBER, NULL, 0, loss_mean},
-                                       {"accuracy", DT_FIELD_IS_NUMBER, NULL, 0,
-                                        dt_has_accuracy(source, loss) ? dt_tally_share(tally->correct, tally) : none},
-                                       {"top5", DT_FIELD_IS_NUMBER, NULL, 0,
-                                        dt_has_top5(source, loss) ? dt_tally_share(tally->correct_top5, tally) : none},
-                                       {"perplexity", DT_FIELD_IS_NUMBER, NULL, 0, dt_perplexity(tally, source)},
-                                       {"bits_per_char", DT_FIELD_IS_NUMBER, NULL, 0, dt_bits_per_char(tally, source)}};
-    return dt_assessment_json(path, all, (int)(sizeof all / sizeof *all), told->assessment, name_class, told);
+    char files[NAMES_BYTES], datasets[NAMES_BYTES];
+    dt_at_work_names(told->work, false, files, sizeof files);
+    dt_at_work_names(told->work, true, datasets, sizeof datasets);
+    const dt_evaluated all = evaluated(told, files, datasets);
+    return dt_evaluated_write(&all, path);
 }
 
 static void tell(const dt_told *told) {

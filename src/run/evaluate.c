@@ -5,10 +5,10 @@
 #include "base/log.h"
 
 dt_status dt_evaluate_test(const dt_session *session, const dt_run_data *data, const dt_trainee *trainee,
-                           dt_ledger *ledger) {
+                           dt_ledger *ledger, dt_assessor *assessor) {
     dt_evaluator evaluator = {&session->ranks, trainee->model,        trainee->kernels,
                               &data->scales,   trainee->weights,      trainee->weights16,
-                              &data->test,     trainee->rows_at_once, NULL};
+                              &data->test,     trainee->rows_at_once, assessor};
     const int64_t step = ledger->position.step;
     dt_odd odd = {.samples = data->test.x_name};
     dt_session_note(session, DT_ACTIVITY_EVALUATE, step);

@@ -6,9 +6,9 @@
 #include "trainee.h"
 #include "use/evaluation.h"
 
-/* Collective. Into ledger->test. */
+/* Collective. Into ledger->test; `assessor` also collects figures, NULL: none are. */
 dt_status dt_evaluate_test(const dt_session *session, const dt_run_data *data, const dt_trainee *trainee,
-                           dt_ledger *ledger);
+                           dt_ledger *ledger, dt_assessor *assessor);
 
 /* Collective. What train.not_finite says about an evaluation: a failure, or these samples leave the tally; `told`: it
  * was said before. */

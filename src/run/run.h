@@ -10,6 +10,7 @@
 #include "progress.h"
 #include "replicas.h"
 #include "snapshot.h"
+#include "tables.h"
 #include "trainee.h"
 
 typedef struct dt_notes {
@@ -40,6 +41,8 @@ typedef struct dt_run {
     dt_profile profile;        /* on request */
     dt_notes notes;            /* what goes into the journal */
     dt_show show;              /* its page */
+    dt_tables tables;          /* and what that has of the last evaluation */
+    int64_t evaluated;         /* step of the newest evaluation */
     dt_rounds *rounds;         /* of sites; NULL: all ranks train as one */
     const char *ended;         /* why the loop was left; rank 0 */
     int raised[DT_FLAG_COUNT]; /* after a step, or a round: how many ranks raised a flag */

@@ -118,7 +118,7 @@ static dt_status open_run(dt_run *run) {
     DT_TRY(run->rounds ? dt_rounds_bound(run) : dt_privacy_bound(&run->privacy, &run->course, &run->ledger.position));
     dt_privacy_warn(session, &run->data);
     dt_trainee_round_weights(&run->trainee);
-    run->course.first_step = run->ledger.position.step;
+    run->course.first_step = run->evaluated = run->ledger.position.step;
     DT_TRY(dt_session_agree(session, session->first ? open_records(run) : dt_ok()));
     return dt_session_agree(session, dt_stop_status());
 }
@@ -163,6 +163,7 @@ dt_status dt_run_open_again(dt_run *run, dt_comm *comm, dt_recipe *recipe, const
 
 void dt_run_close(dt_run *run) {
     dt_notes_close(run);
+    dt_tables_close(&run->tables);
     dt_limit_close(&run->limit);
     dt_records_close(&run->progress.records);
     dt_rounds_close(run->rounds);

@@ -37,7 +37,7 @@ static dt_status finished_already(dt_run *run) {
     dt_log_info("%s is finished: %lld steps, %lld epochs; %s", run->session.directory, (long long)ledger->position.step,
                 (long long)ledger->position.epoch, more);
     run->ended = dt_run_reason(run, false, false);
-    return run->data.has_test ? dt_evaluate_test(&run->session, &run->data, &run->trainee, ledger) : dt_ok();
+    return run->data.has_test ? dt_evaluate_test(&run->session, &run->data, &run->trainee, ledger, NULL) : dt_ok();
 }
 
 /* Nothing is trained that could not be kept. */
@@ -70,7 +70,9 @@ dt_status dt_train_run(dt_comm *comm, dt_recipe *recipe, const dt_train_options 
         status = dt_profile_finish(&run.profile, &run.session, &run.clock, trainee, &run.data.train, steps,
                                    dt_snapshot_memory(&run.snapshot));
         char digest[17];
-        dt_digest_text(dt_state_digest(dt_snapshot_state(&run.snapshot, &run.ledger)), digest);
+        const uint64_t state = dt_state_digest(dt_snapshot_state(&run.snapshot, &run.ledger));
+        dt_digest_text(state, digest);
+        if (run.session.first && *outcome == DT_OUTCOME_DONE) dt_tables_write(&run, state);
         dt_progress_last_line(&run.progress, *outcome, run.ended, digest);
         if (run.notes.journal) dt_note_end(&run, *outcome, digest);
     }

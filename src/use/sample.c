@@ -9,9 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alive.h"
 #include "base/clock.h"
 #include "base/escape.h"
 #include "base/memory.h"
+#include "base/stop.h"
 #include "choose.h"
 #include "data/tokenizer.h"
 #include "decoder.h"
@@ -32,8 +34,7 @@ typedef struct text {
 typedef struct sampler {
     const dt_sample_options *options;
     dt_sample_figures *figures;
-    dt_checkpoint_head head;
-    dt_recipe recipe;
+    const dt_recipe *recipe;
     const dt_kernels *kernels;
     dt_tokenizer *tokenizer;
     dt_decoder *decoder;
@@ -107,6 +108,25 @@ static dt_status check_recipe(const dt_recipe *recipe, const char *path) {
     return dt_ok();
 }
 
+static const dt_tensor *find_tensor(const dt_table *table, const char *name) {
+    for (int i = 0; i < table->count; i++)
+        if (strcmp(table->tensors[i].name, name) == 0) return &table->tensors[i];
+    return NULL;
+}
+
+/* By names, for frozen tensors are elsewhere in the table of a model that trains. */
+static dt_status copy_weights(const dt_sample_model *from, const dt_table *table, dt_real **weights) {
+    *weights = dt_alloc(table->total, sizeof **weights);
+    if (!*weights) return dt_fail_memory("the weights", table->total * sizeof **weights);
+    for (int i = 0; i < table->count; i++) {
+        const dt_tensor *to = &table->tensors[i], *found = find_tensor(from->table, to->name);
+        if (!found || found->count != to->count)
+            return dt_fail(DT_ERR_INPUT, "the model that trains has no %s of %zu numbers", to->name, to->count);
+        memcpy(*weights + to->offset, from->weights + found->offset, to->count * sizeof **weights);
+    }
+    return dt_ok();
+}
+
 static dt_status read_prompt(sampler *s, const char *path) {
     const dt_sample_options *options = s->options;
     dt_status status =
@@ -125,31 +145,39 @@ static dt_status read_prompt(sampler *s, const char *path) {
     return dt_ok();
 }
 
-static dt_status open_model(sampler *s, const char *path) {
-    const dt_recipe *recipe = &s->recipe;
-    int64_t rows = s->options->samples < TOGETHER ? s->options->samples : TOGETHER;
-    bool bf16 =
-        s->options->weights ? strcmp(s->options->weights, "bf16") == 0 : recipe->compute.precision == DT_PRECISION_BF16;
-    DT_TRY(dt_compute_open(&s->kernels, dt_isa_at_hand((dt_isa)recipe->compute.isa), 1));
-    DT_TRY(dt_decoder_create(&s->decoder, recipe->layers, &recipe->loss, s->vocabulary, recipe->data.context, rows,
-                             bf16, s->kernels));
-    dt_real *weights;
-    dt_status status = dt_trained_weights(path, dt_decoder_table(s->decoder), &weights);
+/* Memory for weights that the model of the checkpoint at `path` has, or `from`, where there is one. */
+static dt_status take_weights(sampler *s, const char *path, const dt_sample_model *from) {
+    dt_real *weights = NULL;
+    const dt_table *table = dt_decoder_table(s->decoder);
+    dt_status status = from ? copy_weights(from, table, &weights) : dt_trained_weights(path, table, &weights);
     if (status.code == DT_OK) return dt_decoder_weights(s->decoder, weights);
     dt_free(weights);
     return status;
 }
 
-static dt_status open_sampler(sampler *s, char path[4096]) {
-    DT_TRY(dt_trained_find(s->options->target, path));
-    DT_TRY(dt_trained_recipe(path, &s->head, &s->recipe));
-    DT_TRY(check_recipe(&s->recipe, path));
+static dt_status open_model(sampler *s, const char *path, const dt_sample_model *from) {
+    const dt_recipe *recipe = s->recipe;
+    int64_t rows = s->options->samples < TOGETHER ? s->options->samples : TOGETHER;
+    bool bf16 =
+        s->options->weights ? strcmp(s->options->weights, "bf16") == 0 : recipe->compute.precision == DT_PRECISION_BF16;
+    if (from)
+        s->kernels = from->kernels;
+    else
+        DT_TRY(dt_compute_open(&s->kernels, dt_isa_at_hand((dt_isa)recipe->compute.isa), 1));
+    DT_TRY(dt_decoder_create(&s->decoder, recipe->layers, &recipe->loss, s->vocabulary, recipe->data.context, rows,
+                             bf16, s->kernels));
+    return take_weights(s, path, from);
+}
+
+/* `path` has the vocabulary. */
+static dt_status open_sampler(sampler *s, const char *path, const dt_sample_model *from) {
+    DT_TRY(check_recipe(s->recipe, path));
     DT_TRY(dt_tokenizer_open(&s->tokenizer, path));
     s->known = dt_tokenizer_vocabulary(s->tokenizer)->size;
-    s->vocabulary = s->recipe.data.vocabulary > 0 ? s->recipe.data.vocabulary : s->known;
+    s->vocabulary = s->recipe->data.vocabulary > 0 ? s->recipe->data.vocabulary : s->known;
     if (s->known > s->vocabulary) s->known = s->vocabulary;
     DT_TRY(read_prompt(s, path));
-    DT_TRY(open_model(s, path));
+    DT_TRY(open_model(s, path, from));
     s->work = dt_alloc((size_t)s->known, sizeof *s->work);
     s->next = dt_alloc(TOGETHER, sizeof *s->next);
     return s->work && s->next ? dt_ok() : dt_fail_memory("the next token", (size_t)s->known * sizeof *s->work);
@@ -161,8 +189,6 @@ static void close_sampler(sampler *s) {
     dt_free(s->prompt);
     dt_free(s->work);
     dt_free(s->next);
-    dt_recipe_finish(&s->recipe);
-    dt_checkpoint_head_finish(&s->head);
 }
 
 /* ---- sampling ---- */
@@ -220,6 +246,8 @@ static dt_status sample_together(sampler *s, int64_t first, int64_t rows, bool *
         status = draw_tokens(s, outputs, first, rows, at);
         if (status.code == DT_OK) status = flush(s->texts[0].out, closed);
         if (at + 1 < s->options->tokens) outputs = dt_decoder_read(s->decoder, s->next);
+        dt_alive();
+        if (dt_stop_requested) break;
     }
     s->figures->seconds += dt_clock_now() - began;
     return status;
@@ -282,15 +310,33 @@ static dt_status sample_all(sampler *s) {
     return dt_ok();
 }
 
-dt_status dt_sample_run(const dt_sample_options *options, dt_sample_figures *figures) {
-    memset(figures, 0, sizeof *figures);
+static dt_status sample(const dt_sample_options *options, const dt_recipe *recipe, const char *path,
+                        const dt_sample_model *from, dt_sample_figures *figures) {
     sampler s;
     memset(&s, 0, sizeof s);
     s.options = options;
     s.figures = figures;
-    char path[4096] = "";
-    dt_status status = open_sampler(&s, path);
+    s.recipe = recipe;
+    dt_status status = open_sampler(&s, path, from);
     if (status.code == DT_OK) status = sample_all(&s);
     close_sampler(&s);
     return status;
+}
+
+dt_status dt_sample_run(const dt_sample_options *options, dt_sample_figures *figures) {
+    char path[4096] = "";
+    dt_checkpoint_head head;
+    dt_recipe recipe;
+    memset(figures, 0, sizeof *figures);
+    DT_TRY(dt_trained_find(options->target, path));
+    dt_status status = dt_trained_recipe(path, &head, &recipe);
+    if (status.code == DT_OK) status = sample(options, &recipe, path, NULL, figures);
+    dt_recipe_finish(&recipe);
+    dt_checkpoint_head_finish(&head);
+    return status;
+}
+
+dt_status dt_sample_from(const dt_sample_options *options, const dt_sample_model *model, dt_sample_figures *figures) {
+    memset(figures, 0, sizeof *figures);
+    return sample(options, model->recipe, model->vocabulary, model, figures);
 }

@@ -8,6 +8,9 @@
 #include <stdio.h>
 
 #include "base/status.h"
+#include "base/table.h"
+#include "compute/kernels.h"
+#include "config/recipe.h"
 
 typedef struct dt_sample_options {
     const char *target; /* a checkpoint or a run directory */
@@ -30,5 +33,17 @@ typedef struct dt_sample_figures {
 /* Writes texts that go on from the prompt, which is written first, as the tokens come: the first of several at once,
  * each under a line with its number. A reader that closes `out` ends it, and is no failure. Needs no ranks. */
 dt_status dt_sample_run(const dt_sample_options *options, dt_sample_figures *figures);
+
+/* A model that trains; its weights are not touched. */
+typedef struct dt_sample_model {
+    const dt_recipe *recipe;
+    const char *vocabulary; /* a file that has it */
+    const dt_kernels *kernels;
+    const dt_table *table;
+    const dt_real *weights;
+} dt_sample_model;
+
+/* The same texts of such a model; options->target is not looked at. */
+dt_status dt_sample_from(const dt_sample_options *options, const dt_sample_model *model, dt_sample_figures *figures);
 
 #endif
