@@ -12,6 +12,7 @@
 #include "again.h"
 #include "audit_plan.h"
 #include "base/clock.h"
+#include "base/headway.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "odds.h"
@@ -24,6 +25,7 @@ typedef struct audit {
     dt_claims claims;   /* rank 0 */
     dt_audit_plan plan; /* its segments are on all */
     dt_rerun rerun;
+    dt_headway headway;
     int64_t links, agree, steps; /* digests compared, those that agree, steps computed */
     int64_t from, to;            /* between which the first difference is; to -1: there is none */
     double seconds;
@@ -125,6 +127,7 @@ static dt_status walk(audit *a, const dt_segment *segment, bool *agrees) {
         const int64_t step = a->rerun.steps[i];
         DT_TRY(dt_rerun_to(&a->rerun, step, &found));
         a->steps += step - before;
+        dt_headway_at(&a->headway, a->steps);
         if (a->first) *agrees = compare(a, &a->claims.all[i], &found, before);
         DT_TRY(share_answer(a, agrees));
         before = step;
@@ -174,7 +177,11 @@ static dt_status compute(audit *a) {
     DT_TRY(share_plan(a));
     DT_TRY(dt_rerun_open(&a->rerun, a->comm, &a->claims, a->options->data));
     const double began = dt_clock_now();
-    for (int64_t i = 0; i < a->plan.count; i++) DT_TRY(audit_segment(a, &a->plan.segments[i]));
+    dt_status status = dt_ok();
+    dt_headway_begin(&a->headway, "steps", a->plan.again, "computing %s again", a->options->run);
+    for (int64_t i = 0; i < a->plan.count && status.code == DT_OK; i++) status = audit_segment(a, &a->plan.segments[i]);
+    dt_headway_end(&a->headway);
+    DT_TRY(status);
     a->seconds = dt_clock_now() - began;
     return dt_ok();
 }

@@ -3,6 +3,7 @@
 
 #include "base/guard.h"
 #include "base/hash.h"
+#include "base/headway.h"
 #include "base/memory.h"
 #include "store/checkpoint.h"
 #include "store/h5.h"
@@ -124,14 +125,38 @@ static dt_status send_state(void *context, dt_guard *to) {
     return status;
 }
 
+static dt_status take_item(const dt_item *item, dt_guard *from, dt_headway *headway, int64_t *done) {
+    char *at = item->data;
+    for (size_t left = item->bytes; left > 0;) {
+        size_t piece = left < READ_BYTES ? left : READ_BYTES;
+        DT_TRY(dt_guard_take(from, at, piece));
+        at += piece;
+        left -= piece;
+        dt_headway_at(headway, *done += (int64_t)piece);
+    }
+    return dt_ok();
+}
+
+static dt_status take_items(const load_job *job, dt_guard *from) {
+    dt_headway headway;
+    dt_status status = dt_ok();
+    int64_t all = 0, done = 0;
+    int count = dt_state_count(job->state);
+    for (int i = 0; i < count; i++) all += (int64_t)dt_state_item(job->state, i).bytes;
+    dt_headway_begin(&headway, "bytes", all, "reading %s", job->path);
+    for (int i = 0; i < count && status.code == DT_OK; i++) {
+        dt_item item = dt_state_item(job->state, i);
+        status = take_item(&item, from, &headway, &done);
+    }
+    dt_headway_end(&headway);
+    return status;
+}
+
 static dt_status take_state(void *context, dt_guard *from) {
     load_job *job = context;
     DT_TRY(dt_guard_take(from, &job->head, sizeof job->head));
     job->head.recipe = job->head.data = NULL;
-    for (int i = 0; i < dt_state_count(job->state); i++) {
-        dt_item item = dt_state_item(job->state, i);
-        DT_TRY(dt_guard_take(from, item.data, item.bytes));
-    }
+    DT_TRY(take_items(job, from));
     DT_TRY(take_beside(job->state, from));
     return dt_checkpoint_check_head(job->path, &job->head);
 }

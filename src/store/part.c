@@ -81,6 +81,13 @@ void dt_part_copy(const dt_part *part, dt_outline *outline, void *to) {
     }
 }
 
+int64_t dt_part_pieces(const dt_part *part, const dt_outline *outline) {
+    int64_t pieces = 0;
+    for (int64_t i = 0; i < part->count; i++)
+        pieces += (int64_t)((outline->items[part->items[i]].bytes + PIECE_BYTES - 1) / PIECE_BYTES);
+    return 3 * pieces; /* hashed, written, read back */
+}
+
 /* ---- hashed --------------------------------------------------------------------------------------------------------
  */
 

@@ -25,6 +25,9 @@ typedef struct dt_pause {
     void *context;
 } dt_pause;
 
+/* About how many pauses the three that follow take in all. */
+int64_t dt_part_pieces(const dt_part *part, const dt_outline *outline);
+
 /* These three fail with DT_ERR_STOPPED where a pause says so. Hashes of this part's arrays, into outline->hashes. */
 dt_status dt_part_hash(const dt_part *part, dt_outline *outline, dt_pause pause);
 /* Their bytes into the file, synced. */

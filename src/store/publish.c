@@ -4,19 +4,33 @@
 
 #include <string.h>
 
-#include "base/alive.h"
+#include "base/headway.h"
 #include "publication.h"
 
+typedef struct progress {
+    dt_headway headway;
+    int64_t pieces; /* done so far */
+} progress;
+
 static bool go_on(void *context) {
-    (void)context;
-    dt_alive();
+    progress *far = context;
+    dt_headway_at(&far->headway, ++far->pieces);
     return true;
 }
 
 /* Collective. */
-static dt_status open_here(dt_publication *p, const dt_ranks *ranks, const char *temporary, const dt_state *state) {
-    p->pause = (dt_pause){go_on, NULL};
-    return dt_ranks_agree(ranks, dt_publication_open(p, ranks, temporary, state));
+static dt_status open_here(dt_publication *p, const dt_ranks *ranks, const char *temporary, const dt_state *state,
+                           progress *far) {
+    p->pause = (dt_pause){go_on, far};
+    dt_status status = dt_ranks_agree(ranks, dt_publication_open(p, ranks, temporary, state));
+    far->pieces = 0;
+    dt_headway_begin(&far->headway, "pieces", dt_part_pieces(&p->part, &p->outline), "writing %s", temporary);
+    return status;
+}
+
+static void close_here(dt_publication *p, progress *far) {
+    dt_headway_end(&far->headway);
+    dt_publication_close(p);
 }
 
 static uint64_t digest_of(const dt_publication *p) {
@@ -28,24 +42,26 @@ dt_status dt_checkpoint_publish(const dt_ranks *ranks, const char *directory, co
                                 uint64_t *digest) {
     char temporary[4096 + 8];
     dt_publication p;
+    progress far;
     memset(&p, 0, sizeof p);
     DT_TRY(dt_publication_names(&p, temporary, directory, state->position.step));
-    dt_status status = open_here(&p, ranks, temporary, state);
+    dt_status status = open_here(&p, ranks, temporary, state, &far);
     if (status.code == DT_OK) status = dt_publication_run(&p, DT_STAGE_COMMIT);
     if (status.code == DT_OK && path) memcpy(path, p.path, sizeof p.path);
     if (status.code == DT_OK && digest) *digest = digest_of(&p);
-    dt_publication_close(&p);
+    close_here(&p, &far);
     return dt_status_within(status, "the checkpoint of step %lld was not written (older ones are untouched)",
                             (long long)state->position.step);
 }
 
 dt_status dt_checkpoint_write(const dt_ranks *ranks, const char *path, const dt_state *state, uint64_t *digest) {
     dt_publication p;
+    progress far;
     memset(&p, 0, sizeof p);
-    dt_status status = open_here(&p, ranks, path, state);
+    dt_status status = open_here(&p, ranks, path, state, &far);
     if (status.code == DT_OK) status = dt_publication_run(&p, DT_STAGE_BYTES);
     if (status.code == DT_OK && digest) *digest = digest_of(&p);
-    dt_publication_close(&p);
+    close_here(&p, &far);
     return status;
 }
 

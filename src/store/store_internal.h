@@ -47,7 +47,6 @@ dt_status dt_item_read(dt_h5 *file, const dt_item *item, dt_guard *to, uint64_t 
 dt_status dt_checkpoint_open(dt_h5 **file, const char *path, dt_checkpoint_head *head);
 /* That the numbers of a head can be. */
 dt_status dt_checkpoint_check_head(const char *path, const dt_checkpoint_head *head);
-dt_status dt_checkpoint_verify_here(const char *path, uint64_t *digest);
 
 /* Collective: a state into a file, every rank its part, read back; not committed. After a failure there is none.
  * `digest` may be NULL. */

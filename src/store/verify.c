@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/guard.h"
+#include "base/headway.h"
 #include "base/memory.h"
 #include "store/h5.h"
 #include "store_internal.h"
@@ -20,7 +21,13 @@ typedef struct found_items {
     int64_t expected, digested;
     dt_item *items; /* [expected], those of the digest first */
     size_t file_bytes;
+    dt_guard *to; /* who is told how far it is */
 } found_items;
+
+/* Said before each dataset: bytes that were read, of all; and last, with `done` -1. */
+typedef struct so_far {
+    int64_t done, all;
+} so_far;
 
 static bool find_item(void *context, const char *path, char kind) {
     found_items *found = context;
@@ -49,16 +56,21 @@ static bool find_item(void *context, const char *path, char kind) {
 
 /* *digest goes on over all; *at_digest is what it was where the digest ends. */
 static dt_status verify_items(found_items *found, dt_digest *digest, uint64_t *at_digest) {
+    so_far far = {0, 0};
+    for (int64_t i = 0; i < found->expected; i++) far.all += (int64_t)found->items[i].bytes;
     for (int64_t i = 0; i < found->expected; i++) {
         dt_item *item = &found->items[i];
+        DT_TRY(dt_guard_send(found->to, &far, sizeof far));
         if (!item->dataset[0])
             return dt_fail(DT_ERR_CORRUPT, "%s: dataset number %lld is missing", dt_h5_path(found->file), (long long)i);
         uint64_t hash;
         DT_TRY(dt_item_read(found->file, item, NULL, &hash));
         dt_digest_add(digest, item->dataset, hash);
+        far.done += (int64_t)item->bytes;
         if (i + 1 == found->digested) *at_digest = digest->value;
     }
-    return dt_ok();
+    far.done = -1;
+    return dt_guard_send(found->to, &far, sizeof far);
 }
 
 static dt_status check_seal(dt_h5 *file, uint64_t found) {
@@ -71,10 +83,10 @@ static dt_status check_seal(dt_h5 *file, uint64_t found) {
     return same ? dt_ok() : dt_fail_digest(dt_h5_path(file), "seal", value, found);
 }
 
-static dt_status verify_open(dt_h5 *file, const dt_checkpoint_head *head, uint64_t *digest) {
+static dt_status verify_open(dt_h5 *file, const dt_checkpoint_head *head, dt_guard *to, uint64_t *digest) {
     struct stat info;
     if (stat(dt_h5_path(file), &info) != 0) return dt_fail(DT_ERR_IO, "%s: %s", dt_h5_path(file), strerror(errno));
-    found_items found = {.file = file, .file_bytes = (size_t)info.st_size};
+    found_items found = {.file = file, .file_bytes = (size_t)info.st_size, .to = to};
     DT_TRY(dt_h5_get_int(file, "/", "datasets", &found.digested));
     if (found.digested < 1 || found.digested > DT_MOST_DATASETS || head->beside < 0 || head->beside > DT_MOST_DATASETS)
         return dt_fail(DT_ERR_CORRUPT, "%s: it claims %lld datasets and %lld beside", dt_h5_path(file),
@@ -95,22 +107,22 @@ static dt_status verify_open(dt_h5 *file, const dt_checkpoint_head *head, uint64
     return head->version > 1 ? check_seal(file, running.value) : dt_ok();
 }
 
-static dt_status verify_whole(const char *path, uint64_t *digest) {
+static dt_status verify_whole(const char *path, dt_guard *to, uint64_t *digest) {
     dt_h5 *file;
     dt_checkpoint_head head;
     DT_TRY(dt_checkpoint_open(&file, path, &head));
-    dt_status status = verify_open(file, &head, digest);
+    dt_status status = verify_open(file, &head, to, digest);
     dt_checkpoint_head_finish(&head);
     dt_status closed = dt_h5_close(&file);
     return status.code == DT_OK ? closed : status;
 }
 
 /* A file that cannot be opened is no damaged one; what cannot be read of one that can is damage. */
-dt_status dt_checkpoint_verify_here(const char *path, uint64_t *digest) {
+static dt_status verify(const char *path, dt_guard *to, uint64_t *digest) {
     int fd;
     DT_TRY(dt_file_open(path, &fd, NULL));
     close(fd);
-    dt_status status = verify_whole(path, digest);
+    dt_status status = verify_whole(path, to, digest);
     if (status.code == DT_ERR_IO) status.code = DT_ERR_CORRUPT;
     return status;
 }
@@ -124,13 +136,22 @@ typedef struct verify_job {
 
 static dt_status send_digest(void *context, dt_guard *to) {
     verify_job *job = context;
-    DT_TRY(dt_checkpoint_verify_here(job->path, &job->digest));
+    DT_TRY(verify(job->path, to, &job->digest));
     return dt_guard_send(to, &job->digest, sizeof job->digest);
 }
 
 static dt_status take_digest(void *context, dt_guard *from) {
     verify_job *job = context;
-    return dt_guard_take(from, &job->digest, sizeof job->digest);
+    dt_headway headway;
+    so_far far = {0, 0};
+    dt_status status = dt_guard_take(from, &far, sizeof far);
+    dt_headway_begin(&headway, "bytes", far.all, "verifying %s", job->path);
+    while (status.code == DT_OK && far.done >= 0) {
+        dt_headway_at(&headway, far.done);
+        status = dt_guard_take(from, &far, sizeof far);
+    }
+    dt_headway_end(&headway);
+    return status.code == DT_OK ? dt_guard_take(from, &job->digest, sizeof job->digest) : status;
 }
 
 dt_status dt_checkpoint_verify(const char *path, uint64_t *digest) {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/escape.h"
+#include "base/headway.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/pattern.h"
@@ -314,10 +315,15 @@ dt_status dt_weights_take(const dt_matches *matches, const dt_weights_file *file
     float *work = dt_alloc(most, sizeof *work);
     if (!work) return dt_fail_memory("an array of weights", most * sizeof *work);
     dt_status status = dt_ok();
-    for (int i = 0; i < table->count && status.code == DT_OK; i++)
+    dt_headway headway;
+    dt_headway_begin(&headway, "tensors", table->count, "reading weights of %s", file->path);
+    for (int i = 0; i < table->count && status.code == DT_OK; i++) {
         if (matches->of[i].array >= 0)
             status =
                 take_one(&matches->of[i], file, table, &table->tensors[i], weights + table->tensors[i].offset, work);
+        dt_headway_at(&headway, i + 1);
+    }
+    dt_headway_end(&headway);
     dt_free(work);
     return status;
 }

@@ -61,6 +61,19 @@ if cmp -s wanted "$out"; then pass "and what it prints is the same"; else fail "
 run 2 predict packed -o predictions.npy --batch 50
 tells 'predicting /test/x' "a prediction"
 
+# What goes over checkpoints.
+kept='packed/checkpoints/step-[0-9]*.h5'
+run 1 verify packed
+tells "verifying $kept" "verifying"
+run 1 export packed --to safetensors packed.safetensors
+tells "reading $kept" "an export"
+run 1 merge packed packed -o merged.h5
+tells 'writing .*merged.*' "a merged checkpoint"
+run 2 import weights packed.safetensors --into packed/recipe.yaml --run given --set data.file=packed.h5
+tells 'reading weights of packed.safetensors' "an import of weights"
+run 1 audit packed --share 100% --checkpoints
+tells 'computing packed again' "an audit"
+
 # On a terminal the line goes before anything else is said.
 script -qec "$dtrain import text text.txt text.h5 --tokens byte" /dev/null >"$out" 2>"$err" </dev/null
 expect_in "$out" $'\r\x1b\\[Kreading text.txt: [0-9]+ % of [0-9]+ bytes, [0-9:]+ left' "a live line"
