@@ -1,6 +1,6 @@
 /* Pools: the largest or the mean of each window of a picture. */
-#include "elementary.h"
 #include "slots.h"
+#include "vector.h"
 
 /* The part of one output pixel's window that is inside the picture: `n` of the window's pixels down and across, from
  * `first` on, and the picture's pixel there. */
@@ -56,27 +56,88 @@ static inline bool is_square_of_two(const dt_window *window, visible v) {
         (a_is) = larger_ ? (b_is) : (a_is);                                                                            \
     } while (0)
 
-static inline void max_of_four(dt_real *restrict best, int32_t *restrict won, const dt_real *restrict x, int64_t down,
-                               int64_t channels) {
-    const dt_real *restrict x1 = x + channels, *restrict x2 = x + down, *restrict x3 = x2 + channels;
-    SIMD for (int64_t c = 0; c < channels; c++) {
-        dt_real a = x[c];
-        int32_t tap = 0;
-        LARGER(a, tap, x1[c], 1);
-        LARGER(a, tap, x2[c], 2);
-        LARGER(a, tap, x3[c], 3);
-        best[c] = a;
-        won[c] = tap;
-    }
+/* ---- windows of 2x2, by vectors of channels: the last is masked, as is all there is where a picture has few ---- */
+
+#ifdef DT_REAL_DOUBLE
+typedef int64_t lane_bits __attribute__((vector_size(VECTOR_BYTES)));
+#else
+typedef int32_t lane_bits __attribute__((vector_size(VECTOR_BYTES)));
+#endif
+
+INLINE vector channels_at(const dt_real *from, const bool masked, lane_mask some) {
+    return masked ? load_lanes(from, some) : *(const vector *)from;
 }
+
+INLINE void put_channels(dt_real *to, vector value, const bool masked, lane_mask some) {
+    if (masked)
+        store_lanes(to, value, some);
+    else
+        *(vector *)to = value;
+}
+
+#ifdef DT_REAL_DOUBLE /* whose integers are wider than winners */
+INLINE void put_winners(int32_t *won, lane_bits tap, const bool masked, lane_mask some) {
+    for (int i = 0; i < PER_VECTOR; i++)
+        if (!masked || i < some) won[i] = (int32_t)tap[i];
+}
+INLINE lane_bits winners_at(const int32_t *won, const bool masked, lane_mask some) {
+    lane_bits tap = {0};
+    for (int i = 0; i < PER_VECTOR; i++)
+        if (!masked || i < some) tap[i] = won[i];
+    return tap;
+}
+#else
+INLINE void put_winners(int32_t *won, lane_bits tap, const bool masked, lane_mask some) {
+    put_channels((dt_real *)(void *)won, (vector)tap, masked, some);
+}
+INLINE lane_bits winners_at(const int32_t *won, const bool masked, lane_mask some) {
+    return (lane_bits)channels_at((const dt_real *)(const void *)won, masked, some);
+}
+#endif
+
+INLINE vector either(lane_bits which, vector yes, vector no) {
+    return (vector)((which & (lane_bits)yes) | (~which & (lane_bits)no));
+}
+
+INLINE void max_of_four(dt_real *restrict best, int32_t *restrict won, const dt_real *restrict x, int64_t down,
+                        int64_t across, const bool masked, lane_mask some) {
+    const dt_real *const pixel[] = {x, x + across, x + down, x + down + across};
+    vector a = channels_at(x, masked, some);
+    lane_bits tap = {0};
+#pragma GCC unroll 3
+    for (int i = 1; i < 4; i++) { /* as LARGER */
+        vector b = channels_at(pixel[i], masked, some);
+        lane_bits larger = (lane_bits)((b > a) | (b != b));
+        a = either(larger, b, a);
+        tap = (tap & ~larger) | (((lane_bits){0} + i) & larger);
+    }
+    put_channels(best, a, masked, some);
+    put_winners(won, tap, masked, some);
+}
+
+INLINE void give_to_one_of_four(dt_real *restrict dx, const dt_real *restrict dy, const int32_t *restrict won,
+                                int64_t down, int64_t across, const bool masked, lane_mask some) {
+    dt_real *const pixel[] = {dx, dx + across, dx + down, dx + down + across};
+    const lane_bits d = (lane_bits)channels_at(dy, masked, some), tap = winners_at(won, masked, some);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) put_channels(pixel[i], (vector)(d & (lane_bits)(tap == i)), masked, some);
+}
+
+#define OVER_CHANNELS(function, ...)                                                                                   \
+    do {                                                                                                               \
+        int64_t c = 0;                                                                                                 \
+        for (; c + PER_VECTOR <= channels; c += PER_VECTOR) function(__VA_ARGS__, false, rest);                        \
+        if (c < channels) function(__VA_ARGS__, true, rest);                                                           \
+    } while (0)
 
 void DT_OF_ISA(max_pool)(dt_real *restrict y, int32_t *restrict winner, const dt_real *restrict x,
                          const dt_window *window, int64_t rows, int64_t channels) {
+    const lane_mask rest = first_lanes(channels % PER_VECTOR);
     FOR_WINDOWS({
         dt_real *restrict best = y + out;
         int32_t *restrict won = winner + out;
         if (is_square_of_two(window, v)) {
-            max_of_four(best, won, x + in, window->in[1] * channels, channels);
+            OVER_CHANNELS(max_of_four, best + c, won + c, x + in + c, window->in[1] * channels, channels);
             continue;
         }
         const int32_t start = (int32_t)(v.first[0] * window->kernel[1] + v.first[1]);
@@ -101,28 +162,16 @@ static bool squares_tile(const dt_window *window) {
     return true;
 }
 
-static inline void give_to_one_of_four(dt_real *restrict dx, const dt_real *restrict dy, const int32_t *restrict won,
-                                       int64_t down, int64_t channels) {
-    dt_real *restrict d1 = dx + channels, *restrict d2 = dx + down, *restrict d3 = d2 + channels;
-    SIMD for (int64_t c = 0; c < channels; c++) {
-        const dt_real d = dy[c];
-        const int32_t tap = won[c];
-        dx[c] = tap == 0 ? d : 0;
-        d1[c] = tap == 1 ? d : 0;
-        d2[c] = tap == 2 ? d : 0;
-        d3[c] = tap == 3 ? d : 0;
-    }
-}
-
 void DT_OF_ISA(max_pool_backward)(dt_real *restrict dx, const dt_real *restrict dy, const int32_t *restrict winner,
                                   const dt_window *window, int64_t rows, int64_t channels) {
     const bool write = squares_tile(window);
+    const lane_mask rest = first_lanes(channels % PER_VECTOR);
     if (!write) memset(dx, 0, (size_t)(rows * window->in[0] * window->in[1] * channels) * sizeof *dx);
     FOR_WINDOWS({
         const dt_real *restrict d = dy + out;
         const int32_t *restrict won = winner + out;
         if (write) {
-            give_to_one_of_four(dx + in, d, won, window->in[1] * channels, channels);
+            OVER_CHANNELS(give_to_one_of_four, dx + in + c, d + c, won + c, window->in[1] * channels, channels);
             continue;
         }
         FOR_TAPS({
