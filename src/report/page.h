@@ -29,4 +29,7 @@ const char *dt_report_state(const dt_view *view);
 /* A figure's value as people read it: accuracies in per cent. */
 void dt_report_figure(FILE *to, dt_figure figure, double value);
 
+/* audited.c. What audits of the run found. */
+void dt_report_audited(FILE *to, const dt_view *view);
+
 #endif

@@ -149,6 +149,10 @@ static void put_audits(FILE *to, const dt_view *view) {
     fputs("</small>", to);
 }
 
+static bool is_audited(const dt_view *view) {
+    return view->story.all_audits > 0;
+}
+
 static bool has_audits(const dt_view *view) {
     return view->story.audits > 0;
 }
@@ -182,6 +186,7 @@ static const struct {
              {"Digest", put_digest, NULL},
              {"Chain of digests", put_chain, has_chain},
              {"Audits", put_audits, has_audits},
+             {"Computed again", dt_report_audited, is_audited},
              {"Rounds", put_rounds, has_rounds},
              {"Privacy spent, ε", put_privacy, has_privacy}};
 #define FACTS (sizeof facts / sizeof *facts)

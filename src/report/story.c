@@ -84,12 +84,33 @@ static void add_end(dt_story *s, const dt_event *event) {
     if (spent > 0) s->audit_seconds += spent;
 }
 
+static void add_audit(dt_story *s, const dt_event *event) {
+    const bool bad = strcmp(dt_event_text(event, "finding"), "agrees") != 0;
+    s->all_audits++;
+    s->bad_audits += bad;
+    if (s->bad_audits > 0 && !bad) return;
+    dt_audit_told *a = &s->audit;
+    *a = (dt_audit_told){.steps = number_of(event, "steps"),
+                         .of_steps = number_of(event, "of_steps"),
+                         .links = number_of(event, "links"),
+                         .agree = number_of(event, "agree"),
+                         .probability = dt_event_number(event, "probability"),
+                         .from = number_of(event, "from"),
+                         .to = number_of(event, "to")};
+    snprintf(a->time, sizeof a->time, "%s", event->time);
+    snprintf(a->finding, sizeof a->finding, "%s", dt_event_text(event, "finding"));
+}
+
 static void begin(void *context) {
     memset(context, 0, sizeof(dt_story));
 }
 
 static void take_event(void *context, const dt_event *event) {
     dt_story *s = context;
+    if (strcmp(event->kind, "audited") == 0) { /* from outside: the run itself stands where it stood */
+        add_audit(s, event);
+        return;
+    }
     s->ended = strcmp(event->kind, "ended") == 0;
     if (s->ended) add_end(s, event);
     if (strcmp(event->kind, "started") == 0) add_start(s, event);

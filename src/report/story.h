@@ -23,6 +23,12 @@ typedef struct dt_warning_told {
     double first_step, last_step;
 } dt_warning_told;
 
+/* One audit (dtrain audit): intervals of the run computed again. */
+typedef struct dt_audit_told {
+    char time[32], finding[16]; /* "agrees", "differs", "contradicts" */
+    double steps, of_steps, links, agree, probability, from, to;
+} dt_audit_told;
+
 typedef struct dt_story {
     dt_start_told starts[DT_STORY_STARTS]; /* the last place is the newest start */
     int start_count;                       /* of them */
@@ -40,6 +46,8 @@ typedef struct dt_story {
     char outcome[16], why[512], digest[32], ended_at[32];
     double end_step, end_seconds, end_rate, skipped;
     double audits, audit_seconds; /* steps in which ranks computed each other's gradients again, of all ends together */
+    dt_audit_told audit;          /* the newest one that found something, else the newest */
+    int64_t all_audits, bad_audits;
 } dt_story;
 
 /* Reads it anew. A run without a journal, as those of earlier versions, has an empty story. */

@@ -17,6 +17,7 @@
 #include "base/memory.h"
 #include "odds.h"
 #include "rerun.h"
+#include "store/journal.h"
 
 typedef struct audit {
     const dt_audit_options *options;
@@ -186,10 +187,45 @@ static dt_status compute(audit *a) {
     return dt_ok();
 }
 
+static const char *finding(const audit *a) {
+    if (a->to < 0) return "agrees";
+    return a->agree == a->links ? "contradicts" : "differs";
+}
+
+static dt_status note_audit(const audit *a) {
+    const dt_audit_plan *plan = &a->plan;
+    const bool found = a->to >= 0;
+    char seed[24];
+    snprintf(seed, sizeof seed, "%" PRIu64, a->options->seed);
+    const dt_journal_field fields[] = {{"finding", finding(a), 0},
+                                       {"steps", NULL, (double)a->steps},
+                                       {"of_steps", NULL, (double)plan->steps},
+                                       {"links", NULL, (double)a->links},
+                                       {"agree", NULL, (double)a->agree},
+                                       {"probability", NULL, dt_odds_of_choice(plan->intervals, plan->drawn)},
+                                       {"from", NULL, found ? (double)a->from : (double)NAN},
+                                       {"to", NULL, found ? (double)a->to : (double)NAN},
+                                       {"seconds", NULL, a->seconds},
+                                       {"ranks", NULL, (double)dt_comm_size(a->comm)},
+                                       {"seed", seed, 0}};
+    dt_journal *journal;
+    DT_TRY(dt_journal_open(&journal, a->options->run));
+    dt_status status = dt_journal_note(journal, "audited", fields, sizeof fields / sizeof *fields);
+    dt_journal_close(journal);
+    return status;
+}
+
+/* For the run's report. An audit counts also where nothing may be written. */
+static void record(const audit *a) {
+    dt_status status = note_audit(a);
+    if (status.code != DT_OK) dt_log_note("the run's journal does not tell of this audit: %s", status.message);
+}
+
 /* Rank 0. */
 static dt_status conclude(const audit *a) {
     const dt_claims *c = &a->claims;
     tell_odds(a);
+    record(a);
     tell_last(a);
     if (a->to < 0) return dt_ok();
     if (a->agree == a->links)

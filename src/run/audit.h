@@ -8,7 +8,7 @@
 #include "comm/comm.h"
 
 typedef struct dt_audit_options {
-    const char *run;  /* a run directory, which is not written to */
+    const char *run;  /* a run directory, of which the journal is told what was found, and nothing else is written to */
     const char *data; /* where its data is here; NULL: where the recipe says */
     double share;     /* of the intervals that is drawn, 0 … 1 */
     double most;   /* of the run's steps that may be computed, 0 … 1; 0: ten times the share, or a thousand steps */

@@ -11,7 +11,7 @@ typedef struct item {
     size_t shared, own;
 } item;
 
-enum { WEIGHTS, ROUNDED, MOMENTS, CARRIED, GRADIENT, ACTIVATIONS, INPUT, COPY, ITEMS };
+enum { WEIGHTS, ROUNDED, MOMENTS, CARRIED, GRADIENT, ACTIVATIONS, INPUT, COPY, ROUNDS, ITEMS };
 
 /* Bytes of a batch for each of its samples. */
 static size_t bytes_of_sample(const dt_trainee *trainee, const dt_source *source) {
@@ -47,7 +47,8 @@ dt_status dt_trainee_check_memory(const dt_trainee *trainee, const dt_session *s
                    (long long)trainee->rows_at_once);
 }
 
-static void list_items(const dt_trainee *trainee, const dt_source *source, size_t copy, item items[ITEMS]) {
+static void list_items(const dt_trainee *trainee, const dt_source *source, const dt_memory_beside *beside,
+                       item items[ITEMS]) {
     size_t weights = trainee->table->total * sizeof *trainee->weights, sample = bytes_of_sample(trainee, source);
     items[WEIGHTS] = (item){"weights", weights, 0};
     items[ROUNDED] =
@@ -60,31 +61,36 @@ static void list_items(const dt_trainee *trainee, const dt_source *source, size_
     items[ACTIVATIONS] = (item){"activations, scratch", 0, dt_model_memory(trainee->model)};
     size_t copied = source->x ? dt_array_copied(source->x) : 0;
     items[INPUT] = (item){"input", 0, (size_t)trainee->rows_at_once * sample + copied};
-    items[COPY] = (item){"copy for checkpoints", 0, copy};
+    items[COPY] = (item){"copy for checkpoints", 0, beside->copy};
+    items[ROUNDS] = (item){"rounds of sites", beside->rounds, beside->rounds_own};
 }
 
 dt_status dt_trainee_print_memory(const dt_trainee *trainee, const dt_session *session, const dt_source *source,
-                                  size_t copy, int64_t before) {
-    int64_t grown = (int64_t)dt_memory_share() - before, copies = (int64_t)copy;
+                                  const dt_memory_beside *beside, int64_t before) {
+    int64_t grown = (int64_t)dt_memory_share() - before, copies = (int64_t)beside->copy;
     int64_t total = 0, lasting = 0, machine = dt_comm_node_size(session->comm), node = dt_node_size(trainee->node);
     DT_TRY(dt_comm_sum_i64(session->comm, &grown, 1));
     DT_TRY(
         dt_comm_sum_i64(session->comm, &copies, 1)); /* arrays are dealt whole, so some ranks copy more than others */
     int64_t nodes = (machine + node - 1) / node;
     item items[ITEMS];
-    list_items(trainee, source, (size_t)(copies / dt_comm_size(session->comm)), items);
+    dt_memory_beside mean = *beside;
+    mean.copy = (size_t)(copies / dt_comm_size(session->comm));
+    list_items(trainee, source, &mean, items);
     dt_log_info("memory of a machine with %lld ranks, MB: in common, a rank, all", (long long)machine);
     for (int i = 0; i < ITEMS; i++) {
-        int64_t all = nodes * (int64_t)items[i].shared + machine * (int64_t)items[i].own;
+        const int64_t times =
+            i == ROUNDS ? 1 : nodes; /* a node may be a part of the machine: a group of sites has one */
+        int64_t all = times * (int64_t)items[i].shared + machine * (int64_t)items[i].own;
         if (all == 0) continue;
         dt_log_info("  %-24s %10.1f %10.1f %10.1f", items[i].what, (double)items[i].shared / 1e6,
                     (double)items[i].own / 1e6, (double)all / 1e6);
         total += all;
         if (i <= MOMENTS) lasting += all;
     }
-    dt_log_info(
-        "  planned %.1f MB, %.1f bytes a parameter but for gradients, activations, input and copies; grown by %.1f MB",
-        (double)total / 1e6, (double)lasting / (double)trainee->table->total,
-        (double)grown / 1e6 * (double)machine / dt_comm_size(session->comm));
+    dt_log_info("  planned %.1f MB, %.1f bytes a parameter but for gradients, activations, input, copies and rounds; "
+                "grown by %.1f MB",
+                (double)total / 1e6, (double)lasting / (double)trainee->table->total,
+                (double)grown / 1e6 * (double)machine / dt_comm_size(session->comm));
     return dt_ok();
 }

@@ -192,9 +192,10 @@ static dt_status write_trace(const dt_profile *profile, const dt_session *sessio
 }
 
 dt_status dt_profile_finish(const dt_profile *profile, const dt_session *session, const dt_run_clock *clock,
-                            const dt_trainee *trainee, const dt_source *source, int64_t steps, size_t copy) {
+                            const dt_trainee *trainee, const dt_source *source, int64_t steps,
+                            const dt_memory_beside *beside) {
     if (!dt_trace_on) return dt_ok();
     DT_TRY(print_table(session, clock, trainee, steps));
-    DT_TRY(dt_trainee_print_memory(trainee, session, source, copy, profile->memory_before));
+    DT_TRY(dt_trainee_print_memory(trainee, session, source, beside, profile->memory_before));
     return session->options->trace ? write_trace(profile, session) : dt_ok();
 }

@@ -16,9 +16,10 @@ typedef struct dt_profile {
 
 /* Both collective; they do nothing unless the options ask for a profile or a trace. */
 dt_status dt_profile_open(dt_profile *profile, const dt_session *session, dt_run_clock *clock);
-/* After `steps` steps; a rank has `copy` bytes for its part of a checkpoint. */
+/* After `steps` steps. */
 dt_status dt_profile_finish(const dt_profile *profile, const dt_session *session, const dt_run_clock *clock,
-                            const dt_trainee *trainee, const dt_source *source, int64_t steps, size_t copy);
+                            const dt_trainee *trainee, const dt_source *source, int64_t steps,
+                            const dt_memory_beside *beside);
 /* Not collective. */
 void dt_profile_close(dt_profile *profile);
 

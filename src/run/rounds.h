@@ -159,6 +159,8 @@ static inline void *dt_kept_next(const dt_kept *kept, int place) {
 }
 /* Collective. The round counts: of the sites that took part `next` becomes what they keep, on every machine. */
 dt_status dt_rounds_keep(dt_rounds *rounds, const dt_session *session, const bool *took_part);
+/* Bytes that rounds take on a machine besides the trainees of its groups, and that a rank has to itself of them. */
+void dt_rounds_memory(const dt_run *run, size_t *machine, size_t *own);
 /* The rows of a checkpoint. */
 void dt_rounds_describe(dt_rounds *rounds, dt_snapshot *snapshot);
 

@@ -74,6 +74,19 @@ dt_status dt_rounds_share_kept(dt_rounds *r, const dt_session *session, const dt
     return dt_ok();
 }
 
+void dt_rounds_memory(const dt_run *run, size_t *machine, size_t *own) {
+    const dt_rounds *r = run->rounds;
+    const dt_trainee *common = &run->trainee;
+    const size_t arena = common->table->total * sizeof *common->weights, words = r->plan.count * sizeof *r->words;
+    const int groups = dt_node_size(run->session.node) / dt_node_size(r->session.node); /* of the machine */
+    *machine = arena * (size_t)(1 + r->outer.slot_count + (r->control != NULL)) + (size_t)groups * words;
+    if (common->weights16) *machine += common->table->total * sizeof *common->weights16;
+    for (int i = 0; i < DT_KEPT_COUNT; i++) *machine += (size_t)(r->sites + r->chosen) * bytes_of(&r->kept[i]);
+    const bool each = r->robust.kind != DT_ROBUST_NONE; /* then the changes one by one, and what is made of them */
+    *own = each ? (size_t)(r->chosen + 1) * words : words;
+    *own += (size_t)r->samples.first[r->sites] * sizeof *r->samples.list;
+}
+
 /* ---- a round counts ---- */
 
 /* The bits of a row, of the rank that leads the group which made it, added to zeros of all others. */

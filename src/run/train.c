@@ -57,6 +57,12 @@ static dt_status train(dt_run *run, bool owes, dt_outcome *outcome) {
     return dt_run_loop(run, owes, outcome);
 }
 
+static dt_memory_beside what_is_beside(const dt_run *run) {
+    dt_memory_beside beside = {.copy = dt_snapshot_memory(&run->snapshot)};
+    if (run->rounds) dt_rounds_memory(run, &beside.rounds, &beside.rounds_own);
+    return beside;
+}
+
 dt_status dt_train_run(dt_comm *comm, dt_recipe *recipe, const dt_train_options *options, dt_outcome *outcome) {
     *outcome = DT_OUTCOME_DONE;
     dt_run run;
@@ -67,8 +73,8 @@ dt_status dt_train_run(dt_comm *comm, dt_recipe *recipe, const dt_train_options 
     if (status.code == DT_OK) {
         int64_t steps = run.ledger.position.step - run.course.first_step;
         const dt_trainee *trainee = run.rounds ? &run.rounds->trainee : &run.trainee;
-        status = dt_profile_finish(&run.profile, &run.session, &run.clock, trainee, &run.data.train, steps,
-                                   dt_snapshot_memory(&run.snapshot));
+        const dt_memory_beside beside = what_is_beside(&run);
+        status = dt_profile_finish(&run.profile, &run.session, &run.clock, trainee, &run.data.train, steps, &beside);
         char digest[17];
         const uint64_t state = dt_state_digest(dt_snapshot_state(&run.snapshot, &run.ledger));
         dt_digest_text(state, digest);

@@ -67,9 +67,15 @@ dt_status dt_memory_of_rank(dt_comm *comm, size_t *out);
 /* That a trainee whose model is planned fits into `memory` bytes. */
 dt_status dt_trainee_check_memory(const dt_trainee *trainee, const dt_session *session, const dt_source *source,
                                   const dt_course *course, size_t memory);
+/* What a run keeps besides. */
+typedef struct dt_memory_beside {
+    size_t copy;               /* bytes of a rank for its part of a checkpoint */
+    size_t rounds, rounds_own; /* with sites: bytes of a machine, and of a rank */
+} dt_memory_beside;
+
 /* Collective. What it keeps in memory, as planned, and what the system says the process has grown by since it had
  * `before` bytes; `copy` bytes of it are for checkpoints. */
 dt_status dt_trainee_print_memory(const dt_trainee *trainee, const dt_session *session, const dt_source *source,
-                                  size_t copy, int64_t before);
+                                  const dt_memory_beside *beside, int64_t before);
 
 #endif

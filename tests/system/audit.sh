@@ -29,7 +29,14 @@ run 1 audit good --share 1% --seed 4
 expect_last 'audit run=good steps=[0-9]+ links=[0-9]+ agree=[0-9]+ seconds=[0-9.]+ found_probability=0\.0[0-9]+' "a share of it"
 expect_in "$out" '^--seed 4 draws 1 of [0-9]+ intervals' "which interval is drawn follows from the seed"
 everything good >after
-if cmp -s before after; then pass "nothing was written to the run"; else fail "the run has changed: $(diff before after)"; fi
+if cmp -s <(grep -v journal before) <(grep -v journal after) && [[ $(grep -c '"event":"audited"' good/journal.jsonl) == 5 ]]; then
+    pass "nothing was written to the run but what was found, a line in its journal"
+else
+    fail "the run has changed: $(diff before after)"
+fi
+run 1 report good -o good.html
+expect_in good.html '<dt>Computed again</dt><dd>all digests agree <small>a wrong step would have been found with probability 0\.0[0-9]+, [0-9]+ of 60 steps, .*; 5 audits, 0 of which' "and in its report"
+expect_in good.html 'Done: ' "which still knows how the run ended"
 
 # A bit of a weight, turned over in memory amid step 30 (of 8 layers times 4 shards; the first is redone twice at most):
 # from there on the run is consistent with itself, its checkpoints and its chain.
@@ -42,6 +49,10 @@ expect_code 1 "is found out"
 expect_in "$err" 'flipped: between steps ([0-9]+) and ([0-9]+) it is not what its recipe and data give: the state of step \2 has digest [0-9a-f]{16} in ' \
     "between two steps"
 expect_last 'audit run=flipped .*' "and still there is a last line"
+last=$out last_err=$err out=$work/out.report err=$work/err.report
+run 1 report flipped -o flipped.html
+expect_in flipped.html '<strong>digests differ</strong> <small>first between steps [0-9]+ and [0-9]+, ' "and in the report"
+out=$last err=$last_err
 from=$(sed -nE 's/.*: between steps ([0-9]+) and.*/\1/p' "$err" | head -1)
 to=$(sed -nE 's/.*: between steps [0-9]+ and ([0-9]+) .*/\1/p' "$err" | head -1)
 [[ $(grep -c 'between steps' "$err") == 2 && $from -gt 20 && $to -lt 50 ]] || fail "one difference was to be found: $(cat "$err")"

@@ -63,6 +63,18 @@ else
     fail "it takes $grown MB where $planned are planned"
 fi
 
+# And so with sites, which keep their moments, and of which two are trained at a time.
+run 4 train large.yaml --run sites --profile --set train.stop_after=never --set train.shards=2 --set sites.count=4 --set sites.rounds=1 \
+    --set sites.round='1 step' --set sites.outer.kind=nesterov --set sites.outer.momentum=0.9 --set sites.optimizer=keep
+expect_code 0 "four sites"
+expect_in "$out" '^  rounds of sites +[0-9.]+ +[0-9.]+ +[0-9.]+$' "what rounds take is a row of the table"
+read -r planned grown < <(sed -nE 's/^  planned ([0-9.]+) MB.*grown by ([0-9.]+) MB$/\1 \2/p' "$out")
+if awk -v p="$planned" -v g="$grown" 'BEGIN {exit !(g > 0.95 * p && g < p + 40)}'; then
+    pass "it takes $grown MB where $planned are planned"
+else
+    fail "sites take $grown MB where $planned are planned" && show "$out"
+fi
+
 # A rank has room for the gradient of the largest layer, 3.6 million parameters, beside its message; for that of all where a shard is
 # computed in pieces, which are added up in floats.
 own_gradient() { sed -nE 's/^  gradient +[0-9.]+ +([0-9.]+) .*/\1/p' "$1"; }
