@@ -139,21 +139,30 @@ static void weigh(dt_real *x, const dt_real *factors, int64_t rows, int64_t cols
     }
 }
 
+/* Rows of samples that do not count: what is no number stays none, whatever it is multiplied with. */
+static void leave_out(dt_real *x, const dt_real *factors, int64_t rows, int64_t cols) {
+    for (int64_t r = 0; r < rows; r++)
+        if (factors[r] == 0) memset(x + r * cols, 0, (size_t)cols * sizeof *x);
+}
+
 void dt_per_sample_sum(const dt_layer *layer, const dt_pass *pass, const dt_real *factors) {
     const dt_per_sample *own = layer->per_sample;
     if (!own) return;
     if (own->keeps) {
         weigh(own->dy, factors, pass->rows, dt_shape_count(&layer->out));
+        leave_out(own->dy, factors, pass->rows, dt_shape_count(&layer->out));
+        leave_out((dt_real *)own->x, factors, pass->rows, dt_shape_count(&layer->in)); /* nobody reads it for more */
         layer->kind->sums(layer, pass, own->x, own->dy);
         return;
     }
+    leave_out(own->each, factors, pass->rows, own->width);
     for (int i = 0; i < layer->param_count; i++) sum_each(layer, pass, factors, i);
 }
 
 void dt_per_sample_factors(dt_real *factors, const double *squares, int64_t rows, double clip) {
     for (int64_t r = 0; r < rows; r++) {
         double norm = sqrt(squares[r]);
-        factors[r] = norm > clip ? (dt_real)(clip / norm) : 1;
+        factors[r] = !isfinite(norm) ? 0 : norm > clip ? (dt_real)(clip / norm) : 1;
     }
 }
 

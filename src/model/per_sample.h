@@ -34,7 +34,8 @@ void dt_per_sample_backward(const dt_layer *layer, const dt_pass *pass, const dt
 /* After it: the sums over samples of factors[r] times sample r's gradient, where the pass wants them. */
 void dt_per_sample_sum(const dt_layer *layer, const dt_pass *pass, const dt_real *factors);
 
-/* factors[r] = min(1, clip/sqrt(squares[r])). A gradient that is no number stays one, and so is noticed. */
+/* factors[r] = min(1, clip/sqrt(squares[r])); 0 of a gradient that is no number: it counts for nothing, for a step that
+ * failed would tell that somebody has it. */
 void dt_per_sample_factors(dt_real *factors, const double *squares, int64_t rows, double clip);
 
 /* For kinds: where row r's gradient of the layer's parameter i is kept; NULL: it is frozen, or not kept. */

@@ -58,7 +58,7 @@ static int64_t at_once_of(const dt_step *step, const dt_trainee *trainee, int64_
 void dt_step_shard(dt_step *step, dt_trainee *trainee, int64_t shard) {
     const dt_recipe *recipe = step->session->recipe;
     int64_t offset, count;
-    dt_tally unseen = {0}; /* losses of private samples are nobody's */
+    dt_tally unseen = {0}; /* losses of private samples are nobody's, nor whether they are numbers */
     dt_shard_range(rows_of(step, trainee), step->course->shards, shard, &offset, &count);
     if (count == 0) return;
     dt_pass pass = {.kernels = trainee->kernels,
@@ -81,7 +81,6 @@ void dt_step_shard(dt_step *step, dt_trainee *trainee, int64_t shard) {
         dt_model_train(trainee->model, pass, &trainee->batch, trainee->privacy ? &unseen : &step->ledger->local);
         dt_run_clock_spend(step->clock, DT_PHASE_COMPUTE);
     }
-    step->ledger->local.not_finite += unseen.not_finite;
     dt_reduce_add(trainee->reducer);
 }
 

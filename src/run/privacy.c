@@ -250,7 +250,18 @@ dt_status dt_privacy_bound(dt_privacy *privacy, dt_course *course, const dt_posi
 
 /* ---- a step ---- */
 
+/* What is known of a run's end by its model alone, and not by any sample (per_sample.h leaves those out that are no
+ * numbers). */
+static dt_status check_weights(int64_t step, const dt_real *weights, size_t count) {
+    dt_real sum = 0;
+    for (size_t i = 0; i < count; i++) sum += weights[i] * 0;
+    if (sum == 0) return dt_ok();
+    return dt_fail(DT_ERR_DIVERGED, "step %lld: the weights are no longer numbers; lower optimizer.lr",
+                   (long long)step);
+}
+
 dt_status dt_privacy_begin(dt_privacy *privacy, int64_t all, int64_t step, const dt_real *weights, size_t count) {
+    DT_TRY(check_weights(step, weights, count));
     dt_noise_begin(privacy->noise, step, privacy->about, privacy->about_bytes, weights, count * sizeof *weights);
     privacy->rows = dt_noise_choose(privacy->noise, privacy->rate, all, privacy->chosen, privacy->room);
     if (privacy->rows <= privacy->room) return dt_ok();

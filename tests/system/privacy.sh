@@ -83,7 +83,8 @@ PYTHON
 
 # A sample's part in a step is at most privacy.clip: one whose pixels are a million times as large moves nothing more.
 # Without clipping (the control) it does.
-"$python" - small.h5 loud.h5 <<'PYTHON' || give_up "no loud.h5"
+for kind in loud endless; do
+    "$python" - small.h5 "$kind.h5" "$([[ $kind == loud ]] && echo 1e6 || echo 1e36)" <<'PYTHON' || give_up "no $kind.h5"
 import h5py, sys
 
 with h5py.File(sys.argv[1]) as old, h5py.File(sys.argv[2], "w") as new:
@@ -93,9 +94,10 @@ with h5py.File(sys.argv[1]) as old, h5py.File(sys.argv[2], "w") as new:
             if part == "x":
                 values = values.astype("float32")
                 if split == "train":
-                    values[17] *= 1e6
+                    values[17] *= float(sys.argv[3])
             new[f"{split}/{part}"] = values
 PYTHON
+done
 for clip in 0.5 1e9; do
     for file in small loud; do
         run 1 train cnn.yaml --run "$file$clip" --set data.file="$file.h5" --set train.batch=600 --set train.steps=1 --set privacy.noise=0 \
@@ -117,6 +119,16 @@ print("clipped" if moved <= 2 * 0.5 else "unbounded" if moved > 100 else f"moved
 PYTHON
 }
 if [[ $(distance small0.5 loud0.5) == clipped ]]; then pass "a loud sample counts no more than another"; else fail "a loud sample: $(distance small0.5 loud0.5)"; fi
+# One whose gradient is no number counts for nothing: that a step fails, or does not, would tell of it.
+for file in small endless; do
+    rehearse 2 "$file-whole" --set data.file="$file.h5" --set data.std=1 --set train.batch=600 --set train.steps=1 --set privacy.noise=0 --set optimizer.momentum=0 \
+        --set model.layers='[flatten, {dense: {out: 12, activation: relu}}, {dense: 10}]'
+    expect_code 0 "$file data as they are"
+done
+if [[ $(distance small-whole endless-whole) == clipped ]]; then pass "one that is no number counts for nothing"; else fail "an endless sample: $(distance small-whole endless-whole)"; fi
+rehearse 1 wild --set optimizer.lr=3e38 --set train.batch=1 --set train.shards=1
+expect_code 1 "a model that diverges"
+expect_in "$err" 'step [0-9]+: the weights are no longer numbers' "it says so"
 if [[ $(distance small1e9 loud1e9) == unbounded ]]; then pass "without clipping it does"; else fail "the control: $(distance small1e9 loud1e9)"; fi
 
 # ---- epsilon ----

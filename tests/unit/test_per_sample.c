@@ -127,6 +127,7 @@ typedef struct samples {
     dt_real *x, *values;
     int32_t labels[ROWS * 8];
     int64_t inputs, outputs, targets;
+    bool spoilt; /* one of them is no number */
 } samples;
 
 /* The samples' sizes are a power of two apart, so that some gradients are large and some small. */
@@ -162,7 +163,7 @@ static void train(dt_model *model, const samples *s, const dt_real *w, dt_real *
                     .grads = gradient};
     dt_tally tally = {0};
     dt_model_train(model, pass, &batch, &tally);
-    ck_assert_int_eq(tally.not_finite, 0);
+    ck_assert(s->spoilt || tally.not_finite == 0);
 }
 
 static double norm_of(const dt_table *table, const dt_real *arena) {
@@ -209,6 +210,18 @@ static double median(const double norm[ROWS]) {
     return 0;
 }
 
+/* Sample 4 is no number from here on, and counts for nothing if its gradient is none. */
+static void spoil(const clip_case *c, samples *s, singles *all, const dt_real *w, dt_real with) {
+    enum { BAD = 4 };
+    s->spoilt = true;
+    for (int64_t i = 0; i < s->inputs; i++) s->x[BAD * s->inputs + i] = with;
+    dt_free(all->g);
+    *all = singles_of(c, s, w);
+    if (isfinite(all->norm[BAD])) return;
+    all->norm[BAD] = 1;
+    memset(all->g + BAD * all->elements, 0, all->elements * sizeof *all->g);
+}
+
 static double *clipped_sum(const singles *all, double clip) {
     double *sum = dt_alloc(all->elements, sizeof *sum);
     for (size_t r = 0; r < ROWS; r++)
@@ -219,13 +232,15 @@ static double *clipped_sum(const singles *all, double clip) {
 
 /* ---- tests ---- */
 
-static void compare(const clip_case *c, double share, int64_t at_once) {
+static void compare(const clip_case *c, double share, int64_t at_once, dt_real bad) {
     dt_model *plain = model_of(c, 1, false);
     samples s = samples_of(c, plain);
     dt_real *w = dt_alloc(dt_model_table(plain)->total, sizeof *w);
     dt_model_init(plain, w, 11);
     singles all = singles_of(c, &s, w);
-    double clip = share * median(all.norm), *want = clipped_sum(&all, clip);
+    double clip = share * median(all.norm);
+    if (!isfinite(bad)) spoil(c, &s, &all, w, bad);
+    double *want = clipped_sum(&all, clip);
     dt_model *model = model_of(c, at_once, true);
     const dt_table *table = dt_model_table(model);
     dt_real *gradient = dt_alloc(table->total, sizeof *gradient);
@@ -243,17 +258,25 @@ static void compare(const clip_case *c, double share, int64_t at_once) {
 }
 
 START_TEST(the_sum_is_that_of_single_samples_clipped) {
-    compare(&cases[_i], 1, ROWS);
+    compare(&cases[_i], 1, ROWS, 0);
 }
 END_TEST
 
 START_TEST(pieces_add_up) {
-    compare(&cases[_i], 0.5, 3);
+    compare(&cases[_i], 0.5, 3, 0);
 }
 END_TEST
 
 START_TEST(a_clip_that_nobody_reaches_changes_nothing) {
-    compare(&cases[_i], 1e6, ROWS);
+    compare(&cases[_i], 1e6, ROWS, 0);
+}
+END_TEST
+
+/* Whether one is there must not show in whether there is a sum. */
+START_TEST(a_sample_that_is_no_number_counts_for_nothing) {
+    if (cases[_i].ids) return; /* ids are whole numbers */
+    compare(&cases[_i], 1, ROWS, NAN);
+    compare(&cases[_i], 1, 3, INFINITY);
 }
 END_TEST
 
@@ -281,6 +304,7 @@ int main(void) {
     tcase_add_loop_test(tests, the_sum_is_that_of_single_samples_clipped, 0, COUNT(cases));
     tcase_add_loop_test(tests, pieces_add_up, 0, COUNT(cases));
     tcase_add_loop_test(tests, a_clip_that_nobody_reaches_changes_nothing, 0, COUNT(cases));
+    tcase_add_loop_test(tests, a_sample_that_is_no_number_counts_for_nothing, 0, COUNT(cases));
     tcase_add_test(tests, what_cannot_be_clipped_is_refused_by_name);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
