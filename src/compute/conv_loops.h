@@ -22,9 +22,9 @@ typedef void tile_function(const conv_tile *at);
 #define KIND(name, rows, vectors, lanewise)                                                                            \
     static void name##_##rows##_##vectors(const conv_tile *at) {                                                       \
         if (at->masked)                                                                                                \
-            conv_sums(at, rows, vectors, true, lanewise, false);                                                       \
+            conv_sums(at, rows, vectors, true, lanewise, 0);                                                           \
         else                                                                                                           \
-            conv_sums(at, rows, vectors, false, lanewise, false);                                                      \
+            conv_sums(at, rows, vectors, false, lanewise, 0);                                                          \
     }
 #define TILE(rows, vectors) KIND(tile, rows, vectors, false)
 #define LANEWISE(rows, vectors) KIND(lanewise, rows, vectors, true)
@@ -324,14 +324,14 @@ static void add_picture(const dt_conv_pass *pass, int64_t row, const block *of, 
     }
 }
 
-/* ---- the same of windows of 3 by 3 pixels of one channel ---- */
+/* ---- the same of windows of 3 by 3, or 5 by 5, pixels of one channel ---- */
 
 #define SQUARE(vectors, lanewise)                                                                                      \
     static void square_##vectors##_##lanewise(const conv_tile *at) {                                                   \
         if (at->masked)                                                                                                \
-            conv_sums(at, 9, vectors, true, lanewise, true);                                                           \
+            conv_sums(at, 9, vectors, true, lanewise, 3);                                                              \
         else                                                                                                           \
-            conv_sums(at, 9, vectors, false, lanewise, true);                                                          \
+            conv_sums(at, 9, vectors, false, lanewise, 3);                                                             \
     }
 SQUARE(1, false)
 #ifndef CONV_PAIRS
@@ -351,22 +351,34 @@ static tile_function *const squares[][2] = {{square_1_false, square_1_true}};
 #endif
 enum { SQUARE_VECTORS = sizeof squares / sizeof *squares };
 
+/* 25 sums are as many as registers hold. */
+static void square_of_five(const conv_tile *at) {
+#if CONV_TALL_ROWS == 24
+    if (at->masked)
+        conv_sums(at, 25, 1, true, false, 5);
+    else
+        conv_sums(at, 25, 1, false, false, 5);
+#else
+    (void)at;
+#endif
+}
+
 /* Lines in parts that see the same rows of the window. */
 static int64_t find_lines(conv_lines parts[DT_CONV_SQUARE_PARTS], dt_conv_run *runs, const dt_conv_walk *walk,
                           int64_t a_line, int64_t b_line) {
     const dt_conv_axis *down = &walk->axis[0];
     const dt_conv_tap *tap = down->tap;
     dt_conv_run line[DT_CONV_SQUARE_LINE];
-    const int64_t count = find_pixels(line, walk, 0, 3);
+    const int64_t side = down->kernel, count = find_pixels(line, walk, 0, side);
     int64_t found = 0;
-    for (int64_t i = tap[2].begin, next; i < tap[0].end; i = next) {
+    for (int64_t i = tap[side - 1].begin, next; i < tap[0].end; i = next) {
         uint32_t seen = 0; /* the first pixels of the kernel rows that see line i */
         next = tap[0].end;
-        for (int p = 0; p < 3; p++) {
+        for (int64_t p = 0; p < side; p++) {
             const int64_t edges[] = {tap[p].begin, tap[p].end};
             for (int e = 0; e < 2; e++)
                 if (edges[e] > i && edges[e] < next) next = edges[e];
-            if (tap[p].begin <= i && i < tap[p].end) seen |= 1U << 3 * p;
+            if (tap[p].begin <= i && i < tap[p].end) seen |= 1U << side * p;
         }
         if (seen == 0) continue;
         parts[found++] =
@@ -386,7 +398,7 @@ static void square_units(const dt_conv_pass *pass, int64_t first, int64_t until)
     conv_lines parts[DT_CONV_SQUARE_PARTS];
     conv_tile tile = {.c_row = walk->target_channels,
                       .a_row = across->source_tap * channels,
-                      .a_third = down->source_tap * line,
+                      .a_side = down->source_tap * line,
                       .a_next = CONV_AT_ONCE * across->source_step * channels,
                       .b_next = CONV_AT_ONCE * walk->target_channels,
                       .targets = 1,
@@ -404,26 +416,31 @@ static void square_units(const dt_conv_pass *pass, int64_t first, int64_t until)
             tile.a = pass->source + row * down->sources * line + source + (walk->lanewise ? j : 0);
             tile.b = pass->other + row * down->targets * tile.b_line + j;
             tile.c = pass->target + j;
-            squares[(p.columns - 1) / PER_VECTOR][walk->lanewise](&tile);
+            if (down->kernel == 5)
+                square_of_five(&tile);
+            else
+                squares[(p.columns - 1) / PER_VECTOR][walk->lanewise](&tile);
         }
 }
 
 /* The columns [first, until) kernel row by kernel row. */
 static void weights_of_columns(const dt_conv_pass *pass, int64_t first, int64_t until) {
+    const int64_t side = pass->walk->axis[0].kernel;
     for (int64_t row = 0; row < pass->rows; row++)
         for (int64_t j = first; j < until; j += PER_VECTOR * panel_at(pass->walk, j).vectors) {
             panel p = panel_at(pass->walk, j);
-            for (int64_t k = 0; k < 3; k++) add_picture(pass, row, &(block){.kernel_row = k, .end = 3}, &p);
+            for (int64_t k = 0; k < side; k++) add_picture(pass, row, &(block){.kernel_row = k, .end = side}, &p);
         }
 }
 
 /* Units are [group, kernel row, block], or columns of square tiles. */
 INLINE void weights_units(const dt_conv_pass *pass, int64_t begin, int64_t end) {
     const dt_conv_walk *walk = pass->walk;
-    if (dt_conv_is_square(walk)) {
+    if (dt_conv_square(walk) > 0) {
         const int64_t first = begin * DT_CONV_SQUARE_COLUMNS, all = end * DT_CONV_SQUARE_COLUMNS;
         const int64_t until = all < walk->width ? all : walk->width;
-        if (SQUARE_VECTORS > 1 || walk->lanewise || walk->width <= 2 * PER_VECTOR)
+        const bool five = walk->axis[0].kernel == 5, fits = walk->width <= (five ? PER_VECTOR : 2 * PER_VECTOR);
+        if (five ? CONV_SQUARE == 5 && fits : SQUARE_VECTORS > 1 || walk->lanewise || fits)
             square_units(pass, first, until);
         else /* a kernel row by wide tiles needs fewer loads for its sums than 9 rows by one vector */
             weights_of_columns(pass, first, until);

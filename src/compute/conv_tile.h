@@ -37,7 +37,11 @@
 #    define CONV_WIDE_ROWS 1
 #    define CONV_LANEWISE_ROWS 2
 #endif
-enum { CONV_WIDEST = 4, CONV_MOST_ROWS = CONV_TALL_ROWS > 9 ? CONV_TALL_ROWS : 9 };
+enum {
+    CONV_WIDEST = 4,
+    CONV_SQUARE = CONV_TALL_ROWS == 24 ? 5 : 3, /* the largest side */
+    CONV_MOST_ROWS = CONV_SQUARE * CONV_SQUARE > CONV_TALL_ROWS ? CONV_SQUARE *CONV_SQUARE : CONV_TALL_ROWS
+};
 
 /* Lines that have the same runs, and where the first of them lies from the tile's a and b. */
 typedef struct conv_lines {
@@ -56,8 +60,8 @@ typedef struct conv_tile {
     const dt_conv_run *runs;
     int64_t run_count;
     const conv_lines
-        *parts; /* of a square tile instead, whose rows 3, 4, 5 and 6, 7, 8 lie a_third after the first 3 */
-    int64_t part_count, a_third;
+        *parts; /* of a square tile instead, each of whose lines of rows lies a_side after the one before */
+    int64_t part_count, a_side;
     lane_mask last; /* lanes of the last vector, where it is `masked` */
     bool masked;
     bool add; /* to what is stored */
@@ -108,7 +112,7 @@ INLINE vector conv_load(const dt_real *from, const int v, const int vectors, con
 }
 
 /* Row r of a: every fifth has a pointer of its own, the others lie 1 to 4 rows after it, in registers enough for 24;
- * in a square tile it is every third. */
+ * in a square tile it is the first of every line. */
 enum { CONV_POINTERS = 5 };
 
 typedef struct conv_rows {
@@ -116,9 +120,10 @@ typedef struct conv_rows {
     int64_t down, thrice; /* bytes from a row to the next, and 3 of them */
 } conv_rows;
 
-INLINE const dt_real *conv_row(const conv_rows *a, const int r, const bool square) {
-    const dt_real *from = a->fifth[square ? r / 3 : r / 5];
-    switch (square ? r % 3 : r % 5) {
+INLINE const dt_real *conv_row(const conv_rows *a, const int r, const int side) {
+    const int line = side > 0 ? side : 5;
+    const dt_real *from = a->fifth[r / line];
+    switch (r % line) {
     case 0: return from;
     case 1: return conv_at(from, a->down);
     case 2: return conv_at(from, 2 * a->down);
@@ -134,14 +139,14 @@ typedef enum conv_part { CONV_ALL, CONV_BUT_FIRST, CONV_BUT_LAST, CONV_SOME } co
 /* `rows` and what follows are constants where it is called. */
 INLINE void conv_run(vector sum[CONV_MOST_ROWS][CONV_WIDEST], const conv_tile *at, const dt_real *from,
                      const dt_real *weights, const dt_conv_run *run, const int rows, const int vectors,
-                     const bool masked, const bool lanewise, const bool square, const conv_part part, const bool half) {
+                     const bool masked, const bool lanewise, const int side, const conv_part part, const bool half) {
     const dt_real *b = weights + run->b;
-    const int pointers = square ? rows / 3 : (rows + 4) / 5;
+    const int pointers = side > 0 ? side : (rows + 4) / 5;
     conv_rows a = {.down = at->a_row * CONV_BYTES, .thrice = 3 * at->a_row * CONV_BYTES};
     a.fifth[0] = from + run->a;
 #pragma GCC unroll 8
     for (int p = 1; p < pointers; p++) {
-        a.fifth[p] = conv_at(a.fifth[p - 1], square ? at->a_third * CONV_BYTES : 5 * a.down);
+        a.fifth[p] = conv_at(a.fifth[p - 1], side > 0 ? at->a_side * CONV_BYTES : 5 * a.down);
         CONV_HIDE(a.fifth[p]);
     }
     int64_t across = at->a_next * CONV_BYTES, next = at->b_next * CONV_BYTES;
@@ -156,10 +161,10 @@ INLINE void conv_run(vector sum[CONV_MOST_ROWS][CONV_WIDEST], const conv_tile *a
             row[v] = conv_load(b, v, vectors, masked, at->last);
             if (half) row[v] = conv_half_b(row[v]);
         }
-#pragma GCC unroll 24
+#pragma GCC unroll 25
         for (int r = part == CONV_BUT_FIRST; r < rows - (part == CONV_BUT_LAST); r++) {
             if (part == CONV_SOME && !(some >> r & 1)) continue;
-            const dt_real *number = conv_row(&a, r, square);
+            const dt_real *number = conv_row(&a, r, side);
 #pragma GCC unroll 4
             for (int v = 0; v < vectors; v++) {
                 vector factor = lanewise ? conv_load(number, v, vectors, masked, at->last) : same(*number);
@@ -179,7 +184,7 @@ INLINE void conv_store(vector sum[CONV_MOST_ROWS][CONV_WIDEST], const conv_tile 
         bias[v] = at->bias ? conv_load(at->bias, v, vectors, masked, at->last) : (vector){0};
     const bool bend = at->bend, relu = at->slope == 0;
     const vector slope = same(at->slope);
-#pragma GCC unroll 24
+#pragma GCC unroll 25
     for (int r = 0; r < rows; r++, c += at->c_row) {
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++) {
@@ -200,29 +205,29 @@ INLINE void conv_store(vector sum[CONV_MOST_ROWS][CONV_WIDEST], const conv_tile 
 
 INLINE void conv_line(vector sum[CONV_MOST_ROWS][CONV_WIDEST], const conv_tile *at, const dt_real *a, const dt_real *b,
                       const dt_conv_run *runs, int64_t count, const int rows, const int vectors, const bool masked,
-                      const bool lanewise, const bool square) {
+                      const bool lanewise, const int side) {
     const uint32_t all = (1U << rows) - 1;
     for (const dt_conv_run *run = runs; run < runs + count; run++) {
         if (CONV_AT_ONCE > 1 && run->half)
-            conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, square, CONV_SOME, true);
+            conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, side, CONV_SOME, true);
         else if (run->rows == all)
-            conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, square, CONV_ALL, false);
-        else if (!square && rows > 2 && run->rows == (all & (all << 1)))
-            conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, square, CONV_BUT_FIRST, false);
-        else if (!square && rows > 2 && run->rows == all >> 1)
-            conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, square, CONV_BUT_LAST, false);
+            conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, side, CONV_ALL, false);
+        else if (side == 0 && rows > 2 && run->rows == (all & (all << 1)))
+            conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, side, CONV_BUT_FIRST, false);
+        else if (side == 0 && rows > 2 && run->rows == all >> 1)
+            conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, side, CONV_BUT_LAST, false);
         else
-            conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, square, CONV_SOME, false);
+            conv_run(sum, at, a, b, run, rows, vectors, masked, lanewise, side, CONV_SOME, false);
     }
 }
 
 INLINE void conv_sums(const conv_tile *at, const int rows, const int vectors, const bool masked, const bool lanewise,
-                      const bool square) {
-    const conv_lines whole = {0, 0, at->lines, at->runs, at->run_count}, *parts = square ? at->parts : &whole;
-    const int64_t count = square ? at->part_count : 1;
+                      const int side) {
+    const conv_lines whole = {0, 0, at->lines, at->runs, at->run_count}, *parts = side > 0 ? at->parts : &whole;
+    const int64_t count = side > 0 ? at->part_count : 1;
     for (int64_t target = 0; target < at->targets; target++) {
         vector sum[CONV_MOST_ROWS][CONV_WIDEST];
-#pragma GCC unroll 24
+#pragma GCC unroll 25
         for (int r = 0; r < rows; r++)
 #pragma GCC unroll 4
             for (int v = 0; v < vectors; v++) sum[r][v] = (vector){0};
@@ -230,7 +235,7 @@ INLINE void conv_sums(const conv_tile *at, const int rows, const int vectors, co
             for (int64_t line = 0; line < part->count; line++)
                 conv_line(sum, at, at->a + part->a + target * at->a_target + line * at->a_line,
                           at->b + part->b + line * at->b_line, part->runs, part->run_count, rows, vectors, masked,
-                          lanewise, square);
+                          lanewise, side);
         conv_store(sum, at, at->c + target * at->c_target, rows, vectors, masked);
     }
 }

@@ -75,14 +75,16 @@ typedef struct dt_conv_pairs {
     void (*of_pixels)(dt_real *to, const dt_real *from, int64_t n, int64_t ahead);
 } dt_conv_pairs;
 
-/* Whether the gradient of w is computed by square tiles: all 9 pixels of a window at once, where there is one channel
- * for them to see. A unit of work is so many columns then. */
-static inline bool dt_conv_is_square(const dt_conv_walk *walk) {
-    return walk->depth == 1 && walk->groups == 1 && walk->axis[0].kernel == 3 && walk->axis[1].kernel == 3;
+/* The side of square tiles, if the gradient of w is computed by those: all 9 pixels of a window at once, or 25 beside
+ * one vector of columns, where there is one channel for them to see. Otherwise 0. A unit of work is so many columns. */
+static inline int64_t dt_conv_square(const dt_conv_walk *walk) {
+    int64_t side = walk->axis[0].kernel;
+    if (walk->depth != 1 || walk->groups != 1 || walk->axis[1].kernel != side) return 0;
+    return side == 3 || (side == 5 && !walk->lanewise && walk->width <= 16) ? side : 0;
 }
 #define DT_CONV_SQUARE_COLUMNS 32
-#define DT_CONV_SQUARE_LINE 12 /* runs of a line, at most */
-#define DT_CONV_SQUARE_PARTS 5 /* kinds of lines, at most */
+#define DT_CONV_SQUARE_LINE 20 /* runs of a line, at most */
+#define DT_CONV_SQUARE_PARTS 9 /* kinds of lines, at most */
 
 /* Columns that packed weights of a group are filled up to, the same for all instruction sets. */
 static inline int64_t dt_conv_packed_width(int64_t width) {
@@ -105,7 +107,7 @@ static inline int64_t dt_conv_blocks(const dt_conv_walk *walk) {
 
 /* Units of work of the gradient of w. */
 static inline int64_t dt_conv_weight_units(const dt_conv_walk *walk) {
-    if (dt_conv_is_square(walk)) return (walk->width + DT_CONV_SQUARE_COLUMNS - 1) / DT_CONV_SQUARE_COLUMNS;
+    if (dt_conv_square(walk) > 0) return (walk->width + DT_CONV_SQUARE_COLUMNS - 1) / DT_CONV_SQUARE_COLUMNS;
     return walk->groups * walk->axis[0].kernel * dt_conv_blocks(walk);
 }
 

@@ -114,9 +114,10 @@ static dt_conv_shape some_shape(uint64_t seed) {
     static const int64_t channels[] = {1, 3, 5, 16, 33, 64, 8, 70};
     dt_conv_shape s = {.rows = among(seed, 0, 1, 3), .groups = 1, .bias = seed % 3 != 0, .slope = 0.2F};
     dt_window *at = &s.window;
+    const bool five = seed % 9 == 5; /* windows of 25 pixels of a channel */
     for (uint64_t d = 0; d < 2; d++) {
         uint64_t k = 10 * (d + 1);
-        at->kernel[d] = seed % 3 == 1 ? 3 : among(seed, k, 1, 5);
+        at->kernel[d] = seed % 3 == 1 ? 3 : five ? 5 : among(seed, k, 1, 5);
         at->stride[d] = seed % 2 ? 1 : among(seed, k + 1, 1, 4);
         at->dilation[d] = seed % 4 < 2 ? 1 : among(seed, k + 2, 1, 4);
         if (d == 0 && seed % 7 == 3) at->kernel[d] = at->dilation[d] = at->stride[d] = 1;
@@ -137,6 +138,10 @@ static dt_conv_shape some_shape(uint64_t seed) {
         s.groups = among(seed, 3, 2, 4);
         s.in_channels = s.groups * among(seed, 4, 1, 9);
         s.out_channels = s.groups * among(seed, 5, 1, 20);
+    }
+    if (five) {
+        s.groups = s.in_channels = 1;
+        s.out_channels = among(seed, 6, 1, 18);
     }
     return s;
 }
