@@ -11,6 +11,8 @@
 
 #define TEXT_BEGIN "site1-"
 #define CHECK_BYTES 2
+#define STACK                                                                                                          \
+    8192 /* bytes below a function's frame that hashes and signatures work on, and leave parts of secrets in */
 
 dt_status dt_site_name_check(const char *name) {
     size_t length = strlen(name);
@@ -42,6 +44,7 @@ void dt_site_key_derive(dt_site_key *key) {
     crypto_sign_seed_keypair(key->open.sign, key->sign, seed);
     crypto_kdf_derive_from_key(key->agree, sizeof key->agree, 2, "dtr-agre", key->seed);
     crypto_scalarmult_base(key->open.agree, key->agree);
+    sodium_stackzero(STACK);
 }
 
 dt_status dt_site_key_make(dt_site_key **out, const char *name) {
@@ -65,6 +68,7 @@ const dt_public_key *dt_site_key_public(const dt_site_key *key) {
 
 void dt_site_sign(const dt_site_key *key, const void *bytes, size_t count, uint8_t signature[DT_SIGNATURE_BYTES]) {
     crypto_sign_detached(signature, NULL, bytes, count, key->sign);
+    sodium_stackzero(STACK);
 }
 
 bool dt_site_signed(const dt_public_key *by, const void *bytes, size_t count,
@@ -87,11 +91,13 @@ bool dt_site_key_agree(const dt_site_key *key, const dt_public_key *other, const
         sodium_memzero(&state, sizeof state);
     }
     sodium_memzero(shared, sizeof shared);
+    sodium_stackzero(STACK);
     return usable;
 }
 
 void dt_site_key_secret(const dt_site_key *key, const char about[8], uint8_t out[32]) {
     crypto_kdf_derive_from_key(out, 32, 3, about, key->seed);
+    sodium_stackzero(STACK);
 }
 
 /* ---- as text ---- */

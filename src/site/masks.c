@@ -63,6 +63,15 @@ static dt_status make(dt_masks *masks) {
     return dt_ok();
 }
 
+/* A function of its own, so that what compilers leave of a secret in its frame lies below the caller's, and is wiped.
+ */
+__attribute__((noinline)) static void take_secret(dt_masks *masks, const uint8_t secret[DT_MASKS_SECRET]) {
+    memcpy(masks->secrets->secret, secret, DT_MASKS_SECRET);
+    if (!masks->words) return;
+    dt_masks_hash_change(masks);
+    dt_masks_derive(masks);
+}
+
 dt_status dt_masks_open(const dt_masks_round *round, const uint8_t secret[DT_MASKS_SECRET], const uint32_t *words,
                         uint64_t weight, dt_masks **out) {
     dt_masks_round checked = *round;
@@ -78,11 +87,8 @@ dt_status dt_masks_open(const dt_masks_round *round, const uint8_t secret[DT_MAS
         return status;
     }
     dt_masks_context(&masks->round, masks->view);
-    memcpy(masks->secrets->secret, secret, DT_MASKS_SECRET);
-    if (words) {
-        dt_masks_hash_change(masks);
-        dt_masks_derive(masks);
-    }
+    take_secret(masks, secret);
+    sodium_stackzero(8192);
     *out = masks;
     return dt_ok();
 }

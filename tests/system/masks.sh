@@ -110,6 +110,60 @@ assert len(files) > 60 and not hits, hits
 assert all(any(n in open(name + ".key", "rb").read() for n in needles) for name in ("north", "south", "east"))  # the control
 END
 
+# What a core of a site would have while it waits, with what it has signed: all memory but what the kernel leaves out.
+cat >memory.py <<'END'
+import glob, hashlib, os, re, subprocess, sys, time
+dtrain, key_file = sys.argv[1], "north.key"
+seed_text = max(re.findall(r"[0-9a-f]{64}", open(key_file).read()), key=len)
+seed = bytes.fromhex(seed_text)
+def derived(number, about): # crypto_kdf_derive_from_key
+    return hashlib.blake2b(b"", digest_size=32, key=seed, salt=number.to_bytes(8, "little") + bytes(8), person=about + bytes(8)).digest()
+sign, agree, masks = derived(1, b"dtr-sign"), derived(2, b"dtr-agre"), derived(3, b"dtr-mask")
+spread = bytearray(hashlib.sha512(sign).digest()) # what Ed25519 signs with
+spread[0] &= 248
+spread[31] = spread[31] & 127 | 64
+secrets = {"the secret": seed, "the signing key": sign, "its hash": bytes(spread), "the key to agree with": agree, "the masks' secret": masks}
+needles = {bytes[i:i + 16]: name for name, bytes in secrets.items() for i in range(0, len(bytes), 16)}
+needles |= {seed_text[i:i + 32].encode(): "its text" for i in (0, 32)}
+os.mkdir("memory")
+job = subprocess.Popen([dtrain, "train", "sites.yaml", "--site", "north", "--key", key_file, "--run", "memory-north", "--set", "sites.mailbox=memory",
+                        "--set", "sites.masks=true", "--set", "sites.wait=1 h"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+try:
+    while not glob.glob("memory/round-00000000/north-*.part"):
+        assert job.poll() is None, "the site has ended"
+        time.sleep(0.05)
+    time.sleep(0.2) # it waits
+    dumped, hidden, marked, mapping = [], set(), 0, None
+    with open(f"/proc/{job.pid}/mem", "rb", 0) as memory:
+        for line in open(f"/proc/{job.pid}/smaps"):
+            if found := re.match(r"([0-9a-f]+)-([0-9a-f]+) (r?).*", line):
+                mapping = found
+            if not line.startswith("VmFlags:") or not mapping[3] or "[v" in mapping[0]:
+                continue
+            begin, end = int(mapping[1], 16), int(mapping[2], 16)
+            if end - begin > 1 << 30:
+                continue
+            memory.seek(begin)
+            data = memory.read(end - begin)
+            seen = {needles[n] for n in needles if n in data}
+            if " dd" in line:
+                hidden |= seen
+            else:
+                dumped += [(name, mapping[0]) for name in seen]
+                marked += b"sites.mailbox" in data
+finally:
+    job.kill()
+assert marked and "the secret" in hidden and "the signing key" in hidden, (marked, hidden) # the controls
+assert not dumped, dumped
+END
+if "$python" memory.py "$dtrain" 2>"$err"; then
+    pass "nor has what a core of a site has"
+elif grep -qE 'PermissionError.*/mem' "$err"; then
+    lacks "a site's memory: this system lets nobody read another process's"
+else
+    fail "a site's secrets in its memory: $(tail -n 1 "$err")"
+fi
+
 refused() { # refused REGEX WHAT SETTING…
     local says=$1 what=$2
     shift 2
