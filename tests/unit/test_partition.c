@@ -153,6 +153,50 @@ START_TEST(shares_of_a_class_vary_as_the_theory_says) {
 }
 END_TEST
 
+/* The law of NIID-Bench's published deals: classes one after the other, of which sites that have their N/n get nothing,
+ * and all anew until every site has ten. Means and deviations are those of 20000 deals of 10 classes of 200 to 10 sites
+ * by NumPy, for which the rule was written down once more. */
+START_TEST(deals_have_the_law_of_niid_bench) {
+    enum { DEALS = 500, SITES = 10, EACH = 200, FIGURES = 5 };
+    static const struct {
+        const char *partition;
+        double mean[FIGURES], deviation[FIGURES]; /* of the largest site, the smallest, the deviation of their sizes, */
+    } rows[] = {
+        /* of pairs of a site and a class it has nothing of, and of the largest such pair */
+        {"dirichlet(0.5)", {278.713, 108.496, 49.363, 19.854, 131.345}, {28.663, 27.519, 12.738, 4.086, 22.761}},
+        {"dirichlet(0.1)", {331.336, 50.322, 85.730, 55.481, 193.197}, {34.367, 29.832, 17.969, 4.324, 8.670}}};
+    int64_t classes[SITES * EACH];
+    for (int64_t i = 0; i < SITES * EACH; i++) classes[i] = i * 7 % CLASSES;
+    for (int row = 0; row < COUNT(rows); row++) {
+        double sum[FIGURES] = {0};
+        dt_partition partition = read(rows[row].partition);
+        for (int64_t seed = 0; seed < DEALS; seed++) {
+            dt_site_parts parts;
+            int64_t pair[SITES][CLASSES] = {{0}}, sizes[SITES], most = 0, least = SITES * EACH, none = 0, largest = 0;
+            double squares = 0;
+            assert_ok(dt_parts_deal(&parts, &partition, SITES, SITES * EACH, classes, seed));
+            for (int s = 0; s < SITES; s++) {
+                sizes[s] = size_of(&parts, s);
+                for (int64_t i = parts.first[s]; i < parts.first[s + 1]; i++) pair[s][classes[parts.rows[i]]]++;
+                for (int c = 0; c < CLASSES; c++) {
+                    none += pair[s][c] == 0;
+                    largest = pair[s][c] > largest ? pair[s][c] : largest;
+                }
+                most = sizes[s] > most ? sizes[s] : most;
+                least = sizes[s] < least ? sizes[s] : least;
+                squares += (double)((sizes[s] - EACH) * (sizes[s] - EACH));
+            }
+            const double figures[] = {(double)most, (double)least, sqrt(squares / SITES), (double)none,
+                                      (double)largest};
+            for (int i = 0; i < FIGURES; i++) sum[i] += figures[i] / DEALS;
+            dt_parts_finish(&parts);
+        }
+        for (int i = 0; i < FIGURES; i++)
+            ck_assert_double_eq_tol(sum[i], rows[row].mean[i], 4 * rows[row].deviation[i] / sqrt(DEALS));
+    }
+}
+END_TEST
+
 START_TEST(no_site_is_left_with_a_handful) {
     for (int64_t seed = 0; seed < 100; seed++)
         for (int quantity = 0; quantity < 2; quantity++) {
@@ -325,11 +369,13 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("partition");
     TCase *tests = tcase_create("partition");
+    tcase_set_timeout(tests, 60);
     tcase_add_test(tests, every_sample_is_in_one_site_and_sites_are_in_order);
     tcase_add_test(tests, identically_distributed_sites_have_as_many_of_everything);
     tcase_add_test(tests, gamma_variates_have_their_median_and_moments);
     tcase_add_test(tests, dirichlet_shares_have_their_mean_and_variance);
     tcase_add_test(tests, shares_of_a_class_vary_as_the_theory_says);
+    tcase_add_test(tests, deals_have_the_law_of_niid_bench);
     tcase_add_test(tests, no_site_is_left_with_a_handful);
     tcase_add_test(tests, a_site_has_as_many_labels_as_asked_for_and_every_label_a_site);
     tcase_add_test(tests, another_seed_is_another_deal);
