@@ -1,7 +1,7 @@
 /* Activations: bias and function in one pass over what a product left in the cache, and the way back with the column
  * sums that are the bias's gradient. */
-#include "elementary.h"
 #include "slots.h"
+#include "vector.h"
 
 /* One row: y = expression of v, where v = y + bias. */
 #define ROWS_FORWARD(expression)                                                                                       \
@@ -98,6 +98,26 @@ static void add_rows(dt_real *restrict db, const dt_real *restrict dy, int64_t r
     for (; i < rows; i++) SIMD for (int64_t j = begin; j < end; j++) db[j] += dy[i * cols + j];
 }
 
+/* ReLU's, of no more columns than a vector has lanes, in the same order: pictures of few channels have many rows. Some
+ * rows are multiplied as one array first, since a load that meets part of what was just stored waits for it. */
+static void relu_backward_narrow(dt_real *dy, dt_real *db, const dt_real *y, int64_t rows, int64_t cols) {
+    enum { TOGETHER = 256 }; /* a multiple of 4 */
+    const lane_mask some = first_lanes(cols);
+    vector sum = load_lanes(db, some);
+    for (int64_t first = 0; first < rows; first += TOGETHER) {
+        const int64_t count = rows - first < TOGETHER ? rows - first : TOGETHER;
+        dt_real *restrict d = dy + first * cols;
+        const dt_real *restrict o = y + first * cols;
+        SIMD for (int64_t j = 0; j < count * cols; j++) d[j] = d[j] * (o[j] > 0 ? LITERAL(1.0) : LITERAL(0.0));
+        int64_t i = 0;
+        for (; i + 4 <= count; i += 4, d += 4 * cols)
+            sum += (load_lanes(d, some) + load_lanes(d + cols, some)) +
+                   (load_lanes(d + 2 * cols, some) + load_lanes(d + 3 * cols, some));
+        for (; i < count; i++, d += cols) sum += load_lanes(d, some);
+    }
+    store_lanes(db, sum, some);
+}
+
 void DT_OF_ISA(activate_backward_columns)(dt_real *dy, dt_real *restrict db, const dt_real *y, const dt_real *z,
                                           int64_t rows, int64_t cols, dt_activation act, dt_real slope, bool accumulate,
                                           int64_t begin, int64_t end) {
@@ -109,7 +129,12 @@ void DT_OF_ISA(activate_backward_columns)(dt_real *dy, dt_real *restrict db, con
         break;
     case DT_SIGMOID: ROWS_BACKWARD(y, o * (1 - o));
     case DT_TANH: ROWS_BACKWARD(y, fma_real(-o, o, 1));
-    case DT_RELU: ROWS_BACKWARD(y, o > 0 ? LITERAL(1.0) : LITERAL(0.0));
+    case DT_RELU:
+        if (db && begin == 0 && end == cols && cols <= PER_VECTOR) {
+            relu_backward_narrow(dy, db, y, rows, cols);
+            return;
+        }
+        ROWS_BACKWARD(y, o > 0 ? LITERAL(1.0) : LITERAL(0.0));
     case DT_LEAKY_RELU: ROWS_BACKWARD(y, o > 0 ? LITERAL(1.0) : slope);
     case DT_GELU:
     case DT_SILU: ROWS_BACKWARD(z, o);

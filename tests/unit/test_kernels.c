@@ -167,6 +167,24 @@ START_TEST(slopes_of_activations_match_the_reference) {
 }
 END_TEST
 
+/* Columns alone go another way than all of few columns do. */
+START_TEST(bias_gradients_of_few_columns_are_those_of_each_column_alone) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    for (int64_t cols = 2; cols <= 17; cols++) {
+        int64_t rows = 515, n = rows * cols;
+        float *y = floats(n, 21, 2), *dy = floats(n, 22, 1), *alone = copy(dy, n);
+        float *db = floats(cols, 23, 1), *db_alone = copy(db, cols);
+        kernels->activate_backward(dy, db, y, NULL, rows, cols, DT_RELU, 0, true);
+        for (int64_t j = 0; j < cols; j++)
+            kernels->activate_backward_columns(alone, db_alone, y, NULL, rows, cols, DT_RELU, 0, true, j, j + 1);
+        ck_assert_mem_eq(dy, alone, (size_t)n * sizeof *dy);
+        ck_assert_mem_eq(db, db_alone, (size_t)cols * sizeof *db);
+        release();
+    }
+}
+END_TEST
+
 START_TEST(bias_gradients_are_column_sums_that_replace_or_accumulate) {
     const dt_kernels *kernels = open_kernels(_i);
     if (!kernels) return;
@@ -1430,6 +1448,7 @@ int main(void) {
         activations_with_and_without_bias_match_the_reference,
         activations_survive_extreme_inputs,
         slopes_of_activations_match_the_reference,
+        bias_gradients_of_few_columns_are_those_of_each_column_alone,
         bias_gradients_are_column_sums_that_replace_or_accumulate,
         softmax_and_its_gradient_match_the_reference,
         normalisations_and_their_gradients_match_the_reference,
