@@ -107,7 +107,7 @@ INLINE void max_of_four(dt_real *restrict best, int32_t *restrict won, const dt_
 #pragma GCC unroll 3
     for (int i = 1; i < 4; i++) { /* as LARGER */
         vector b = channels_at(pixel[i], masked, some);
-        lane_bits larger = (lane_bits)((b > a) | (b != b));
+        lane_bits larger = (lane_bits)((b > a) | (b != b)); // NOLINT(misc-redundant-expression): NaN
         a = either(larger, b, a);
         tap = (tap & ~larger) | (((lane_bits){0} + i) & larger);
     }
