@@ -207,14 +207,12 @@ static inline double exp_below(double x) {
     return p * scale;
 }
 
-/* ln x within 1 ulp for normal x (fdlibm, e_log.c): x = 2^k (1 + f), an odd polynomial in f/(2 + f). What is no normal
- * number above zero gives what log gives, but for denormals, which count as 0. */
-static inline double log_double(double x) {
-    if (!(x >= 0x1p-1022) || x == (double)INFINITY) return x != x || x > 0x1p-1022 ? x : x < 0 ? NAN : -INFINITY;
+/* ln x within 1 ulp for normal x > 0 (fdlibm, e_log.c): x = 2^k (1 + f), an odd polynomial in f/(2 + f). No branch. */
+static inline double log_normal(double x) {
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
     bits += (uint64_t)(0x3ff00000 - 0x3fe6a09e) << 32; /* m from sqrt(1/2) to sqrt(2) */
-    double k = (double)((int64_t)(bits >> 52) - 1023), m;
+    double k = (double)((int32_t)(bits >> 52) - 1023), m;
     bits = (bits & 0xfffffffffffffU) + ((uint64_t)0x3fe6a09e << 32);
     memcpy(&m, &bits, sizeof m);
     double f = m - 1, s = f / (2 + f), z = s * s, half = 0.5 * f * f;
@@ -227,6 +225,12 @@ static inline double log_double(double x) {
     p = fma_double(p, z, 6.666666666666735130e-01);
     double low = fma_double(s, half + z * p, k * 1.90821492927058770002e-10);
     return fma_double(k, 6.93147180369123816490e-01, f - (half - low));
+}
+
+/* The same for any x: what is no normal number above zero gives what log gives, but for denormals, which count as 0. */
+static inline double log_double(double x) {
+    if (!(x >= 0x1p-1022) || x == (double)INFINITY) return x != x || x > 0x1p-1022 ? x : x < 0 ? NAN : -INFINITY;
+    return log_normal(x);
 }
 
 /* ln(1 + x) for x in [0, 1]: the logarithm of the rounded sum, and what the rounding left out. */

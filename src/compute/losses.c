@@ -13,13 +13,13 @@ static int64_t row_argmax(const dt_real *x, int64_t n) {
 }
 
 /* How many outputs come before the label's: larger ones, and equal ones of earlier classes. What is not a number is
- * above all, as in a pool. */
-static int64_t rank_of_label(const dt_real *output, int64_t label, int64_t cols) {
-    int64_t above = 0;
+ * above all, as in a pool. (There are at most 2^31 outputs; counted in half the bits it takes half the vectors.) */
+static inline int64_t rank_of_label(const dt_real *output, int64_t label, int64_t cols) {
+    uint32_t above = 0, count = (uint32_t)cols, own = (uint32_t)label;
     dt_real mine = output[label];
-    _Pragma("omp simd reduction(+ : above)") for (int64_t j = 0; j < cols; j++) above +=
-        (!(output[j] <= mine)) | ((output[j] == mine) & (j < label));
-    return above;
+    _Pragma("omp simd reduction(+ : above)") for (uint32_t j = 0; j < count; j++) above +=
+        (!(output[j] <= mine)) | ((output[j] == mine) & (j < own));
+    return (int64_t)above;
 }
 
 /* One sample. A sample whose loss is not a number is right in nothing, whatever its outputs compare to. */
@@ -72,52 +72,124 @@ static inline void weigh_gradient(const dt_real *weights, int64_t row, dt_real *
 #define NARROW 256
 #define WHOLE LANES
 
-/* The row and, up to a multiple of WHOLE, classes that cannot be; their number. */
-static inline int64_t widen_row(dt_real *restrict to, const dt_real *restrict row, int64_t cols) {
-    int64_t width = (cols + WHOLE - 1) / WHOLE * WHOLE;
+/* A row's softmax is a chain of short sums, each of which waits for the one before. So several rows of few classes go
+ * through it side by side, step by step: while one waits another is worked on. */
+#define TOGETHER 16       /* rows */
+#define ROOM (8 * NARROW) /* numbers of them: few enough to stay in the nearest cache */
+
+typedef struct soft_rows {
+    int64_t count, width;      /* rows, and the numbers of each */
+    dt_real room[ROOM];        /* copies of narrow rows */
+    dt_real *output[TOGETHER]; /* becomes the gradient */
+    dt_real *row[TOGETHER];    /* outputs, then e^(output - top): in room, or the output itself */
+    int64_t number[TOGETHER];  /* in the batch */
+    int64_t above[TOGETHER];   /* outputs that come before the label's */
+    dt_real top[TOGETHER], sum[TOGETHER];
+    dt_real dot[TOGETHER], mass[TOGETHER]; /* sum of t*(output - top), and of t, for the smoothed target t */
+    double log_sum[TOGETHER];
+} soft_rows;
+
+/* The row and, up to a multiple of WHOLE, classes that cannot be. */
+static inline void widen_row(dt_real *restrict to, const dt_real *restrict row, int64_t cols, int64_t width) {
     SIMD for (int64_t j = 0; j < width; j++) to[j] = j < cols ? row[j] : (dt_real)-INFINITY;
-    return width;
+}
+
+/* How many rows are worked on at once. */
+static inline int64_t rows_together(int64_t cols, int64_t width) {
+    if (cols >= NARROW) return 1;
+    return ROOM / width < TOGETHER ? ROOM / width : TOGETHER;
+}
+
+/* The next rows that count, from `*next` on, which moves behind them. */
+static inline void take_rows(soft_rows *s, int64_t *next, dt_real *output, const int32_t *labels, int64_t rows,
+                             int64_t cols, bool gradient) {
+    const int64_t most = rows_together(cols, s->width);
+    for (s->count = 0; *next < rows && s->count < most; ++*next) {
+        dt_real *o = output + *next * cols;
+        if (!row_counts(labels, *next, o, cols, gradient)) continue;
+        dt_real *row = cols < NARROW ? s->room + s->count * s->width : o;
+        if (row != o) widen_row(row, o, cols, s->width);
+        s->top[s->count] = row_max(row, s->width);
+        s->row[s->count] = row;
+        s->output[s->count] = o;
+        s->number[s->count++] = *next;
+    }
+}
+
+/* Where a label is all of the target. */
+static inline void meet_labels(soft_rows *s, const int32_t *labels, int64_t cols, dt_real smoothing) {
+    const dt_real even = smoothing / (dt_real)cols;
+    for (int64_t r = 0; r < s->count; r++) {
+        const dt_real *o = s->row[r], top = s->top[r];
+        int64_t label = labels[s->number[r]];
+        dt_real dot = 0;
+        if (even > 0)
+            for (int64_t j = 0; j < cols; j++) dot = fma_real(even, o[j] - top, dot);
+        s->dot[r] = fma_real(1 - smoothing, o[label] - top, dot);
+        s->mass[r] = 1;
+        s->above[r] = rank_of_label(o, label, s->width);
+    }
+}
+
+static inline void meet_values(soft_rows *s, const dt_real *values, int64_t cols, dt_real smoothing) {
+    const dt_real even = smoothing / (dt_real)cols;
+    for (int64_t r = 0; r < s->count; r++) {
+        const dt_real *o = s->row[r], *t = values + s->number[r] * cols, top = s->top[r];
+        dt_real dot = 0, mass = 0;
+        for (int64_t j = 0; j < cols; j++) {
+            dt_real target = fma_real(1 - smoothing, t[j], even);
+            dot = fma_real(target, o[j] - top, dot);
+            mass += target;
+        }
+        s->dot[r] = dot;
+        s->mass[r] = mass;
+        s->above[r] = rank_of_label(o, row_argmax(t, cols), s->width);
+    }
+}
+
+/* Their sums, and what each row loses. */
+static inline void sum_rows(soft_rows *s, const dt_real *weights, bool keep, dt_tally *tally) {
+    for (int64_t r = 0; r < s->count; r++)
+        s->sum[r] = keep ? row_exp(s->row[r], s->row[r], s->width, s->top[r]) : sum_exp(s->row[r], s->width, s->top[r]);
+    SIMD for (int64_t r = 0; r < s->count; r++) s->log_sum[r] = log_normal((double)s->sum[r]);
+    for (int64_t r = 0; r < s->count; r++) {
+        dt_real sum = s->sum[r];
+        double log_sum = sum >= 1 && sum < (dt_real)INFINITY ? s->log_sum[r] : log_double((double)sum);
+        double loss = fma_double((double)s->mass[r], log_sum, -(double)s->dot[r]);
+        tally_sample(tally, weigh_loss(weights, s->number[r], loss), 0, s->above[r] == 0, s->above[r] < 5);
+    }
+}
+
+static inline void give_gradients(const soft_rows *s, const int32_t *labels, const dt_real *values,
+                                  const dt_real *weights, int64_t cols, dt_real smoothing) {
+    const dt_real even = smoothing / (dt_real)cols;
+    for (int64_t r = 0; r < s->count; r++) {
+        dt_real *o = s->output[r];
+        const dt_real *row = s->row[r], *t = values ? values + s->number[r] * cols : NULL;
+        const dt_real scale = s->mass[r] / s->sum[r];
+        if (t) {
+            for (int64_t j = 0; j < cols; j++) o[j] = fma_real(row[j], scale, -fma_real(1 - smoothing, t[j], even));
+        } else {
+            SIMD for (int64_t j = 0; j < s->width; j++) if (j < cols) o[j] = fma_real(row[j], scale, -even);
+            o[labels[s->number[r]]] -= 1 - smoothing;
+        }
+        weigh_gradient(weights, s->number[r], o, cols);
+    }
 }
 
 void DT_OF_ISA(softmax_cross_entropy)(dt_real *output, const int32_t *labels, const dt_real *values,
                                       const dt_real *weights, int64_t rows, int64_t cols, dt_real smoothing,
                                       bool gradient, dt_tally *tally) {
-    const dt_real even = smoothing / (dt_real)cols;
-    for (int64_t i = 0; i < rows; i++) {
-        dt_real *o = output + i * cols;
-        if (!row_counts(labels, i, o, cols, gradient)) continue;
-        const dt_real *t = values ? values + i * cols : NULL;
-        dt_real narrow[NARROW], *row = o;
-        int64_t width = cols;
-        if (cols < NARROW) width = widen_row(row = narrow, o, cols);
-        dt_real top = row_max(row, width);
-        /* sum of t*(o - top), and of t, for the smoothed target t */
-        dt_real dot = 0, mass = 0;
-        if (t) {
-            for (int64_t j = 0; j < cols; j++) {
-                dt_real target = fma_real(1 - smoothing, t[j], even);
-                dot = fma_real(target, o[j] - top, dot);
-                mass += target;
-            }
-        } else {
-            if (even > 0)
-                for (int64_t j = 0; j < cols; j++) dot = fma_real(even, o[j] - top, dot);
-            dot = fma_real(1 - smoothing, o[labels[i]] - top, dot);
-            mass = 1;
-        }
-        int64_t above = rank_of_label(row, t ? row_argmax(t, cols) : labels[i], width);
-        dt_real sum = gradient || row == narrow ? row_exp(row, row, width, top) : sum_exp(row, width, top);
-        double loss = fma_double((double)mass, log_double((double)sum), -(double)dot);
-        tally_sample(tally, weigh_loss(weights, i, loss), 0, above == 0, above < 5);
-        if (!gradient) continue;
-        dt_real scale = mass / sum;
-        if (t) {
-            for (int64_t j = 0; j < cols; j++) o[j] = fma_real(row[j], scale, -fma_real(1 - smoothing, t[j], even));
-        } else {
-            SIMD for (int64_t j = 0; j < width; j++) if (j < cols) o[j] = fma_real(row[j], scale, -even);
-            o[labels[i]] -= 1 - smoothing;
-        }
-        weigh_gradient(weights, i, o, cols);
+    soft_rows s;
+    s.width = cols < NARROW ? (cols + WHOLE - 1) / WHOLE * WHOLE : cols;
+    for (int64_t next = 0; next < rows;) {
+        take_rows(&s, &next, output, labels, rows, cols, gradient);
+        if (values)
+            meet_values(&s, values, cols, smoothing);
+        else
+            meet_labels(&s, labels, cols, smoothing);
+        sum_rows(&s, weights, gradient || cols < NARROW, tally);
+        if (gradient) give_gradients(&s, labels, values, weights, cols, smoothing);
     }
 }
 
