@@ -67,6 +67,15 @@ typedef struct dt_window {
     int64_t before[2], after[2];
 } dt_window;
 
+/* Whether windows of 2x2 cover the picture without overlap. */
+static inline bool dt_window_squares_tile(const dt_window *window) {
+    for (int d = 0; d < 2; d++)
+        if (window->kernel[d] != 2 || window->stride[d] != 2 || window->before[d] != 0 ||
+            window->in[d] != 2 * window->out[d])
+            return false;
+    return true;
+}
+
 #define DT_ATTENTION_BLOCK 64 /* queries, and keys, that are worked on at once */
 
 /* Attention of `rows` samples. Heads are [positions, heads, size]; qkv[rows, positions, (heads + 2 kv_heads)*size] has

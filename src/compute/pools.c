@@ -153,18 +153,9 @@ void DT_OF_ISA(max_pool)(dt_real *restrict y, int32_t *restrict winner, const dt
     })
 }
 
-/* Whether windows of 2x2 cover the picture without overlap: a backward pass then writes where it adds otherwise. */
-static bool squares_tile(const dt_window *window) {
-    for (int d = 0; d < 2; d++)
-        if (window->kernel[d] != 2 || window->stride[d] != 2 || window->before[d] != 0 ||
-            window->in[d] != 2 * window->out[d])
-            return false;
-    return true;
-}
-
 void DT_OF_ISA(max_pool_backward)(dt_real *restrict dx, const dt_real *restrict dy, const int32_t *restrict winner,
                                   const dt_window *window, int64_t rows, int64_t channels) {
-    const bool write = squares_tile(window);
+    const bool write = dt_window_squares_tile(window); /* where it adds otherwise */
     const lane_mask rest = first_lanes(channels % PER_VECTOR);
     if (!write) memset(dx, 0, (size_t)(rows * window->in[0] * window->in[1] * channels) * sizeof *dx);
     FOR_WINDOWS({

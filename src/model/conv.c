@@ -142,6 +142,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     layer->flops = 2.0 * (double)products * (double)(out[0] * out[1]) * (double)config->out;
     layer->reads_input = true;
     layer->reads_output = config->activation != DT_LINEAR && !dt_activation_keeps_slope(config->activation);
+    layer->gives_relu = config->activation == DT_RELU;
     layer->final_activation = config->activation == DT_SIGMOID ? "sigmoid" : NULL;
     DT_TRY(plan_params(layer, plan, shape, config->bias));
     DT_TRY(dt_status_within(dt_conv_create(&state->conv, shape, dt_plan_training(plan)), "recipe %s: layer %s",
@@ -171,6 +172,11 @@ static int64_t pixels_of(const dt_layer *layer, const dt_pass *pass) {
     return pass->rows * (dt_shape_count(&layer->out) / ((const conv_config *)layer->config)->out);
 }
 
+/* What backward is to undo of dy. */
+static dt_activation to_undo(const dt_layer *layer) {
+    return layer->undone ? DT_LINEAR : (dt_activation)((const conv_config *)layer->config)->activation;
+}
+
 static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y) {
     const conv_config *config = layer->config;
     const conv_state *state = layer->state;
@@ -191,8 +197,8 @@ static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *
     const conv_config *config = layer->config;
     const conv_state *state = layer->state;
     dt_real *db = config->bias ? dt_param_gradient(layer, pass, 1) : NULL;
-    pass->kernels->activate_backward(dy, db, y, layer->scratch[0], pixels_of(layer, pass), config->out,
-                                     (dt_activation)config->activation, (dt_real)config->slope, pass->accumulate);
+    pass->kernels->activate_backward(dy, db, y, layer->scratch[0], pixels_of(layer, pass), config->out, to_undo(layer),
+                                     (dt_real)config->slope, pass->accumulate);
     const dt_real *w = DT_PARAM(layer, pass->weights, 0);
     dt_real *dw = pass->adjoint ? NULL : dt_param_gradient(layer, pass, 0);
     if (state->shape.bf16) {
@@ -232,7 +238,7 @@ static void norms(const dt_layer *layer, const dt_pass *pass, const dt_real *x, 
     const conv_state *state = layer->state;
     const int64_t in = dt_shape_count(&layer->in), out = dt_shape_count(&layer->out);
     pass->kernels->activate_backward(dy, NULL, y, layer->scratch[0], pixels_of(layer, pass), config->out,
-                                     (dt_activation)config->activation, (dt_real)config->slope, false);
+                                     to_undo(layer), (dt_real)config->slope, false);
     for (int64_t r = 0; r < pass->rows; r++) pass->squares[r] += norms_of(layer, pass, r, x + r * in, dy + r * out);
     if (dx)
         dt_conv_backward_data(state->conv, pass->kernels, pass->rows, dx, dy, DT_PARAM(layer, pass->weights, 0),

@@ -70,9 +70,10 @@ struct dt_layer {
     void *config;             /* kind->config_size bytes, decoded */
     dt_sequence *inner;       /* the lists of layers it holds, in the order of kind->lists */
     int inner_count;
-    uint64_t index;        /* position in the model: keys random draws */
-    const dt_table *table; /* the model's */
-    dt_shape in;           /* of one sample */
+    uint64_t index;         /* position in the model: keys random draws */
+    const dt_layer *before; /* the one whose y its x is, if that is in the same list; NULL: none, or not known */
+    const dt_table *table;  /* the model's */
+    dt_shape in;            /* of one sample */
 
     /* Set by the kind's plan. */
     dt_shape out;
@@ -83,6 +84,8 @@ struct dt_layer {
                         * alone, or, when decoding, from what it keeps of the positions before */
     bool chunkable;    /* positionwise, and nothing is kept for backward but x: it may be run on any part of the
                         * positions, forward and backward */
+    bool gives_relu;   /* y is what a ReLU gives, which backward undoes unless `undone` */
+    bool undoes_relu;  /* of a layer that follows one that gives_relu: backward has done so in dx, and that one's dy */
     const dt_window *window;      /* of a kind that goes over its input by windows; else NULL */
     const char *final_activation; /* "softmax" or "sigmoid" when that is what it ends with, or NULL */
     double flops;                 /* of its products, for one row forward */
@@ -101,6 +104,7 @@ struct dt_layer {
     dt_per_sample *per_sample; /* what is kept where gradients are clipped sample by sample; or NULL */
 
     /* The list's. */
+    bool undone;     /* of one that gives_relu: the next layer undoes_relu */
     dt_real *output; /* [max_rows, out]; NULL where y is x */
     size_t begin;    /* the gradients of its tensors, and of the layers behind it, are from this element on */
     int trace[2];    /* kinds of span: forward, backward */

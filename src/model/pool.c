@@ -69,6 +69,9 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
         if (dimensions == 1) layer->out = (dt_shape){2, {out[1], state->channels}};
     }
     bool largest = layer->kind->variant & MAX;
+    layer->undoes_relu = largest && dt_plan_training(plan) && layer->before && layer->before->gives_relu &&
+                         dt_window_squares_tile(&state->window);
+    layer->reads_output = layer->undoes_relu;
     return largest ? dt_plan_scratch(plan, layer, dt_shape_count(&layer->out)) : dt_ok();
 }
 
@@ -77,10 +80,20 @@ static void max_forward(const dt_layer *layer, const dt_pass *pass, const dt_rea
     pass->kernels->max_pool(y, (int32_t *)layer->scratch[0], x, &state->window, pass->rows, state->channels);
 }
 
+static int64_t pixels_of(const dt_layer *layer, const pool_state *state) {
+    return dt_shape_count(&layer->out) / state->channels;
+}
+
+/* A gradient goes to the pixel that was largest, and then through the ReLU that made it, if one did, by the sign of
+ * that pixel, which is that of the pool's output: here that takes a quarter of the numbers, and the other pixels'
+ * gradients are 0 either way. Where windows overlap a pixel has several, whose zeros might get another sign. */
 static void max_backward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
                          dt_real *dx) {
-    (void)x, (void)y;
+    (void)x;
     const pool_state *state = layer->state;
+    if (layer->undoes_relu)
+        pass->kernels->activate_backward(dy, NULL, y, NULL, pass->rows * pixels_of(layer, state), state->channels,
+                                         DT_RELU, 0, false);
     pass->kernels->max_pool_backward(dx, dy, (const int32_t *)layer->scratch[0], &state->window, pass->rows,
                                      state->channels);
 }

@@ -54,11 +54,13 @@ static dt_status plan_outputs(dt_sequence *sequence, dt_plan *plan, const char *
     for (int i = 0; i < sequence->count; i++) {
         dt_layer *layer = &sequence->layers[i];
         layer->in = i == 0 ? *input : sequence->layers[i - 1].out;
+        layer->before = i > 0 && !sequence->layers[i - 1].view ? &sequence->layers[i - 1] : NULL;
         layer->table = plan->table;
         layer->index = plan->layers++;
         layer->begin = plan->table->trained;
         DT_TRY(widen_name(layer, scope));
         DT_TRY(layer->kind->plan(layer, plan));
+        if (layer->undoes_relu) sequence->layers[i - 1].undone = true;
         DT_TRY(dt_per_sample_plan(layer, plan));
         if (plan->spec->decoding > 0 && !layer->positionwise)
             return dt_layer_fail(

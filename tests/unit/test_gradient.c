@@ -238,6 +238,10 @@ static const gradient_case cases[] = {
     /* pools: with leftovers, gaps, overlap and padding, over pictures and series */
     {"[{max_pool: 2}, flatten, {dense: 4}]", {3, {4, 6, 2}}, CROSS_ENTROPY, LABELS},
     {"[{max_pool: 2}, flatten, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
+    {"[{conv2d: {out: 3, activation: relu}}, {max_pool: 2}, flatten, {dense: 4}]",
+     {3, {4, 6, 2}},
+     CROSS_ENTROPY,
+     LABELS},
     {"[{max_pool: {kernel: 2x1, stride: 3}}, flatten, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
     {"[{max_pool: {kernel: 3, stride: 1, padding: same}}, flatten, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},
     {"[{max_pool: {kernel: 3x2, stride: 2x1, padding: 2x1}}, flatten, {dense: 4}]", IMAGE, CROSS_ENTROPY, LABELS},

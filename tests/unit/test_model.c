@@ -229,6 +229,30 @@ START_TEST(bits_do_not_depend_on_the_rows_there_is_room_for) {
 }
 END_TEST
 
+/* A pool of 2x2 undoes the ReLU of a convolution before it, where windows tile the picture: on fewer numbers, to the
+ * bits of a ReLU that is a layer of its own. */
+START_TEST(a_pool_undoes_a_relu_to_the_bits_of_the_relu) {
+    static const char *const pairs[][2] = {
+        {"[{conv2d: {out: 20, kernel: 2x1, padding: valid, activation: relu}}, {max_pool: 2}, flatten, {dense: 5}]",
+         "[{conv2d: {out: 20, kernel: 2x1, padding: valid}}, relu, {max_pool: 2}, flatten, {dense: 5}]"},
+        {"[{conv2d: {out: 20, activation: relu}}, {max_pool: 2}, flatten, {dense: 5}]",
+         "[{conv2d: 20}, relu, {max_pool: 2}, flatten, {dense: 5}]"},
+    };
+    fixture fused, apart;
+    fixture_init(&fused, pairs[_i][0], ROWS);
+    fixture_init(&apart, pairs[_i][1], ROWS);
+    ck_assert_int_eq(fused.total, apart.total);
+    memcpy(fused.w, apart.w, apart.total * sizeof *apart.w);
+    dt_tally a = {0}, b = {0};
+    train_rows(&fused, fused.grads, false, 0, ROWS, &a);
+    train_rows(&apart, apart.grads, false, 0, ROWS, &b);
+    ck_assert_int_eq(memcmp(&a, &b, sizeof a), 0);
+    ck_assert_int_eq(memcmp(fused.grads, apart.grads, apart.total * sizeof *apart.grads), 0);
+    fixture_finish(&fused);
+    fixture_finish(&apart);
+}
+END_TEST
+
 START_TEST(the_batch_is_not_modified) {
     static const char *const lists[] = {"[relu, {dense: 3}]",
                                         "[{dropout: 0.5}, {dense: 3}]",
@@ -747,6 +771,7 @@ int main(void) {
     tcase_add_loop_test(group, a_gradient_replaces_whatever_was_there_and_padding_stays_as_it_was, 0, COUNT(networks));
     tcase_add_loop_test(group, an_empty_shard_has_a_zero_gradient, 0, COUNT(networks));
     tcase_add_test(group, bits_do_not_depend_on_the_rows_there_is_room_for);
+    tcase_add_loop_test(group, a_pool_undoes_a_relu_to_the_bits_of_the_relu, 0, 2);
     tcase_add_test(group, the_batch_is_not_modified);
     tcase_add_loop_test(group, convolutional_networks_and_their_gradients_are_pytorch_s, 0, COUNT(golden_networks));
     tcase_add_loop_test(group, rows_beyond_the_batch_change_nothing, 0, COUNT(pictures));
