@@ -117,10 +117,6 @@ void dt_source_ahead(const dt_source *source, const dt_sampler *order, int64_t p
     if (source->kind->ahead) source->kind->ahead(source, order, position);
 }
 
-void dt_source_touch(const dt_source *source, const int64_t *index, int64_t count) {
-    if (source->kind->touch) source->kind->touch(source, index, count);
-}
-
 dt_status dt_source_failure(const dt_source *source) {
     if (source->x) DT_TRY(dt_array_failure(source->x));
     return source->targets.y ? dt_array_failure(source->targets.y) : dt_ok();

@@ -105,10 +105,6 @@ dt_sampler dt_source_order(const dt_source *source, const dt_recipe_data *data, 
  * changes nothing but how long that takes. */
 void dt_source_ahead(const dt_source *source, const dt_sampler *order, int64_t position);
 
-/* Asks the memory for the samples index[0 … count), which will be fetched soon: what is mapped lies anywhere, and a
- * fetch would wait for it. It changes nothing but how long that takes. */
-void dt_source_touch(const dt_source *source, const int64_t *index, int64_t count);
-
 /* Fills batch->x and its labels or values with the samples index[0 … rows), scaled and, unless `augment` is NULL,
  * augmented. Training needs `augment`, an evaluation has none. Where a source fails to read, the batch is zeros, and
  * the failure is kept as that of a product is (dt_compute_failure): all ranks learn of it before anybody acts on the

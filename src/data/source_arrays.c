@@ -218,17 +218,6 @@ static void prefetch_row(const char *row, size_t bytes) {
     for (size_t i = 0; i < bytes && i < 4096; i += 64) __builtin_prefetch(row + i);
 }
 
-static void touch(const dt_source *source, const int64_t *index, int64_t count) {
-    const dt_array *x = source->x, *y = source->targets.y;
-    if (!dt_array_in_memory(x)) return;
-    const size_t bytes = (size_t)row_bytes(x);
-    for (int64_t i = 0; i < count; i++) {
-        int64_t row = dt_selection_row(&source->selection, index[i]);
-        prefetch_row(dt_array_row(x, row), bytes);
-        if (y && dt_array_in_memory(y)) __builtin_prefetch(dt_array_row(y, row));
-    }
-}
-
 typedef struct gathering {
     dt_real *out;
     const dt_array *array;
@@ -320,7 +309,6 @@ const dt_source_kind dt_source_arrays = {
     .count = count,
     .fetch = fetch,
     .ahead = ahead,
-    .touch = touch,
     .row = row,
     .place = dt_source_row_place,
     .close = dt_source_close_pair};

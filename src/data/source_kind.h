@@ -33,8 +33,6 @@ struct dt_source_kind {
     dt_status (*fetch)(const dt_source *source, const dt_fetch *wanted, dt_batch *batch);
     /* See dt_source_ahead; NULL where there is nothing to do. */
     void (*ahead)(const dt_source *source, const dt_sampler *order, int64_t position);
-    /* See dt_source_touch; NULL where there is nothing to do. */
-    void (*touch)(const dt_source *source, const int64_t *index, int64_t count);
     const void *(*row)(const dt_source *source, int64_t place); /* see dt_source_row; NULL where that is NULL */
     /* Where a sample is in its dataset: see dt_source_place. */
     int64_t (*place)(const dt_source *source, const dt_augment *augment, int64_t index);

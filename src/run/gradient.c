@@ -84,17 +84,6 @@ void dt_step_shard(dt_step *step, dt_trainee *trainee, int64_t shard) {
     dt_reduce_add(trainee->reducer);
 }
 
-int64_t dt_step_foresee(const dt_step *step, dt_trainee *trainee) {
-    if (trainee->privacy || step->first_shard == step->end_shard) return 0;
-    if (step->next.sample >= step->course->samples) return 0; /* of the next epoch's order */
-    int64_t offset, count, rows = dt_course_rows(step->course, &step->next);
-    dt_shard_range(rows, step->course->shards, step->first_shard, &offset, &count);
-    int64_t at_once = at_once_of(step, trainee, count);
-    if (count > at_once) count = at_once;
-    dt_sampler_indices(&step->order, step->next.sample + offset, count, trainee->index);
-    return count;
-}
-
 /* Rank 0. Whether nothing but a checkpoint still fits into the time of this job after this step. */
 static bool time_is_up(const dt_step *step) {
     const dt_recipe *recipe = step->session->recipe;

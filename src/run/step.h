@@ -41,10 +41,6 @@ void dt_step_shard(dt_step *step, dt_trainee *trainee, int64_t shard);
  * computed again from dt_step_clear. Wishes of any rank (dt_flag) are known to all. */
 dt_status dt_step_reduce(dt_step *step, dt_trainee *trainee, bool *redo);
 
-/* The samples that this rank will ask for first in the next step, into trainee->index, which holds no others then; how
- * many. 0 where that is not known yet. */
-int64_t dt_step_foresee(const dt_step *step, dt_trainee *trainee);
-
 /* recheck.c. Collective; the sums are there, and none was taken. Where train.audit says so in this step, another rank's
  * gradient is computed again; DT_ERR_DIVERGED names a rank whose is wrong. */
 dt_status dt_step_recheck(dt_step *step, dt_trainee *trainee);

@@ -8,8 +8,6 @@ typedef struct slice_work {
     dt_trainee *trainee;
     size_t begin, end;
     dt_optimizer_step step;
-    const dt_source *source;
-    int64_t foreseen; /* samples of the next step, in trainee->index */
 } slice_work;
 
 static size_t block_end(const slice_work *work, size_t at) {
@@ -46,13 +44,6 @@ static void measure_tensors(void *context, int64_t first, int64_t last) {
     }
 }
 
-/* The next step's samples come from memory while the rule computes: a few with each block. */
-static void touch_samples(const slice_work *work, size_t at, size_t to) {
-    double share = (double)work->foreseen / (double)(work->end - work->begin);
-    int64_t first = (int64_t)((double)(at - work->begin) * share), last = (int64_t)((double)(to - work->begin) * share);
-    if (last > first) dt_source_touch(work->source, work->trainee->index + first, last - first);
-}
-
 /* From the last block to the first: where the cache does not hold everything, it has the end of the gradient, which
  * came last, and keeps the beginning of the weights, which the next step wants first. */
 static void update_blocks(void *context, int64_t first, int64_t last) {
@@ -61,7 +52,6 @@ static void update_blocks(void *context, int64_t first, int64_t last) {
     for (size_t to = work->begin + (size_t)last, at; to > work->begin + (size_t)first; to = at) {
         at = (to - 1) / DT_TABLE_BLOCK * DT_TABLE_BLOCK;
         dt_real near[DT_TABLE_BLOCK];
-        touch_samples(work, at, to);
         const dt_real *g = pulled(work, dt_reduce_take(t->reducer, at, to), near, at, to);
         dt_optimizer_apply(&t->optimizer, &work->step, t->weights, g, at, to);
         if (t->pull && t->pull->control) dt_pull_weights(t->pull, t->weights, work->step.rate, at, to);
@@ -91,7 +81,7 @@ void dt_step_update(dt_step *step, dt_trainee *trainee) {
     int64_t targets = rows * step->data->train.targets.counted;
     trainee->rate = dt_schedule_rate(&recipe->schedule, recipe->optimizer.lr, step->at.step - origin,
                                      step->course->total_steps - origin);
-    slice_work work = {.trainee = trainee, .source = &step->data->train};
+    slice_work work = {.trainee = trainee};
     dt_reduce_slice(trainee->reducer, &work.begin, &work.end);
     if (recipe->optimizer.clip_norm > 0 || step->measures) trainee->grad_norm = gradient_norm(&work, targets);
     work.step = dt_optimizer_begin(&trainee->optimizer, step->at.step - trainee->begun, rows, targets,
@@ -101,7 +91,6 @@ void dt_step_update(dt_step *step, dt_trainee *trainee) {
         dt_node_meet(trainee->node);
         dt_optimizer_total(&trainee->optimizer);
     }
-    work.foreseen = dt_step_foresee(step, trainee);
     over_slice(&work, update_blocks);
     dt_recurrent_state_commit(&trainee->recurrent_state);
 }
