@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../support/lib.sh"
 need_data
 cut_data small.h5 240 40
-export XDG_CONFIG_HOME=$work/config
+export XDG_CONFIG_HOME=$work/config DTRAIN=$dtrain
 
 cat >sites.yaml <<'END'
 data: {file: small.h5, mean: 0, std: 255}
@@ -158,7 +158,7 @@ mailbox() { # mailbox NAME ARGUMENT…: all three, into NAME-north and so on; wi
     mkdir "box-$name"
     for member in north south west; do
         started=("$dtrain")
-        ((widely && site)) && started=("$mpirun" -n $((site + 1)) "$dtrain")
+        ((widely && site)) && started=("$source/launch/local.sh" -n $((site + 1)))
         "${started[@]}" train joint2.yaml --site $member --key $member.key --run "$name-$member" --set data.file=dealt/site-$site.h5 \
             --set sites.mailbox="box-$name" --set privacy.reproducible_noise=1 "$@" >"$name-$member.out" 2>&1 &
         site=$((site + 1))
@@ -189,7 +189,7 @@ if [[ $(grep -c '^ *3 ' secret.said) == 2 && $(cat secret.said) != "$(cat shares
 site=0
 mv box-shares box-again
 for member in north south west; do
-    "$mpirun" -n $((3 - site)) "$dtrain" train joint2.yaml --site $member --key $member.key --run "shares-$member" --set data.file=dealt/site-$site.h5 \
+    "$source/launch/local.sh" -n $((3 - site)) train joint2.yaml --site $member --key $member.key --run "shares-$member" --set data.file=dealt/site-$site.h5 \
         --set sites.mailbox=box-again --set privacy.reproducible_noise=1 >"again-$member.out" 2>&1 &
     site=$((site + 1))
 done
