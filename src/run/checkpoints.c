@@ -44,8 +44,7 @@ dt_status dt_snapshot_fit_publisher(dt_snapshot *snapshot, const dt_session *ses
     return dt_ok();
 }
 
-/* Collective. That no rank's part of its replica has become what is no number. */
-static dt_status check_weights(const dt_session *session, const dt_trainee *trainee, int64_t step) {
+dt_status dt_snapshot_check_weights(const dt_session *session, const dt_trainee *trainee, int64_t step) {
     dt_status status = dt_ok();
     if (!dt_trainee_is_finite(trainee)) /* in another node they may be */
         status = dt_fail(DT_ERR_DIVERGED, "step %lld: the weights are no longer numbers; no checkpoint is made of them",
@@ -131,7 +130,7 @@ static dt_status prepare(dt_snapshot *snapshot, const dt_session *session, dt_tr
     DT_TRY(dt_recurrent_state_gather(&trainee->recurrent_state));
     *there = snapshot->step == step && !snapshot->behind;
     if (*there) return dt_ok();
-    DT_TRY(check_weights(session, trainee, step));
+    DT_TRY(dt_snapshot_check_weights(session, trainee, step));
     return dt_session_check_hold(session);
 }
 

@@ -41,6 +41,8 @@ const dt_state *dt_snapshot_state(dt_snapshot *snapshot, const dt_ledger *ledger
 
 /* checkpoints.c. Collective. That a checkpoint could be published. */
 dt_status dt_snapshot_rehearse(dt_snapshot *snapshot, const dt_session *session, const dt_ledger *ledger);
+/* Collective. That no rank's part of its replica has become what is no number. */
+dt_status dt_snapshot_check_weights(const dt_session *session, const dt_trainee *trainee, int64_t step);
 /* Not collective. Helpers that publish beside the training; to be called before the run takes memory. */
 void dt_snapshot_open_publisher(dt_snapshot *snapshot, const dt_session *session);
 /* Collective, once the state is there. Memory for a copy of it, of the `memory` bytes there are for a rank (0: nobody
