@@ -99,7 +99,7 @@ END_TEST
 
 /* The next exponent, from 5, after a sum whose largest word is this. */
 static int next_exponent(int64_t round, int32_t largest, int count) {
-    static uint32_t sum[2 * WIDE];
+    static uint32_t sum[4 * WIDE];
     int32_t exponents[8] = {5, 5, 5, 5, 5, 5, 5, 5};
     memset(sum, 0, sizeof sum);
     sum[7] = (uint32_t)(largest / 2);
@@ -128,9 +128,9 @@ END_TEST
 
 /* ---- one site's words ---- */
 
-static dt_real now[2 * WIDE], before[2 * WIDE], common_control[2 * WIDE], own_control[2 * WIDE];
-static float kept[2 * WIDE], lost[2 * WIDE];
-static uint32_t words[2 * WIDE];
+static dt_real now[4 * WIDE], before[4 * WIDE], common_control[4 * WIDE], own_control[4 * WIDE];
+static float kept[4 * WIDE], lost[4 * WIDE];
+static uint32_t words[4 * WIDE];
 static int32_t exponents[8];
 
 static bool encode(int64_t round, uint64_t weight, int exponent) {
@@ -239,7 +239,7 @@ END_TEST
 
 /* Option II: c_i+ = c_i - c + (x - y)/(Σ rates), and the change is c_i+ - c_i. */
 START_TEST(control_variates_change_by_scaffolds_second_option) {
-    static dt_real after[2 * WIDE];
+    static dt_real after[4 * WIDE];
     clear();
     sites.control = true;
     make();
@@ -257,7 +257,7 @@ END_TEST
 
 /* ---- the outer rule ---- */
 
-static dt_real weights[2 * WIDE], first[2 * WIDE], second[2 * WIDE];
+static dt_real weights[4 * WIDE], first[4 * WIDE], second[4 * WIDE];
 static dt_outer outer;
 static dt_recipe_outer rule;
 
@@ -332,7 +332,7 @@ START_TEST(fedadam_divides_by_the_root_of_squares_without_correction) {
 END_TEST
 
 START_TEST(statistics_move_by_the_mean_alone_and_control_by_the_share_that_took_part) {
-    static dt_real control[2 * WIDE];
+    static dt_real control[4 * WIDE];
     memset(control, 0, sizeof control);
     sites.control = true;
     make();
