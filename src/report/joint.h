@@ -21,9 +21,17 @@ extern const char *const dt_joint_chain[], *const dt_joint_round[], *const dt_jo
 typedef struct dt_joint_site {
     int64_t number, took_part, left_out; /* rounds: its change is in the sum; it was chosen, and its change is not */
     double samples, loss, accuracy;      /* of what it trained on in the last round it was in */
+    double weight;                       /* what its change counted for in the last sum that tells */
     char marks[DT_JOINT_MARKS]; /* of the last rounds, the newest last: '1' took part, '0' left out, '.' not chosen */
     char now;                   /* of the round that is told */
 } dt_joint_site;
+
+/* A figure of the sites of a round; NaN. */
+typedef struct dt_joint_figure {
+    double least, mean, most;
+    double curve[DT_JOINT_CURVES]; /* of sites 0, 1, … */
+    int64_t sites;                 /* that tell it */
+} dt_joint_figure;
 
 typedef struct dt_joint {
     int64_t links; /* of the chain; 0: there is none */
@@ -36,11 +44,10 @@ typedef struct dt_joint {
     double last_incomplete;
     dt_joint_site site[DT_JOINT_SITES];
     int site_count;
-    double least, mean, most;      /* losses of the last round's sites; NaN */
-    double curve[DT_JOINT_CURVES]; /* of sites 0, 1, …; NaN */
-    /* of the round that is told */
-    double now_least, now_most, now_sum, now_curve[DT_JOINT_CURVES];
-    int64_t now_sites, now_left_out;
+    double left_out;                        /* of the last round: chosen, and not in its sum */
+    dt_joint_figure loss, accuracy;         /* of the last round */
+    dt_joint_figure now_loss, now_accuracy; /* of the round that is told, and so far */
+    int64_t now_left_out;
 
     double epsilon, epsilon_step; /* NaN: nothing is said of it */
 } dt_joint;

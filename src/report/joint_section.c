@@ -29,6 +29,8 @@ static void put_site(FILE *to, const dt_view *view, const dt_joint_site *site) {
     put_name(to, view, site->number);
     fprintf(to, "</th><td class=n>%lld</td><td class=n>%lld</td><td class=n>", (long long)site->took_part,
             (long long)site->left_out);
+    dt_html_number(to, site->weight, 6);
+    fputs("</td><td class=n>", to);
     dt_html_number(to, site->samples, 6);
     fputs("</td><td class=n>", to);
     dt_html_number(to, site->loss, 4);
@@ -45,12 +47,16 @@ static void put_site(FILE *to, const dt_view *view, const dt_joint_site *site) {
 static void put_sites(FILE *to, const dt_view *view) {
     const dt_joint *joint = &view->joint;
     fputs("<div class=scroll><table class=sites><thead><tr><th>Site</th><th class=n>Rounds in</th><th "
-          "class=n>Left out</th><th class=n>Samples of its last</th><th class=n>Loss</th><th class=n>Accuracy</th>"
+          "class=n>Left out</th><th class=n>Weight of its last</th><th class=n>Samples of its last</th><th "
+          "class=n>Loss</th><th class=n>Accuracy</th>"
           "<th>Last rounds, the newest last</th></tr></thead><tbody>\n",
           to);
     for (int i = 0; i < joint->site_count; i++) put_site(to, view, &joint->site[i]);
     fprintf(to, "</tbody></table></div><p class=note>█ its change is in the sum, ▒ it was chosen and its change is "
-                "not, · it was not chosen. Loss and accuracy are of what a site trained on, before the sum.");
+                "not, · it was not chosen. The weight is what its change "
+                "counted for: its samples, or 1 (sites.weights); under masks only the sum of all is known. Samples, "
+                "loss and accuracy are of what a site trained "
+                "on, before the sum; a site that is elsewhere does not send them.");
     if (joint->site_count == DT_JOINT_SITES) fputs(" The sites that were met first are shown.", to);
     if (joint->incomplete > 0)
         fprintf(to, " Somebody who was chosen is left out of %lld of %lld rounds, the last of them round %.0f.",

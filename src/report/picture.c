@@ -188,8 +188,8 @@ static void put_joint(page *p) {
     char text[LINE] = "";
     if (j->rounds > 0) {
         dt_append(text, sizeof text, "round %.0f  %.0f of %.0f sites", j->round, j->took_part, j->sites);
-        figure(text, "loss of a site", 4, j->least);
-        if (j->least < j->most) dt_append(text, sizeof text, " to %.4g", j->most);
+        figure(text, "loss of a site", 4, j->loss.least);
+        if (j->loss.least < j->loss.most) dt_append(text, sizeof text, " to %.4g", j->loss.most);
         figure(text, "MB sent", 4, j->bytes / 1e6);
     }
     figure(text, "epsilon", 5, j->epsilon);

@@ -40,15 +40,19 @@ function exact(value, unit) {
 // ---- what is plotted ----
 const judge = run => run.validated ? "validation" : "test";
 const color = (run, at) => (many ? run : at) % 6; // of so many; then dashed
-const charts = [
+const bySite = plot => many ? [[plot, "mean", "mean of sites", true]] :
+  [[plot, "mean", "mean", true], ...[...Array(10).keys()].map(i => [plot, "s" + i, run => run.sites[i] || "site " + i]), [plot, "least", "least"], [plot, "most", "most"]];
+const charts = [ // varies: what is the same all the time is not drawn
   { title: "Loss", wide: true, log: 12, marks: true, best: "loss",
     series: [["loss", "loss", "training"], ["figures", "loss", judge, true]] },
   { title: "Accuracy", percent: true, best: "accuracy",
     series: [["figures", "train_accuracy", "training"], ["figures", "accuracy", judge, true]] },
   { title: "Perplexity", log: 12, best: "perplexity", series: [["figures", "perplexity", judge, true]] },
   { title: "Mean absolute error", best: "mae", series: [["figures", "mae", judge, true]] },
-  { title: "Loss at sites", log: 12, series: many ? [["sites", "mean", "mean of sites", true]] :
-    [["sites", "mean", "mean", true], ...[...Array(10).keys()].map(i => ["sites", "s" + i, run => run.sites[i] || "site " + i]), ["sites", "least", "least"], ["sites", "most", "most"]] },
+  { title: "Loss at sites", log: 12, series: bySite("sites") },
+  { title: "Accuracy at sites", percent: true, series: bySite("accuracies") },
+  { title: "Sites in a round", zero: true, varies: true, series: [["parts", "took_part", "in the sum", true], ["parts", "left_out", "left out"]] },
+  { title: "Sent by sites", unit: () => "MB", scale: 1e-6, raw: "B", zero: true, series: [["bytes", "sent", "so far", true], ["bytes", "round", "in a round"]] },
   { title: "Privacy spent, ε", zero: true, series: [["privacy", "epsilon", "epsilon", true]] },
   { title: "Throughput", unit: run => run.unit, zero: true, series: [["speed", "per_second", "throughput", true]] },
   { title: "Learning rate", log: 30, zero: true, series: [["rate", "learning_rate", "learning rate", true]] },
@@ -64,7 +68,7 @@ function seriesOf(chart) {
   const all = [];
   runs.forEach((run, i) => chart.series.forEach(([plot, column, name, main], at) => {
     const table = run.plots[plot], y = table[column];
-    if (!y.some(v => v !== null)) return;
+    if (!y.some(v => v !== null) || (chart.varies && y.every(v => v === y[0]))) return;
     name = typeof name === "function" ? name(run) : name;
     const kind = name;
     all.push({ run: i, name: many ? run.name + (chart.series.length > 1 ? " " + name : "") : name, short: many ? run.name : name, kind,

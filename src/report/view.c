@@ -11,6 +11,8 @@
 
 #define MOST_RECIPE (1 << 18) /* bytes */
 
+#define SITE_COLUMNS                                                                                                   \
+    { "step", "epoch", "seconds", "least", "mean", "most", "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9" }
 const dt_plot_table dt_plots[DT_PLOT_COUNT] = {
     [DT_PLOT_LOSS] = {"loss", {"step", "epoch", "seconds", "loss"}, 3, 500},
     [DT_PLOT_RATE] = {"rate", {"step", "epoch", "seconds", "learning_rate"}, 3, 250},
@@ -24,11 +26,10 @@ const dt_plot_table dt_plots[DT_PLOT_COUNT] = {
                           "perplexity", "bits_per_char"},
                          DT_FIGURE_LOSS,
                          250},
-    [DT_PLOT_SITES] = {"sites",
-                       {"step", "epoch", "seconds", "least", "mean", "most", "s0", "s1", "s2", "s3", "s4", "s5", "s6",
-                        "s7", "s8", "s9"},
-                       4,
-                       250},
+    [DT_PLOT_SITES] = {"sites", SITE_COLUMNS, 4, 250},
+    [DT_PLOT_ACCURACIES] = {"accuracies", SITE_COLUMNS, 4, 250},
+    [DT_PLOT_PARTS] = {"parts", {"step", "epoch", "seconds", "took_part", "left_out"}, 4, 250},
+    [DT_PLOT_BYTES] = {"bytes", {"step", "epoch", "seconds", "sent", "round"}, 4, 250},
     [DT_PLOT_PRIVACY] = {"privacy", {"step", "epoch", "seconds", "epsilon"}, 3, 250},
 };
 
@@ -83,7 +84,7 @@ static void begin(void *context) {
     for (int i = 0; i < DT_PLOT_COUNT; i++) dt_thin_clear(v->plots[i]);
     for (int i = 0; i < DT_FIGURE_END; i++) v->best[i][DT_PLOT_FIRST] = (double)NAN;
     memset(v->phases, 0, sizeof v->phases);
-    v->last_step = v->seconds = v->slowest = v->usual = 0;
+    v->last_step = v->seconds = v->slowest = v->usual = v->sent = 0;
     v->validated = false;
     v->late_count = 0;
     v->intervals = 0;
@@ -158,6 +159,16 @@ static void take_late(dt_view *v, const double *row) {
     v->late[at].seconds += longer;
 }
 
+/* Few sites have a curve each; else the least and the most of them have. */
+static void take_sites(dt_view *v, dt_plot plot, const dt_joint_figure *figure) {
+    const double none = (double)NAN, round = v->joint.round;
+    const bool few = v->joint.sites <= DT_JOINT_CURVES;
+    double row[DT_PLOT_FIRST + 3 + DT_JOINT_CURVES] = {
+        round, round, v->seconds, few ? none : figure->least, figure->mean, few ? none : figure->most};
+    for (int i = 0; i < DT_JOINT_CURVES; i++) row[DT_PLOT_FIRST + 3 + i] = few ? figure->curve[i] : none;
+    dt_thin_add(v->plots[plot], row);
+}
+
 /* A round is an epoch of its run; by the clock it was when the interval before it ended. */
 static void take_joint(dt_view *v, int series, const double *values) {
     const dt_joint *j = &v->joint;
@@ -167,12 +178,11 @@ static void take_joint(dt_view *v, int series, const double *values) {
         dt_thin_add(v->plots[DT_PLOT_PRIVACY],
                     (double[]){step, last ? last[DT_PLOT_EPOCH] : (double)NAN, v->seconds, j->epsilon});
     if (series != DT_JOINT_ROUND) return;
-    const bool few = j->sites <= DT_JOINT_CURVES; /* each has a curve; else the least and the most of them have */
-    const double none = (double)NAN;
-    double row[DT_PLOT_FIRST + 3 + DT_JOINT_CURVES] = {
-        step, step, v->seconds, few ? none : j->least, j->mean, few ? none : j->most};
-    for (int i = 0; i < DT_JOINT_CURVES; i++) row[DT_PLOT_FIRST + 3 + i] = few ? j->curve[i] : none;
-    dt_thin_add(v->plots[DT_PLOT_SITES], row);
+    take_sites(v, DT_PLOT_SITES, &j->loss);
+    take_sites(v, DT_PLOT_ACCURACIES, &j->accuracy);
+    dt_thin_add(v->plots[DT_PLOT_PARTS], (double[]){step, step, v->seconds, j->took_part, j->left_out});
+    dt_thin_add(v->plots[DT_PLOT_BYTES], (double[]){step, step, v->seconds, j->bytes, j->bytes - v->sent});
+    v->sent = j->bytes;
 }
 
 static void take_row(void *context, int series, const double *values) {

@@ -12,15 +12,18 @@
 /* Plots of what was recorded at log intervals; evaluations have one for all their figures. */
 typedef enum dt_plot {
     DT_PLOT_LOSS,
-    DT_PLOT_RATE,    /* learning rate */
-    DT_PLOT_NORM,    /* of the gradient */
-    DT_PLOT_SPEED,   /* samples a second, or tokens */
-    DT_PLOT_TIME,    /* milliseconds a step, by phase */
-    DT_PLOT_SKEW,    /* the slowest rank's computing above the mean, in per cent */
-    DT_PLOT_MEMORY,  /* bytes a rank */
-    DT_PLOT_FIGURES, /* evaluations */
-    DT_PLOT_SITES,   /* losses of sites by rounds, of all and of the first ones */
-    DT_PLOT_PRIVACY, /* epsilon that was spent */
+    DT_PLOT_RATE,       /* learning rate */
+    DT_PLOT_NORM,       /* of the gradient */
+    DT_PLOT_SPEED,      /* samples a second, or tokens */
+    DT_PLOT_TIME,       /* milliseconds a step, by phase */
+    DT_PLOT_SKEW,       /* the slowest rank's computing above the mean, in per cent */
+    DT_PLOT_MEMORY,     /* bytes a rank */
+    DT_PLOT_FIGURES,    /* evaluations */
+    DT_PLOT_SITES,      /* losses of sites by rounds, of all and of the first ones */
+    DT_PLOT_ACCURACIES, /* likewise */
+    DT_PLOT_PARTS,      /* sites whose changes a round had, and had not */
+    DT_PLOT_BYTES,      /* that sites sent, up to a round and in it */
+    DT_PLOT_PRIVACY,    /* epsilon that was spent */
     DT_PLOT_COUNT
 } dt_plot;
 
@@ -77,6 +80,7 @@ typedef struct dt_view {
     int64_t intervals;      /* recorded */
     bool tokens, validated; /* speed counts tokens; the validation data judges */
     dt_joint joint;
+    double sent; /* bytes, before the last round that was told */
     dt_story story;
     char *recipe;  /* text; NULL: there is none that can be read */
     dt_yaml *tree; /* of it, or NULL */

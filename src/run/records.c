@@ -35,7 +35,7 @@ static const char *const late_columns[] = {"step", "rank", "busy", "busy_mean", 
 
 static const char *const round_columns[] = {"step", "sites", "took_part", "bytes", "change", NULL};
 static const char *const privacy_columns[] = {"step", "epsilon", NULL};
-static const char *const site_columns[] = {"step", "site", "samples", "loss", "accuracy", "took_part", NULL};
+static const char *const site_columns[] = {"step", "site", "samples", "loss", "accuracy", "took_part", "weight", NULL};
 
 enum { SERIES_TRAIN, SERIES_EPOCH, SERIES_LATE, SERIES_CHAIN, SERIES_PRIVACY, SERIES_COUNT };
 enum { SERIES_ROUND = SERIES_COUNT, SERIES_SITE, SERIES_ALL }; /* of runs of sites alone */
@@ -144,7 +144,7 @@ void dt_records_round(dt_records *records, const dt_round_row *r) {
 }
 
 void dt_records_site(dt_records *records, const dt_site_row *r) {
-    const double row[] = {r->step, r->site, r->samples, r->loss, r->accuracy, r->took_part};
+    const double row[] = {r->step, r->site, r->samples, r->loss, r->accuracy, r->took_part, r->weight};
     append(records, SERIES_SITE, row);
 }
 

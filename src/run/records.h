@@ -37,6 +37,7 @@ typedef struct dt_round_row {
 } dt_round_row;
 typedef struct dt_site_row {
     double step, site, samples, loss, accuracy, took_part; /* of the samples it trained on in this round */
+    double weight;                                         /* of its change in the sum; NaN: not known one by one */
 } dt_site_row;
 
 /* All of rank 0. Rows behind `step` are dropped. Evaluations are called by the split that judges: "validation_loss".

@@ -276,8 +276,8 @@ static void account(dt_run *run) {
     if (!dt_rounds_hide_sites(run)) ledger->skips.count += r->now.skipped;
 }
 
-/* Of a site elsewhere it is known whether its change is in the sum, and nothing else. */
-static dt_site_row site_row(const dt_run *run, int place, bool classes) {
+/* Of a site elsewhere it is known whether its change is in the sum, and without masks what that counts for. */
+static dt_site_row site_row(const dt_run *run, const dt_exchanged *sum, int place, bool classes) {
     const dt_rounds *r = run->rounds;
     const dt_tally *tally = &r->now.tally[place];
     const int site = r->now.site[place];
@@ -287,17 +287,18 @@ static dt_site_row site_row(const dt_run *run, int place, bool classes) {
                          .samples = here ? (double)tally->samples : (double)NAN,
                          .loss = here ? dt_tally_loss(tally) : (double)NAN,
                          .accuracy = here && classes ? dt_tally_share(tally->correct, tally) : (double)NAN,
-                         .took_part = r->now.in_sum[site]};
+                         .took_part = r->now.in_sum[site],
+                         .weight = sum->weights && sum->took_part[site] ? (double)sum->weights[site] : (double)NAN};
 }
 
 /* Rank 0. */
-static void record(dt_run *run) {
+static void record(dt_run *run, const dt_exchanged *sum) {
     const dt_rounds *r = run->rounds;
     const dt_round_figures *figures = &r->figures;
     dt_records *records = &run->progress.records;
     bool classes = dt_has_accuracy(&run->data.train, (dt_loss)run->session.recipe->loss.kind);
     for (int place = 0; place < r->chosen && !dt_rounds_tell_nothing(run); place++) {
-        const dt_site_row row = site_row(run, place, classes);
+        const dt_site_row row = site_row(run, sum, place, classes);
         dt_records_site(records, &row);
     }
     dt_records_round(records,
@@ -331,7 +332,7 @@ dt_status dt_round_take(dt_run *run, bool *left) {
     DT_TRY(apply(run, &sum));
     if (dt_rounds_hide_sites(run)) DT_TRY(dt_privacy_end(&run->privacy));
     account(run);
-    if (run->session.first) record(run);
+    if (run->session.first) record(run, &sum);
     dt_session_note(&run->session, DT_ACTIVITY_COMPUTE, run->ledger.position.step);
     return dt_ok();
 }

@@ -11,18 +11,21 @@ typedef struct here {
     dt_round round;
     uint32_t *words; /* [room] the sum, or the changes one after the other */
     size_t room;
-    int64_t *weights; /* [sites], of them as many as take part */
-    dt_change *each;  /* [chosen]; NULL: the sum is asked for */
-    int *place;       /* [sites] of those that take part, in the order of sites */
+    int64_t *weights;  /* [sites], of them as many as take part */
+    uint64_t *of_site; /* [sites] */
+    dt_change *each;   /* [chosen]; NULL: the sum is asked for */
+    int *place;        /* [sites] of those that take part, in the order of sites */
 } here;
 
 static void forget(here *h) {
     dt_free(h->words);
     dt_free(h->weights);
+    dt_free(h->of_site);
     dt_free(h->each);
     dt_free(h->place);
     h->words = NULL;
     h->weights = NULL;
+    h->of_site = NULL;
     h->each = NULL;
     h->place = NULL;
     h->room = 0;
@@ -34,10 +37,11 @@ static dt_status take_memory(here *h, const dt_round *round, bool each) {
     forget(h);
     h->words = dt_alloc(room, sizeof *h->words);
     h->weights = dt_alloc((size_t)round->sites, sizeof *h->weights);
+    h->of_site = dt_alloc((size_t)round->sites, sizeof *h->of_site);
     h->place = dt_alloc((size_t)round->sites, sizeof *h->place);
     if (each) h->each = dt_alloc((size_t)round->sites, sizeof *h->each);
     h->room = room;
-    bool complete = h->words && h->weights && h->place && (!each || h->each);
+    bool complete = h->words && h->weights && h->of_site && h->place && (!each || h->each);
     return complete ? dt_ok() : dt_fail_memory("the changes of the sites", room * sizeof *h->words);
 }
 
@@ -72,8 +76,11 @@ static dt_status finish(void *own, dt_exchanged *out) {
     *out = (dt_exchanged){.words = h->each ? NULL : h->words,
                           .each = h->each,
                           .each_count = h->each ? round->chosen : 0,
+                          .weights = h->of_site,
                           .took_part = round->takes_part};
     for (int place = 0; place < round->chosen; place++) out->weight += (uint64_t)h->weights[place];
+    for (int site = 0; site < round->sites; site++)
+        h->of_site[site] = round->takes_part[site] ? (uint64_t)h->weights[h->place[site]] : 0;
     for (int site = 0; h->each && site < round->sites; site++)
         if (round->takes_part[site])
             h->each[h->place[site]] = (dt_change){.site = site,

@@ -41,9 +41,10 @@ typedef struct dt_exchanged {
     const uint32_t *words; /* [round.count] the sum modulo 2^32; NULL where `each` was asked for */
     const dt_change *each; /* [each_count] in the order of sites; NULL where the sum alone is there */
     int each_count;
-    uint64_t weight;       /* the sum of those that took part */
-    const bool *took_part; /* [sites] whose changes are in it; at least one */
-    uint64_t bytes;        /* that the sites sent in all: for the records */
+    uint64_t weight;         /* the sum of those that took part */
+    const uint64_t *weights; /* [sites] of those that took part, others 0; NULL where masks hide them */
+    const bool *took_part;   /* [sites] whose changes are in it; at least one */
+    uint64_t bytes;          /* that the sites sent in all: for the records */
 } dt_exchanged;
 
 /* A way changes travel: a table of functions and what they work on. */

@@ -108,6 +108,7 @@ static dt_status take_room(through_mailbox *t) {
 static void tell(through_mailbox *t, dt_exchanged *out) {
     *out = (dt_exchanged){.words = t->wants_each ? NULL : t->words,
                           .each = t->wants_each ? t->each : NULL,
+                          .weights = t->learned.weight,
                           .took_part = t->learned.in,
                           .bytes = t->learned.bytes};
     for (int i = 0, place = 0; i < t->round.sites; i++) {

@@ -90,6 +90,30 @@ def match(table, column, rows, name, extremes):
     return len(table[column])
 
 
+def compare_sites(run, path):
+    """Curves by site, of few enough that none is thinned, and who took part and what was sent, beside metrics.jsonl."""
+    rows = [row for row in map(json.loads, open(f"{path}/metrics.jsonl")) if row.get("series") in ("site", "round")]
+    told = {(row["step"], row["site"]): row for row in rows if row["series"] == "site"}
+    rounds = [row for row in rows if row["series"] == "round"]
+    compared = sent = 0
+    for plot, figure in ("sites", "loss"), ("accuracies", "accuracy"):
+        table = run["plots"][plot]
+        assert len(rounds) > 250 or table["step"] == [row["step"] for row in rounds], plot
+        for i, step in enumerate(table["step"]):
+            for site in range(10) if rounds[0]["sites"] <= 10 else ():
+                right = told.get((step, site), {}).get(figure)
+                assert table[f"s{site}"][i] == right, f"{figure} of site {site} in round {step}: {table[f's{site}'][i]}, not {right}"
+                compared += right is not None
+    for i, row in enumerate(rounds if len(rounds) <= 250 else ()):
+        late = sum(not told[at]["took_part"] for at in told if at[0] == row["step"])
+        right = row["took_part"], late, row["bytes"], row["bytes"] - sent
+        shown = tuple(run["plots"][plot][column][i] for plot, column in (("parts", "took_part"), ("parts", "left_out"), ("bytes", "sent"), ("bytes", "round")))
+        assert shown == right, f"round {row['step']}: {shown}, not {right}"
+        sent = row["bytes"]
+        compared += 4
+    return compared
+
+
 if __name__ == "__main__":
     page = read(sys.argv[2])
     if sys.argv[1] == "elements":
@@ -97,4 +121,4 @@ if __name__ == "__main__":
     else:
         runs = json.loads(page.data, parse_constant=lambda text: sys.exit(f"{text} is no JSON"))["runs"]
         assert len(runs) == len(sys.argv) - 3
-        print(sum(compare(run, metrics(path)) for run, path in zip(runs, sys.argv[3:])), "numbers are those of the metrics")
+        print(sum(compare(run, metrics(path)) + compare_sites(run, path) for run, path in zip(runs, sys.argv[3:])), "numbers are those of the metrics")

@@ -77,7 +77,7 @@ for site in 0 1 2; do
     fi
 done
 run 1 report mail0 -o mail.html
-expect_in mail.html '<tr><th scope=row>site2</th><td class=n>4</td><td class=n>0</td><td class=n>–</td><td class=n>–' "its report has who took part, and nothing else of the others"
+expect_in mail.html '<tr><th scope=row>site2</th><td class=n>4</td><td class=n>0</td><td class=n>1</td><td class=n>–</td><td class=n>–' "its report has who took part, what that counted for, and nothing else of the others"
 
 run 1 train mail.yaml --site site0 --key 0.key --run late --set data.file=site-0.h5 --set 'sites.deadline=1 h'
 expect_bad 1 'sites.robust, in a round of the fewest that sites.quorum 2 of 3 allows: trimmed\(1\) needs the changes of 3 sites or more, and there are 2' "a deadline that would leave too few"

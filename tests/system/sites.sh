@@ -184,6 +184,12 @@ fi
 
 # ---- what stays at a site, and who took part ----
 
+if "$python" "$source/tests/support/read_report.py" check local-1/report.html local-1 >"$out" 2>&1; then
+    pass "curves by site, who took part and what was sent are in the report: $(cat "$out")"
+else
+    fail "the report of rounds: $(tail -n 3 "$out")"
+fi
+
 if "$python" - local-1 <<'PYTHON'
 import glob, h5py, json, numpy as np, sys
 first, last = (h5py.File(f"{sys.argv[1]}/checkpoints/step-{n:09}.h5") for n in (6, 8))

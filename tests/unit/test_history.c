@@ -205,7 +205,8 @@ static void tell_round(dt_joint *joint, int64_t round, int sites, int late) {
         if ((round + site) % 4 == 0) continue; /* not chosen */
         bool in = site != late;
         dt_joint_take(joint, DT_JOINT_SITE,
-                      (double[]){(double)round, site, 100 + site, 1.0 / (double)round + site, 0.5, in});
+                      (double[]){(double)round, site, 100 + site, 1.0 / (double)round + site, 0.5 + site / 1e4, in,
+                                 in ? 200 + site : (double)NAN});
     }
     dt_joint_take(joint, DT_JOINT_ROUND, (double[]){(double)round, sites, sites - 1, 1e6 * (double)round, 0.25});
 }
@@ -213,19 +214,38 @@ static void tell_round(dt_joint *joint, int64_t round, int sites, int late) {
 START_TEST(rounds_of_sites_are_told_by_site) {
     static dt_joint joint;
     dt_joint_begin(&joint);
-    ck_assert(joint.rounds == 0 && joint.links == 0 && isnan(joint.epsilon) && isnan(joint.mean));
+    ck_assert(joint.rounds == 0 && joint.links == 0 && isnan(joint.epsilon) && isnan(joint.loss.mean));
     for (int64_t round = 1; round <= 70; round++) tell_round(&joint, round, 3, round == 66 ? 0 : -1);
     ck_assert(joint.rounds == 70 && joint.round >= 70 && joint.site_count == 3 && joint.bytes >= 70e6);
     ck_assert(joint.incomplete == 1 && joint.last_incomplete >= 66 && joint.last_incomplete <= 66);
     ck_assert(joint.site[0].number == 0 && joint.site[0].left_out == 1);
     ck_assert(joint.site[0].took_part == 70 - 17 - 1); /* 4, 8, … 68 it was not chosen */
     /* round 70: site 2 is not chosen */
-    ck_assert_double_eq_tol(joint.least, 1.0 / 70, 1e-12);
-    ck_assert_double_eq_tol(joint.most, 1.0 / 70 + 1, 1e-12);
-    ck_assert_double_eq_tol(joint.mean, 1.0 / 70 + 0.5, 1e-12);
-    ck_assert(isnan(joint.curve[2]) && isfinite(joint.curve[1]));
+    ck_assert_double_eq_tol(joint.loss.least, 1.0 / 70, 1e-12);
+    ck_assert_double_eq_tol(joint.loss.most, 1.0 / 70 + 1, 1e-12);
+    ck_assert_double_eq_tol(joint.loss.mean, 1.0 / 70 + 0.5, 1e-12);
+    ck_assert(isnan(joint.loss.curve[2]) && isfinite(joint.loss.curve[1]));
+    ck_assert_double_eq_tol(joint.accuracy.mean, 0.50005, 1e-12);
+    ck_assert_double_eq_tol(joint.accuracy.curve[1], 0.5001, 1e-12);
+    ck_assert_double_eq_tol(joint.site[1].weight, 201, 1e-12);
+    ck_assert(joint.left_out <= 0);
     ck_assert_mem_eq(joint.site[0].marks + DT_JOINT_MARKS - 8, "1.101.11", 8);
     ck_assert_mem_eq(joint.site[2].marks + DT_JOINT_MARKS - 5, ".111.", 5);
+}
+END_TEST
+
+START_TEST(of_a_site_that_is_elsewhere_only_its_weight_is_told) {
+    static dt_joint joint;
+    const double none = (double)NAN;
+    dt_joint_begin(&joint);
+    dt_joint_take(&joint, DT_JOINT_SITE, (double[]){1, 0, none, none, none, 1, 700});
+    dt_joint_take(&joint, DT_JOINT_SITE, (double[]){1, 1, 90, 0.25, 0.75, 1, 90});
+    dt_joint_take(&joint, DT_JOINT_SITE, (double[]){1, 2, none, none, none, 0, none});
+    dt_joint_take(&joint, DT_JOINT_ROUND, (double[]){1, 3, 2, 1e6, 0.25});
+    ck_assert_double_eq_tol(joint.site[0].weight, 700, 1e-12);
+    ck_assert(isnan(joint.site[0].loss) && isnan(joint.loss.curve[0]) && isnan(joint.site[2].weight));
+    ck_assert_double_eq_tol(joint.loss.mean, 0.25, 1e-12);
+    ck_assert(joint.accuracy.sites == 1 && joint.left_out >= 1);
 }
 END_TEST
 
@@ -234,11 +254,11 @@ START_TEST(sites_are_many_and_memory_is_bounded) {
     dt_joint_begin(&joint);
     for (int64_t round = 1; round <= 3; round++) tell_round(&joint, round, 1000, -1);
     ck_assert_int_eq(joint.site_count, DT_JOINT_SITES);
-    ck_assert_double_eq_tol(joint.most, 1.0 / 3 + 999, 1e-9);
-    static const double odd[][6] = {{4, -1, 0, 0, 0, 1}, {4, 1e300, 0, 0, 0, 1}, {4, (double)NAN, 0, 0, 0, 1}};
+    ck_assert_double_eq_tol(joint.loss.most, 1.0 / 3 + 999, 1e-9);
+    static const double odd[][7] = {{4, -1, 0, 0, 0, 1, 1}, {4, 1e300, 0, 0, 0, 1, 1}, {4, (double)NAN, 0, 0, 0, 1, 1}};
     for (int i = 0; i < COUNT(odd); i++) dt_joint_take(&joint, DT_JOINT_SITE, odd[i]);
     ck_assert_int_eq(joint.site_count, DT_JOINT_SITES);
-    ck_assert_int_eq(joint.now_sites, 0);
+    ck_assert_int_eq(joint.now_loss.sites, 0);
 }
 END_TEST
 
@@ -326,6 +346,7 @@ int main(void) {
     suite_add_tcase(suite, rows);
     TCase *thinning = tcase_create("thinning");
     tcase_add_test(thinning, rounds_of_sites_are_told_by_site);
+    tcase_add_test(thinning, of_a_site_that_is_elsewhere_only_its_weight_is_told);
     tcase_add_test(thinning, sites_are_many_and_memory_is_bounded);
     tcase_add_test(thinning, the_newest_link_and_what_was_spent_are_told);
     tcase_add_test(thinning, few_rows_all_stay);
