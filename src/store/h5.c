@@ -69,6 +69,7 @@ static dt_status wrap(dt_h5 **out, hid_t file, const char *path, const char *wha
         return dt_fail_memory("an HDF5 file", sizeof *h);
     }
     h->file = file;
+    h->held = h->access = H5I_INVALID_HID;
     snprintf(h->path, sizeof h->path, "%s", path);
     if (file < 0) {
         dt_status status = dt_h5_fail(h, "", what);
@@ -169,8 +170,36 @@ dt_status dt_h5_append(dt_h5 **out, const char *path) {
     return wrap(out, H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), path, "opening to write");
 }
 
+static void let_go(dt_h5 *file) {
+    if (file->held >= 0) H5Dclose(file->held);
+    file->held = H5I_INVALID_HID;
+}
+
+void dt_h5_take(dt_h5 *file, const char *dataset, hid_t id) {
+    let_go(file);
+    if (snprintf(file->held_name, sizeof file->held_name, "%s", dataset) < (int)sizeof file->held_name)
+        file->held = id;
+    else
+        H5Dclose(id);
+}
+
+dt_status dt_h5_hold(dt_h5 *file, const char *dataset) {
+    hid_t id = H5I_INVALID_HID;
+    DT_TRY(dt_h5_open_dataset(file, dataset, &id));
+    dt_h5_take(file, dataset, id);
+    return dt_ok();
+}
+
+hid_t dt_h5_locate(const dt_h5 *file, const char **object) {
+    if (file->held < 0 || strcmp(file->held_name, *object) != 0) return file->file;
+    *object = ".";
+    return file->held;
+}
+
 dt_status dt_h5_close(dt_h5 **file) {
     if (!*file) return dt_ok();
+    let_go(*file);
+    if ((*file)->access >= 0) H5Pclose((*file)->access);
     dt_status status = H5Fclose((*file)->file) < 0 ? dt_h5_fail(*file, "", "closing") : dt_ok();
     if ((*file)->lent) H5Eset_auto2(H5E_DEFAULT, (*file)->print, (*file)->print_context);
     dt_free(*file);
@@ -194,12 +223,14 @@ dt_status dt_fsync_path(const char *path) {
     return code == 0 ? dt_ok() : dt_fail(DT_ERR_IO, "%s: fsync failed: %s", path, strerror(reason));
 }
 
+hid_t dt_h5_careful(dt_h5 *file) {
+    if (file->access < 0) file->access = dt_h5_access(&file->elsewhere, file->directory);
+    file->elsewhere = false;
+    return file->access;
+}
+
 bool dt_h5_has(dt_h5 *file, const char *object) {
-    bool elsewhere = false;
-    hid_t access = dt_h5_access(&elsewhere, file->directory);
-    bool there = dt_h5_exists(file->file, object, access);
-    H5Pclose(access);
-    return there;
+    return dt_h5_exists(file->file, object, dt_h5_careful(file));
 }
 
 hid_t dt_h5_parents_made(void) {

@@ -27,6 +27,10 @@ dt_status dt_h5_append(dt_h5 **out, const char *path); /* existing, to write */
 dt_status dt_h5_close(dt_h5 **file);
 const char *dt_h5_path(const dt_h5 *file);
 
+/* Keeps a dataset open until the next is held or the file is closed: what is asked of it meanwhile, and of its
+ * attributes, needs no search by name, which is most of what a small question costs. */
+dt_status dt_h5_hold(dt_h5 *file, const char *dataset);
+
 /* Attributes of the object at `object` ("/" is the root). Writing creates or replaces; reading a missing one is
  * DT_ERR_CORRUPT. *text is UTF-8, to dt_free. */
 dt_status dt_h5_put_text(dt_h5 *file, const char *object, const char *name, const char *text);
@@ -64,6 +68,8 @@ typedef struct dt_h5_info {
 
 /* Refuses what keeps its values in files elsewhere. */
 dt_status dt_h5_describe(dt_h5 *file, const char *dataset, dt_h5_info *info);
+/* Of a contiguous dataset: `offset` of its description, alone. */
+dt_status dt_h5_offset(dt_h5 *file, const char *dataset, uint64_t *offset);
 
 /* What the elements of a dataset are. */
 typedef enum dt_h5_form { DT_H5_NUMBERS, DT_H5_STRINGS, DT_H5_COMPOUND, DT_H5_OTHER } dt_h5_form;
@@ -82,8 +88,8 @@ dt_status dt_h5_check_values(dt_h5 *file, const char *dataset);
 typedef bool (*dt_h5_member)(void *context, const char *name, int64_t value);
 dt_status dt_h5_members(dt_h5 *file, const char *dataset, dt_h5_member show, void *context);
 
-/* A new dataset, parents made. Contiguous with early allocation, or chunked and extendable in its first dimension when
- * `chunk_rows` > 0. */
+/* A new dataset, parents made, which is held. Contiguous with early allocation, or chunked and extendable in its first
+ * dimension when `chunk_rows` > 0. */
 dt_status dt_h5_create_dataset(dt_h5 *file, const char *dataset, dt_dtype dtype, const dt_shape *shape,
                                int64_t chunk_rows);
 /* The same of class numbers, contiguous; their type is an enumeration in which names[i] is the class i. DT_ERR_INPUT

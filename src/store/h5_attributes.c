@@ -13,10 +13,11 @@ static hid_t text_type(void) {
 }
 
 static dt_status put_attribute(dt_h5 *file, const char *object, const char *name, hid_t type, const void *value) {
-    if (H5Aexists_by_name(file->file, object, name, H5P_DEFAULT) > 0)
-        H5Adelete_by_name(file->file, object, name, H5P_DEFAULT);
+    const char *near = object;
+    hid_t at = dt_h5_locate(file, &near);
+    if (H5Aexists_by_name(at, near, name, H5P_DEFAULT) > 0) H5Adelete_by_name(at, near, name, H5P_DEFAULT);
     hid_t space = H5Screate(H5S_SCALAR);
-    hid_t attribute = H5Acreate_by_name(file->file, object, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t attribute = H5Acreate_by_name(at, near, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     herr_t code = attribute >= 0 ? H5Awrite(attribute, type, value) : -1;
     dt_status status = code < 0 ? dt_h5_fail(file, object, "writing an attribute") : dt_ok();
     if (attribute >= 0) H5Aclose(attribute);
@@ -67,11 +68,13 @@ dt_status dt_h5_put_texts(dt_h5 *file, const char *object, const char *name, con
 }
 
 static dt_status open_attribute(dt_h5 *file, const char *object, const char *name, hid_t *attribute) {
-    if (H5Aexists_by_name(file->file, object, name, H5P_DEFAULT) <= 0) {
+    const char *near = object;
+    hid_t at = dt_h5_locate(file, &near);
+    if (H5Aexists_by_name(at, near, name, H5P_DEFAULT) <= 0) {
         H5Eclear2(H5E_DEFAULT);
         return dt_fail(DT_ERR_CORRUPT, "%s: %s has no attribute `%s`", file->path, object, name);
     }
-    *attribute = H5Aopen_by_name(file->file, object, name, H5P_DEFAULT, H5P_DEFAULT);
+    *attribute = H5Aopen_by_name(at, near, name, H5P_DEFAULT, H5P_DEFAULT);
     return *attribute < 0 ? dt_h5_fail(file, object, "opening an attribute") : dt_ok();
 }
 

@@ -12,18 +12,19 @@
 #define MOST_TYPE_BYTES 60000 /* what describes a type has to fit into 64 KiB */
 
 dt_status dt_h5_open_dataset(dt_h5 *file, const char *dataset, hid_t *out) {
-    bool elsewhere = false;
-    hid_t access = dt_h5_access(&elsewhere, file->directory);
+    const char *name = dataset;
+    *out = dt_h5_locate(file, &name);
+    if (*out != file->file) return H5Iinc_ref(*out) < 0 ? dt_h5_fail(file, dataset, "opening the dataset") : dt_ok();
+    hid_t access = dt_h5_careful(file);
     bool there = dt_h5_exists(file->file, dataset, access);
     *out = there ? H5Dopen2(file->file, dataset, access) : H5I_INVALID_HID;
     dt_status status = dt_ok();
-    if (elsewhere)
+    if (file->elsewhere)
         status = dt_fail(DT_ERR_INPUT, "%s: %s is a link to another file; name that file instead", file->path, dataset);
     else if (!there)
         status = dt_fail(DT_ERR_INPUT, "%s: there is no %s", file->path, dataset);
     else if (*out < 0)
         status = dt_h5_fail(file, dataset, "opening the dataset");
-    H5Pclose(access);
     return status;
 }
 
@@ -90,6 +91,16 @@ dt_status dt_h5_describe(dt_h5 *file, const char *dataset, dt_h5_info *info) {
     return status;
 }
 
+dt_status dt_h5_offset(dt_h5 *file, const char *dataset, uint64_t *offset) {
+    hid_t id = H5I_INVALID_HID;
+    DT_TRY(dt_h5_open_dataset(file, dataset, &id));
+    haddr_t at = H5Dget_offset(id);
+    H5Dclose(id);
+    H5Eclear2(H5E_DEFAULT);
+    *offset = at != HADDR_UNDEF ? (uint64_t)at : 0;
+    return dt_ok();
+}
+
 dt_status dt_h5_check_values(dt_h5 *file, const char *dataset) {
     hid_t id = H5I_INVALID_HID;
     DT_TRY(dt_h5_open_dataset(file, dataset, &id));
@@ -143,7 +154,7 @@ static dt_status create(dt_h5 *file, const char *dataset, hid_t type, const dt_s
     hid_t links = dt_h5_parents_made();
     hid_t id = H5Dcreate2(file->file, dataset, type, space, links, list, H5P_DEFAULT);
     dt_status status = id < 0 ? dt_h5_fail(file, dataset, "creating the dataset") : dt_ok();
-    if (id >= 0) H5Dclose(id);
+    if (id >= 0) dt_h5_take(file, dataset, id);
     H5Pclose(links);
     H5Sclose(space);
     H5Pclose(list);

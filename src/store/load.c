@@ -40,19 +40,20 @@ static dt_status read_values(dt_h5 *file, const dt_item *item, dt_guard *to, uin
     return status;
 }
 
-dt_status dt_item_check(dt_h5 *file, const dt_item *item) {
-    dt_h5_info info;
-    DT_TRY(dt_h5_describe(file, item->dataset, &info));
+dt_status dt_item_check(dt_h5 *file, const dt_item *item, dt_h5_info *info) {
+    DT_TRY(dt_h5_describe(file, item->dataset, info));
     char mine[96], theirs[96];
     dt_shape_text(&item->shape, mine);
-    dt_shape_text(&info.shape, theirs);
-    if (strcmp(mine, theirs) == 0 && info.dtype == item->dtype) return dt_ok();
+    dt_shape_text(&info->shape, theirs);
+    if (strcmp(mine, theirs) == 0 && info->dtype == item->dtype) return dt_ok();
     return dt_fail(DT_ERR_INPUT, "%s: %s is %s %s, but the recipe's is %s %s", dt_h5_path(file), item->dataset,
-                   dt_dtype_name(info.dtype), theirs, dt_dtype_name(item->dtype), mine);
+                   dt_dtype_name(info->dtype), theirs, dt_dtype_name(item->dtype), mine);
 }
 
 dt_status dt_item_read(dt_h5 *file, const dt_item *item, dt_guard *to, uint64_t *hash) {
-    DT_TRY(dt_item_check(file, item));
+    dt_h5_info info;
+    DT_TRY(dt_h5_hold(file, item->dataset));
+    DT_TRY(dt_item_check(file, item, &info));
     DT_TRY(read_values(file, item, to, hash));
     char *stored, found[17];
     DT_TRY(dt_h5_get_text(file, item->dataset, "hash", &stored));

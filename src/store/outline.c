@@ -96,14 +96,11 @@ static dt_status put_head(dt_h5 *file, const dt_outline *outline) {
 
 static dt_status make_dataset(dt_h5 *file, dt_outline *outline, int64_t i) {
     const dt_item *item = &outline->items[i];
-    dt_h5_info info;
     DT_TRY(dt_h5_create_dataset(file, item->dataset, item->dtype, &item->shape, 0));
     DT_TRY(dt_h5_put_text(file, item->dataset, "hash", unknown));
     DT_TRY(dt_h5_put_int(file, item->dataset, "order", i));
     if (item->text) DT_TRY(dt_h5_put_text(file, item->dataset, "encoding", "UTF-8"));
-    DT_TRY(dt_h5_describe(file, item->dataset, &info));
-    outline->offsets[i] = info.offset;
-    return dt_ok();
+    return dt_h5_offset(file, item->dataset, &outline->offsets[i]);
 }
 
 static dt_status make_all(dt_h5 *file, dt_outline *outline) {
@@ -198,8 +195,8 @@ static bool count_dataset(void *context, const char *path, char kind) {
 static dt_status check_dataset(dt_h5 *file, const dt_outline *outline, int64_t i) {
     const dt_item *item = &outline->items[i];
     dt_h5_info info;
-    DT_TRY(dt_item_check(file, item));
-    DT_TRY(dt_h5_describe(file, item->dataset, &info));
+    DT_TRY(dt_h5_hold(file, item->dataset));
+    DT_TRY(dt_item_check(file, item, &info));
     bool there = info.native && info.contiguous && (info.allocated || item->bytes == 0);
     if (!there || (item->bytes > 0 && info.offset != outline->offsets[i])) return fail_other(dt_h5_path(file));
     DT_TRY(check_int(file, item->dataset, "order", i));

@@ -37,8 +37,8 @@ typedef struct dt_digest {
 void dt_digest_begin(dt_digest *digest, const dt_position *position, int64_t shards, int64_t seed);
 void dt_digest_add(dt_digest *digest, const char *dataset, uint64_t hash);
 
-/* That a dataset of a file has the shape and the type of an item. */
-dt_status dt_item_check(dt_h5 *file, const dt_item *item);
+/* That a dataset of a file, which is described, has the shape and the type of an item. */
+dt_status dt_item_check(dt_h5 *file, const dt_item *item, dt_h5_info *info);
 /* Reads one dataset of a file, in pieces, which go to `to` where that is not NULL, and compares it with its stored
  * hash. Fails where the file has another shape or type than the item. */
 dt_status dt_item_read(dt_h5 *file, const dt_item *item, dt_guard *to, uint64_t *hash);

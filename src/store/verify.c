@@ -165,9 +165,10 @@ dt_status dt_checkpoint_verify(const char *path, uint64_t *digest) {
 static dt_status compare_shapes(void *context, dt_h5 *file, dt_guard *to) {
     const dt_state *state = context;
     (void)to;
+    dt_h5_info info;
     for (int i = 0; i < dt_state_count(state); i++) {
         dt_item item = dt_state_item(state, i);
-        DT_TRY(dt_item_check(file, &item));
+        DT_TRY(dt_item_check(file, &item, &info));
     }
     return dt_ok();
 }

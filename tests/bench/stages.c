@@ -1,6 +1,6 @@
-/* Where the processor time of a checkpoint goes, stage by stage: build/tests/bench_stages FILE [MB [ROUNDS]] (256, 5).
- * One rank, three arrays of so many MB, as a network's weights and moments are; seconds per GB, of the program and of
- * the system in its name. Medians; prints and never fails. FILE is made, and removed. */
+/* Where the processor time of a checkpoint goes, stage by stage: build/tests/bench_stages FILE [MB [ROUNDS [ARRAYS]]]
+ * (256, 5, 3). One rank, so many arrays of so many MB, as a network's weights and moments are; seconds per GB, of the
+ * program and of the system in its name. Medians; prints and never fails. FILE is made, and removed. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "store/part.h"
 
 enum { COPY, OUTLINE, HASH, SEAL, WRITE, READ, STAGES };
-enum { ARRAYS = 3, MOST_ROUNDS = 100 };
+enum { MOST_ROUNDS = 100, MOST_ARRAYS = 10000 };
 static const char *const names[STAGES] = {"copy", "outline", "hash", "hashes filled in", "write and sync", "read back"};
 
 typedef struct spent {
@@ -50,7 +50,7 @@ static dt_status stage(int number, dt_part *part, dt_outline *outline, void *cop
 }
 
 static void one_round(dt_outline *outline, dt_part *part, void *const *arrays, void *copy, spent *row) {
-    for (int i = 0; i < ARRAYS; i++) outline->items[i].data = arrays[i];
+    for (int64_t i = 0; i < outline->count; i++) outline->items[i].data = arrays[i];
     for (int i = 0; i < STAGES; i++) {
         spent before = now();
         must(stage(i, part, outline, copy));
@@ -85,20 +85,22 @@ static void print(const spent *all, int rounds, double gigabytes) {
 }
 
 int main(int argc, char **argv) {
-    if (argc < 2) return fprintf(stderr, "stages FILE [MB [ROUNDS]]\n"), 2;
+    if (argc < 2) return fprintf(stderr, "stages FILE [MB [ROUNDS [ARRAYS]]]\n"), 2;
     const size_t bytes = (size_t)(argc > 2 ? atoi(argv[2]) : 256) << 20;
-    int rounds = argc > 3 ? atoi(argv[3]) : 5;
-    if (rounds < 1 || rounds > MOST_ROUNDS || bytes == 0) return fprintf(stderr, "1 MB, 1 to 100 rounds\n"), 2;
+    int rounds = argc > 3 ? atoi(argv[3]) : 5, count = argc > 4 ? atoi(argv[4]) : 3;
+    if (rounds < 1 || rounds > MOST_ROUNDS || count < 1 || count > MOST_ARRAYS || bytes == 0)
+        return fprintf(stderr, "1 MB, 1 to 100 rounds, 1 to 10000 arrays\n"), 2;
     static spent all[MOST_ROUNDS * STAGES];
-    dt_outline outline = {.digested = ARRAYS, .count = ARRAYS, .shards = 1};
-    dt_item items[ARRAYS];
-    uint64_t hashes[ARRAYS], offsets[ARRAYS];
-    void *arrays[ARRAYS], *copy = dt_alloc(ARRAYS, bytes);
+    static dt_item items[MOST_ARRAYS];
+    static uint64_t hashes[MOST_ARRAYS], offsets[MOST_ARRAYS];
+    static void *arrays[MOST_ARRAYS];
+    dt_outline outline = {.digested = count, .count = count, .shards = 1};
+    void *copy = dt_alloc((size_t)count, bytes);
     outline.items = items;
     outline.hashes = hashes;
     outline.offsets = offsets;
     snprintf(outline.path, sizeof outline.path, "%s", argv[1]);
-    for (int i = 0; i < ARRAYS; i++) {
+    for (int i = 0; i < count; i++) {
         arrays[i] = dt_alloc(1, bytes);
         if (!arrays[i] || !copy) return fprintf(stderr, "no memory\n"), 1;
         for (size_t at = 0; at < bytes / 4; at++)
@@ -109,7 +111,7 @@ int main(int argc, char **argv) {
     dt_part part;
     must(dt_part_open(&part, &outline, 0, 1));
     for (int i = 0; i < rounds; i++) one_round(&outline, &part, arrays, copy, all + i * STAGES);
-    print(all, rounds, ARRAYS * (double)bytes / 1e9);
+    print(all, rounds, count * (double)bytes / 1e9);
     unlink(argv[1]);
     return 0;
 }

@@ -518,6 +518,32 @@ START_TEST(attributes_come_back_and_are_replaced) {
 }
 END_TEST
 
+/* Each of three arrays is held by turns, and all three are asked for: names find what they name, held or not. */
+START_TEST(what_is_held_is_what_its_name_says) {
+    static const char *const names[] = {"/a", "/b", "/deep/c"};
+    dt_h5 *file = h5_new();
+    for (int i = 0; i < COUNT(names); i++) {
+        assert_ok(dt_h5_create_dataset(file, names[i], DT_I32, &(dt_shape){1, {1}}, 0));
+        assert_ok(dt_h5_put_int(file, names[i], "number", i));
+    }
+    for (int held = 0; held < COUNT(names); held++) {
+        assert_ok(dt_h5_hold(file, names[held]));
+        for (int i = 0; i < COUNT(names); i++) {
+            int64_t number = -1;
+            int32_t value = 10 * i + held, found = -1;
+            assert_ok(dt_h5_get_int(file, names[i], "number", &number));
+            ck_assert_int_eq(number, i);
+            assert_ok(dt_h5_write_rows(file, names[i], DT_I32, 0, 1, &value));
+            assert_ok(dt_h5_read_rows(file, names[i], DT_I32, 0, 1, &found));
+            ck_assert_int_eq(found, value);
+        }
+    }
+    assert_fails(dt_h5_hold(file, "/none"), DT_ERR_INPUT, "file.h5", "there is no /none");
+    assert_ok(dt_h5_close(&file));
+    ck_assert_int_eq(H5Fget_obj_count((hid_t)H5F_OBJ_ALL, H5F_OBJ_ALL), 0);
+}
+END_TEST
+
 START_TEST(an_attribute_of_another_kind_is_refused) {
     dt_h5 *file = h5_new();
     char *text;
@@ -651,6 +677,7 @@ static TCase *h5_tests(void) {
     tcase_add_test(tests, what_is_no_hdf5_file_is_refused_by_name);
     tcase_add_test(tests, every_cut_of_a_file_is_noticed);
     tcase_add_test(tests, attributes_come_back_and_are_replaced);
+    tcase_add_test(tests, what_is_held_is_what_its_name_says);
     tcase_add_test(tests, an_attribute_of_another_kind_is_refused);
     tcase_add_test(tests, attributes_of_other_programs_are_read);
     tcase_add_test(tests, a_walk_goes_in_name_order_and_stops_when_told);
