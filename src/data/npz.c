@@ -11,6 +11,7 @@
 #include "base/append.h"
 #include "base/escape.h"
 #include "base/file.h"
+#include "base/headway.h"
 #include "base/memory.h"
 
 static const char *const types[DT_DTYPE_COUNT] = {
@@ -83,6 +84,25 @@ static dt_status fill(zip_t *archive, const char *path, member *members, const d
     return dt_ok();
 }
 
+/* libzip writes all of it when the archive is closed. */
+static void tell(zip_t *archive, double share, void *context) {
+    (void)archive;
+    dt_headway *headway = context;
+    dt_headway_at(headway, (int64_t)(share * (double)headway->total));
+}
+
+static bool put_all(zip_t *archive, const char *path, const dt_named_array *arrays, int64_t count) {
+    dt_headway headway;
+    int64_t all = 0;
+    for (int64_t i = 0; i < count; i++)
+        all += dt_shape_count(&arrays[i].shape) * (int64_t)dt_dtype_size(arrays[i].dtype);
+    dt_headway_begin(&headway, "bytes", all, "writing %s", path);
+    zip_register_progress_callback_with_state(archive, 0.01, tell, NULL, &headway);
+    bool written = zip_close(archive) == 0;
+    dt_headway_end(&headway);
+    return written;
+}
+
 dt_status dt_npz_write(const char *path, const dt_named_array *arrays, int64_t count, const dt_named_text *texts,
                        int64_t text_count) {
     size_t all = (size_t)(count + text_count);
@@ -92,7 +112,7 @@ dt_status dt_npz_write(const char *path, const dt_named_array *arrays, int64_t c
     zip_t *archive = zip_open(path, ZIP_CREATE | ZIP_TRUNCATE, &error);
     dt_status status = archive ? fill(archive, path, members, arrays, count, texts, text_count)
                                : dt_fail(DT_ERR_IO, "%s: cannot be made (libzip's error %d)", path, error);
-    if (archive && status.code == DT_OK && zip_close(archive) != 0) {
+    if (archive && status.code == DT_OK && !put_all(archive, path, arrays, count)) {
         status = dt_fail(DT_ERR_IO, "%s: cannot be written: %s", path, zip_strerror(archive));
         zip_discard(archive);
     } else if (archive && status.code != DT_OK) {

@@ -12,6 +12,9 @@
 #include <jansson.h>
 
 #include "base/file.h"
+#include "base/headway.h"
+
+#define PIECE_BYTES ((size_t)4 << 20) /* between two looks at how far it is */
 
 static const char *const names[DT_DTYPE_COUNT] = {
     [DT_U8] = "U8",   [DT_I8] = "I8",   [DT_U16] = "U16", [DT_I16] = "I16", [DT_U32] = "U32",
@@ -49,13 +52,33 @@ static char *header_of(const dt_named_array *arrays, int64_t count, const dt_nam
     return text;
 }
 
-static bool put_all(FILE *out, const char *header, const dt_named_array *arrays, int64_t count) {
+static bool put_header(FILE *out, const char *header) {
     size_t length = strlen(header), padded = (length + 7) / 8 * 8;
     uint64_t word = padded;
     bool written = fwrite(&word, sizeof word, 1, out) == 1 && fputs(header, out) >= 0;
     for (size_t i = length; i < padded && written; i++) written = fputc(' ', out) == ' ';
-    for (int64_t i = 0; i < count && written; i++)
-        written = fwrite(arrays[i].data, 1, bytes_of(&arrays[i]), out) == bytes_of(&arrays[i]);
+    return written;
+}
+
+static bool put_array(FILE *out, const dt_named_array *array, dt_headway *headway, int64_t *done) {
+    const char *data = array->data;
+    bool written = true;
+    for (size_t left = bytes_of(array), piece; left > 0 && written; left -= piece, data += piece) {
+        piece = left < PIECE_BYTES ? left : PIECE_BYTES;
+        written = fwrite(data, 1, piece, out) == piece;
+        dt_headway_at(headway, *done += (int64_t)piece);
+    }
+    return written;
+}
+
+static bool put_all(FILE *out, const char *path, const char *header, const dt_named_array *arrays, int64_t count) {
+    dt_headway headway;
+    int64_t all = 0, done = 0;
+    for (int64_t i = 0; i < count; i++) all += (int64_t)bytes_of(&arrays[i]);
+    bool written = put_header(out, header);
+    dt_headway_begin(&headway, "bytes", all, "writing %s", path);
+    for (int64_t i = 0; i < count && written; i++) written = put_array(out, &arrays[i], &headway, &done);
+    dt_headway_end(&headway);
     return written && fflush(out) == 0;
 }
 
@@ -67,7 +90,7 @@ dt_status dt_safetensors_write(const char *path, const dt_named_array *arrays, i
     dt_status status = dt_file_create(path, &fd);
     FILE *out = status.code == DT_OK ? fdopen(fd, "wb") : NULL;
     if (status.code == DT_OK && !out) close(fd);
-    bool written = out && put_all(out, header, arrays, count);
+    bool written = out && put_all(out, path, header, arrays, count);
     if (out && (fclose(out) != 0 || !written))
         status = dt_fail(DT_ERR_IO, "%s: cannot be written: %s", path, strerror(errno));
     free(header);

@@ -183,13 +183,6 @@ void dt_h5_take(dt_h5 *file, const char *dataset, hid_t id) {
         H5Dclose(id);
 }
 
-dt_status dt_h5_hold(dt_h5 *file, const char *dataset) {
-    hid_t id = H5I_INVALID_HID;
-    DT_TRY(dt_h5_open_dataset(file, dataset, &id));
-    dt_h5_take(file, dataset, id);
-    return dt_ok();
-}
-
 hid_t dt_h5_locate(const dt_h5 *file, const char **object) {
     if (file->held < 0 || strcmp(file->held_name, *object) != 0) return file->file;
     *object = ".";

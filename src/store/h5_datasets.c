@@ -28,6 +28,13 @@ dt_status dt_h5_open_dataset(dt_h5 *file, const char *dataset, hid_t *out) {
     return status;
 }
 
+dt_status dt_h5_hold(dt_h5 *file, const char *dataset) {
+    hid_t id = H5I_INVALID_HID;
+    DT_TRY(dt_h5_open_dataset(file, dataset, &id));
+    dt_h5_take(file, dataset, id);
+    return dt_ok();
+}
+
 static dt_status describe_type(dt_h5 *file, const char *dataset, hid_t id, dt_h5_info *info) {
     hid_t type = H5Dget_type(id);
     dt_status status = dt_ok();

@@ -167,37 +167,36 @@ static dt_status put_weight(dt_h5 *file, const char *group, const char *name, co
     return dt_h5_write_rows(file, dataset, DT_F32, 0, rows, weight->values);
 }
 
-static dt_status put_node(dt_h5 *file, const dt_keras_node *node) {
+/* The file, and the names that were put so far. */
+typedef struct weights_of {
+    dt_h5 *file;
+    const char **names;
+} weights_of;
+
+static dt_status put_node(void *context, const dt_keras *k, const int *order, int at) {
+    const weights_of *to = context;
+    const dt_keras_node *node = &k->nodes[order[at]];
     char group[128], names[DT_KERAS_WEIGHTS][2 * DT_KERAS_NAME];
     const char *pointers[DT_KERAS_WEIGHTS];
     snprintf(group, sizeof group, "/model_weights/%s", node->name);
-    DT_TRY(dt_h5_make_group(file, group));
+    DT_TRY(dt_h5_make_group(to->file, group));
     for (int i = 0; i < node->weight_count; i++) {
         snprintf(names[i], sizeof names[i], "%s/%s:0", node->name, node->weights[i].name);
         pointers[i] = names[i];
-        DT_TRY(put_weight(file, group, names[i], &node->weights[i]));
+        DT_TRY(put_weight(to->file, group, names[i], &node->weights[i]));
     }
-    return dt_h5_put_texts(file, group, "weight_names", pointers, node->weight_count);
+    to->names[at] = node->name;
+    return dt_h5_put_texts(to->file, group, "weight_names", pointers, node->weight_count);
 }
 
 /* Keras 3 takes weights by the order of layer_names (load_weights_from_hdf5_group), which is to be its own. */
-static dt_status put_in_order(const dt_keras *k, const int *order, const char **names, dt_h5 *file) {
-    DT_TRY(dt_h5_make_group(file, "/model_weights"));
-    for (int i = 0; i < k->count; i++) {
-        names[i] = k->nodes[order[i]].name;
-        DT_TRY(put_node(file, &k->nodes[order[i]]));
-    }
-    return dt_h5_put_texts(file, "/model_weights", "layer_names", names, k->count);
-}
-
 static dt_status put_weights(const dt_keras *k, dt_h5 *file) {
-    const char **names = dt_alloc((size_t)k->count, sizeof *names);
-    int *order = dt_alloc((size_t)k->count, sizeof *order);
-    dt_status status =
-        names && order ? dt_keras_order(k, order) : dt_fail_memory("names of layers", (size_t)k->count * sizeof *names);
-    if (status.code == DT_OK) status = put_in_order(k, order, names, file);
-    dt_free(names);
-    dt_free(order);
+    weights_of to = {file, dt_alloc((size_t)k->count, sizeof *to.names)};
+    if (!to.names) return dt_fail_memory("names of layers", (size_t)k->count * sizeof *to.names);
+    dt_status status = dt_h5_make_group(file, "/model_weights");
+    if (status.code == DT_OK) status = dt_keras_put_nodes(k, dt_h5_path(file), put_node, &to);
+    if (status.code == DT_OK) status = dt_h5_put_texts(file, "/model_weights", "layer_names", to.names, k->count);
+    dt_free(to.names);
     return status;
 }
 

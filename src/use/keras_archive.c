@@ -47,8 +47,11 @@ static void group_of(const dt_keras *k, const int *order, int at, char *out, siz
     snprintf(out, size, "/layers/%s%s%s/vars", snake, number, cell ? "/cell" : "");
 }
 
-static dt_status put_node(const dt_keras_node *node, const char *group, dt_h5 *file) {
-    char dataset[256];
+static dt_status put_node(void *context, const dt_keras *k, const int *order, int at) {
+    dt_h5 *file = context;
+    const dt_keras_node *node = &k->nodes[order[at]];
+    char group[200], dataset[256];
+    group_of(k, order, at, group, sizeof group);
     for (int i = 0; i < node->weight_count; i++) {
         const dt_keras_weight *weight = &node->weights[i];
         snprintf(dataset, sizeof dataset, "%s/%d", group, i);
@@ -58,23 +61,10 @@ static dt_status put_node(const dt_keras_node *node, const char *group, dt_h5 *f
     return node->weight_count > 0 ? dt_h5_put_text(file, group, "name", node->name) : dt_ok();
 }
 
-static dt_status put_weights(const dt_keras *k, dt_h5 *file) {
-    char group[200];
-    int *order = dt_alloc((size_t)k->count, sizeof *order);
-    if (!order) return dt_fail_memory("an order of layers", (size_t)k->count * sizeof *order);
-    dt_status status = dt_keras_order(k, order);
-    for (int i = 0; i < k->count && status.code == DT_OK; i++) {
-        group_of(k, order, i, group, sizeof group);
-        status = put_node(&k->nodes[order[i]], group, file);
-    }
-    dt_free(order);
-    return status;
-}
-
 static dt_status write_weights(const dt_keras *k, const char *path) {
     dt_h5 *file;
     DT_TRY(dt_h5_create(&file, path));
-    dt_status status = put_weights(k, file), closed = dt_h5_close(&file);
+    dt_status status = dt_keras_put_nodes(k, path, put_node, file), closed = dt_h5_close(&file);
     return status.code == DT_OK ? closed : status;
 }
 

@@ -59,8 +59,10 @@ dt_keras_layer dt_keras_recurrent;
 dt_keras_layer dt_keras_write_layer;
 /* A list of sizes, as JSON. */
 json_t *dt_keras_sizes(int count, const int64_t *sizes);
-/* Keras's order of the nodes, of which the last is the output: nodes[k->count] (keras_order.c). */
-dt_status dt_keras_order(const dt_keras *k, int *nodes);
+/* Puts all nodes into a file, in Keras's order (keras_order.c): order[i] is the number of the node to put, and of those
+ * put before. */
+typedef dt_status dt_keras_put(void *context, const dt_keras *k, const int *order, int i);
+dt_status dt_keras_put_nodes(const dt_keras *k, const char *path, dt_keras_put *put, void *context);
 void dt_keras_finish(dt_keras *k);
 
 /* keras_archive.c. A file of Keras 3 at `path`, of a graph as it is in the other file; it becomes Keras 3's. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/headway.h"
 #include "base/memory.h"
 #include "keras_layers.h"
 
@@ -45,7 +46,7 @@ static int by_depth(const void *a, const void *b) {
     return one->depth != two->depth ? (one->depth > two->depth ? -1 : 1) : one->visit - two->visit;
 }
 
-dt_status dt_keras_order(const dt_keras *k, int *nodes) {
+static dt_status find_order(const dt_keras *k, int *nodes) {
     int visits = 0;
     place *places = dt_alloc((size_t)k->count, sizeof *places);
     if (!places) return dt_fail_memory("an order of layers", (size_t)k->count * sizeof *places);
@@ -56,4 +57,25 @@ dt_status dt_keras_order(const dt_keras *k, int *nodes) {
     for (int i = 0; i < k->count; i++) nodes[i] = places[i].node;
     dt_free(places);
     return dt_ok();
+}
+
+static dt_status put_in_order(const dt_keras *k, const int *order, const char *path, dt_keras_put *put, void *context) {
+    dt_headway headway;
+    dt_status status = dt_ok();
+    dt_headway_begin(&headway, "layers", k->count, "writing %s", path);
+    for (int i = 0; i < k->count && status.code == DT_OK; i++) {
+        status = put(context, k, order, i);
+        dt_headway_at(&headway, i + 1);
+    }
+    dt_headway_end(&headway);
+    return status;
+}
+
+dt_status dt_keras_put_nodes(const dt_keras *k, const char *path, dt_keras_put *put, void *context) {
+    int *order = dt_alloc((size_t)k->count, sizeof *order);
+    if (!order) return dt_fail_memory("an order of layers", (size_t)k->count * sizeof *order);
+    dt_status status = find_order(k, order);
+    if (status.code == DT_OK) status = put_in_order(k, order, path, put, context);
+    dt_free(order);
+    return status;
 }

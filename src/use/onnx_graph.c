@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/headway.h"
 #include "base/memory.h"
 #include "onnx.pb-c.h"
 
@@ -31,6 +32,7 @@ struct dt_onnx {
 };
 
 #define PIECE ((size_t)1 << 16)
+#define LARGE_BYTES ((size_t)1 << 12)   /* what is written in one go that takes a time */
 #define MOST_BYTES ((size_t)2147483647) /* of a message of protobuf */
 
 void *dt_onnx_memory(dt_onnx *g, size_t bytes) {
@@ -271,14 +273,18 @@ typedef struct sink {
     ProtobufCBuffer base;
     FILE *out;
     bool failed;
+    dt_headway headway;
+    int64_t done;
 } sink;
 
 static void sink_append(ProtobufCBuffer *buffer, size_t length, const uint8_t *data) {
     sink *s = (sink *)buffer;
     if (fwrite(data, 1, length, s->out) != length) s->failed = true;
+    s->done += (int64_t)length;
+    if (length >= LARGE_BYTES) dt_headway_at(&s->headway, s->done);
 }
 
-static dt_status write_file(const Onnx__ModelProto *model, const char *path) {
+static dt_status write_file(const Onnx__ModelProto *model, size_t bytes, const char *path) {
     int fd;
     DT_TRY(dt_file_create(path, &fd));
     FILE *out = fdopen(fd, "wb");
@@ -287,7 +293,9 @@ static dt_status write_file(const Onnx__ModelProto *model, const char *path) {
         return dt_fail_memory("a file", BUFSIZ);
     }
     sink s = {.base = {.append = sink_append}, .out = out};
+    dt_headway_begin(&s.headway, "bytes", (int64_t)bytes, "writing %s", path);
     onnx__model_proto__pack_to_buffer(model, &s.base);
+    dt_headway_end(&s.headway);
     if (fclose(out) != 0 || s.failed) return dt_fail(DT_ERR_IO, "%s: cannot be written: %s", path, strerror(errno));
     return dt_ok();
 }
@@ -334,5 +342,5 @@ dt_status dt_onnx_write(dt_onnx *g, const char *path, const dt_named_text *texts
     size_t bytes = onnx__model_proto__get_packed_size(&model);
     if (bytes > MOST_BYTES)
         return dt_fail(DT_ERR_INPUT, "the model takes %zu MiB; a file of ONNX holds 2047 at most", bytes >> 20);
-    return write_file(&model, path);
+    return write_file(&model, bytes, path);
 }
