@@ -17,6 +17,7 @@
 #include "base/memory.h"
 #include "odds.h"
 #include "rerun.h"
+#include "rounds.h"
 #include "store/journal.h"
 
 typedef struct audit {
@@ -28,6 +29,7 @@ typedef struct audit {
     dt_rerun rerun;
     dt_headway headway;
     int64_t links, agree, steps; /* digests compared, those that agree, steps computed */
+    int64_t reached;             /* of the segment that is computed */
     int64_t from, to;            /* between which the first difference is; to -1: there is none */
     double seconds;
 } audit;
@@ -71,12 +73,21 @@ static void tell_odds(const audit *a) {
     if (used) dt_log_info("wrong steps at random places:%s", text);
 }
 
+/* Rank 0. Those of a site whose others are elsewhere that were computed again and agree; -1: all sites are in the run.
+ */
+static int64_t own_parts(const audit *a) {
+    const dt_replay *replay = a->rerun.run.rounds ? a->rerun.run.rounds->replay : NULL;
+    return replay ? dt_replay_said(replay)->compared : -1;
+}
+
 static void tell_last(const audit *a) {
     const dt_audit_plan *plan = &a->plan;
     double found = dt_odds_of_choice(plan->intervals, plan->drawn);
+    char parts[40] = "";
+    if (own_parts(a) >= 0) snprintf(parts, sizeof parts, " parts=%" PRId64, own_parts(a));
     dt_log_info("audit run=%s steps=%" PRId64 " links=%" PRId64 " agree=%" PRId64
-                " seconds=%.2f found_probability=%.6g",
-                a->options->run, a->steps, a->links, a->agree, a->seconds, found);
+                "%s seconds=%.2f found_probability=%.6g",
+                a->options->run, a->steps, a->links, a->agree, parts, a->seconds, found);
 }
 
 /* ---- what is compared ---- */
@@ -121,14 +132,36 @@ static dt_status check_beginning(audit *a, bool *agrees) {
     return share_answer(a, agrees);
 }
 
+/* Collective. The steps to a claim were not made whole: of a site whose others are elsewhere its own part may differ,
+ * or agree, and the sum of all is not to be had, as the plan knew. */
+static dt_status end_early(audit *a, const dt_status *status, int64_t claim, int64_t before, bool *agrees) {
+    dt_rerun_end end;
+    DT_TRY(dt_rerun_why(&a->rerun, &end));
+    bool known = end == DT_RERUN_DIFFERS || (end == DT_RERUN_LOST && a->first && a->claims.all[claim].lost);
+    DT_TRY(share_answer(a, &known));
+    if (!known && end == DT_RERUN_LOST) return dt_fail(DT_ERR_CORRUPT, "%s", status->message);
+    if (!known) return *status;
+    *agrees = end == DT_RERUN_LOST;
+    if (*agrees || !a->first) return dt_ok();
+    a->links++;
+    differs(a, before, a->rerun.run.ledger.position.step + 1);
+    dt_log_error("%s: %s", a->claims.run, status->message);
+    return dt_ok();
+}
+
 static dt_status walk(audit *a, const dt_segment *segment, bool *agrees) {
     int64_t before = segment->begin;
     for (int64_t i = segment->claim; i <= segment->last && *agrees; i++) {
         dt_again_digests found;
         const int64_t step = a->rerun.steps[i];
-        DT_TRY(dt_rerun_to(&a->rerun, step, &found));
+        dt_status status = dt_rerun_to(&a->rerun, step, &found);
         a->steps += step - before;
+        a->reached = step;
         dt_headway_at(&a->headway, a->steps);
+        if (status.code != DT_OK) {
+            DT_TRY(end_early(a, &status, i, before, agrees));
+            return share_answer(a, agrees);
+        }
         if (a->first) *agrees = compare(a, &a->claims.all[i], &found, before);
         DT_TRY(share_answer(a, agrees));
         before = step;
@@ -136,18 +169,26 @@ static dt_status walk(audit *a, const dt_segment *segment, bool *agrees) {
     return dt_ok();
 }
 
+/* Rank 0. What came of it, beside what there was before. */
+static void tell_segment(const audit *a, const dt_segment *segment, int64_t links, int64_t agree, int64_t parts) {
+    char own[120] = "";
+    if (parts >= 0)
+        snprintf(own, sizeof own, "; %" PRId64 " parts of site %s are what it signed", own_parts(a) - parts,
+                 a->rerun.site);
+    dt_log_info("steps %" PRId64 " to %" PRId64 ", from %s: %" PRId64 " of %" PRId64 " digests agree%s", segment->begin,
+                a->reached, segment->path[0] ? segment->path : "the recipe's beginning", a->agree - agree,
+                a->links - links, own);
+}
+
 static dt_status audit_segment(audit *a, const dt_segment *segment) {
     bool agrees = true;
-    const int64_t links = a->links, agree = a->agree;
+    const int64_t links = a->links, agree = a->agree, parts = a->first ? own_parts(a) : -1;
     if (segment->path[0])
         DT_TRY(dt_again_begin(&a->rerun.run, segment->path));
     else
         DT_TRY(check_beginning(a, &agrees));
     DT_TRY(walk(a, segment, &agrees));
-    if (a->first)
-        dt_log_info("steps %" PRId64 " to %" PRId64 ", from %s: %" PRId64 " of %" PRId64 " digests agree",
-                    segment->begin, a->rerun.run.ledger.position.step,
-                    segment->path[0] ? segment->path : "the recipe's beginning", a->agree - agree, a->links - links);
+    if (a->first) tell_segment(a, segment, links, agree, parts);
     return dt_ok();
 }
 
@@ -158,6 +199,7 @@ static dt_status prepare(audit *a) {
     const dt_audit_options *options = a->options;
     DT_TRY(dt_claims_open(&a->claims, options->run,
                           options->checkpoints ? DT_CLAIMED_BY_CHECKPOINTS : DT_CLAIMED_BY_CHAIN));
+    DT_TRY(dt_rerun_mark_rounds(&a->claims));
     if (a->claims.contradictions > 0) differs(a, a->claims.first_contradiction, a->claims.first_contradiction);
     return dt_audit_plan_make(&a->plan, &a->claims, options);
 }

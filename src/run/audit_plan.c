@@ -55,6 +55,7 @@ static bool is_beginning(const dt_claims *claims, int64_t claim, bool given) {
 static int64_t *find_beginnings(const dt_claims *claims, bool given) {
     int64_t *nearest = dt_alloc((size_t)claims->count, sizeof *nearest);
     for (int64_t i = 0, last = -1; nearest && i < claims->count; i++) {
+        if (claims->all[i].lost) last = -1;
         if (is_beginning(claims, i, given)) last = i;
         nearest[i] = last;
     }
@@ -81,7 +82,8 @@ static void find_intervals(const planning *p, dt_audit_plan *plan) {
     const dt_claim *all = p->claims->all;
     const int64_t to = p->options->to < 0 ? INT64_MAX : p->options->to;
     for (int64_t i = 1; i < p->claims->count; i++) {
-        bool within = all[i - 1].step >= p->options->from && all[i].step <= to && p->nearest[i - 1] >= 0;
+        bool within =
+            all[i - 1].step >= p->options->from && all[i].step <= to && p->nearest[i - 1] >= 0 && !all[i].unseen;
         if (within) p->interval[plan->intervals++] = i;
         if (within) plan->steps += all[i].step - all[i - 1].step;
     }
@@ -110,6 +112,11 @@ static void lay_segments(const planning *p, dt_audit_plan *plan) {
 static dt_status nothing_to_draw(const planning *p) {
     const dt_claims *c = p->claims;
     const dt_claim *last = &c->all[c->count - 1];
+    if (last->lost)
+        return dt_fail(DT_ERR_USAGE,
+                       "%s: nothing is left to compare its rounds with: what its site signed is no longer recorded "
+                       "(sites.keep), or there is no checkpoint from which a round could be computed (checkpoint.keep)",
+                       c->run);
     if (p->options->given && c->all[0].kept < 0)
         return dt_fail(DT_ERR_USAGE, "%s: --given takes the checkpoint of step 0, which is not there (checkpoint.keep)",
                        c->run);

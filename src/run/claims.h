@@ -20,7 +20,9 @@ typedef struct dt_claim {
     int64_t step;
     bool linked;
     dt_link_row link;
-    int kept; /* the checkpoint; -1: there is none */
+    int kept;    /* the checkpoint; -1: there is none */
+    bool lost;   /* it cannot be computed from the one before: sums of sites elsewhere are not to be had, */
+    bool unseen; /* nor is there anything to compare with (rerun_site.c) */
 } dt_claim;
 
 typedef struct dt_claims {

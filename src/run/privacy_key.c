@@ -42,7 +42,7 @@ dt_status dt_privacy_key(dt_noise *noise, const dt_session *session, bool goes_o
         dt_noise_take_seed(noise, seed);
         return dt_ok();
     }
-    if (elsewhere && !session->options->site)
+    if (elsewhere && session->options->again)
         return dt_fail(DT_ERR_USAGE,
                        "its noise is a secret of the site's (sites.members): only there it can be computed");
     if (elsewhere) {

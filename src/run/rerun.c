@@ -26,12 +26,6 @@ static dt_status fit_recipe(dt_recipe *recipe, const char *data) {
             DT_ERR_USAGE,
             "its reduce.wire is f32, whose sums are of another order on each number of ranks: nobody can compute "
             "them again; runs on i32 or i64 can be audited");
-    if (dt_recipe_has_mailbox(recipe))
-        return dt_fail(
-            DT_ERR_USAGE,
-            "its rounds have changes of sites that are elsewhere (sites.mailbox), which only who has their data "
-            "can compute; a run of the same sites inside one job can be audited, and compared with this one "
-            "(dtrain dispute)");
     if (data && (size_t)snprintf(recipe->data.file, sizeof recipe->data.file, "%s", data) >= sizeof recipe->data.file)
         return dt_fail(DT_ERR_USAGE, "--data is longer than %zu bytes", sizeof recipe->data.file - 1);
     return dt_ok();
@@ -95,6 +89,14 @@ static dt_status check_data(const dt_rerun *r, const dt_claims *claims) {
                    claims->run, status.message);
 }
 
+/* Collective. */
+static dt_status take_site(dt_rerun *r, dt_comm *comm, const dt_claims *claims) {
+    DT_TRY(dt_comm_agree(comm, claims ? dt_rerun_find_site(r, claims) : dt_ok()));
+    DT_TRY(dt_comm_broadcast(comm, r->site, sizeof r->site, 0));
+    r->options.site = r->site;
+    return dt_ok();
+}
+
 dt_status dt_rerun_open(dt_rerun *r, dt_comm *comm, const dt_claims *claims, const char *data) {
     static const char *const none[] = {NULL};
     memset(r, 0, sizeof *r);
@@ -102,6 +104,8 @@ dt_status dt_rerun_open(dt_rerun *r, dt_comm *comm, const dt_claims *claims, con
     DT_TRY(take_recipe(r, comm, claims, data));
     DT_TRY(take_steps(r, comm, claims));
     r->options = (dt_train_options){.resume = "never", .allowed = none};
+    r->options.again = claims ? claims->run : ""; /* rank 0 alone reads it */
+    if (dt_recipe_has_mailbox(&r->recipe)) DT_TRY(take_site(r, comm, claims));
     r->opened = true;
     dt_status status = dt_run_open_again(&r->run, comm, &r->recipe, &r->options);
     if (status.code == DT_ERR_INPUT || status.code == DT_ERR_IO) status.code = DT_ERR_USAGE;

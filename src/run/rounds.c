@@ -111,7 +111,7 @@ static dt_status plan_rounds(dt_run *run) {
     r->sites = (int)dt_recipe_sites_of(recipe);
     r->chosen = recipe->sites.per_round > 0 ? (int)recipe->sites.per_round : r->sites;
     DT_TRY(dt_rounds_find_mine(r, &run->session));
-    r->alone = r->mine >= 0 || r->chosen == 1;
+    r->alone = (r->mine >= 0 || r->chosen == 1) && !run->session.options->again;
     r->middle.round = -1;
     r->figures = (dt_round_figures){.rounds = recipe->sites.rounds, .sites = r->sites};
     dt_outer_plan(&r->outer, &recipe->sites.outer);
@@ -320,10 +320,11 @@ dt_status dt_round_take(dt_run *run, bool *left) {
     DT_TRY(meet(run, train_sites(run)));
     *left = r->now.left;
     if (*left) return dt_ok();
-    if (r->mine >= 0) DT_TRY(dt_run_publish(run)); /* who is killed while others are missing trains nothing again */
+    if (r->mine >= 0 && r->alone)
+        DT_TRY(dt_run_publish(run)); /* who is killed while others are missing trains nothing again */
     dt_exchanged sum;
     dt_status status = r->exchange.finish(r->exchange.own, &sum);
-    if (status.code == DT_ERR_STOPPED) return wait_for_others(run, &status, left);
+    if (status.code == DT_ERR_STOPPED && !run->session.options->again) return wait_for_others(run, &status, left);
     DT_TRY(status);
     memcpy(r->now.in_sum, sum.took_part, (size_t)r->sites * sizeof *r->now.in_sum);
     if (r->robust.kind != DT_ROBUST_NONE)

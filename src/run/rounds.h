@@ -17,6 +17,7 @@
 #include "site/members.h"
 #include "site/outer.h"
 #include "site/pull.h"
+#include "site/replay.h"
 #include "site/robust.h"
 
 /* What a site keeps from one of its rounds to the next, in memory that the ranks of a machine share. A round is begun
@@ -100,6 +101,7 @@ struct dt_rounds {
     uint32_t *noisy;        /* [plan.count] a sum with noise, where rounds hide sites */
 
     dt_exchange exchange;
+    dt_replay *replay;  /* of rank 0 where rounds of a mailbox are computed again; the exchange's */
     dt_members members; /* where the others are elsewhere */
     dt_site_key *key;   /* and of rank 0 this one's secret */
     dt_round_now now;
@@ -200,6 +202,8 @@ static inline bool dt_rounds_has(const dt_rounds *rounds, int site) {
 dt_status dt_rounds_find_mine(dt_rounds *rounds, const dt_session *session);
 /* Collective. The way of changes through a mailbox, and the hash of what recipes have alike. */
 dt_status dt_rounds_open_mailbox(dt_run *run);
+/* Of what all sites' recipes have alike, in a resolved recipe. */
+dt_status dt_rounds_hash_recipe(const char *resolved, uint64_t *hash);
 void dt_rounds_close_mailbox(dt_rounds *rounds);
 /* ---- rounds_middle.c; where rounds->alone ---- */
 /* Rows of a checkpoint. */

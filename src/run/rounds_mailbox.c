@@ -57,7 +57,7 @@ static void add_text(XXH3_state_t *state, const char *text) {
 }
 
 /* Over the resolved recipe, so that what one says and another leaves to the default is alike. */
-static dt_status hash_recipe(const char *resolved, uint64_t *hash) {
+dt_status dt_rounds_hash_recipe(const char *resolved, uint64_t *hash) {
     dt_recipe *recipe = dt_alloc(1, sizeof *recipe);
     XXH3_state_t *state = XXH3_createState();
     dt_status status = recipe && state ? dt_recipe_read_resolved(recipe, "the recipe", resolved)
@@ -120,6 +120,16 @@ static dt_status open_box(dt_run *run, dt_mailbox **out) {
     return status;
 }
 
+/* Rank 0. */
+static dt_status open_replay(dt_run *run) {
+    dt_rounds *r = run->rounds;
+    const dt_recipe_sites *sites = &run->session.recipe->sites;
+    char records[4096];
+    DT_TRY(dt_path_join(records, run->session.options->again, "site"));
+    return dt_replay_open(&r->replay,
+                          &(dt_replay_options){sites->mailbox, records, &r->members, r->mine, sites->masks});
+}
+
 dt_status dt_rounds_find_mine(dt_rounds *r, const dt_session *session) {
     const dt_recipe *recipe = session->recipe;
     r->mine = -1;
@@ -137,7 +147,11 @@ dt_status dt_rounds_open_mailbox(dt_run *run) {
     dt_rounds *r = run->rounds;
     dt_mailbox *box = NULL;
     const dt_session *session = &run->session;
-    DT_TRY(dt_session_agree(session, hash_recipe(run->snapshot.recipe, &r->recipe_hash)));
+    DT_TRY(dt_session_agree(session, dt_rounds_hash_recipe(run->snapshot.recipe, &r->recipe_hash)));
+    if (session->options->again) {
+        DT_TRY(dt_session_agree(session, session->first ? open_replay(run) : dt_ok()));
+        return dt_exchange_again(&r->exchange, &r->session.ranks, r->replay);
+    }
     DT_TRY(dt_session_agree(session, session->first ? open_box(run, &box) : dt_ok()));
     const dt_recipe_sites *sites = &session->recipe->sites;
     const dt_masked_sites masked = {box, &r->members, r->key, (int)sites->threshold};

@@ -18,10 +18,11 @@ typedef struct dt_train_options {
      * does. */
     dt_status (*show)(void *context, const char *directory, bool ended);
     void *show_context;
-    const char *site; /* of sites.members this one; NULL: the run has all its sites, or none */
-    const char *key;  /* file of its secret; NULL: where such files are (site/key.h) */
-    bool profile;     /* print a table of where the time went */
-    bool live;        /* standard output is a terminal: one live line */
+    const char *site;  /* of sites.members this one; NULL: the run has all its sites, or none */
+    const char *key;   /* file of its secret; NULL: where such files are (site/key.h) */
+    const char *again; /* directory of the run whose steps are computed again (rank 0); NULL: they are made */
+    bool profile;      /* print a table of where the time went */
+    bool live;         /* standard output is a terminal: one live line */
 } dt_train_options;
 
 typedef enum dt_outcome { DT_OUTCOME_DONE, DT_OUTCOME_STOPPED } dt_outcome;

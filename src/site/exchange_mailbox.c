@@ -15,7 +15,8 @@ typedef struct learned {
 
 typedef struct through_mailbox {
     dt_ranks ranks;
-    dt_mailbox *box; /* of the first rank */
+    dt_mailbox *box;   /* of the first rank; or, of rounds that are computed again, */
+    dt_replay *replay; /* what it kept of them */
     dt_round round;
     bool wants_each;
     uint32_t *words; /* [room] the sum, or the changes that are in one after the other */
@@ -48,7 +49,7 @@ static dt_status pack(through_mailbox *t, const dt_change *change) {
 
 static dt_status add(void *own, const dt_change *change) {
     through_mailbox *t = own;
-    return dt_ranks_agree(&t->ranks, t->box ? pack(t, change) : dt_ok());
+    return dt_ranks_agree(&t->ranks, t->ranks.rank == 0 ? pack(t, change) : dt_ok());
 }
 
 /* Parts into words, in the order of the members: of the first rank, or the whole room of the others. */
@@ -57,7 +58,8 @@ static dt_status read_parts(through_mailbox *t, const dt_gather *gather, const d
     for (int i = 0; i < t->round.sites; i++) {
         void *part;
         if (!gathered->in[i]) continue;
-        DT_TRY(dt_mailbox_fetch(t->box, gather, gathered, i, &part));
+        DT_TRY(t->box ? dt_mailbox_fetch(t->box, gather, gathered, i, &part)
+                      : dt_replay_fetch(t->replay, gather, gathered, i, &part));
         dt_words_add(to, part, t->round.count, t->round.bits);
         dt_free(part);
         if (t->wants_each) to += t->round.count;
@@ -80,7 +82,7 @@ static dt_gather what_is_wanted(const through_mailbox *t) {
 }
 
 static dt_status gather_all(through_mailbox *t, const dt_gather *gather, dt_gathered *out) {
-    DT_TRY(dt_mailbox_gather(t->box, gather, out));
+    DT_TRY(t->box ? dt_mailbox_gather(t->box, gather, out) : dt_replay_gather(t->replay, gather, out));
     memcpy(t->learned.in, out->in, sizeof out->in);
     memcpy(t->learned.weight, out->weight, sizeof out->weight);
     t->learned.bytes = out->bytes;
@@ -128,10 +130,10 @@ static dt_status finish(void *own, dt_exchanged *out) {
     dt_gather gather = what_is_wanted(t);
     dt_gathered gathered;
     memset(&gathered, 0, sizeof gathered);
-    DT_TRY(dt_ranks_agree(ranks, t->box ? gather_all(t, &gather, &gathered) : dt_ok()));
+    DT_TRY(dt_ranks_agree(ranks, t->ranks.rank == 0 ? gather_all(t, &gather, &gathered) : dt_ok()));
     DT_TRY(dt_ranks_broadcast(ranks, &t->learned, sizeof t->learned, 0));
     DT_TRY(dt_ranks_agree(ranks, take_room(t)));
-    DT_TRY(dt_ranks_agree(ranks, t->box ? read_parts(t, &gather, &gathered) : dt_ok()));
+    DT_TRY(dt_ranks_agree(ranks, t->ranks.rank == 0 ? read_parts(t, &gather, &gathered) : dt_ok()));
     DT_TRY(dt_ranks_agree(ranks, t->box ? dt_mailbox_tidy(t->box) : dt_ok()));
     size_t words = (t->wants_each ? (size_t)count_in(t) : 1) * t->round.count;
     DT_TRY(dt_ranks_broadcast(ranks, t->words, words * sizeof *t->words, 0));
@@ -142,21 +144,32 @@ static dt_status finish(void *own, dt_exchanged *out) {
 static void close_it(void *own) {
     through_mailbox *t = own;
     dt_mailbox_close(t->box);
+    dt_replay_close(t->replay);
     dt_free(t->own);
     dt_free(t->words);
     dt_free(t);
 }
 
-dt_status dt_exchange_mailbox(dt_exchange *out, const dt_ranks *ranks, dt_mailbox *box) {
+static dt_status open_it(dt_exchange *out, const dt_ranks *ranks, dt_mailbox *box, dt_replay *replay) {
     through_mailbox *t = dt_alloc(1, sizeof *t);
     dt_status status = dt_ranks_agree(ranks, t ? dt_ok() : dt_fail_memory("the exchange of changes", sizeof *t));
     if (status.code != DT_OK) {
         dt_free(t);
         dt_mailbox_close(box);
+        dt_replay_close(replay);
         return status;
     }
     t->ranks = *ranks;
     t->box = box;
+    t->replay = replay;
     *out = (dt_exchange){.own = t, .begin = begin, .add = add, .finish = finish, .close = close_it};
     return dt_ok();
+}
+
+dt_status dt_exchange_mailbox(dt_exchange *out, const dt_ranks *ranks, dt_mailbox *box) {
+    return open_it(out, ranks, box, NULL);
+}
+
+dt_status dt_exchange_again(dt_exchange *out, const dt_ranks *ranks, dt_replay *replay) {
+    return open_it(out, ranks, NULL, replay);
 }

@@ -4,10 +4,12 @@
 
 #include "base/ranks.h"
 #include "exchange.h"
-#include "mailbox.h"
+#include "replay.h"
 
 /* `ranks` are those of the site, and kept. The first of them has the mailbox, which is closed with the exchange; the
  * others give NULL. Collective. */
 dt_status dt_exchange_mailbox(dt_exchange *out, const dt_ranks *ranks, dt_mailbox *box);
+/* Of rounds that are computed again: what was sent is compared and read, and nothing is sent. Likewise. */
+dt_status dt_exchange_again(dt_exchange *out, const dt_ranks *ranks, dt_replay *replay);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "replay.h"
 
 /* What the first rank learned, for the others. */
 typedef struct learned {
@@ -46,6 +47,8 @@ static dt_status add(void *own, const dt_change *change) {
 static dt_status sum_up(under_masks *u) {
     dt_masked sum;
     dt_change change = {.words = u->own, .weight = u->weight};
+    const dt_replay_change note = {u->round.number, u->own, u->round.count, u->round.bits, u->weight};
+    if (u->own) DT_TRY(dt_replay_note(u->sites.box, &note));
     DT_TRY(dt_masked_sum(&u->sites, &u->round, u->own ? &change : NULL, &sum));
     dt_free(u->words);
     u->words = sum.words;

@@ -49,13 +49,10 @@ static uint64_t get(const uint8_t *from, int bytes) {
 
 /* ---- making ---- */
 
-dt_status dt_message_seal(const dt_message_wanted *wanted, int member, const dt_site_key *key, uint64_t weight,
-                          const void *payload, size_t length, uint8_t header[DT_MESSAGE_HEADER], dt_message *out) {
+/* What is signed. */
+static void compose(const dt_message_wanted *wanted, int member, uint64_t weight, const void *payload, size_t length,
+                    uint8_t header[DT_MESSAGE_HEADER]) {
     const dt_member *who = &wanted->members->list[member];
-    if (memcmp(&who->key, dt_site_key_public(key), sizeof who->key) != 0)
-        return dt_fail(DT_ERR_INPUT,
-                       "the key is not the one that sites.members has for %s; dtrain keys show prints its line",
-                       who->name);
     memset(header, 0, DT_MESSAGE_HEADER);
     memcpy(header, magic, sizeof magic);
     put(header + AT_VERSION, VERSION, 4);
@@ -71,6 +68,23 @@ dt_status dt_message_seal(const dt_message_wanted *wanted, int member, const dt_
     put(header + AT_COUNT, wanted->count, 8);
     put(header + AT_LENGTH, length, 8);
     crypto_generichash(header + AT_HASH, 32, payload, length, NULL, 0);
+}
+
+void dt_message_identify(const dt_message_wanted *wanted, int member, uint64_t weight, const void *payload,
+                         size_t length, uint8_t id[DT_MESSAGE_ID]) {
+    uint8_t header[DT_MESSAGE_HEADER];
+    compose(wanted, member, weight, payload, length, header);
+    crypto_generichash(id, DT_MESSAGE_ID, header, SIGNED, NULL, 0);
+}
+
+dt_status dt_message_seal(const dt_message_wanted *wanted, int member, const dt_site_key *key, uint64_t weight,
+                          const void *payload, size_t length, uint8_t header[DT_MESSAGE_HEADER], dt_message *out) {
+    const dt_member *who = &wanted->members->list[member];
+    if (memcmp(&who->key, dt_site_key_public(key), sizeof who->key) != 0)
+        return dt_fail(DT_ERR_INPUT,
+                       "the key is not the one that sites.members has for %s; dtrain keys show prints its line",
+                       who->name);
+    compose(wanted, member, weight, payload, length, header);
     dt_site_sign(key, header, SIGNED, header + SIGNED);
     *out = (dt_message){.kind = wanted->kind,
                         .stage = wanted->stage,

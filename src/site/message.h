@@ -71,6 +71,10 @@ typedef enum dt_message_fault {
 dt_status dt_message_seal(const dt_message_wanted *wanted, int member, const dt_site_key *key, uint64_t weight,
                           const void *payload, size_t length, uint8_t header[DT_MESSAGE_HEADER], dt_message *out);
 
+/* The id that such a message has. */
+void dt_message_identify(const dt_message_wanted *wanted, int member, uint64_t weight, const void *payload,
+                         size_t length, uint8_t id[DT_MESSAGE_ID]);
+
 /* Puts it at `path`, whole or not at all, and on the disk. */
 dt_status dt_message_write(const char *path, const uint8_t header[DT_MESSAGE_HEADER], const void *payload,
                            size_t length);

@@ -168,6 +168,8 @@ mailbox() { # mailbox NAME ARGUMENT…: all three, into NAME-north and so on; wi
 }
 widely=1
 mailbox masked >masked.said
+run 2 audit masked-north
+expect_bad 2 "its noise is a secret of the site.s" "an audit of a private part"
 widely=0
 if [[ $(grep -c '^ *3 ' masked.said) == 2 ]] && grep -q 'epsilon=' masked.said; then pass "three sites, one digest, one epsilon"; else fail "$(cat masked.said masked-*.out)"; fi
 mailbox secret --set privacy.reproducible_noise=-1 --set sites.rounds=1 >secret.said

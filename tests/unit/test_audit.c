@@ -108,6 +108,31 @@ START_TEST(segments_begin_at_the_nearest_checkpoint) {
 }
 END_TEST
 
+/* Of a site whose others are elsewhere: from a claim that is lost nothing goes on, but the interval before it can be
+ * drawn, unless there is nothing to compare with. */
+START_TEST(behind_a_sum_that_is_lost_segments_begin_at_a_checkpoint) {
+    enum { COUNT = 8 };
+    dt_claim all[COUNT];
+    dt_kept_checkpoint kept[1];
+    const int64_t at[] = {50};
+    dt_claims claims = claims_of(all, COUNT, kept, at, 1);
+    const dt_audit_options options = {.share = 1, .to = -1, .most = 1};
+    dt_audit_plan plan;
+    for (int i = 3; i <= 6; i++) all[i].lost = true;
+    all[6].unseen = true;
+    ck_assert_int_eq(dt_audit_plan_make(&plan, &claims, &options).code, DT_OK);
+    ck_assert_int_eq(plan.intervals, 3); /* 0 to 10, to 20, to 30; nothing leads to 40, and 60 shows nothing */
+    ck_assert_int_eq(plan.count, 1);
+    ck_assert(plan.segments[0].begin == 0 && plan.segments[0].end == 30);
+    dt_audit_plan_close(&plan);
+    all[6].unseen = false;
+    ck_assert_int_eq(dt_audit_plan_make(&plan, &claims, &options).code, DT_OK);
+    ck_assert_int_eq(plan.count, 2);
+    ck_assert(plan.segments[1].begin == 50 && plan.segments[1].end == 60 && plan.intervals == 4);
+    dt_audit_plan_close(&plan);
+}
+END_TEST
+
 START_TEST(what_costs_more_than_allowed_is_refused_with_what_is_cheaper) {
     enum { COUNT = 1001 };
     dt_claim *all = calloc(COUNT, sizeof *all);
@@ -139,6 +164,7 @@ int main(void) {
     tcase_add_test(tests, every_interval_is_drawn_as_often);
     tcase_add_test(tests, a_draw_follows_from_its_seed);
     tcase_add_test(tests, segments_begin_at_the_nearest_checkpoint);
+    tcase_add_test(tests, behind_a_sum_that_is_lost_segments_begin_at_a_checkpoint);
     tcase_add_test(tests, what_costs_more_than_allowed_is_refused_with_what_is_cheaper);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
