@@ -14,8 +14,7 @@
 enum {
     TILE = VECTOR_BYTES == 64 ? 8 : 4, /* rows of a tile of sums, which is two vectors wide */
     GRAIN = 8,                         /* what a causal mask spares, it spares by so many at once, on every machine */
-    BLOCK = DT_ATTENTION_BLOCK,
-    AHEAD = 8 /* rows of a head lie apart: the processor does not see the next coming */
+    BLOCK = DT_ATTENTION_BLOCK
 };
 
 #define LOWEST LITERAL(-1e30) /* below all scores, and still a number when another is subtracted */
@@ -69,7 +68,32 @@ INLINE void strip(dt_real *c, int64_t ldc, scalars a, const dt_real *b, int64_t 
 
 /* ---- where things are ---- */
 
-/* A head filled up to whole vectors, and what is known of where a block of scores lies. */
+/* What the next head will be copied from and to: its rows lie apart, so the processor does not see them coming. They
+ * are asked for bit by bit while scores of this head are computed, and are in the second cache when they are wanted. */
+typedef struct strand {
+    const dt_real *at;
+    int64_t count, stride; /* numbers in a row, and from row to row */
+    bool written;
+} strand;
+
+typedef struct coming {
+    strand strands[5];
+    int count;
+    int64_t rows;
+} coming;
+
+static void ask_for(const coming *next, int64_t from, int64_t to) {
+    enum { LINE = 64 / (int)sizeof(dt_real) };
+    for (const strand *s = next->strands; s < next->strands + next->count; s++)
+        for (int64_t i = from; i < smaller(to, next->rows); i++)
+            for (const dt_real *at = s->at + i * s->stride, *end = at + s->count; at < end; at += LINE)
+                if (s->written)
+                    __builtin_prefetch(at, 1, 2);
+                else
+                    __builtin_prefetch(at, 0, 2);
+}
+
+/* What is known of where a block of scores lies. */
 typedef struct block {
     int64_t keys, queries; /* that exist */
     bool diagonal;         /* queries see keys up to their own number only */
@@ -82,12 +106,16 @@ INLINE int64_t first_query(const block *b, int64_t key) {
     return b->diagonal ? key / UNIT * UNIT : 0;
 }
 
-/* s[keys, queries] = rows of one side [keys, width] times columns of the other, [width, BLOCK]. */
-INLINE void scores(dt_real *s, const block *b, const dt_real *keys, const dt_real *queries, const int64_t width) {
+/* s[keys, queries] = rows of one side [keys, width] times columns of the other, [width, BLOCK]. Asks for the rows of
+ * `next` from `from` on, if it is not NULL. */
+INLINE void scores(dt_real *s, const block *b, const dt_real *keys, const dt_real *queries, const int64_t width,
+                   const coming *next, int64_t from) {
     int64_t to = round_up(b->queries, PER_VECTOR);
-    for (int64_t k = 0; k < b->keys; k += TILE)
+    for (int64_t k = 0; k < b->keys; k += TILE) {
+        if (next) ask_for(next, from + k, from + k + TILE);
         strip(s + k * BLOCK, BLOCK, (scalars){keys + k * width, width, 1}, queries, BLOCK, width, false,
               first_query(b, k), to);
+    }
 }
 
 /* Scores of keys that a query does not see become -infinity. */
@@ -128,8 +156,6 @@ INLINE void gather_queries(dt_real *sums, const block *b, const dt_real *weights
 static void pack(dt_real *restrict to, const dt_real *restrict from, int64_t n, int64_t size, int64_t stride,
                  int64_t width, dt_real scale) {
     for (int64_t i = 0; i < n; i++) {
-        for (int64_t j = 0; j < size; j += 64 / (int64_t)sizeof *from)
-            __builtin_prefetch(from + smaller(i + AHEAD, n - 1) * stride + j);
         SIMD for (int64_t j = 0; j < size; j++) to[i * width + j] = from[i * stride + j] * scale;
         for (int64_t j = size; j < width; j++) to[i * width + j] = 0;
     }
@@ -173,11 +199,42 @@ static inline dt_real scale_of(const dt_attention *shape) {
     return 1 / sqrt_real((dt_real)shape->size);
 }
 
+static inline int64_t end_of(const dt_attention *shape) {
+    return shape->end > 0 ? shape->end : shape->rows * shape->kv_heads;
+}
+
+static inline int64_t qkv_stride(const dt_attention *shape) {
+    return (shape->heads + 2 * shape->kv_heads) * shape->size;
+}
+
+/* The strands in qkv, or its gradient, of the head of queries after head h of row r: they are there if it is worked on
+ * at all, and those of keys and values where it is the first that meets them. */
+static void expect(coming *next, const dt_real *qkv, const dt_attention *shape, int64_t r, int64_t h, bool written) {
+    const int64_t group = shape->heads / shape->kv_heads, all = r * shape->heads + h + 1, stride = qkv_stride(shape);
+    if (all / group >= end_of(shape)) return;
+    const dt_real *row = qkv + all / shape->heads * shape->positions * stride;
+    const int64_t head = all % shape->heads, size = shape->size;
+    next->rows = shape->positions;
+    next->strands[next->count++] = (strand){row + head * size, size, stride, written};
+    for (int i = 0; i < 2 && head % group == 0; i++)
+        next->strands[next->count++] =
+            (strand){row + (shape->heads + i * shape->kv_heads + head / group) * size, size, stride, written};
+}
+
+/* The strand of that head in an array of heads alone. */
+static void expect_head(coming *next, const dt_real *heads, const dt_attention *shape, int64_t r, int64_t h,
+                        bool written) {
+    const int64_t all = r * shape->heads + h + 1, out = shape->heads * shape->size;
+    if (all / (shape->heads / shape->kv_heads) >= end_of(shape)) return;
+    next->strands[next->count++] =
+        (strand){heads + all / shape->heads * shape->positions * out + all % shape->heads * shape->size, shape->size,
+                 out, written};
+}
+
 /* Runs the statements for each head of keys and values: number `pair` of row r. */
 #define OVER_PAIRS(shape, ...)                                                                                         \
     do {                                                                                                               \
-        const int64_t end_ = (shape)->end > 0 ? (shape)->end : (shape)->rows * (shape)->kv_heads;                      \
-        for (int64_t at_ = (shape)->begin; at_ < end_; at_++) {                                                        \
+        for (int64_t at_ = (shape)->begin; at_ < end_of(shape); at_++) {                                               \
             const int64_t r = at_ / (shape)->kv_heads, pair = at_ % (shape)->kv_heads;                                 \
             __VA_ARGS__                                                                                                \
         }                                                                                                              \
@@ -230,8 +287,8 @@ static dt_real *cut(dt_real **work, int64_t count) {
 }
 
 INLINE void attend_head(dt_real *y, dt_real *log_sum, const dt_real *q, const forward_work *w, const dt_real *hidden,
-                        const dt_attention *shape, const int64_t width) {
-    int64_t stride = (shape->heads + 2 * shape->kv_heads) * shape->size, out = shape->heads * shape->size;
+                        const dt_attention *shape, const int64_t width, const coming *next) {
+    int64_t stride = qkv_stride(shape), out = shape->heads * shape->size;
     for (int64_t q0 = 0; q0 < shape->positions; q0 += BLOCK) {
         running run;
         int64_t queries = smaller(BLOCK, shape->positions - q0), end = shape->causal ? q0 + queries : shape->positions;
@@ -241,7 +298,7 @@ INLINE void attend_head(dt_real *y, dt_real *log_sum, const dt_real *q, const fo
         for (int64_t i = 0; i < BLOCK; i++) run.top[i] = LOWEST, run.sum[i] = 0;
         for (int64_t k0 = 0; k0 < end; k0 += BLOCK) {
             block b = block_at(shape, q0, k0, hidden);
-            scores(w->s, &b, w->k + k0 * width, w->qt, width);
+            scores(w->s, &b, w->k + k0 * width, w->qt, width, k0 == q0 ? next : NULL, k0);
             if (needs_hiding(&b)) hide(w->s, &b);
             soften(w->s, &run, &b);
             for (int64_t i = 0; k0 > 0 && i < queries; i++)
@@ -259,7 +316,7 @@ INLINE void attend_head(dt_real *y, dt_real *log_sum, const dt_real *q, const fo
 INLINE void attend_rows(dt_real *y, dt_real *log_sum, const dt_real *qkv, const dt_attention *shape, dt_real *work,
                         const int64_t width) {
     int64_t positions = shape->positions, size = shape->size, group = shape->heads / shape->kv_heads;
-    int64_t stride = (shape->heads + 2 * shape->kv_heads) * size, out = shape->heads * size;
+    int64_t stride = qkv_stride(shape), out = shape->heads * size;
     int64_t rows = round_up(positions, BLOCK);
     forward_work w = {.k = cut(&work, rows * width), .v = cut(&work, rows * width)};
     w.q = cut(&work, BLOCK * width), w.qt = cut(&work, BLOCK * width), w.s = cut(&work, BLOCK * BLOCK);
@@ -269,10 +326,14 @@ INLINE void attend_rows(dt_real *y, dt_real *log_sum, const dt_real *qkv, const 
         const dt_real *hidden = hidden_keys(w.hidden, shape, r);
         pack(w.k, k + pair * size, positions, size, stride, width, 1);
         pack(w.v, v + pair * size, positions, size, stride, width, 1);
-        for (int64_t h = pair * group; h < (pair + 1) * group; h++)
+        for (int64_t h = pair * group; h < (pair + 1) * group; h++) {
+            coming next = {.count = 0};
+            expect(&next, qkv, shape, r, h, false);
+            expect_head(&next, y, shape, r, h, true);
             attend_head(y + r * positions * out + h * size,
                         log_sum ? log_sum + (r * shape->heads + h) * positions : NULL, q + h * size, &w, hidden, shape,
-                        width);
+                        width, &next);
+        }
     })
 }
 
@@ -321,13 +382,13 @@ static void sum_products(dt_real *restrict delta, const dt_real *restrict dy, co
 }
 
 INLINE void back_through_head(const backward_work *w, const dt_real *hidden, const dt_attention *shape,
-                              const int64_t width) {
+                              const int64_t width, const coming *read, const coming *written) {
     int64_t positions = shape->positions;
     for (int64_t k0 = 0; k0 < positions; k0 += BLOCK) {
         for (int64_t q0 = shape->causal ? k0 : 0; q0 < positions; q0 += BLOCK) {
             block b = block_at(shape, q0, k0, hidden);
-            scores(w->p, &b, w->k + k0 * width, w->qt + q0 * width, width);
-            scores(w->ds, &b, w->v + k0 * width, w->gt + q0 * width, width);
+            scores(w->p, &b, w->k + k0 * width, w->qt + q0 * width, width, k0 == q0 ? read : NULL, k0);
+            scores(w->ds, &b, w->v + k0 * width, w->gt + q0 * width, width, k0 == q0 ? written : NULL, k0);
             if (needs_hiding(&b)) hide(w->p, &b);
             harden(w->p, w->ds, w->log_sum + q0, w->delta + q0, &b);
             gather_queries(w->dv + k0 * width, &b, w->p, w->g + q0 * width, width);
@@ -341,7 +402,7 @@ INLINE void back_through_head(const backward_work *w, const dt_real *hidden, con
 static void prepare_head(const backward_work *w, const dt_real *q, const dt_real *dy, const dt_real *y,
                          const dt_real *log_sum, const dt_attention *shape, int64_t width) {
     int64_t positions = shape->positions, size = shape->size, rows = round_up(positions, BLOCK);
-    int64_t stride = (shape->heads + 2 * shape->kv_heads) * size, out = shape->heads * size;
+    int64_t stride = qkv_stride(shape), out = shape->heads * size;
     pack(w->q, q, positions, size, stride, width, LOG2_E * scale_of(shape));
     pack(w->g, dy, positions, size, out, width, 1);
     for (int64_t q0 = 0; q0 < positions; q0 += BLOCK) {
@@ -367,7 +428,7 @@ static backward_work divide(dt_real *work, int64_t rows, int64_t width) {
 INLINE void back_through_rows(dt_real *dqkv, const dt_real *dy, const dt_real *y, const dt_real *log_sum,
                               const dt_real *qkv, const dt_attention *shape, dt_real *work, const int64_t width) {
     int64_t positions = shape->positions, size = shape->size, group = shape->heads / shape->kv_heads;
-    int64_t stride = (shape->heads + 2 * shape->kv_heads) * size, out = shape->heads * size;
+    int64_t stride = qkv_stride(shape), out = shape->heads * size;
     int64_t rows = round_up(positions, BLOCK), to_k = shape->heads * size, to_v = to_k + shape->kv_heads * size;
     backward_work w = divide(work, rows, width);
     OVER_PAIRS(shape, {
@@ -382,7 +443,12 @@ INLINE void back_through_rows(dt_real *dqkv, const dt_real *dy, const dt_real *y
             int64_t at = r * positions * out + h * size;
             prepare_head(&w, from + h * size, dy + at, y + at, log_sum + (r * shape->heads + h) * positions, shape,
                          width);
-            back_through_head(&w, hidden, shape, width);
+            coming read = {.count = 0}, written = {.count = 0};
+            expect(&read, qkv, shape, r, h, false);
+            expect_head(&read, dy, shape, r, h, false);
+            expect_head(&read, y, shape, r, h, false);
+            expect(&written, dqkv, shape, r, h, true);
+            back_through_head(&w, hidden, shape, width, &read, &written);
             unpack(to + h * size, w.dq, positions, size, stride, width, scale_of(shape));
         }
         unpack(to + to_k + pair * size, w.dk, positions, size, stride, width, LN_2); /* q is scaled */
