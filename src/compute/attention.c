@@ -82,7 +82,7 @@ typedef struct coming {
     int64_t rows;
 } coming;
 
-static void ask_for(const coming *next, int64_t from, int64_t to) {
+INLINE void ask_for(const coming *next, int64_t from, int64_t to) {
     enum { LINE = 64 / (int)sizeof(dt_real) };
     for (const strand *s = next->strands; s < next->strands + next->count; s++)
         for (int64_t i = from; i < smaller(to, next->rows); i++)
