@@ -245,7 +245,7 @@ static void gather_reals(const dt_conv *conv, const dt_kernels *kernels, dt_conv
                          void *workspace) {
     pass = in_bands(conv, pass, workspace);
     pass.source_picture = source_numbers(pass.walk);
-    kernels->conv_pack(workspace, w, pass.walk, pass.walk == &conv->data);
+    if (w) kernels->conv_pack(workspace, w, pass.walk, pass.walk == &conv->data);
     gather(&pass, kernels->conv_gather);
 }
 
@@ -259,7 +259,7 @@ static void gather_pairs(const dt_conv *conv, const dt_conv_pairs *pairs, dt_con
     pass.walk = &paired;
     pass = in_bands(conv, pass, workspace);
     pass.source_picture = source_numbers(walk);
-    pairs->pack(workspace, w, &paired, walk->depth, walk == &conv->data);
+    if (w) pairs->pack(workspace, w, &paired, walk->depth, walk == &conv->data);
     gather(&pass, pairs->gather);
 }
 
@@ -348,6 +348,7 @@ static void pair_pixels(const dt_conv_pairs *pairs, int64_t rows, dt_real *to, c
 
 /* The weights in 8 bits of precision, as float32. */
 static const dt_real *round_weights(const dt_conv *conv, const dt_kernels *kernels, const dt_real *w, void *workspace) {
+    if (!w) return NULL;
     dt_real *rounded = (dt_real *)(void *)(runs_of(conv, workspace) + conv->run_room * dt_threads());
     kernels->round_to_bf16(rounded, w, conv->weights);
     return rounded;

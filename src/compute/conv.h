@@ -26,7 +26,8 @@ typedef struct dt_conv_shape {
  * fails here. */
 dt_status dt_conv_create(dt_conv **out, const dt_conv_shape *shape, bool training);
 void dt_conv_destroy(dt_conv *conv); /* accepts NULL */
-/* Bytes of 64-byte aligned memory each call below needs; nothing is kept in it between calls. */
+/* Bytes of 64-byte aligned memory each call below needs. What is kept in it between calls is packed weights: w may be
+ * NULL where the call before was of the same function, or of it and dt_conv_backward_weights, with those. */
 size_t dt_conv_workspace(const dt_conv *conv);
 
 /* y[rows, out, out_channels] = act(x[rows, in, in_channels] * w[kernel, in_channels/groups, out_channels] + b). */

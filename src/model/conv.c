@@ -26,7 +26,7 @@ typedef struct conv_state {
     dt_conv_shape shape;
     dt_conv *conv;
     size_t single;    /* bytes of workspace before a sample's gradient, where samples are clipped */
-    dt_real *rounded; /* [rows, in]: x in 8 bits of precision, kept for backward when training; in bf16 only */
+    dt_real *rounded; /* [rows, in]: x in 8 bits of precision, in bf16; NULL: it is the last scratch, for backward */
 } conv_state;
 
 #define FIELD(name) .key = #name, .offset = offsetof(conv_config, name)
@@ -105,8 +105,12 @@ static dt_status plan_rounded(dt_layer *layer, dt_plan *plan) {
     conv_state *state = layer->state;
     int64_t in = dt_shape_count(&layer->in);
     if (!state->shape.bf16) return dt_ok();
-    return dt_plan_training(plan) ? dt_plan_memory(plan, &state->rounded, in)
-                                  : dt_plan_rounded(plan, &state->rounded, in);
+    return dt_plan_training(plan) ? dt_plan_scratch(plan, layer, in) : dt_plan_rounded(plan, &state->rounded, in);
+}
+
+static dt_real *rounded_of(const dt_layer *layer) {
+    const conv_state *state = layer->state;
+    return state->rounded ? state->rounded : layer->scratch[layer->scratch_count - 1];
 }
 
 /* With `clips` there is also room for one sample's gradient. */
@@ -141,6 +145,8 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
     int64_t products = kernel[0] * kernel[1] * (shape->in_channels / shape->groups); /* an output is the sum of */
     layer->flops = 2.0 * (double)products * (double)(out[0] * out[1]) * (double)config->out;
     layer->reads_input = true;
+    const int64_t pixels = out[0] * out[1];
+    layer->by_portions = pixels % 4 == 0 ? 1 : 4; /* the bias' gradient is summed up by 4 pixels */
     layer->reads_output = config->activation != DT_LINEAR && !dt_activation_keeps_slope(config->activation);
     layer->gives_relu = config->activation == DT_RELU;
     layer->final_activation = config->activation == DT_SIGMOID ? "sigmoid" : NULL;
@@ -172,6 +178,11 @@ static int64_t pixels_of(const dt_layer *layer, const dt_pass *pass) {
     return pass->rows * (dt_shape_count(&layer->out) / ((const conv_config *)layer->config)->out);
 }
 
+/* NULL where the workspace has them already. */
+static const dt_real *weights_of(const dt_layer *layer, const dt_pass *pass) {
+    return pass->goes_on ? NULL : DT_PARAM(layer, pass->weights, 0);
+}
+
 /* What backward is to undo of dy. */
 static dt_activation to_undo(const dt_layer *layer) {
     return layer->undone ? DT_LINEAR : (dt_activation)((const conv_config *)layer->config)->activation;
@@ -181,13 +192,13 @@ static void forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x
     const conv_config *config = layer->config;
     const conv_state *state = layer->state;
     const dt_real *b = config->bias ? DT_PARAM(layer, pass->weights, 1) : NULL;
-    const dt_real *w = DT_PARAM(layer, pass->weights, 0);
+    const dt_real *w = weights_of(layer, pass);
     if (state->shape.bf16)
-        dt_conv_forward_bf16(state->conv, pass->kernels, pass->rows, y, state->rounded, x, w, b, layer->workspace);
+        dt_conv_forward_bf16(state->conv, pass->kernels, pass->rows, y, rounded_of(layer), x, w, b, layer->workspace);
     else
         dt_conv_forward(state->conv, pass->kernels, pass->rows, y, x, w, b, layer->workspace);
     if (is_fused(config)) return;
-    dt_real *slope = pass->training && layer->scratch_count > 0 ? layer->scratch[0] : NULL;
+    dt_real *slope = pass->training && dt_activation_keeps_slope(config->activation) ? layer->scratch[0] : NULL;
     pass->kernels->bias_activate(y, slope, NULL, pixels_of(layer, pass), config->out, (dt_activation)config->activation,
                                  (dt_real)config->slope);
 }
@@ -199,11 +210,11 @@ static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *
     dt_real *db = config->bias ? dt_param_gradient(layer, pass, 1) : NULL;
     pass->kernels->activate_backward(dy, db, y, layer->scratch[0], pixels_of(layer, pass), config->out, to_undo(layer),
                                      (dt_real)config->slope, pass->accumulate);
-    const dt_real *w = DT_PARAM(layer, pass->weights, 0);
+    const dt_real *w = weights_of(layer, pass);
     dt_real *dw = pass->adjoint ? NULL : dt_param_gradient(layer, pass, 0);
     if (state->shape.bf16) {
         dt_conv_backward_bf16(state->conv, pass->kernels, pass->rows, &(dt_conv_gradients){dw, dx, pass->accumulate},
-                              state->rounded, x, dy, w, layer->workspace);
+                              rounded_of(layer), x, dy, w, layer->workspace);
         return;
     }
     if (dw)

@@ -80,12 +80,14 @@ struct dt_layer {
     bool in_place;                  /* forward works with y == x, and backward with dx == dy */
     bool view;                      /* y is x under another shape; forward and backward do nothing */
     bool reads_input, reads_output; /* what backward reads, so nobody overwrites it in between */
-    bool positionwise; /* what it gives at a position (along all dimensions but the last) follows from its input there
-                        * alone, or, when decoding, from what it keeps of the positions before */
-    bool chunkable;    /* positionwise, and nothing is kept for backward but x: it may be run on any part of the
-                        * positions, forward and backward */
-    bool gives_relu;   /* y is what a ReLU gives, which backward undoes unless `undone` */
-    bool undoes_relu;  /* of a layer that follows one that gives_relu: backward has done so in dx, and that one's dy */
+    bool positionwise;   /* what it gives at a position (along all dimensions but the last) follows from its input there
+                          * alone, or, when decoding, from what it keeps of the positions before */
+    bool chunkable;      /* positionwise, and nothing is kept for backward but x: it may be run on any part of the
+                          * positions, forward and backward */
+    int64_t by_portions; /* not 0: a batch may be run in portions of a multiple of so many rows, one after the other.
+                          * What it uses that goes by rows is x, y and their gradients, its scratch and pass->first */
+    bool gives_relu;     /* y is what a ReLU gives, which backward undoes unless `undone` */
+    bool undoes_relu; /* of a layer that follows one that gives_relu: backward has done so in dx, and that one's dy */
     const dt_window *window;      /* of a kind that goes over its input by windows; else NULL */
     const char *final_activation; /* "softmax" or "sigmoid" when that is what it ends with, or NULL */
     double flops;                 /* of its products, for one row forward */
@@ -105,7 +107,8 @@ struct dt_layer {
 
     /* The list's. */
     bool undone;     /* of one that gives_relu: the next layer undoes_relu */
-    dt_real *output; /* [max_rows, out]; NULL where y is x */
+    int64_t portion; /* it and the next layer are run so many rows at a time (portions.h); 0: each by itself */
+    dt_real *output; /* [max_rows, out], or [portion, out]; NULL where y is x */
     size_t begin;    /* the gradients of its tensors, and of the layers behind it, are from this element on */
     int trace[2];    /* kinds of span: forward, backward */
 };

@@ -66,6 +66,7 @@ typedef struct dt_pass {
     bool training;
     bool adjoint;               /* with `training`: of a model at work (dt_model_spec); set by the model */
     bool accumulate;            /* gradients are added to what is there, instead of replacing it */
+    bool goes_on;               /* the layer itself was the last to use its workspace, in this direction and batch */
     uint64_t seed, step, first; /* key the random draws: seed, step, position of row 0 in the global batch */
     const dt_real *weights;     /* arena */
     const dt_bf16 *weights16;   /* the same, rounded; where the model was created for bf16 */

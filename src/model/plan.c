@@ -173,6 +173,10 @@ dt_status dt_plan_memory(dt_plan *plan, dt_real **where, int64_t per_row) {
     return request(plan, where, plan->spec->rows, per_row);
 }
 
+dt_status dt_plan_portion(dt_plan *plan, dt_real **where, int64_t rows, int64_t per_row) {
+    return request(plan, where, rows, per_row);
+}
+
 dt_status dt_plan_gradient(dt_plan *plan, dt_real **where, int which, int64_t per_row) {
     size_t count = 0;
     DT_TRY(elements_of(plan, plan->spec->rows, per_row, &count));

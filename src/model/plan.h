@@ -66,6 +66,8 @@ struct dt_plan {
 /* Asks for [max_rows, per_row] elements at *where: gradient number `which` of the list, which lists of the same depth
  * share. */
 dt_status dt_plan_gradient(dt_plan *plan, dt_real **where, int which, int64_t per_row);
+/* Asks for [rows, per_row] elements at *where. */
+dt_status dt_plan_portion(dt_plan *plan, dt_real **where, int64_t rows, int64_t per_row);
 /* *where will be where *of is, which has been asked for. */
 dt_status dt_plan_same(dt_plan *plan, dt_real **where, dt_real *const *of);
 /* Allocates one arena for all requests and sets their pointers. The caller frees it. */

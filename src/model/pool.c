@@ -68,6 +68,7 @@ static dt_status plan(dt_layer *layer, dt_plan *plan) {
         layer->out = (dt_shape){3, {out[0], out[1], state->channels}};
         if (dimensions == 1) layer->out = (dt_shape){2, {out[1], state->channels}};
     }
+    layer->by_portions = 1;
     bool largest = layer->kind->variant & MAX;
     layer->undoes_relu = largest && dt_plan_training(plan) && layer->before && layer->before->gives_relu &&
                          dt_window_squares_tile(&state->window);

@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "base/trace.h"
 #include "per_sample.h"
+#include "portions.h"
 
 /* The layer's whole name, behind those of the layers it is in. */
 static dt_status widen_name(dt_layer *layer, const char *scope) {
@@ -42,13 +43,24 @@ const dt_shape *dt_sequence_out(const dt_sequence *sequence, const dt_shape *inp
 static dt_status plan_output(dt_sequence *sequence, dt_plan *plan, dt_layer *layer) {
     sequence->result = &layer->output;
     if (layer->over) return dt_plan_same(plan, &layer->output, layer->over);
-    return dt_status_within(dt_plan_memory(plan, &layer->output, dt_shape_count(&layer->out)), "recipe %s: layer %s",
-                            layer->source, layer->name);
+    const int64_t width = dt_shape_count(&layer->out);
+    return dt_status_within(layer->portion > 0 ? dt_plan_portion(plan, &layer->output, layer->portion, width)
+                                               : dt_plan_memory(plan, &layer->output, width),
+                            "recipe %s: layer %s", layer->source, layer->name);
+}
+
+/* The layer whose output waits for what layer i is, or for there to be none. */
+static dt_status plan_waiting(dt_sequence *sequence, dt_plan *plan, dt_layer *waiting, int i) {
+    if (!waiting) return dt_ok();
+    if (i < sequence->count && waiting + 1 == &sequence->layers[i])
+        waiting->portion = dt_portion_of(waiting, &sequence->layers[i], plan);
+    return plan_output(sequence, plan, waiting);
 }
 
 /* Plans every layer and the buffers of outputs that cannot share their input's. */
 static dt_status plan_outputs(dt_sequence *sequence, dt_plan *plan, const char *scope, const dt_shape *input) {
-    bool keep = true; /* the current buffer: first the caller's x */
+    bool keep = true;         /* the current buffer: first the caller's x */
+    dt_layer *waiting = NULL; /* one with an output that is not planned yet */
     sequence->first_trained = sequence->count;
     sequence->positionwise = true;
     for (int i = 0; i < sequence->count; i++) {
@@ -73,16 +85,18 @@ static dt_status plan_outputs(dt_sequence *sequence, dt_plan *plan, const char *
         layer->trace[1] = dt_trace_kind("backward", layer->name);
         if (i < sequence->first_trained && is_trained(layer)) sequence->first_trained = i;
         if (layer->view) continue;
+        DT_TRY(plan_waiting(sequence, plan, waiting, i));
+        waiting = NULL;
         if (i == sequence->count - 1 && sequence->chunks_head && layer->chunkable) {
             sequence->head = layer;
             break;
         }
         bool share = layer->in_place && !keep && !(plan->spec->training && layer->reads_input);
-        if (!share) DT_TRY(plan_output(sequence, plan, layer));
+        if (!share) waiting = layer;
         keep = plan->spec->training && layer->reads_output;
     }
     sequence->keeps_output = keep;
-    return dt_ok();
+    return plan_waiting(sequence, plan, waiting, sequence->count);
 }
 
 /* The last layer, counted from the end, that backward visits. */
@@ -107,6 +121,7 @@ static dt_status plan_gradients(dt_sequence *sequence, dt_plan *plan, bool wants
         const dt_layer *layer = &sequence->layers[i];
         bool asked = wants_dx || i > sequence->first_trained;
         if (!asked || layer->view || layer->in_place || keeper_before(sequence, i)) continue;
+        if (i > 0 && layer[-1].portion > 0) continue;
         int64_t width = dt_shape_count(&layer->in);
         if (width > widest) widest = width;
         needed++;
@@ -164,6 +179,22 @@ static int run_count(const dt_sequence *sequence) {
     return sequence->count - (sequence->head != NULL);
 }
 
+static void layer_forward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, dt_real *y) {
+    double began = dt_trace_begin();
+    layer->kind->forward(layer, pass, x, y);
+    if (pass->training) dt_trace_end(layer->trace[0], began, layer->flops * (double)pass->rows);
+}
+
+static void layer_backward(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
+                           dt_real *dx) {
+    double began = dt_trace_begin();
+    if (pass->squares)
+        dt_per_sample_backward(layer, pass, x, y, dy, dx);
+    else
+        layer->kind->backward(layer, pass, x, y, dy, dx);
+    dt_trace_end(layer->trace[1], began, layer->flops * (double)pass->rows * (dx ? 2 : 1));
+}
+
 const dt_real *dt_sequence_forward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x) {
     const dt_real *at = x;
     for (int i = 0; i < run_count(sequence); i++) {
@@ -174,9 +205,12 @@ const dt_real *dt_sequence_forward(const dt_sequence *sequence, const dt_pass *p
         }
         /* A layer without a buffer of its own writes over its input, which plan_outputs found not to be x. */
         dt_real *y = layer->output ? layer->output : (dt_real *)at;
-        double began = dt_trace_begin();
-        layer->kind->forward(layer, pass, at, y);
-        if (pass->training) dt_trace_end(layer->trace[0], began, layer->flops * (double)pass->rows);
+        if (layer->portion > 0) {
+            y = sequence->layers[++i].output;
+            dt_portions_forward(layer, pass, at, y);
+        } else {
+            layer_forward(layer, pass, at, y);
+        }
         dt_alive_layer();
         if (pass->seen) pass->seen(pass->seen_context, layer, y);
         at = y;
@@ -217,16 +251,16 @@ dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, 
     for (int i = run_count(sequence) - 1; i >= last && dy; i--) {
         const dt_layer *layer = &sequence->layers[i];
         if (layer->view) continue;
+        const dt_real *y = input_of(sequence, i + 1, x);
+        const bool both = i > 0 && layer[-1].portion > 0;
+        if (both) layer = &sequence->layers[--i];
         dt_real *dx = layer->in_place ? dy : gradient_before(sequence, i, dy);
         if (i == last && !wants_dx) dx = NULL;
         dt_pass own = sequence->outermost ? dt_pass_of_layer(pass, layer) : *pass;
-        double began = dt_trace_begin();
-        const dt_real *from = input_of(sequence, i, x), *y = input_of(sequence, i + 1, x);
-        if (pass->squares)
-            dt_per_sample_backward(layer, &own, from, y, dy, dx);
+        if (both)
+            dt_portions_backward(layer, &own, input_of(sequence, i, x), y, dy, dx);
         else
-            layer->kind->backward(layer, &own, from, y, dy, dx);
-        dt_trace_end(layer->trace[1], began, layer->flops * (double)pass->rows * (dx ? 2 : 1));
+            layer_backward(layer, &own, input_of(sequence, i, x), y, dy, dx);
         dt_alive_layer();
         if (sequence->outermost && pass->ready && !pass->squares) pass->ready(pass->ready_context, layer->begin);
         dy = dx;

@@ -253,6 +253,86 @@ START_TEST(a_pool_undoes_a_relu_to_the_bits_of_the_relu) {
 }
 END_TEST
 
+/* Lists with layers that are run by portions of a batch (src/model/portions.h), of which the last may be smaller, and
+ * the same with a layer between those two, so that the whole batch goes through each. */
+static const struct {
+    const char *some, *all;
+    bool never; /* the way back reads what is between */
+} portioned[] = {
+    {"[{conv2d: 2}, {conv2d: {out: 3000, kernel: 2x1, padding: valid, activation: relu}}, {max_pool: 2}, flatten, "
+     "{dense: 5}]",
+     "[{conv2d: 2}, {conv2d: {out: 3000, kernel: 2x1, padding: valid}}, relu, {max_pool: 2}, flatten, {dense: 5}]",
+     false},
+    /* 9 pixels of 36 kB, so that there are 4 pictures in a portion, and not 7 */
+    {"[{conv2d: 2}, {conv2d: {out: 1000, kernel: 1x2, padding: valid}}, {avg_pool: {kernel: 2, stride: 1}}, flatten, "
+     "{dense: 5}]",
+     "[{conv2d: 2}, {conv2d: {out: 1000, kernel: 1x2, padding: valid}}, {reshape: [3, 3, 1000]}, {avg_pool: {kernel: "
+     "2, stride: 1}}, flatten, {dense: 5}]",
+     false},
+    {"[{conv2d: {out: 1500, activation: gelu}}, {avg_pool: 2}, flatten, {dense: 5}]",
+     "[{conv2d: {out: 1500, activation: gelu}}, {reshape: [3, 4, 1500]}, {avg_pool: 2}, flatten, {dense: 5}]", false},
+    {"[{conv2d: 20}, {conv2d: {out: 1700, kernel: 2x1, padding: valid, activation: relu}}, {max_pool: 2}, flatten, "
+     "{dense: 5}]",
+     "[{conv2d: 20}, {conv2d: {out: 1700, kernel: 2x1, padding: valid}}, relu, {max_pool: 2}, flatten, {dense: 5}]",
+     false},
+    {"[{conv2d: {out: 1500, activation: tanh}}, {avg_pool: 2}, flatten, {dense: 5}]",
+     "[{conv2d: {out: 1500, activation: tanh}}, {reshape: [3, 4, 1500]}, {avg_pool: 2}, flatten, {dense: 5}]", true},
+};
+
+typedef struct portioned_fixture {
+    dt_model *model;
+    size_t total;
+    dt_real *w, *grads;
+    dt_bf16 *rounded;
+} portioned_fixture;
+
+static void portioned_init(portioned_fixture *f, const char *layers, bool bf16) {
+    dt_model_spec spec = {.input = {2, {3, 4}}, .targets = 1, .rows = ROWS, .training = true, .bf16 = bf16};
+    f->model = new_model(layers, &spec);
+    f->total = dt_model_table(f->model)->total;
+    f->w = reals(f->total, 1);
+    f->grads = reals(f->total, 2);
+    memset(f->grads, 0, f->total * sizeof *f->grads);
+    f->rounded = dt_alloc(f->total, sizeof *f->rounded);
+    best_kernels()->to_bf16(f->rounded, f->w, (int64_t)f->total);
+}
+
+static void portioned_finish(portioned_fixture *f) {
+    dt_model_destroy(f->model);
+    dt_free(f->w), dt_free(f->grads), dt_free(f->rounded);
+}
+
+/* Two batches in a row, the second added to the first, and an evaluation. */
+static void portioned_train(portioned_fixture *f, dt_tally *tally) {
+    dt_real *x = reals((size_t)ROWS * INPUTS, 3);
+    int32_t labels[ROWS];
+    for (int i = 0; i < ROWS; i++) labels[i] = i * 7 % CLASSES;
+    dt_pass pass = {.weights = f->w, .weights16 = f->rounded, .grads = f->grads};
+    dt_model_train(f->model, pass, &(dt_batch){.rows = ROWS - 1, .x = x, .labels = labels}, tally);
+    pass.accumulate = true;
+    dt_model_train(f->model, pass, &(dt_batch){.rows = 7, .x = x + 5 * INPUTS, .labels = labels}, tally);
+    dt_model_evaluate(f->model, pass, &(dt_batch){.rows = ROWS, .x = x, .labels = labels}, tally);
+    dt_free(x);
+}
+
+START_TEST(bits_do_not_depend_on_portions) {
+    const bool bf16 = _i % 2 == 1;
+    portioned_fixture some, all;
+    portioned_init(&some, portioned[_i / 2].some, bf16);
+    portioned_init(&all, portioned[_i / 2].all, bf16);
+    ck_assert_uint_eq(some.total, all.total);
+    ck_assert(portioned[_i / 2].never ? dt_model_memory(some.model) == dt_model_memory(all.model)
+                                      : dt_model_memory(some.model) < dt_model_memory(all.model));
+    dt_tally a = {0}, b = {0};
+    portioned_train(&some, &a);
+    portioned_train(&all, &b);
+    ck_assert_int_eq(memcmp(&a, &b, sizeof a), 0);
+    ck_assert_int_eq(memcmp(some.grads, all.grads, all.total * sizeof *all.grads), 0);
+    portioned_finish(&some);
+    portioned_finish(&all);
+}
+END_TEST
+
 START_TEST(the_batch_is_not_modified) {
     static const char *const lists[] = {"[relu, {dense: 3}]",
                                         "[{dropout: 0.5}, {dense: 3}]",
@@ -772,6 +852,7 @@ int main(void) {
     tcase_add_loop_test(group, an_empty_shard_has_a_zero_gradient, 0, COUNT(networks));
     tcase_add_test(group, bits_do_not_depend_on_the_rows_there_is_room_for);
     tcase_add_loop_test(group, a_pool_undoes_a_relu_to_the_bits_of_the_relu, 0, 2);
+    tcase_add_loop_test(group, bits_do_not_depend_on_portions, 0, 2 * COUNT(portioned));
     tcase_add_test(group, the_batch_is_not_modified);
     tcase_add_loop_test(group, convolutional_networks_and_their_gradients_are_pytorch_s, 0, COUNT(golden_networks));
     tcase_add_loop_test(group, rows_beyond_the_batch_change_nothing, 0, COUNT(pictures));
