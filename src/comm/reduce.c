@@ -241,9 +241,14 @@ static void find_not_finite(dt_reducer *r, int tensor) {
     if (!r->not_finite || tensor < r->not_finite) r->not_finite = tensor + 1;
 }
 
+bool dt_reduce_wants_bounds(const dt_reducer *r) {
+    return !has_exponents(r) && r->added == 0;
+}
+
 /* The shard is judged, not the sum, whose bits may be infinite on one number of ranks alone: none of the shards may
  * have more than its share of what a float holds. */
-static void add_tensor(dt_reducer *r, int tensor, size_t begin) {
+static void add_tensor(dt_reducer *r, int tensor, size_t begin, double most) {
+    if (dt_reduce_wants_bounds(r) && most < r->most) return; /* it is in the message, and small enough */
     const dt_tensor *t = &r->table->tensors[tensor];
     int k = !has_exponents(r) ? 0 : is_aside(r) ? r->taken[tensor] : r->exponents[tensor].k;
     double largest = r->messages.wire->encode(r->kernels, own_words(r, t->offset), gradient_of(r, t, begin),
@@ -258,20 +263,20 @@ static void add_tensor(dt_reducer *r, int tensor, size_t begin) {
 }
 
 /* Turns what is complete of the present shard into the message. */
-static void add_from(dt_reducer *r, size_t begin) {
+static void add_from(dt_reducer *r, size_t begin, double most) {
     while (r->pending > 0 && r->table->tensors[r->pending - 1].offset >= begin) {
         r->pending--;
-        add_tensor(r, r->pending, begin);
+        add_tensor(r, r->pending, begin, most);
     }
 }
 
-void dt_reduce_ready(dt_reducer *r, size_t begin, bool last) {
-    add_from(r, begin);
+void dt_reduce_ready(dt_reducer *r, size_t begin, double most, bool last) {
+    add_from(r, begin, most);
     if (last && !is_aside(r)) dt_allreduce_ready(r->allreduce, begin);
 }
 
 void dt_reduce_add(dt_reducer *r) {
-    add_from(r, 0);
+    add_from(r, 0, INFINITY);
     r->added++;
 }
 

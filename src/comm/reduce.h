@@ -54,9 +54,12 @@ dt_real *dt_reduce_next(dt_reducer *reducer);
  * its part; NULL: there is none. */
 bool dt_reduce_in_parts(const dt_reducer *reducer, dt_real **kept);
 /* In the buffer of dt_reduce_next every element from `begin` on is final: they can be worked on while the others are
- * computed. `begin` falls from call to call. `last`: no further shard of this rank follows in this step. Need not be
- * called where a gradient is computed as a whole. */
-void dt_reduce_ready(dt_reducer *reducer, size_t begin, bool last);
+ * computed. `begin` falls from call to call, and none of those between is above `most` in size (infinity or NaN: not
+ * known). `last`: no further shard of this rank follows in this step. Need not be called where a gradient is computed
+ * as a whole. */
+void dt_reduce_ready(dt_reducer *reducer, size_t begin, double most, bool last);
+/* Whether `most` spares work. */
+bool dt_reduce_wants_bounds(const dt_reducer *reducer);
 /* The buffer of dt_reduce_next now holds a shard's gradient. */
 void dt_reduce_add(dt_reducer *reducer);
 

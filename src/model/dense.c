@@ -89,6 +89,10 @@ static void backward(const dt_layer *layer, const dt_pass *pass, const dt_real *
     dt_linear_backward(layer->state, layer, pass, x, dy, rows, pass->accumulate, 0, dx);
 }
 
+static double gradient_bound(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *dy) {
+    return dt_linear_gradient_bound(layer->state, pass->kernels, x, dy, dt_matrix_rows(layer, pass));
+}
+
 static void norms(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
                   dt_real *dx) {
     const dense_config *config = layer->config;
@@ -116,6 +120,7 @@ const dt_layer_kind dt_layer_dense = {
     .init = init,
     .forward = forward,
     .backward = backward,
+    .gradient_bound = gradient_bound,
     .norms = norms,
     .sums = sums,
 };

@@ -45,6 +45,9 @@ typedef struct dt_layer_kind {
      * said that it reads them. */
     void (*backward)(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *y, dt_real *dy,
                      dt_real *dx);
+    /* From what backward read and left: a number that no gradient of its parameters exceeds in size; infinity or NaN
+     * where there is none, or where it costs more than to look at the gradients. NULL: always so. */
+    double (*gradient_bound)(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *dy);
     /* Of kinds with parameters, where gradients are clipped sample by sample (per_sample.h). A kind that says nothing
      * here cannot do that; one that mixes samples never can. */
     bool mixes;

@@ -4,6 +4,9 @@
  * kept says of which x it was made: a layer that goes forward position by position has it made again for each position
  * on the way back. */
 #include "linear.h"
+
+#include <math.h>
+
 #include "base/memory.h"
 #include "per_sample.h"
 
@@ -196,6 +199,15 @@ void dt_linear_backward(const dt_linear *linear, const dt_layer *layer, const dt
     dt_real *dw = gradient_of(linear, layer, pass);
     if (dw) weights32(linear, pass->kernels, x, dy, rows, accumulate, dw);
     if (dx) data32(linear, pass->kernels, DT_PARAM(layer, pass->weights, linear->param), dy, rows, beta != 0, dx);
+}
+
+/* Rounding a sum of products adds less than 2^-23 of it a row: twice is plenty. What is rounded to bf16 may become
+ * infinite there, however small the other factor. */
+double dt_linear_gradient_bound(const dt_linear *linear, const dt_kernels *kernels, const dt_real *x, const dt_real *dy,
+                                int64_t rows) {
+    int64_t in = linear->in, out = linear->out;
+    if (linear->rounds || rows * (in + out) >= in * out) return INFINITY;
+    return 2 * (double)rows * (1 + kernels->largest(x, rows * in)) * kernels->largest(dy, rows * out);
 }
 
 size_t dt_linear_norms_workspace(const dt_linear *linear, int64_t positions) {

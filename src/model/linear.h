@@ -31,6 +31,11 @@ bool dt_linear_forward_biased(const dt_linear *linear, const dt_layer *layer, co
 void dt_linear_backward(const dt_linear *linear, const dt_layer *layer, const dt_pass *pass, const dt_real *x,
                         const dt_real *dy, int64_t rows, bool accumulate, dt_real beta, dt_real *dx);
 
+/* What no number of x^T dy, nor of the sums of dy over its rows, exceeds in size; NaN or infinity where it may be no
+ * number, and where looking at x and dy is not cheaper than looking at all of x^T dy. */
+double dt_linear_gradient_bound(const dt_linear *linear, const dt_kernels *kernels, const dt_real *x, const dt_real *dy,
+                                int64_t rows);
+
 /* Workspace that the next needs: for dt_plan_workspace. */
 size_t dt_linear_norms_workspace(const dt_linear *linear, int64_t positions);
 /* pass->squares gain the squared norms of each sample's gradients of w and of b, the sums of dy, which is the

@@ -290,7 +290,7 @@ static void run_head(const dt_model *model, dt_pass pass, const dt_batch *batch,
         pass.accumulate = true;
     }
     if (!pass.training) return;
-    if (pass.ready) pass.ready(pass.ready_context, head->begin);
+    if (pass.ready) pass.ready(pass.ready_context, head->begin, INFINITY);
 }
 
 /* The way back that finds each sample's norm, and then the sum of what is left of them. */

@@ -92,9 +92,11 @@ typedef struct dt_pass {
     double clip; /* of a model planned with `clips`: each sample's gradient is of at most this norm in their sum */
     /* [rows]: on a way back that finds each sample's norm, where its square is added up; set by the model */
     double *squares;
-    /* Called on the way back, where not NULL: the gradients from element `begin` of the arena on are final. */
-    void (*ready)(void *context, size_t begin);
+    /* Called on the way back, where not NULL: the gradients from element `begin` of the arena on are final. Those that
+     * became it since the last call are not above `most` in size, which is infinity or NaN where nobody knows. */
+    void (*ready)(void *context, size_t begin, double most);
     void *ready_context;
+    bool bounded; /* `most` is worth some work */
     /* Called in an evaluation, where not NULL, with outputs before the loss's function, output[rows, cols], and the
      * labels or values of these rows: of positions, where samples have several labels, and then of some at a time. */
     void (*judged)(void *context, const dt_real *output, const dt_batch *batch, int64_t rows, int64_t cols);

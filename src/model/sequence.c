@@ -7,6 +7,7 @@
 #include "sequence.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -245,6 +246,12 @@ static dt_real *gradient_before(const dt_sequence *sequence, int i, const dt_rea
     return keeper ? keeper->per_sample->dy : sequence->gradient[dy == sequence->gradient[0]];
 }
 
+/* Of a layer that has just been back. A gradient that others were added to is larger than what it says of its own. */
+static double bound_of(const dt_layer *layer, const dt_pass *pass, const dt_real *x, const dt_real *dy) {
+    if (!pass->bounded || pass->accumulate || !layer->kind->gradient_bound) return INFINITY;
+    return layer->kind->gradient_bound(layer, pass, x, dy);
+}
+
 dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, const dt_real *x, dt_real *dy,
                               bool wants_dx) {
     int last = last_visited(sequence, wants_dx);
@@ -262,7 +269,8 @@ dt_real *dt_sequence_backward(const dt_sequence *sequence, const dt_pass *pass, 
         else
             layer_backward(layer, &own, input_of(sequence, i, x), y, dy, dx);
         dt_alive_layer();
-        if (sequence->outermost && pass->ready && !pass->squares) pass->ready(pass->ready_context, layer->begin);
+        if (sequence->outermost && pass->ready && !pass->squares)
+            pass->ready(pass->ready_context, layer->begin, bound_of(layer, &own, input_of(sequence, i, x), dy));
         dy = dx;
     }
     return wants_dx ? dy : NULL;
@@ -277,6 +285,7 @@ void dt_sequence_sum_samples(const dt_sequence *sequence, const dt_pass *pass, c
         dt_per_sample_sum(layer, &own, factors);
         dt_trace_end(layer->trace[1], began, 0);
         dt_alive_layer();
-        if (sequence->outermost && pass->ready && !layer->view) pass->ready(pass->ready_context, layer->begin);
+        if (sequence->outermost && pass->ready && !layer->view)
+            pass->ready(pass->ready_context, layer->begin, INFINITY);
     }
 }

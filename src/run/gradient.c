@@ -10,12 +10,12 @@
 
 #define STORAGE_FACTOR 10 /* times train.timeout, as the watchdog allows storage */
 
-static void gradient_ready(void *reducer, size_t begin) {
-    dt_reduce_ready(reducer, begin, false);
+static void gradient_ready(void *reducer, size_t begin, double most) {
+    dt_reduce_ready(reducer, begin, most, false);
 }
 
-static void last_gradient_ready(void *reducer, size_t begin) {
-    dt_reduce_ready(reducer, begin, true);
+static void last_gradient_ready(void *reducer, size_t begin, double most) {
+    dt_reduce_ready(reducer, begin, most, true);
 }
 
 void dt_step_clear(dt_step *step, dt_trainee *trainee) {
@@ -68,7 +68,8 @@ void dt_step_shard(dt_step *step, dt_trainee *trainee, int64_t shard) {
                     .weights = trainee->weights,
                     .weights16 = trainee->weights16,
                     .grads = dt_reduce_next(trainee->reducer),
-                    .ready_context = trainee->reducer};
+                    .ready_context = trainee->reducer,
+                    .bounded = dt_reduce_wants_bounds(trainee->reducer)};
     pass.grads_in_parts = dt_reduce_in_parts(trainee->reducer, &pass.grads_kept);
     if (trainee->privacy) pass.clip = trainee->privacy->clip;
     int64_t at_once = at_once_of(step, trainee, count);

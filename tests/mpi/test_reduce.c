@@ -221,7 +221,7 @@ static void early_step(rig *r, int step) {
                 if (now->not_finite && s == 0 && t == 1) to[0] = (dt_real)NAN;
                 if (dt_comm_rank(r->comm) == step % dt_comm_size(r->comm)) usleep(500);
                 if (t == 1 && dt_reduce_in_parts(r->reducer, &kept) && kept) continue;
-                dt_reduce_ready(r->reducer, tensor->offset, s + 1 == end);
+                dt_reduce_ready(r->reducer, tensor->offset, t > 1 ? 512 * now->size : (double)NAN, s + 1 == end);
             }
             dt_reduce_add(r->reducer);
         }

@@ -333,6 +333,64 @@ START_TEST(bits_do_not_depend_on_portions) {
 }
 END_TEST
 
+typedef struct bounds {
+    const dt_real *grads;
+    size_t end;
+    double slack; /* the least of what a bound was above the largest gradient of its part, as a factor */
+    int known;
+} bounds;
+
+static void note_bound(void *context, size_t begin, double most) {
+    bounds *b = context;
+    double largest = 0;
+    for (size_t i = begin; i < b->end; i++) largest = fmax(largest, fabs((double)b->grads[i]));
+    for (size_t i = begin; i < b->end && largest == largest; i++) /* fmax passes over NaN */
+        if (b->grads[i] != b->grads[i]) largest = (double)NAN;
+    b->end = begin;
+    if (!(most < (double)FLT_MAX)) return;
+    b->known++;
+    b->slack = !(most >= largest) ? 0 : fmin(b->slack, most / largest);
+}
+
+/* Rows are alike, so that nothing cancels. */
+static bounds bounds_of(double input, bool accumulate) {
+    enum { FEW = 8, WIDE = 96 };
+    dt_model *model =
+        model_of("[flatten, {dense: {out: 64, activation: relu}}, {dense: 48}]", (dt_shape){2, {WIDE, 1}}, FEW, true);
+    const size_t total = dt_model_table(model)->total;
+    dt_real *w = reals(total, 1), *grads = reals(total, 2), *x = reals((size_t)FEW * WIDE, 3);
+    int32_t labels[FEW] = {0};
+    dt_model_init(model, w, 5);
+    memset(grads, 0, total * sizeof *grads);
+    for (int i = 0; i < FEW * WIDE; i++) x[i] = i % WIDE == 5 ? (dt_real)input : 1;
+    bounds b = {.grads = grads, .end = total, .slack = INFINITY};
+    dt_tally tally = {0};
+    dt_model_train(model,
+                   (dt_pass){.weights = w,
+                             .grads = grads,
+                             .accumulate = accumulate,
+                             .bounded = true,
+                             .ready = note_bound,
+                             .ready_context = &b},
+                   &(dt_batch){.rows = FEW, .x = x, .labels = labels}, &tally);
+    dt_free(w), dt_free(grads), dt_free(x);
+    dt_model_destroy(model);
+    return b;
+}
+
+START_TEST(no_gradient_is_above_its_bound_and_what_is_no_number_has_none) {
+    static const double inputs[] = {1, -30, 1e-30, 1e15, -1e30};
+    for (int i = 0; i < COUNT(inputs); i++) {
+        bounds b = bounds_of(inputs[i], false);
+        ck_assert_int_eq(b.known, 2);
+        ck_assert_double_ge(b.slack, 1);
+    }
+    ck_assert_int_eq(bounds_of(1, true).known, 0);
+    static const double strange[] = {INFINITY, -INFINITY, NAN};
+    for (int i = 0; i < COUNT(strange); i++) ck_assert_double_gt(bounds_of(strange[i], false).slack, 0);
+}
+END_TEST
+
 START_TEST(the_batch_is_not_modified) {
     static const char *const lists[] = {"[relu, {dense: 3}]",
                                         "[{dropout: 0.5}, {dense: 3}]",
@@ -853,6 +911,7 @@ int main(void) {
     tcase_add_test(group, bits_do_not_depend_on_the_rows_there_is_room_for);
     tcase_add_loop_test(group, a_pool_undoes_a_relu_to_the_bits_of_the_relu, 0, 2);
     tcase_add_loop_test(group, bits_do_not_depend_on_portions, 0, 2 * COUNT(portioned));
+    tcase_add_test(group, no_gradient_is_above_its_bound_and_what_is_no_number_has_none);
     tcase_add_test(group, the_batch_is_not_modified);
     tcase_add_loop_test(group, convolutional_networks_and_their_gradients_are_pytorch_s, 0, COUNT(golden_networks));
     tcase_add_loop_test(group, rows_beyond_the_batch_change_nothing, 0, COUNT(pictures));
