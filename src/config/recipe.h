@@ -202,6 +202,7 @@ typedef struct dt_recipe_sites {
     dt_span wait, deadline;
     int64_t quorum;    /* of members; 0: by default (site/members.h) */
     int64_t keep;      /* rounds that are over and stay in a mailbox; 0: all */
+    int64_t forget;    /* rounds after which a silent member no longer keeps rounds from being over; 0: never */
     bool masks;        /* secure aggregation (site/masks.h) */
     int64_t threshold; /* of sites that open a sum; 0: the smallest majority of those in a round */
 } dt_recipe_sites;

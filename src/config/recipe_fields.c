@@ -326,8 +326,11 @@ const dt_field dt_recipe_fields[] = {
      .help = "of a mailbox: members that must agree on who is in a round, more than half; 0: the least number with a "
              "deadline, all without"},
     {ROW("sites.keep", INT, sites.keep, "0"), .max = 1e9,
-     .help = "of a mailbox: rounds whose files stay in it once all members are past them; older ones are removed, so a site "
-             "that loses its run directory cannot begin anew. 0: all stay"},
+     .help = "of a mailbox: rounds whose files stay in it once all members are past them; older ones are removed, and every "
+             "so many rounds the common state is put there, signed, for a site that loses its run directory. 0: all stay"},
+    {ROW("sites.forget", INT, sites.forget, "0"), .max = 1e9,
+     .help = "with sites.keep: rounds after which a member that signs nothing no longer keeps files from being removed; when it "
+             "comes back it takes over the common state that is there. 0: never"},
     {ROW("sites.masks", BOOL, sites.masks, "false"),
      .help = "of a mailbox: secure aggregation (Bonawitz et al. 2017): what a site sends looks like noise to everybody, and "
              "only the sum of at least three sites can be read; the same bits as without"},

@@ -6,12 +6,19 @@
 
 /* Without sites nobody reads what is said of them. */
 static dt_status check_absent(const dt_recipe *recipe, const dt_yaml *root) {
-    static const char *const keys[] = {
-        "sites.per_round",   "sites.rounds",     "sites.round",    "sites.partition",      "sites.weights",
-        "sites.robust",      "sites.outer.kind", "sites.outer.lr", "sites.outer.momentum", "sites.outer.beta1",
-        "sites.outer.beta2", "sites.outer.eps",  "sites.proximal", "sites.control",        "sites.local",
-        "sites.wire",        "sites.optimizer",  "sites.mailbox",  "sites.wait",           "sites.deadline",
-        "sites.quorum",      "sites.keep",       "sites.masks",    "sites.threshold",      NULL};
+    static const char *const keys[] = {"sites.per_round",      "sites.rounds",
+                                       "sites.round",          "sites.partition",
+                                       "sites.weights",        "sites.robust",
+                                       "sites.outer.kind",     "sites.outer.lr",
+                                       "sites.outer.momentum", "sites.outer.beta1",
+                                       "sites.outer.beta2",    "sites.outer.eps",
+                                       "sites.proximal",       "sites.control",
+                                       "sites.local",          "sites.wire",
+                                       "sites.optimizer",      "sites.mailbox",
+                                       "sites.wait",           "sites.deadline",
+                                       "sites.quorum",         "sites.keep",
+                                       "sites.forget",         "sites.masks",
+                                       "sites.threshold",      NULL};
     for (int i = 0; keys[i]; i++)
         DT_TRY(dt_recipe_check_default(
             recipe, root, keys[i],

@@ -157,6 +157,12 @@ static dt_status share_state(dt_run *run) {
     return dt_ok();
 }
 
+dt_status dt_run_share(dt_run *run) {
+    DT_TRY(share_state(run));
+    dt_course_plan(&run->course, run->session.recipe, &run->data.train, &run->ledger.position);
+    return dt_ok();
+}
+
 static void say_loaded(const dt_run *run, const char *path, const loaded *found) {
     const char *file = run->session.recipe->data.file;
     dt_frozen_tell(&found->frozen, path);
@@ -174,9 +180,8 @@ dt_status dt_run_load(dt_run *run, const char *path) {
     const dt_session *session = &run->session;
     loaded found = {0};
     DT_TRY(dt_session_agree(session, session->first ? load(run, path, &found) : dt_ok()));
-    DT_TRY(share_state(run));
+    DT_TRY(dt_run_share(run));
     dt_scales_loaded(&run->data.scales, &session->recipe->data);
-    dt_course_plan(&run->course, session->recipe, &run->data.train, &run->ledger.position);
     dt_reducer *reducer = run->rounds ? run->rounds->trainee.reducer : run->trainee.reducer;
     if (run->trainee.privacy) dt_reduce_forget(reducer); /* exponents are this recipe's */
     run->snapshot.step = run->ledger.position.step;

@@ -317,6 +317,7 @@ static dt_status wait_for_others(dt_run *run, const dt_status *status, bool *lef
 dt_status dt_round_take(dt_run *run, bool *left) {
     dt_rounds *r = run->rounds;
     DT_TRY(begin_round(run));
+    DT_TRY(dt_rounds_vouch(run));
     DT_TRY(meet(run, train_sites(run)));
     *left = r->now.left;
     if (*left) return dt_ok();

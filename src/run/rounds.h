@@ -103,6 +103,7 @@ struct dt_rounds {
     dt_exchange exchange;
     dt_replay *replay;  /* of rank 0 where rounds of a mailbox are computed again; the exchange's */
     dt_members members; /* where the others are elsewhere */
+    char records[4096]; /* of rank 0: what this site signed */
     dt_site_key *key;   /* and of rank 0 this one's secret */
     dt_round_now now;
     bool alone; /* one site alone is trained here in a round: checkpoints may fall into the middle of it */
@@ -205,6 +206,14 @@ dt_status dt_rounds_open_mailbox(dt_run *run);
 /* Of what all sites' recipes have alike, in a resolved recipe. */
 dt_status dt_rounds_hash_recipe(const char *resolved, uint64_t *hash);
 void dt_rounds_close_mailbox(dt_rounds *rounds);
+
+/* ---- rounds_common.c ---- */
+/* Collective, as a round begins. Puts the common state into the mailbox, where it is due. */
+dt_status dt_rounds_vouch(dt_run *run);
+/* Collective, once a checkpoint is loaded or there is none: takes over a later common state where the files of the
+ * present round are gone. rounds may be NULL. */
+dt_status dt_rounds_catch_up(dt_run *run);
+
 /* ---- rounds_middle.c; where rounds->alone ---- */
 /* Rows of a checkpoint. */
 void dt_rounds_describe_middle(dt_rounds *rounds, dt_snapshot *snapshot);

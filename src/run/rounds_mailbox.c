@@ -97,19 +97,20 @@ static dt_status open_box(dt_run *run, dt_mailbox **out) {
     dt_rounds *r = run->rounds;
     const dt_session *session = &run->session;
     const dt_recipe_sites *sites = &session->recipe->sites;
-    char path[4096], records[4096];
+    char path[4096];
     DT_TRY(dt_site_key_path(path, session->options->site, session->options->key));
     DT_TRY(dt_site_key_read(&r->key, path));
     if (strcmp(dt_site_key_name(r->key), session->options->site) != 0)
         return dt_fail(DT_ERR_USAGE, "--site %.60s: %s is the key of site %s", session->options->site, path,
                        dt_site_key_name(r->key));
-    DT_TRY(dt_path_join(records, session->directory, "site"));
+    DT_TRY(dt_path_join(r->records, session->directory, "site"));
     const dt_mailbox_options options = {.directory = sites->mailbox,
-                                        .records = records,
+                                        .records = r->records,
                                         .members = &r->members,
                                         .key = r->key,
                                         .recipe = r->recipe_hash,
                                         .keep = sites->keep,
+                                        .forget = sites->forget,
                                         .wait = seconds_of(sites->wait),
                                         .deadline = seconds_of(sites->deadline)};
     DT_TRY(dt_mailbox_open(out, &options));

@@ -58,6 +58,8 @@ void dt_run_close(dt_run *run);
 /* resume.c. Collective, once everything is planned. The state becomes that of the checkpoint, which must be this run's.
  */
 dt_status dt_run_load(dt_run *run, const char *path);
+/* Collective. Rank 0 has another state, at ledger.position: all have it. */
+dt_status dt_run_share(dt_run *run);
 /* Collective. Back to the newest checkpoint that is whole. */
 dt_status dt_run_roll_back(dt_run *run);
 

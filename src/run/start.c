@@ -115,6 +115,7 @@ static dt_status open_run(dt_run *run) {
     DT_TRY(settle_start(run, &start));
     DT_TRY(plan_trainee(run, start.path[0] != '\0'));
     if (start.path[0]) DT_TRY(go_on(run, start.path));
+    if (run->rounds) DT_TRY(dt_rounds_catch_up(run));
     DT_TRY(run->rounds ? dt_rounds_bound(run) : dt_privacy_bound(&run->privacy, &run->course, &run->ledger.position));
     dt_privacy_warn(session, &run->data);
     dt_trainee_round_weights(&run->trainee);

@@ -197,6 +197,7 @@ dt_status dt_desk_open(dt_desk *desk, const dt_mailbox_options *options, int me,
     desk->vote.count = 0;
     desk->vote.least = desk->vote.most = 8 + (uint64_t)options->members->count * DT_MESSAGE_ID;
     char name[DT_DESK_NAME];
+    snprintf(desk->all_records, sizeof desk->all_records, "%s", options->records);
     dt_desk_name(name, gather->round, gather->stage);
     DT_TRY(dt_desk_make_directory(desk->directory, options->directory, name));
     DT_TRY(dt_desk_make_directory(desk->records, options->records, name));

@@ -27,9 +27,9 @@ typedef struct dt_desk {
     const dt_site_key *key;
     int me;
     const dt_gather *gather;
-    dt_message_wanted part, vote; /* what such messages must be */
-    char directory[4096], records[4096];
-    dt_letter *letters; /* [count], room for `room` */
+    dt_message_wanted part, vote;                           /* what such messages must be */
+    char directory[4096], records[4096], all_records[4096]; /* of the stage; of all rounds */
+    dt_letter *letters;                                     /* [count], room for `room` */
     int count, room;
     bool crowded; /* that has been said */
     bool doubled[DT_MOST_MEMBERS];
@@ -48,6 +48,8 @@ typedef struct dt_desk {
 
 /* What the files of a stage of a round are in: "round-00000012-1". */
 void dt_desk_name(char out[DT_DESK_NAME], int64_t round, unsigned stage);
+/* The round whose files, or records, are in a directory of this name. False: it is none. */
+bool dt_desk_round_of(const char *name, int64_t *round);
 /* What a message is called in there. */
 void dt_desk_file_name(const dt_members *members, const dt_message *message, char out[DT_SITE_NAME + 24]);
 /* above/name, into `out`, with the rights that `above` gives others. */

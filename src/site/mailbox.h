@@ -29,6 +29,7 @@ typedef struct dt_mailbox_options {
     const dt_site_key *key;    /* kept; its name says which member this is */
     uint64_t recipe;           /* as in the gathers; for rounds that are over */
     int64_t keep;              /* rounds that are over and whose files stay; 0: all */
+    int64_t forget;            /* rounds after which a member that signs nothing keeps none from being over; 0: never */
     double wait;               /* seconds before it gives up for now */
     double deadline; /* seconds from a round's beginning here until it goes on without who is late; 0: never */
 } dt_mailbox_options;

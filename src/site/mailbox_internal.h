@@ -20,7 +20,4 @@ dt_status dt_mailbox_removed(dt_mailbox *box, int64_t *round);
 /* Which members have signed something in the last rounds of the mailbox, behind `round`; the newest of these. */
 dt_status dt_mailbox_ahead(dt_mailbox *box, int64_t round, bool ahead[DT_MOST_MEMBERS], int64_t *newest);
 
-/* The round whose files, or records, are in a directory of this name. False: it is none. */
-bool dt_mailbox_round_of(const char *name, int64_t *round);
-
 #endif

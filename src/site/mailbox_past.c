@@ -4,7 +4,8 @@
  * signed anything in round R goes on from R or later, however it ends, and needs no file of a round before. A round is
  * passed once every member has signed something in a later one. That is looked for in the mailbox, and a signature is
  * what proves it: a site that is late, or lost with its run directory still to come back, has signed nothing later, and
- * keeps all rounds it needs from being passed.
+ * keeps all rounds it needs from being passed; but with `forget` no longer than for so many rounds: when it comes back,
+ * it takes over the common state of a later one (vouch.h).
  *
  * Of rounds that are not passed a site sends again what is missing of its own. Rounds that are passed, and `keep` more,
  * are removed: first RUN/site/past says so, for good, and from then on the site signs nothing in them, so that who
@@ -23,20 +24,9 @@
 #include "desk.h"
 #include "mailbox_internal.h"
 #include "store/h5.h"
+#include "vouch.h"
 
 #define RECENT 8 /* rounds that are looked at again: a vote may come when the round is over */
-
-bool dt_mailbox_round_of(const char *name, int64_t *round) {
-    static const char begins[] = "round-";
-    char *end;
-    if (strncmp(name, begins, sizeof begins - 1) != 0) return false;
-    const char *digits = name + sizeof begins - 1;
-    if (*digits < '0' || *digits > '9') return false;
-    errno = 0;
-    *round = strtoll(digits, &end, 10);
-    if (errno != 0 || end - digits < 8) return false;
-    return *end == '\0' || (end[0] == '-' && end[1] >= '1' && end[1] <= '9' && end[2] == '\0');
-}
 
 /* ---- directories ---- */
 
@@ -115,7 +105,7 @@ static dt_status take_newest(dt_mailbox *box, const char *above, const char *nam
     int64_t round, *newest = context;
     (void)box;
     (void)above;
-    if (dt_mailbox_round_of(name, &round) && round > *newest) *newest = round;
+    if (dt_desk_round_of(name, &round) && round > *newest) *newest = round;
     return dt_ok();
 }
 
@@ -169,18 +159,23 @@ dt_status dt_mailbox_removed(dt_mailbox *box, int64_t *round) {
 /* Of a record the copy alone; of a mailbox messages; of records that are over everything. */
 typedef struct removal {
     const char *only; /* how names end; NULL: all */
-    const char *also;
-    int64_t before; /* rounds */
-    bool directory; /* goes, too, once it is empty */
+    bool messages;    /* and those, and common states (vouch.h) */
+    int64_t before;   /* rounds */
+    bool directory;   /* goes, too, once it is empty */
     int64_t files;
 } removal;
+
+static bool is_message(const char *name) {
+    return ends_with(name, ".part") || ends_with(name, ".vote") || dt_vouch_is_named(name);
+}
 
 static dt_status remove_file(dt_mailbox *box, const char *directory, const char *name, void *context) {
     removal *r = context;
     char path[4096];
     struct stat about;
     (void)box;
-    if (r->only && !ends_with(name, r->only) && !(r->also && ends_with(name, r->also))) return dt_ok();
+    bool ours = !r->only || ends_with(name, r->only) || (r->messages && is_message(name));
+    if (!ours) return dt_ok();
     if (dt_path_join(path, directory, name).code != DT_OK) return dt_ok();
     if (lstat(path, &about) == 0 && S_ISREG(about.st_mode) && unlink(path) == 0) r->files++;
     return dt_ok();
@@ -191,7 +186,7 @@ static dt_status remove_round(dt_mailbox *box, const char *above, const char *na
     removal *r = context;
     char path[4096];
     int64_t round;
-    if (!dt_mailbox_round_of(name, &round) || round >= r->before) return dt_ok();
+    if (!dt_desk_round_of(name, &round) || round >= r->before) return dt_ok();
     DT_TRY(dt_path_join(path, above, name));
     DT_TRY(each_entry(box, path, remove_file, r));
     if (r->directory) (void)!rmdir(path);
@@ -200,7 +195,7 @@ static dt_status remove_round(dt_mailbox *box, const char *above, const char *na
 
 static dt_status remove_passed(dt_mailbox *box) {
     removal copies = {.only = DT_DESK_COPY, .before = box->passed};
-    removal messages = {.only = ".part", .also = ".vote", .before = box->removed, .directory = true};
+    removal messages = {.only = ".part", .messages = true, .before = box->removed, .directory = true};
     removal records = {.before = box->removed, .directory = true};
     DT_TRY(each_entry(box, box->records, remove_round, &copies));
     if (box->removed == 0) return dt_ok();
@@ -215,13 +210,15 @@ static dt_status remove_passed(dt_mailbox *box) {
 /* ---- all of it ---- */
 
 dt_status dt_mailbox_tidy(dt_mailbox *box) {
+    const int64_t forget = box->options.keep > 0 ? box->options.forget : 0;
     int64_t newest = -1, passed, removed;
     DT_TRY(dt_mailbox_removed(box, &removed));
     DT_TRY(each_entry(box, box->records, take_newest, &newest));
     passed = newest;
     for (int i = 0; i < box->options.members->count; i++) {
         DT_TRY(look_how_far(box, i, newest));
-        if (box->reached[i] < passed) passed = box->reached[i];
+        const bool counts = forget == 0 || box->reached[i] >= newest - forget; /* else it is lost, or will catch up */
+        if (counts && box->reached[i] < passed) passed = box->reached[i];
     }
     box->looked = true;
     if (passed < box->passed) passed = box->passed;
@@ -282,7 +279,7 @@ static dt_status send_record(dt_mailbox *box, const char *directory, const char 
 static dt_status send_round(dt_mailbox *box, const char *above, const char *name, void *context) {
     char path[4096];
     int64_t round;
-    if (!dt_mailbox_round_of(name, &round) || round < box->passed) return dt_ok();
+    if (!dt_desk_round_of(name, &round) || round < box->passed) return dt_ok();
     DT_TRY(dt_path_join(path, above, name));
     return each_entry(box, path, send_record, context);
 }

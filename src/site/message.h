@@ -31,7 +31,7 @@
 #define DT_MESSAGE_HEADER 256
 #define DT_MESSAGE_ID 32
 
-typedef enum dt_message_kind { DT_MESSAGE_PART = 1, DT_MESSAGE_VOTE = 2 } dt_message_kind;
+typedef enum dt_message_kind { DT_MESSAGE_PART = 1, DT_MESSAGE_VOTE = 2, DT_MESSAGE_STATE = 3 } dt_message_kind;
 
 typedef struct dt_message {
     uint32_t kind, stage, bits;

@@ -292,7 +292,7 @@ dt_status dt_replay_owner(const char *records, const dt_members *members, uint64
     for (struct dirent *entry; listing && *member < 0 && (entry = readdir(listing)) != NULL;) {
         int64_t round;
         char path[4096];
-        if (dt_mailbox_round_of(entry->d_name, &round) && dt_path_join(path, records, entry->d_name).code == DT_OK)
+        if (dt_desk_round_of(entry->d_name, &round) && dt_path_join(path, records, entry->d_name).code == DT_OK)
             *member = owner_of(path, members, recipe);
     }
     if (listing) closedir(listing);

@@ -21,7 +21,7 @@ doors = {  # what other rooms may include
     "use": "assessment assessment_json batch cause choose computed decoder evaluation export extras figures merge outputs pieces prediction results rows_state sample sink trained weights_match",
     "api": "",
     "report": "canvas events flat history picture report terminal thin watch",
-    "site": "accountant change chosen exchange exchange_mailbox exchange_masked key mailbox members noise outer partition private_change pull replay robust secret split",
+    "site": "accountant change chosen exchange exchange_mailbox exchange_masked key mailbox members noise outer partition private_change pull replay robust secret split vouch",
     "run": "audit bench dispute eval import_weights named predict train",
 }
 blind = {"store": ["comm"], "data": ["comm"], "optim": ["comm", "store", "data"], "model": ["comm", "store", "optim"], "use": ["comm", "optim"], "api": ["comm", "optim"], "site": ["comm", "optim", "model", "use", "api"], "report": ["compute", "comm", "data", "optim", "model", "use", "api", "run"]}  # below, and yet not to be known

@@ -198,6 +198,7 @@ START_TEST(a_number_outside_its_range_is_refused_and_one_at_its_edge_is_not) {
         {"sites.deadline", {"1e10 s"}, {"2h", "never"}, "at most 1000000000"},
         {"sites.quorum", {"-1", "65"}, {"0", "64"}, "at least 0 and at most 64"},
         {"sites.keep", {"-1", "1000000001"}, {"0", "20"}, "at least 0 and at most 1000000000"},
+        {"sites.forget", {"-1", "1000000001"}, {"0", "20"}, "at least 0 and at most 1000000000"},
         {"sites.threshold", {"-1", "65"}, {"0", "64"}, "at least 0 and at most 64"},
         {"sites.proximal", {"-0.1"}, {"0", "7"}, "at least 0"},
         {"sites.local", {NULL}, {"x", "[\"*batch_norm*\", dense2]"}, ""},
