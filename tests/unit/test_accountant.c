@@ -36,6 +36,23 @@ START_TEST(epsilon_is_tensorflow_privacy_s) {
 }
 END_TEST
 
+/* TensorFlow Federated's tutorial on user-level privacy: 3383 clients, 100 rounds, δ 1e-5, noise 0.01 times the clients
+ * expected in a round. It finds that (2, 1e-5) needs 120 of them, with noise 1.2, and so more than 119. */
+START_TEST(rounds_of_clients_are_tensorflow_federated_s) {
+    double orders[72] = {1.25, 1.5, 1.75, 2, 2.25, 2.5, 3, 3.5, 4, 4.5};
+    for (int i = 0; i < 59; i++) orders[10 + i] = 5 + i;
+    orders[69] = 128;
+    orders[70] = 256;
+    orders[71] = 512;
+    ck_assert_double_le(epsilon_over(orders, 72, 120.0 / 3383, 1.2, 100, 1e-5), 2);
+    ck_assert_double_gt(epsilon_over(orders, 72, 119.0 / 3383, 1.19, 100, 1e-5), 2);
+    dt_spent spent = {0}, less = {0};
+    for (int i = 0; i < 100; i++) assert_ok(dt_spend(&spent, 120.0 / 3383, 1.2));
+    for (int i = 0; i < 100; i++) assert_ok(dt_spend(&less, 119.0 / 3383, 1.19));
+    ck_assert(dt_epsilon(&spent, 1e-5) <= 2 && dt_epsilon(&less, 1e-5) > 2);
+}
+END_TEST
+
 START_TEST(whole_orders_are_the_published_ones) {
     ck_assert_double_eq_tol(50 * dt_rdp(0.01, 2.5, 5), 2.18075656e-3, 5e-12);
     ck_assert_double_eq_tol(50 * dt_rdp(0.01, 2.5, 50), 2.38460375e-2, 5e-11);
@@ -161,6 +178,7 @@ int main(void) {
     TCase *tests = tcase_create("accountant");
     tcase_add_test(tests, epsilon_is_opacus_s);
     tcase_add_test(tests, epsilon_is_tensorflow_privacy_s);
+    tcase_add_test(tests, rounds_of_clients_are_tensorflow_federated_s);
     tcase_add_test(tests, whole_orders_are_the_published_ones);
     tcase_add_test(tests, whole_and_other_orders_are_the_definition);
     tcase_add_test(tests, limits_are_those_of_the_plain_mechanism);
