@@ -202,6 +202,22 @@ static void put_joint(page *p) {
              (unsigned long long)j->link);
 }
 
+/* Whom a site waits for, and what was computed again: by other ranks while it trains, or afterwards. */
+static void put_checks(page *p) {
+    const dt_watch *w = p->watch;
+    char last[80] = "all digests agree";
+    if (*w->waits) line(p, 0, "waits  %s", w->waits);
+    if (w->audit_share > 0)
+        line(p, 0, "audits  %.3g %% of the steps are computed by two ranks, and compared", 100 * w->audit_share);
+    if (w->audited == 0) return;
+    if (strcmp(w->audited_last, "differs") == 0)
+        snprintf(last, sizeof last, "digests differ, steps %.0f to %.0f", w->audited_from, w->audited_to);
+    else if (strcmp(w->audited_last, "agrees") != 0)
+        snprintf(last, sizeof last, "files contradict, step %.0f", w->audited_to);
+    line(p, w->audited_bad > 0, "audited  %lld times, %lld found something; last: %s", (long long)w->audited,
+         (long long)w->audited_bad, last);
+}
+
 /* ---- the curve ---- */
 
 typedef struct curve {
@@ -343,6 +359,7 @@ char *dt_picture_of(const dt_watch *watch, const dt_picture *how) {
     put_position(&p);
     put_figures(&p);
     put_joint(&p);
+    put_checks(&p);
     int behind = 3 + warning_lines(watch, warnings) + how->keys; /* phases, late ranks, checkpoint */
     put_curve(&p, how->height - p.lines - behind);
     put_phases(&p);

@@ -156,7 +156,9 @@ static void forget_events(void *context) {
     w->total_steps = w->ranks = w->shards = w->skipped = w->audits = w->checkpoint_seconds = (double)NAN;
     w->starts = w->warnings_in_all = 0;
     w->warning_count = 0;
-    w->ended[0] = w->outcome[0] = w->digest[0] = w->hosts[0] = '\0';
+    w->ended[0] = w->outcome[0] = w->digest[0] = w->hosts[0] = w->waits[0] = '\0';
+    w->audit_share = (double)NAN;
+    w->audited = w->audited_bad = 0;
 }
 
 /* The same warning again is counted; of many the newest are kept. */
@@ -180,6 +182,14 @@ static void take_warning(dt_watch *w, const dt_event *event) {
     w->warnings[w->warning_count++] = new;
 }
 
+static void take_audited(dt_watch *w, const dt_event *event) {
+    escaped(w->audited_last, sizeof w->audited_last, dt_event_text(event, "finding"));
+    w->audited++;
+    w->audited_bad += strcmp(w->audited_last, "agrees") != 0;
+    w->audited_from = dt_event_number(event, "from");
+    w->audited_to = dt_event_number(event, "to");
+}
+
 static void take_event(void *context, const dt_event *event) {
     dt_watch *w = context;
     if (strcmp(event->kind, "started") == 0) {
@@ -188,9 +198,16 @@ static void take_event(void *context, const dt_event *event) {
         w->ranks = dt_event_number(event, "ranks");
         w->shards = dt_event_number(event, "shards");
         escaped(w->hosts, sizeof w->hosts, dt_event_text(event, "hosts"));
+        w->audit_share = dt_event_number(event, "audit");
         w->ended[0] = w->outcome[0] = '\0';
     } else if (strcmp(event->kind, "checkpoint") == 0) {
         w->checkpoint_seconds = dt_event_number(event, "seconds");
+        if (dt_event_number(event, "step") > w->waits_round) w->waits[0] = '\0';
+    } else if (strcmp(event->kind, "waits") == 0) {
+        escaped(w->waits, sizeof w->waits, dt_event_text(event, "text"));
+        w->waits_round = dt_event_number(event, "round");
+    } else if (strcmp(event->kind, "audited") == 0) {
+        take_audited(w, event);
     } else if (strcmp(event->kind, "warning") == 0) {
         take_warning(w, event);
     } else if (strcmp(event->kind, "ended") == 0) {

@@ -60,6 +60,12 @@ typedef struct dt_watch {
     /* of the journal; NaN or "" where it does not say */
     char hosts[1024]; /* escaped: "north (4), south (4)", in the order of the ranks */
     double total_steps, ranks, shards, skipped, audits;
+    double audit_share; /* of the steps: another rank computes a part of them again */
+    char waits[400];    /* escaped: the other sites this one waits for; "" */
+    double waits_round;
+    int64_t audited, audited_bad;    /* computed again afterwards (dtrain audit), and with what was found */
+    char audited_last[24];           /* escaped: what the last one found */
+    double audited_from, audited_to; /* between which steps */
     int64_t starts;
     char ended[96], outcome[24], digest[24];      /* escaped; "" while it works */
     dt_watch_warning warnings[DT_WATCH_WARNINGS]; /* the last ones, the newest last */

@@ -86,6 +86,7 @@ dt_status dt_notes_begin(dt_run *run) {
         text("hosts", all.text),
         text("isa", dt_isa_name(run->trainee.kernels->isa)),
         number("samples", (double)run->course.samples),
+        number("audit", recipe->train.audit),
         number("parameters", parameters(run->trainee.table)),
         number("flops_per_sample", dt_model_flops(run->trainee.model)),
         number("peak_flops", mean_peak * session->ranks.size),
@@ -103,6 +104,11 @@ void dt_note_checkpoint(const dt_run *run) {
         number("work", budget->last.work),
     };
     note(run, "checkpoint", fields, sizeof fields / sizeof *fields);
+}
+
+void dt_note_waits(const dt_run *run, const char *what) {
+    const dt_journal_field fields[] = {text("text", what), number("round", (double)run->ledger.position.step)};
+    note(run, "waits", fields, 2);
 }
 
 void dt_note_rollback(const dt_run *run) {

@@ -11,6 +11,8 @@ dt_status dt_notes_begin(dt_run *run);
 void dt_note_checkpoint(const dt_run *run);
 /* The state is that of an earlier step again. */
 void dt_note_rollback(const dt_run *run);
+/* Other sites are waited for; `what` says whom. */
+void dt_note_waits(const dt_run *run, const char *what);
 /* The last line has been said: the run is done, or stopped and why. */
 void dt_note_end(const dt_run *run, dt_outcome outcome, const char *digest);
 /* The run ends with an error. */

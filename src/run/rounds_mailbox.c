@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "notes.h"
 #include "privacy_sites.h"
 #include "rounds.h"
 #include "site/exchange_mailbox.h"
@@ -92,6 +93,10 @@ static double seconds_of(dt_span span) {
     return span.unit == DT_SPAN_SECONDS ? span.value : 0;
 }
 
+static void note_waits(void *context, const char *what) {
+    dt_note_waits(context, what);
+}
+
 /* Rank 0. */
 static dt_status open_box(dt_run *run, dt_mailbox **out) {
     dt_rounds *r = run->rounds;
@@ -112,7 +117,9 @@ static dt_status open_box(dt_run *run, dt_mailbox **out) {
                                         .keep = sites->keep,
                                         .forget = sites->forget,
                                         .wait = seconds_of(sites->wait),
-                                        .deadline = seconds_of(sites->deadline)};
+                                        .deadline = seconds_of(sites->deadline),
+                                        .waits = note_waits,
+                                        .context = run};
     DT_TRY(dt_mailbox_open(out, &options));
     dt_status status = dt_mailbox_send_again(*out);
     if (status.code == DT_OK) return status;

@@ -197,6 +197,7 @@ static dt_status fail_waiting(dt_mailbox *box, dt_desk *desk, int set) {
     int64_t newest;
     int count = 0;
     tell_waiting(desk, set, why);
+    if (box->options.waits) box->options.waits(box->options.context, why);
     DT_TRY(dt_mailbox_ahead(box, desk->gather->round, ahead, &newest));
     for (int i = 0; i < desk->members->count; i++)
         if (ahead[i]) dt_append(names, sizeof names, "%s%s", count++ ? ", " : "", desk->members->list[i].name);
@@ -209,10 +210,11 @@ static dt_status fail_waiting(dt_mailbox *box, dt_desk *desk, int set) {
 }
 
 /* Once, for those who look at a job that does nothing. */
-static void note_waiting(dt_desk *desk, int set, double left) {
+static void note_waiting(const dt_mailbox *box, dt_desk *desk, int set, double left) {
     char why[400];
     tell_waiting(desk, set, why);
     dt_log_note("%s, for %.0f s at most", why, left);
+    if (box->options.waits) box->options.waits(box->options.context, why);
 }
 
 /* ---- all of it ---- */
@@ -239,7 +241,7 @@ static dt_status settle(dt_mailbox *box, dt_desk *desk, int *set) {
         DT_TRY(dt_stop_status());
         double left = until - dt_clock_now();
         if (left <= 0) return fail_waiting(box, desk, *set);
-        if (!told && dt_clock_now() - began > QUIET_SECONDS) note_waiting(desk, *set, left);
+        if (!told && dt_clock_now() - began > QUIET_SECONDS) note_waiting(box, desk, *set, left);
         told = told || dt_clock_now() - began > QUIET_SECONDS;
         bool news = votes != desk->vote_count || letters != desk->count;
         pause = news ? SHORTEST_PAUSE : pause * 1.5 < LONGEST_PAUSE ? pause * 1.5 : LONGEST_PAUSE;

@@ -32,6 +32,8 @@ typedef struct dt_mailbox_options {
     int64_t forget;            /* rounds after which a member that signs nothing keeps none from being over; 0: never */
     double wait;               /* seconds before it gives up for now */
     double deadline; /* seconds from a round's beginning here until it goes on without who is late; 0: never */
+    void (*waits)(void *context, const char *what); /* hears who is waited for long, or in vain; NULL: nobody does */
+    void *context;
 } dt_mailbox_options;
 
 /* DT_ERR_INPUT: no member has this key, or there is no such directory. To be closed. */

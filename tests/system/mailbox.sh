@@ -56,6 +56,8 @@ site 0
 await
 expect_code 75 "a site that is alone waits"
 expect_in "$err" 'round 0 waits for the parts of south, east' "and says for whom"
+run 1 top runs/net-north
+expect_in "$out" '^waits  round 0 waits for the parts of south, east' "which top shows"
 
 # What it has trained is in its checkpoint while others are missing; without that it trains again, to the same bits.
 site 0

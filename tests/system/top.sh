@@ -18,6 +18,14 @@ expect_in "$out" "^time .* compute [0-9]+ %" "where its time went"
 link=$(grep '"series":"chain"' real/metrics.jsonl | tail -n 1 | sed -n 's/.*"link_high":\([0-9]*\),"link_low":\([0-9]*\).*/\1 \2/p')
 # shellcheck disable=SC2086  # two numbers
 expect_in "$out" "^chain  link 3, step 30: $(printf '%08x%08x' $link)$" "the newest link of its chain of digests"
+run 2 train --run real --set train.chain=10 --set data.file=small.h5 --set "checkpoint.every=1 epoch" --set train.batch=20 --set train.epochs=4 --set train.log_every=1 --set train.audit=0.5
+run 2 audit real --share 100%
+run 1 top real
+expect_in "$out" '^audits  50 % of the steps are computed by two ranks, and compared$' "live audits"
+expect_in "$out" '^audited  1 times, 0 found something; last: all digests agree$' "and those afterwards"
+printf '%s\n' '{"event":"audited","time":"2026-11-26T00:00:00Z","finding":"differs","from":7,"to":9}' >>real/journal.jsonl
+run 1 top real
+expect_in "$out" '^audited  2 times, 1 found something; last: digests differ, steps 7 to 9$' "with what they found"
 run 1 top small.h5
 expect_bad 1 "small.h5: not a run directory, but a file" "of a file"
 run 1 top .
