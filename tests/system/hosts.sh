@@ -61,6 +61,34 @@ run_on "hostA:1 hostB:2" predict pieces-on-two -o two.npy
 expect_last "predict samples=400 .* digest=$said" "predictions of two hosts: the digest of one rank"
 if cmp -s pieces.npy two.npy; then pass "and the same file"; else fail "another file"; fi
 
+# Two sites in one job, whose ranks are on two hosts; and one of two sites that are elsewhere, on two hosts of its own.
+cat >net.yaml <<END
+data: {file: small.h5, mean: 73, std: 90}
+model: {layers: [flatten, {dense: {out: 16, activation: relu}}, {dense: 10}]}
+optimizer: {kind: sgd, lr: 0.05, momentum: 0.9}
+train: {batch: 4, shards: 2}
+sites: {simulate: 2, rounds: 3, round: 2 steps, partition: iid, wire: i8, control: true, outer: {kind: nesterov, lr: 0.7, momentum: 0.8}}
+END
+run 1 train net.yaml --run sites
+wanted=$(last_value digest)
+run_on "hostA:2 hostB:2" train net.yaml --run sites-on-two --set train.stop_after="2 steps"
+expect_code 75 "two sites in a job on two hosts, stopped behind a round"
+run_on "hostA:1 hostB:2" train net.yaml --run sites-on-two
+expect_last "done .* rounds=3 sites=2 .* digest=$wanted" "that go on with what each keeps: the digest of one rank"
+run 1 split small.h5 --sites 2 --partition iid -o parts
+for name in north south; do
+    run 1 keys make $name --out $name.key
+    members+="${members:+, }$(tail -n 1 "$out")"
+done
+mkdir box
+elsewhere=(--set sites.simulate=0 --set sites.mailbox=box --set sites.wait='2 min' --set "sites.members={$members}")
+"$dtrain" train net.yaml --site south --key south.key --run south "${elsewhere[@]}" --set data.file=parts/site-1.h5 >south.out 2>&1 </dev/null &
+south=$!
+run_on "hostA:1 hostB:1" train net.yaml --site north --key north.key --run north "${elsewhere[@]}" --set data.file=parts/site-0.h5
+expect_last "done .* rounds=3 sites=2 .* digest=$wanted" "a site on two hosts and one elsewhere: the digest of one job"
+wait $south || fail "the site elsewhere: $(tail -n 2 south.out)"
+if grep -q "^done .* digest=$wanted$" south.out; then pass "which the other site has, too"; else fail "the other site: $(tail -n 1 south.out)"; fi
+
 # ---- what goes wrong -------------------------------------------------------------------------------------------------
 long=(--set "data.file=$data" --set train.shards=4 --set train.steps=500 --set reduce.wire=i32
     --set checkpoint.every="50 steps" --set train.log_every="10 steps")
