@@ -4,6 +4,7 @@
  *
  *     MAILBOX/round-00000012/north-3f1c….part    what a site gives (message.h); "round-…-1" where a round has stages
  *     MAILBOX/round-00000012/north-77ab….vote    who is in, by what it has (agreement.h)
+ *     MAILBOX/round-00000012/north-93ab….state   that common-18d2….h5 there is the common state (vouch.h)
  *
  * Names are for people: what counts is inside, signed. Files of other names are passed over.
  *
