@@ -931,6 +931,29 @@ END_TEST
         release();                                                                                                     \
     } while (0)
 
+START_TEST(transposing_moves_every_element_and_changes_none) {
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    static const int64_t sizes[] = {1, 3, 8, 16, 31, 32, 33, 50, 64};
+    for (int r = 0; r < COUNT(sizes); r++)
+        for (int c = 0; c < COUNT(sizes); c++) {
+            const int64_t rows = sizes[r], cols = sizes[c], n = rows * cols;
+            uint32_t *x = take((size_t)n * sizeof *x), *y = take((size_t)n * sizeof *y);
+            dt_bf16 *x16 = take((size_t)n * sizeof *x16), *y16 = take((size_t)n * sizeof *y16);
+            for (int64_t i = 0; i < n; i++) { /* of all kinds, those that are no numbers among them */
+                x[i] = (uint32_t)(i + 1) * 2654435761U;
+                x16[i] = (dt_bf16)(x[i] >> 16);
+            }
+            kernels->transpose((float *)(void *)y, (const float *)(const void *)x, rows, cols);
+            kernels->transpose_bf16(y16, x16, rows, cols);
+            for (int64_t i = 0; i < n; i++) {
+                const int64_t to = i % cols * rows + i / cols;
+                ck_assert_msg(y[to] == x[i] && y16[to] == x16[i], "%d x %d, element %d", (int)rows, (int)cols, (int)i);
+            }
+        }
+}
+END_TEST
+
 START_TEST(every_number_format_is_converted) {
     const dt_kernels *kernels = open_kernels(_i);
     if (!kernels) return;
@@ -1471,6 +1494,7 @@ int main(void) {
         a_gradient_that_is_not_a_number_reaches_the_weights,
         sums_of_squares_match_the_reference,
         add_adds,
+        transposing_moves_every_element_and_changes_none,
         every_number_format_is_converted,
         results_do_not_depend_on_alignment,
         rounding_is_to_the_nearest_ties_to_even,
