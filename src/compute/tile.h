@@ -4,8 +4,7 @@
  *     c = fma(a[i, l], b[l, j], c),  l ascending.
  *
  * Lanes run along the columns, so no sum crosses lanes; how many rows and vectors a tile has, how operands are packed
- * and who computes which tile change no bit. Several pairs of operands are one chain, pair after pair (a *batch-reduce*
- * product; Georganas et al. 2019): a convolution's taps, for one. */
+ * and who computes which tile change no bit. */
 #ifndef DTRAIN_COMPUTE_TILE_H
 #define DTRAIN_COMPUTE_TILE_H
 
@@ -25,6 +24,16 @@ enum { TILE_ROWS = 6, TILE_VECTORS = 4 };
 enum { TILE_ROWS = 2, TILE_VECTORS = 2 };
 #endif
 enum { TILE_WIDEST = 8, TILE_COLS = TILE_VECTORS * PER_VECTOR };
+
+/* What is asked for while a tile is computed, so that it is near when it is its turn: `count` groups of lines, each
+ * `step` bytes after the one before, of `lines` lines that are `line_step` bytes apart; and the tile's own sums, where
+ * they are added to. Memory answers so many requests at once and no more, and what the tile reads waits behind them; so
+ * they are spread over its chain, `share` groups and `rows` rows of sums for every `part` of it. */
+typedef struct tile_ask {
+    const char *at;
+    int64_t count, step, lines, line_step;
+    int64_t part, share, rows;
+} tile_ask;
 
 /* a[rows, depth] b[depth, columns]. Number (i, l) of A is a[i*down + l*across], so A transposed is A with the two
  * exchanged; B's rows are `stride` apart. */
@@ -92,6 +101,13 @@ INLINE const dt_real *tile_row(const dt_real *const fifth[TILE_POINTERS], int64_
     }
 }
 
+/* Groups [from, to) of `ask`, or fewer. */
+INLINE void tile_asks(const tile_ask *ask, int64_t from, int64_t to) {
+    const char *at = ask->at + from * ask->step;
+    for (int64_t i = from; i < to && i < ask->count; i++, at += ask->step)
+        for (int64_t line = 0; line < ask->lines; line++) __builtin_prefetch(at + line * ask->line_step, 0, 2);
+}
+
 #define OVER_TILE(...)                                                                                                 \
     _Pragma("GCC unroll 16") for (int r = 0; r < rows; r++) {                                                          \
         _Pragma("GCC unroll 8") for (int v = 0; v < vectors; v++) {                                                    \
@@ -99,50 +115,78 @@ INLINE const dt_real *tile_row(const dt_real *const fifth[TILE_POINTERS], int64_
         }                                                                                                              \
     }
 
-/* rows, vectors, masked, dense (every pair has down == 1: A is packed by columns, or transposed) and keeps (B is copied
- * on its way through the registers, which costs next to nothing beside so many multiplications) are constants where it
- * is called; rows*vectors sums have to fit the registers. Nothing beyond the last column is read or written, of B and C
- * alike. */
-INLINE void tile(const tile_result *to, const tile_pair *pairs, int64_t count, lane_mask last, const int rows,
+/* Where a chain is. */
+typedef struct tile_place {
+    const dt_real *b, *fifth[TILE_POINTERS];
+    dt_real *copy;
+    int64_t down, thrice, across, next; /* bytes */
+} tile_place;
+
+INLINE tile_place tile_begin(const tile_pair *pair, const int rows, const bool dense) {
+    const int pointers = dense ? 1 : (rows + 4) / 5;
+    tile_place at = {.b = pair->b,
+                     .fifth = {pair->a},
+                     .copy = pair->copy,
+                     .down = (dense ? 1 : pair->down) * SIZE,
+                     .across = pair->across * SIZE,
+                     .next = pair->stride * SIZE};
+    at.thrice = 3 * at.down;
+    HIDE(at.across); /* or GCC writes another loop for where it is 1, and sums leave their registers */
+    if (!dense) {    /* or it keeps an address for every row, and those leave theirs */
+        HIDE(at.down);
+        HIDE(at.thrice);
+    }
+#pragma GCC unroll 8
+    for (int i = 1; i < pointers; i++) {
+        at.fifth[i] = beyond(at.fifth[i - 1], 5 * at.down);
+        HIDE(at.fifth[i]);
+    }
+    return at;
+}
+
+/* The next `count` links of all chains. */
+INLINE void tile_links(vector sum[TILE_ROWS][TILE_WIDEST], tile_place *at, int64_t count, lane_mask last,
+                       const int rows, const int vectors, const bool masked, const bool dense, const bool keeps) {
+    const int pointers = dense ? 1 : (rows + 4) / 5;
+    for (; count > 0; count--, at->b = beyond(at->b, at->next)) {
+        vector row[TILE_WIDEST];
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; v++) row[v] = tile_load(at->b, v, vectors, masked, last);
+        if (keeps)
+#pragma GCC unroll 8
+            for (int v = 0; v < vectors; v++) *(vector *)(at->copy + v * PER_VECTOR) = row[v];
+        if (keeps) at->copy += TILE_COLS;
+        OVER_TILE(sum[r][v] = fma_scaled(*tile_row(at->fifth, at->down, at->thrice, r, dense), row[v], sum[r][v]);)
+#pragma GCC unroll 8
+        for (int i = 0; i < pointers; i++) at->fifth[i] = beyond(at->fifth[i], at->across);
+    }
+}
+
+/* rows, vectors, masked, dense (down == 1: A is packed by columns, or transposed) and keeps (B is copied on its way
+ * through the registers, which costs next to nothing beside so many multiplications) are constants where it is called;
+ * rows*vectors sums have to fit the registers. Nothing beyond the last column is read or written, of B and C alike. */
+INLINE void tile(const tile_result *to, const tile_pair *pair, const tile_ask *ask, lane_mask last, const int rows,
                  const int vectors, const bool masked, const bool dense, const bool keeps) {
     vector sum[TILE_ROWS][TILE_WIDEST];
+    const bool adds = to->start == TILE_ADD;
     if (to->start == TILE_GO_ON)
         OVER_TILE(sum[r][v] = tile_load(to->c + r * to->stride, v, vectors, masked, last);)
     else
         OVER_TILE(sum[r][v] = (vector){0};)
-    if (to->start == TILE_ADD) /* so that it is there when the chains end */
+    tile_place at = tile_begin(pair, rows, dense);
+    int64_t left = pair->depth;
+    if (adds && !ask) /* so that it is there when the chains end */
         OVER_TILE(__builtin_prefetch(to->c + r * to->stride + v * PER_VECTOR, 1);)
-    for (int64_t p = 0; p < count; p++) {
-        int64_t down = (dense ? 1 : pairs[p].down) * SIZE, across = pairs[p].across * SIZE, left = pairs[p].depth;
-        int64_t thrice = 3 * down, next = pairs[p].stride * SIZE;
-        const int pointers = dense ? 1 : (rows + 4) / 5;
-        dt_real *copy = pairs[p].copy;
-        const dt_real *b = pairs[p].b, *fifth[TILE_POINTERS] = {pairs[p].a};
-        HIDE(across); /* or GCC writes another loop for where it is 1, and sums leave their registers */
-        if (!dense) { /* or it keeps an address for every row, and those leave theirs */
-            HIDE(down);
-            HIDE(thrice);
+    if (ask)
+        for (int64_t part = 0; left > ask->part; part++, left -= ask->part) {
+            tile_asks(ask, part * ask->share, (part + 1) * ask->share);
+            for (int64_t r = part * ask->rows; adds && r < (part + 1) * ask->rows && r < rows; r++)
+#pragma GCC unroll 8
+                for (int v = 0; v < vectors; v++) __builtin_prefetch(to->c + r * to->stride + v * PER_VECTOR, 1);
+            tile_links(sum, &at, ask->part, last, rows, vectors, masked, dense, keeps);
         }
-#pragma GCC unroll 8
-        for (int i = 1; i < pointers; i++) {
-            fifth[i] = beyond(fifth[i - 1], 5 * down);
-            HIDE(fifth[i]);
-        }
-        for (; left > 0; left--, b = beyond(b, next)) {
-            vector row[TILE_WIDEST];
-#pragma GCC unroll 8
-            for (int v = 0; v < vectors; v++) row[v] = tile_load(b, v, vectors, masked, last);
-            if (keeps)
-#pragma GCC unroll 8
-                for (int v = 0; v < vectors; v++) *(vector *)(copy + v * PER_VECTOR) = row[v];
-            if (keeps) copy += TILE_COLS;
-            OVER_TILE(sum[r][v] = fma_scaled(*tile_row(fifth, down, thrice, r, dense), row[v], sum[r][v]);)
-#pragma GCC unroll 8
-            for (int i = 0; i < pointers; i++) fifth[i] = beyond(fifth[i], across);
-        }
-    }
-    if (to->start == TILE_ADD)
-        OVER_TILE(sum[r][v] = tile_load(to->c + r * to->stride, v, vectors, masked, last) + sum[r][v];)
+    tile_links(sum, &at, left, last, rows, vectors, masked, dense, keeps);
+    if (adds) OVER_TILE(sum[r][v] = tile_load(to->c + r * to->stride, v, vectors, masked, last) + sum[r][v];)
     if (to->bias) OVER_TILE(sum[r][v] += tile_load(to->bias, v, vectors, masked, last);)
     if (to->relu) OVER_TILE(sum[r][v] = tile_relu(sum[r][v]);)
     OVER_TILE(tile_store(to->c + r * to->stride, sum[r][v], v, vectors, masked, last);)

@@ -163,6 +163,21 @@ START_TEST(panels_that_are_kept_have_the_written_order) {
 }
 END_TEST
 
+/* Tiles that ask for the next panel beside their chains; a transposed A that is packed, because its rows lie a page
+ * apart, and one that passes by once, because it is long. */
+START_TEST(long_products_have_the_written_order) {
+    static const arrangement long_ones[] = {
+        {.rows = 64, .cols = 301, .depth = 401, .add = true},
+        {.rows = 64, .cols = 301, .depth = 401, .a_turned = true},
+        {.rows = 1024, .cols = 131, .depth = 20, .a_turned = true, .biased = true},
+        {.rows = 4099, .cols = 131, .depth = 33, .a_turned = true, .relu = true},
+    };
+    const dt_kernels *kernels = open_kernels(_i);
+    if (!kernels) return;
+    for (int i = 0; i < COUNT(long_ones); i++) check(kernels, &long_ones[i]);
+}
+END_TEST
+
 START_TEST(numbers_of_all_sizes_are_rounded_once) {
     const dt_kernels *kernels = open_kernels(_i);
     if (!kernels) return;
@@ -300,6 +315,7 @@ int main(void) {
     tcase_add_loop_test(group, every_arrangement_has_the_written_order, 0, COUNT(isas));
     tcase_add_loop_test(group, products_of_bf16_are_those_of_the_same_numbers_in_float32, 0, COUNT(isas));
     tcase_add_loop_test(group, panels_that_are_kept_have_the_written_order, 0, COUNT(isas));
+    tcase_add_loop_test(group, long_products_have_the_written_order, 0, COUNT(isas));
     tcase_add_loop_test(group, numbers_of_all_sizes_are_rounded_once, 0, COUNT(isas));
     tcase_add_loop_test(group, a_row_is_the_same_alone_first_and_last, 0, COUNT(isas));
     tcase_add_loop_test(group, threads_change_no_bit, 0, COUNT(isas));
