@@ -252,7 +252,9 @@ class Harness:
         if not self.options.idx or not self.packed[self.families[0]]:
             return
         names = ("train-images", "train-labels", "t10k-images", "t10k-labels")
-        sources = [glob.glob(os.path.join(self.options.idx, f"{name}*"))[0] for name in names]
+        sources = [name for prefix in names for name in glob.glob(os.path.join(self.options.idx, f"{prefix}*"))[:1]]
+        if len(sources) < len(names):
+            raise SystemExit(f"kill.py: --idx {self.options.idx}: not all of {', '.join(names)} are there")
         place, good = os.path.join(self.folder, "imported"), os.path.join(self.folder, "good.h5")
         shutil.rmtree(place, ignore_errors=True)
         os.mkdir(place)
@@ -272,6 +274,11 @@ class Harness:
             raise Failure("the import after killed ones is not the same")
         if os.listdir(place) != ["data.h5"]:
             raise Failure(f"killed imports left {os.listdir(place)}")
+
+
+def say_counts(harness, runs, failures):
+    counts = ", ".join(f"{number} {name}" for name, number in harness.count.items())
+    print(f"{runs} runs, {counts}, {failures} failures; mpirun itself hung {jobs.hung_launchers} times", flush=True)
 
 
 def main():
@@ -305,8 +312,10 @@ def main():
             if os.path.isdir(f"{harness.folder}/run"):
                 shutil.copytree(f"{harness.folder}/run", f"{harness.folder}/failed-{runs}", dirs_exist_ok=True)
         runs += 1
-    counts = ", ".join(f"{number} {name}" for name, number in harness.count.items())
-    print(f"{runs} runs, {counts}, {failures} failures; mpirun itself hung {jobs.hung_launchers} times", flush=True)
+        if runs % 10 == 0:
+            say_counts(harness, runs, failures)
+    if runs % 10 != 0:
+        say_counts(harness, runs, failures)
     shutil.rmtree(options.shared, ignore_errors=True)
     if not failures:
         shutil.rmtree(harness.folder, ignore_errors=True)
