@@ -90,3 +90,10 @@ class Terminal:
         last = {mode: max(self.said.rfind(b"\x1b[?%s%s" % (mode, sign)) for sign in (b"h", b"l")) for mode in (b"1049", b"25")}
         shown = self.said[last[b"25"] :].startswith(b"\x1b[?25h") and self.said[last[b"1049"] :].startswith(b"\x1b[?1049l")
         return shown and termios.tcgetattr(self.fd) == self.settings
+
+    def becomes_restored(self):
+        """What a program wrote before it stood still may reach the other end of a terminal only after that."""
+        end = time.monotonic() + PATIENCE
+        while not self.restored() and time.monotonic() < end:
+            self.read(0.05)
+        return self.restored()
