@@ -3,23 +3,11 @@
 # parts of the others come from the mailbox, and where these are gone or masked, common states from its checkpoints. A
 # bit that was turned over while it trained, which no other site can see, is found.
 . "$(dirname "$0")/../support/lib.sh"
-/usr/bin/python3 - <<'PYTHON' || skip "no h5py"
-import h5py, numpy
-draw = numpy.random.default_rng(1)
-x = draw.normal(size=(290, 12)).astype("f4")
-with h5py.File("all.h5", "w") as file:
-    file["train/x"] = x
-    file["train/y"] = x[:, :3].argmax(1).astype("i4")
-PYTHON
+# shellcheck source=tests/support/three_sites.sh
+. "$source/tests/support/three_sites.sh"
 wrong=$build/tests/wrong.so
 [[ -f $wrong ]] || give_up "no $wrong; build first"
-run 1 split all.h5 --sites 3 --partition 'quantity(2)' --seed 5 -o parts
-names=(north south east)
-members=
-for name in "${names[@]}"; do
-    run 1 keys make "$name" --out "$name.key"
-    members+="    $(tail -n 1 "$out")"$'\n'
-done
+three_sites 'quantity(2)' --seed 5
 cat >net.yaml <<YAML
 name: net
 seed: 5

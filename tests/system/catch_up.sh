@@ -3,21 +3,9 @@
 # into the mailbox and signed: one that lost its run directory, and one that was away for longer than the others wait.
 # What no quorum signed is taken over by nobody.
 . "$(dirname "$0")/../support/lib.sh"
-/usr/bin/python3 - <<'PYTHON' || skip "no h5py"
-import h5py, numpy
-draw = numpy.random.default_rng(1)
-x = draw.normal(size=(290, 12)).astype("f4")
-with h5py.File("all.h5", "w") as file:
-    file["train/x"] = x
-    file["train/y"] = x[:, :3].argmax(1).astype("i4")
-PYTHON
-run 1 split all.h5 --sites 3 --partition iid -o parts
-names=(north south east)
-members=
-for name in "${names[@]}"; do
-    run 1 keys make "$name" --out "$name.key"
-    members+="    $(tail -n 1 "$out")"$'\n'
-done
+# shellcheck source=tests/support/three_sites.sh
+. "$source/tests/support/three_sites.sh"
+three_sites iid
 cat >net.yaml <<YAML
 name: net
 data: {file: 'parts/site-%r.h5', test_x: "", test_y: ""}

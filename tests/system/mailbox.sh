@@ -2,24 +2,9 @@
 # Three sites, each a job of its own with data of its own, train one model through a directory of files: the bits of one
 # job that has them all, and of a rehearsal, however often the jobs are killed and started again.
 . "$(dirname "$0")/../support/lib.sh"
-
-/usr/bin/python3 - <<'END' || skip "no h5py"
-import h5py, numpy
-draw = numpy.random.default_rng(1)
-x = draw.normal(size=(290, 12)).astype("f4")
-with h5py.File("all.h5", "w") as file:
-    file["train/x"] = x
-    file["train/y"] = x[:, :3].argmax(1).astype("i4")
-END
-run 1 split all.h5 --sites 3 --partition 'quantity(2)' --seed 5 -o parts
-expect_code 0 "data of three sites"
-
-names=(north south east)
-members=
-for name in "${names[@]}"; do
-    run 1 keys make "$name" --out "$name.key"
-    members+="    $(tail -n 1 "$out")"$'\n'
-done
+# shellcheck source=tests/support/three_sites.sh
+. "$source/tests/support/three_sites.sh"
+three_sites 'quantity(2)' --seed 5
 cat >net.yaml <<END
 name: net
 seed: 5
