@@ -179,18 +179,22 @@ static dt_status recall_since(dt_desk *desk) {
     return dt_write_text_file(path, text);
 }
 
+dt_message_wanted dt_desk_wanted_part(const dt_members *members, const dt_gather *gather) {
+    return (dt_message_wanted){.members = members,
+                               .kind = DT_MESSAGE_PART,
+                               .stage = gather->stage,
+                               .round = gather->round,
+                               .common = gather->common,
+                               .recipe = gather->recipe,
+                               .bits = gather->bits,
+                               .count = gather->count,
+                               .least = gather->least,
+                               .most = gather->most};
+}
+
 dt_status dt_desk_open(dt_desk *desk, const dt_mailbox_options *options, int me, const dt_gather *gather) {
     *desk = (dt_desk){.members = options->members, .key = options->key, .me = me, .gather = gather};
-    desk->part = (dt_message_wanted){.members = options->members,
-                                     .kind = DT_MESSAGE_PART,
-                                     .stage = gather->stage,
-                                     .round = gather->round,
-                                     .common = gather->common,
-                                     .recipe = gather->recipe,
-                                     .bits = gather->bits,
-                                     .count = gather->count,
-                                     .least = gather->least,
-                                     .most = gather->most};
+    desk->part = dt_desk_wanted_part(options->members, gather);
     desk->vote = desk->part;
     desk->vote.kind = DT_MESSAGE_VOTE;
     desk->vote.bits = 0;

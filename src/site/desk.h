@@ -59,6 +59,8 @@ void dt_desk_clear(const char *path);
 
 /* ---- files (desk.c) ---- */
 
+/* What a part of this stage of a round must be. */
+dt_message_wanted dt_desk_wanted_part(const dt_members *members, const dt_gather *gather);
 /* Of a mailbox and the records of a site. To be closed, also after a failure. */
 dt_status dt_desk_open(dt_desk *desk, const dt_mailbox_options *options, int me, const dt_gather *gather);
 void dt_desk_close(dt_desk *desk);

@@ -80,18 +80,6 @@ static dt_status part_path(char out[4096], const dt_replay_options *o, int64_t r
 
 /* ---- the own part ---- */
 
-static dt_message_wanted wanted_part(const dt_replay *r, const dt_gather *gather) {
-    return (dt_message_wanted){.members = r->options.members,
-                               .kind = DT_MESSAGE_PART,
-                               .round = gather->round,
-                               .common = gather->common,
-                               .recipe = gather->recipe,
-                               .bits = gather->bits,
-                               .count = gather->count,
-                               .least = gather->least,
-                               .most = gather->most};
-}
-
 static void begin_hash(crypto_generichash_state *state, uint64_t weight) {
     uint8_t bytes[8];
     for (int i = 0; i < 8; i++) bytes[i] = (uint8_t)(weight >> (8 * i));
@@ -143,7 +131,7 @@ static void hash_own(const dt_replay *r, const dt_gather *gather, char hex[2 * D
         crypto_generichash_update(&state, gather->own, gather->own_bytes);
         crypto_generichash_final(&state, id, sizeof id);
     } else {
-        const dt_message_wanted wanted = wanted_part(r, gather);
+        const dt_message_wanted wanted = dt_desk_wanted_part(r->options.members, gather);
         dt_message_identify(&wanted, r->options.me, gather->weight, gather->own, gather->own_bytes, id);
     }
     sodium_bin2hex(hex, 2 * DT_MESSAGE_ID + 1, id, sizeof id);
@@ -198,7 +186,7 @@ static dt_status lose(dt_replay *r, const dt_gather *gather, const char *why) {
 
 static dt_status read_part(const dt_replay *r, const dt_gather *gather, int member, const uint8_t *id, void **part,
                            dt_message *message) {
-    const dt_message_wanted wanted = wanted_part(r, gather);
+    const dt_message_wanted wanted = dt_desk_wanted_part(r->options.members, gather);
     char path[4096];
     DT_TRY(part_path(path, &r->options, gather->round, member, id));
     DT_TRY(dt_message_read(path, &wanted, message, part, NULL));
